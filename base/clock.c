@@ -1,0 +1,56 @@
+#include "base/clock.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int64_t wall_at_start_ms, monotonic_at_start_ns;
+
+static int64_t read_ns(clockid_t id) {
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void start(void) {
+    wall_at_start_ms = read_ns(CLOCK_REALTIME) / 1000000;
+    monotonic_at_start_ns = read_ns(CLOCK_MONOTONIC);
+}
+
+static int64_t system_now_ms(void *ctx) {
+    (void)ctx;
+    pthread_once(&once, start);
+    return wall_at_start_ms + (read_ns(CLOCK_MONOTONIC) - monotonic_at_start_ns) / 1000000;
+}
+
+const struct clock *clock_system(void) {
+    static const struct clock system = {.now_ms = system_now_ms};
+    return &system;
+}
+
+int64_t clock_drift_ms(void) {
+    return read_ns(CLOCK_REALTIME) / 1000000 - system_now_ms(NULL);
+}
+
+int64_t clock_monotonic_ns(void) {
+    return read_ns(CLOCK_MONOTONIC);
+}
+
+void clock_format(int64_t unix_ms, char out[25]) {
+    int64_t seconds = unix_ms / 1000, ms = unix_ms % 1000;
+    if (ms < 0) {
+        ms += 1000;
+        seconds--;
+    }
+    time_t t = (time_t)seconds;
+    struct tm tm;
+    if (!gmtime_r(&t, &tm) || tm.tm_year < -1900 || tm.tm_year > 8099) {
+        snprintf(out, 25, "-");
+        return;
+    }
+    char text[64];
+    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+             tm.tm_hour, tm.tm_min, tm.tm_sec, (int)ms);
+    snprintf(out, 25, "%.24s", text);
+}

@@ -1,0 +1,114 @@
+#include "base/str.h"
+
+int str_cmp(struct str a, struct str b) {
+    size_t common = a.len < b.len ? a.len : b.len;
+    int order = common ? memcmp(a.ptr, b.ptr, common) : 0;
+    if (order != 0)
+        return order;
+    return (a.len > b.len) - (a.len < b.len);
+}
+
+bool str_starts(struct str s, struct str prefix) {
+    return s.len >= prefix.len && str_eq(str_n(s.ptr, prefix.len), prefix);
+}
+
+static bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+struct str str_trim(struct str s) {
+    while (s.len > 0 && is_space(s.ptr[0])) {
+        s.ptr++;
+        s.len--;
+    }
+    while (s.len > 0 && is_space(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+struct str str_cut(struct str *rest, char separator) {
+    const char *at = rest->len ? memchr(rest->ptr, separator, rest->len) : NULL;
+    if (!at) {
+        struct str all = *rest;
+        *rest = STR_NONE;
+        return all;
+    }
+    struct str head = str_n(rest->ptr, (size_t)(at - rest->ptr));
+    *rest = str_n(at + 1, rest->len - head.len - 1);
+    return head;
+}
+
+bool str_to_i64(struct str s, int64_t *ret_value) {
+    bool negative = s.len > 0 && s.ptr[0] == '-';
+    size_t i = negative ? 1 : 0;
+    if (i == s.len)
+        return false;
+    int64_t value = 0;
+    for (; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+        // Counted downwards: the negative range is the larger one.
+        if (__builtin_mul_overflow(value, 10, &value) || __builtin_sub_overflow(value, s.ptr[i] - '0', &value))
+            return false;
+    }
+    if (!negative && __builtin_sub_overflow(0, value, &value))
+        return false;
+    *ret_value = value;
+    return true;
+}
+
+bool str_copy(struct str s, char *out, size_t size) {
+    out[0] = '\0';
+    if (s.len >= size || (s.len && memchr(s.ptr, '\0', s.len)))
+        return false;
+    if (s.len)
+        memcpy(out, s.ptr, s.len);
+    out[s.len] = '\0';
+    return true;
+}
+
+// How many continuation bytes follow `lead`, and the smallest code point that needs so many; -1: no lead byte.
+static int utf8_tail(unsigned char lead, uint32_t *ret_bits, uint32_t *ret_least) {
+    if (lead < 0x80) {
+        *ret_bits = lead, *ret_least = 0;
+        return 0;
+    }
+    if (lead >= 0xC2 && lead < 0xE0) {
+        *ret_bits = lead & 0x1Fu, *ret_least = 0x80;
+        return 1;
+    }
+    if ((lead & 0xF0) == 0xE0) {
+        *ret_bits = lead & 0x0Fu, *ret_least = 0x800;
+        return 2;
+    }
+    if (lead >= 0xF0 && lead < 0xF5) {
+        *ret_bits = lead & 0x07u, *ret_least = 0x10000;
+        return 3;
+    }
+    return -1;
+}
+
+bool str_is_utf8(struct str s) {
+    for (size_t i = 0; i < s.len;) {
+        uint32_t point, least;
+        int tail = utf8_tail((unsigned char)s.ptr[i++], &point, &least);
+        if (tail < 0 || s.len - i < (size_t)tail)
+            return false;
+        for (int k = 0; k < tail; k++, i++) {
+            unsigned char c = (unsigned char)s.ptr[i];
+            if ((c & 0xC0) != 0x80)
+                return false;
+            point = point << 6 | (c & 0x3Fu);
+        }
+        if (point < least || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF))
+            return false;
+    }
+    return true;
+}
+
+uint64_t str_hash(struct str s) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < s.len; i++)
+        hash = (hash ^ (unsigned char)s.ptr[i]) * 0x100000001b3u;
+    return hash;
+}

@@ -1,0 +1,32 @@
+# Language, warnings and sanitizers of our own code.
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+add_compile_definitions(_GNU_SOURCE)
+
+# Assertions stay on in every build type.
+foreach(type RELEASE RELWITHDEBINFO MINSIZEREL)
+  string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_${type} "${CMAKE_C_FLAGS_${type}}")
+endforeach()
+
+set(TXC_WARNINGS
+  -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef
+  -Wcast-qual -Wwrite-strings -Werror
+  $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>) # snprintf cuts on purpose; what must not be cut checks its result
+
+set(TXC_SANITIZE "" CACHE STRING "What to build with, as in -fsanitize=")
+if(TXC_SANITIZE)
+  add_compile_options(-fsanitize=${TXC_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${TXC_SANITIZE})
+  if(TXC_SANITIZE MATCHES undefined)
+    add_compile_options(-fno-sanitize-recover=all)
+  endif()
+endif()
+
+option(TXC_FUZZ "Build the libFuzzer targets (clang)" OFF)
+
+find_program(TXC_CCACHE ccache)
+if(TXC_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${TXC_CCACHE})
+endif()

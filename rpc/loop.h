@@ -1,0 +1,54 @@
+// The loop: one thread, one gRPC completion queue that both serves and calls, timers, and a wake-up from other threads.
+// Everything in rpc/ belongs to one loop and is called on its thread, unless it says otherwise.
+#ifndef TXC_RPC_LOOP_H
+#define TXC_RPC_LOOP_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/heap.h"
+
+struct rpc_loop;
+
+// Initialises gRPC (once per process; see rpc.md's facts in docs/ARCHITECTURE). Fork before, never after.
+struct rpc_loop *rpc_loop_new(void);
+
+// Everything that used the loop must be closed before. Shuts gRPC down.
+void rpc_loop_free(struct rpc_loop *loop);
+
+// Runs until rpc_loop_stop() was called (from the loop's thread).
+void rpc_loop_run(struct rpc_loop *loop);
+void rpc_loop_stop(struct rpc_loop *loop);
+
+// One round: waits at most `wait_ms` for something to happen, handles all that is ready. For tests and txctl.
+void rpc_loop_once(struct rpc_loop *loop, int64_t wait_ms);
+
+const struct clock *rpc_loop_clock(const struct rpc_loop *loop);
+
+// A timer lives in what owns it. It runs once, on the loop, not before its time; setting it again moves it.
+struct rpc_timer {
+    struct heap_node node;
+    void (*fire)(void *ctx);
+    void *ctx;
+};
+void rpc_timer_set(struct rpc_loop *loop, struct rpc_timer *timer, int64_t due_ms);
+void rpc_timer_stop(struct rpc_loop *loop, struct rpc_timer *timer);
+
+// Called on the loop after each wake-up; for stores and other threads' results.
+struct rpc_waker {
+    struct rpc_waker *next;
+    void (*poll)(void *ctx);
+    void *ctx;
+};
+void rpc_loop_add_waker(struct rpc_loop *loop, struct rpc_waker *waker);
+void rpc_loop_remove_waker(struct rpc_loop *loop, struct rpc_waker *waker);
+
+// Thread-safe and async-signal-unsafe: makes the loop run its wakers soon. Many calls before the loop gets to it cost
+// one wake-up.
+void rpc_loop_wake(void *loop);
+
+// Signals (SIGTERM, SIGINT, …) delivered as calls on the loop, not in a handler. Call before other threads start: it
+// blocks the signals and waits for them on a thread of its own.
+bool rpc_loop_on_signal(struct rpc_loop *loop, const int *signals, size_t n, void (*caught)(void *ctx, int signal),
+                        void *ctx, struct error *error);
+
+#endif

@@ -1,0 +1,203 @@
+// The store: durable rows behind one contract. A *table* is described once, in C; the backends make their DDL,
+// statements and row codecs from the description. *Writes* are grouped: everything queued goes into one transaction,
+// whose first statement is the fence of this instance's incarnation. *Reads* run beside and see only what is durable.
+//
+// Threads. A store belongs to one thread, its owner (the loop). Every function here is called by the owner unless it
+// says otherwise; every callback runs on the owner, inside store_poll(). With `threaded` the store has a writer and a
+// reader thread of its own and calls options.wake (from those threads) when store_poll() has something to deliver;
+// without it nothing happens until store_pump() does one round on the calling thread (tests, simulation).
+//
+// Errors. A write or read fails with one of the STORE_* codes of base/err.h. A backend that is down fails nothing by
+// itself: the batch is tried again with back-off, for as long as it takes. What can't be known (the connection was lost
+// during COMMIT) is read back, never guessed.
+#ifndef TXC_STORE_STORE_H
+#define TXC_STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+struct store;
+
+// ---- Descriptions -----------------------------------------------------------------------------------------------
+
+// How a column is kept in the row struct, and so in SQL.
+enum store_type {
+    STORE_I64,  // int64_t          BIGINT
+    STORE_I32,  // int32_t          INT
+    STORE_TEXT, // char[max + 1]    VARCHAR(max), bytewise order and comparison; NUL-terminated, cut never: too long fails
+    STORE_BLOB, // struct str       up to max bytes
+};
+
+struct store_column {
+    const char *name;
+    enum store_type type;
+    uint32_t max;    // bytes; TEXT and BLOB only
+    uint32_t offset; // in the row struct
+    uint16_t since;  // schema version that brought this column (0: the table's own)
+};
+
+#define STORE_COL_I64(row, field) {.name = #field, .type = STORE_I64, .offset = offsetof(struct row, field)}
+#define STORE_COL_I32(row, field) {.name = #field, .type = STORE_I32, .offset = offsetof(struct row, field)}
+#define STORE_COL_TEXT(row, field)                                                                                     \
+    {.name = #field,                                                                                                   \
+     .type = STORE_TEXT,                                                                                               \
+     .offset = offsetof(struct row, field),                                                                            \
+     .max = sizeof(((struct row *)NULL)->field) - 1}
+#define STORE_COL_BLOB(row, field, bytes)                                                                              \
+    {.name = #field, .type = STORE_BLOB, .offset = offsetof(struct row, field), .max = (bytes)}
+
+enum { STORE_INDEX_COLUMNS_MAX = 5, STORE_COLUMNS_MAX = 40 };
+
+struct store_index {
+    const char *name;                             // unique within the database
+    const char *columns[STORE_INDEX_COLUMNS_MAX]; // NULL-terminated when shorter
+    uint16_t since;
+};
+
+// The primary key is the only unique key of a table, so that an upsert means one thing on every backend. It is the
+// first `n_key` columns. Secondary indexes get the primary key appended by the reader's ORDER BY, so paging is total.
+struct store_table {
+    const char *name;
+    size_t row_size; // sizeof the row struct
+    const struct store_column *columns;
+    const struct store_index *indexes;
+    uint8_t n_columns, n_key, n_indexes;
+    uint16_t since; // schema version that brought the table, from 1
+};
+
+#define STORE_COUNT(array) (uint8_t)(sizeof(array) / sizeof((array)[0]))
+
+// ---- Opening ----------------------------------------------------------------------------------------------------
+
+struct store_backend; // store/backend.h
+
+struct store_options {
+    const struct store_table *const *tables; // NULL-terminated: every table of the engine and of every flow
+    const struct clock *clock;
+    const char *instance;  // name of this instance, ≤ 64 bytes
+    const char *address;   // where other instances reach it, ≤ 128 bytes
+    bool threaded;
+    void (*wake)(void *ctx); // thread-safe; may be called more often than needed
+    void *wake_ctx;
+    uint32_t batch_max;      // writes in one transaction (default 512)
+    uint32_t queue_max;      // writes waiting (default 65536); see store_room()
+    uint32_t retry_first_ms; // back-off while the backend is down (default 50), doubling up to retry_max_ms (2000)
+    uint32_t retry_max_ms;
+};
+
+// Connects, creates or migrates the schema under a lock, raises this instance's incarnation and takes its slots: all
+// of them when the backend serves one process. Takes `backend` (also on failure). Blocks; for start-up only.
+bool store_open(struct store_backend *backend, const struct store_options *options, struct store **ret_store,
+                struct error *error);
+
+// Finishes what is queued, then stops the threads and closes. Callbacks still due are delivered before it returns.
+void store_close(struct store *store);
+
+// ---- Writes -----------------------------------------------------------------------------------------------------
+
+// What must fail together. All writes of one trade (or of one saga that has no trade) name the same group. When a write
+// of a group fails, every later one of that group that was queued before its owner called store_group_reset() fails
+// with STORE_STALE and has no effect. Embedded in its owner, which must outlive its writes in flight.
+struct store_group {
+    uint32_t in_flight; // writes submitted whose callback has not run yet; owner's thread only
+    bool failed;        // read and written by the writer; the owner may read it in its callbacks
+};
+
+enum store_verb {
+    STORE_PUT,    // insert, or replace every column of the row that has this key
+    STORE_INSERT, // insert; the key must be new, else the write fails with STORE_CONFLICT
+    STORE_DELETE, // by key; missing is fine
+};
+
+// Writes are made by the owner, filled, and handed over with store_submit(), which takes them.
+struct store_write;
+
+struct store_write *store_write_new(struct store *store);
+
+// For a write that is not submitted after all. NULL is fine.
+void store_write_free(struct store_write *write);
+
+// Adds one row: the struct is copied, blobs too. A row that breaks its description (text too long) fails the write
+// when it is submitted, with STORE_REFUSED, never silently.
+void store_row(struct store_write *write, const struct store_table *table, enum store_verb verb, const void *row);
+
+// How many rows were added.
+size_t store_write_rows(const struct store_write *write);
+
+// Called once, on the owner, from store_poll(): `error` NULL when the rows are durable.
+typedef void store_done_fn(void *ctx, const struct error *error);
+
+// Queues the write, in order. A write without rows is done when everything before it is. Never fails at once; the
+// queue's bound is the caller's to respect, by asking store_room() before it accepts new work.
+void store_submit(struct store *store, struct store_write *write, struct store_group *group, store_done_fn *done,
+                  void *ctx);
+
+// How many more writes the queue takes before new work should be refused; 0 while the backend is down.
+uint32_t store_room(const struct store *store);
+
+// The group's owner has dropped its state in memory and starts afresh. in_flight must be 0.
+void store_group_reset(struct store_group *group);
+
+// ---- Reads ------------------------------------------------------------------------------------------------------
+
+enum store_cmp { STORE_EQ, STORE_NE, STORE_LT, STORE_LE, STORE_GT, STORE_GE, STORE_PREFIX /* TEXT begins with */ };
+
+struct store_cond {
+    const char *column;
+    enum store_cmp cmp;
+    int64_t integer; // I64, I32
+    struct str text; // TEXT; copied by store_read
+};
+
+enum { STORE_CONDS_MAX = 10, STORE_LIMIT_MAX = 1000 };
+
+// SELECT * FROM table WHERE conds AND (order columns, key) > after ORDER BY order columns, key LIMIT limit.
+struct store_query {
+    const struct store_table *table;
+    struct store_cond conds[STORE_CONDS_MAX]; // those with a column
+    const struct store_index *order;          // NULL: by primary key
+    bool descending;
+    const void *after; // NULL, or a row whose order columns and key are the cursor (exclusive); copied by store_read
+    uint32_t limit;    // 1..STORE_LIMIT_MAX
+    bool count;        // answer only how many rows there are (limit ignored)
+};
+
+// `rows` is an array of `n` row structs (blobs point beside it), borrowed until the callback returns; for a count
+// query rows is NULL and n the count. On error rows is NULL.
+typedef void store_rows_fn(void *ctx, const struct error *error, const void *rows, size_t n);
+
+// Reads run in order of submission on the reader; they see every write whose callback has run.
+void store_read(struct store *store, const struct store_query *query, store_rows_fn *done, void *ctx);
+
+// ---- Driving ----------------------------------------------------------------------------------------------------
+
+// Delivers what is finished; returns how many callbacks ran.
+size_t store_poll(struct store *store);
+
+// Without threads: does one batch of writes and every queued read. True while there is more to do. While the backend is
+// down it returns true and does nothing until the clock has passed the back-off.
+bool store_pump(struct store *store);
+
+// ---- This instance ----------------------------------------------------------------------------------------------
+
+struct store_identity {
+    char name[65];
+    int64_t incarnation; // raised at each open; a write of an older one has no effect
+    int64_t batch_no;    // batches committed by this incarnation and those before it
+};
+void store_identity(const struct store *store, struct store_identity *ret_identity);
+
+// Counters since open, for metrics and benches. Thread-safe.
+struct store_stats {
+    int64_t commits, rows, writes, failed_writes, retries, reads;
+    int64_t commit_ns;      // time spent committing, sum
+    int64_t queue;          // writes waiting now
+    bool down;              // the backend does not answer at present
+};
+void store_stats(const struct store *store, struct store_stats *ret_stats);
+
+// A sentence about settings that weaken durability (MariaDB's flush settings), or NULL when all is well.
+const char *store_durability_warning(const struct store *store);
+
+#endif
