@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/id.h"
 
 struct store;
 
@@ -216,7 +217,7 @@ bool store_pump(struct store *store);
 
 // ---- This instance ----------------------------------------------------------------------------------------------
 
-enum { STORE_INSTANCE_MAX = 64, STORE_ADDRESS_MAX = 128, STORE_SLOTS = 256 };
+enum { STORE_INSTANCE_MAX = 64, STORE_ADDRESS_MAX = 128 };
 
 struct store_identity {
     char name[STORE_INSTANCE_MAX + 1];
