@@ -1,5 +1,6 @@
 // What is MariaDB's own: a server that is killed, that hangs, that is full, that is set up badly.
 #include "tests/cmocka.h"
+#include "tests/scratch.h"
 #include "tests/servers/cutter.h"
 #include "tests/servers/mariadb.h"
 #include "tests/store/bed.h"
@@ -316,6 +317,52 @@ static void test_nobody_there(void **state) {
     assert_non_null(strstr(error.text, "connecting"));
 }
 
+// A certificate for localhost, signed by itself.
+static void make_certificate(const char *folder, const char *name) {
+    char command[600];
+    snprintf(command, sizeof command,
+             "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout %s/%s.key -out %s/%s.pem "
+             "2>/dev/null && chmod 644 %s/%s.key",
+             folder, name, folder, name, folder, name);
+    assert_int_equal(system(command), 0);
+}
+
+static bool opens_with(const char *socket, const char *ca, struct error *error) {
+    const struct store_options options = {
+        .tables = item_tables, .clock = clock_system(), .instance = "x", .address = "y"};
+    const struct store_mariadb_options where = {
+        .user = "root", .database = "txc_tls", .unix_socket = socket, .tls_ca = ca};
+    struct store *store;
+    if (!store_open(store_mariadb(&where), &options, &store, error))
+        return false;
+    store_close(store);
+    return true;
+}
+
+static void test_tls(void **state) {
+    (void)state;
+    char folder[SCRATCH_PATH_MAX], cert[96], key[96], good[96], bad[96];
+    assert_true(scratch_make("tls", folder));
+    make_certificate(folder, "server");
+    make_certificate(folder, "other");
+    snprintf(cert, sizeof cert, "--ssl-cert=%s/server.pem", folder);
+    snprintf(key, sizeof key, "--ssl-key=%s/server.key", folder);
+    snprintf(good, sizeof good, "%s/server.pem", folder);
+    snprintf(bad, sizeof bad, "%s/other.pem", folder);
+    const char *const extra[] = {cert, key, NULL};
+    struct mariadb_server *server = mariadb_start(&(struct mariadb_options){.extra = extra});
+    mariadb_make_database(server, "txc_tls");
+    mariadb_run(server, NULL, "ALTER USER root@localhost REQUIRE SSL");
+    struct error error = {0};
+    bool opened = opens_with(mariadb_socket(server), good, &error);
+    if (!opened)
+        fail_msg("%s", error.text);
+    assert_false(opens_with(mariadb_socket(server), bad, &error));  // a certificate that nobody vouches for
+    assert_false(opens_with(mariadb_socket(server), NULL, &error)); // the server insists on TLS
+    mariadb_stop(server);
+    scratch_remove(folder);
+}
+
 // A server whose tablespace can't grow. It goes on once there is space.
 static void test_full(void **state) {
     (void)state;
@@ -363,6 +410,7 @@ int main(void) {
         cmocka_unit_test_prestate_setup_teardown(test_warns_of_weak_settings, set_up_inline, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_many_start_at_once, set_up_inline, tear_down, server),
         cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test(test_tls),
         cmocka_unit_test(test_full),
     };
     int failed = cmocka_run_group_tests_name("store over mariadb", tests, NULL, NULL);
