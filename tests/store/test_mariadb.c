@@ -96,19 +96,24 @@ static void test_reads_survive_a_restart(void **state) {
     assert_int_equal(count(bed), 1);
 }
 
-// The connection is cut while COMMIT is under way, before the server sees it and after the server has answered.
-// Inserts: a batch that were done twice would conflict, one that were given up would be missing.
-static void test_cut_at_commit(void **state) {
-    struct bed *bed = *state;
+// The bed's database, through a proxy that can cut its connections.
+static struct cutter *open_through_cutter(struct bed *bed) {
     char path[160];
     snprintf(path, sizeof path, "%s.cut", mariadb_socket(bed->variant->server));
     struct cutter *cutter = cutter_start(path, mariadb_socket(bed->variant->server));
     bed_close(bed);
-    bed->options.tables = item_tables;
     const struct store_mariadb_options options = {.user = "root", .database = bed->place, .unix_socket = path};
     struct error error = {0};
     if (!store_open(store_mariadb(&options), &bed->options, &bed->store, &error))
         fail_msg("%s", error.text);
+    return cutter;
+}
+
+// The connection is cut while COMMIT is under way, before the server sees it and after the server has answered.
+// Inserts: a batch that were done twice would conflict, one that were given up would be missing.
+static void test_cut_at_commit(void **state) {
+    struct bed *bed = *state;
+    struct cutter *cutter = open_through_cutter(bed);
     enum { CUTS = 10, EACH = 7 };
     struct fate fates[CUTS * EACH] = {0};
     for (int n = 0; n < CUTS; n++) {
@@ -126,6 +131,29 @@ static void test_cut_at_commit(void **state) {
     struct store_identity identity;
     store_identity(bed->store, &identity);
     assert_int_equal(identity.incarnation, 2 + CUTS); // each was found out by raising it
+    bed_close(bed);
+    cutter_stop(cutter);
+}
+
+// In the middle of a page's rows: the whole page is read again.
+static void test_cut_in_answer(void **state) {
+    struct bed *bed = *state;
+    struct cutter *cutter = open_through_cutter(bed);
+    static const char bytes[ITEM_BODY_MAX];
+    enum { ROWS = 20 };
+    for (int i = 0; i < ROWS; i++) {
+        struct item row = numbered(i);
+        row.body = str_n(bytes, sizeof bytes);
+        bed_put(bed, &item_table, &row);
+    }
+    for (int n = 0; n < 5; n++) {
+        cutter_cut(cutter, CUT_IN_ANSWER);
+        struct answer answer = bed_read(bed, &(struct store_query){.table = &item_table, .limit = ROWS});
+        if (answer.code != ERR_OK)
+            fail_msg("%s", answer.text);
+        assert_int_equal(answer.n, ROWS);
+        assert_int_equal(cutter_count(cutter), n + 1);
+    }
     bed_close(bed);
     cutter_stop(cutter);
 }
@@ -403,6 +431,7 @@ int main(void) {
         cmocka_unit_test_prestate_setup_teardown(test_killed_and_restarted, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_reads_survive_a_restart, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_cut_at_commit, set_up, tear_down, server),
+        cmocka_unit_test_prestate_setup_teardown(test_cut_in_answer, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_connections_are_killed, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_lock_wait_is_tried_again, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_row_past_the_packet, set_up, tear_down, server),
