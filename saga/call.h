@@ -24,8 +24,9 @@ struct str saga_call_answer_of(const struct saga_call *call, uint16_t step_id, u
 // The key of another step's effect (its present generation), for calls that refer to it.
 void saga_call_key_of(const struct saga_call *call, uint16_t step_id, uint8_t leg, char out[SAGA_KEY_MAX]);
 
-// Ends the effect, exactly once, at once or later. `error` says why when the outcome isn't OK (its code; `reason` may be
-// the participant's own code). `answer` is copied; it is kept (at most SAGA_ANSWER_MAX bytes) when the outcome is OK.
+// Ends the effect, exactly once, at once or later. `error` says why when the outcome isn't OK (its code; `reason` may
+// be the participant's own code). `answer` is copied; it is kept (at most SAGA_ANSWER_MAX bytes) when the outcome is
+// OK.
 void saga_call_done(struct saga_call *call, enum outcome outcome, enum err code, const char *reason, const char *text,
                     struct str answer);
 

@@ -86,7 +86,8 @@ void saga_signal(struct saga_engine *engine, struct str gid, struct str name, st
     if (!copy || reserved || str_empty(name) || str_empty(id) || !str_copy(name, command->name, sizeof command->name) ||
         !str_copy(id, command->id, sizeof command->id)) {
         free(copy);
-        error_set(&error, ERR_INVALID_REQUEST, "a signal has a name of 1..%d bytes (not child:…), an id of 1..%d and at most %d bytes",
+        error_set(&error, ERR_INVALID_REQUEST,
+                  "a signal has a name of 1..%d bytes (not child:…), an id of 1..%d and at most %d bytes",
                   SAGA_NAME_MAX, SAGA_GID_MAX, SAGA_SIGNAL_MAX);
         command_finish(command, &error);
     } else {

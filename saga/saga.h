@@ -1,6 +1,6 @@
 // The engine: drives every saga that is in memory, loads those that are due, and makes each decision durable before it
-// acts. It runs on the loop's thread, locks nothing and never blocks. Time, randomness, storage and alarms come in through
-// its options; effects leave through the flows' tables.
+// acts. It runs on the loop's thread, locks nothing and never blocks. Time, randomness, storage and alarms come in
+// through its options; effects leave through the flows' tables.
 #ifndef TXC_SAGA_SAGA_H
 #define TXC_SAGA_SAGA_H
 
@@ -8,8 +8,8 @@
 #include "saga/machine.h"
 #include "saga/tables.h"
 
-// What several sagas and commands share: for a trade's sagas, the trade. Its writes are one group: they fail together, and
-// then everything about it is loaded afresh.
+// What several sagas and commands share: for a trade's sagas, the trade. Its writes are one group: they fail together,
+// and then everything about it is loaded afresh.
 struct saga_subject_ops {
     // Puts every changed row into the write. Called whenever something about the subject is committed.
     void (*flush)(struct saga_subject *subject, struct store_write *write);

@@ -63,8 +63,8 @@ static bool takes_part(const struct saga_turn *turn, const struct saga_resident 
 }
 
 static bool may_join(const struct saga_turn *turn, const struct saga_resident *resident) {
-    return takes_part(turn, resident) || (turn->n_sagas < TURN_SAGAS_MAX && !resident->busy && !resident->lost &&
-                                          resident->group == turn->group);
+    return takes_part(turn, resident) ||
+           (turn->n_sagas < TURN_SAGAS_MAX && !resident->busy && !resident->lost && resident->group == turn->group);
 }
 
 static void join(struct saga_turn *turn, struct saga_resident *resident) {
@@ -73,9 +73,8 @@ static void join(struct saga_turn *turn, struct saga_resident *resident) {
 }
 
 static struct saga_event event_of(const struct saga_turn *turn, enum saga_event_kind kind) {
-    return (struct saga_event){.kind = kind,
-                               .now_ms = turn->now_ms,
-                               .random = turn->engine->options.random(turn->engine->options.random_ctx)};
+    return (struct saga_event){
+        .kind = kind, .now_ms = turn->now_ms, .random = turn->engine->options.random(turn->engine->options.random_ctx)};
 }
 
 // ---- Carrying out what the machine wants --------------------------------------------------------------------------
@@ -89,8 +88,8 @@ static void hold(struct saga_resident *resident, const struct saga_effect *effec
         resident->held = list;
         resident->cap_held = cap;
     }
-    resident->held[resident->n_held++] = (struct saga_held){
-        .leg = effect->leg, .op = effect->op, .ask = effect->kind == SAGA_FX_ASK};
+    resident->held[resident->n_held++] =
+        (struct saga_held){.leg = effect->leg, .op = effect->op, .ask = effect->kind == SAGA_FX_ASK};
 }
 
 // Runs a callback of the flow as the decision of one leg.
@@ -147,8 +146,8 @@ static void start_child(struct saga_turn *turn, struct saga_resident *resident, 
     turn_signal(turn, resident);
 }
 
-static void keep_attempt(struct saga_turn *turn, const struct saga_resident *resident,
-                         const struct saga_effect *effect, const struct saga_event *event) {
+static void keep_attempt(struct saga_turn *turn, const struct saga_resident *resident, const struct saga_effect *effect,
+                         const struct saga_event *event) {
     const struct saga_leg *leg = &resident->saga.legs[effect->leg];
     struct attempt_row row = {
         .ended_ms = turn->now_ms,
@@ -264,8 +263,8 @@ static void apply_answer(struct saga_turn *turn, struct saga_resident *resident,
     turn->started_ms = 0;
 }
 
-// A saga that was under way when its process died too often: everything of it that could have been the cause waits for an
-// operator now.
+// A saga that was under way when its process died too often: everything of it that could have been the cause waits for
+// an operator now.
 static void quarantine(struct saga_turn *turn, struct saga_resident *resident) {
     struct saga_event event = event_of(turn, SAGA_EV_SUSPECTED);
     apply(turn, resident, &event);
@@ -336,8 +335,8 @@ void turn_signal(struct saga_turn *turn, struct saga_resident *resident) {
     turn->must_commit = true;
     resident->dirty = true;
     if (!may_join(turn, resident)) {
-        // Its own turn is under way (and what it holds was submitted before this, in the same group): its row goes along,
-        // and it looks at the signal when it is free.
+        // Its own turn is under way (and what it holds was submitted before this, in the same group): its row goes
+        // along, and it looks at the signal when it is free.
         struct saga_row row;
         row_of(resident, &turn->arena, &row);
         saga_turn_row(turn, &saga_table, STORE_PUT, &row);
@@ -511,7 +510,8 @@ static void finish(struct saga_turn *turn) {
         turn_free(turn);
         return;
     }
-    // Without rows this is a barrier: what the calls are made from was changed by a write that is still on its way (E11).
+    // Without rows this is a barrier: what the calls are made from was changed by a write that is still on its way
+    // (E11).
     for (uint8_t i = 0; i < turn->n_sagas; i++)
         turn->sagas[i]->busy = true;
     struct store_write *write = turn->write;

@@ -1,7 +1,7 @@
 // A turn: what is decided together and becomes durable together. A saga's event runs in a turn of its own; a command
-// (an order, a callback, an operator's action) opens one, changes its subject, starts, pokes or signals sagas in it, and
-// commits. Sagas of the same subject that are poked in a turn take part in it, so that what they conclude from the change
-// is in the same transaction. Calls that a turn decides on are sent when it is durable.
+// (an order, a callback, an operator's action) opens one, changes its subject, starts, pokes or signals sagas in it,
+// and commits. Sagas of the same subject that are poked in a turn take part in it, so that what they conclude from the
+// change is in the same transaction. Calls that a turn decides on are sent when it is durable.
 #ifndef TXC_SAGA_TURN_H
 #define TXC_SAGA_TURN_H
 
