@@ -61,12 +61,12 @@ enum saga_patience {
 typedef void saga_call_fn(struct saga_call *call);
 
 // What a decision says.
-enum saga_answer { SAGA_DONE, SAGA_REJECT, SAGA_WAIT, SAGA_ASK };
+enum saga_answer { SAGA_DONE, SAGA_REJECT, SAGA_WAIT, SAGA_ASK, SAGA_PARK };
 struct saga_verdict {
     enum saga_answer answer;
     int64_t until_ms; // WAIT: decide again at this time at the latest (and after each poke or signal)
-    enum err code;    // REJECT: why
-    const char *text; // REJECT: static text, or NULL for the code's own
+    enum err code;    // REJECT, PARK: why
+    const char *text; // REJECT, PARK: copied; NULL for the code's own
 };
 
 // Looks at the saga and its subject, changes the subject, says how it stands. Runs inside a turn: what it changes is
