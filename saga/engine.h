@@ -98,7 +98,7 @@ struct saga_turn {
     struct store_group *group;
     struct store_group own_group; // of a command without a subject
     struct store_write *write;
-    bool must_commit;
+    bool must_commit, flushed;
     int64_t now_ms;
     struct saga_resident *sagas[TURN_SAGAS_MAX];
     uint8_t n_sagas;

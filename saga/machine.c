@@ -566,6 +566,10 @@ static void decided(struct work *work) {
         break;
     case SAGA_REJECT: await_rejected(work, leg, event->verdict.code, event->verdict.text); break;
     case SAGA_WAIT: leg->due_ms = event->verdict.until_ms; break;
+    case SAGA_PARK:
+        note_failure(leg, event->verdict.code, NULL, event->verdict.text);
+        park(work, leg, LEG_PARKED);
+        break;
     case SAGA_ASK:
         move(leg, LEG_ASKING);
         effect(work, SAGA_FX_ASK, leg, SAGA_INQUIRE);

@@ -13,6 +13,8 @@
 struct saga_subject_ops {
     // Puts every changed row into the write. Called whenever something about the subject is committed.
     void (*flush)(struct saga_subject *subject, struct store_write *write);
+    // The transaction of a flush is durable: the oldest one that was not yet.
+    void (*committed)(struct saga_subject *subject);
     // A write failed: what is in memory is ahead of what is durable. The owner must not hand it out again; the last
     // saga_subject_release() frees it.
     void (*fail)(struct saga_subject *subject);

@@ -251,11 +251,12 @@ static void apply_answer(struct saga_turn *turn, struct saga_resident *resident,
     turn->asked = &asked;
     turn->started_ms = answer->started_ms;
     bool definite = (answer->outcome == OUTCOME_OK && !answer->never_seen) || answer->outcome == OUTCOME_REJECTED;
-    bool acted = leg->state == LEG_RUNNING || leg->state == LEG_INQUIRING;
+    bool acted = leg->state == LEG_RUNNING || leg->state == LEG_INQUIRING || leg->state == LEG_UNDOING;
     if (acted && definite && leg->step->answered) {
         turn->current = resident;
         turn->leg = answer->leg;
-        leg->step->answered(turn, answer->outcome, event.answer);
+        enum saga_op op = answer->op == SAGA_INQUIRE ? SAGA_ACTION : answer->op; // it is the action's answer
+        leg->step->answered(turn, op, answer->outcome, event.answer);
         turn->current = NULL;
     }
     apply(turn, resident, &event);
@@ -464,6 +465,8 @@ static void committed(void *ctx, const struct error *error) {
         fail_group(turn, error);
     else
         release(turn);
+    if (!error && turn->subject && turn->flushed)
+        turn->subject->ops->committed(turn->subject);
     struct turn_done *done = turn->done;
     turn->done = NULL;
     while (done) {
@@ -488,8 +491,10 @@ static void put_rows(struct saga_turn *turn) {
         resident->stored = true;
         resident->dirty = false;
     }
-    if (turn->subject)
+    if (turn->subject) {
+        turn->flushed = true;
         turn->subject->ops->flush(turn->subject, turn->write);
+    }
 }
 
 static bool holds_calls(const struct saga_turn *turn) {
@@ -637,6 +642,10 @@ struct str saga_turn_answer_of(const struct saga_turn *turn, uint16_t step_id, u
 
 const struct saga_asked *saga_turn_asked(const struct saga_turn *turn) {
     return turn->asked;
+}
+
+uint32_t saga_turn_attempts(const struct saga_turn *turn) {
+    return turn->current->saga.legs[turn->leg].attempts;
 }
 
 int64_t saga_turn_again_ms(const struct saga_turn *turn) {

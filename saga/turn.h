@@ -67,6 +67,9 @@ struct saga_asked {
 };
 const struct saga_asked *saga_turn_asked(const struct saga_turn *turn);
 
+// How many questions in a row have failed.
+uint32_t saga_turn_attempts(const struct saga_turn *turn);
+
 // When to ask again after `attempts` failed questions in a row, by the step's policy; attempts are the leg's own.
 int64_t saga_turn_again_ms(const struct saga_turn *turn);
 
@@ -78,6 +81,9 @@ static inline struct saga_verdict saga_ask(void) {
 }
 static inline struct saga_verdict saga_wait(int64_t until_ms) {
     return (struct saga_verdict){.answer = SAGA_WAIT, .until_ms = until_ms};
+}
+static inline struct saga_verdict saga_park(enum err code, const char *text) {
+    return (struct saga_verdict){.answer = SAGA_PARK, .code = code, .text = text};
 }
 static inline struct saga_verdict saga_reject(enum err code, const char *text) {
     return (struct saga_verdict){.answer = SAGA_REJECT, .code = code, .text = text};

@@ -9,6 +9,7 @@ ADAPTER_FUNCTION(card_get, Participant__Card__V1__GetCardRequest)
 ADAPTER_FUNCTION(card_freeze, Participant__Card__V1__FreezeCardRequest)
 ADAPTER_FUNCTION(card_release, Participant__Card__V1__ReleaseCardRequest)
 ADAPTER_FUNCTION(card_confirm, Participant__Card__V1__ConfirmCardRequest)
+ADAPTER_FUNCTION(card_cancel_confirm, Participant__Card__V1__CancelConfirmRequest)
 ADAPTER_FUNCTION(card_refund, Participant__Card__V1__RefundCardRequest)
 extern const struct adapter_method card_inquire_method;
 
