@@ -122,9 +122,9 @@ struct saga_flow {
     uint8_t n_steps;
     saga_decide_fn *on_turn; // turned round: verdict ignored
     saga_decide_fn *on_end;  // ended, either way; saga_turn_status() says which
-    // Finds the subject of a saga that was loaded, calls saga_attached() at once or later. NULL: no subject.
+    // Finds the subject of a saga that was loaded, calls saga_attached() at once or later. `ctx` is the engine's option
+    // flow_ctx. NULL: no subject.
     void (*attach)(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);
-    void *attach_ctx;
 };
 
 // Checks a flow's table: unique ids, ascending stages, exactly one shape per step, a compensatable step that acts has
