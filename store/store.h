@@ -47,7 +47,7 @@ struct store_column {
 #define STORE_COL_BLOB(row, field, bytes)                                                                              \
     {.name = #field, .type = STORE_BLOB, .offset = offsetof(struct row, field), .max = (bytes)}
 
-enum { STORE_INDEX_COLUMNS_MAX = 5, STORE_COLUMNS_MAX = 40 };
+enum { STORE_INDEX_COLUMNS_MAX = 5, STORE_COLUMNS_MAX = 64 };
 
 struct store_index {
     const char *name;                             // unique within the database
