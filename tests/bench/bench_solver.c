@@ -30,7 +30,7 @@ static bool measure(make_world_fn *make, size_t n_lines, size_t n_coupons, struc
     arena_init(&arena, SOLVER_ARENA_BYTES);
     samples->exact = 0;
     for (size_t i = 0; i < samples->n; i++) {
-        struct entropy entropy = {.state = i};
+        struct entropy entropy = {.seeded = {i}};
         struct solver_result result;
         struct error error = {0};
         make(&world, &entropy, n_lines, n_coupons);

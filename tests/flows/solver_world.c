@@ -16,16 +16,9 @@ static const struct {
 static const char *const scope_names[] = {"fuel", "goods", "95", "cola", "wiper", "recharge", "nothing"};
 static const char *const groups[] = {"g1", "g2", "g3"};
 
-static uint64_t mix(uint64_t *state) {
-    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15)); // splitmix64
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 uint64_t entropy_below(struct entropy *entropy, uint64_t n) {
     if (!entropy->bytes)
-        return mix(&entropy->state) % n;
+        return seeded_below(&entropy->seeded, n);
     uint64_t value = 0;
     for (uint64_t span = 1; span < n && entropy->n_bytes > 0;
          span = span > UINT64_MAX / 256 ? UINT64_MAX : span * 256) {

@@ -4,9 +4,10 @@
 #define TXC_TESTS_FLOWS_SOLVER_WORLD_H
 
 #include "flows/trade/solver.h"
+#include "tests/base/seeded.h"
 
 struct entropy {
-    uint64_t state;       // without bytes
+    struct seeded seeded; // without bytes
     const uint8_t *bytes; // borrowed
     size_t n_bytes;
 };

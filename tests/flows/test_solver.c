@@ -52,7 +52,7 @@ static int run_teardown(void **state) {
 // The next small world, made by its seed alone.
 static void next_world(struct run *run, uint64_t i, struct entropy *ret_entropy) {
     run->seed = setting("TXC_SEED", 1) + i;
-    *ret_entropy = (struct entropy){.state = run->seed * UINT64_C(0x2545f4914f6cdd1d)};
+    *ret_entropy = (struct entropy){.seeded = {run->seed * UINT64_C(0x2545f4914f6cdd1d)}};
     arena_reset(&run->arena);
     world_small(&run->world, ret_entropy, 5, i % 50 == 0 ? 9 : 6);
 }
@@ -335,7 +335,7 @@ static void test_more_than_twenty_candidates_give_legal_combinations_in_any_orde
     struct run *run = *state;
     size_t beamed = 0;
     for (uint64_t i = 0, n = setting("TXC_WORLDS", WORLDS) / 100; i < n; i++) {
-        struct entropy entropy = {.state = i};
+        struct entropy entropy = {.seeded = {i}};
         struct solver_result result;
         struct world shuffled;
         run->seed = i;
