@@ -138,7 +138,7 @@ static bool reverse_lines(const struct ledger_line *lines, size_t n, struct reve
 
 bool ledger_refunded(struct ledger *ledger, struct str refund_no, const struct ledger_leg *legs, size_t n_legs,
                      const struct ledger_line *lines, size_t n_lines, struct error *error) {
-    struct reversal reversal;
+    struct reversal reversal = {0};
     if (!reverse_lines(lines, n_lines, &reversal, error))
         return false;
     char text[LEDGER_TEXT_MAX + 1];
