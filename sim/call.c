@@ -77,12 +77,12 @@ static void reply(struct sim_call *call) {
 }
 
 // What was done is durable: answer, unless a fault has other plans.
-static void durable(void *ctx) {
+static void committed(void *ctx, bool durable) {
     struct sim_call *call = ctx;
     struct sim *sim = call->system->sim;
     int64_t deadline_ms = rpc_inbound_deadline_ms(call->in);
-    if (sim->broken)
-        fail_with(call, ERR_INTERNAL, "the simulator's store failed");
+    if (!durable)
+        fail_with(call, sim->broken ? ERR_INTERNAL : ERR_SHUTTING_DOWN, "what was done is not known to be durable");
     else if (sim->stopped)
         reply(call);
     else if (call->plan.no_answer)
@@ -106,9 +106,9 @@ static void finish(struct sim_call *call) {
     }
     assert(call->answer.ptr);
     if (call->change.write || call->system->in_flight > 0)
-        sim_change_commit(&call->change, durable, call);
+        sim_change_commit(&call->change, committed, call);
     else
-        durable(call);
+        committed(call, true);
 }
 
 // ---- Running ---------------------------------------------------------------------------------------------------
@@ -238,6 +238,8 @@ void sim_reject(struct sim_call *call, const char *code, const char *format, ...
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    for (size_t len = strlen(text); !str_is_utf8(str_c(text)); len--) // cut within a character
+        text[len - 1] = '\0';
     call->rejected = true;
     sim_answer_bare(call, PARTICIPANT__TYPE__V1__VERDICT__VERDICT_REJECTED, code, text);
 }

@@ -27,35 +27,60 @@ void sim_arm(struct sim_change *change, void *row, int64_t at_ms) {
     change->armed[change->n_armed++].at_ms = at_ms;
 }
 
-// A change on its way to the store.
+// ---- On its way to the store -----------------------------------------------------------------------------------
+
+void sim_pending_add(struct sim *sim, struct sim_pending *pending) {
+    pending->next = sim->pending;
+    pending->at = &sim->pending;
+    if (sim->pending)
+        sim->pending->at = &pending->next;
+    sim->pending = pending;
+}
+
+void sim_pending_remove(struct sim_pending *pending) {
+    *pending->at = pending->next;
+    if (pending->next)
+        pending->next->at = pending->at;
+}
+
 struct commit {
+    struct sim_pending pending;
     struct sim_change change; // whose write was given away
-    void (*done)(void *ctx);
+    sim_durable_fn *done;
     void *ctx;
 };
 
-static void landed(void *ctx, const struct error *error) {
-    struct commit *commit = ctx;
-    struct sim_system *system = commit->change.system;
-    system->in_flight--;
-    if (error)
-        sim_broken(system->sim, error);
-    else if (!system->sim->stopped)
-        for (unsigned i = 0; i < commit->change.n_armed; i++)
-            sim_row_arm(commit->change.armed[i].row, commit->change.armed[i].at_ms);
+static void end(struct commit *commit, bool durable) {
+    sim_pending_remove(&commit->pending);
+    commit->change.system->in_flight--;
     if (commit->done)
-        commit->done(commit->ctx);
+        commit->done(commit->ctx, durable);
     free(commit);
 }
 
-void sim_change_commit(struct sim_change *change, void (*done)(void *ctx), void *ctx) {
+static void drop(struct sim_pending *pending) {
+    end(CONTAINER_OF(pending, struct commit, pending), false);
+}
+
+static void landed(void *ctx, const struct error *error) {
+    struct commit *commit = ctx;
+    struct sim *sim = commit->change.system->sim;
+    if (error && !sim->stopped)
+        sim_broken(sim, error);
+    for (unsigned i = 0; !error && !sim->stopped && i < commit->change.n_armed; i++)
+        sim_row_arm(commit->change.armed[i].row, commit->change.armed[i].at_ms);
+    end(commit, !error);
+}
+
+void sim_change_commit(struct sim_change *change, sim_durable_fn *done, void *ctx) {
     struct commit *commit = malloc(sizeof *commit);
     if (!commit)
         abort();
     struct store_write *write = write_of(change);
     change->write = NULL;
-    *commit = (struct commit){*change, done, ctx};
     struct sim *sim = change->system->sim;
+    *commit = (struct commit){.pending = {.drop = drop}, .change = *change, .done = done, .ctx = ctx};
+    sim_pending_add(sim, &commit->pending);
     change->system->in_flight++;
     store_submit(sim->options.store, write, &sim->group, landed, commit);
 }

@@ -108,6 +108,7 @@ struct sim {
     struct rpc_timer timer;
     struct store_group group;
     struct sim_call *held; // calls that wait for a time or an event
+    struct sim_pending *pending;
     bool ready, stopped, broken;
 };
 
@@ -184,8 +185,18 @@ struct sim_posting {
 // One entry of the system's ledger.
 void sim_post(struct sim_change *change, const struct sim_posting *posting);
 
-// Submits; `done` (NULL is fine) runs when it is durable, never before this returns.
-void sim_change_commit(struct sim_change *change, void (*done)(void *ctx), void *ctx);
+// Submits; `done` (NULL is fine) runs when it is durable, never before this returns; or, with false, when the store
+// failed or the simulator is freed first.
+typedef void sim_durable_fn(void *ctx, bool durable);
+void sim_change_commit(struct sim_change *change, sim_durable_fn *done, void *ctx);
+
+// What waits for the store, so that it can be given up with the simulator. `drop` frees it.
+struct sim_pending {
+    struct sim_pending *next, **at;
+    void (*drop)(struct sim_pending *pending);
+};
+void sim_pending_add(struct sim *sim, struct sim_pending *pending);
+void sim_pending_remove(struct sim_pending *pending);
 
 // ---- Calls (call.c) --------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ struct sim_ledger_row {
     char account[2 * SIM_ID_MAX + 33];
     char currency[4];
     int64_t amount, points;
-    char state[33];
+    sim_id state;
     char detail[256];
     int64_t at_ms;
 };

@@ -68,7 +68,7 @@ int64_t sim_refund_rearm(struct sim_system *system, const void *row);
 
 // Tells the simulator that the payer of a tender acts. `done` runs when it is durable. False: *error says why not.
 bool sim_payment_tell(struct sim *sim, const char *tender_no, const struct sim_pay *pay, bool force,
-                      void (*done)(void *ctx), void *ctx, struct error *error);
+                      sim_durable_fn *done, void *ctx, struct error *error);
 
 // A Payment message on the stack; lives as long as `tender`.
 struct sim_payment_message {

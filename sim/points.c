@@ -242,6 +242,10 @@ static void award_points(struct sim_call *call) {
     struct sim_points_row *account = account_of(call, request->user_id);
     if (!account)
         return;
+    if (account->available > MONEY_MAX - earned(request->paid)) {
+        sim_reject(call, "OUT_OF_RANGE", "user %s has too many points", account->user_id);
+        return;
+    }
     struct sim_award_row *award = sim_make(call->system, SIM_AWARDS, request->effect->key);
     SIM_COPY(award->user_id, account->user_id);
     award->points = earned(request->paid);

@@ -1,4 +1,4 @@
-#include "sim/core.h"
+#include "sim/world.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -150,4 +150,14 @@ void sim_remove(struct sim_change *change, void *row) {
     heap_remove(&change->system->sim->due, &head->due);
     map_remove(&head->set->map, &head->node);
     free(head);
+}
+
+void sim_world_put(struct sim_change *change, unsigned set, const void *row) {
+    const struct store_table *table = change->system->def->sets[set].table;
+    const char *key = (const char *)row + table->columns[0].offset;
+    void *place = sim_find(change->system, set, key);
+    if (!place)
+        place = sim_make(change->system, set, key);
+    memcpy(place, row, table->row_size);
+    sim_put(change, place);
 }

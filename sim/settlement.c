@@ -84,13 +84,35 @@ static struct sim_recorded_row *recorded_of(struct sim_call *call, const PB(Post
     return row || !make ? row : sim_make(call->system, SIM_RECORDED, place);
 }
 
-static void post_one(struct sim_call *call, const struct entry *entry, const PB(Posting) *posting) {
+static struct sim_account_row *account_of(struct sim_call *call, const struct entry *entry, const PB(Posting) *posting,
+                                          bool make) {
     char name[sizeof((struct sim_account_row *)NULL)->account];
     snprintf(name, sizeof name, "%s/%s/%s/%s/%s/%s", entry->tenant_id, entry->station_id, entry->business_date,
              entry->shift_id, posting->account, posting->amount->currency);
-    struct sim_account_row *account = sim_find(call->system, SIM_ACCOUNTS, name);
-    if (!account)
-        account = sim_make(call->system, SIM_ACCOUNTS, name);
+    struct sim_account_row *row = sim_find(call->system, SIM_ACCOUNTS, name);
+    return row || !make ? row : sim_make(call->system, SIM_ACCOUNTS, name);
+}
+
+static bool crowded(int64_t sum) {
+    return sum > INT64_MAX / 2 || sum < -(INT64_MAX / 2);
+}
+
+// Totals stay far enough from the end of their range that one more entry can't pass it.
+static bool has_room(struct sim_call *call, const struct entry *entry) {
+    for (size_t i = 0; i < entry->n; i++) {
+        const struct sim_recorded_row *recorded = recorded_of(call, entry->postings[i], false);
+        const struct sim_account_row *account = account_of(call, entry, entry->postings[i], false);
+        if ((recorded && (crowded(recorded->recorded) || crowded(recorded->reversed))) ||
+            (account && crowded(account->amount))) {
+            sim_reject(call, "OUT_OF_RANGE", "account %s is full", entry->postings[i]->account);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void post_one(struct sim_call *call, const struct entry *entry, const PB(Posting) *posting) {
+    struct sim_account_row *account = account_of(call, entry, posting, true);
     account->amount += posting->amount->minor_units;
     account->postings++;
     sim_put(&call->change, account);
@@ -106,7 +128,7 @@ static void record_trade(struct sim_call *call) {
     const PB(RecordTradeRequest) *request = (const void *)call->request;
     struct entry entry = {"record",          request->tenant_id,     request->station_id, request->shift_id,
                           request->business_date, request->station_id, request->postings,   request->n_postings};
-    if (!check(call, &entry))
+    if (!check(call, &entry) || !has_room(call, &entry))
         return;
     for (size_t i = 0; i < entry.n; i++) {
         struct sim_recorded_row *recorded = recorded_of(call, entry.postings[i], true);
@@ -135,7 +157,7 @@ static void reverse_trade(struct sim_call *call) {
     const PB(ReverseTradeRequest) *request = (const void *)call->request;
     struct entry entry = {"reverse",         request->tenant_id,   request->station_id, request->shift_id,
                           request->business_date, request->refund_no, request->postings,   request->n_postings};
-    if (!check(call, &entry))
+    if (!check(call, &entry) || !has_room(call, &entry))
         return;
     for (size_t i = 0; i < entry.n; i++) {
         const struct sim_recorded_row *row = recorded_of(call, entry.postings[i], false);

@@ -118,6 +118,8 @@ void sim_free(struct sim *sim) {
     if (!sim)
         return;
     sim_stop(sim);
+    while (sim->pending)
+        sim->pending->drop(sim->pending);
     for (unsigned i = 0; i < SIM_SYSTEMS; i++)
         system_close(&sim->systems[i]);
     heap_release(&sim->due);

@@ -3,7 +3,8 @@
 //
 // Everything here belongs to one thread, the one that polls the store and runs the timers.
 //
-// Order of an end: sim_stop(), close the callback channel and the store (their callbacks still come), sim_free().
+// Order of an end: sim_stop(), close the callback channel and close or abandon the store (callbacks still come),
+// sim_free().
 #ifndef TXC_SIM_SIM_H
 #define TXC_SIM_SIM_H
 
@@ -49,8 +50,8 @@ const char *const *sim_system_names(void);
 const struct rpc_route *sim_routes(struct sim *sim, const char *system, size_t *ret_n, void **ret_service);
 
 // Puts the small world of sim/README.md into the systems, with users U0001 to U<users>. False when there are users
-// already: nothing is changed. `done` runs when it is durable.
-bool sim_seed(struct sim *sim, uint32_t users, void (*done)(void *ctx), void *ctx);
+// already: nothing is changed. `done` runs when it is durable (false: it failed).
+bool sim_seed(struct sim *sim, uint32_t users, void (*done)(void *ctx, bool durable), void *ctx);
 
 // Counters of a system since the start; false when there is no such system.
 struct sim_stats {

@@ -176,7 +176,7 @@ static bool may_pay(const struct sim_tender_row *tender, const struct sim_pay *p
 }
 
 bool sim_payment_tell(struct sim *sim, const char *tender_no, const struct sim_pay *pay, bool force,
-                      void (*done)(void *ctx), void *ctx, struct error *error) {
+                      sim_durable_fn *done, void *ctx, struct error *error) {
     struct sim_system *system = &sim->systems[SIM_PAYMENT];
     struct sim_tender_row *tender = sim_find(system, SIM_TENDERS, tender_no);
     *error = (struct error){0};

@@ -10,6 +10,9 @@ extern const struct store_table sim_users_table, sim_prices_table, sim_nozzles_t
     sim_coupons_table, sim_templates_table, sim_issue_rules_table, sim_points_table, sim_point_holds_table,
     sim_point_trades_table, sim_awards_table, sim_accounts_table, sim_recorded_table;
 
+// The row takes the place of the one with its key, or is new. The key is the table's first column.
+void sim_world_put(struct sim_change *change, unsigned set, const void *row);
+
 // ---- user ------------------------------------------------------------------------------------------------------
 
 enum { SIM_USERS };
