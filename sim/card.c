@@ -51,6 +51,7 @@ static const char *state_name(int32_t state) {
         [SIM_HOLD_RELEASED] = "RELEASED",
         [SIM_HOLD_CONFIRMED] = "CONFIRMED",
         [SIM_HOLD_EXPIRED] = "EXPIRED",
+        [SIM_HOLD_RETURNED] = "RETURNED",
     };
     return names[state];
 }
@@ -163,7 +164,7 @@ static void freeze_card(struct sim_call *call) {
         sim_reject(call, "CARD_FROZEN", "card %s is frozen", card->card_no);
     else if (strcmp(request->amount->currency, card->currency) != 0)
         sim_reject(call, "CURRENCY_MISMATCH", "card %s is in %s", card->card_no, card->currency);
-    else if (hold && hold->state != SIM_HOLD_RELEASED && hold->state != SIM_HOLD_EXPIRED)
+    else if (hold && (hold->state == SIM_HOLD_FROZEN || hold->state == SIM_HOLD_CONFIRMED))
         sim_reject(call, "TENDER_EXISTS", "tender %s is %s", hold->tender_no, state_name(hold->state));
     else if (request->amount->minor_units > card->principal + card->bonus)
         sim_reject(call, "INSUFFICIENT_BALANCE", "card %s has %" PRId64 " %s", card->card_no,
@@ -174,7 +175,7 @@ static void freeze_card(struct sim_call *call) {
 
 static void release_card(struct sim_call *call) {
     struct sim_hold_row *hold = sim_find(call->system, SIM_HOLDS, call->note.ptr);
-    if (!hold || strcmp(hold->made_by, call->effect->key) != 0 || hold->state == SIM_HOLD_EXPIRED)
+    if (!hold || strcmp(hold->made_by, call->effect->key) != 0)
         return;
     if (hold->state == SIM_HOLD_FROZEN)
         end_hold(&call->change, hold, SIM_HOLD_RELEASED, "release");
@@ -215,11 +216,13 @@ static void confirm_card(struct sim_call *call) {
             [SIM_HOLD_RELEASED] = "CANCELLED",
             [SIM_HOLD_CONFIRMED] = "ALREADY_CONFIRMED",
             [SIM_HOLD_EXPIRED] = "FREEZE_EXPIRED",
+            [SIM_HOLD_RETURNED] = "CANCELLED",
         };
         sim_reject(call, codes[hold->state], "tender %s is %s", hold->tender_no, state_name(hold->state));
         return;
     }
     end_hold(&call->change, hold, SIM_HOLD_CONFIRMED, "confirm");
+    sim_note(call, str_c(hold->tender_no));
     PB(ConfirmCardResponse) response = PARTICIPANT__CARD__V1__CONFIRM_CARD_RESPONSE__INIT;
     response.taken = card_amount(call, card_of(call->system, hold)->currency, hold->principal, hold->bonus);
     sim_answer(call, &response.base);
@@ -231,6 +234,27 @@ static int64_t principal_of(const struct sim_hold_row *hold, int64_t amount) {
     bool split = money_allocate(amount, (int64_t[]){hold->principal, hold->bonus}, 2, parts);
     assert(split); // never more than was taken
     return parts[0];
+}
+
+static void give_back(struct sim_call *call, const char *kind, struct sim_hold_row *hold, struct sim_card_row *card,
+                      int64_t amount, int64_t principal) {
+    hold->refunded += amount;
+    card->principal += principal;
+    card->bonus += amount - principal;
+    sim_put(&call->change, card);
+    sim_put(&call->change, hold);
+    post(&call->change, kind, hold, card, principal, amount - principal);
+}
+
+// What was taken and not refunded yet.
+static void cancel_confirm(struct sim_call *call) {
+    struct sim_hold_row *hold = sim_find(call->system, SIM_HOLDS, call->note.ptr);
+    if (!hold || hold->state != SIM_HOLD_CONFIRMED)
+        return;
+    int64_t rest = hold->principal + hold->bonus - hold->refunded;
+    int64_t principal = hold->principal - principal_of(hold, hold->refunded);
+    hold->state = SIM_HOLD_RETURNED;
+    give_back(call, "cancel_confirm", hold, card_of(call->system, hold), rest, principal);
 }
 
 static void refund_card(struct sim_call *call) {
@@ -256,12 +280,7 @@ static void refund_card(struct sim_call *call) {
         return;
     }
     int64_t principal = principal_of(hold, hold->refunded + amount) - principal_of(hold, hold->refunded);
-    hold->refunded += amount;
-    card->principal += principal;
-    card->bonus += amount - principal;
-    sim_put(&call->change, card);
-    sim_put(&call->change, hold);
-    post(&call->change, "refund", hold, card, principal, amount - principal);
+    give_back(call, "refund", hold, card, amount, principal);
     PB(RefundCardResponse) response = PARTICIPANT__CARD__V1__REFUND_CARD_RESPONSE__INIT;
     response.refunded = card_amount(call, card->currency, principal, amount - principal);
     sim_answer(call, &response.base);
@@ -272,6 +291,7 @@ static const struct sim_method methods[] = {
     {.name = "FreezeCard", .op = SIM_ACTION, .apply = freeze_card},
     {.name = "ReleaseCard", .op = SIM_COMPENSATE, .apply = release_card, .undoes = "FreezeCard"},
     {.name = "ConfirmCard", .op = SIM_ACTION, .apply = confirm_card},
+    {.name = "CancelConfirm", .op = SIM_COMPENSATE, .apply = cancel_confirm, .undoes = "ConfirmCard"},
     {.name = "RefundCard", .op = SIM_ACTION, .apply = refund_card},
     {.name = "Inquire", .op = SIM_INQUIRE},
 };

@@ -125,7 +125,13 @@ struct sim_card_row {
     int64_t freeze_ms;                  // how long a hold lasts; 0: the default
 };
 
-enum sim_hold_state { SIM_HOLD_FROZEN = 1, SIM_HOLD_RELEASED, SIM_HOLD_CONFIRMED, SIM_HOLD_EXPIRED };
+enum sim_hold_state {
+    SIM_HOLD_FROZEN = 1,
+    SIM_HOLD_RELEASED,
+    SIM_HOLD_CONFIRMED,
+    SIM_HOLD_EXPIRED,
+    SIM_HOLD_RETURNED, // confirmed, then given back
+};
 
 struct sim_hold_row {
     sim_id tender_no;
