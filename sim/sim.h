@@ -53,6 +53,9 @@ const struct rpc_route *sim_routes(struct sim *sim, const char *system, size_t *
 // already: nothing is changed. `done` runs when it is durable (false: it failed).
 bool sim_seed(struct sim *sim, uint32_t users, void (*done)(void *ctx, bool durable), void *ctx);
 
+// Every tender pays itself after this time, scanned ones in their answer. Replaces the rules there are.
+void sim_auto_pay(struct sim *sim, int64_t after_ms);
+
 // Counters of a system since the start; false when there is no such system.
 struct sim_stats {
     int64_t calls, effects, compensations, rejections, repeats, changed_repeats, empty_compensations, late_actions,

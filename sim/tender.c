@@ -136,6 +136,15 @@ struct sim_pay sim_tender_planned(const struct sim_tender_row *tender) {
     };
 }
 
+void sim_auto_pay(struct sim *sim, int64_t after_ms) {
+    struct sim_payment_state *state = sim_payment_state(&sim->systems[SIM_PAYMENT]);
+    const struct sim_pay_rule paid = {.result = PARTICIPANT__SIM__V1__PAY_RESULT__PAY_RESULT_PAID};
+    state->rules[0] = state->rules[1] = paid;
+    state->rules[0].method = PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_SCANNED;
+    state->rules[1].after_ms = after_ms;
+    state->n_rules = 2;
+}
+
 static struct sim_about about_tender(const struct sim_tender_row *tender) {
     return (struct sim_about){tender->made_by, tender->gid, tender->trade_no};
 }
