@@ -89,6 +89,7 @@ struct store_mariadb_options {
     const char *tls_ca;                                          // PEM file; NULL: no TLS
     unsigned port;
     uint32_t connect_timeout_ms;
+    bool plain_statements; // no bulk statements, though the server offers them: for proxies that don't pass them on
 };
 struct store_backend *store_mariadb(const struct store_mariadb_options *options);
 // In memory, for tests and the simulation: same contract. What was committed lives until the last reference is freed,

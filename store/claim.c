@@ -78,8 +78,8 @@ static enum backend_result in_transaction(struct sql_session *session, const str
     return result;
 }
 
-enum backend_result claim_instance(struct sql_session *session, const char *begin, const struct backend_claim *claim,
-                                   bool shared, struct store_identity *ret_identity, struct error *error) {
+static enum backend_result try_claim(struct sql_session *session, const char *begin, const struct backend_claim *claim,
+                                     bool shared, struct store_identity *ret_identity, struct error *error) {
     struct store_identity identity = {0};
     enum backend_result result = session->run(session, begin, NULL, 0, NULL, NULL, NULL, error);
     if (result == BACKEND_OK)
@@ -92,5 +92,14 @@ enum backend_result claim_instance(struct sql_session *session, const char *begi
         struct error ignored;
         session->run(session, "ROLLBACK", NULL, 0, NULL, NULL, NULL, &ignored);
     }
+    return result;
+}
+
+enum backend_result claim_instance(struct sql_session *session, const char *begin, const struct backend_claim *claim,
+                                   bool shared, struct store_identity *ret_identity, struct error *error) {
+    enum backend_result result = try_claim(session, begin, claim, shared, ret_identity, error);
+    // Someone else has just made the row: now there is one to raise.
+    if (result == BACKEND_CONFLICT)
+        result = try_claim(session, begin, claim, shared, ret_identity, error);
     return result;
 }

@@ -48,7 +48,9 @@ static bool look(struct sql_session *session, const char *query, const struct st
 static bool run_buf(struct sql_session *session, const struct buf *sql, struct error *error) {
     if (sql->failed)
         return error_set(error, ERR_INTERNAL, "a statement is longer than %d bytes", STATEMENT_MAX);
-    return session->run(session, sql->ptr, NULL, 0, NULL, NULL, NULL, error) == BACKEND_OK;
+    enum backend_result result = session->run(session, sql->ptr, NULL, 0, NULL, NULL, NULL, error);
+    // CONFLICT: where the lock is not to be had (Galera), another process made it just now.
+    return result == BACKEND_OK || result == BACKEND_CONFLICT;
 }
 
 static bool add_columns(struct sql_session *session, const struct store_table *table, const struct names *there,

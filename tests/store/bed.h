@@ -21,9 +21,13 @@ struct bed_kind {
     void (*usurp)(struct bed *bed);
 };
 
+struct mariadb_server;
+
 struct bed_variant {
     const struct bed_kind *kind;
     bool threaded, faulty;
+    bool plain;                    // mariadb: without bulk statements
+    struct mariadb_server *server; // mariadb: where
 };
 
 // What became of a write.

@@ -47,8 +47,9 @@ int contract_run(const char *group, const struct bed_variant *variants, size_t n
             for (const struct contract_case *c = lists[l]; c->name; c++) {
                 if (!fits(c, &variants[v]) || n == TESTS_MAX)
                     continue;
-                snprintf(names[n], NAME_MAX, "%s, %s%s: %s", variants[v].kind->name,
-                         variants[v].threaded ? "threaded" : "inline", variants[v].faulty ? ", faulty" : "", c->name);
+                snprintf(names[n], NAME_MAX, "%s, %s%s%s: %s", variants[v].kind->name,
+                         variants[v].threaded ? "threaded" : "inline", variants[v].faulty ? ", faulty" : "",
+                         variants[v].plain ? ", plain" : "", c->name);
                 runs[n] = (struct run){.variant = &variants[v], .contract_case = c};
                 tests[n] = (struct CMUnitTest){names[n], run_case, set_up, tear_down, &runs[n]};
                 n++;

@@ -4,6 +4,6 @@
 
 #include "tests/store/bed.h"
 
-extern const struct bed_kind kind_memory, kind_sqlite;
+extern const struct bed_kind kind_memory, kind_sqlite, kind_mariadb;
 
 #endif
