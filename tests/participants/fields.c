@@ -82,7 +82,7 @@ static void set_scalar(const ProtobufCFieldDescriptor *field, void *place, const
         struct str copy = arena_str(arena, str_c(value));
         char *text = rpc_text(copy.ptr);
         for (size_t i = 0; i < copy.len; i++)
-            if (text[i] == '_')
+            if (text[i] == '~')
                 text[i] = ' ';
         *(char **)place = text;
         return;

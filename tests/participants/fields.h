@@ -1,7 +1,8 @@
 // Messages as text, so that a test can be a table: "tender_no=t1 amount=CNY1000 lines[0].kind=fuel".
 //
-// A path names a field, "." goes into a message, "[i]" is an item of a list, in order. A value goes up to the next space;
-// "_" in it is a space. Texts, numbers, true/false, enum values by number, and a Money as its currency and minor units.
+// A path names a field, "." goes into a message, "[i]" is an item of a list, in order. A value goes up to the next
+// space;
+// "~" in it is a space. Texts, numbers, true/false, enum values by number, and a Money as its currency and minor units.
 // What is wrong fails the running test.
 #ifndef TXC_TESTS_PARTICIPANTS_FIELDS_H
 #define TXC_TESTS_PARTICIPANTS_FIELDS_H
