@@ -88,6 +88,16 @@ static bool take_key(struct builder *b, struct str key, unsigned line) {
     return true;
 }
 
+// YAML's ways of writing nothing.
+static bool is_null(const yaml_event_t *event) {
+    static const char *const words[] = {"~", "null", "Null", "NULL"};
+    struct str text = str_n(event->data.scalar.value, event->data.scalar.length);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && str_eq_c(text, words[i]))
+            return true;
+    return false;
+}
+
 static bool on_scalar(struct builder *b, const yaml_event_t *event, unsigned line) {
     struct str raw = str_n(event->data.scalar.value, event->data.scalar.length);
     if (!one_line(raw))
@@ -100,7 +110,7 @@ static bool on_scalar(struct builder *b, const yaml_event_t *event, unsigned lin
     struct document_node *node = node_new(b, DOCUMENT_TEXT, line);
     if (!node)
         return false;
-    node->text = text;
+    node->text = is_null(event) ? STR("") : text;
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     attach(b, node);
     return true;
