@@ -1,5 +1,6 @@
 #include "orchestrator/config.h"
 
+#include "base/nearest.h"
 #include "orchestrator/config_rows.h"
 #include "orchestrator/document.h"
 
@@ -219,39 +220,6 @@ static void set_defaults(struct config_reader *reader, const struct config_secti
 
 // ---- Unknown keys -------------------------------------------------------------------------------------------------
 
-// Levenshtein's distance, up to names of 40 bytes.
-static unsigned distance(struct str a, struct str b) {
-    enum { MOST = 40 };
-    if (a.len > MOST || b.len > MOST)
-        return MOST;
-    unsigned row[MOST + 1];
-    for (unsigned j = 0; j <= b.len; j++)
-        row[j] = j;
-    for (size_t i = 0; i < a.len; i++) {
-        unsigned before = row[0]++;
-        for (size_t j = 0; j < b.len; j++) {
-            unsigned changed = before + (a.ptr[i] != b.ptr[j]);
-            before = row[j + 1];
-            unsigned least = row[j] < before ? row[j] + 1 : before + 1;
-            row[j + 1] = least < changed ? least : changed;
-        }
-    }
-    return row[b.len];
-}
-
-struct nearest {
-    struct str wanted, best;
-    unsigned distance;
-};
-
-static void consider(struct nearest *nearest, struct str candidate) {
-    unsigned d = distance(nearest->wanted, candidate);
-    if (d < nearest->distance) {
-        nearest->distance = d;
-        nearest->best = candidate;
-    }
-}
-
 // The part of a section's path behind `prefix` when it is directly within it, else empty.
 static struct str directly_within(const struct config_section *section, const char *prefix) {
     struct str path = str_c(section->path), within = str_c(prefix);
@@ -279,17 +247,18 @@ static const struct config_section *elsewhere(struct str name) {
 // `names` are the keys of a section that is EACH of several, else NULL.
 static void unknown_key(struct config_reader *reader, const struct config_section *section, bool names,
                         const char *path, const struct document_node *node) {
-    struct nearest nearest = {.wanted = node->key, .distance = (unsigned)node->key.len / 3 + 2};
+    struct nearest nearest;
+    nearest_init(&nearest, node->key);
     for (uint32_t i = 0; !names && i < section->n_rows; i++)
-        consider(&nearest, str_c(section->rows[i].name));
+        nearest_consider(&nearest, str_c(section->rows[i].name));
     for (size_t i = 0; names && section->names[i]; i++)
-        consider(&nearest, str_c(section->names[i]));
+        nearest_consider(&nearest, str_c(section->names[i]));
     size_t n;
     const struct config_section *all = config_sections(&n);
     for (size_t i = 0; i < n; i++) {
         struct str within = directly_within(&all[i], section->path);
         if (!str_empty(within) && !names)
-            consider(&nearest, within);
+            nearest_consider(&nearest, within);
     }
     const struct config_section *other = elsewhere(node->key);
     if (!str_empty(nearest.best))
