@@ -62,9 +62,9 @@ foreach(record ${TXC_RECORDS})
   add_custom_command(
     OUTPUT ${TXC_GEN}/saga/${stem}.pb.c ${TXC_GEN}/saga/${stem}.pb.h
     COMMAND ${CMAKE_COMMAND} -E make_directory ${TXC_GEN}/saga
-    COMMAND ${PROTOC} -I${CMAKE_CURRENT_SOURCE_DIR} --nanopb_out=${TXC_GEN}
-            --plugin=protoc-gen-nanopb=${NANOPB_GENERATOR} ${CMAKE_CURRENT_SOURCE_DIR}/${record}
-    DEPENDS ${record} VERBATIM)
+    COMMAND ${PROTOC} -I. --nanopb_out=${TXC_GEN} --plugin=protoc-gen-nanopb=${NANOPB_GENERATOR} ${record}
+    DEPENDS ${record} saga/${stem}.options
+    WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} VERBATIM) # where the generator looks for the .options beside it
   list(APPEND sources ${TXC_GEN}/saga/${stem}.pb.c)
 endforeach()
 if(sources)
