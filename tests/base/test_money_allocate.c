@@ -1,6 +1,7 @@
 #include "base/money.h"
 #include "tests/base/seeded.h"
 
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -33,6 +34,7 @@ static void allocate_slowly(int64_t total, const int64_t *weights, size_t n, int
                 best_behind = behind;
             }
         }
+        assert(best < n);
         parts[best]++;
     }
 }
