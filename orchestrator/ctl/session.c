@@ -85,8 +85,15 @@ struct call {
     struct arena *arena;
     struct session_failure *failure;
     ProtobufCMessage *message;
-    bool streams, done;
+    rpc_each_fn *each; // of a stream
+    void *each_ctx;
+    bool done;
 };
+
+static bool on_each(void *ctx, const ProtobufCMessage *message) {
+    struct call *call = ctx;
+    return call->each(call->each_ctx, message);
+}
 
 static void on_done(void *ctx, const struct rpc_result *result) {
     struct call *call = ctx;
@@ -95,7 +102,7 @@ static void on_done(void *ctx, const struct rpc_result *result) {
     call->failure->error = result->error;
     if (!str_copy(str_c(result->reason), call->failure->reason, sizeof call->failure->reason))
         call->failure->reason[0] = '\0';
-    if (call->streams || error_is(&result->error))
+    if (call->each || error_is(&result->error))
         return;
     // The result's message is gone when this returns; the bytes are decoded again into what stays.
     call->message = rpc_decode(rpc_method_response(call->method), result->bytes, call->arena, &call->failure->error);
@@ -131,10 +138,10 @@ const ProtobufCMessage *session_call(struct session *session, const struct rpc_m
 void session_stream(struct session *session, const struct rpc_method *method, const ProtobufCMessage *request,
                     uint32_t deadline_ms, rpc_each_fn *each, void *ctx, struct session_failure *ret_failure) {
     struct session_failure failure = {0};
-    struct call call = {.method = method, .streams = true, .failure = &failure};
+    struct call call = {.method = method, .each = each, .each_ctx = ctx, .failure = &failure};
     const struct rpc_call_options options = {.deadline_ms = deadline_ms, .headers = session->headers};
     if (connect_once(session, &failure)) {
-        rpc_stream(session->channel, method, request, &options, each, on_done, ctx, &call);
+        rpc_stream(session->channel, method, request, &options, on_each, on_done, &call);
         while (!call.done)
             rpc_loop_once(session->loop, 1000);
     }
@@ -152,17 +159,7 @@ ProtobufCMessage *session_request(struct session *session) {
 
 // ---- Failures -----------------------------------------------------------------------------------------------------
 
-// google.rpc.Code, for statuses that carry no reason of ours.
-static const char *const statuses[] = {
-    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
-    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
-    "DATA_LOSS", "UNAUTHENTICATED"};
 enum { CANCELLED = 1, UNKNOWN = 2, DEADLINE_EXCEEDED = 4, INTERNAL = 13, UNAVAILABLE = 14, DATA_LOSS = 15 };
-
-static const char *status_name(int status) {
-    return status >= 0 && status < (int)(sizeof statuses / sizeof statuses[0]) ? statuses[status] : "UNKNOWN";
-}
 
 // What a reason means, from the one table; NULL for one that this program does not know.
 static const char *meaning(const char *reason) {
@@ -208,7 +205,7 @@ int session_report(struct session *session, const struct session_failure *failur
     buf_printf(&out, "txctl: ");
     if (silence)
         buf_printf(&out, "no answer from %s: ", session->server);
-    view_escape(&out, failure->reason[0] ? str_c(failure->reason) : str_c(status_name(failure->grpc_status)));
+    view_escape(&out, failure->reason[0] ? str_c(failure->reason) : str_c(err_status_name(failure->grpc_status)));
     buf_printf(&out, ": ");
     view_escape(&out, str_c(error->text));
     buf_byte(&out, '\n');
