@@ -6,6 +6,9 @@
 
 #include <assert.h>
 
+// Of google.rpc.Code.
+enum { CANCELLED = 1, UNKNOWN = 2, DEADLINE_EXCEEDED = 4, INTERNAL = 13, UNAVAILABLE = 14, DATA_LOSS = 15 };
+
 enum { ARENA_MAX = 64 << 20, TIMEOUT_S = 10, MESSAGE_MAX = 16 << 20 };
 
 // ---- Life ---------------------------------------------------------------------------------------------------------
@@ -76,7 +79,7 @@ static bool connect_once(struct session *session, struct session_failure *failur
         session->loop = rpc_loop_new();
     session->channel = rpc_channel_open(session->loop, session->server, &options, &failure->error);
     if (!session->channel)
-        failure->grpc_status = 14;
+        failure->grpc_status = UNAVAILABLE;
     return session->channel != NULL;
 }
 
@@ -130,8 +133,11 @@ const ProtobufCMessage *session_call(struct session *session, const struct rpc_m
         while (!call.done)
             rpc_loop_once(session->loop, 1000);
     }
-    if (!call.message)
+    if (!call.message) {
+        if (failure.grpc_status == 0)
+            failure.grpc_status = DATA_LOSS; // an answer, but not one that can be understood
         *ret_failure = failure;
+    }
     return call.message;
 }
 
@@ -145,6 +151,8 @@ void session_stream(struct session *session, const struct rpc_method *method, co
         while (!call.done)
             rpc_loop_once(session->loop, 1000);
     }
+    if (error_is(&failure.error) && failure.grpc_status == 0)
+        failure.grpc_status = DATA_LOSS;
     *ret_failure = failure;
 }
 
@@ -158,8 +166,6 @@ ProtobufCMessage *session_request(struct session *session) {
 }
 
 // ---- Failures -----------------------------------------------------------------------------------------------------
-
-enum { CANCELLED = 1, UNKNOWN = 2, DEADLINE_EXCEEDED = 4, INTERNAL = 13, UNAVAILABLE = 14, DATA_LOSS = 15 };
 
 // What a reason means, from the one table; NULL for one that this program does not know.
 static const char *meaning(const char *reason) {
