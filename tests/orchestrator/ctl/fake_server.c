@@ -121,6 +121,32 @@ static void on_list(void *service, struct rpc_inbound *in, const ProtobufCMessag
     rpc_reply(in, &response.base);
 }
 
+// Three versions of a trade, to its end. That of BROKEN breaks off behind each.
+static void on_watch(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    (void)service;
+    const Txcenter__Trade__V1__WatchTradeRequest *request = (const void *)message;
+    if (misbehaves(in, request->trade_no))
+        return;
+    static const Txcenter__Trade__V1__TradeState states[] = {TXCENTER__TRADE__V1__TRADE_STATE__TRADE_STATE_PAYING,
+                                                             TXCENTER__TRADE__V1__TRADE_STATE__TRADE_STATE_PAID,
+                                                             TXCENTER__TRADE__V1__TRADE_STATE__TRADE_STATE_COMPLETED};
+    bool breaks = strcmp(request->trade_no, "BROKEN") == 0;
+    for (int64_t version = request->after_version + 1; version <= 3; version++) {
+        Txcenter__Trade__V1__WatchTradeResponse change = TXCENTER__TRADE__V1__WATCH_TRADE_RESPONSE__INIT;
+        Txcenter__Trade__V1__Trade trade = TXCENTER__TRADE__V1__TRADE__INIT;
+        change.trade = &trade;
+        trade.trade_no = request->trade_no;
+        trade.version = version;
+        trade.state = states[version - 1];
+        rpc_stream_send(in, &change.base);
+        if (breaks) {
+            refuse(in, ERR_SHUTTING_DOWN);
+            return;
+        }
+    }
+    rpc_stream_end(in);
+}
+
 // ---- Sagas --------------------------------------------------------------------------------------------------------
 
 static void on_saga(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
@@ -155,6 +181,7 @@ static const struct rpc_route routes[] = {
     {{&txcenter__trade__v1__trade_service__descriptor, "Quote", false}, on_quote, RPC_TRADE, RPC_TIER_QUOTE},
     {{&txcenter__trade__v1__trade_service__descriptor, "PlaceOrder", false}, on_order, RPC_TRADE, RPC_TIER_PAY},
     {{&txcenter__trade__v1__trade_service__descriptor, "ListTrades", false}, on_list, RPC_TRADE_READ, RPC_TIER_LIST},
+    {{&txcenter__trade__v1__trade_service__descriptor, "WatchTrade", true}, on_watch, RPC_TRADE_READ, RPC_TIER_LIST},
     {{&txcenter__saga__v1__saga_service__descriptor, "GetSaga", false}, on_saga, RPC_SAGA, RPC_TIER_LIST},
     {{&txcenter__saga__v1__saga_service__descriptor, "GetFlow", false}, on_flow, RPC_SAGA, RPC_TIER_LIST},
     {{&txcenter__saga__v1__operator_service__descriptor, "Retry", false}, on_retry, RPC_OPERATE, RPC_TIER_PAY},

@@ -19,6 +19,7 @@ struct fake_server {
 //   MUTE     nothing, until the caller's deadline
 //   GARBAGE  bytes that are no answer
 //   WHO      a trade whose created_by is the caller and whose reason is its request id
+//   BROKEN   a watch that breaks off behind each version
 //   else     the sample; what changes something answers `processing` when wait_ms is 0
 void fake_server_start(struct fake_server *server);
 void fake_server_stop(struct fake_server *server);

@@ -107,6 +107,48 @@ static void test_each_command_prints_and_exits_as_it_should(void **state) {
     }
 }
 
+// How often `part` stands in `text`.
+static int count(const char *text, const char *part) {
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+        n++;
+    return n;
+}
+
+static void test_a_watch_shows_each_version_once_up_to_the_end(void **state) {
+    (void)state;
+    static const char *const lines[] = {"txctl trade watch T1", "txctl trade watch BROKEN"};
+    for (size_t i = 0; i < 2; i++) {
+        struct run run;
+        run_txctl(&run, lines[i]);
+        if (run.code != TXCTL_OK)
+            fail_msg("%s: exit %d\n%s\n---\n%s", lines[i], run.code, run.out, run.err);
+        assert_int_equal(count(run.out, "version "), 3);
+        assert_int_equal(count(run.out, "version 1  PAYING\n"), 1);
+        assert_int_equal(count(run.out, "version 2  PAID\n"), 1);
+        assert_int_equal(count(run.out, "version 3  COMPLETED\n"), 1);
+        assert_string_equal(run.err, "");
+        run_release(&run);
+    }
+}
+
+static void test_a_watch_begins_behind_the_version_that_is_given_and_ends_with_its_time(void **state) {
+    (void)state;
+    struct run run;
+    run_txctl(&run, "txctl trade watch T1 --after 2 -o json");
+    assert_int_equal(run.code, TXCTL_OK);
+    assert_int_equal(count(run.out, "\n"), 1);
+    assert_non_null(strstr(run.out, "\"version\":\"3\""));
+    run_release(&run);
+    run_txctl(&run, "txctl trade watch MUTE --timeout 1");
+    assert_int_equal(run.code, TXCTL_PROCESSING);
+    run_release(&run);
+    run_txctl(&run, "txctl trade watch NONE");
+    assert_int_equal(run.code, TXCTL_REFUSED);
+    assert_string_equal(run.err, "txctl: TRADE_NOT_FOUND: no trade has this number\n");
+    run_release(&run);
+}
+
 static json_t *run_json(const char *line, int code) {
     struct run run;
     run_txctl(&run, line);
@@ -171,6 +213,8 @@ static int stop_server(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_command_prints_and_exits_as_it_should),
+        cmocka_unit_test(test_a_watch_shows_each_version_once_up_to_the_end),
+        cmocka_unit_test(test_a_watch_begins_behind_the_version_that_is_given_and_ends_with_its_time),
         cmocka_unit_test(test_json_is_one_document_of_the_answer),
         cmocka_unit_test(test_the_caller_and_the_request_id_reach_the_server),
     };
