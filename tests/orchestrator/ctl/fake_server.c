@@ -176,15 +176,19 @@ static void on_retry(void *service, struct rpc_inbound *in, const ProtobufCMessa
     refuse(in, ERR_SAGA_STATE);
 }
 
+#define TRADE(method) .service = &txcenter__trade__v1__trade_service__descriptor, .name = (method)
+#define SAGA(method) .service = &txcenter__saga__v1__saga_service__descriptor, .name = (method)
+#define OPERATOR(method) .service = &txcenter__saga__v1__operator_service__descriptor, .name = (method)
+
 static const struct rpc_route routes[] = {
-    {{&txcenter__trade__v1__trade_service__descriptor, "GetTrade", false}, on_get, RPC_TRADE_READ, RPC_TIER_LIST},
-    {{&txcenter__trade__v1__trade_service__descriptor, "Quote", false}, on_quote, RPC_TRADE, RPC_TIER_QUOTE},
-    {{&txcenter__trade__v1__trade_service__descriptor, "PlaceOrder", false}, on_order, RPC_TRADE, RPC_TIER_PAY},
-    {{&txcenter__trade__v1__trade_service__descriptor, "ListTrades", false}, on_list, RPC_TRADE_READ, RPC_TIER_LIST},
-    {{&txcenter__trade__v1__trade_service__descriptor, "WatchTrade", true}, on_watch, RPC_TRADE_READ, RPC_TIER_LIST},
-    {{&txcenter__saga__v1__saga_service__descriptor, "GetSaga", false}, on_saga, RPC_SAGA, RPC_TIER_LIST},
-    {{&txcenter__saga__v1__saga_service__descriptor, "GetFlow", false}, on_flow, RPC_SAGA, RPC_TIER_LIST},
-    {{&txcenter__saga__v1__operator_service__descriptor, "Retry", false}, on_retry, RPC_OPERATE, RPC_TIER_PAY},
+    {.method = {TRADE("GetTrade")}, .handle = on_get, .scope = RPC_TRADE_READ},
+    {.method = {TRADE("Quote")}, .handle = on_quote, .scope = RPC_TRADE},
+    {.method = {TRADE("PlaceOrder")}, .handle = on_order, .scope = RPC_TRADE},
+    {.method = {TRADE("ListTrades")}, .handle = on_list, .scope = RPC_TRADE_READ},
+    {.method = {TRADE("WatchTrade"), .server_streaming = true}, .handle = on_watch, .scope = RPC_TRADE_READ},
+    {.method = {SAGA("GetSaga")}, .handle = on_saga, .scope = RPC_SAGA},
+    {.method = {SAGA("GetFlow")}, .handle = on_flow, .scope = RPC_SAGA},
+    {.method = {OPERATOR("Retry")}, .handle = on_retry, .scope = RPC_OPERATE},
 };
 
 // ---- The process --------------------------------------------------------------------------------------------------
