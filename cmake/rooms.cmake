@@ -84,3 +84,26 @@ function(txc_script_test name)
   add_test(NAME ${name} COMMAND ${ARG_UNPARSED_ARGUMENTS} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   txc_test_properties(${name} ${room} "${ARG_TIMEOUT}" "${ARG_LABELS}")
 endfunction()
+
+# Every target of ./dev fuzz.
+add_custom_target(fuzz_targets)
+
+# txc_fuzz(text fuzz/fuzz_text.c LINK base): a function that is fed hostile bytes (tests/fuzz/fuzz.h). With the preset
+# fuzz it becomes a libFuzzer program; with any other one the test fuzz.<name>, which feeds it tests/fuzz/corpus/<name>.
+function(txc_fuzz name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  set(target fuzz_${name})
+  if(TXC_FUZZ)
+    add_executable(${target} ${ARG_UNPARSED_ARGUMENTS})
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzz_targets ${target})
+  else()
+    add_executable(${target} ${ARG_UNPARSED_ARGUMENTS} fuzz/replay.c)
+    add_test(NAME fuzz.${name} COMMAND ${target} tests/fuzz/corpus/${name}
+             WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/..)
+    txc_test_properties(fuzz.${name} fuzz "" "")
+  endif()
+  target_compile_options(${target} PRIVATE ${TXC_WARNINGS})
+  target_link_libraries(${target} PRIVATE ${ARG_LINK})
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+endfunction()
