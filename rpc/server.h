@@ -41,26 +41,32 @@ struct rpc_route {
 
 // ---- Serving ----------------------------------------------------------------------------------------------------
 
-struct rpc_tls { // PEM files; all NULL: plaintext
+// PEM files; all NULL: plaintext. They are watched: what replaces them serves the connections from then on.
+struct rpc_tls {
     const char *certificate, *key;
     const char *client_ca; // set: clients must present a certificate that it signed
 };
 
+// What it points to is borrowed until rpc_server_start() has returned, but for the descriptor set: for the server's
+// life.
 struct rpc_server_options {
     const char *const *listen; // "127.0.0.1:7600", "[::1]:0", "unix:/run/…"; NULL-terminated
     struct rpc_tls tls;
-    uint32_t message_max;     // bytes of one received message (default 1 MiB)
-    uint32_t in_flight_max;   // calls being served at once (default 4096); above it RESOURCE_EXHAUSTED at once
-    uint32_t accepts;         // pre-posted accepts over all methods (default 128, at most 256)
-    uint32_t drain_ms;        // grace for calls in flight at shutdown (default 5000)
+    uint32_t message_max;       // bytes of one received message (default 1 MiB)
+    uint32_t in_flight_max;     // calls being served at once (default 4096); above it RESOURCE_EXHAUSTED at once
+    size_t bytes_in_flight_max; // of their requests together (default 64 MiB); above it RESOURCE_EXHAUSTED at once
+    uint32_t accepts;           // pre-posted accepts over all methods (default 128, at most 256)
+    uint32_t drain_ms;          // grace for calls in flight at shutdown (default 5000)
     // Fills name and scopes of a caller from its certificate identity (empty when there is none) and metadata.
-    // false: UNAUTHENTICATED. NULL: everyone is "anonymous" with every scope.
+    // false with an error: the call is refused with it. Not asked for RPC_PUBLIC methods. NULL: everyone is "anonymous"
+    // (or what the certificate says) with every scope.
     bool (*authorize)(void *ctx, struct str identity, struct rpc_inbound *in, struct rpc_caller *caller,
                       struct error *error);
     void *authorize_ctx;
     // A FileDescriptorSet (serialized google.protobuf.FileDescriptorSet) for reflection; empty: no reflection.
     struct str descriptor_set;
-    // Called once for each finished call: for logs and metrics. NULL is fine.
+    // Called once for each call of a row when it is answered, also when it was refused before its handler: for logs and
+    // metrics. NULL is fine.
     void (*observe)(void *ctx, const struct rpc_method *method, struct rpc_inbound *in, int grpc_status,
                     int64_t duration_us);
     void *observe_ctx;
@@ -68,9 +74,10 @@ struct rpc_server_options {
 
 struct rpc_server *rpc_server_new(struct rpc_loop *loop, const struct rpc_server_options *options);
 
-// Adds rows before the start. `routes` and `service` are borrowed for the server's life.
+// Adds rows before the start, at most 200 in all. `routes` and `service` are borrowed for the server's life.
 void rpc_server_add(struct rpc_server *server, const struct rpc_route *routes, size_t n, void *service);
 
+// Listens. Calls that no row names are answered METHOD_UNKNOWN. On failure the server can only be freed.
 bool rpc_server_start(struct rpc_server *server, struct error *error);
 
 // The port of the i-th listen address (for ":0"), 0 for a unix socket.
@@ -79,8 +86,9 @@ int rpc_server_port(const struct rpc_server *server, size_t i);
 // Health of a service ("" is the whole server). Services of routes start as SERVING.
 void rpc_server_set_health(struct rpc_server *server, const char *service, bool serving);
 
-// Health NOT_SERVING, refuses new calls with SHUTTING_DOWN, lets those in flight finish for drain_ms, cancels the
-// rest; then `drained` runs on the loop. rpc_server_free() only after that.
+// Health NOT_SERVING, refuses new calls with SHUTTING_DOWN, lets those in flight finish for drain_ms, then closes the
+// connections and cancels the rest; `drained` runs on the loop when nothing is left. A handler that still owes an
+// answer to a cancelled call must give it. rpc_server_free() only after that, or instead of a start.
 void rpc_server_drain(struct rpc_server *server, void (*drained)(void *ctx), void *ctx);
 void rpc_server_free(struct rpc_server *server);
 
