@@ -98,6 +98,9 @@ const struct err_info *err_table(size_t *ret_count);
 // The row of a code; ERR_INTERNAL's for a number that the table does not have.
 const struct err_info *err_info(enum err code);
 
+// "DEADLINE_EXCEEDED" of 4: the name of a gRPC status (google.rpc.Code); "?" for a number that is none.
+const char *err_status_name(int grpc_status);
+
 enum { ERR_FIELDS_MAX = 8, ERR_TEXT_MAX = 240 };
 
 // One failure on its way up. The caller gives it, callees fill it; it never allocates. Zeroed means no error. Its texts

@@ -199,7 +199,7 @@ static void read_value(struct config_reader *reader, const struct config_row *ro
     else if (node->kind != DOCUMENT_TEXT || !set_text(reader, row, node->text, at))
         unexpected(reader, row, path, node);
     else if (row->type == CONFIG_FILE && reader->files && access(*(const char **)at, R_OK) != 0)
-        fault(reader, node->line, path, "%s can't be read: %s", *(const char **)at, strerror(errno));
+        fault(reader, node->line, path, "%s can't be read: %s", *(const char **)at, strerrordesc_np(errno));
 }
 
 static void set_defaults(struct config_reader *reader, const struct config_section *section, char *base) {
@@ -431,7 +431,7 @@ static bool read_fd(int fd, const char *path, struct buf *bytes, struct buf *rep
     if (n == 0)
         return true;
     if (n < 0)
-        buf_printf(report, "%s: can't be read: %s\n", path, strerror(errno));
+        buf_printf(report, "%s: can't be read: %s\n", path, strerrordesc_np(errno));
     else
         buf_printf(report, "%s: larger than %d bytes\n", path, DOCUMENT_BYTES_MAX);
     return false;
@@ -443,7 +443,7 @@ bool config_load(const char *path, struct config *ret_config, struct buf *report
     // Not to hang on a pipe that somebody named by mistake.
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        buf_printf(report, "%s: can't be read: %s\n", path, strerror(errno));
+        buf_printf(report, "%s: can't be read: %s\n", path, strerrordesc_np(errno));
         return false;
     }
     struct buf bytes;

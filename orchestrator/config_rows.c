@@ -170,6 +170,8 @@ static const struct config_row limit_rows[] = {
     COUNT(config_limits, message_max_bytes, 65536, 67108864, "bytes", "1048576", "Largest message received."),
     COUNT(config_limits, in_flight_max, 1, 65536, "calls", "4096",
           "Most calls served at once; beyond it OVERLOADED, lists first, payments last."),
+    COUNT(config_limits, bytes_in_flight_max, 1048576, 2147483648, "bytes", "67108864",
+          "Most bytes of the requests of these calls together; beyond it OVERLOADED."),
     COUNT(config_limits, resident_sagas_max, 64, 1000000, "sagas", "20000",
           "Most sagas in memory; those that only wait give way."),
     COUNT(config_limits, resident_trades_max, 64, 1000000, "trades", "20000", "Most trades in memory."),

@@ -14,7 +14,7 @@ enum { KEY_PATH_MAX = 96, SECRET_FILE_MAX = 4096 };
 static bool read_whole(const char *path, char *out, size_t size, size_t *ret_len, const char **ret_why) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        *ret_why = strerror(errno);
+        *ret_why = strerrordesc_np(errno);
         return false;
     }
     struct stat info;
@@ -22,7 +22,7 @@ static bool read_whole(const char *path, char *out, size_t size, size_t *ret_len
     *ret_why = "not a file";
     if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) {
         n = read(fd, out, size);
-        *ret_why = n < 0 ? strerror(errno) : "too large";
+        *ret_why = n < 0 ? strerrordesc_np(errno) : "too large";
     }
     close(fd);
     if (n < 0 || (size_t)n == size)

@@ -29,8 +29,7 @@ const ProtobufCMessage *rpc_message_in(const ProtobufCMessage *message, unsigned
 }
 
 const char *rpc_string_named(const ProtobufCMessage *message, const char *name) {
-    const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field_by_name(message->descriptor, name);
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(message->descriptor, name);
     if (!field || field->type != PROTOBUF_C_TYPE_STRING || field->label == PROTOBUF_C_LABEL_REPEATED)
         return NULL;
     return *(const char *const *)(const void *)((const char *)message + field->offset);

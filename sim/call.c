@@ -196,8 +196,8 @@ void sim_call_handle(void *service, struct rpc_inbound *in, const ProtobufCMessa
         fail(call, &error);
         return;
     }
-    sim_faults_plan(
-        &(struct sim_fault_subject){system, call->method->name, user_of(request), call->effect->key}, &call->plan);
+    sim_faults_plan(&(struct sim_fault_subject){system, call->method->name, user_of(request), call->effect->key},
+                    &call->plan);
     if (call->plan.delay_ms > 0)
         hold(call, sim_now(sim) + call->plan.delay_ms, run);
     else
@@ -254,8 +254,7 @@ void sim_note(struct sim_call *call, struct str note) {
 }
 
 Txcenter__Type__V1__Money *sim_money(struct sim_call *call, const char *currency, int64_t minor_units) {
-    Txcenter__Type__V1__Money *money =
-        (void *)rpc_message_new(&txcenter__type__v1__money__descriptor, call->arena);
+    Txcenter__Type__V1__Money *money = (void *)rpc_message_new(&txcenter__type__v1__money__descriptor, call->arena);
     if (money) {
         money->currency = rpc_text(currency);
         money->minor_units = minor_units;

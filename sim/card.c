@@ -47,11 +47,8 @@ const struct store_table sim_holds_table = {
 
 static const char *state_name(int32_t state) {
     static const char *const names[] = {
-        [SIM_HOLD_FROZEN] = "FROZEN",
-        [SIM_HOLD_RELEASED] = "RELEASED",
-        [SIM_HOLD_CONFIRMED] = "CONFIRMED",
-        [SIM_HOLD_EXPIRED] = "EXPIRED",
-        [SIM_HOLD_RETURNED] = "RETURNED",
+        [SIM_HOLD_FROZEN] = "FROZEN",   [SIM_HOLD_RELEASED] = "RELEASED", [SIM_HOLD_CONFIRMED] = "CONFIRMED",
+        [SIM_HOLD_EXPIRED] = "EXPIRED", [SIM_HOLD_RETURNED] = "RETURNED",
     };
     return names[state];
 }
@@ -81,7 +78,7 @@ static void post(struct sim_change *change, const char *kind, const struct sim_h
     }
 }
 
-static PB(CardAmount) *card_amount(struct sim_call *call, const char *currency, int64_t principal, int64_t bonus) {
+static PB(CardAmount) * card_amount(struct sim_call *call, const char *currency, int64_t principal, int64_t bonus) {
     PB(CardAmount) *amount = (void *)rpc_message_new(&participant__card__v1__card_amount__descriptor, call->arena);
     if (amount) {
         amount->principal = sim_money(call, currency, principal);
@@ -121,7 +118,7 @@ static void end_hold(struct sim_change *change, struct sim_hold_row *hold, enum 
     post(change, kind, hold, card, hold->principal, hold->bonus);
 }
 
-static void freeze(struct sim_call *call, const PB(FreezeCardRequest) *request, struct sim_card_row *card,
+static void freeze(struct sim_call *call, const PB(FreezeCardRequest) * request, struct sim_card_row *card,
                    struct sim_hold_row *hold) {
     int64_t parts[2];
     bool split = money_allocate(request->amount->minor_units, (int64_t[]){card->principal, card->bonus}, 2, parts);
@@ -275,8 +272,7 @@ static void refund_card(struct sim_call *call) {
     }
     int64_t rest = hold->principal + hold->bonus - hold->refunded;
     if (amount > rest) {
-        sim_reject(call, "EXCEEDS_REST", "of tender %s %" PRId64 " %s are left", hold->tender_no, rest,
-                   card->currency);
+        sim_reject(call, "EXCEEDS_REST", "of tender %s %" PRId64 " %s are left", hold->tender_no, rest, card->currency);
         return;
     }
     int64_t principal = principal_of(hold, hold->refunded + amount) - principal_of(hold, hold->refunded);

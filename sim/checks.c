@@ -11,9 +11,12 @@ static const struct {
     const char *name;
     size_t max;
 } long_texts[] = {
-    {"key", SIM_KEY_MAX},       {"gid", SIM_KEY_MAX},       {"freeze_key", SIM_KEY_MAX}, {"lock_key", SIM_KEY_MAX},
-    {"award_key", SIM_KEY_MAX}, {"key_prefix", SIM_KEY_MAX}, {"payer", SIM_NAME_MAX},    {"name", SIM_NAME_MAX},
-    {"user_id", SIM_NAME_MAX},  {"text", 255},               {"page_token", 255},
+    {"key", SIM_KEY_MAX},        {"gid", SIM_KEY_MAX},
+    {"freeze_key", SIM_KEY_MAX}, {"lock_key", SIM_KEY_MAX},
+    {"award_key", SIM_KEY_MAX},  {"key_prefix", SIM_KEY_MAX},
+    {"payer", SIM_NAME_MAX},     {"name", SIM_NAME_MAX},
+    {"user_id", SIM_NAME_MAX},   {"text", 255},
+    {"page_token", 255},
 };
 
 // Prefix of a nested field's path.

@@ -18,7 +18,6 @@ static void fail_field(struct rpc_inbound *in, const char *path, const char *wha
     fail(in, &error);
 }
 
-
 bool sim_control_begin(struct sim *sim, struct rpc_inbound *in, const ProtobufCMessage *request) {
     struct error error;
     if (!sim->ready || sim->stopped || sim->broken || store_room(sim->options.store) == 0)
@@ -77,7 +76,7 @@ static const char *or_all(const char *pattern) {
     return *pattern ? pattern : "*";
 }
 
-static bool fault_from(struct sim *sim, const PB(Fault) *fault, struct sim_fault *rule, struct error *error) {
+static bool fault_from(struct sim *sim, const PB(Fault) * fault, struct sim_fault *rule, struct error *error) {
     *rule = (struct sim_fault){
         .kind = fault->kind,
         .left = fault->count > 0 ? fault->count : -1,
@@ -139,7 +138,7 @@ static void clear_faults(void *service, struct rpc_inbound *in, const ProtobufCM
     reply_empty(in, TYPE(clear_faults_response));
 }
 
-static void fault_message(const struct sim_fault *rule, PB(Fault) *fault) {
+static void fault_message(const struct sim_fault *rule, PB(Fault) * fault) {
     fault->fault_id = rule->id;
     fault->system = rpc_text(rule->system);
     fault->method = rpc_text(rule->method);
@@ -226,7 +225,7 @@ static void pay_tender(void *service, struct rpc_inbound *in, const ProtobufCMes
         fail(in, &error);
 }
 
-static bool pay_rule_from(const PB(AutoPayRule) *rule, struct sim_pay_rule *ret_rule) {
+static bool pay_rule_from(const PB(AutoPayRule) * rule, struct sim_pay_rule *ret_rule) {
     *ret_rule = (struct sim_pay_rule){
         .method = (int32_t)rule->method,
         .result = (int32_t)rule->result,
@@ -263,8 +262,8 @@ static void set_auto_pay(void *service, struct rpc_inbound *in, const ProtobufCM
 // ---- The world -------------------------------------------------------------------------------------------------
 
 // Puts one row in the place of what is there, and answers when it is durable. The row begins with its key.
-static void set_row(struct sim *sim, enum sim_system_index index, unsigned set, const void *row,
-                    struct rpc_inbound *in, const ProtobufCMessageDescriptor *response) {
+static void set_row(struct sim *sim, enum sim_system_index index, unsigned set, const void *row, struct rpc_inbound *in,
+                    const ProtobufCMessageDescriptor *response) {
     struct waiting *waiting = waiting_new(in, response);
     if (!waiting)
         return;
@@ -298,8 +297,8 @@ static void set_card(void *service, struct rpc_inbound *in, const ProtobufCMessa
         return;
     const struct sim_card_row *known = sim_find(&sim->systems[SIM_CARD], SIM_CARDS, request->card_no);
     if (!*request->card_no || !request->principal || request->principal->minor_units < 0 ||
-        (request->bonus && (request->bonus->minor_units < 0 ||
-                            strcmp(request->bonus->currency, request->principal->currency) != 0))) {
+        (request->bonus &&
+         (request->bonus->minor_units < 0 || strcmp(request->bonus->currency, request->principal->currency) != 0))) {
         fail_field(in, "principal", "and card_no must be there, bonus in the same currency, none negative");
         return;
     }
@@ -341,8 +340,7 @@ static void set_oil_price(void *service, struct rpc_inbound *in, const ProtobufC
     const PB(SetOilPriceRequest) *request = (const void *)message;
     if (!sim_control_begin(sim, in, message))
         return;
-    if (!*request->station_id || !*request->oil_code || !request->unit_price ||
-        request->unit_price->minor_units <= 0) {
+    if (!*request->station_id || !*request->oil_code || !request->unit_price || request->unit_price->minor_units <= 0) {
         fail_field(in, "unit_price", "must be more than 0, station_id and oil_code be there");
         return;
     }
@@ -458,7 +456,8 @@ static void set_issue_rule(void *service, struct rpc_inbound *in, const Protobuf
 }
 
 static const struct rpc_route routes[] = {
-#define ROUTE(rpc, fn) {{&participant__sim__v1__sim_control_service__descriptor, rpc, false}, fn, RPC_SIM, RPC_TIER_LIST}
+#define ROUTE(rpc, fn)                                                                                                 \
+    { {&participant__sim__v1__sim_control_service__descriptor, rpc, false}, fn, RPC_SIM, RPC_TIER_LIST }
     ROUTE("SetFault", set_fault),
     ROUTE("ClearFaults", clear_faults),
     ROUTE("ListFaults", list_faults),

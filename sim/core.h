@@ -203,10 +203,10 @@ void sim_pending_remove(struct sim_pending *pending);
 // What faults have in store for a call (faults.c).
 struct sim_plan {
     int64_t delay_ms;
-    int32_t fails;         // a FaultKind that ends the call before its effect; 0: none
-    int64_t drip_ms;       // > 0: answer so long before the deadline
+    int32_t fails;   // a FaultKind that ends the call before its effect; 0: none
+    int64_t drip_ms; // > 0: answer so long before the deadline
     bool no_answer, early_callback, forged_callback;
-    bool reject;           // with `code`
+    bool reject; // with `code`
     sim_code code;
     sim_code refund_fails; // code; empty: it doesn't
 };
@@ -223,10 +223,10 @@ struct sim_call {
     struct sim_plan plan;
 
     // What the method has made of it.
-    struct str answer;   // encoded; ptr NULL: the bare APPLIED
-    struct str note;     // kept with the effect; in its compensation what the action kept: sim_note()
+    struct str answer; // encoded; ptr NULL: the bare APPLIED
+    struct str note;   // kept with the effect; in its compensation what the action kept: sim_note()
     bool rejected;
-    bool not_undone;     // a compensation that answered, but left the effect as it is
+    bool not_undone;      // a compensation that answered, but left the effect as it is
     struct error invalid; // set: the request can't be understood, nothing is remembered
 
     // Waiting.

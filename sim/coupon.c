@@ -27,12 +27,18 @@ const struct store_table sim_coupons_table = {
 };
 
 static const struct store_column template_columns[] = {
-    STORE_COL_TEXT(sim_template_row, template_id),     STORE_COL_TEXT(sim_template_row, name),
-    STORE_COL_I32(sim_template_row, kind),             STORE_COL_I32(sim_template_row, minimum_base),
-    STORE_COL_I32(sim_template_row, percent_off_bp),   STORE_COL_TEXT(sim_template_row, currency),
-    STORE_COL_I64(sim_template_row, amount_off),       STORE_COL_I64(sim_template_row, cap),
-    STORE_COL_I64(sim_template_row, minimum_spend),    STORE_COL_TEXT(sim_template_row, condition_scope),
-    STORE_COL_TEXT(sim_template_row, benefit_scope),   STORE_COL_TEXT(sim_template_row, conflicts_with),
+    STORE_COL_TEXT(sim_template_row, template_id),
+    STORE_COL_TEXT(sim_template_row, name),
+    STORE_COL_I32(sim_template_row, kind),
+    STORE_COL_I32(sim_template_row, minimum_base),
+    STORE_COL_I32(sim_template_row, percent_off_bp),
+    STORE_COL_TEXT(sim_template_row, currency),
+    STORE_COL_I64(sim_template_row, amount_off),
+    STORE_COL_I64(sim_template_row, cap),
+    STORE_COL_I64(sim_template_row, minimum_spend),
+    STORE_COL_TEXT(sim_template_row, condition_scope),
+    STORE_COL_TEXT(sim_template_row, benefit_scope),
+    STORE_COL_TEXT(sim_template_row, conflicts_with),
     STORE_COL_TEXT(sim_template_row, exclusive_group),
 };
 
@@ -46,8 +52,8 @@ const struct store_table sim_templates_table = {
 };
 
 static const struct store_column rule_columns[] = {
-    STORE_COL_TEXT(sim_issue_rule_row, rule_id), STORE_COL_TEXT(sim_issue_rule_row, template_id),
-    STORE_COL_TEXT(sim_issue_rule_row, currency), STORE_COL_I64(sim_issue_rule_row, least),
+    STORE_COL_TEXT(sim_issue_rule_row, rule_id),   STORE_COL_TEXT(sim_issue_rule_row, template_id),
+    STORE_COL_TEXT(sim_issue_rule_row, currency),  STORE_COL_I64(sim_issue_rule_row, least),
     STORE_COL_I32(sim_issue_rule_row, valid_days),
 };
 
@@ -135,7 +141,7 @@ static char **split(struct sim_call *call, const char *list, size_t *ret_n) {
     return items;
 }
 
-static bool in_scope(const char *scope, const PB(ListUsableCouponsRequest) *request) {
+static bool in_scope(const char *scope, const PB(ListUsableCouponsRequest) * request) {
     struct str rest = str_c(scope);
     if (rest.len == 0)
         return true;
@@ -148,8 +154,8 @@ static bool in_scope(const char *scope, const PB(ListUsableCouponsRequest) *requ
     return false;
 }
 
-static PB(Coupon) *coupon_message(struct sim_call *call, const struct sim_coupon_row *row,
-                                  const struct sim_template_row *rule) {
+static PB(Coupon) *
+    coupon_message(struct sim_call *call, const struct sim_coupon_row *row, const struct sim_template_row *rule) {
     PB(Coupon) *coupon = (void *)rpc_message_new(&participant__coupon__v1__coupon__descriptor, call->arena);
     Google__Protobuf__Timestamp *expires =
         (void *)rpc_message_new(&google__protobuf__timestamp__descriptor, call->arena);
@@ -187,7 +193,7 @@ static void list_usable(struct sim_call *call) {
     const PB(ListUsableCouponsRequest) *request = (const void *)call->request;
     const struct wallet *wallet = wallet_of(call->system, request->user_id);
     PB(ListUsableCouponsResponse) response = PARTICIPANT__COUPON__V1__LIST_USABLE_COUPONS_RESPONSE__INIT;
-    PB(Coupon) *coupons[LISTED_MAX];
+    PB(Coupon) * coupons[LISTED_MAX];
     response.coupons = coupons;
     int64_t now_ms = sim_now(call->system->sim);
     for (size_t i = 0; wallet && i < wallet->n && response.n_coupons < LISTED_MAX; i++) {
@@ -213,10 +219,9 @@ static void move(struct sim_call *call, struct sim_coupon_row *coupon, enum sim_
     SIM_COPY(coupon->held_by, held ? call->effect->key : "");
     SIM_COPY(coupon->trade_no, held ? call->effect->trade_no : "");
     sim_put(&call->change, coupon);
-    sim_post(&call->change, &(struct sim_posting){.kind = kind,
-                                                  .account = coupon->coupon_id,
-                                                  .state = state_name(state),
-                                                  .detail = str_c(detail)});
+    sim_post(&call->change,
+             &(struct sim_posting){
+                 .kind = kind, .account = coupon->coupon_id, .state = state_name(state), .detail = str_c(detail)});
 }
 
 // All that are named, each once; false after a rejection.
@@ -335,7 +340,7 @@ static void give_back_coupons(struct sim_call *call) {
 
 struct issue {
     struct sim_call *call;
-    const PB(IssueCouponsRequest) *request;
+    const PB(IssueCouponsRequest) * request;
     size_t n;
     char *ids[COUPONS_MAX];
 };
@@ -416,7 +421,7 @@ static int64_t minor_of(const Txcenter__Type__V1__Money *money, struct sim_templ
     return money->minor_units;
 }
 
-bool sim_template_from(const PB(Coupon) *coupon, struct sim_template_row *row, struct error *error) {
+bool sim_template_from(const PB(Coupon) * coupon, struct sim_template_row *row, struct error *error) {
     *error = (struct error){0};
     *row = (struct sim_template_row){
         .kind = (int32_t)coupon->kind,

@@ -90,7 +90,7 @@ static Google__Protobuf__Timestamp *timestamp(struct arena *arena, int64_t unix_
 
 // ---- Ledger ----------------------------------------------------------------------------------------------------
 
-static PB(LedgerEntry) *ledger_entry(struct arena *arena, const struct sim_ledger_row *row) {
+static PB(LedgerEntry) * ledger_entry(struct arena *arena, const struct sim_ledger_row *row) {
     PB(LedgerEntry) *entry = (void *)rpc_message_new(&participant__sim__v1__ledger_entry__descriptor, arena);
     Txcenter__Type__V1__Money *money = (void *)rpc_message_new(&txcenter__type__v1__money__descriptor, arena);
     if (!entry || !money)
@@ -117,7 +117,7 @@ static void answer_ledger(struct dump *dump, const void *rows, size_t n) {
     const struct sim_ledger_row *postings = rows;
     struct arena *arena = rpc_inbound_arena(dump->in);
     PB(DumpLedgerResponse) response = PARTICIPANT__SIM__V1__DUMP_LEDGER_RESPONSE__INIT;
-    PB(LedgerEntry) *entries[PAGE_MAX];
+    PB(LedgerEntry) * entries[PAGE_MAX];
     response.entries = entries;
     for (size_t i = 0; i < n; i++) {
         entries[response.n_entries] = ledger_entry(arena, &postings[i]);
@@ -138,8 +138,7 @@ void sim_dump_ledger(void *service, struct rpc_inbound *in, const ProtobufCMessa
     struct sim *sim = service;
     const PB(DumpLedgerRequest) *request = (const void *)message;
     struct store_query query = {.table = &sim_ledger_table};
-    if (!sim_control_begin(sim, in, message) ||
-        !wants_system(sim, in, request->system, request->trade_no, &query))
+    if (!sim_control_begin(sim, in, message) || !wants_system(sim, in, request->system, request->trade_no, &query))
         return;
     struct sim_ledger_row after = {0};
     str_copy(str_c(request->system), after.system, sizeof after.system);
@@ -161,7 +160,7 @@ static void answer_effects(struct dump *dump, const void *rows, size_t n) {
     const struct sim_effect_row *effects = rows;
     struct arena *arena = rpc_inbound_arena(dump->in);
     PB(DumpEffectsResponse) response = PARTICIPANT__SIM__V1__DUMP_EFFECTS_RESPONSE__INIT;
-    PB(EffectEntry) *entries[PAGE_MAX];
+    PB(EffectEntry) * entries[PAGE_MAX];
     response.effects = entries;
     for (size_t i = 0; i < n; i++) {
         PB(EffectEntry) *entry = (void *)rpc_message_new(&participant__sim__v1__effect_entry__descriptor, arena);
@@ -188,8 +187,7 @@ void sim_dump_effects(void *service, struct rpc_inbound *in, const ProtobufCMess
     struct sim *sim = service;
     const PB(DumpEffectsRequest) *request = (const void *)message;
     struct store_query query = {.table = &sim_effects_table};
-    if (!sim_control_begin(sim, in, message) ||
-        !wants_system(sim, in, request->system, request->trade_no, &query))
+    if (!sim_control_begin(sim, in, message) || !wants_system(sim, in, request->system, request->trade_no, &query))
         return;
     struct sim_effect_row after = {0};
     str_copy(str_c(request->system), after.system, sizeof after.system);

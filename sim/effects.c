@@ -275,7 +275,8 @@ static void run_inquiry(struct sim_call *call) {
     } else if (!record) {
         sim_answer_bare(call, PARTICIPANT__TYPE__V1__VERDICT__VERDICT_NEVER_SEEN, "", "");
     } else if (record->state == SIM_APPLIED) {
-        *rpc_bytes_at(response, 2) = (ProtobufCBinaryData){record->answer.len, (uint8_t *)(uintptr_t)record->answer.ptr};
+        *rpc_bytes_at(response, 2) =
+            (ProtobufCBinaryData){record->answer.len, (uint8_t *)(uintptr_t)record->answer.ptr};
         sim_answer(call, response);
     } else if (record->state == SIM_REJECTED) {
         size_t action = (size_t)(record->method - call->system->def->methods);

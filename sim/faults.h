@@ -13,7 +13,7 @@ struct sim_fault {
     sim_name user;
     sim_key key_prefix;
     Participant__Sim__V1__FaultKind kind;
-    int32_t left;    // how often it may still fire; < 0: no end
+    int32_t left; // how often it may still fire; < 0: no end
     int32_t permille;
     int64_t delay_ms;
     sim_code code;

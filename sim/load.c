@@ -14,7 +14,6 @@ struct sim_load {
 
 static void next_page(struct sim *sim, const void *after);
 
-
 static struct sim_system *system_of(struct sim *sim) {
     return &sim->systems[sim->load->system];
 }

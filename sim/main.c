@@ -38,8 +38,9 @@ static bool make_folders(const char *path, struct error *error) {
             mkdir(part, 0755);
             *at = '/';
         }
+    char why[128];
     if (mkdir(part, 0755) != 0 && errno != EEXIST)
-        return error_set(error, ERR_CONFIG_INVALID, "%s can't be made: %s", path, strerror(errno));
+        return error_set(error, ERR_CONFIG_INVALID, "%s can't be made: %s", path, strerror_r(errno, why, sizeof why));
     return true;
 }
 

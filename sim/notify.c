@@ -28,10 +28,10 @@ const struct store_table sim_notes_table = {
     .since = 1,
 };
 
-static const struct rpc_method notify_payment = {
-    .service = &txcenter__callback__v1__callback_service__descriptor, .name = "NotifyPayment"};
-static const struct rpc_method notify_refund = {
-    .service = &txcenter__callback__v1__callback_service__descriptor, .name = "NotifyRefund"};
+static const struct rpc_method notify_payment = {.service = &txcenter__callback__v1__callback_service__descriptor,
+                                                 .name = "NotifyPayment"};
+static const struct rpc_method notify_refund = {.service = &txcenter__callback__v1__callback_service__descriptor,
+                                                .name = "NotifyRefund"};
 
 // ---- Bodies ----------------------------------------------------------------------------------------------------
 
@@ -67,8 +67,7 @@ static struct str payment_body(const char *id, const struct sim_tender_row *tend
     return rpc_encode(&body.base, arena);
 }
 
-static struct str refund_body(const char *id, const struct sim_refund_row *refund, int32_t twist,
-                              struct arena *arena) {
+static struct str refund_body(const char *id, const struct sim_refund_row *refund, int32_t twist, struct arena *arena) {
     struct sim_refund_message message;
     sim_refund_message(&message, refund);
     if (twist == KIND(WRONG_AMOUNT))
@@ -137,8 +136,8 @@ static void send_one(const struct outgoing *out, const char *nonce, bool forged,
     state->sending++;
     state->sent++;
     rpc_call(sim->options.callback, out->refund ? &notify_refund : &notify_payment,
-             out->refund ? &refunded.base : &payment.base,
-             &(struct rpc_call_options){.deadline_ms = CALL_DEADLINE_MS}, delivered, delivery);
+             out->refund ? &refunded.base : &payment.base, &(struct rpc_call_options){.deadline_ms = CALL_DEADLINE_MS},
+             delivered, delivery);
 }
 
 static void send_note(struct sim_system *system, struct sim_note_row *note) {
@@ -263,8 +262,7 @@ static const char *queue(struct sim_change *change, struct sim_tender_row *tende
     return note->note_id;
 }
 
-const char *sim_notify(struct sim_change *change, struct sim_tender_row *tender,
-                       const struct sim_refund_row *refund) {
+const char *sim_notify(struct sim_change *change, struct sim_tender_row *tender, const struct sim_refund_row *refund) {
     if (!change->system->sim->options.callback)
         return NULL;
     const struct sim_fault *fault = sim_faults_twist(&(struct sim_fault_subject){

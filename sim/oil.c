@@ -6,8 +6,8 @@
 #define PB(name) Participant__Oil__V1__##name
 
 static const struct store_column price_columns[] = {
-    STORE_COL_TEXT(sim_price_row, place),    STORE_COL_TEXT(sim_price_row, oil_code),
-    STORE_COL_TEXT(sim_price_row, name),     STORE_COL_TEXT(sim_price_row, currency),
+    STORE_COL_TEXT(sim_price_row, place),     STORE_COL_TEXT(sim_price_row, oil_code),
+    STORE_COL_TEXT(sim_price_row, name),      STORE_COL_TEXT(sim_price_row, currency),
     STORE_COL_I64(sim_price_row, unit_price),
 };
 
@@ -35,9 +35,9 @@ const struct store_table sim_nozzles_table = {
 };
 
 static const struct store_column record_columns[] = {
-    STORE_COL_TEXT(sim_pump_record_row, place),       STORE_COL_TEXT(sim_pump_record_row, oil_code),
-    STORE_COL_TEXT(sim_pump_record_row, currency),    STORE_COL_I64(sim_pump_record_row, volume_centi),
-    STORE_COL_I64(sim_pump_record_row, unit_price),   STORE_COL_I64(sim_pump_record_row, amount),
+    STORE_COL_TEXT(sim_pump_record_row, place),     STORE_COL_TEXT(sim_pump_record_row, oil_code),
+    STORE_COL_TEXT(sim_pump_record_row, currency),  STORE_COL_I64(sim_pump_record_row, volume_centi),
+    STORE_COL_I64(sim_pump_record_row, unit_price), STORE_COL_I64(sim_pump_record_row, amount),
 };
 
 const struct store_table sim_pump_records_table = {

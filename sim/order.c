@@ -7,11 +7,11 @@
 #define PB(name) Participant__Order__V1__##name
 
 static const struct store_column columns[] = {
-    STORE_COL_TEXT(sim_order_row, order_no),  STORE_COL_TEXT(sim_order_row, trade_no),
+    STORE_COL_TEXT(sim_order_row, order_no),   STORE_COL_TEXT(sim_order_row, trade_no),
     STORE_COL_TEXT(sim_order_row, station_id), STORE_COL_TEXT(sim_order_row, user_id),
-    STORE_COL_TEXT(sim_order_row, currency),  STORE_COL_I32(sim_order_row, state),
-    STORE_COL_I64(sim_order_row, payable),    STORE_COL_I64(sim_order_row, list_price),
-    STORE_COL_I64(sim_order_row, paid),       STORE_COL_I64(sim_order_row, refunded),
+    STORE_COL_TEXT(sim_order_row, currency),   STORE_COL_I32(sim_order_row, state),
+    STORE_COL_I64(sim_order_row, payable),     STORE_COL_I64(sim_order_row, list_price),
+    STORE_COL_I64(sim_order_row, paid),        STORE_COL_I64(sim_order_row, refunded),
     STORE_COL_I64(sim_order_row, created_ms),
 };
 
@@ -26,10 +26,8 @@ const struct store_table sim_orders_table = {
 
 static const char *state_name(int32_t state) {
     static const char *const names[] = {
-        [SIM_ORDER_OPEN] = "OPEN",
-        [SIM_ORDER_PAID] = "PAID",
-        [SIM_ORDER_CLOSED] = "CLOSED",
-        [SIM_ORDER_PARTIALLY_REFUNDED] = "PARTIALLY_REFUNDED",
+        [SIM_ORDER_OPEN] = "OPEN",         [SIM_ORDER_PAID] = "PAID",
+        [SIM_ORDER_CLOSED] = "CLOSED",     [SIM_ORDER_PARTIALLY_REFUNDED] = "PARTIALLY_REFUNDED",
         [SIM_ORDER_REFUNDED] = "REFUNDED",
     };
     return names[state];
@@ -46,7 +44,7 @@ static void put(struct sim_call *call, struct sim_order_row *order, const char *
                                                   .detail = str_c(detail)});
 }
 
-static bool lines_add_up(const PB(CreateOrderRequest) *request) {
+static bool lines_add_up(const PB(CreateOrderRequest) * request) {
     int64_t list = 0, payable = 0;
     for (size_t i = 0; i < request->n_lines; i++) {
         const PB(OrderLine) *line = request->lines[i];
@@ -124,8 +122,8 @@ static void mark_paid(struct sim_call *call) {
         return;
     }
     if (request->paid->minor_units != order->payable || strcmp(request->paid->currency, order->currency) != 0) {
-        sim_reject(call, "AMOUNT_MISMATCH", "order %s is payable with %" PRId64 " %s", order->order_no,
-                   order->payable, order->currency);
+        sim_reject(call, "AMOUNT_MISMATCH", "order %s is payable with %" PRId64 " %s", order->order_no, order->payable,
+                   order->currency);
         return;
     }
     order->state = SIM_ORDER_PAID;

@@ -43,11 +43,11 @@ const struct store_table sim_tenders_table = {
 };
 
 static const struct store_column refund_columns[] = {
-    STORE_COL_TEXT(sim_refund_row, refund_no), STORE_COL_TEXT(sim_refund_row, made_by),
-    STORE_COL_TEXT(sim_refund_row, gid),       STORE_COL_TEXT(sim_refund_row, tender_no),
-    STORE_COL_TEXT(sim_refund_row, trade_no),  STORE_COL_TEXT(sim_refund_row, code),
-    STORE_COL_TEXT(sim_refund_row, fails),     STORE_COL_TEXT(sim_refund_row, currency),
-    STORE_COL_I32(sim_refund_row, state),      STORE_COL_I64(sim_refund_row, amount),
+    STORE_COL_TEXT(sim_refund_row, refund_no),   STORE_COL_TEXT(sim_refund_row, made_by),
+    STORE_COL_TEXT(sim_refund_row, gid),         STORE_COL_TEXT(sim_refund_row, tender_no),
+    STORE_COL_TEXT(sim_refund_row, trade_no),    STORE_COL_TEXT(sim_refund_row, code),
+    STORE_COL_TEXT(sim_refund_row, fails),       STORE_COL_TEXT(sim_refund_row, currency),
+    STORE_COL_I32(sim_refund_row, state),        STORE_COL_I64(sim_refund_row, amount),
     STORE_COL_I64(sim_refund_row, payer_amount), STORE_COL_I64(sim_refund_row, done_ms),
 };
 
@@ -78,7 +78,7 @@ static void answer_created(struct sim_call *call, const struct sim_tender_row *t
     sim_answer(call, &response.base);
 }
 
-static struct sim_tender_row *make_tender(struct sim_call *call, const PB(CreatePaymentRequest) *request) {
+static struct sim_tender_row *make_tender(struct sim_call *call, const PB(CreatePaymentRequest) * request) {
     int64_t now_ms = sim_now(call->system->sim);
     struct sim_tender_row *tender = sim_make(call->system, SIM_TENDERS, request->tender_no);
     SIM_COPY(tender->made_by, request->effect->key);
@@ -100,7 +100,7 @@ static struct sim_tender_row *make_tender(struct sim_call *call, const PB(Create
 }
 
 // The tender exists under another key.
-static void create_again(struct sim_call *call, const PB(CreatePaymentRequest) *request,
+static void create_again(struct sim_call *call, const PB(CreatePaymentRequest) * request,
                          const struct sim_tender_row *tender) {
     if (tender->amount != request->amount->minor_units || strcmp(tender->currency, request->amount->currency) != 0 ||
         strcmp(tender->merchant_id, request->merchant_id) != 0)
@@ -112,7 +112,7 @@ static void create_again(struct sim_call *call, const PB(CreatePaymentRequest) *
         answer_created(call, tender);
 }
 
-static bool check_create(struct sim_call *call, const PB(CreatePaymentRequest) *request) {
+static bool check_create(struct sim_call *call, const PB(CreatePaymentRequest) * request) {
     if (request->method == PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_UNSPECIFIED ||
         request->method > PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_SCANNED)
         sim_invalid(call, "method", "is not known");
@@ -260,7 +260,7 @@ static int64_t payer_part(const struct sim_tender_row *tender, int64_t amount) {
     return after - before;
 }
 
-static void accept_refund(struct sim_call *call, const PB(RefundPaymentRequest) *request,
+static void accept_refund(struct sim_call *call, const PB(RefundPaymentRequest) * request,
                           struct sim_tender_row *tender) {
     struct sim *sim = call->system->sim;
     struct sim_refund_row *refund = sim_make(call->system, SIM_REFUNDS, request->refund_no);

@@ -29,8 +29,8 @@ struct sim_pay_rule {
 struct sim_payment_state {
     struct sim_pay_rule rules[SIM_PAY_RULES_MAX];
     size_t n_rules;
-    uint32_t sending;            // notifications on their way
-    size_t reordered;            // notifications that wait for another one
+    uint32_t sending; // notifications on their way
+    size_t reordered; // notifications that wait for another one
     int64_t sent, acknowledged;
 };
 

@@ -56,8 +56,8 @@ const struct store_table sim_point_trades_table = {
 };
 
 static const struct store_column award_columns[] = {
-    STORE_COL_TEXT(sim_award_row, award_key), STORE_COL_TEXT(sim_award_row, user_id),
-    STORE_COL_I32(sim_award_row, cancelled),  STORE_COL_I64(sim_award_row, points),
+    STORE_COL_TEXT(sim_award_row, award_key),  STORE_COL_TEXT(sim_award_row, user_id),
+    STORE_COL_I32(sim_award_row, cancelled),   STORE_COL_I64(sim_award_row, points),
     STORE_COL_I64(sim_award_row, clawed_back),
 };
 
@@ -80,10 +80,8 @@ static struct sim_points_row *account_of(struct sim_call *call, const char *user
 static void post(struct sim_call *call, const char *kind, struct sim_points_row *account, int64_t points,
                  const char *detail) {
     sim_put(&call->change, account);
-    sim_post(&call->change, &(struct sim_posting){.kind = kind,
-                                                  .account = account->user_id,
-                                                  .points = points,
-                                                  .detail = str_c(detail)});
+    sim_post(&call->change, &(struct sim_posting){
+                                .kind = kind, .account = account->user_id, .points = points, .detail = str_c(detail)});
 }
 
 static bool wants_points(struct sim_call *call, int64_t points) {
@@ -114,8 +112,7 @@ static bool can_spend(struct sim_call *call, const struct sim_points_row *accoun
     if (points % STEP_POINTS != 0)
         sim_reject(call, "NOT_WHOLE_STEPS", "points are spent in steps of %d", STEP_POINTS);
     else if (points > account->available)
-        sim_reject(call, "INSUFFICIENT_POINTS", "user %s has %" PRId64 " points", account->user_id,
-                   account->available);
+        sim_reject(call, "INSUFFICIENT_POINTS", "user %s has %" PRId64 " points", account->user_id, account->available);
     else
         return true;
     return false;
@@ -167,14 +164,13 @@ static void deducted(struct sim_call *call, struct sim_points_row *account, int6
     post(call, "deduct", account, points, "");
 }
 
-static void deduct_frozen(struct sim_call *call, const PB(DeductPointsRequest) *request,
+static void deduct_frozen(struct sim_call *call, const PB(DeductPointsRequest) * request,
                           struct sim_points_row *account) {
     struct sim_point_hold_row *hold = sim_find(call->system, SIM_POINT_HOLDS, request->freeze_key);
     if (!hold || strcmp(hold->user_id, account->user_id) != 0) {
         sim_reject(call, "NOT_FOUND", "no points of user %s were frozen under this key", account->user_id);
     } else if (hold->state != SIM_POINTS_FROZEN) {
-        sim_reject(call, hold->state == SIM_POINTS_UNFROZEN ? "CANCELLED" : "ALREADY_DEDUCTED",
-                   "the freeze has ended");
+        sim_reject(call, hold->state == SIM_POINTS_UNFROZEN ? "CANCELLED" : "ALREADY_DEDUCTED", "the freeze has ended");
     } else if (hold->points != request->points) {
         sim_reject(call, "POINTS_MISMATCH", "%" PRId64 " points were frozen", hold->points);
     } else {

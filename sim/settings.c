@@ -42,7 +42,8 @@ static const struct {
 };
 
 void sim_settings_help(void) {
-    printf("txsim: every remote system of the transaction center, with state and faults, for development and tests.\n\n");
+    printf(
+        "txsim: every remote system of the transaction center, with state and faults, for development and tests.\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         printf("  txsim %-12s %s\n", commands[i].name, commands[i].text);
     printf("\n");

@@ -77,14 +77,14 @@ static bool check(struct sim_call *call, const struct entry *entry) {
     return true;
 }
 
-static struct sim_recorded_row *recorded_of(struct sim_call *call, const PB(Posting) *posting, bool make) {
+static struct sim_recorded_row *recorded_of(struct sim_call *call, const PB(Posting) * posting, bool make) {
     char place[sizeof((struct sim_recorded_row *)NULL)->place];
     snprintf(place, sizeof place, "%s/%s/%s", call->effect->trade_no, posting->account, posting->amount->currency);
     struct sim_recorded_row *row = sim_find(call->system, SIM_RECORDED, place);
     return row || !make ? row : sim_make(call->system, SIM_RECORDED, place);
 }
 
-static struct sim_account_row *account_of(struct sim_call *call, const struct entry *entry, const PB(Posting) *posting,
+static struct sim_account_row *account_of(struct sim_call *call, const struct entry *entry, const PB(Posting) * posting,
                                           bool make) {
     char name[sizeof((struct sim_account_row *)NULL)->account];
     snprintf(name, sizeof name, "%s/%s/%s/%s/%s/%s", entry->tenant_id, entry->station_id, entry->business_date,
@@ -111,7 +111,7 @@ static bool has_room(struct sim_call *call, const struct entry *entry) {
     return true;
 }
 
-static void post_one(struct sim_call *call, const struct entry *entry, const PB(Posting) *posting) {
+static void post_one(struct sim_call *call, const struct entry *entry, const PB(Posting) * posting) {
     struct sim_account_row *account = account_of(call, entry, posting, true);
     account->amount += posting->amount->minor_units;
     account->postings++;
@@ -126,8 +126,9 @@ static void post_one(struct sim_call *call, const struct entry *entry, const PB(
 
 static void record_trade(struct sim_call *call) {
     const PB(RecordTradeRequest) *request = (const void *)call->request;
-    struct entry entry = {"record",          request->tenant_id,     request->station_id, request->shift_id,
-                          request->business_date, request->station_id, request->postings,   request->n_postings};
+    struct entry entry = {"record",          request->tenant_id,     request->station_id,
+                          request->shift_id, request->business_date, request->station_id,
+                          request->postings, request->n_postings};
     if (!check(call, &entry) || !has_room(call, &entry))
         return;
     for (size_t i = 0; i < entry.n; i++) {
@@ -139,7 +140,7 @@ static void record_trade(struct sim_call *call) {
 }
 
 // The sum of all postings to one account of one entry.
-static int64_t sum_of(const struct entry *entry, const PB(Posting) *like) {
+static int64_t sum_of(const struct entry *entry, const PB(Posting) * like) {
     int64_t sum = 0;
     for (size_t i = 0; i < entry->n; i++)
         if (strcmp(entry->postings[i]->account, like->account) == 0 &&
@@ -155,8 +156,9 @@ static bool within_recorded(const struct sim_recorded_row *row, int64_t more) {
 
 static void reverse_trade(struct sim_call *call) {
     const PB(ReverseTradeRequest) *request = (const void *)call->request;
-    struct entry entry = {"reverse",         request->tenant_id,   request->station_id, request->shift_id,
-                          request->business_date, request->refund_no, request->postings,   request->n_postings};
+    struct entry entry = {"reverse",         request->tenant_id,     request->station_id,
+                          request->shift_id, request->business_date, request->refund_no,
+                          request->postings, request->n_postings};
     if (!check(call, &entry) || !has_room(call, &entry))
         return;
     for (size_t i = 0; i < entry.n; i++) {

@@ -7,23 +7,30 @@
 
 // The systems, in the order of enum sim_system_index.
 static const struct sim_system_def *const defs[SIM_SYSTEMS] = {
-    [SIM_USER] = &sim_user_def,     [SIM_OIL] = &sim_oil_def,       [SIM_ORDER] = &sim_order_def,
-    [SIM_PAYMENT] = &sim_payment_def, [SIM_CARD] = &sim_card_def,   [SIM_COUPON] = &sim_coupon_def,
-    [SIM_POINTS] = &sim_points_def, [SIM_SETTLEMENT] = &sim_settlement_def, [SIM_PUSH] = &sim_push_def,
+    [SIM_USER] = &sim_user_def,     [SIM_OIL] = &sim_oil_def,
+    [SIM_ORDER] = &sim_order_def,   [SIM_PAYMENT] = &sim_payment_def,
+    [SIM_CARD] = &sim_card_def,     [SIM_COUPON] = &sim_coupon_def,
+    [SIM_POINTS] = &sim_points_def, [SIM_SETTLEMENT] = &sim_settlement_def,
+    [SIM_PUSH] = &sim_push_def,
 };
 
 static const char *const names[SIM_SYSTEMS + 2] = {
-    [SIM_USER] = "user",   [SIM_OIL] = "oil",       [SIM_ORDER] = "order",   [SIM_PAYMENT] = "payment",
-    [SIM_CARD] = "card",   [SIM_COUPON] = "coupon", [SIM_POINTS] = "points", [SIM_SETTLEMENT] = "settlement",
-    [SIM_PUSH] = "push",   [SIM_SYSTEMS] = "sim",
+    [SIM_USER] = "user", [SIM_OIL] = "oil",       [SIM_ORDER] = "order",   [SIM_PAYMENT] = "payment",
+    [SIM_CARD] = "card", [SIM_COUPON] = "coupon", [SIM_POINTS] = "points", [SIM_SETTLEMENT] = "settlement",
+    [SIM_PUSH] = "push", [SIM_SYSTEMS] = "sim",
 };
 
 static const struct store_table *const tables[] = {
-    &sim_effects_table,     &sim_ledger_table,      &sim_users_table,        &sim_prices_table,
-    &sim_nozzles_table,     &sim_pump_records_table, &sim_orders_table,      &sim_tenders_table,
-    &sim_refunds_table,     &sim_notes_table,       &sim_cards_table,        &sim_holds_table,
-    &sim_coupons_table,     &sim_templates_table,   &sim_issue_rules_table,  &sim_points_table,
-    &sim_point_holds_table, &sim_point_trades_table, &sim_awards_table,      &sim_accounts_table,
+    &sim_effects_table,     &sim_ledger_table,
+    &sim_users_table,       &sim_prices_table,
+    &sim_nozzles_table,     &sim_pump_records_table,
+    &sim_orders_table,      &sim_tenders_table,
+    &sim_refunds_table,     &sim_notes_table,
+    &sim_cards_table,       &sim_holds_table,
+    &sim_coupons_table,     &sim_templates_table,
+    &sim_issue_rules_table, &sim_points_table,
+    &sim_point_holds_table, &sim_point_trades_table,
+    &sim_awards_table,      &sim_accounts_table,
     &sim_recorded_table,    NULL,
 };
 

@@ -4,9 +4,8 @@
 #define PB(name) Participant__User__V1__##name
 
 static const struct store_column columns[] = {
-    STORE_COL_TEXT(sim_user_row, user_id), STORE_COL_TEXT(sim_user_row, name),
-    STORE_COL_TEXT(sim_user_row, card_no), STORE_COL_TEXT(sim_user_row, plate_no),
-    STORE_COL_I32(sim_user_row, frozen),
+    STORE_COL_TEXT(sim_user_row, user_id),  STORE_COL_TEXT(sim_user_row, name),  STORE_COL_TEXT(sim_user_row, card_no),
+    STORE_COL_TEXT(sim_user_row, plate_no), STORE_COL_I32(sim_user_row, frozen),
 };
 
 const struct store_table sim_users_table = {

@@ -1,6 +1,6 @@
 // A command line, taken apart by the table of commands.
-#ifndef TXC_CTL_ARGS_H
-#define TXC_CTL_ARGS_H
+#ifndef TXC_ORCHESTRATOR_CTL_ARGS_H
+#define TXC_ORCHESTRATOR_CTL_ARGS_H
 
 #include "orchestrator/ctl/command.h"
 

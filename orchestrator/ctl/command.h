@@ -1,6 +1,6 @@
 // The table of commands: from it come parsing, help, shell completion and, where a command is one call, the request.
-#ifndef TXC_CTL_COMMAND_H
-#define TXC_CTL_COMMAND_H
+#ifndef TXC_ORCHESTRATOR_CTL_COMMAND_H
+#define TXC_ORCHESTRATOR_CTL_COMMAND_H
 
 #include "rpc/method.h"
 

@@ -1,6 +1,6 @@
 // Shell completion, from the table of commands.
-#ifndef TXC_CTL_COMPLETION_H
-#define TXC_CTL_COMPLETION_H
+#ifndef TXC_ORCHESTRATOR_CTL_COMPLETION_H
+#define TXC_ORCHESTRATOR_CTL_COMPLETION_H
 
 #include "base/buf.h"
 

@@ -116,12 +116,12 @@ static void draw_stage(struct view *view, const struct box *boxes, size_t n, int
 }
 
 static void draw_watershed(struct view *view) {
-    static const char text[] = " watershed: above it everything can be undone, below it only forward ";
-    size_t used = MARGIN + 4 + sizeof text - 1, after = view->width > used + 4 ? view->width - used : 4;
+    static const char whole[] = " watershed: above it everything can be undone, below it only forward ";
+    const char *text = MARGIN + 8 + sizeof whole - 1 <= view->width ? whole : " watershed ";
     struct buf line;
     buf_init(&line, 4096);
-    buf_printf(&line, "════%s", text);
-    for (size_t i = 0; i < after; i++)
+    buf_printf(&line, "════%s════", text);
+    for (size_t i = MARGIN + 8 + strlen(text); i < view->width; i++)
         buf_append(&line, STR("═"));
     view_pad(view, MARGIN);
     view_text(view, PAINT_BOLD, buf_str(&line));
@@ -130,11 +130,13 @@ static void draw_watershed(struct view *view) {
 }
 
 static void draw_legend(struct view *view) {
+    static const char *const lines[] = {"↶ can be undone   ? can be asked what became of it   ×n several times at once",
+                                        "dashed: not core, never fails the saga   double: the watershed"};
     view_printf(view, "\n");
-    view_text(view, PAINT_DIM,
-              STR("↶ can be undone   ? can be asked what became of it   ×n several times at once   dashed: not core   "
-                  "double: the watershed"));
-    view_printf(view, "\n");
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        view_text(view, PAINT_DIM, str_c(lines[i]));
+        view_printf(view, "\n");
+    }
 }
 
 void flow_show_picture(struct view *view, struct arena *arena, const Txcenter__Saga__V1__Flow *flow) {

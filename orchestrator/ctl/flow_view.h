@@ -1,6 +1,6 @@
 // Flows for people: the list, and the picture of one.
-#ifndef TXC_CTL_FLOW_VIEW_H
-#define TXC_CTL_FLOW_VIEW_H
+#ifndef TXC_ORCHESTRATOR_CTL_FLOW_VIEW_H
+#define TXC_ORCHESTRATOR_CTL_FLOW_VIEW_H
 
 #include "orchestrator/ctl/view.h"
 #include "txcenter/saga/v1/saga.pb-c.h"

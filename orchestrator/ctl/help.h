@@ -1,6 +1,6 @@
 // Help, from the table of commands.
-#ifndef TXC_CTL_HELP_H
-#define TXC_CTL_HELP_H
+#ifndef TXC_ORCHESTRATOR_CTL_HELP_H
+#define TXC_ORCHESTRATOR_CTL_HELP_H
 
 #include "orchestrator/ctl/command.h"
 #include "orchestrator/ctl/view.h"

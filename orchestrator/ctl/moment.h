@@ -1,6 +1,6 @@
 // A point in time as people write it.
-#ifndef TXC_CTL_MOMENT_H
-#define TXC_CTL_MOMENT_H
+#ifndef TXC_ORCHESTRATOR_CTL_MOMENT_H
+#define TXC_ORCHESTRATOR_CTL_MOMENT_H
 
 #include "base/str.h"
 

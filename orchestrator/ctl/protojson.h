@@ -2,8 +2,8 @@
 // strings, enums by name, bytes as base64, Timestamp as RFC 3339 and Duration as "1.5s". Fields without presence are
 // always there, also at their default (lists empty), so that a script need not guess; absent messages and unset
 // members of a oneof are left out.
-#ifndef TXC_CTL_PROTOJSON_H
-#define TXC_CTL_PROTOJSON_H
+#ifndef TXC_ORCHESTRATOR_CTL_PROTOJSON_H
+#define TXC_ORCHESTRATOR_CTL_PROTOJSON_H
 
 #include "base/buf.h"
 

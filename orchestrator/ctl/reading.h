@@ -1,6 +1,6 @@
 // Common parts of messages as text. Whatever a server may have sent gives some text.
-#ifndef TXC_CTL_READING_H
-#define TXC_CTL_READING_H
+#ifndef TXC_ORCHESTRATOR_CTL_READING_H
+#define TXC_ORCHESTRATOR_CTL_READING_H
 
 #include "google/protobuf/timestamp.pb-c.h"
 #include "orchestrator/ctl/view.h"

@@ -1,7 +1,7 @@
 // Requests from command lines: the table says which option goes into which field, the message's descriptor says of what
 // type that is.
-#ifndef TXC_CTL_REQUEST_H
-#define TXC_CTL_REQUEST_H
+#ifndef TXC_ORCHESTRATOR_CTL_REQUEST_H
+#define TXC_ORCHESTRATOR_CTL_REQUEST_H
 
 #include "orchestrator/ctl/args.h"
 

@@ -1,6 +1,6 @@
 // The commands that are more than one call.
-#ifndef TXC_CTL_RUN_H
-#define TXC_CTL_RUN_H
+#ifndef TXC_ORCHESTRATOR_CTL_RUN_H
+#define TXC_ORCHESTRATOR_CTL_RUN_H
 
 #include "orchestrator/ctl/session.h"
 

@@ -54,7 +54,7 @@ static void show_headline(struct view *view, const Txcenter__Saga__V1__Saga *sag
     }
     view_printf(view, "  slot %d", saga->slot);
     if (saga->resume_count > 0)
-        view_printf(view, "  resumed %d times", saga->resume_count);
+        view_printf(view, "  resumed %d×", saga->resume_count);
     view_printf(view, "\n");
     show_because(view, saga->reason, saga->text);
     if (!has_ended(saga) && saga->due_at) {

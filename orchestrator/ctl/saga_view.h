@@ -1,6 +1,6 @@
 // Sagas for people: lists, and the timeline of one.
-#ifndef TXC_CTL_SAGA_VIEW_H
-#define TXC_CTL_SAGA_VIEW_H
+#ifndef TXC_ORCHESTRATOR_CTL_SAGA_VIEW_H
+#define TXC_ORCHESTRATOR_CTL_SAGA_VIEW_H
 
 #include "orchestrator/ctl/view.h"
 #include "txcenter/saga/v1/saga.pb-c.h"

@@ -6,6 +6,9 @@
 
 #include <assert.h>
 
+// Of google.rpc.Code.
+enum { CANCELLED = 1, UNKNOWN = 2, DEADLINE_EXCEEDED = 4, INTERNAL = 13, UNAVAILABLE = 14, DATA_LOSS = 15 };
+
 enum { ARENA_MAX = 64 << 20, TIMEOUT_S = 10, MESSAGE_MAX = 16 << 20 };
 
 // ---- Life ---------------------------------------------------------------------------------------------------------
@@ -76,7 +79,7 @@ static bool connect_once(struct session *session, struct session_failure *failur
         session->loop = rpc_loop_new();
     session->channel = rpc_channel_open(session->loop, session->server, &options, &failure->error);
     if (!session->channel)
-        failure->grpc_status = 14;
+        failure->grpc_status = UNAVAILABLE;
     return session->channel != NULL;
 }
 
@@ -85,8 +88,15 @@ struct call {
     struct arena *arena;
     struct session_failure *failure;
     ProtobufCMessage *message;
-    bool streams, done;
+    rpc_each_fn *each; // of a stream
+    void *each_ctx;
+    bool done;
 };
+
+static bool on_each(void *ctx, const ProtobufCMessage *message) {
+    struct call *call = ctx;
+    return call->each(call->each_ctx, message);
+}
 
 static void on_done(void *ctx, const struct rpc_result *result) {
     struct call *call = ctx;
@@ -95,7 +105,7 @@ static void on_done(void *ctx, const struct rpc_result *result) {
     call->failure->error = result->error;
     if (!str_copy(str_c(result->reason), call->failure->reason, sizeof call->failure->reason))
         call->failure->reason[0] = '\0';
-    if (call->streams || error_is(&result->error))
+    if (call->each || error_is(&result->error))
         return;
     // The result's message is gone when this returns; the bytes are decoded again into what stays.
     call->message = rpc_decode(rpc_method_response(call->method), result->bytes, call->arena, &call->failure->error);
@@ -123,21 +133,26 @@ const ProtobufCMessage *session_call(struct session *session, const struct rpc_m
         while (!call.done)
             rpc_loop_once(session->loop, 1000);
     }
-    if (!call.message)
+    if (!call.message) {
+        if (failure.grpc_status == 0)
+            failure.grpc_status = DATA_LOSS; // an answer, but not one that can be understood
         *ret_failure = failure;
+    }
     return call.message;
 }
 
 void session_stream(struct session *session, const struct rpc_method *method, const ProtobufCMessage *request,
                     uint32_t deadline_ms, rpc_each_fn *each, void *ctx, struct session_failure *ret_failure) {
     struct session_failure failure = {0};
-    struct call call = {.method = method, .streams = true, .failure = &failure};
+    struct call call = {.method = method, .each = each, .each_ctx = ctx, .failure = &failure};
     const struct rpc_call_options options = {.deadline_ms = deadline_ms, .headers = session->headers};
     if (connect_once(session, &failure)) {
-        rpc_stream(session->channel, method, request, &options, each, on_done, ctx, &call);
+        rpc_stream(session->channel, method, request, &options, on_each, on_done, &call);
         while (!call.done)
             rpc_loop_once(session->loop, 1000);
     }
+    if (error_is(&failure.error) && failure.grpc_status == 0)
+        failure.grpc_status = DATA_LOSS;
     *ret_failure = failure;
 }
 
@@ -151,18 +166,6 @@ ProtobufCMessage *session_request(struct session *session) {
 }
 
 // ---- Failures -----------------------------------------------------------------------------------------------------
-
-// google.rpc.Code, for statuses that carry no reason of ours.
-static const char *const statuses[] = {
-    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
-    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
-    "DATA_LOSS", "UNAUTHENTICATED"};
-enum { CANCELLED = 1, UNKNOWN = 2, DEADLINE_EXCEEDED = 4, INTERNAL = 13, UNAVAILABLE = 14, DATA_LOSS = 15 };
-
-static const char *status_name(int status) {
-    return status >= 0 && status < (int)(sizeof statuses / sizeof statuses[0]) ? statuses[status] : "UNKNOWN";
-}
 
 // What a reason means, from the one table; NULL for one that this program does not know.
 static const char *meaning(const char *reason) {
@@ -208,7 +211,7 @@ int session_report(struct session *session, const struct session_failure *failur
     buf_printf(&out, "txctl: ");
     if (silence)
         buf_printf(&out, "no answer from %s: ", session->server);
-    view_escape(&out, failure->reason[0] ? str_c(failure->reason) : str_c(status_name(failure->grpc_status)));
+    view_escape(&out, failure->reason[0] ? str_c(failure->reason) : str_c(err_status_name(failure->grpc_status)));
     buf_printf(&out, ": ");
     view_escape(&out, str_c(error->text));
     buf_byte(&out, '\n');

@@ -1,6 +1,6 @@
 // One run of txctl: its command line, its connection, and where it prints.
-#ifndef TXC_CTL_SESSION_H
-#define TXC_CTL_SESSION_H
+#ifndef TXC_ORCHESTRATOR_CTL_SESSION_H
+#define TXC_ORCHESTRATOR_CTL_SESSION_H
 
 #include "orchestrator/ctl/args.h"
 #include "orchestrator/ctl/view.h"

@@ -1,6 +1,6 @@
 // Aligned columns. Cells are escaped when they are added, so anything may go in.
-#ifndef TXC_CTL_TABLE_H
-#define TXC_CTL_TABLE_H
+#ifndef TXC_ORCHESTRATOR_CTL_TABLE_H
+#define TXC_ORCHESTRATOR_CTL_TABLE_H
 
 #include "orchestrator/ctl/view.h"
 

@@ -1,6 +1,6 @@
 // The texts of a form of their own on the command lines of trades.
-#ifndef TXC_CTL_TRADE_SPECS_H
-#define TXC_CTL_TRADE_SPECS_H
+#ifndef TXC_ORCHESTRATOR_CTL_TRADE_SPECS_H
+#define TXC_ORCHESTRATOR_CTL_TRADE_SPECS_H
 
 #include "orchestrator/ctl/request.h"
 

@@ -1,6 +1,6 @@
 // Trades, quotes, payments and refunds for people.
-#ifndef TXC_CTL_TRADE_VIEW_H
-#define TXC_CTL_TRADE_VIEW_H
+#ifndef TXC_ORCHESTRATOR_CTL_TRADE_VIEW_H
+#define TXC_ORCHESTRATOR_CTL_TRADE_VIEW_H
 
 #include "orchestrator/ctl/view.h"
 #include "txcenter/trade/v1/trade.pb-c.h"

@@ -1,6 +1,6 @@
 // The program, without the process around it.
-#ifndef TXC_CTL_TXCTL_H
-#define TXC_CTL_TXCTL_H
+#ifndef TXC_ORCHESTRATOR_CTL_TXCTL_H
+#define TXC_ORCHESTRATOR_CTL_TXCTL_H
 
 #include "orchestrator/ctl/session.h"
 

@@ -1,7 +1,7 @@
 // What goes to the terminal: text with colours where they are wanted, and whatever a server sent made harmless, so that
 // it can't move the cursor or rewrite what was printed.
-#ifndef TXC_CTL_VIEW_H
-#define TXC_CTL_VIEW_H
+#ifndef TXC_ORCHESTRATOR_CTL_VIEW_H
+#define TXC_ORCHESTRATOR_CTL_VIEW_H
 
 #include "base/arena.h"
 #include "base/buf.h"

@@ -1,7 +1,7 @@
 #include "orchestrator/ctl/run.h"
 #include "orchestrator/ctl/trade_view.h"
 
-enum { WATCH_S = 3600, WATCH_FAILURES_MAX = 5, WATCH_PAUSE_MS = 1000 };
+enum { WATCH_S = 3600, FAILURES_MAX = 6, FIRST_PAUSE_MS = 100, UNAVAILABLE = 14 };
 
 struct watch {
     struct session *session;
@@ -49,9 +49,9 @@ int run_watch(struct session *session) {
         if (clock_now_ms(clock_system()) >= until)
             return TXCTL_PROCESSING;
         failures = watch.heard ? 1 : failures + 1;
-        bool broken = failure.grpc_status == 14 && session->channel;
-        if (!broken || failures == WATCH_FAILURES_MAX)
+        bool broken = failure.grpc_status == UNAVAILABLE && session->channel;
+        if (!broken || failures == FAILURES_MAX)
             return session_report(session, &failure);
-        pause_ms(session, WATCH_PAUSE_MS);
+        pause_ms(session, (int64_t)FIRST_PAUSE_MS << failures);
     }
 }

@@ -1,7 +1,7 @@
 // Enum values as people write them: without their type's prefix. States stay in capitals, choices are written
 // "fail-trade".
-#ifndef TXC_CTL_WORDS_H
-#define TXC_CTL_WORDS_H
+#ifndef TXC_ORCHESTRATOR_CTL_WORDS_H
+#define TXC_ORCHESTRATOR_CTL_WORDS_H
 
 #include "orchestrator/ctl/view.h"
 

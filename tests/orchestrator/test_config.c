@@ -56,8 +56,8 @@ static const struct {
                                  "127.0.0.1:7600, [::1]:7600 or unix:/run/txcenter.sock, got \"127.0.0.1:7600\"\n"},
     {"listen: ['127.0.0.1']\n", "t.yaml:1: listen[0]: expected a list of 1 to 16, each an address such as "
                                 "127.0.0.1:7600, [::1]:7600 or unix:/run/txcenter.sock, got \"127.0.0.1\"\n"},
-    {"trade:\n  currency: XXX\n",
-     "t.yaml:2: trade.currency: expected an ISO 4217 currency such as CNY, at most 3 bytes, got \"XXX\"\n"},
+    {"trade:\n  currency: ABC\n",
+     "t.yaml:2: trade.currency: expected an ISO 4217 currency such as CNY, at most 3 bytes, got \"ABC\"\n"},
     {"trade:\n  timezone: ../../etc/passwd\n",
      "t.yaml:2: trade.timezone: expected a time zone such as Asia/Shanghai, or a POSIX rule such as CST-8, "
      "at most 64 bytes, got \"../../etc/passwd\"\n"},
