@@ -157,6 +157,7 @@ static bool serve(struct center *center, struct error *error) {
         .tls = {.certificate = config->tls.certificate, .key = config->tls.key, .client_ca = config->tls.client_ca},
         .message_max = config->limits.message_max_bytes,
         .in_flight_max = config->limits.in_flight_max,
+        .bytes_in_flight_max = config->limits.bytes_in_flight_max,
         .drain_ms = config->drain_ms ? config->drain_ms : 1, // 0 would be the server's own default
         .authorize = authorize,
         .authorize_ctx = config,
@@ -164,7 +165,11 @@ static bool serve(struct center *center, struct error *error) {
         .observe = observe_call,
     };
     center->trade_service = trade_service_new(center->trades, center->store, config->store.queue_max);
-    center->saga_service = (struct saga_service){.engine = center->engine, .store = center->store};
+    center->saga_service = (struct saga_service){
+        .engine = center->engine,
+        .store = center->store,
+        .requests = requests_new(center->store, rpc_loop_clock(center->loop)),
+    };
     center->server = rpc_server_new(center->loop, &options);
     trade_service_add(center->trade_service, center->server);
     rpc_server_add(center->server, saga_routes, n_saga_routes, &center->saga_service);
@@ -196,6 +201,7 @@ void center_close(struct center *center) {
     if (center->trades)
         trades_free(center->trades);
     free(center->callback_keys);
+    requests_free(center->saga_service.requests);
     trade_service_free(center->trade_service);
     rpc_server_free(center->server);
     if (center->store_waker.poll)

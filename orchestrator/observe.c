@@ -22,33 +22,28 @@ static void add_number(struct line *line, const char *name, int64_t value) {
 
 // ---- Calls --------------------------------------------------------------------------------------------------------
 
-// google.rpc.Code
-static const struct {
-    const char *name;
-    enum log_level level;
-} statuses[] = {
-    {"OK", LOG_DEBUG},
-    {"CANCELLED", LOG_INFO},
-    {"UNKNOWN", LOG_ERROR},
-    {"INVALID_ARGUMENT", LOG_INFO},
-    {"DEADLINE_EXCEEDED", LOG_WARN},
-    {"NOT_FOUND", LOG_INFO},
-    {"ALREADY_EXISTS", LOG_INFO},
-    {"PERMISSION_DENIED", LOG_INFO},
-    {"RESOURCE_EXHAUSTED", LOG_WARN},
-    {"FAILED_PRECONDITION", LOG_INFO},
-    {"ABORTED", LOG_INFO},
-    {"OUT_OF_RANGE", LOG_INFO},
-    {"UNIMPLEMENTED", LOG_INFO},
-    {"INTERNAL", LOG_ERROR},
-    {"UNAVAILABLE", LOG_WARN},
-    {"DATA_LOSS", LOG_ERROR},
-    {"UNAUTHENTICATED", LOG_INFO},
+// google.rpc.Code, as far as it makes a difference here.
+enum {
+    OK = 0,
+    UNKNOWN = 2,
+    DEADLINE_EXCEEDED = 4,
+    RESOURCE_EXHAUSTED = 8,
+    INTERNAL = 13,
+    UNAVAILABLE = 14,
+    DATA_LOSS = 15
 };
-enum { STATUSES = sizeof statuses / sizeof statuses[0] };
 
 enum log_level observe_call_level(int grpc_status) {
-    return grpc_status >= 0 && grpc_status < STATUSES ? statuses[grpc_status].level : LOG_ERROR;
+    switch (grpc_status) {
+    case OK: return LOG_DEBUG;
+    case UNKNOWN:
+    case INTERNAL:
+    case DATA_LOSS: return LOG_ERROR;
+    case DEADLINE_EXCEEDED:
+    case RESOURCE_EXHAUSTED:
+    case UNAVAILABLE: return LOG_WARN;
+    default: return LOG_INFO;
+    }
 }
 
 void observe_call(void *ctx, const struct rpc_method *method, struct rpc_inbound *in, int grpc_status,
@@ -62,8 +57,7 @@ void observe_call(void *ctx, const struct rpc_method *method, struct rpc_inbound
     if (rpc_method_path(method, path))
         add_text(&line, "method", str_c(path));
     add_text(&line, "caller", str_c(rpc_inbound_caller(in)->name));
-    if (grpc_status >= 0 && grpc_status < STATUSES)
-        add_text(&line, "status", str_c(statuses[grpc_status].name));
+    add_text(&line, "status", str_c(err_status_name(grpc_status)));
     const struct call_context *context = call_context(in);
     if (context) {
         add_text(&line, "reason", str_c(context->notes->reason));
@@ -74,7 +68,7 @@ void observe_call(void *ctx, const struct rpc_method *method, struct rpc_inbound
         add_text(&line, "traceparent", str_c(context->traceparent));
     }
     add_number(&line, "duration_us", duration_us);
-    log_fields(level, grpc_status == 0 ? "call answered" : "call refused", line.fields);
+    log_fields(level, grpc_status == OK ? "call answered" : "call refused", line.fields);
 }
 
 // ---- Sagas --------------------------------------------------------------------------------------------------------

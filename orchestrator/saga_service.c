@@ -335,33 +335,72 @@ static void get_flow(void *service, struct rpc_inbound *in, const ProtobufCMessa
 
 // ---- Operators ----------------------------------------------------------------------------------------------------
 
+// A retry on its way: it acts once for its request id; a repeat is answered with how the saga stands now.
+struct retry {
+    struct lookup lookup; // the answer
+    struct request_entry *entry;
+    const char *request_id, *reason;
+};
+
 static void reply_retried(struct rpc_inbound *in, Txcenter__Saga__V1__Saga *view) {
     Txcenter__Saga__V1__RetryResponse response = TXCENTER__SAGA__V1__RETRY_RESPONSE__INIT;
     response.saga = view;
     rpc_reply(in, &response.base);
 }
 
+static void retry_decided(void *ctx, struct saga_turn *turn) {
+    struct retry *retry = ctx;
+    request_made(retry->entry, turn, str_c(retry->lookup.gid), STR_NONE, NULL);
+    retry->entry = NULL;
+}
+
 static void retried(void *ctx, const struct error *error) {
-    struct lookup *lookup = ctx;
+    struct retry *retry = ctx;
+    if (retry->entry)
+        request_dropped(retry->entry);
+    retry->entry = NULL;
     if (error)
-        call_fail(lookup->in, error, NULL, NULL);
+        call_fail(retry->lookup.in, error, NULL, retry->request_id);
     else
-        look_up(lookup);
+        look_up(&retry->lookup);
+}
+
+static void retry_begun(void *ctx, enum request_verdict verdict, struct request_entry *entry,
+                        const struct request_row *row, const struct error *error) {
+    (void)row; // what it made is the saga's present state
+    struct retry *retry = ctx;
+    struct saga_operator op = {.caller = str_c(rpc_inbound_caller(retry->lookup.in)->name),
+                               .reason = str_c(retry->reason),
+                               .also = retry_decided};
+    retry->entry = entry;
+    switch (verdict) {
+    case REQUEST_NEW: saga_retry(retry->lookup.service->engine, str_c(retry->lookup.gid), &op, retried, retry); break;
+    case REQUEST_KNOWN: look_up(&retry->lookup); break;
+    case REQUEST_ERROR: call_fail(retry->lookup.in, error, NULL, retry->request_id); break;
+    }
 }
 
 static void retry(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
     const Txcenter__Saga__V1__RetryRequest *request = (const void *)message;
+    struct saga_service *sagas = service;
     struct error error = {0};
     check_text(&error, "request_id", request->request_id, 1, REQUEST_ID_MAX);
     check_text(&error, "gid", request->gid, 1, SAGA_GID_MAX);
     check_text(&error, "reason", request->reason, 1, REASON_MAX);
-    struct lookup *lookup;
-    if (!enter(in, &error) || !(lookup = kept(in, sizeof *lookup)))
+    struct retry *made;
+    if (!enter(in, &error) || !(made = kept(in, sizeof *made)))
         return;
     note_gid(in, request->gid);
-    *lookup = (struct lookup){.service = service, .in = in, .gid = request->gid, .reply = reply_retried};
-    struct saga_operator op = {.caller = str_c(rpc_inbound_caller(in)->name), .reason = str_c(request->reason)};
-    saga_retry(lookup->service->engine, str_c(request->gid), &op, retried, lookup);
+    *made = (struct retry){
+        .lookup = {.service = sagas, .in = in, .gid = request->gid, .reply = reply_retried},
+        .request_id = request->request_id,
+        .reason = request->reason,
+    };
+    struct request_id id = {.caller = str_c(rpc_inbound_caller(in)->name),
+                            .id = str_c(request->request_id),
+                            .method = "Retry",
+                            .body = rpc_encode(message, rpc_inbound_arena(in))};
+    request_begin(sagas->requests, &id, retry_begun, made);
 }
 
 static void audit_read(void *ctx, const struct error *error, const void *rows, size_t n) {

@@ -4,11 +4,12 @@
 #define TXC_ORCHESTRATOR_SAGA_SERVICE_H
 
 #include "rpc/server.h"
-#include "saga/saga.h"
+#include "saga/request.h"
 
 struct saga_service {
     struct saga_engine *engine;
     struct store *store;
+    struct requests *requests;
 };
 
 extern const struct rpc_route saga_routes[];
