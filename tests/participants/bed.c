@@ -330,8 +330,8 @@ static void answered(void *ctx, const struct rpc_result *result) {
     assert_non_null(answer->message);
 }
 
-static void start(struct bed *bed, const struct rpc_method *method, const ProtobufCMessage *request, uint32_t deadline_ms,
-                  struct bed_answer *answer) {
+static void start(struct bed *bed, const struct rpc_method *method, const ProtobufCMessage *request,
+                  uint32_t deadline_ms, struct bed_answer *answer) {
     *answer = (struct bed_answer){.bed = bed};
     bed->sending++;
     rpc_call(bed->channel, method, request,

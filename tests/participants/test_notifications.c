@@ -14,14 +14,14 @@ static void set_fault(struct bed *bed, int kind, const char *more) {
 }
 
 static struct bed_answer create(struct bed *bed, const char *tender_no) {
-    return bed_must(bed, &(struct bed_call){
-                             .system = "payment",
-                             .method = "CreatePayment",
-                             .key = bed_text(bed, "T1/%s", tender_no),
-                             .trade_no = "T1",
-                             .fields = bed_text(bed, "tender_no=%s merchant_id=M1 method=1 amount=CNY5000 payer=P1",
-                                                tender_no),
-                         });
+    return bed_must(
+        bed, &(struct bed_call){
+                 .system = "payment",
+                 .method = "CreatePayment",
+                 .key = bed_text(bed, "T1/%s", tender_no),
+                 .trade_no = "T1",
+                 .fields = bed_text(bed, "tender_no=%s merchant_id=M1 method=1 amount=CNY5000 payer=P1", tender_no),
+             });
 }
 
 static void pay(struct bed *bed, const char *tender_no) {
@@ -29,9 +29,9 @@ static void pay(struct bed *bed, const char *tender_no) {
 }
 
 static int64_t state_of(struct bed *bed, const char *tender_no) {
-    struct bed_answer answer = bed_must(
-        bed, &(struct bed_call){
-                 .system = "payment", .method = "QueryPayment", .fields = bed_text(bed, "tender_no=%s", tender_no)});
+    struct bed_answer answer = bed_must(bed, &(struct bed_call){.system = "payment",
+                                                                .method = "QueryPayment",
+                                                                .fields = bed_text(bed, "tender_no=%s", tender_no)});
     return fields_number(answer.message, "payment.state");
 }
 
