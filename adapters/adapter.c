@@ -199,3 +199,8 @@ void adapter_inquire(struct adapter *adapter, const struct adapter_method *inqui
     type->message_init(&request.base);
     send(adapter, inquire, effect, &request.base, pending_new(method, true, done, ctx));
 }
+
+const void *adapter_decode(struct str bytes, const ProtobufCMessageDescriptor *type, struct arena *arena) {
+    struct error ignored = {0};
+    return rpc_decode(type, bytes, arena, &ignored);
+}

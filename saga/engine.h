@@ -74,12 +74,13 @@ struct saga_call {
     const struct saga_step *step;
     enum saga_op op;
     uint8_t index, leg; // index into the instance's legs; number of the leg within its step
+    uint32_t generation;
     int64_t started_ms;
     char gid[SAGA_GID_MAX + 1];
     char key[SAGA_KEY_MAX];
 };
 
-enum { TURN_SAGAS_MAX = 8 };
+enum { TURN_SAGAS_MAX = 64 };
 
 struct turn_done {
     struct turn_done *next;

@@ -648,10 +648,19 @@ uint32_t saga_turn_attempts(const struct saga_turn *turn) {
     return turn->current->saga.legs[turn->leg].attempts;
 }
 
+static const struct saga_retry *policy(const struct saga_turn *turn) {
+    const struct saga_step *step = turn->current->saga.legs[turn->leg].step;
+    return step->policy ? step->policy : &turn->engine->options.machine.patience[step->retry];
+}
+
+bool saga_turn_exhausted(const struct saga_turn *turn) {
+    const struct saga_retry *retry = policy(turn);
+    return retry->attempts && saga_turn_attempts(turn) >= retry->attempts;
+}
+
 int64_t saga_turn_again_ms(const struct saga_turn *turn) {
     const struct saga_leg *leg = &turn->current->saga.legs[turn->leg];
-    const struct saga_retry *retry =
-        leg->step->policy ? leg->step->policy : &turn->engine->options.machine.patience[leg->step->retry];
+    const struct saga_retry *retry = policy(turn);
     uint64_t random = turn->engine->options.random(turn->engine->options.random_ctx);
     return turn->now_ms + saga_backoff_ms(retry, leg->attempts ? leg->attempts : 1, random);
 }

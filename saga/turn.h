@@ -70,6 +70,9 @@ const struct saga_asked *saga_turn_asked(const struct saga_turn *turn);
 // How many questions in a row have failed.
 uint32_t saga_turn_attempts(const struct saga_turn *turn);
 
+// Whether that is as often as the step's policy allows.
+bool saga_turn_exhausted(const struct saga_turn *turn);
+
 // When to ask again after `attempts` failed questions in a row, by the step's policy; attempts are the leg's own.
 int64_t saga_turn_again_ms(const struct saga_turn *turn);
 

@@ -187,7 +187,7 @@ static bool migrate_all(struct memory_backend *backend, const struct store_table
         if (!migrate_one(backend, *tables, error))
             return false;
     struct memory_table *slots = table_named(backend, store_slot_table.name);
-    for (int32_t i = 0; i < STORE_SLOTS; i++) {
+    for (int32_t i = 0; i < SLOT_COUNT; i++) {
         struct store_slot_row slot = {.slot = i};
         if (!find(slots, &slot))
             put(slots, duplicate(&store_slot_table, &slot));

@@ -133,11 +133,11 @@ static bool make_slots(struct sql_session *session, struct buf *sql, struct erro
     int64_t there = 0;
     if (session->run(session, "SELECT COUNT(*) FROM slot", NULL, 0, keep_integer, &there, NULL, error) != BACKEND_OK)
         return false;
-    if (there == STORE_SLOTS)
+    if (there == SLOT_COUNT)
         return true;
     buf_clear(sql);
     sql_write(sql, session->dialect, &store_slot_table, STORE_INSERT, 1);
-    for (int64_t slot = 0; slot < STORE_SLOTS; slot++) {
+    for (int64_t slot = 0; slot < SLOT_COUNT; slot++) {
         struct sql_param params[] = {sql_integer(slot), sql_text("")};
         enum backend_result result = session->run(session, sql->ptr, params, 2, NULL, NULL, NULL, error);
         if (result != BACKEND_OK && result != BACKEND_CONFLICT)

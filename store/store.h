@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/id.h"
 
 struct store;
 
@@ -51,8 +52,8 @@ struct store_column {
 
 enum {
     STORE_INDEX_COLUMNS_MAX = 5,
-    STORE_COLUMNS_MAX = 40,
-    STORE_KEY_COLUMNS_MAX = 4,
+    STORE_COLUMNS_MAX = 64,
+    STORE_KEY_COLUMNS_MAX = 6,
     STORE_TABLES_MAX = 64,
     STORE_NAME_MAX = 48,             // of tables, columns and indexes: lower case letters, digits, '_'
     STORE_INDEX_BYTES_MAX = 3000,    // of the columns of one index or key together (InnoDB takes 3072)
@@ -216,7 +217,7 @@ bool store_pump(struct store *store);
 
 // ---- This instance ----------------------------------------------------------------------------------------------
 
-enum { STORE_INSTANCE_MAX = 64, STORE_ADDRESS_MAX = 128, STORE_SLOTS = 256 };
+enum { STORE_INSTANCE_MAX = 64, STORE_ADDRESS_MAX = 128 };
 
 struct store_identity {
     char name[STORE_INSTANCE_MAX + 1];

@@ -174,7 +174,7 @@ void bed_shut_gate(struct bed *bed) {
     bed->gate_shut = true;
     pthread_mutex_unlock(&bed->mutex);
     // A first write occupies the writer; what follows it waits and goes into one batch.
-    const struct store_slot_row nobody = {.slot = STORE_SLOTS};
+    const struct store_slot_row nobody = {.slot = SLOT_COUNT};
     bed_write(bed, &store_slot_table, STORE_DELETE, &nobody, NULL, &bed->at_gate_first);
     pthread_mutex_lock(&bed->mutex);
     while (bed->at_gate == 0)

@@ -296,7 +296,7 @@ static void test_slots(struct bed *bed) {
         bed_read(bed, &(struct store_query){.table = &store_slot_table,
                                             .conds = {{.column = "owner", .cmp = STORE_EQ, .text = STR("test-1")}},
                                             .count = true});
-    assert_int_equal(answer.n, STORE_SLOTS);
+    assert_int_equal(answer.n, SLOT_COUNT);
 }
 
 const struct contract_case contract_batches[] = {
