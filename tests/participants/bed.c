@@ -234,6 +234,20 @@ void bed_close(struct bed *bed) {
     arena_release(&bed->arena);
 }
 
+int bed_set_up(void **state) {
+    struct bed *bed = malloc(sizeof *bed);
+    assert_non_null(bed);
+    bed_open(bed, BED_INPROC);
+    *state = bed;
+    return 0;
+}
+
+int bed_tear_down(void **state) {
+    bed_close(*state);
+    free(*state);
+    return 0;
+}
+
 void bed_clear(struct bed *bed) {
     assert_int_equal(bed->sending, 0);
     bed->n_notes = 0;
@@ -316,8 +330,8 @@ static void answered(void *ctx, const struct rpc_result *result) {
     assert_non_null(answer->message);
 }
 
-static void start(struct bed *bed, const struct rpc_method *method, ProtobufCMessage *request, uint32_t deadline_ms,
-                  struct bed_answer *answer) {
+static void start(struct bed *bed, const struct rpc_method *method, const ProtobufCMessage *request,
+                  uint32_t deadline_ms, struct bed_answer *answer) {
     *answer = (struct bed_answer){.bed = bed};
     bed->sending++;
     rpc_call(bed->channel, method, request,
@@ -344,6 +358,11 @@ void bed_send(struct bed *bed, const struct bed_call *call, struct bed_answer *a
     set_text(bed, request, "effect.trade_no", call->trade_no);
     set_text(bed, request, "effect.order_no", call->order_no);
     start(bed, &method, request, call->deadline_ms, answer);
+}
+
+void bed_send_message(struct bed *bed, const struct rpc_method *method, const ProtobufCMessage *request,
+                      struct bed_answer *answer) {
+    start(bed, method, request, 0, answer);
 }
 
 void bed_wait(struct bed *bed, const struct bed_answer *answer) {
