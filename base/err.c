@@ -26,6 +26,16 @@ const struct err_info *err_info(enum err code) {
     return internal;
 }
 
+const char *err_status_name(int grpc_status) {
+    static const char *const names[] = {
+        "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+        "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+        "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+        "DATA_LOSS", "UNAUTHENTICATED"};
+    bool known = grpc_status >= 0 && grpc_status < (int)(sizeof names / sizeof names[0]);
+    return known ? names[grpc_status] : "?";
+}
+
 // Texts carry what callers and participants wrote, and end in protobuf strings: so a sequence that was cut off at the
 // end goes, and any other byte that is not UTF-8 becomes '?'.
 static void make_utf8(char *text, bool cut) {

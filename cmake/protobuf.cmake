@@ -2,7 +2,8 @@
 # (for reflection) that is linked in as the symbols of txc_descriptors.h. saga/*.proto (stored records) go through nanopb.
 set(TXC_GEN ${CMAKE_CURRENT_BINARY_DIR}/gen)
 file(GLOB_RECURSE TXC_PROTOS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/proto proto/*.proto)
-set(TXC_WELL_KNOWN google/protobuf/timestamp.proto google/protobuf/duration.proto google/protobuf/any.proto)
+set(TXC_WELL_KNOWN google/protobuf/timestamp.proto google/protobuf/duration.proto google/protobuf/any.proto
+    google/protobuf/descriptor.proto)
 find_path(TXC_INCLUDE_WELL_KNOWN google/protobuf/timestamp.proto REQUIRED)
 
 set(sources)

@@ -21,6 +21,10 @@ struct rpc_flow {
     struct waiting writing; // buffer NULL: nothing is on its way
     struct rpc_tag written;
 
+    bool reads, reading; // messages of the caller: until its last; one is awaited
+    grpc_byte_buffer *incoming;
+    struct rpc_tag read;
+
     bool ended, status_sent;
     int status; // once ended
     grpc_slice text, details;
@@ -61,6 +65,13 @@ static void write_next(struct rpc_flow *flow) {
     rpc_served_start(served, ops, n, &flow->written);
 }
 
+static void read_next(struct rpc_flow *flow) {
+    grpc_op op = {.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &flow->incoming};
+    flow->reading = true;
+    rpc_served_start(flow->served, &op, 1, &flow->read);
+}
+
+// Starts what comes next, when nothing is on its way.
 static void pump(struct rpc_flow *flow) {
     if (flow->writing.buffer || flow->status_sent)
         return;
@@ -68,6 +79,8 @@ static void pump(struct rpc_flow *flow) {
         write_next(flow);
         return;
     }
+    if (flow->reads && !flow->reading && !flow->ended)
+        read_next(flow);
     if (!flow->ended)
         return;
     flow->status_sent = true;
@@ -100,6 +113,48 @@ bool rpc_flow_send(struct rpc_flow *flow, const ProtobufCMessage *message) {
     flow->bytes += last->size;
     pump(flow);
     return true;
+}
+
+// ---- Receiving ----------------------------------------------------------------------------------------------------
+
+static bool deliver(struct rpc_flow *flow, grpc_slice *slice, struct error *error) {
+    struct rpc_inbound *in = &flow->served->in;
+    if (!rpc_buffer_slice(flow->incoming, slice))
+        return error_set(error, ERR_INVALID_REQUEST, "the message is compressed; this server takes it only as it is");
+    if (!rpc_served_count(flow->served, *slice, error))
+        return false;
+    arena_reset(&in->arena);
+    in->bytes = rpc_slice_str(slice);
+    return rpc_inbound_dispatch(in, error);
+}
+
+static void message_read(struct rpc_tag *tag, bool ok) {
+    (void)ok; // there is a message or there is none
+    struct rpc_flow *flow = CONTAINER_OF(tag, struct rpc_flow, read);
+    struct rpc_inbound *in = &flow->served->in;
+    if (!rpc_served_finish(flow->served))
+        return;
+    flow->reading = false;
+    grpc_slice slice = grpc_empty_slice();
+    if (!flow->ended && flow->incoming) {
+        struct error error = {0};
+        if (!deliver(flow, &slice, &error))
+            rpc_fail(in, &error, NULL);
+        in->bytes = STR_NONE;
+    } else if (!flow->ended) {
+        flow->reads = false;
+        in->route->handle(in->service, in, NULL);
+    }
+    grpc_slice_unref(slice);
+    if (flow->incoming)
+        grpc_byte_buffer_destroy(flow->incoming);
+    flow->incoming = NULL;
+    pump(flow);
+}
+
+void rpc_flow_receive(struct rpc_flow *flow) {
+    flow->reads = true;
+    pump(flow);
 }
 
 // ---- The end ------------------------------------------------------------------------------------------------------
@@ -146,6 +201,7 @@ struct rpc_flow *rpc_flow_new(struct rpc_served *served) {
     struct rpc_flow *flow = rpc_alloc(sizeof *flow);
     flow->served = served;
     flow->written.done = message_written;
+    flow->read.done = message_read;
     flow->text = flow->details = grpc_empty_slice();
     flow->linger = (struct rpc_timer){.fire = cut_off, .ctx = flow};
     flow->tell_gone = (struct rpc_timer){.fire = tell_gone, .ctx = flow};
@@ -156,6 +212,8 @@ void rpc_flow_free(struct rpc_flow *flow) {
     if (!flow)
         return;
     assert(!flow->writing.buffer);
+    if (flow->incoming)
+        grpc_byte_buffer_destroy(flow->incoming);
     drop_queue(flow);
     rpc_timer_stop(loop_of(flow), &flow->linger);
     rpc_timer_stop(loop_of(flow), &flow->tell_gone);

@@ -1,4 +1,4 @@
-// Inside rpc/ only: the messages that a served call streams to its caller.
+// Inside rpc/ only: the messages of a served call that streams.
 #ifndef TXC_RPC_FLOW_H
 #define TXC_RPC_FLOW_H
 
@@ -16,6 +16,9 @@ void rpc_flow_end(struct rpc_flow *flow, const struct rpc_answer *answer);
 
 // As rpc_stream_on_gone().
 void rpc_flow_on_gone(struct rpc_flow *flow, void (*gone)(void *ctx), void *ctx);
+
+// Reads the caller's messages, one after the other, into the handler.
+void rpc_flow_receive(struct rpc_flow *flow);
 
 // The caller has left.
 void rpc_flow_gone(struct rpc_flow *flow);

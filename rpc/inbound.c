@@ -14,7 +14,7 @@ static const struct {
     {RPC_OPERATE, "operate"},       {RPC_CALLBACK, "callback"}, {RPC_SIM, "sim"},
 };
 
-static bool may_call(const struct rpc_inbound *in, struct error *error) {
+bool rpc_inbound_permitted(const struct rpc_inbound *in, struct error *error) {
     enum rpc_scope needed = in->route->scope;
     if (needed == RPC_PUBLIC || (in->caller.scopes & needed))
         return true;
@@ -26,8 +26,6 @@ static bool may_call(const struct rpc_inbound *in, struct error *error) {
 }
 
 bool rpc_inbound_dispatch(struct rpc_inbound *in, struct error *error) {
-    if (!may_call(in, error))
-        return false;
     const ProtobufCMessage *request = rpc_decode(in->request_type, in->bytes, &in->arena, error);
     if (!request)
         return false;
@@ -91,6 +89,10 @@ void rpc_fail(struct rpc_inbound *in, const struct error *error, const char *con
     };
     answer(in, &how);
     arena_release(&arena);
+}
+
+void rpc_inbound_fail(struct rpc_inbound *in, int status, const char *text) {
+    answer(in, &(struct rpc_answer){.status = status, .text = str_c(text)});
 }
 
 bool rpc_stream_send(struct rpc_inbound *in, const ProtobufCMessage *message) {

@@ -37,7 +37,13 @@ struct rpc_inbound {
     bool answered; // the handler has ended it
 };
 
-// Checks the caller's scopes, decodes the request and runs the handler. False with the reason when it was not run.
+// Whether the caller's scopes allow the call.
+bool rpc_inbound_permitted(const struct rpc_inbound *in, struct error *error);
+
+// Decodes the request in `bytes` and runs the handler. False with the reason when it was not run.
 bool rpc_inbound_dispatch(struct rpc_inbound *in, struct error *error);
+
+// As rpc_fail(), for what standard protocols want: a bare gRPC status.
+void rpc_inbound_fail(struct rpc_inbound *in, int status, const char *text);
 
 #endif

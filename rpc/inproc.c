@@ -156,7 +156,7 @@ static void serve(struct inproc_call *call) {
         call->in.service = served->service;
         call->in.request_type = rpc_method_request(&served->route->method);
         call->in.response_type = rpc_method_response(&served->route->method);
-        if (rpc_inbound_dispatch(&call->in, &error))
+        if (rpc_inbound_permitted(&call->in, &error) && rpc_inbound_dispatch(&call->in, &error))
             return;
     }
     rpc_fail(&call->in, &error, NULL);

@@ -49,6 +49,7 @@ bool rpc_served_finish(struct rpc_served *served) {
         return true;
     struct rpc_server *server = served->server;
     server->calls--;
+    served->route->calls--;
     server->in_flight -= !served->route->own;
     server->bytes -= served->request_size;
     free_served(served);
@@ -143,33 +144,45 @@ static const struct rpc_inbound_ops ops = {header, answer, send_message, on_gone
 // ---- Letting in ---------------------------------------------------------------------------------------------------
 
 static bool has_room(const struct rpc_served *served, struct error *error) {
+    const struct rpc_served_route *route = served->route;
     const struct rpc_server *server = served->server;
-    uint64_t limit = (uint64_t)server->options.in_flight_max * tier_percent[served->route->route->tier] / 100;
-    if (served->route->own || server->in_flight <= limit)
+    uint64_t most = (uint64_t)server->options.in_flight_max * tier_percent[route->route->tier] / 100;
+    uint32_t now = server->in_flight;
+    if (route->own) {
+        most = route->most;
+        now = route->calls;
+    }
+    if (now <= most)
         return true;
-    error_set(error, ERR_OVERLOADED, "%u calls are being served", server->in_flight - 1);
+    error_set(error, ERR_OVERLOADED, "%u calls are being served", now - 1);
     error->retry_after_ms = OVERLOADED_RETRY_MS;
     return false;
 }
 
-static bool take_request(struct rpc_served *served, struct error *error) {
+bool rpc_served_count(struct rpc_served *served, grpc_slice message, struct error *error) {
     struct rpc_server *server = served->server;
+    size_t size = GRPC_SLICE_LENGTH(message), rest = server->bytes - served->request_size;
+    if (size > server->options.message_max)
+        return error_set(error, ERR_MESSAGE_TOO_LARGE, "the message has %zu bytes, the most is %u", size,
+                         server->options.message_max);
+    if (size > server->options.bytes_in_flight_max - rest) {
+        error_set(error, ERR_OVERLOADED, "%zu bytes of requests are being served", rest);
+        error->retry_after_ms = OVERLOADED_RETRY_MS;
+        return false;
+    }
+    server->bytes = rest + size;
+    served->request_size = size;
+    return true;
+}
+
+static bool take_request(struct rpc_served *served, struct error *error) {
     // Also what is left of a call whose caller vanished, or whose message gRPC found too large.
     if (!served->payload)
         return error_set(error, ERR_INVALID_REQUEST, "the call carries no message");
     if (!rpc_buffer_slice(served->payload, &served->request))
         return error_set(error, ERR_INVALID_REQUEST, "the message is compressed; this server takes it only as it is");
-    size_t size = GRPC_SLICE_LENGTH(served->request);
-    if (size > server->options.message_max)
-        return error_set(error, ERR_MESSAGE_TOO_LARGE, "the message has %zu bytes, the most is %u", size,
-                         server->options.message_max);
-    if (size > server->options.bytes_in_flight_max - server->bytes) {
-        error_set(error, ERR_OVERLOADED, "%zu bytes of requests are being served", server->bytes);
-        error->retry_after_ms = OVERLOADED_RETRY_MS;
+    if (!rpc_served_count(served, served->request, error))
         return false;
-    }
-    served->request_size = size;
-    server->bytes += size;
     served->in.bytes = rpc_slice_str(&served->request);
     return true;
 }
@@ -221,14 +234,19 @@ static bool admit(struct rpc_served *served, struct error *error) {
         struct str path = rpc_slice_str(&served->details.method);
         return error_set(error, ERR_METHOD_UNKNOWN, "there is no method %.*s", STR_FMT(path));
     }
-    return has_room(served, error) && identify(served, error) && take_request(served, error) &&
-           rpc_inbound_dispatch(&served->in, error);
+    if (!has_room(served, error) || !identify(served, error) || !rpc_inbound_permitted(&served->in, error))
+        return false;
+    if (served->route->route->method.client_streaming) {
+        rpc_flow_receive(served->flow);
+        return true;
+    }
+    return take_request(served, error) && rpc_inbound_dispatch(&served->in, error);
 }
 
 static void on_accepted(struct rpc_tag *tag, bool ok) {
     struct rpc_served *served = CONTAINER_OF(tag, struct rpc_served, accepted);
     struct rpc_server *server = served->server;
-    const struct rpc_served_route *route = served->route;
+    struct rpc_served_route *route = served->route;
     server->posted--;
     if (!ok) { // the server is being shut down
         free_served(served);
@@ -238,6 +256,7 @@ static void on_accepted(struct rpc_tag *tag, bool ok) {
     if (!server->closing)
         rpc_served_accept(server, route);
     server->calls++;
+    route->calls++;
     server->in_flight += !route->own;
     served->started_ns = clock_monotonic_ns();
     served->in.deadline_ms = rpc_deadline_ms(server->loop, route->route ? served->deadline : served->details.deadline);
@@ -253,7 +272,7 @@ static void on_accepted(struct rpc_tag *tag, bool ok) {
     }
 }
 
-void rpc_served_accept(struct rpc_server *server, const struct rpc_served_route *route) {
+void rpc_served_accept(struct rpc_server *server, struct rpc_served_route *route) {
     struct rpc_served *served = rpc_alloc(sizeof *served);
     served->server = server;
     served->route = route;
@@ -271,10 +290,12 @@ void rpc_served_accept(struct rpc_server *server, const struct rpc_served_route 
     grpc_metadata_array_init(&served->headers);
     grpc_call_details_init(&served->details);
     grpc_completion_queue *queue = rpc_loop_queue(server->loop);
+    bool one_message = route->route && !route->route->method.client_streaming;
     grpc_call_error refused =
         route->route
             ? grpc_server_request_registered_call(server->core, route->registered, &served->call, &served->deadline,
-                                                  &served->headers, &served->payload, queue, queue, &served->accepted)
+                                                  &served->headers, one_message ? &served->payload : NULL, queue,
+                                                  queue, &served->accepted)
             : grpc_server_request_call(server->core, &served->call, &served->details, &served->headers, queue, queue,
                                        &served->accepted);
     assert(refused == GRPC_CALL_OK);

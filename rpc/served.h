@@ -14,7 +14,9 @@ struct rpc_served_route {
     void *service;
     const ProtobufCMessageDescriptor *request_type, *response_type;
     void *registered;
-    bool own; // health and reflection: outside the limits and the observer
+    bool own;       // health and reflection: outside the limits and the observer, with a limit of their own
+    uint32_t most;  // of an own row's calls at once
+    uint32_t calls; // of it, now
 };
 
 struct rpc_server {
@@ -44,7 +46,7 @@ struct rpc_server {
 struct rpc_served {
     struct rpc_inbound in;
     struct rpc_server *server;
-    const struct rpc_served_route *route;
+    struct rpc_served_route *route;
     grpc_call *call;
     grpc_call_details details; // of the unknown route
     grpc_metadata_array headers;
@@ -68,7 +70,7 @@ struct rpc_served {
 };
 
 // Posts one accept for the route.
-void rpc_served_accept(struct rpc_server *server, const struct rpc_served_route *route);
+void rpc_served_accept(struct rpc_server *server, struct rpc_served_route *route);
 
 // Starts a batch on the call, which comes back to `tag`. The call lives until then.
 void rpc_served_start(struct rpc_served *served, const grpc_op *ops, size_t n, struct rpc_tag *tag);
@@ -76,10 +78,17 @@ void rpc_served_start(struct rpc_served *served, const grpc_op *ops, size_t n, s
 // To be called first by each tag: counts the batch back in. False: that was the last, the call is gone.
 bool rpc_served_finish(struct rpc_served *served);
 
+// Whether a message that came fits into what one may have, and all may have together: counts it.
+bool rpc_served_count(struct rpc_served *served, grpc_slice message, struct error *error);
+
 // Sends status (and answer), the last batch of the call.
 void rpc_served_end(struct rpc_served *served, const struct rpc_answer *answer);
 
 // What has to happen when a call is over: see server.c.
 void rpc_server_call_over(struct rpc_server *server);
+
+// Adds rows of the server's own, of which at most `most` calls each are served at once.
+void rpc_server_add_own(struct rpc_server *server, const struct rpc_route *routes, size_t n, void *service,
+                        uint32_t most);
 
 #endif

@@ -1,6 +1,8 @@
 #include "rpc/server.h"
 
 #include "base/map.h"
+#include "rpc/health.h"
+#include "rpc/reflection.h"
 #include "rpc/served.h"
 #include "rpc/tls.h"
 
@@ -9,7 +11,8 @@
 
 enum {
     ROUTES_MAX = 200,
-    ACCEPTS_MAX = 256, // each completion scans the posted ones
+    OWN_ROUTES_MAX = 4, // health and reflection
+    ACCEPTS_MAX = 256,  // each completion scans the posted ones
     CLOSE_GRACE_MS = 1000,
     STREAMS_SPARE = 256, // of one connection, above the limit of calls: to be answered OVERLOADED
 };
@@ -28,18 +31,41 @@ struct rpc_server *rpc_server_new(struct rpc_loop *loop, const struct rpc_server
     set->accepts = set->accepts ? set->accepts : 128;
     set->drain_ms = set->drain_ms ? set->drain_ms : 5000;
     assert(set->accepts <= ACCEPTS_MAX);
-    server->routes = rpc_alloc(ROUTES_MAX * sizeof *server->routes);
+    server->routes = rpc_alloc((ROUTES_MAX + OWN_ROUTES_MAX) * sizeof *server->routes);
+    server->health = rpc_health_new(server);
+    if (!str_empty(set->descriptor_set))
+        server->reflection = rpc_reflection_new(server, set->descriptor_set);
     return server;
 }
 
+static void add(struct rpc_server *server, const struct rpc_route *route, void *service, uint32_t most) {
+    assert(!server->core && server->n_routes < ROUTES_MAX + OWN_ROUTES_MAX);
+    assert(!route->method.client_streaming || route->method.server_streaming);
+    server->routes[server->n_routes++] = (struct rpc_served_route){
+        .route = route,
+        .service = service,
+        .request_type = rpc_method_request(&route->method),
+        .response_type = rpc_method_response(&route->method),
+        .own = most > 0,
+        .most = most,
+    };
+}
+
 void rpc_server_add(struct rpc_server *server, const struct rpc_route *routes, size_t n, void *service) {
-    assert(!server->core && server->n_routes + n <= ROUTES_MAX);
+    for (size_t i = 0; i < n; i++) {
+        add(server, &routes[i], service, 0);
+        rpc_health_set(server->health, routes[i].method.service->name, true);
+    }
+}
+
+void rpc_server_add_own(struct rpc_server *server, const struct rpc_route *routes, size_t n, void *service,
+                        uint32_t most) {
     for (size_t i = 0; i < n; i++)
-        server->routes[server->n_routes++] =
-            (struct rpc_served_route){.route = &routes[i],
-                                      .service = service,
-                                      .request_type = rpc_method_request(&routes[i].method),
-                                      .response_type = rpc_method_response(&routes[i].method)};
+        add(server, &routes[i], service, most);
+}
+
+void rpc_server_set_health(struct rpc_server *server, const char *service, bool serving) {
+    rpc_health_set(server->health, service, serving);
 }
 
 // ---- Start --------------------------------------------------------------------------------------------------------
@@ -73,8 +99,10 @@ static void register_methods(struct rpc_server *server) {
         bool fits = rpc_method_path(&server->routes[i].route->method, path);
         assert(fits);
         (void)fits;
-        server->routes[i].registered =
-            grpc_server_register_method(server->core, path, NULL, GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER, 0);
+        bool one_message = !server->routes[i].route->method.client_streaming;
+        server->routes[i].registered = grpc_server_register_method(
+            server->core, path, NULL,
+            one_message ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER : GRPC_SRM_PAYLOAD_NONE, 0);
         assert(server->routes[i].registered); // two rows of one method
     }
 }
@@ -105,7 +133,7 @@ static void post_accepts(struct rpc_server *server) {
         if (!server->routes[i].own)
             weights += tier_weight[server->routes[i].route->tier];
     for (size_t i = 0; i < server->n_routes; i++) {
-        const struct rpc_served_route *route = &server->routes[i];
+        struct rpc_served_route *route = &server->routes[i];
         uint32_t more = route->own ? 0 : spare * tier_weight[route->route->tier] / weights;
         for (uint32_t k = 0; k < 1 + more; k++)
             rpc_served_accept(server, route);
@@ -170,6 +198,7 @@ static void on_shut(struct rpc_tag *tag, bool ok) {
 // The second part of the end: no listener, no connection.
 static void close_server(struct rpc_server *server) {
     server->closing = true;
+    rpc_health_close(server->health);
     server->shut.done = on_shut;
     grpc_server_shutdown_and_notify(server->core, rpc_loop_queue(server->loop), &server->shut);
 }
@@ -208,6 +237,7 @@ void rpc_server_drain(struct rpc_server *server, void (*drained)(void *ctx), voi
     server->drained_ctx = ctx;
     server->grace = (struct rpc_timer){.fire = on_grace_over, .ctx = server};
     set_grace(server, server->options.drain_ms);
+    rpc_health_stop(server->health);
     rpc_server_call_over(server);
 }
 
@@ -217,6 +247,8 @@ void rpc_server_free(struct rpc_server *server) {
     rpc_timer_stop(server->loop, &server->grace);
     if (server->core)
         grpc_server_destroy(server->core);
+    rpc_health_free(server->health);
+    rpc_reflection_free(server->reflection);
     free(server->ports);
     free(server->routes);
     free(server);

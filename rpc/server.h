@@ -30,6 +30,9 @@ struct rpc_caller {
     const void *tenants;     // the authorizer's; opaque here
 };
 
+// Runs on the loop. `request` lives until the call is answered; the answer may be given now or later, once. Where the
+// client streams too, it runs for each message, which lives until the handler returns; the next one is read when what
+// the handler has sent is written. With `request` NULL the client has sent its last, and the call must be ended.
 typedef void rpc_handler_fn(void *service, struct rpc_inbound *in, const ProtobufCMessage *request);
 
 struct rpc_route {
@@ -83,7 +86,8 @@ bool rpc_server_start(struct rpc_server *server, struct error *error);
 // The port of the i-th listen address (for ":0"), 0 for a unix socket.
 int rpc_server_port(const struct rpc_server *server, size_t i);
 
-// Health of a service ("" is the whole server). Services of routes start as SERVING.
+// Health of a service ("" is the whole server), for grpc.health.v1, which every server has. Services of routes start as
+// SERVING; other names may be added, at most 64 in all.
 void rpc_server_set_health(struct rpc_server *server, const char *service, bool serving);
 
 // Health NOT_SERVING, refuses new calls with SHUTTING_DOWN, lets those in flight finish for drain_ms, then closes the

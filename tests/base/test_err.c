@@ -199,8 +199,19 @@ static void test_every_outcome_has_its_name(void **state) {
     assert_string_equal(outcome_name((enum outcome)9), "?");
 }
 
+static void test_every_grpc_status_has_its_name(void **state) {
+    (void)state;
+    assert_string_equal(err_status_name(0), "OK");
+    assert_string_equal(err_status_name(4), "DEADLINE_EXCEEDED");
+    assert_string_equal(err_status_name(9), "FAILED_PRECONDITION");
+    assert_string_equal(err_status_name(16), "UNAUTHENTICATED");
+    assert_string_equal(err_status_name(17), "?");
+    assert_string_equal(err_status_name(-1), "?");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_grpc_status_has_its_name),
         cmocka_unit_test(test_every_row_is_whole_and_no_name_or_number_is_used_twice),
         cmocka_unit_test(test_numbers_that_were_given_out_stay),
         cmocka_unit_test(test_an_unknown_number_reads_as_internal),

@@ -1,9 +1,13 @@
 #include "echo.h"
 
 #include <setjmp.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -111,15 +115,43 @@ void echo_start(struct echo *echo, const struct rpc_server_options *options, con
         fail_msg("%s", error.text);
 }
 
+void echo_drain(struct echo *echo) {
+    rpc_server_drain(echo->server, note_drained, &echo->drained);
+    while (!echo->drained)
+        rpc_loop_once(echo->loop, ECHO_PATIENCE_MS);
+}
+
 void echo_stop(struct echo *echo) {
     rpc_channel_close(echo->channel);
-    if (!echo->drained) {
-        rpc_server_drain(echo->server, note_drained, &echo->drained);
-        while (!echo->drained)
-            rpc_loop_once(echo->loop, ECHO_PATIENCE_MS);
-    }
+    if (!echo->drained)
+        echo_drain(echo);
     rpc_server_free(echo->server);
     rpc_loop_free(echo->loop);
+}
+
+struct str echo_descriptors(void) {
+    FILE *file = fopen(ECHO_DESCRIPTORS, "rb");
+    assert_non_null(file);
+    enum { MAX = 1 << 20 };
+    char *bytes = malloc(MAX);
+    assert_non_null(bytes);
+    size_t len = fread(bytes, 1, MAX, file);
+    assert_in_range(len, 1, MAX - 1);
+    fclose(file);
+    return str_n(bytes, len);
+}
+
+void echo_run_python(struct echo *echo, const char *script, const char *argument) {
+    char path[256];
+    snprintf(path, sizeof path, "tests/rpc/%s", script);
+    const char *const args[] = {"/usr/bin/python3", path, echo->target, argument, NULL};
+    pid_t child;
+    assert_int_equal(posix_spawn(&child, args[0], NULL, NULL, (char *const *)(uintptr_t)args, environ), 0);
+    int status;
+    while (waitpid(child, &status, WNOHANG) == 0)
+        rpc_loop_once(echo->loop, 10);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 // ---- Calls --------------------------------------------------------------------------------------------------------

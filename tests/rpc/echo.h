@@ -43,8 +43,18 @@ struct echo {
 void echo_start(struct echo *echo, const struct rpc_server_options *options, const struct rpc_channel_options *client);
 void echo_stop(struct echo *echo);
 
+// Drains the server; echo_stop() does it otherwise.
+void echo_drain(struct echo *echo);
+
 // Ends the call that was held first.
 void echo_release(struct echo_service *service);
+
+// A FileDescriptorSet of EchoService and the standard services. Free its ptr.
+struct str echo_descriptors(void);
+
+// Runs tests/rpc/<script> with the server's address and `argument`, and the loop while it runs. Fails the test unless
+// the script ends with 0.
+void echo_run_python(struct echo *echo, const char *script, const char *argument);
 
 // What a call came to.
 struct echo_got {

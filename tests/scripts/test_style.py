@@ -174,14 +174,15 @@ class Rooms(Planted):
         "sim/a.c": {"base/str.h", "rpc/client.h", "store/store.h", "store/backend.h", "sim/sim.h"},
         "tests/a.c": {"base/str.h", "tests/x.h", *HEADERS},
     }
-    TYPED = {"adapters/oil/a.c", "flows/trade/a.c", "orchestrator/a.c", "orchestrator/config.c", "orchestrator/ctl/a.c",
+    TYPED = {"adapters/oil/a.c", "flows/trade/a.c", "orchestrator/a.c", "orchestrator/document.c", "orchestrator/ctl/a.c",
              "sim/a.c"}
     LIBRARIES = {"<openssl/evp.h>": {"base/digest.c"}, "<sqlite3.h>": {"store/sqlite.c"}, "<mysql.h>": {"store/mysql.c"},
-                 "<grpc/grpc.h>": {"rpc/a.c"}, "<protobuf-c/protobuf-c.h>": {"rpc/a.c", *TYPED}, "<pb_encode.h>": {"saga/journal.c"},
-                 '"saga/journal.pb.h"': {"saga/journal.c"}, "<cyaml/cyaml.h>": {"orchestrator/config.c"},
+                 "<grpc/grpc.h>": {"rpc/a.c"}, "<protobuf-c/protobuf-c.h>": {"rpc/a.c", *TYPED},
+                 "<pb_encode.h>": {"saga/journal.c"},
+                 '"saga/journal.pb.h"': {"saga/journal.c"}, "<yaml.h>": {"orchestrator/document.c"},
                  "<jansson.h>": {"orchestrator/ctl/a.c"}, "<unheard-of.h>": set(),
                  '"google/rpc/status.pb-c.h"': {"rpc/a.c", *TYPED}, '"participant/oil/v1/oil.pb-c.h"': TYPED}
-    FILES = [*MAY, "base/digest.c", "store/sqlite.c", "store/mysql.c", "saga/journal.c", "orchestrator/config.c"]
+    FILES = [*MAY, "base/digest.c", "store/sqlite.c", "store/mysql.c", "saga/journal.c", "orchestrator/document.c"]
 
     def setUp(self):
         super().setUp()
