@@ -58,8 +58,8 @@ void adapter_call(struct adapter *adapter, const struct adapter_method *method, 
 void adapter_inquire(struct adapter *adapter, const struct adapter_method *inquire, const struct adapter_method *method,
                      const struct adapter_effect *effect, adapter_done_fn *done, void *ctx);
 
-// Decodes an encoded message (a kept answer, a signed notification) into the arena; NULL when it is none of this type. Any
-// bytes are safe.
+// Decodes an encoded message (a kept answer, a signed notification) into the arena; NULL when it is none of this type.
+// Any bytes are safe.
 const void *adapter_decode(struct str bytes, const ProtobufCMessageDescriptor *type, struct arena *arena);
 
 // ---- For adapters/<system> ------------------------------------------------------------------------------------------

@@ -73,8 +73,8 @@ struct saga_verdict {
 // committed together with the saga's progress, exactly once. Must not do I/O.
 typedef struct saga_verdict saga_decide_fn(struct saga_turn *turn);
 
-// A definite answer (OK or REJECTED) of an action or a compensation, before it is journalled: the place to copy what the
-// subject wants to know. It may run again for the same answer after a crash.
+// A definite answer (OK or REJECTED) of an action or a compensation, before it is journalled: the place to copy what
+// the subject wants to know. It may run again for the same answer after a crash.
 typedef void saga_answered_fn(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer);
 
 // How many legs the step has (0: it does not apply). Asked once, when the saga starts; must follow from what is durable

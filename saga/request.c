@@ -126,7 +126,8 @@ static void row_read(void *ctx, const struct error *error, const void *rows, siz
 
 void request_begin(struct requests *requests, const struct request_id *id, request_fn *done, void *ctx) {
     struct error error = {0};
-    if (str_empty(id->id) || id->id.len > REQUEST_ID_MAX || !str_is_utf8(id->id) || id->caller.len > REQUEST_CALLER_MAX) {
+    if (str_empty(id->id) || id->id.len > REQUEST_ID_MAX || !str_is_utf8(id->id) ||
+        id->caller.len > REQUEST_CALLER_MAX) {
         error_field(&error, "request_id", "must have 1..%d bytes", REQUEST_ID_MAX);
         done(ctx, REQUEST_ERROR, NULL, NULL, &error);
         return;
@@ -158,10 +159,11 @@ void request_begin(struct requests *requests, const struct request_id *id, reque
         return;
     }
     map_insert(&requests->entries, &entry->node, str_c(entry->key));
-    struct store_query query = {.table = &request_table,
-                                .conds = {{.column = "caller", .cmp = STORE_EQ, .text = str_c(entry->row.caller)},
-                                          {.column = "request_id", .cmp = STORE_EQ, .text = str_c(entry->row.request_id)}},
-                                .limit = 1};
+    struct store_query query = {
+        .table = &request_table,
+        .conds = {{.column = "caller", .cmp = STORE_EQ, .text = str_c(entry->row.caller)},
+                  {.column = "request_id", .cmp = STORE_EQ, .text = str_c(entry->row.request_id)}},
+        .limit = 1};
     store_read(requests->store, &query, row_read, entry);
 }
 

@@ -1,5 +1,5 @@
-// Requests that change something act once: (caller, request_id) names them, a fingerprint of the body tells a repeat from a
-// misuse. The request's row is written in the transaction of what it made.
+// Requests that change something act once: (caller, request_id) names them, a fingerprint of the body tells a repeat
+// from a misuse. The request's row is written in the transaction of what it made.
 #ifndef TXC_SAGA_REQUEST_H
 #define TXC_SAGA_REQUEST_H
 
@@ -18,8 +18,8 @@ struct request_id {
 };
 
 // NEW: nobody used this id. The callee must end in request_made() or request_dropped(). Others with the same id wait
-// meanwhile. KNOWN: `row` says what it made, and the answer where it has one. ERROR: IDEMPOTENCY_KEY_REUSED, INVALID_REQUEST
-// or STORE_….
+// meanwhile. KNOWN: `row` says what it made, and the answer where it has one. ERROR: IDEMPOTENCY_KEY_REUSED,
+// INVALID_REQUEST or STORE_….
 enum request_verdict { REQUEST_NEW, REQUEST_KNOWN, REQUEST_ERROR };
 typedef void request_fn(void *ctx, enum request_verdict verdict, struct request_entry *entry,
                         const struct request_row *row, const struct error *error);

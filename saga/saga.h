@@ -65,7 +65,7 @@ struct saga_options {
     uint64_t (*random)(void *ctx);
     void *random_ctx;
     const struct saga_flow *const *flows; // NULL-terminated; several versions of one name may stand beside each other
-    void *flow_ctx; // for saga_flow.attach
+    void *flow_ctx;                       // for saga_flow.attach
     struct saga_machine machine;
     // Call saga_engine_tick() at this time (not before); a new call replaces the old one.
     void (*alarm)(void *ctx, int64_t due_ms);

@@ -148,10 +148,10 @@ static bool lock(struct sqlite_backend *backend, struct error *error) {
     return true;
 }
 
-static bool execute(sqlite3 *db, const char *sql, struct error *error) {
+static bool execute(sqlite3 *db, const char *sql, const char *doing, struct error *error) {
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK)
         return true;
-    failure(db, sql, error);
+    failure(db, doing, error);
     return false;
 }
 
@@ -171,7 +171,7 @@ static bool open_database(struct sqlite_backend *backend, sqlite3 **ret_db, stru
                        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
                        "PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;"
                        "PRAGMA secure_delete = OFF",
-                       error);
+                       "opening", error);
     }
     if (!done) {
         sqlite3_close(db);
@@ -232,8 +232,8 @@ static bool sqlite_migrate(struct store_backend *base, const struct store_table 
     struct sqlite_session session = {.base = {.dialect = SQL_SQLITE, .run = session_run}};
     if (!open_database((struct sqlite_backend *)base, &session.db, error))
         return false;
-    bool done = execute(session.db, "BEGIN EXCLUSIVE", error) && migrate_schema(&session.base, tables, error) &&
-                execute(session.db, "COMMIT", error);
+    bool done = execute(session.db, "BEGIN EXCLUSIVE", "begin", error) &&
+                migrate_schema(&session.base, tables, error) && execute(session.db, "COMMIT", "commit", error);
     sqlite3_close(session.db);
     return done;
 }
@@ -471,7 +471,7 @@ static bool sqlite_connect(struct store_backend *base, bool for_writing, struct 
         if (!done)
             failure(conn->db, "preparing", error);
     } else if (done) {
-        done = execute(conn->db, "PRAGMA query_only = ON", error);
+        done = execute(conn->db, "PRAGMA query_only = ON", "opening", error);
     }
     if (!done) {
         sqlite_close(&conn->base);

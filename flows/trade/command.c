@@ -157,8 +157,7 @@ static int64_t wait_until(const struct command *command) {
 }
 
 static void attach(struct command *command) {
-    command->waiter = (struct trade_waiter){
-        .outcome = waiter_outcome, .done = waiter_done, .request = &command->row};
+    command->waiter = (struct trade_waiter){.outcome = waiter_outcome, .done = waiter_done, .request = &command->row};
     trade_wait(command->trade, &command->waiter);
     heap_set(&command->trades->waits, &command->until, wait_until(command));
     command->trades->stats.waiting++;

@@ -1,5 +1,5 @@
-// A command: one call that changes a trade. The way is the same for all of them: check the form, look up the request id,
-// find the trade, execute in a turn, wait for the outcome, answer.
+// A command: one call that changes a trade. The way is the same for all of them: check the form, look up the request
+// id, find the trade, execute in a turn, wait for the outcome, answer.
 #ifndef TXC_FLOWS_TRADE_COMMAND_H
 #define TXC_FLOWS_TRADE_COMMAND_H
 
@@ -11,11 +11,11 @@ struct command;
 struct command_kind {
     // Every violation of the request's form, with error_field().
     void (*check)(const struct trades *trades, const ProtobufCMessage *request, struct error *error);
-    // Does it: with command_turn() and command_made(), or command_refuse(); at once or later. command->trade is the named
-    // trade, NULL when the request names none.
+    // Does it: with command_turn() and command_made(), or command_refuse(); at once or later. command->trade is the
+    // named trade, NULL when the request names none.
     void (*execute)(struct command *command);
-    // Whether what was made (command->ref) has come to its outcome; then the response or the error. `settled` false asks
-    // for the present state instead (processing): always answered.
+    // Whether what was made (command->ref) has come to its outcome; then the response or the error. `settled` false
+    // asks for the present state instead (processing): always answered.
     bool (*outcome)(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
                     ProtobufCMessage **ret_response, struct error *ret_error);
 };

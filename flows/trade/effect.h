@@ -20,8 +20,8 @@ void effect_done(void *call, const struct adapter_answer *answer);
 // The same for steps that nobody reads the answer of: keeps nothing.
 void effect_done_bare(void *call, const struct adapter_answer *answer);
 
-// As effect_done, but a rejection with code CANCELLED is done too, with an empty answer: a refund took it back before it
-// came, so it never happens (E4).
+// As effect_done, but a rejection with code CANCELLED is done too, with an empty answer: a refund took it back before
+// it came, so it never happens (E4).
 void effect_done_unless_cancelled(void *call, const struct adapter_answer *answer);
 
 // Decodes a kept answer of an effect into the arena; NULL when it is empty or no such message.

@@ -122,9 +122,8 @@ static void start(struct trades *trades, struct str trade_no, bool keep, trade_f
     if (keep)
         map_insert(&trades->loading, &load->node, str_c(load->trade->row.trade_no));
     wait_for(load, done, ctx);
-    struct store_query query = {.table = &trade_table,
-                                .conds = {{.column = "trade_no", .cmp = STORE_EQ, .text = str_c(number)}},
-                                .limit = 1};
+    struct store_query query = {
+        .table = &trade_table, .conds = {{.column = "trade_no", .cmp = STORE_EQ, .text = str_c(number)}}, .limit = 1};
     store_read(trades->options.store, &query, row_read, load);
 }
 

@@ -4,6 +4,7 @@
 
 #include "adapters/card/card.h"
 #include "adapters/payment/payment.h"
+#include "flows/trade/books.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/refund.h"
@@ -96,7 +97,8 @@ static void freeze(struct saga_call *call) {
 
 static void inquire_freeze(struct saga_call *call) {
     struct adapter_effect effect = effect_of(call);
-    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_freeze_method, &effect, effect_done, call);
+    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_freeze_method, &effect, effect_done,
+                    call);
 }
 
 static void release(struct saga_call *call) {
@@ -309,8 +311,8 @@ static void confirm(struct saga_call *call) {
 
 static void inquire_confirm(struct saga_call *call) {
     struct adapter_effect effect = effect_of(call);
-    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_confirm_method, &effect,
-                    effect_done_bare, call);
+    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_confirm_method, &effect, effect_done_bare,
+                    call);
 }
 
 static void undo_confirm(struct saga_call *call) {
@@ -321,23 +323,6 @@ static void undo_confirm(struct saga_call *call) {
 }
 
 // ---- 6: settle, the watershed -------------------------------------------------------------------------------------
-
-static void post_paid(struct trade *trade, int64_t now_ms) {
-    struct trade_posting postings[TRADE_TENDERS_MAX + 4];
-    char accounts[TRADE_TENDERS_MAX][TENDER_ACCOUNT_MAX];
-    size_t n = 0;
-    struct tender_row *tender;
-    for (int32_t i = 0; (tender = trade_tender(trade, trade->row.attempt_no, i)) && trade->row.payable > 0; i++) {
-        tender_account_name(tender, "tender", accounts[n]);
-        postings[n] = (struct trade_posting){accounts[n], tender->amount};
-        n++;
-    }
-    postings[n++] = (struct trade_posting){"discount:coupon", trade->row.coupon_discount};
-    postings[n++] = (struct trade_posting){"discount:points", trade->row.points_discount};
-    postings[n++] = (struct trade_posting){"sales", -trade->row.list_price};
-    trade_post(trade, now_ms, "paid", postings, n);
-    trade_edit(trade)->paid_entry = trade->row.ledger_entries;
-}
 
 void trade_paid(struct saga_turn *turn, struct payment_row *attempt) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
@@ -359,7 +344,7 @@ void trade_paid(struct saga_turn *turn, struct payment_row *attempt) {
     row->award_state = row->issue_state = AFTER_PENDING;
     row->award_generation = row->issue_generation = 1;
     row->reason[0] = row->text[0] = '\0';
-    post_paid(trade, now_ms);
+    books_paid(trade, now_ms);
     trade_set_state(trade, TRADE_STATE(PAID), now_ms);
     bool cancelled = row->closing == CLOSING_CANCEL;
     row->closing = CLOSING_NO;
@@ -423,20 +408,64 @@ static struct saga_verdict ended(struct saga_turn *turn) {
 // ---- The table ----------------------------------------------------------------------------------------------------
 
 static const struct saga_step steps[] = {
-    {.id = STEP_FREEZE, .stage = 1, .kind = SAGA_COMPENSATABLE, .name = "freeze", .participant = "card",
-     .text = "Freezes each card's part", .legs = cards, .run = freeze, .inquire = inquire_freeze, .undo = release,
-     .answered = frozen, .deadline_ms = 3000, .retry = SAGA_QUICK, .undo_retry = SAGA_STUBBORN},
-    {.id = STEP_CREATE, .stage = 2, .kind = SAGA_COMPENSATABLE, .name = "create", .participant = "payment",
-     .text = "Creates each asynchronous tender", .legs = gateways, .run = create, .inquire = inquire_create,
-     .undo = undo_create, .answered = created, .deadline_ms = 3000, .retry = SAGA_QUICK, .undo_retry = SAGA_STUBBORN},
-    {.id = 30, .stage = 3, .kind = SAGA_COMPENSATABLE, .name = "offered", .text = "The payer can pay",
+    {.id = STEP_FREEZE,
+     .stage = 1,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "freeze",
+     .participant = "card",
+     .text = "Freezes each card's part",
+     .legs = cards,
+     .run = freeze,
+     .inquire = inquire_freeze,
+     .undo = release,
+     .answered = frozen,
+     .deadline_ms = 3000,
+     .retry = SAGA_QUICK,
+     .undo_retry = SAGA_STUBBORN},
+    {.id = STEP_CREATE,
+     .stage = 2,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "create",
+     .participant = "payment",
+     .text = "Creates each asynchronous tender",
+     .legs = gateways,
+     .run = create,
+     .inquire = inquire_create,
+     .undo = undo_create,
+     .answered = created,
+     .deadline_ms = 3000,
+     .retry = SAGA_QUICK,
+     .undo_retry = SAGA_STUBBORN},
+    {.id = 30,
+     .stage = 3,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "offered",
+     .text = "The payer can pay",
      .decide = offered},
-    {.id = 40, .stage = 4, .kind = SAGA_COMPENSATABLE, .name = "collect", .participant = "payment",
-     .text = "Awaits each callback, queries, closes at the end", .legs = gateways, .decide = collect,
-     .ask = ask_gateway, .deadline_ms = 3000, .retry = SAGA_QUICK},
-    {.id = STEP_CONFIRM, .stage = 5, .kind = SAGA_COMPENSATABLE, .name = "confirm", .participant = "card",
-     .text = "Takes what was frozen", .legs = cards, .run = confirm, .inquire = inquire_confirm, .undo = undo_confirm,
-     .deadline_ms = 3000, .retry = SAGA_STUBBORN, .undo_retry = SAGA_STUBBORN},
+    {.id = 40,
+     .stage = 4,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "collect",
+     .participant = "payment",
+     .text = "Awaits each callback, queries, closes at the end",
+     .legs = gateways,
+     .decide = collect,
+     .ask = ask_gateway,
+     .deadline_ms = 3000,
+     .retry = SAGA_QUICK},
+    {.id = STEP_CONFIRM,
+     .stage = 5,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "confirm",
+     .participant = "card",
+     .text = "Takes what was frozen",
+     .legs = cards,
+     .run = confirm,
+     .inquire = inquire_confirm,
+     .undo = undo_confirm,
+     .deadline_ms = 3000,
+     .retry = SAGA_STUBBORN,
+     .undo_retry = SAGA_STUBBORN},
     {.id = 60, .stage = 6, .kind = SAGA_PIVOT, .name = "settle", .text = "The trade is paid", .decide = settle},
 };
 

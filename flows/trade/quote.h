@@ -1,4 +1,5 @@
-// Pricing what is to be bought: every source asked at once under one deadline, then the search for the best combination.
+// Pricing what is to be bought: every source asked at once under one deadline, then the search for the best
+// combination.
 #ifndef TXC_FLOWS_TRADE_QUOTE_H
 #define TXC_FLOWS_TRADE_QUOTE_H
 

@@ -25,7 +25,7 @@ struct source {
     struct making *making;
     enum source_kind kind;
     size_t line;
-    bool answered;          // definitely
+    bool answered; // definitely
     enum outcome outcome;
     const char *reason, *text;
     const void *message; // in the arena
@@ -52,8 +52,8 @@ static void answered(void *ctx, const struct adapter_answer *answer) {
     source->reason = arena_str(making->arena, str_c(answer->reason)).ptr;
     source->text = arena_str(making->arena, str_c(answer->text)).ptr;
     if (answer->outcome == OUTCOME_OK)
-        source->message = adapter_decode(arena_str(making->arena, answer->bytes), answer->message->descriptor,
-                                         making->arena);
+        source->message =
+            adapter_decode(arena_str(making->arena, answer->bytes), answer->message->descriptor, making->arena);
     if (--making->open == 0)
         conclude(making);
 }

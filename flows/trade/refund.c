@@ -7,6 +7,7 @@
 #include "adapters/points/points.h"
 #include "adapters/push/push.h"
 #include "adapters/settlement/settlement.h"
+#include "flows/trade/books.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/refund_plan.h"
@@ -228,35 +229,20 @@ bool refund_learn(struct saga_turn *turn, const Participant__Payment__V1__Paymen
 static void returned(struct trade *trade, struct refund_row *refund, int64_t now_ms) {
     struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, 0);
     struct tender_row *tender = trade_change(trade, trade_tender(trade, leg->attempt_no, leg->tender));
-    char account[TENDER_ACCOUNT_MAX], suspense[TENDER_ACCOUNT_MAX];
-    tender_account_name(tender, "tender", account);
-    tender_account_name(tender, "suspense", suspense);
-    const struct trade_posting postings[] = {{suspense, refund->amount}, {account, -refund->amount}};
-    trade_post(trade, now_ms, "returned", postings, 2);
+    books_suspense(trade, LEDGER_RETURNED, tender, refund->amount, now_ms);
     tender->state = TENDER_STATE(RETURNED);
     tender->refunded = refund->amount;
 }
 
-static void post_refund(struct trade *trade, struct refund_row *refund, int64_t now_ms) {
-    struct trade_posting postings[TRADE_TENDERS_MAX + 3];
-    char accounts[TRADE_TENDERS_MAX][TENDER_ACCOUNT_MAX];
-    size_t n = 0;
+static void take_from_reserved(struct trade *trade, const struct refund_row *refund) {
     for (int32_t i = 0; i < refund->legs; i++) {
-        struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, i);
+        const struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, i);
         struct tender_row *tender = trade_change(trade, trade_tender(trade, leg->attempt_no, leg->tender));
         tender->refunded += leg->amount;
         tender->refund_pending -= leg->amount;
-        tender_account_name(tender, "tender", accounts[n]);
-        postings[n] = (struct trade_posting){accounts[n], -leg->amount};
-        n++;
     }
-    int64_t coupons = refund_share(trade->row.coupon_discount, refund, trade->row.paid);
-    int64_t points = refund_share(trade->row.points_discount, refund, trade->row.paid);
-    postings[n++] = (struct trade_posting){"discount:coupon", -coupons};
-    postings[n++] = (struct trade_posting){"discount:points", -points};
-    postings[n++] = (struct trade_posting){"sales", refund->amount + coupons + points};
-    trade_post(trade, now_ms, "refunded", postings, n);
-    refund->entry = trade->row.ledger_entries;
+    trade_edit(trade)->refunded += refund->amount;
+    trade->row.refund_pending -= refund->amount;
 }
 
 static struct saga_verdict refunded(struct saga_turn *turn) {
@@ -269,10 +255,9 @@ static struct saga_verdict refunded(struct saga_turn *turn) {
         returned(trade, refund, now_ms);
         return saga_done();
     }
-    post_refund(trade, refund, now_ms);
+    books_refunded(trade, refund, now_ms);
+    take_from_reserved(trade, refund);
     struct trade_row *row = trade_edit(trade);
-    row->refunded += refund->amount;
-    row->refund_pending -= refund->amount;
     if (refund->final) {
         // What has not come yet never will: durable before anything is taken back.
         row->award_state = row->award_state == AFTER_PENDING ? AFTER_CANCELLED : row->award_state;
@@ -303,7 +288,7 @@ static void give_back_coupons(struct saga_call *call) {
     arena_init(&arena, 4 * 1024 * 1024);
     Participant__Coupon__V1__GiveBackCouponsRequest request = PARTICIPANT__COUPON__V1__GIVE_BACK_COUPONS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    Txcenter__Trade__V1__Trade *view = view_trade(trade, false, &arena);
+    Txcenter__Trade__V1__Trade *view = view_trade(trade, &arena);
     request.refund_no = call_refund(call)->refund_no;
     if (view && view->combination) {
         request.n_coupon_ids = view->combination->n_coupon_ids;
@@ -479,33 +464,102 @@ static void push_refunded(struct saga_call *call) {
 // ---- The table ----------------------------------------------------------------------------------------------------
 
 static const struct saga_step steps[] = {
-    {.id = 10, .stage = 1, .kind = SAGA_RETRIABLE, .name = "captured", .text = "Waits until the payment has been worked off",
+    {.id = 10,
+     .stage = 1,
+     .kind = SAGA_RETRIABLE,
+     .name = "captured",
+     .text = "Waits until the payment has been worked off",
      .decide = captured},
-    {.id = 20, .stage = 2, .kind = SAGA_RETRIABLE, .name = "pay_out", .participant = "payment, card",
-     .text = "Each tender gives back its part", .legs = its_legs, .decide = paid_out, .ask = pay_out,
-     .deadline_ms = 5000, .retry = SAGA_STUBBORN},
-    {.id = 30, .stage = 3, .kind = SAGA_RETRIABLE, .name = "refunded", .text = "The money is back",
-     .decide = refunded},
-    {.id = 40, .stage = 4, .kind = SAGA_RETRIABLE, .name = "mark_refunded", .participant = "order",
-     .text = "Marks the order refunded", .legs = of_trade, .run = mark_refunded, .deadline_ms = 3000,
+    {.id = 20,
+     .stage = 2,
+     .kind = SAGA_RETRIABLE,
+     .name = "pay_out",
+     .participant = "payment, card",
+     .text = "Each tender gives back its part",
+     .legs = its_legs,
+     .decide = paid_out,
+     .ask = pay_out,
+     .deadline_ms = 5000,
      .retry = SAGA_STUBBORN},
-    {.id = 50, .stage = 4, .kind = SAGA_RETRIABLE, .tier = SAGA_NON_CORE, .name = "give_back_coupons",
-     .participant = "coupon", .text = "Used coupons come back", .legs = final_with_coupons, .run = give_back_coupons,
-     .deadline_ms = 5000, .retry = SAGA_LEISURELY},
-    {.id = 60, .stage = 4, .kind = SAGA_RETRIABLE, .tier = SAGA_NON_CORE, .name = "give_back_points",
-     .participant = "points", .text = "Spent points come back", .legs = final_with_points, .run = give_back_points,
-     .answered = points_given_back, .deadline_ms = 5000, .retry = SAGA_LEISURELY},
-    {.id = 70, .stage = 4, .kind = SAGA_RETRIABLE, .tier = SAGA_NON_CORE, .name = "take_back_points",
-     .participant = "points", .text = "Awarded points go back", .legs = of_trade, .decide = taken_back,
-     .ask = take_back_points, .deadline_ms = 5000, .retry = SAGA_LEISURELY},
-    {.id = 80, .stage = 4, .kind = SAGA_RETRIABLE, .tier = SAGA_NON_CORE, .name = "withdraw_coupons",
-     .participant = "coupon", .text = "Issued coupons go back", .legs = final_of_trade, .run = withdraw_coupons,
-     .answered = coupons_withdrawn, .deadline_ms = 5000, .retry = SAGA_LEISURELY},
-    {.id = 90, .stage = 4, .kind = SAGA_RETRIABLE, .tier = SAGA_NON_CORE, .name = "reverse_settlement",
-     .participant = "settlement", .text = "Reverses the settlement's record", .legs = of_trade,
-     .run = reverse_settlement, .deadline_ms = 5000, .retry = SAGA_LEISURELY},
-    {.id = 100, .stage = 4, .kind = SAGA_RETRIABLE, .tier = SAGA_NON_CORE, .name = "push_refunded",
-     .participant = "push", .text = "Tells the screens", .legs = of_trade, .run = push_refunded, .deadline_ms = 5000,
+    {.id = 30, .stage = 3, .kind = SAGA_RETRIABLE, .name = "refunded", .text = "The money is back", .decide = refunded},
+    {.id = 40,
+     .stage = 4,
+     .kind = SAGA_RETRIABLE,
+     .name = "mark_refunded",
+     .participant = "order",
+     .text = "Marks the order refunded",
+     .legs = of_trade,
+     .run = mark_refunded,
+     .deadline_ms = 3000,
+     .retry = SAGA_STUBBORN},
+    {.id = 50,
+     .stage = 4,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "give_back_coupons",
+     .participant = "coupon",
+     .text = "Used coupons come back",
+     .legs = final_with_coupons,
+     .run = give_back_coupons,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+    {.id = 60,
+     .stage = 4,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "give_back_points",
+     .participant = "points",
+     .text = "Spent points come back",
+     .legs = final_with_points,
+     .run = give_back_points,
+     .answered = points_given_back,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+    {.id = 70,
+     .stage = 4,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "take_back_points",
+     .participant = "points",
+     .text = "Awarded points go back",
+     .legs = of_trade,
+     .decide = taken_back,
+     .ask = take_back_points,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+    {.id = 80,
+     .stage = 4,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "withdraw_coupons",
+     .participant = "coupon",
+     .text = "Issued coupons go back",
+     .legs = final_of_trade,
+     .run = withdraw_coupons,
+     .answered = coupons_withdrawn,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+    {.id = 90,
+     .stage = 4,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "reverse_settlement",
+     .participant = "settlement",
+     .text = "Reverses the settlement's record",
+     .legs = of_trade,
+     .run = reverse_settlement,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+    {.id = 100,
+     .stage = 4,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "push_refunded",
+     .participant = "push",
+     .text = "Tells the screens",
+     .legs = of_trade,
+     .run = push_refunded,
+     .deadline_ms = 5000,
      .retry = SAGA_LEISURELY},
 };
 

@@ -1,5 +1,6 @@
-// The flow trade.refund: money goes back, then everything that followed the payment. Gid: "<trade_no>/refund/<refund_no>".
-// Two kinds: the refund of a trade, whole or in part; and the return of money that a trade did not want (a late success).
+// The flow trade.refund: money goes back, then everything that followed the payment. Gid:
+// "<trade_no>/refund/<refund_no>". Two kinds: the refund of a trade, whole or in part; and the return of money that a
+// trade did not want (a late success).
 #ifndef TXC_FLOWS_TRADE_REFUND_H
 #define TXC_FLOWS_TRADE_REFUND_H
 

@@ -1,22 +1,16 @@
 // How refunds are spread, reserved and started.
 #include "flows/trade/refund_plan.h"
 
+#include "flows/trade/allocation.h"
 #include "flows/trade/internal.h"
 
 #include <stdio.h>
 
-// Of `total`, what belongs to the first `refunded` of `paid`, rounded down.
-static int64_t cumulative(int64_t total, int64_t refunded, int64_t paid) {
-    int64_t part = 0;
-    if (paid > 0)
-        money_mul_div(total, refunded, paid, ROUND_DOWN, &part);
-    return part;
-}
-
 int64_t refund_share(int64_t total, const struct refund_row *refund, int64_t paid) {
-    int64_t before = cumulative(total, refund->refunded_before, paid);
-    int64_t after = refund->final ? total : cumulative(total, refund->refunded_before + refund->amount, paid);
-    return after - before;
+    int64_t before = 0, share = 0;
+    allocation_due(total, refund->refunded_before, paid > 0 ? paid : 1, 0, &before);
+    allocation_due(total, refund->refunded_before + refund->amount, paid, before, &share);
+    return share;
 }
 
 void refund_plan_rest(const struct trade *trade, struct refund_plan *plan) {
@@ -115,7 +109,8 @@ void refund_poke_all(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct refund_row *refund;
     for (size_t i = 0; (refund = trade_at(trade, PART_REFUND, i)); i++) {
-        bool waits = refund->state == REFUND_STATE(PENDING) || (refund->kind == REFUND_OF_TRADE && !refund->claw_back_done);
+        bool waits =
+            refund->state == REFUND_STATE(PENDING) || (refund->kind == REFUND_OF_TRADE && !refund->claw_back_done);
         if (!waits)
             continue;
         char gid[TRADE_GID_MAX];

@@ -8,12 +8,12 @@
 
 enum {
     TRADE_NO_MAX = 26,
-    TRADE_ID_MAX = 64,    // ids of other systems
-    TENDER_NO_MAX = 40,   // "<trade_no>-<attempt>-<tender>": what the gateway knows
+    TRADE_ID_MAX = 64,  // ids of other systems
+    TENDER_NO_MAX = 40, // "<trade_no>-<attempt>-<tender>": what the gateway knows
     TRADE_ACCOUNT_MAX = 128,
     TRADE_BLOB_MAX = 262144,
     TRADE_PARAMETERS_MAX = 4096,
-    TRADE_TENDERS_MAX = 16,   // of one attempt
+    TRADE_TENDERS_MAX = 16, // of one attempt
     TRADE_ATTEMPTS_MAX = 50,
     TRADE_REFUNDS_MAX = 100,
     TRADE_LINES_MAX = 32,
@@ -74,7 +74,8 @@ struct line_row {
     int32_t purchase_no, line;
     char kind[17], code[TRADE_ID_MAX + 1], name[97], nozzle[33];
     int64_t volume_centi, unit_price, list_price, coupon_discount, points_discount, payable;
-    int64_t refunded; // of payable, done or reserved
+    int64_t refunded;    // of payable, done or reserved
+    int64_t refund_done; // of it, done
 };
 extern const struct store_table line_table;
 
@@ -119,7 +120,7 @@ struct refund_row {
     int64_t amount;
     int32_t final; // 1: after it nothing is left
     int32_t legs;
-    int32_t entry; // of the ledger, once done
+    int32_t entry;           // of the ledger, once done
     int64_t refunded_before; // of the trade, when it was reserved
     char reason[201];
     int64_t created_ms, done_ms;
@@ -146,7 +147,7 @@ extern const struct store_table refund_leg_table;
 struct ledger_row {
     char trade_no[TRADE_NO_MAX + 1];
     int32_t entry, line;
-    char account[81];
+    char account[81]; // as in ledger.h
     int64_t amount;
     char text[97];
     int64_t at_ms;

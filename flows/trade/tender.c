@@ -1,5 +1,6 @@
 #include "flows/trade/tender.h"
 
+#include "flows/trade/books.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/refund.h"
 
@@ -22,10 +23,6 @@ Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *t
     }
 }
 
-void tender_account_name(const struct tender_row *tender, const char *prefix, char out[TENDER_ACCOUNT_MAX]) {
-    snprintf(out, TENDER_ACCOUNT_MAX, "%s:%s", prefix, tender->tender_no);
-}
-
 static int64_t minor(const Txcenter__Type__V1__Money *money) {
     return money ? money->minor_units : 0;
 }
@@ -42,20 +39,11 @@ static const char *mismatch(const struct trade *trade, const struct tender_row *
     return NULL;
 }
 
-static void post_suspense(struct trade *trade, const struct tender_row *tender, int64_t amount, int64_t now_ms,
-                          const char *text) {
-    char account[TENDER_ACCOUNT_MAX], suspense[TENDER_ACCOUNT_MAX];
-    tender_account_name(tender, "tender", account);
-    tender_account_name(tender, "suspense", suspense);
-    const struct trade_posting postings[] = {{account, amount}, {suspense, -amount}};
-    trade_post(trade, now_ms, text, postings, 2);
-}
-
 void tender_return(struct saga_turn *turn, struct tender_row *tender) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     trade_change(trade, tender);
     tender->state = TENDER_STATE(RETURNING);
-    post_suspense(trade, tender, tender->amount, saga_turn_now(turn), "received, not wanted");
+    books_suspense(trade, LEDGER_UNWANTED, tender, tender->amount, saga_turn_now(turn));
     trade->trades->stats.returned++;
     trades_alert(trade->trades, "money returned", trade, tender->tender_no);
     refund_return(turn, tender);
@@ -86,7 +74,7 @@ static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
         snprintf(tender->detail, sizeof tender->detail, "%s: the gateway says %lld %.3s for merchant %.40s", what,
                  (long long)minor(payment->amount), payment->amount ? payment->amount->currency : "",
                  payment->merchant_id);
-        post_suspense(trade, tender, minor(payment->amount), now_ms, "received, does not match");
+        books_suspense(trade, LEDGER_CONFLICTED, tender, minor(payment->amount), now_ms);
         trade->trades->stats.conflicts++;
         trades_alert(trade->trades, "payment does not match", trade, tender->detail);
     } else if (open) {

@@ -11,15 +11,11 @@ bool tender_is_gateway(const struct tender_row *tender);
 // The gateway's method of a tender kind.
 Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *tender);
 
-// Takes in what the gateway says. Money that came although the trade no longer wants it starts its way back, in this turn,
-// exactly once. Money that doesn't match (amount, currency, merchant) makes the tender CONFLICTED.
+// Takes in what the gateway says. Money that came although the trade no longer wants it starts its way back, in this
+// turn, exactly once. Money that doesn't match (amount, currency, merchant) makes the tender CONFLICTED.
 void tender_learn(struct saga_turn *turn, struct tender_row *tender, const Participant__Payment__V1__Payment *payment);
 
 // The tender's money is not wanted: starts its way back in this turn.
 void tender_return(struct saga_turn *turn, struct tender_row *tender);
-
-// Names of ledger accounts.
-enum { TENDER_ACCOUNT_MAX = 81 };
-void tender_account_name(const struct tender_row *tender, const char *prefix, char out[TENDER_ACCOUNT_MAX]);
 
 #endif

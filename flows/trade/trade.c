@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 const struct store_table *const trade_part_tables[TRADE_PARTS] = {
-    [PART_QUOTE] = &quote_table,   [PART_LINE] = &line_table,      [PART_PAYMENT] = &payment_table,
-    [PART_TENDER] = &tender_table, [PART_REFUND] = &refund_table,  [PART_LEG] = &refund_leg_table,
+    [PART_QUOTE] = &quote_table,   [PART_LINE] = &line_table,     [PART_PAYMENT] = &payment_table,
+    [PART_TENDER] = &tender_table, [PART_REFUND] = &refund_table, [PART_LEG] = &refund_leg_table,
     [PART_LEDGER] = &ledger_table,
 };
 
@@ -163,25 +163,6 @@ bool trade_ended_unpaid(const struct trade *trade) {
 bool trade_is_paid(const struct trade *trade) {
     return trade->row.state == TRADE_STATE(PAID) || trade->row.state == TRADE_STATE(COMPLETED) ||
            trade->row.state == TRADE_STATE(PARTIALLY_REFUNDED) || trade->row.state == TRADE_STATE(REFUNDED);
-}
-
-void trade_post(struct trade *trade, int64_t now_ms, const char *text, const struct trade_posting *postings, size_t n) {
-    int64_t sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += postings[i].amount;
-    assert(sum == 0);
-    int32_t entry = ++trade_edit(trade)->ledger_entries, line = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (postings[i].amount == 0)
-            continue;
-        struct ledger_row *row = trade_add(trade, PART_LEDGER);
-        row->entry = entry;
-        row->line = line++;
-        row->amount = postings[i].amount;
-        row->at_ms = now_ms;
-        snprintf(row->account, sizeof row->account, "%s", postings[i].account);
-        snprintf(row->text, sizeof row->text, "%s", text);
-    }
 }
 
 void trade_purchase_gid(const struct trade *trade, char out[TRADE_GID_MAX]) {

@@ -44,7 +44,7 @@ struct trade {
     struct trade_items parts[TRADE_PARTS];
     struct arena blobs; // what the rows' blobs point to
     struct trade_waiter *waiters;
-    int64_t flushes, commits; // turns flushed and turns known to be durable
+    int64_t flushes, commits;    // turns flushed and turns known to be durable
     struct trade *older, *newer; // of those in memory, by last use
 };
 
@@ -86,13 +86,6 @@ void trade_set_state(struct trade *trade, Txcenter__Trade__V1__TradeState state,
 bool trade_ended_unpaid(const struct trade *trade);
 // PAID or later.
 bool trade_is_paid(const struct trade *trade);
-
-// One balanced entry of the trade's own ledger.
-struct trade_posting {
-    const char *account;
-    int64_t amount;
-};
-void trade_post(struct trade *trade, int64_t now_ms, const char *text, const struct trade_posting *postings, size_t n);
 
 // Gids of the trade's sagas.
 enum { TRADE_GID_MAX = SAGA_GID_MAX + 1 };

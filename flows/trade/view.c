@@ -5,7 +5,6 @@
 typedef Txcenter__Trade__V1__Trade trade_message;
 typedef Txcenter__Trade__V1__Tender tender_message;
 
-
 void *view_init(void *memory, const ProtobufCMessageDescriptor *type) {
     if (memory)
         type->message_init(memory);
@@ -41,8 +40,7 @@ Txcenter__Trade__V1__Quote *view_quote(const struct quote_row *row, struct arena
 }
 
 static Txcenter__Trade__V1__Context *view_context(const struct trade_row *row, struct arena *arena) {
-    Txcenter__Trade__V1__Context *context =
-        VIEW_NEW(arena, txcenter__trade__v1__context, Txcenter__Trade__V1__Context);
+    Txcenter__Trade__V1__Context *context = VIEW_NEW(arena, txcenter__trade__v1__context, Txcenter__Trade__V1__Context);
     if (!context)
         return NULL;
     context->tenant_id = view_text(row->tenant_id);
@@ -220,8 +218,7 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
     }
 }
 
-trade_message *view_trade(const struct trade *trade, bool brief, struct arena *arena) {
-    const struct trade_row *row = &trade->row;
+trade_message *view_trade_row(const struct trade_row *row, struct arena *arena) {
     trade_message *message = VIEW_NEW(arena, txcenter__trade__v1__trade, trade_message);
     if (!message)
         return NULL;
@@ -240,9 +237,14 @@ trade_message *view_trade(const struct trade *trade, bool brief, struct arena *a
     message->text = view_text(row->text);
     message->created_by = view_text(row->created_by);
     message->points_awarded = row->points_awarded;
-    if (brief)
-        return message;
-    message->quote = view_quote(trade_quote_row(trade, row->quote_version), arena);
+    return message;
+}
+
+trade_message *view_trade(const struct trade *trade, struct arena *arena) {
+    trade_message *message = view_trade_row(&trade->row, arena);
+    if (!message)
+        return NULL;
+    message->quote = view_quote(trade_quote_row(trade, trade->row.quote_version), arena);
     add_combination(message, trade, arena);
     add_attempts_and_refunds(message, trade, arena);
     add_ledger(message, trade, arena);

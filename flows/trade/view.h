@@ -4,8 +4,10 @@
 
 #include "flows/trade/trade.h"
 
-// The whole trade, or (brief) without quote, ledger and history. NULL when the arena is full.
-Txcenter__Trade__V1__Trade *view_trade(const struct trade *trade, bool brief, struct arena *arena);
+// The whole trade; NULL when the arena is full.
+Txcenter__Trade__V1__Trade *view_trade(const struct trade *trade, struct arena *arena);
+// Only what its own row says, for lists.
+Txcenter__Trade__V1__Trade *view_trade_row(const struct trade_row *row, struct arena *arena);
 Txcenter__Trade__V1__PaymentAttempt *view_attempt(const struct trade *trade, int32_t attempt_no, struct arena *arena);
 Txcenter__Trade__V1__Refund *view_refund(const struct trade *trade, const char *refund_no, struct arena *arena);
 

@@ -1,6 +1,6 @@
-// Who waits for a trade: calls for their outcome, streams for every change. What they are told is made when the change is
-// handed to the store and sent when it is durable, so nobody ever hears of what a crash could take back; the stored answer
-// of a request is written in the same transaction.
+// Who waits for a trade: calls for their outcome, streams for every change. What they are told is made when the change
+// is handed to the store and sent when it is durable, so nobody ever hears of what a crash could take back; the stored
+// answer of a request is written in the same transaction.
 #ifndef TXC_FLOWS_TRADE_WAIT_H
 #define TXC_FLOWS_TRADE_WAIT_H
 

@@ -1,10 +1,11 @@
 #include "tests/servers/mariadb.h"
 
+#include "tests/scratch.h"
+
 #include <mysql.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,7 +21,7 @@
 enum { READY_MS = 60000, ARGUMENTS_MAX = 48, ARGUMENT_MAX = 160 };
 
 struct mariadb_server {
-    char folder[64];
+    char folder[SCRATCH_PATH_MAX];
     char socket[96];
     struct mariadb_options options;
     pid_t pid; // 0: not running
@@ -173,8 +174,7 @@ struct mariadb_server *mariadb_start(const struct mariadb_options *options) {
     struct mariadb_server *server = calloc(1, sizeof *server);
     if (!server)
         die("start", "no memory");
-    snprintf(server->folder, sizeof server->folder, "/tmp/txc-mariadb-XXXXXX");
-    if (!mkdtemp(server->folder))
+    if (!scratch_make("mariadb", server->folder))
         die(server->folder, strerror(errno));
     snprintf(server->socket, sizeof server->socket, "%s/sock", server->folder);
     if (options)
@@ -233,15 +233,10 @@ void mariadb_resume(struct mariadb_server *server) {
     kill(server->pid, SIGCONT);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at) {
-    (void)st, (void)kind, (void)at;
-    return remove(path);
-}
-
 void mariadb_stop(struct mariadb_server *server) {
     if (!server)
         return;
     mariadb_kill(server);
-    nftw(server->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(server->folder);
     free(server);
 }

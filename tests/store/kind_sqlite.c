@@ -1,14 +1,14 @@
 #include "tests/cmocka.h"
+#include "tests/scratch.h"
 #include "tests/store/kinds.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static void create(struct bed *bed) {
-    char folder[] = "/tmp/txc-sqlite-XXXXXX";
-    assert_non_null(mkdtemp(folder));
+    char folder[SCRATCH_PATH_MAX];
+    assert_true(scratch_make("sqlite", folder));
     snprintf(bed->place, sizeof bed->place, "%s/store.db", folder);
 }
 
@@ -17,14 +17,8 @@ static struct store_backend *backend(struct bed *bed) {
 }
 
 static void destroy(struct bed *bed) {
-    static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
-    char path[160];
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        snprintf(path, sizeof path, "%s%s", bed->place, endings[i]);
-        unlink(path);
-    }
     *strrchr(bed->place, '/') = '\0';
-    assert_int_equal(rmdir(bed->place), 0);
+    scratch_remove(bed->place);
 }
 
 // A second store is refused while the first lives, so the row is changed as the second one would have.
