@@ -65,6 +65,13 @@ class Terminal(unittest.TestCase):
         self.assertIn("\033", on_terminal("help", NO_COLOR=""))
 
 
+class Output(unittest.TestCase):
+    def test_output_that_can_not_be_written_is_no_success(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([TXCTL, "help"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (5, "txctl: the output could not be written whole\n"))
+
+
 class Environment(unittest.TestCase):
     def test_the_server_comes_from_the_environment_and_the_option_goes_before_it(self):
         done = run("trade", "get", "T", "--timeout", "2", TXCENTER_SERVER=NOWHERE)
