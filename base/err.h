@@ -49,6 +49,7 @@ enum outcome {
     X(PARTICIPANT_UNAVAILABLE, 61, 14, RETRY, "a remote system can't be reached or is overloaded; it did nothing")    \
     X(PARTICIPANT_SILENT, 62, 4, UNKNOWN, "a remote system did not answer; what it did is not known yet")             \
     X(PARTICIPANT_BROKEN, 63, 13, UNKNOWN, "a remote system gave an answer that can't be understood")                 \
+    X(RETRY, 64, 14, RETRY, "nothing was done; try again")                                                            \
     X(TRADE_NOT_FOUND, 80, 5, REJECTED, "no trade has this number")                                                   \
     X(QUOTE_NOT_FOUND, 81, 5, REJECTED, "the trade has no quote of this version")                                     \
     X(QUOTE_EXPIRED, 82, 9, REJECTED, "the quote has expired; quote again")                                           \

@@ -29,6 +29,7 @@ struct command {
     char id[SAGA_GID_MAX + 1];
     struct str payload; // owned
     struct audit_row audit;
+    void (*also)(void *ctx, struct saga_turn *turn);
 };
 
 static struct command *command_new(struct saga_engine *engine, saga_reply_fn *done, void *ctx) {
@@ -133,6 +134,8 @@ static void retry_loaded(void *ctx, struct saga_resident *resident, const struct
         id_make(turn->now_ms, resident->slot, resident->engine->options.random, resident->engine->options.random_ctx,
                 audit->audit_no);
         saga_turn_row(turn, &audit_table, STORE_INSERT, audit);
+        if (command->also)
+            command->also(command->ctx, turn);
         commit(turn, command);
     }
 }
@@ -141,6 +144,7 @@ void saga_retry(struct saga_engine *engine, struct str gid, const struct saga_op
                 void *ctx) {
     struct command *command = command_new(engine, done, ctx);
     struct error error = {0};
+    command->also = op->also;
     engine_enter(engine);
     str_copy(STR("retry"), command->audit.action, sizeof command->audit.action);
     if (str_empty(op->reason) || !str_copy(op->reason, command->audit.reason, sizeof command->audit.reason) ||

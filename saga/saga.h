@@ -107,9 +107,11 @@ void saga_signal(struct saga_engine *engine, struct str gid, struct str name, st
                  saga_reply_fn *done, void *ctx);
 
 // An operator's retry: parked steps, and those that wait for their next attempt, are tried now. Audited. Refused with
-// SAGA_STATE when there is nothing to retry.
+// SAGA_STATE when there is nothing to retry. `also` runs with the same `ctx` as `done`, before it, when the action is
+// decided on: it may put more rows into its turn (the request that asked for it). NULL: nothing.
 struct saga_operator {
     struct str caller, reason;
+    void (*also)(void *ctx, struct saga_turn *turn);
 };
 void saga_retry(struct saga_engine *engine, struct str gid, const struct saga_operator *op, saga_reply_fn *done,
                 void *ctx);

@@ -123,7 +123,7 @@ static bool reverse_lines(const struct ledger_line *lines, size_t n, struct reve
     for (size_t i = 0; i < n; i++) {
         const struct ledger_line *line = &lines[i];
         if (line->net < 0 || line->net > MONEY_MAX || line->refunded < 0 || line->refunding < 0 ||
-            line->refunded > line->net || line->refunding > line->net - line->refunded)
+            line->refunding > line->net - line->refunded)
             return error_set(error, ERR_REFUND_EXCEEDS_REST, "line %zu refunds more than is left of it", i);
         if (!in_range(line->discount))
             return error_set(error, ERR_AMOUNT_OVERFLOW, "a discount of line %zu is out of range", i);

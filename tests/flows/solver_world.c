@@ -1,5 +1,7 @@
 #include "tests/flows/solver_world.h"
 
+#include <assert.h>
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 // "c00", … in no particular order of value.
@@ -17,6 +19,7 @@ static const char *const scope_names[] = {"fuel", "goods", "95", "cola", "wiper"
 static const char *const groups[] = {"g1", "g2", "g3"};
 
 uint64_t entropy_below(struct entropy *entropy, uint64_t n) {
+    assert(n > 0);
     if (!entropy->bytes)
         return seeded_below(&entropy->seeded, n);
     uint64_t value = 0;
@@ -204,7 +207,8 @@ void world_abundant(struct world *world, struct entropy *entropy, size_t n_lines
 static void shuffle_order(struct entropy *entropy, size_t *order, size_t n) {
     for (size_t i = 0; i < n; i++) {
         size_t j = entropy_below(entropy, i + 1);
-        order[i] = order[j];
+        if (j < i)
+            order[i] = order[j];
         order[j] = i;
     }
 }

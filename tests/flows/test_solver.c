@@ -1,5 +1,6 @@
-// Properties of the solver over many random worlds. TXC_WORLDS in the environment says how many (default 20000),
-// TXC_SEED where to begin.
+// Properties of the solver over many random worlds.
+//   flows.solver [worlds [seed]]     (default 20000 1)
+// The model is compared over all of them, what needs several searches for each world over some.
 #include "tests/flows/solver_model.h"
 #include "tests/flows/solver_world.h"
 
@@ -20,10 +21,7 @@ struct run {
     uint64_t seed;
 };
 
-static uint64_t setting(const char *name, uint64_t otherwise) {
-    const char *text = getenv(name);
-    return text ? strtoull(text, NULL, 10) : otherwise;
-}
+static uint64_t worlds = WORLDS, first_seed = 1; // the program's arguments
 
 static int run_setup(void **state) {
     struct run *run = calloc(1, sizeof *run);
@@ -51,7 +49,7 @@ static int run_teardown(void **state) {
 
 // The next small world, made by its seed alone.
 static void next_world(struct run *run, uint64_t i, struct entropy *ret_entropy) {
-    run->seed = setting("TXC_SEED", 1) + i;
+    run->seed = first_seed + i;
     *ret_entropy = (struct entropy){.seeded = {run->seed * UINT64_C(0x2545f4914f6cdd1d)}};
     arena_reset(&run->arena);
     world_small(&run->world, ret_entropy, 5, i % 50 == 0 ? 9 : 6);
@@ -86,7 +84,7 @@ static void check_against_model(struct run *run, const struct solver_combination
 
 static void test_the_answer_is_the_optimum_and_the_next_best_in_order(void **state) {
     struct run *run = *state;
-    for (uint64_t i = 0, n = setting("TXC_WORLDS", WORLDS); i < n; i++) {
+    for (uint64_t i = 0, n = worlds; i < n; i++) {
         struct entropy entropy;
         struct solver_result result;
         next_world(run, i, &entropy);
@@ -187,7 +185,7 @@ static void check_result(struct run *run, const struct solver_input *input, cons
 
 static void test_every_combination_is_legal_and_its_shares_add_up(void **state) {
     struct run *run = *state;
-    for (uint64_t i = 0, n = setting("TXC_WORLDS", WORLDS); i < n; i++) {
+    for (uint64_t i = 0, n = worlds; i < n; i++) {
         struct entropy entropy;
         struct solver_result result;
         next_world(run, i, &entropy);
@@ -219,7 +217,7 @@ static void check_replay(struct run *run, const struct solver_input *input,
 
 static void test_replaying_a_kept_combination_gives_the_same_price(void **state) {
     struct run *run = *state;
-    for (uint64_t i = 0, n = setting("TXC_WORLDS", WORLDS); i < n; i++) {
+    for (uint64_t i = 0, n = worlds / 4; i < n; i++) {
         struct entropy entropy;
         struct solver_result result;
         next_world(run, i, &entropy);
@@ -232,7 +230,7 @@ static void test_replaying_a_kept_combination_gives_the_same_price(void **state)
 
 static void test_replay_says_legal_exactly_where_the_model_does(void **state) {
     struct run *run = *state;
-    for (uint64_t i = 0, n = setting("TXC_WORLDS", WORLDS); i < n; i++) {
+    for (uint64_t i = 0, n = worlds / 4; i < n; i++) {
         struct entropy entropy;
         next_world(run, i, &entropy);
         const struct solver_input *input = &run->world.input;
@@ -281,7 +279,7 @@ static void check_same(struct run *run, const struct world *a, const struct worl
 
 static void test_the_order_of_the_input_does_not_matter(void **state) {
     struct run *run = *state;
-    for (uint64_t i = 0, n = setting("TXC_WORLDS", WORLDS); i < n; i++) {
+    for (uint64_t i = 0, n = worlds / 4; i < n; i++) {
         struct entropy entropy;
         struct world shuffled;
         next_world(run, i, &entropy);
@@ -292,7 +290,7 @@ static void test_the_order_of_the_input_does_not_matter(void **state) {
 
 static void test_one_more_coupon_never_raises_what_is_payable(void **state) {
     struct run *run = *state;
-    for (uint64_t i = 0, n = setting("TXC_WORLDS", WORLDS); i < n; i++) {
+    for (uint64_t i = 0, n = worlds / 4; i < n; i++) {
         struct entropy entropy;
         struct solver_result with, without;
         next_world(run, i, &entropy);
@@ -314,7 +312,7 @@ static void test_one_more_coupon_never_raises_what_is_payable(void **state) {
 static void test_an_exhausted_budget_is_said_and_gives_legal_combinations(void **state) {
     struct run *run = *state;
     size_t cut = 0;
-    for (uint64_t i = 0, n = setting("TXC_WORLDS", WORLDS) / 10; i < n; i++) {
+    for (uint64_t i = 0, n = worlds / 10; i < n; i++) {
         struct entropy entropy;
         struct solver_result result, exact;
         next_world(run, i, &entropy);
@@ -334,7 +332,7 @@ static void test_an_exhausted_budget_is_said_and_gives_legal_combinations(void *
 static void test_more_than_twenty_candidates_give_legal_combinations_in_any_order_of_input(void **state) {
     struct run *run = *state;
     size_t beamed = 0;
-    for (uint64_t i = 0, n = setting("TXC_WORLDS", WORLDS) / 100; i < n; i++) {
+    for (uint64_t i = 0, n = worlds / 100; i < n; i++) {
         struct entropy entropy = {.seeded = {i}};
         struct solver_result result;
         struct world shuffled;
@@ -352,7 +350,9 @@ static void test_more_than_twenty_candidates_give_legal_combinations_in_any_orde
     assert_true(beamed > 0);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    worlds = argc > 1 ? strtoull(argv[1], NULL, 10) : worlds;
+    first_seed = argc > 2 ? strtoull(argv[2], NULL, 10) : first_seed;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_answer_is_the_optimum_and_the_next_best_in_order),
         cmocka_unit_test(test_every_combination_is_legal_and_its_shares_add_up),

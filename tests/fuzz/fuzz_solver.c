@@ -2,17 +2,9 @@
 // compared with the plain model; the others get any numbers at all in their amounts, rules and times.
 #include "tests/flows/solver_model.h"
 #include "tests/flows/solver_world.h"
-
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
 
 enum { SMALL_COUPONS = 6, NODES = 2000 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-static void must(bool condition) {
-    if (!condition)
-        abort();
-}
 
 static int64_t any(struct entropy *entropy) {
     uint64_t value = entropy_below(entropy, UINT64_MAX);
@@ -47,14 +39,14 @@ static void check_shares(const struct solver_input *input, const struct solver_r
         const struct solver_share *share = &combination->shares[i];
         int64_t discount = 0;
         for (int layer = 0; layer < SOLVER_LAYERS; layer++) {
-            must(share->discount[layer] >= 0);
+            assert(share->discount[layer] >= 0);
             discount += share->discount[layer];
         }
-        must(share->payable >= 0 && share->payable + discount == input->lines[i].amount);
+        assert(share->payable >= 0 && share->payable + discount == input->lines[i].amount);
         payable += share->payable;
         discounts += discount;
     }
-    must(payable == combination->payable && payable + discounts == result->list_price);
+    assert(payable == combination->payable && payable + discounts == result->list_price);
 }
 
 static void check_replay(const struct solver_input *input, const struct solver_combination *combination,
@@ -65,24 +57,23 @@ static void check_replay(const struct solver_input *input, const struct solver_c
     struct solver_choice choice = {{ids, combination->n_applied}, combination->points};
     struct solver_replayed replayed;
     struct error error = {0};
-    must(solver_replay(input, &choice, arena, &replayed, &error));
-    must(replayed.refusal == SOLVER_FITS && replayed.combination.payable == combination->payable);
+    bool answered = solver_replay(input, &choice, arena, &replayed, &error);
+    assert(answered);
+    assert(replayed.refusal == SOLVER_FITS && replayed.combination.payable == combination->payable);
 }
 
 static void check_model(const struct solver_input *input, const struct solver_result *result) {
     static struct model_price sets[MODEL_SETS_MAX];
     size_t n = model_rank(input, sets);
     size_t expected = n < input->max_combinations ? n : input->max_combinations;
-    must(result->exact && result->n_combinations == expected + 1);
+    assert(result->exact && result->n_combinations == expected + 1);
     for (size_t i = 0; i < expected; i++)
-        must(sets[i].payable == result->combinations[i].payable && sets[i].points == result->combinations[i].points);
+        assert(sets[i].payable == result->combinations[i].payable && sets[i].points == result->combinations[i].points);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
-    struct entropy entropy = {.bytes = bytes, .n_bytes = n};
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const uint8_t nothing[1];
-    if (n == 0)
-        entropy.bytes = nothing;
+    struct entropy entropy = {.bytes = size ? data : nothing, .n_bytes = size};
     static struct world world;
     struct arena arena;
     arena_init(&arena, SOLVER_ARENA_BYTES);
@@ -102,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
         if (small)
             check_model(&world.input, &result);
     } else {
-        must(error_is(&error) && error.text[0] != '\0');
+        assert(error_is(&error) && error.text[0] != '\0');
     }
     arena_release(&arena);
     return 0;
