@@ -151,7 +151,7 @@ static int64_t sum_of(const struct entry *entry, const PB(Posting) * like) {
 
 static bool within_recorded(const struct sim_recorded_row *row, int64_t more) {
     int64_t left = row->recorded + row->reversed + more;
-    return row->recorded >= 0 ? left >= 0 && left <= row->recorded : left <= 0 && left >= row->recorded;
+    return row->recorded >= 0 ? more <= 0 && left >= 0 : more >= 0 && left <= 0;
 }
 
 static void reverse_trade(struct sim_call *call) {

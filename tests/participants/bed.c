@@ -195,9 +195,9 @@ void bed_open(struct bed *bed, enum bed_kind kind) {
     *bed = (struct bed){.kind = kind};
     arena_init(&bed->arena, ARENA_MAX);
     bed->center_routes[0] =
-        (struct rpc_route){{callbacks, "NotifyPayment", false}, notify_payment, RPC_CALLBACK, RPC_TIER_PAY};
+        (struct rpc_route){{callbacks, "NotifyPayment", false, false}, notify_payment, RPC_CALLBACK, RPC_TIER_PAY};
     bed->center_routes[1] =
-        (struct rpc_route){{callbacks, "NotifyRefund", false}, notify_refund, RPC_CALLBACK, RPC_TIER_PAY};
+        (struct rpc_route){{callbacks, "NotifyRefund", false, false}, notify_refund, RPC_CALLBACK, RPC_TIER_PAY};
     bed->options =
         (struct sim_options){.callback_key_id = callback_key_id, .callback_secret = callback_secret, .fault_seed = 1};
     if (kind == BED_INPROC)
@@ -232,6 +232,20 @@ void bed_close(struct bed *bed) {
     else
         close_process(bed);
     arena_release(&bed->arena);
+}
+
+int bed_set_up(void **state) {
+    struct bed *bed = malloc(sizeof *bed);
+    assert_non_null(bed);
+    bed_open(bed, BED_INPROC);
+    *state = bed;
+    return 0;
+}
+
+int bed_tear_down(void **state) {
+    bed_close(*state);
+    free(*state);
+    return 0;
 }
 
 void bed_clear(struct bed *bed) {
@@ -316,8 +330,8 @@ static void answered(void *ctx, const struct rpc_result *result) {
     assert_non_null(answer->message);
 }
 
-static void start(struct bed *bed, const struct rpc_method *method, ProtobufCMessage *request, uint32_t deadline_ms,
-                  struct bed_answer *answer) {
+static void start(struct bed *bed, const struct rpc_method *method, const ProtobufCMessage *request,
+                  uint32_t deadline_ms, struct bed_answer *answer) {
     *answer = (struct bed_answer){.bed = bed};
     bed->sending++;
     rpc_call(bed->channel, method, request,
@@ -344,6 +358,11 @@ void bed_send(struct bed *bed, const struct bed_call *call, struct bed_answer *a
     set_text(bed, request, "effect.trade_no", call->trade_no);
     set_text(bed, request, "effect.order_no", call->order_no);
     start(bed, &method, request, call->deadline_ms, answer);
+}
+
+void bed_send_message(struct bed *bed, const struct rpc_method *method, const ProtobufCMessage *request,
+                      struct bed_answer *answer) {
+    start(bed, method, request, 0, answer);
 }
 
 void bed_wait(struct bed *bed, const struct bed_answer *answer) {

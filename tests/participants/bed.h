@@ -56,6 +56,10 @@ struct bed {
 void bed_open(struct bed *bed, enum bed_kind kind);
 void bed_close(struct bed *bed);
 
+// For tests of their own in this process: *state is the bed.
+int bed_set_up(void **state);
+int bed_tear_down(void **state);
+
 // kill -9, and started again on the same data.
 void bed_crash(struct bed *bed);
 // The same in two parts.
@@ -85,6 +89,9 @@ struct bed_answer {
 };
 
 void bed_send(struct bed *bed, const struct bed_call *call, struct bed_answer *answer);
+// Any method, with a request of one's own.
+void bed_send_message(struct bed *bed, const struct rpc_method *method, const ProtobufCMessage *request,
+                      struct bed_answer *answer);
 void bed_wait(struct bed *bed, const struct bed_answer *answer);
 
 // Sends and waits.
