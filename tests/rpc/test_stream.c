@@ -189,7 +189,6 @@ static void a_reader_that_does_not_read_bounds_the_sender(void **state) {
     while (rpc_server_in_flight(echo.server))
         rpc_loop_once(echo.loop, 1000);
     assert_true(clock_now_ms(rpc_loop_clock(echo.loop)) - begin_ms < ECHO_PATIENCE_MS / 2);
-    echo_until(echo.loop, &got.times, 1);
     arena_release(&arena);
     free(stuck.payload);
     echo_stop(&echo);
