@@ -26,6 +26,19 @@ if(TXC_SANITIZE)
 endif()
 
 option(TXC_FUZZ "Build the libFuzzer targets (clang)" OFF)
+if(TXC_FUZZ)
+  if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "TXC_FUZZ needs clang: cmake --preset fuzz")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+# What ships is hardened as Debian hardens; sanitizers bring their own, better checks.
+if(NOT TXC_SANITIZE)
+  add_compile_options($<$<CONFIG:RelWithDebInfo>:-fstack-protector-strong>)
+  add_compile_definitions($<$<CONFIG:RelWithDebInfo>:_FORTIFY_SOURCE=2>)
+  add_link_options(-Wl,-z,relro,-z,now)
+endif()
 
 find_program(TXC_CCACHE ccache)
 if(TXC_CCACHE)

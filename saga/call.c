@@ -6,11 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+void saga_key(const char *gid, uint16_t step_id, uint32_t generation, char out[SAGA_KEY_MAX]) {
+    snprintf(out, SAGA_KEY_MAX, "%s/%u/%u", gid, step_id, generation);
+}
+
 void saga_leg_key(const struct saga_instance *instance, const struct saga_leg *leg, char out[SAGA_KEY_MAX]) {
-    if (leg->step->legs)
+    if (leg->leg > 0)
         snprintf(out, SAGA_KEY_MAX, "%s/%u.%u/%u", instance->gid, leg->step->id, leg->leg, leg->generation);
     else
-        snprintf(out, SAGA_KEY_MAX, "%s/%u/%u", instance->gid, leg->step->id, leg->generation);
+        saga_key(instance->gid, leg->step->id, leg->generation, out);
 }
 
 // ---- Sending ------------------------------------------------------------------------------------------------------
@@ -37,6 +41,7 @@ static void send(struct saga_resident *resident, const struct saga_held *held) {
     call->index = held->leg;
     call->leg = leg->leg;
     call->started_ms = clock_now_ms(resident->engine->options.clock);
+    call->generation = leg->generation;
     memcpy(call->gid, resident->saga.gid, sizeof call->gid);
     saga_leg_key(&resident->saga, leg, call->key);
     call->next = resident->calls;
@@ -147,6 +152,10 @@ enum saga_op saga_call_op(const struct saga_call *call) {
 
 uint8_t saga_call_leg(const struct saga_call *call) {
     return call->leg;
+}
+
+uint32_t saga_call_generation(const struct saga_call *call) {
+    return call->generation;
 }
 
 uint32_t saga_call_deadline_ms(const struct saga_call *call) {

@@ -29,6 +29,7 @@ struct command {
     char id[SAGA_GID_MAX + 1];
     struct str payload; // owned
     struct audit_row audit;
+    void (*also)(void *ctx, struct saga_turn *turn);
 };
 
 static struct command *command_new(struct saga_engine *engine, saga_reply_fn *done, void *ctx) {
@@ -86,7 +87,8 @@ void saga_signal(struct saga_engine *engine, struct str gid, struct str name, st
     if (!copy || reserved || str_empty(name) || str_empty(id) || !str_copy(name, command->name, sizeof command->name) ||
         !str_copy(id, command->id, sizeof command->id)) {
         free(copy);
-        error_set(&error, ERR_INVALID_REQUEST, "a signal has a name of 1..%d bytes (not child:…), an id of 1..%d and at most %d bytes",
+        error_set(&error, ERR_INVALID_REQUEST,
+                  "a signal has a name of 1..%d bytes (not child:…), an id of 1..%d and at most %d bytes",
                   SAGA_NAME_MAX, SAGA_GID_MAX, SAGA_SIGNAL_MAX);
         command_finish(command, &error);
     } else {
@@ -132,6 +134,8 @@ static void retry_loaded(void *ctx, struct saga_resident *resident, const struct
         id_make(turn->now_ms, resident->slot, resident->engine->options.random, resident->engine->options.random_ctx,
                 audit->audit_no);
         saga_turn_row(turn, &audit_table, STORE_INSERT, audit);
+        if (command->also)
+            command->also(command->ctx, turn);
         commit(turn, command);
     }
 }
@@ -140,6 +144,7 @@ void saga_retry(struct saga_engine *engine, struct str gid, const struct saga_op
                 void *ctx) {
     struct command *command = command_new(engine, done, ctx);
     struct error error = {0};
+    command->also = op->also;
     engine_enter(engine);
     str_copy(STR("retry"), command->audit.action, sizeof command->audit.action);
     if (str_empty(op->reason) || !str_copy(op->reason, command->audit.reason, sizeof command->audit.reason) ||

@@ -15,7 +15,8 @@ static void defaults(struct saga_options *options) {
     options->resume_max = options->resume_max ? options->resume_max : 3;
     struct saga_retry *patience = options->machine.patience;
     if (patience[SAGA_QUICK].first_ms == 0)
-        patience[SAGA_QUICK] = (struct saga_retry){.first_ms = 100, .max_ms = 1000, .attempts = 6, .jitter_percent = 20};
+        patience[SAGA_QUICK] =
+            (struct saga_retry){.first_ms = 100, .max_ms = 1000, .attempts = 6, .jitter_percent = 20};
     if (patience[SAGA_STUBBORN].first_ms == 0)
         patience[SAGA_STUBBORN] =
             (struct saga_retry){.first_ms = 200, .max_ms = 30000, .attempts = 40, .jitter_percent = 20};

@@ -52,11 +52,11 @@ struct saga_resident {
     unsigned slot;
     int64_t created_ms, updated_ms, ended_ms;
     int32_t resume_count;
-    bool stored;  // its row was submitted at least once
-    bool busy;    // its turn is being committed; events wait
-    bool lost;    // a write of its group failed: to be dropped
-    bool dirty;   // ahead of its row
-    bool ready;   // in the engine's list of sagas with something to do
+    bool stored;   // its row was submitted at least once
+    bool busy;     // its turn is being committed; events wait
+    bool lost;     // a write of its group failed: to be dropped
+    bool dirty;    // ahead of its row
+    bool ready;    // in the engine's list of sagas with something to do
     bool resuming; // the present commit is the one before a resumption
     unsigned wake;
     struct saga_answer_event *first, **last;
@@ -74,12 +74,13 @@ struct saga_call {
     const struct saga_step *step;
     enum saga_op op;
     uint8_t index, leg; // index into the instance's legs; number of the leg within its step
+    uint32_t generation;
     int64_t started_ms;
     char gid[SAGA_GID_MAX + 1];
     char key[SAGA_KEY_MAX];
 };
 
-enum { TURN_SAGAS_MAX = 8 };
+enum { TURN_SAGAS_MAX = 64 };
 
 struct turn_done {
     struct turn_done *next;
@@ -98,7 +99,7 @@ struct saga_turn {
     struct store_group *group;
     struct store_group own_group; // of a command without a subject
     struct store_write *write;
-    bool must_commit;
+    bool must_commit, flushed;
     int64_t now_ms;
     struct saga_resident *sagas[TURN_SAGAS_MAX];
     uint8_t n_sagas;
@@ -167,7 +168,7 @@ void sentinel_free(struct saga_sentinel *sentinel);
 void sentinel_start(struct saga_sentinel *sentinel);
 void sentinel_tick(struct saga_sentinel *sentinel, int64_t now_ms);
 int64_t sentinel_due(const struct saga_sentinel *sentinel);
-int64_t sentinel_horizon(const struct saga_sentinel *sentinel); // what is due up to here is in memory
+int64_t sentinel_horizon(const struct saga_sentinel *sentinel);       // what is due up to here is in memory
 void sentinel_reload(struct saga_sentinel *sentinel, struct str gid); // soon, again
 bool sentinel_recovered(const struct saga_sentinel *sentinel);
 

@@ -72,7 +72,8 @@ static void check_shape(struct faults *faults, const struct saga_step *step) {
         fault(faults, step, "unknown retry policy");
 }
 
-static void check_kind(struct faults *faults, const struct saga_step *step, bool pivot_passed, bool compensatable_seen) {
+static void check_kind(struct faults *faults, const struct saga_step *step, bool pivot_passed,
+                       bool compensatable_seen) {
     if (step->kind == SAGA_COMPENSATABLE && (step->run || step->child) && !step->undo)
         fault(faults, step, "compensatable and acts, but has no undo");
     if (step->kind == SAGA_COMPENSATABLE && pivot_passed)

@@ -19,11 +19,11 @@ enum {
     SAGA_SUBJECT_MAX = 64,
     SAGA_CODE_MAX = 48,
     SAGA_TEXT_MAX = 160,
-    SAGA_LEGS_MAX = 64,     // steps of a flow, those that run several times counted as often
-    SAGA_INPUT_MAX = 32768, // bytes
-    SAGA_ANSWER_MAX = 4096, // bytes kept of one step's answer
-    SAGA_SIGNALS_MAX = 32,  // signals that one saga holds
-    SAGA_SIGNAL_MAX = 1024, // bytes of one signal's payload
+    SAGA_LEGS_MAX = 64,       // steps of a flow, those that run several times counted as often
+    SAGA_INPUT_MAX = 32768,   // bytes
+    SAGA_ANSWER_MAX = 4096,   // bytes kept of one step's answer
+    SAGA_SIGNALS_MAX = 32,    // signals that one saga holds
+    SAGA_SIGNAL_MAX = 1024,   // bytes of one signal's payload
     SAGA_RECORD_MAX = 524288, // bytes of the journal; more than the greatest number of the greatest legs and signals
     SAGA_STAGES_MAX = 255,
 };
@@ -61,21 +61,21 @@ enum saga_patience {
 typedef void saga_call_fn(struct saga_call *call);
 
 // What a decision says.
-enum saga_answer { SAGA_DONE, SAGA_REJECT, SAGA_WAIT, SAGA_ASK };
+enum saga_answer { SAGA_DONE, SAGA_REJECT, SAGA_WAIT, SAGA_ASK, SAGA_PARK };
 struct saga_verdict {
     enum saga_answer answer;
-    int64_t until_ms;     // WAIT: decide again at this time at the latest (and after each poke or signal)
-    enum err code;        // REJECT: why
-    const char *text;     // REJECT: static text, or NULL for the code's own
+    int64_t until_ms; // WAIT: decide again at this time at the latest (and after each poke or signal)
+    enum err code;    // REJECT, PARK: why
+    const char *text; // REJECT, PARK: copied; NULL for the code's own
 };
 
 // Looks at the saga and its subject, changes the subject, says how it stands. Runs inside a turn: what it changes is
 // committed together with the saga's progress, exactly once. Must not do I/O.
 typedef struct saga_verdict saga_decide_fn(struct saga_turn *turn);
 
-// The answer of a call, OK or REJECTED, before it is journalled: the place to copy what the subject wants to know. It may
-// run again for the same answer after a crash.
-typedef void saga_answered_fn(struct saga_turn *turn, enum outcome outcome, struct str answer);
+// A definite answer (OK or REJECTED) of an action or a compensation, before it is journalled: the place to copy what
+// the subject wants to know. It may run again for the same answer after a crash.
+typedef void saga_answered_fn(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer);
 
 // How many legs the step has (0: it does not apply). Asked once, when the saga starts; must follow from what is durable
 // at that time.
@@ -122,9 +122,9 @@ struct saga_flow {
     uint8_t n_steps;
     saga_decide_fn *on_turn; // turned round: verdict ignored
     saga_decide_fn *on_end;  // ended, either way; saga_turn_status() says which
-    // Finds the subject of a saga that was loaded, calls saga_attached() at once or later. NULL: no subject.
+    // Finds the subject of a saga that was loaded, calls saga_attached() at once or later. `ctx` is the engine's option
+    // flow_ctx. NULL: no subject.
     void (*attach)(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);
-    void *attach_ctx;
 };
 
 // Checks a flow's table: unique ids, ascending stages, exactly one shape per step, a compensatable step that acts has

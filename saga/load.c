@@ -34,8 +34,8 @@ void row_of(struct saga_resident *resident, struct arena *arena, struct saga_row
     *ret_row = row;
 }
 
-bool saga_row_instance(const struct saga_engine *engine, const struct saga_row *row,
-                       struct saga_instance *ret_instance, struct error *error) {
+bool saga_row_instance(const struct saga_engine *engine, const struct saga_row *row, struct saga_instance *ret_instance,
+                       struct error *error) {
     struct saga_instance instance = {.status = (enum saga_status)row->status};
     memcpy(instance.gid, row->gid, sizeof instance.gid);
     instance.flow = row->flow_version > 0 ? saga_engine_flow(engine, str_c(row->flow), row->flow_version) : NULL;
@@ -122,7 +122,7 @@ void saga_attached(struct saga_engine *engine, void *token, struct saga_subject 
 static void load_subject(struct loading *loading) {
     const struct saga_flow *flow = loading->saga.flow;
     if (flow->attach && loading->row.subject[0])
-        flow->attach(flow->attach_ctx, loading->engine, str_c(loading->row.subject), loading);
+        flow->attach(loading->engine->options.flow_ctx, loading->engine, str_c(loading->row.subject), loading);
     else
         enter_memory(loading, NULL);
 }
@@ -230,8 +230,7 @@ void saga_load(struct saga_engine *engine, struct str gid, saga_loaded_fn *done,
     }
     map_insert(&engine->loadings, &loading->node, str_c(loading->gid));
     wait_for(loading, done, ctx);
-    struct store_query query = {.table = &saga_table,
-                                .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(loading->gid)}},
-                                .limit = 1};
+    struct store_query query = {
+        .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(loading->gid)}}, .limit = 1};
     store_read(engine->options.store, &query, row_read, loading);
 }

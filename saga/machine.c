@@ -100,8 +100,9 @@ bool saga_instance_signal(struct saga_instance *instance, struct str name, struc
                           bool *ret_duplicate, struct error *error) {
     if (str_empty(name) || name.len > SAGA_NAME_MAX || str_empty(id) || id.len > SAGA_GID_MAX ||
         payload.len > SAGA_SIGNAL_MAX)
-        return error_set(error, ERR_INVALID_REQUEST, "a signal has a name of 1..%d, an id of 1..%d and at most %d bytes",
-                         SAGA_NAME_MAX, SAGA_GID_MAX, SAGA_SIGNAL_MAX);
+        return error_set(error, ERR_INVALID_REQUEST,
+                         "a signal has a name of 1..%d, an id of 1..%d and at most %d bytes", SAGA_NAME_MAX,
+                         SAGA_GID_MAX, SAGA_SIGNAL_MAX);
     for (uint8_t i = 0; i < instance->n_signals; i++)
         if (str_eq_c(name, instance->signals[i].name) && str_eq_c(id, instance->signals[i].id)) {
             *ret_duplicate = true;
@@ -179,8 +180,8 @@ static void effect(struct work *work, enum saga_effect_kind kind, const struct s
             if (work->effects->list[i].kind == SAGA_FX_COMMIT)
                 return; // one is enough for the whole turn
     assert(work->effects->n < SAGA_EFFECTS_MAX);
-    work->effects->list[work->effects->n++] = (struct saga_effect){
-        .kind = kind, .leg = leg ? (uint8_t)(leg - work->instance->legs) : 0, .op = op};
+    work->effects->list[work->effects->n++] =
+        (struct saga_effect){.kind = kind, .leg = leg ? (uint8_t)(leg - work->instance->legs) : 0, .op = op};
 }
 
 static void commit(struct work *work) {
@@ -564,8 +565,10 @@ static void decided(struct work *work) {
         leg_done(work, leg, event->answer);
         break;
     case SAGA_REJECT: await_rejected(work, leg, event->verdict.code, event->verdict.text); break;
-    case SAGA_WAIT:
-        leg->due_ms = event->verdict.until_ms;
+    case SAGA_WAIT: leg->due_ms = event->verdict.until_ms; break;
+    case SAGA_PARK:
+        note_failure(leg, event->verdict.code, NULL, event->verdict.text);
+        park(work, leg, LEG_PARKED);
         break;
     case SAGA_ASK:
         move(leg, LEG_ASKING);

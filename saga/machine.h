@@ -1,6 +1,6 @@
-// The machine: (flow, instance, event) -> (instance', effects). It reads no clock, does no I/O, and allocates nothing but
-// the answers that it keeps. The driver (saga/turn.c) runs it, carries out what it asks for, and makes what it decided
-// durable before anything of it is sent.
+// The machine: (flow, instance, event) -> (instance', effects). It reads no clock, does no I/O, and allocates nothing
+// but the answers that it keeps. The driver (saga/turn.c) runs it, carries out what it asks for, and makes what it
+// decided durable before anything of it is sent.
 #ifndef TXC_SAGA_MACHINE_H
 #define TXC_SAGA_MACHINE_H
 
@@ -78,13 +78,13 @@ struct saga_instance {
 
 // What happened.
 enum saga_event_kind {
-    SAGA_EV_STARTED,  // a new saga, about to be committed for the first time
-    SAGA_EV_RESUMED,  // loaded: whatever was in flight when it was last committed may or may not have happened
-    SAGA_EV_ANSWERED, // a call ended
-    SAGA_EV_DECIDED,  // a decision, child or ask was evaluated
-    SAGA_EV_TIMER,    // due_ms of some leg has passed
-    SAGA_EV_POKED,    // the subject changed, or a signal was added: look again at what waits
-    SAGA_EV_RETRY,    // an operator says: try again now
+    SAGA_EV_STARTED,   // a new saga, about to be committed for the first time
+    SAGA_EV_RESUMED,   // loaded: whatever was in flight when it was last committed may or may not have happened
+    SAGA_EV_ANSWERED,  // a call ended
+    SAGA_EV_DECIDED,   // a decision, child or ask was evaluated
+    SAGA_EV_TIMER,     // due_ms of some leg has passed
+    SAGA_EV_POKED,     // the subject changed, or a signal was added: look again at what waits
+    SAGA_EV_RETRY,     // an operator says: try again now
     SAGA_EV_SUSPECTED, // it was under way at several deaths of the process: what is unfinished is parked (E14)
 };
 
@@ -98,7 +98,7 @@ struct saga_event {
     bool never_seen; // ANSWERED to an inquiry
     enum err code;   // ANSWERED not OK
     const char *reason, *text;
-    struct str answer; // borrowed; copied where kept
+    struct str answer;           // borrowed; copied where kept
     struct saga_verdict verdict; // DECIDED
 };
 
@@ -137,7 +137,8 @@ bool saga_instance_init(struct saga_instance *instance, const struct saga_flow *
                         const struct saga_subject *subject, struct str input, struct error *error);
 void saga_instance_release(struct saga_instance *instance);
 
-// Applies the event; appends to `effects`. Events that no longer fit (an answer for a leg that has moved on) do nothing.
+// Applies the event; appends to `effects`. Events that no longer fit (an answer for a leg that has moved on) do
+// nothing.
 void saga_machine_apply(const struct saga_machine *machine, struct saga_instance *instance,
                         const struct saga_event *event, struct saga_effects *effects);
 
@@ -145,8 +146,8 @@ void saga_machine_apply(const struct saga_machine *machine, struct saga_instance
 bool saga_instance_signal(struct saga_instance *instance, struct str name, struct str id, struct str payload,
                           bool *ret_duplicate, struct error *error);
 
-// When the saga must be looked at next: 0 while something is in flight (after a crash: at once), the least due_ms of what
-// waits, INT64_MAX when it has ended, SAGA_DUE_PARKED when it only waits for an operator.
+// When the saga must be looked at next: 0 while something is in flight (after a crash: at once), the least due_ms of
+// what waits, INT64_MAX when it has ended, SAGA_DUE_PARKED when it only waits for an operator.
 #define SAGA_DUE_PARKED (INT64_MAX - 1)
 int64_t saga_instance_due(const struct saga_instance *instance);
 

@@ -1,6 +1,6 @@
 // The engine: drives every saga that is in memory, loads those that are due, and makes each decision durable before it
-// acts. It runs on the loop's thread, locks nothing and never blocks. Time, randomness, storage and alarms come in through
-// its options; effects leave through the flows' tables.
+// acts. It runs on the loop's thread, locks nothing and never blocks. Time, randomness, storage and alarms come in
+// through its options; effects leave through the flows' tables.
 #ifndef TXC_SAGA_SAGA_H
 #define TXC_SAGA_SAGA_H
 
@@ -8,11 +8,13 @@
 #include "saga/machine.h"
 #include "saga/tables.h"
 
-// What several sagas and commands share: for a trade's sagas, the trade. Its writes are one group: they fail together, and
-// then everything about it is loaded afresh.
+// What several sagas and commands share: for a trade's sagas, the trade. Its writes are one group: they fail together,
+// and then everything about it is loaded afresh.
 struct saga_subject_ops {
     // Puts every changed row into the write. Called whenever something about the subject is committed.
     void (*flush)(struct saga_subject *subject, struct store_write *write);
+    // The transaction of a flush is durable: the oldest one that was not yet.
+    void (*committed)(struct saga_subject *subject);
     // A write failed: what is in memory is ahead of what is durable. The owner must not hand it out again; the last
     // saga_subject_release() frees it.
     void (*fail)(struct saga_subject *subject);
@@ -63,6 +65,7 @@ struct saga_options {
     uint64_t (*random)(void *ctx);
     void *random_ctx;
     const struct saga_flow *const *flows; // NULL-terminated; several versions of one name may stand beside each other
+    void *flow_ctx;                       // for saga_flow.attach
     struct saga_machine machine;
     // Call saga_engine_tick() at this time (not before); a new call replaces the old one.
     void (*alarm)(void *ctx, int64_t due_ms);
@@ -104,9 +107,11 @@ void saga_signal(struct saga_engine *engine, struct str gid, struct str name, st
                  saga_reply_fn *done, void *ctx);
 
 // An operator's retry: parked steps, and those that wait for their next attempt, are tried now. Audited. Refused with
-// SAGA_STATE when there is nothing to retry.
+// SAGA_STATE when there is nothing to retry. `also` runs with the same `ctx` as `done`, before it, when the action is
+// decided on: it may put more rows into its turn (the request that asked for it). NULL: nothing.
 struct saga_operator {
     struct str caller, reason;
+    void (*also)(void *ctx, struct saga_turn *turn);
 };
 void saga_retry(struct saga_engine *engine, struct str gid, const struct saga_operator *op, saga_reply_fn *done,
                 void *ctx);

@@ -1,6 +1,6 @@
-// The sentinel: finds what is due and not in memory, page by page and under a rate limit, and brings it in. After a start
-// that is everything unfinished; later only what comes nearer than the horizon, because everything nearer is in memory
-// already (nothing nearer is ever evicted).
+// The sentinel: finds what is due and not in memory, page by page and under a rate limit, and brings it in. After a
+// start that is everything unfinished; later only what comes nearer than the horizon, because everything nearer is in
+// memory already (nothing nearer is ever evicted).
 #include "saga/engine.h"
 
 #include <stdlib.h>
@@ -15,12 +15,12 @@ struct reload {
 struct saga_sentinel {
     struct saga_engine *engine;
     bool started, scanning, recovered;
-    int64_t from_ms, to_ms;     // the present or last scan: due in (from, to]
-    struct saga_row cursor;     // of the present scan
+    int64_t from_ms, to_ms; // the present or last scan: due in (from, to]
+    struct saga_row cursor; // of the present scan
     bool has_cursor;
     bool last_page;
-    uint32_t loading;           // of the present page
-    int64_t page_ms, next_ms;   // when the page was read; when to look again
+    uint32_t loading;         // of the present page
+    int64_t page_ms, next_ms; // when the page was read; when to look again
     struct reload *reloads;
     int64_t reload_ms;
 };

@@ -40,9 +40,9 @@ const struct store_table saga_table = {
 };
 
 static const struct store_column attempt_columns[] = {
-    STORE_COL_TEXT(attempt_row, gid),     STORE_COL_I64(attempt_row, ended_ms), STORE_COL_I32(attempt_row, step_id),
-    STORE_COL_I32(attempt_row, leg),      STORE_COL_I32(attempt_row, op),       STORE_COL_I32(attempt_row, number),
-    STORE_COL_I64(attempt_row, started_ms), STORE_COL_I32(attempt_row, outcome), STORE_COL_TEXT(attempt_row, reason),
+    STORE_COL_TEXT(attempt_row, gid),       STORE_COL_I64(attempt_row, ended_ms), STORE_COL_I32(attempt_row, step_id),
+    STORE_COL_I32(attempt_row, leg),        STORE_COL_I32(attempt_row, op),       STORE_COL_I32(attempt_row, number),
+    STORE_COL_I64(attempt_row, started_ms), STORE_COL_I32(attempt_row, outcome),  STORE_COL_TEXT(attempt_row, reason),
     STORE_COL_TEXT(attempt_row, text),
 };
 const struct store_table attempt_table = {
@@ -55,11 +55,16 @@ const struct store_table attempt_table = {
 };
 
 static const struct store_column request_columns[] = {
-    STORE_COL_TEXT(request_row, caller),      STORE_COL_TEXT(request_row, request_id),
-    STORE_COL_TEXT(request_row, method),      STORE_COL_TEXT(request_row, fingerprint),
-    STORE_COL_TEXT(request_row, ref),         STORE_COL_I32(request_row, answered),
-    STORE_COL_I32(request_row, code),         STORE_COL_TEXT(request_row, text),
-    STORE_COL_BLOB(request_row, answer, REQUEST_ANSWER_MAX), STORE_COL_I64(request_row, created_ms),
+    STORE_COL_TEXT(request_row, caller),
+    STORE_COL_TEXT(request_row, request_id),
+    STORE_COL_TEXT(request_row, method),
+    STORE_COL_TEXT(request_row, fingerprint),
+    STORE_COL_TEXT(request_row, ref),
+    STORE_COL_I32(request_row, answered),
+    STORE_COL_I32(request_row, code),
+    STORE_COL_TEXT(request_row, text),
+    STORE_COL_BLOB(request_row, answer, REQUEST_ANSWER_MAX),
+    STORE_COL_I64(request_row, created_ms),
 };
 const struct store_table request_table = {
     .name = "request",
@@ -71,9 +76,9 @@ const struct store_table request_table = {
 };
 
 static const struct store_column outbox_columns[] = {
-    STORE_COL_I32(outbox_row, slot),     STORE_COL_I64(outbox_row, seq),
-    STORE_COL_TEXT(outbox_row, type),    STORE_COL_TEXT(outbox_row, gid),
-    STORE_COL_TEXT(outbox_row, subject), STORE_COL_BLOB(outbox_row, payload, 4096),
+    STORE_COL_I32(outbox_row, slot),       STORE_COL_I64(outbox_row, seq),
+    STORE_COL_TEXT(outbox_row, type),      STORE_COL_TEXT(outbox_row, gid),
+    STORE_COL_TEXT(outbox_row, subject),   STORE_COL_BLOB(outbox_row, payload, 4096),
     STORE_COL_I64(outbox_row, created_ms),
 };
 const struct store_table outbox_table = {

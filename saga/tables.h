@@ -46,10 +46,10 @@ struct request_row {
     char caller[REQUEST_CALLER_MAX + 1];
     char request_id[REQUEST_ID_MAX + 1];
     char method[65];
-    char fingerprint[65]; // SHA-256 of the canonical request, hexadecimal
+    char fingerprint[65];          // SHA-256 of the canonical request, hexadecimal
     char ref[REQUEST_REF_MAX + 1]; // what it made, in the method's own words: trade number, attempt, refund number
-    int32_t answered;     // 1: `answer` (or code and text) is the answer that was or will be given
-    int32_t code;         // enum err
+    int32_t answered;              // 1: `answer` (or code and text) is the answer that was or will be given
+    int32_t code;                  // enum err
     char text[ERR_TEXT_MAX];
     struct str answer; // encoded response
     int64_t created_ms;

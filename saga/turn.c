@@ -63,8 +63,8 @@ static bool takes_part(const struct saga_turn *turn, const struct saga_resident 
 }
 
 static bool may_join(const struct saga_turn *turn, const struct saga_resident *resident) {
-    return takes_part(turn, resident) || (turn->n_sagas < TURN_SAGAS_MAX && !resident->busy && !resident->lost &&
-                                          resident->group == turn->group);
+    return takes_part(turn, resident) ||
+           (turn->n_sagas < TURN_SAGAS_MAX && !resident->busy && !resident->lost && resident->group == turn->group);
 }
 
 static void join(struct saga_turn *turn, struct saga_resident *resident) {
@@ -73,9 +73,8 @@ static void join(struct saga_turn *turn, struct saga_resident *resident) {
 }
 
 static struct saga_event event_of(const struct saga_turn *turn, enum saga_event_kind kind) {
-    return (struct saga_event){.kind = kind,
-                               .now_ms = turn->now_ms,
-                               .random = turn->engine->options.random(turn->engine->options.random_ctx)};
+    return (struct saga_event){
+        .kind = kind, .now_ms = turn->now_ms, .random = turn->engine->options.random(turn->engine->options.random_ctx)};
 }
 
 // ---- Carrying out what the machine wants --------------------------------------------------------------------------
@@ -89,8 +88,8 @@ static void hold(struct saga_resident *resident, const struct saga_effect *effec
         resident->held = list;
         resident->cap_held = cap;
     }
-    resident->held[resident->n_held++] = (struct saga_held){
-        .leg = effect->leg, .op = effect->op, .ask = effect->kind == SAGA_FX_ASK};
+    resident->held[resident->n_held++] =
+        (struct saga_held){.leg = effect->leg, .op = effect->op, .ask = effect->kind == SAGA_FX_ASK};
 }
 
 // Runs a callback of the flow as the decision of one leg.
@@ -147,8 +146,8 @@ static void start_child(struct saga_turn *turn, struct saga_resident *resident, 
     turn_signal(turn, resident);
 }
 
-static void keep_attempt(struct saga_turn *turn, const struct saga_resident *resident,
-                         const struct saga_effect *effect, const struct saga_event *event) {
+static void keep_attempt(struct saga_turn *turn, const struct saga_resident *resident, const struct saga_effect *effect,
+                         const struct saga_event *event) {
     const struct saga_leg *leg = &resident->saga.legs[effect->leg];
     struct attempt_row row = {
         .ended_ms = turn->now_ms,
@@ -252,11 +251,12 @@ static void apply_answer(struct saga_turn *turn, struct saga_resident *resident,
     turn->asked = &asked;
     turn->started_ms = answer->started_ms;
     bool definite = (answer->outcome == OUTCOME_OK && !answer->never_seen) || answer->outcome == OUTCOME_REJECTED;
-    bool acted = leg->state == LEG_RUNNING || leg->state == LEG_INQUIRING;
+    bool acted = leg->state == LEG_RUNNING || leg->state == LEG_INQUIRING || leg->state == LEG_UNDOING;
     if (acted && definite && leg->step->answered) {
         turn->current = resident;
         turn->leg = answer->leg;
-        leg->step->answered(turn, answer->outcome, event.answer);
+        enum saga_op op = answer->op == SAGA_INQUIRE ? SAGA_ACTION : answer->op; // it is the action's answer
+        leg->step->answered(turn, op, answer->outcome, event.answer);
         turn->current = NULL;
     }
     apply(turn, resident, &event);
@@ -264,8 +264,8 @@ static void apply_answer(struct saga_turn *turn, struct saga_resident *resident,
     turn->started_ms = 0;
 }
 
-// A saga that was under way when its process died too often: everything of it that could have been the cause waits for an
-// operator now.
+// A saga that was under way when its process died too often: everything of it that could have been the cause waits for
+// an operator now.
 static void quarantine(struct saga_turn *turn, struct saga_resident *resident) {
     struct saga_event event = event_of(turn, SAGA_EV_SUSPECTED);
     apply(turn, resident, &event);
@@ -336,8 +336,8 @@ void turn_signal(struct saga_turn *turn, struct saga_resident *resident) {
     turn->must_commit = true;
     resident->dirty = true;
     if (!may_join(turn, resident)) {
-        // Its own turn is under way (and what it holds was submitted before this, in the same group): its row goes along,
-        // and it looks at the signal when it is free.
+        // Its own turn is under way (and what it holds was submitted before this, in the same group): its row goes
+        // along, and it looks at the signal when it is free.
         struct saga_row row;
         row_of(resident, &turn->arena, &row);
         saga_turn_row(turn, &saga_table, STORE_PUT, &row);
@@ -465,6 +465,8 @@ static void committed(void *ctx, const struct error *error) {
         fail_group(turn, error);
     else
         release(turn);
+    if (!error && turn->subject && turn->flushed)
+        turn->subject->ops->committed(turn->subject);
     struct turn_done *done = turn->done;
     turn->done = NULL;
     while (done) {
@@ -489,8 +491,10 @@ static void put_rows(struct saga_turn *turn) {
         resident->stored = true;
         resident->dirty = false;
     }
-    if (turn->subject)
+    if (turn->subject) {
+        turn->flushed = true;
         turn->subject->ops->flush(turn->subject, turn->write);
+    }
 }
 
 static bool holds_calls(const struct saga_turn *turn) {
@@ -511,7 +515,8 @@ static void finish(struct saga_turn *turn) {
         turn_free(turn);
         return;
     }
-    // Without rows this is a barrier: what the calls are made from was changed by a write that is still on its way (E11).
+    // Without rows this is a barrier: what the calls are made from was changed by a write that is still on its way
+    // (E11).
     for (uint8_t i = 0; i < turn->n_sagas; i++)
         turn->sagas[i]->busy = true;
     struct store_write *write = turn->write;
@@ -639,10 +644,23 @@ const struct saga_asked *saga_turn_asked(const struct saga_turn *turn) {
     return turn->asked;
 }
 
+uint32_t saga_turn_attempts(const struct saga_turn *turn) {
+    return turn->current->saga.legs[turn->leg].attempts;
+}
+
+static const struct saga_retry *policy(const struct saga_turn *turn) {
+    const struct saga_step *step = turn->current->saga.legs[turn->leg].step;
+    return step->policy ? step->policy : &turn->engine->options.machine.patience[step->retry];
+}
+
+bool saga_turn_exhausted(const struct saga_turn *turn) {
+    const struct saga_retry *retry = policy(turn);
+    return retry->attempts && saga_turn_attempts(turn) >= retry->attempts;
+}
+
 int64_t saga_turn_again_ms(const struct saga_turn *turn) {
     const struct saga_leg *leg = &turn->current->saga.legs[turn->leg];
-    const struct saga_retry *retry =
-        leg->step->policy ? leg->step->policy : &turn->engine->options.machine.patience[leg->step->retry];
+    const struct saga_retry *retry = policy(turn);
     uint64_t random = turn->engine->options.random(turn->engine->options.random_ctx);
     return turn->now_ms + saga_backoff_ms(retry, leg->attempts ? leg->attempts : 1, random);
 }

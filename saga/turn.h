@@ -1,7 +1,7 @@
 // A turn: what is decided together and becomes durable together. A saga's event runs in a turn of its own; a command
-// (an order, a callback, an operator's action) opens one, changes its subject, starts, pokes or signals sagas in it, and
-// commits. Sagas of the same subject that are poked in a turn take part in it, so that what they conclude from the change
-// is in the same transaction. Calls that a turn decides on are sent when it is durable.
+// (an order, a callback, an operator's action) opens one, changes its subject, starts, pokes or signals sagas in it,
+// and commits. Sagas of the same subject that are poked in a turn take part in it, so that what they conclude from the
+// change is in the same transaction. Calls that a turn decides on are sent when it is durable.
 #ifndef TXC_SAGA_TURN_H
 #define TXC_SAGA_TURN_H
 
@@ -67,6 +67,12 @@ struct saga_asked {
 };
 const struct saga_asked *saga_turn_asked(const struct saga_turn *turn);
 
+// How many questions in a row have failed.
+uint32_t saga_turn_attempts(const struct saga_turn *turn);
+
+// Whether that is as often as the step's policy allows.
+bool saga_turn_exhausted(const struct saga_turn *turn);
+
 // When to ask again after `attempts` failed questions in a row, by the step's policy; attempts are the leg's own.
 int64_t saga_turn_again_ms(const struct saga_turn *turn);
 
@@ -78,6 +84,9 @@ static inline struct saga_verdict saga_ask(void) {
 }
 static inline struct saga_verdict saga_wait(int64_t until_ms) {
     return (struct saga_verdict){.answer = SAGA_WAIT, .until_ms = until_ms};
+}
+static inline struct saga_verdict saga_park(enum err code, const char *text) {
+    return (struct saga_verdict){.answer = SAGA_PARK, .code = code, .text = text};
 }
 static inline struct saga_verdict saga_reject(enum err code, const char *text) {
     return (struct saga_verdict){.answer = SAGA_REJECT, .code = code, .text = text};

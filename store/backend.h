@@ -1,6 +1,6 @@
-// What a store backend provides. A backend is one file that ends in one constructor; it is synchronous, knows nothing of
-// threads or groups, and is used by one thread at a time per connection. store.c does the queueing, grouping, bisecting,
-// retrying and delivering for all of them.
+// What a store backend provides. A backend is one file that ends in one constructor; it is synchronous, knows nothing
+// of threads or groups, and is used by one thread at a time per connection. store.c does the queueing, grouping,
+// bisecting, retrying and delivering for all of them.
 #ifndef TXC_STORE_BACKEND_H
 #define TXC_STORE_BACKEND_H
 
@@ -14,16 +14,16 @@ struct store_op {
 
 enum backend_result {
     BACKEND_OK,
-    BACKEND_REFUSED,        // this batch can't be done as it is (constraint, value): roll back, bisect
-    BACKEND_CONFLICT,       // an INSERT met an existing key: roll back, bisect
-    BACKEND_FULL,           // no space: roll back; nothing was done
-    BACKEND_AGAIN,          // deadlock, busy, lost connection before COMMIT: nothing was done, the same batch may succeed
+    BACKEND_REFUSED,  // this batch can't be done as it is (constraint, value): roll back, bisect
+    BACKEND_CONFLICT, // an INSERT met an existing key: roll back, bisect
+    BACKEND_FULL,     // no space: roll back; nothing was done
+    BACKEND_AGAIN,    // deadlock, busy, lost connection before COMMIT: nothing was done, the same batch may succeed
     BACKEND_COMMIT_UNKNOWN, // the COMMIT may or may not have taken place
     BACKEND_FENCED,         // the fence statement touched no row: another incarnation exists
     BACKEND_FATAL,          // fsync failed, corruption: the process must end
 };
 
-// One connection. Opened twice: for the writer and for the reader.
+// One connection. Opened twice: for the writer and for the reader. Both may be in use at the same time.
 struct backend_conn {
     const struct backend_conn_ops *ops;
 };
@@ -33,12 +33,25 @@ struct backend_fence {
     int64_t incarnation;
 };
 
+// `token` is made by chance at store_open(). A claim at open takes the instance's row from whoever had it and marks it
+// with the token. A claim that resumes only raises a row that still has the token; a row that has another was taken
+// over by someone else: BACKEND_FENCED. A claim may be repeated when its own outcome is unknown.
+struct backend_claim {
+    const char *instance, *address;
+    int64_t token;
+    bool resume;
+};
+
 struct backend_conn_ops {
     // Applies the operations in order in one transaction that begins with the fence:
     //   UPDATE instance SET batch_no = batch_no + 1 WHERE name = ? AND incarnation = ?
     enum backend_result (*commit)(struct backend_conn *conn, const struct backend_fence *fence,
                                   const struct store_op *ops, size_t n, struct error *error);
-    // Rows into `arena`: an array of row structs.
+    // Housekeeping that may take a while, called after the writes of a commit were handed back to their owner. May be
+    // NULL. Only BACKEND_FATAL counts.
+    enum backend_result (*settle)(struct backend_conn *conn, struct error *error);
+    // Rows into `arena`: an array of row structs. For a count query *ret_rows is NULL. The query was checked before. On
+    // BACKEND_REFUSED the error's code says why: STORE_REFUSED, or STORE_CORRUPT for a row that can't be read.
     enum backend_result (*read)(struct backend_conn *conn, const struct store_query *query, struct arena *arena,
                                 void **ret_rows, size_t *ret_n, struct error *error);
     // Is the connection usable again? Reconnects where it was lost.
@@ -59,9 +72,12 @@ struct store_backend_ops {
     // missing columns and indexes, refuses a schema that is newer than the descriptions.
     bool (*migrate)(struct store_backend *backend, const struct store_table *const *tables, struct error *error);
     // Raises the incarnation of the instance's row (making the row when it is new) in a transaction of its own, and
-    // reads batch_no: afterwards every older transaction of this instance is finished or defeated.
-    bool (*claim)(struct store_backend *backend, const char *instance, const char *address,
-                  struct store_identity *ret_identity, struct error *error);
+    // reads batch_no: afterwards every older transaction of this instance is finished or defeated. At open it takes the
+    // slots too: all of them when the backend is not shared, else those that nobody owns. Called by the writer's thread
+    // while the reader may be at work.
+    enum backend_result (*claim)(struct store_backend *backend, const struct backend_claim *claim,
+                                 struct store_identity *ret_identity, struct error *error);
+    // May be NULL.
     const char *(*durability_warning)(struct store_backend *backend);
     void (*free)(struct store_backend *backend);
 };
@@ -73,22 +89,37 @@ struct store_mariadb_options {
     const char *tls_ca;                                          // PEM file; NULL: no TLS
     unsigned port;
     uint32_t connect_timeout_ms;
+    bool plain_statements; // no bulk statements, though the server offers them: for proxies that don't pass them on
 };
 struct store_backend *store_mariadb(const struct store_mariadb_options *options);
-// In memory, for tests and the simulation: same contract, a crash keeps exactly what was committed.
+// In memory, for tests and the simulation: same contract. What was committed lives until the last reference is freed,
+// so a test that keeps one of its own can close or abandon a store and open another over the same data:
+//   struct store_backend *disk = store_memory();
+//   store_open(store_memory_share(disk), …); store_abandon(…); store_open(store_memory_share(disk), …); …
+//   store_backend_free(disk);
 struct store_backend *store_memory(void);
+// One more reference to the same data; returns its argument.
+struct store_backend *store_memory_share(struct store_backend *memory);
 
-// Wraps any backend and injects faults (tests).
+// For a backend that was not given to store_open(). NULL is fine.
+void store_backend_free(struct store_backend *backend);
+
+// Wraps any backend and injects faults (tests). The fields are counters that the decorator counts down; 0: no fault.
 struct store_faults {
-    int64_t fail_commit_at;          // the Nth commit from now fails before it takes place (0: none)
-    int64_t unknown_commit_at;       // the Nth commit takes place, but reports COMMIT_UNKNOWN
-    int64_t lost_commit_at;          // the Nth commit does not take place and reports COMMIT_UNKNOWN
-    int64_t delay_ms;                // before each commit
-    enum backend_result result;      // what a failing commit reports
-    int64_t fail_for;                // how many commits in a row fail (default 1)
-    int64_t commits;                 // counted
+    _Atomic int64_t fail_commit_at;    // the Nth commit from now fails before it takes place …
+    _Atomic int64_t fail_for;          // … and so do the ones after it, this many in all (default 1) …
+    _Atomic int64_t fail_result;       // … with this enum backend_result (default BACKEND_AGAIN)
+    _Atomic int64_t unknown_commit_at; // the Nth commit takes place, but reports COMMIT_UNKNOWN
+    _Atomic int64_t lost_commit_at;    // the Nth commit does not take place and reports COMMIT_UNKNOWN
+    _Atomic int64_t fail_claims;       // the next N claims that resume report AGAIN
+    _Atomic int64_t fail_reads;        // the next N reads report AGAIN
+    _Atomic int64_t delay_ms;          // before each commit
+    void (*before_commit)(
+        void *ctx); // called before each commit, on the writer's thread; may block. Set before opening
+    void *before_commit_ctx;
+    _Atomic int64_t commits; // counted: commits asked for
 };
-// Takes `inner`; `faults` is borrowed and may be changed by the test at any time (from one thread).
+// Takes `inner`; `faults` is borrowed and may be read and changed by the test at any time.
 struct store_backend *store_faulty(struct store_backend *inner, struct store_faults *faults);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/id.h"
 
 struct store;
 
@@ -25,7 +26,7 @@ struct store;
 enum store_type {
     STORE_I64,  // int64_t          BIGINT
     STORE_I32,  // int32_t          INT
-    STORE_TEXT, // char[max + 1]    VARCHAR(max), bytewise order and comparison; NUL-terminated, cut never: too long fails
+    STORE_TEXT, // char[max + 1]    UTF-8 of at most max bytes, bytewise order and comparison; never cut: too long fails
     STORE_BLOB, // struct str       up to max bytes
 };
 
@@ -37,17 +38,28 @@ struct store_column {
     uint16_t since;  // schema version that brought this column (0: the table's own)
 };
 
-#define STORE_COL_I64(row, field) {.name = #field, .type = STORE_I64, .offset = offsetof(struct row, field)}
-#define STORE_COL_I32(row, field) {.name = #field, .type = STORE_I32, .offset = offsetof(struct row, field)}
+#define STORE_COL_I64(row, field)                                                                                      \
+    { .name = #field, .type = STORE_I64, .offset = offsetof(struct row, field) }
+#define STORE_COL_I32(row, field)                                                                                      \
+    { .name = #field, .type = STORE_I32, .offset = offsetof(struct row, field) }
 #define STORE_COL_TEXT(row, field)                                                                                     \
-    {.name = #field,                                                                                                   \
-     .type = STORE_TEXT,                                                                                               \
-     .offset = offsetof(struct row, field),                                                                            \
-     .max = sizeof(((struct row *)NULL)->field) - 1}
+    {                                                                                                                  \
+        .name = #field, .type = STORE_TEXT, .offset = offsetof(struct row, field),                                     \
+        .max = sizeof(((struct row *)NULL)->field) - 1                                                                 \
+    }
 #define STORE_COL_BLOB(row, field, bytes)                                                                              \
-    {.name = #field, .type = STORE_BLOB, .offset = offsetof(struct row, field), .max = (bytes)}
+    { .name = #field, .type = STORE_BLOB, .offset = offsetof(struct row, field), .max = (bytes) }
 
-enum { STORE_INDEX_COLUMNS_MAX = 5, STORE_COLUMNS_MAX = 40 };
+enum {
+    STORE_INDEX_COLUMNS_MAX = 5,
+    STORE_COLUMNS_MAX = 64,
+    STORE_KEY_COLUMNS_MAX = 6,
+    STORE_TABLES_MAX = 64,
+    STORE_NAME_MAX = 48,             // of tables, columns and indexes: lower case letters, digits, '_'
+    STORE_INDEX_BYTES_MAX = 3000,    // of the columns of one index or key together (InnoDB takes 3072)
+    STORE_ROW_BYTES_MAX = 60000,     // of all columns but the blobs' contents (MariaDB takes 65535)
+    STORE_BLOB_BYTES_MAX = 16777215, // of one blob
+};
 
 struct store_index {
     const char *name;                             // unique within the database
@@ -68,6 +80,10 @@ struct store_table {
 
 #define STORE_COUNT(array) (uint8_t)(sizeof(array) / sizeof((array)[0]))
 
+// Checks descriptions against the limits above and against themselves: names, offsets, keys, indexes, `since`. Also
+// done by store_open(). `tables` is NULL-terminated.
+bool store_check_tables(const struct store_table *const *tables, struct error *error);
+
 // ---- Opening ----------------------------------------------------------------------------------------------------
 
 struct store_backend; // store/backend.h
@@ -75,24 +91,33 @@ struct store_backend; // store/backend.h
 struct store_options {
     const struct store_table *const *tables; // NULL-terminated: every table of the engine and of every flow
     const struct clock *clock;
-    const char *instance;  // name of this instance, ≤ 64 bytes
-    const char *address;   // where other instances reach it, ≤ 128 bytes
+    const char *instance; // name of this instance, ≤ 64 bytes
+    const char *address;  // where other instances reach it, ≤ 128 bytes
     bool threaded;
     void (*wake)(void *ctx); // thread-safe; may be called more often than needed
     void *wake_ctx;
     uint32_t batch_max;      // writes in one transaction (default 512)
     uint32_t queue_max;      // writes waiting (default 65536); see store_room()
+    uint32_t reads_max;      // reads waiting (default 4096); one more fails with OVERLOADED
     uint32_t retry_first_ms; // back-off while the backend is down (default 50), doubling up to retry_max_ms (2000)
     uint32_t retry_max_ms;
 };
 
 // Connects, creates or migrates the schema under a lock, raises this instance's incarnation and takes its slots: all
-// of them when the backend serves one process. Takes `backend` (also on failure). Blocks; for start-up only.
+// of them when the backend serves one process, else its own and those that nobody owns. Takes `backend` (also on
+// failure). Copies the options and their strings, not the table descriptions. Blocks; for start-up only.
 bool store_open(struct store_backend *backend, const struct store_options *options, struct store **ret_store,
                 struct error *error);
 
-// Finishes what is queued, then stops the threads and closes. Callbacks still due are delivered before it returns.
+// Finishes what is queued, then stops the threads and closes. Callbacks still due are delivered before it returns;
+// what they submit or read meanwhile fails with SHUTTING_DOWN. A backend that is down is tried once more; then the
+// writes it did not take fail with STORE_UNAVAILABLE, and a batch whose COMMIT could not be resolved with INTERNAL.
+// NULL is fine. Not from inside a callback.
 void store_close(struct store *store);
+
+// Ends as a crash would, for tests and the simulation: a batch under way may still commit, everything else that is
+// queued is dropped, and no callback runs.
+void store_abandon(struct store *store);
 
 // ---- Writes -----------------------------------------------------------------------------------------------------
 
@@ -100,8 +125,9 @@ void store_close(struct store *store);
 // of a group fails, every later one of that group that was queued before its owner called store_group_reset() fails
 // with STORE_STALE and has no effect. Embedded in its owner, which must outlive its writes in flight.
 struct store_group {
-    uint32_t in_flight; // writes submitted whose callback has not run yet; owner's thread only
-    bool failed;        // read and written by the writer; the owner may read it in its callbacks
+    uint32_t in_flight; // the owner's: writes submitted whose callback has not begun yet
+    bool failed;        // the owner's: a write failed, which its callback has been or is being told
+    bool poisoned;      // the writer's; nobody else touches it while in_flight > 0
 };
 
 enum store_verb {
@@ -110,16 +136,24 @@ enum store_verb {
     STORE_DELETE, // by key; missing is fine
 };
 
+enum {
+    STORE_WRITE_ROWS_MAX = 4096,      // rows of one write
+    STORE_WRITE_BYTES_MAX = 32 << 20, // their structs and blobs
+    STORE_READ_BYTES_MAX = 128 << 20, // what one read answers
+};
+
 // Writes are made by the owner, filled, and handed over with store_submit(), which takes them.
 struct store_write;
 
+// Never NULL: aborts when there is no memory for a write.
 struct store_write *store_write_new(struct store *store);
 
 // For a write that is not submitted after all. NULL is fine.
 void store_write_free(struct store_write *write);
 
-// Adds one row: the struct is copied, blobs too. A row that breaks its description (text too long) fails the write
-// when it is submitted, with STORE_REFUSED, never silently.
+// Adds one row: the struct is copied, blobs too. A row that breaks its description (text too long or not UTF-8, a blob
+// too long) or goes past the limits above fails the write when it is submitted, with STORE_REFUSED, never silently.
+// For STORE_DELETE only the key is looked at.
 void store_row(struct store_write *write, const struct store_table *table, enum store_verb verb, const void *row);
 
 // How many rows were added.
@@ -133,7 +167,8 @@ typedef void store_done_fn(void *ctx, const struct error *error);
 void store_submit(struct store *store, struct store_write *write, struct store_group *group, store_done_fn *done,
                   void *ctx);
 
-// How many more writes the queue takes before new work should be refused; 0 while the backend is down.
+// How many more writes the queue takes before new work should be refused; 0 while the backend is down, and after
+// another incarnation took over.
 uint32_t store_room(const struct store *store);
 
 // The group's owner has dropped its state in memory and starts afresh. in_flight must be 0.
@@ -167,7 +202,8 @@ struct store_query {
 // query rows is NULL and n the count. On error rows is NULL.
 typedef void store_rows_fn(void *ctx, const struct error *error, const void *rows, size_t n);
 
-// Reads run in order of submission on the reader; they see every write whose callback has run.
+// Reads run in order of submission on the reader; they see every write whose callback has run. A query that does not
+// fit its table fails with STORE_REFUSED, a row that does not fit its description with STORE_CORRUPT.
 void store_read(struct store *store, const struct store_query *query, store_rows_fn *done, void *ctx);
 
 // ---- Driving ----------------------------------------------------------------------------------------------------
@@ -181,19 +217,37 @@ bool store_pump(struct store *store);
 
 // ---- This instance ----------------------------------------------------------------------------------------------
 
+enum { STORE_INSTANCE_MAX = 64, STORE_ADDRESS_MAX = 128 };
+
 struct store_identity {
-    char name[65];
+    char name[STORE_INSTANCE_MAX + 1];
     int64_t incarnation; // raised at each open; a write of an older one has no effect
     int64_t batch_no;    // batches committed by this incarnation and those before it
 };
 void store_identity(const struct store *store, struct store_identity *ret_identity);
 
+// The store's own tables, which come with every schema and can be read like any other. Rows of store_slot_table may be
+// written by the slot's owner, to give it away; rows of store_instance_table only by the store.
+struct store_instance_row {
+    char name[STORE_INSTANCE_MAX + 1];
+    char address[STORE_ADDRESS_MAX + 1];
+    int64_t incarnation;
+    int64_t batch_no;
+    int64_t lease_until_ms;
+    int64_t token; // made by chance at each open: tells this process's claims from another's
+};
+struct store_slot_row {
+    int32_t slot;
+    char owner[STORE_INSTANCE_MAX + 1]; // empty: nobody's
+};
+extern const struct store_table store_instance_table, store_slot_table;
+
 // Counters since open, for metrics and benches. Thread-safe.
 struct store_stats {
     int64_t commits, rows, writes, failed_writes, retries, reads;
-    int64_t commit_ns;      // time spent committing, sum
-    int64_t queue;          // writes waiting now
-    bool down;              // the backend does not answer at present
+    int64_t commit_ns; // time spent committing, sum
+    int64_t queue;     // writes waiting now
+    bool down;         // the backend does not answer at present
 };
 void store_stats(const struct store *store, struct store_stats *ret_stats);
 

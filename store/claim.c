@@ -1,0 +1,105 @@
+#include "store/claim.h"
+
+#include "store/schema.h"
+
+#include <stdio.h>
+
+// What the instance's row says: incarnation, batch_no.
+struct found {
+    int64_t values[2];
+    bool some;
+};
+
+static void keep_row(void *ctx, const struct str *values, size_t n) {
+    struct found *found = ctx;
+    found->some = n == 2 && str_to_i64(values[0], &found->values[0]) && str_to_i64(values[1], &found->values[1]);
+}
+
+static enum backend_result raise(struct sql_session *session, const struct backend_claim *claim, int64_t *ret_raised,
+                                 struct error *error) {
+    struct sql_param params[] = {sql_text(claim->address), sql_integer(claim->token), sql_text(claim->instance),
+                                 sql_integer(claim->token)};
+    if (claim->resume)
+        return session->run(session,
+                            "UPDATE instance SET incarnation = incarnation + 1, address = ?, token = ? "
+                            "WHERE name = ? AND token = ?",
+                            params, 4, NULL, NULL, ret_raised, error);
+    return session->run(session,
+                        "UPDATE instance SET incarnation = incarnation + 1, address = ?, token = ? WHERE name = ?",
+                        params, 3, NULL, NULL, ret_raised, error);
+}
+
+static enum backend_result insert(struct sql_session *session, const struct backend_claim *claim, struct error *error) {
+    struct sql_param params[] = {
+        sql_text(claim->instance), sql_text(claim->address), sql_integer(1), sql_integer(0), sql_integer(0),
+        sql_integer(claim->token)};
+    struct buf sql;
+    buf_init(&sql, 4096);
+    sql_write(&sql, session->dialect, &store_instance_table, STORE_INSERT, 1);
+    enum backend_result result =
+        session->run(session, sql.ptr, params, sizeof params / sizeof params[0], NULL, NULL, NULL, error);
+    buf_release(&sql);
+    return result;
+}
+
+static enum backend_result take_slots(struct sql_session *session, const struct backend_claim *claim, bool shared,
+                                      struct error *error) {
+    struct sql_param owner = sql_text(claim->instance);
+    const char *sql = shared ? "UPDATE slot SET owner = ? WHERE owner = ''" : "UPDATE slot SET owner = ?";
+    return session->run(session, sql, &owner, 1, NULL, NULL, NULL, error);
+}
+
+static enum backend_result in_transaction(struct sql_session *session, const struct backend_claim *claim, bool shared,
+                                          struct store_identity *ret_identity, struct error *error) {
+    int64_t raised = 0;
+    enum backend_result result = raise(session, claim, &raised, error);
+    if (result == BACKEND_OK && raised == 0 && claim->resume) {
+        error_set(error, ERR_STORE_FENCED, "another process took over the instance %s", claim->instance);
+        return BACKEND_FENCED;
+    }
+    if (result == BACKEND_OK && raised == 0)
+        result = insert(session, claim, error);
+    if (result == BACKEND_OK && !claim->resume)
+        result = take_slots(session, claim, shared, error);
+    if (result != BACKEND_OK)
+        return result;
+    struct found found = {0};
+    struct sql_param name = sql_text(claim->instance);
+    result = session->run(session, "SELECT incarnation, batch_no FROM instance WHERE name = ?", &name, 1, keep_row,
+                          &found, NULL, error);
+    if (result == BACKEND_OK && !found.some) {
+        error_set(error, ERR_STORE_CORRUPT, "the row of the instance %s can't be read", claim->instance);
+        return BACKEND_FATAL;
+    }
+    if (result == BACKEND_OK) {
+        *ret_identity = (struct store_identity){.incarnation = found.values[0], .batch_no = found.values[1]};
+        snprintf(ret_identity->name, sizeof ret_identity->name, "%s", claim->instance);
+    }
+    return result;
+}
+
+static enum backend_result try_claim(struct sql_session *session, const char *begin, const struct backend_claim *claim,
+                                     bool shared, struct store_identity *ret_identity, struct error *error) {
+    struct store_identity identity = {0};
+    enum backend_result result = session->run(session, begin, NULL, 0, NULL, NULL, NULL, error);
+    if (result == BACKEND_OK)
+        result = in_transaction(session, claim, shared, &identity, error);
+    if (result == BACKEND_OK)
+        result = session->run(session, "COMMIT", NULL, 0, NULL, NULL, NULL, error);
+    if (result == BACKEND_OK) {
+        *ret_identity = identity;
+    } else {
+        struct error ignored;
+        session->run(session, "ROLLBACK", NULL, 0, NULL, NULL, NULL, &ignored);
+    }
+    return result;
+}
+
+enum backend_result claim_instance(struct sql_session *session, const char *begin, const struct backend_claim *claim,
+                                   bool shared, struct store_identity *ret_identity, struct error *error) {
+    enum backend_result result = try_claim(session, begin, claim, shared, ret_identity, error);
+    // Someone else has just made the row: now there is one to raise.
+    if (result == BACKEND_CONFLICT)
+        result = try_claim(session, begin, claim, shared, ret_identity, error);
+    return result;
+}

@@ -1,0 +1,171 @@
+// A backend around a backend that fails when the test says so.
+#include "store/backend.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct faulty_backend {
+    struct store_backend base;
+    struct store_backend_ops ops; // the inner one's name and sharing with our functions
+    struct store_backend *inner;
+    struct store_faults *faults;
+};
+
+struct faulty_conn {
+    struct backend_conn base;
+    struct backend_conn *inner;
+    struct store_faults *faults;
+};
+
+// Counts down; true when it comes to 0 by this.
+static bool due(_Atomic int64_t *counter) {
+    if (atomic_load(counter) <= 0)
+        return false;
+    return atomic_fetch_sub(counter, 1) == 1;
+}
+
+// True for as many calls as the counter says.
+static bool one_of(_Atomic int64_t *counter) {
+    if (atomic_load(counter) <= 0)
+        return false;
+    atomic_fetch_sub(counter, 1);
+    return true;
+}
+
+static enum backend_result injected(enum backend_result result, struct error *error) {
+    static const enum err codes[] = {
+        [BACKEND_REFUSED] = ERR_STORE_REFUSED,
+        [BACKEND_CONFLICT] = ERR_STORE_CONFLICT,
+        [BACKEND_FULL] = ERR_STORE_FULL,
+        [BACKEND_AGAIN] = ERR_STORE_UNAVAILABLE,
+        [BACKEND_COMMIT_UNKNOWN] = ERR_STORE_UNAVAILABLE,
+        [BACKEND_FENCED] = ERR_STORE_FENCED,
+        [BACKEND_FATAL] = ERR_STORE_CORRUPT,
+    };
+    error_set(error, codes[result], "an injected fault");
+    return result;
+}
+
+static bool commit_fails(struct store_faults *faults) {
+    if (due(&faults->fail_commit_at)) {
+        // This one and those after it.
+        int64_t more = atomic_load(&faults->fail_for) - 1;
+        atomic_store(&faults->fail_for, more > 0 ? more : 0);
+        if (more > 0)
+            atomic_store(&faults->fail_commit_at, 1);
+        return true;
+    }
+    return false;
+}
+
+static enum backend_result faulty_commit(struct backend_conn *base, const struct backend_fence *fence,
+                                         const struct store_op *ops, size_t n, struct error *error) {
+    struct faulty_conn *conn = (struct faulty_conn *)base;
+    struct store_faults *faults = conn->faults;
+    atomic_fetch_add(&faults->commits, 1);
+    if (faults->before_commit)
+        faults->before_commit(faults->before_commit_ctx);
+    int64_t delay_ms = atomic_load(&faults->delay_ms);
+    if (delay_ms > 0)
+        nanosleep(&(struct timespec){.tv_sec = delay_ms / 1000, .tv_nsec = delay_ms % 1000 * 1000000}, NULL);
+    bool fails = commit_fails(faults), lost = due(&faults->lost_commit_at), unknown = due(&faults->unknown_commit_at);
+    if (fails) {
+        int64_t result = atomic_load(&faults->fail_result);
+        return injected(result ? (enum backend_result)result : BACKEND_AGAIN, error);
+    }
+    if (lost)
+        return injected(BACKEND_COMMIT_UNKNOWN, error);
+    enum backend_result result = conn->inner->ops->commit(conn->inner, fence, ops, n, error);
+    return unknown && result == BACKEND_OK ? injected(BACKEND_COMMIT_UNKNOWN, error) : result;
+}
+
+static enum backend_result faulty_settle(struct backend_conn *base, struct error *error) {
+    struct backend_conn *inner = ((struct faulty_conn *)base)->inner;
+    return inner->ops->settle ? inner->ops->settle(inner, error) : BACKEND_OK;
+}
+
+static enum backend_result faulty_read(struct backend_conn *base, const struct store_query *query, struct arena *arena,
+                                       void **ret_rows, size_t *ret_n, struct error *error) {
+    struct faulty_conn *conn = (struct faulty_conn *)base;
+    if (one_of(&conn->faults->fail_reads))
+        return injected(BACKEND_AGAIN, error);
+    return conn->inner->ops->read(conn->inner, query, arena, ret_rows, ret_n, error);
+}
+
+static bool faulty_revive(struct backend_conn *base, struct error *error) {
+    struct backend_conn *inner = ((struct faulty_conn *)base)->inner;
+    return inner->ops->revive(inner, error);
+}
+
+static void faulty_close(struct backend_conn *base) {
+    struct faulty_conn *conn = (struct faulty_conn *)base;
+    conn->inner->ops->close(conn->inner);
+    free(conn);
+}
+
+static const struct backend_conn_ops conn_ops = {
+    .commit = faulty_commit,
+    .settle = faulty_settle,
+    .read = faulty_read,
+    .revive = faulty_revive,
+    .close = faulty_close,
+};
+
+static bool faulty_connect(struct store_backend *base, bool for_writing, struct backend_conn **ret_conn,
+                           struct error *error) {
+    struct faulty_backend *backend = (struct faulty_backend *)base;
+    struct faulty_conn *conn = calloc(1, sizeof *conn);
+    if (!conn)
+        abort();
+    *conn = (struct faulty_conn){.base = {&conn_ops}, .faults = backend->faults};
+    if (!backend->inner->ops->connect(backend->inner, for_writing, &conn->inner, error)) {
+        free(conn);
+        return false;
+    }
+    *ret_conn = &conn->base;
+    return true;
+}
+
+static bool faulty_migrate(struct store_backend *base, const struct store_table *const *tables, struct error *error) {
+    struct store_backend *inner = ((struct faulty_backend *)base)->inner;
+    return inner->ops->migrate(inner, tables, error);
+}
+
+static enum backend_result faulty_claim(struct store_backend *base, const struct backend_claim *claim,
+                                        struct store_identity *ret_identity, struct error *error) {
+    struct faulty_backend *backend = (struct faulty_backend *)base;
+    if (claim->resume && one_of(&backend->faults->fail_claims))
+        return injected(BACKEND_AGAIN, error);
+    return backend->inner->ops->claim(backend->inner, claim, ret_identity, error);
+}
+
+static const char *faulty_durability_warning(struct store_backend *base) {
+    struct store_backend *inner = ((struct faulty_backend *)base)->inner;
+    return inner->ops->durability_warning ? inner->ops->durability_warning(inner) : NULL;
+}
+
+static void faulty_free(struct store_backend *base) {
+    struct faulty_backend *backend = (struct faulty_backend *)base;
+    store_backend_free(backend->inner);
+    free(backend);
+}
+
+struct store_backend *store_faulty(struct store_backend *inner, struct store_faults *faults) {
+    struct faulty_backend *backend = calloc(1, sizeof *backend);
+    if (!backend)
+        abort();
+    backend->inner = inner;
+    backend->faults = faults;
+    backend->ops = (struct store_backend_ops){
+        .name = inner->ops->name,
+        .shared = inner->ops->shared,
+        .connect = faulty_connect,
+        .migrate = faulty_migrate,
+        .claim = faulty_claim,
+        .durability_warning = faulty_durability_warning,
+        .free = faulty_free,
+    };
+    backend->base.ops = &backend->ops;
+    return &backend->base;
+}

@@ -1,0 +1,705 @@
+// MariaDB, and what speaks its protocol: MySQL, Galera, TiDB. A transaction is the fence, one bulk statement per group
+// of operations (bulk.h), and COMMIT. The connections are opened with autocommit off for writing, so that the fence
+// begins the transaction, and on for reading, so that every SELECT sees what was committed last.
+#include "store/backend.h"
+#include "store/bulk.h"
+#include "store/claim.h"
+#include "store/migrate.h"
+#include "store/mysql_error.h"
+#include "store/row.h"
+#include "store/statement.h"
+
+#include <mysql.h>
+#include <mysqld_error.h>
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    SQL_MAX = 256 * 1024,
+    ROWS_MAX = 1024,               // in one bulk statement
+    VALUES_MAX = 64,               // in one statement of many rows, where the server does no bulk statements
+    LOCK_WAIT_S = 3,               // after which a batch is tried again
+    ANSWER_TIMEOUT_S = 30,         // after which a connection counts as lost; longer than any wait for a lock
+    PACKET_MAX = 16 * 1024 * 1024, // MariaDB's own default, when the server does not say
+    PACKET_SLACK = 64 * 1024,      // of a packet, for all that is not the rows
+};
+
+struct mysql_backend {
+    struct store_backend base;
+    struct store_mariadb_options options; // strings are copies
+    char warning[240];                    // empty: nothing to warn of
+};
+
+struct mysql_conn {
+    struct backend_conn base;
+    struct mysql_backend *backend;
+    MYSQL *mysql;
+    bool for_writing, lost, bulk;
+    size_t packet_max;
+    struct statement_cache statements;
+    struct buf sql;
+    struct bulk_plan plan;
+    struct arena scratch; // of one transaction or one read
+    char *blob;           // one value on its way from the server to the answer
+    size_t blob_cap;
+};
+
+// ---- Errors -----------------------------------------------------------------------------------------------------
+
+static enum backend_result failed(struct mysql_conn *conn, const char *doing, unsigned code, const char *text,
+                                  struct error *error) {
+    if (mysql_error_is_lost(code))
+        conn->lost = true;
+    enum backend_result result = mysql_error_meaning(code, text);
+    error_set(error, mysql_error_code(result), "mariadb: %s: %s (%u)", doing, text, code);
+    return result;
+}
+
+static enum backend_result conn_failed(struct mysql_conn *conn, const char *doing, struct error *error) {
+    return failed(conn, doing, mysql_errno(conn->mysql), mysql_error(conn->mysql), error);
+}
+
+static enum backend_result statement_failed(struct mysql_conn *conn, MYSQL_STMT *statement, const char *doing,
+                                            struct error *error) {
+    return failed(conn, doing, mysql_stmt_errno(statement), mysql_stmt_error(statement), error);
+}
+
+static bool execute(struct mysql_conn *conn, const char *sql, struct error *error) {
+    if (mysql_real_query(conn->mysql, sql, strlen(sql)) == 0)
+        return true;
+    conn_failed(conn, sql, error);
+    return false;
+}
+
+// ---- Statements -------------------------------------------------------------------------------------------------
+
+static void close_statement(void *statement) {
+    mysql_stmt_close(statement);
+}
+
+// Prepared and kept. NULL on failure.
+static MYSQL_STMT *prepare(struct mysql_conn *conn, struct str sql, enum backend_result *ret_result,
+                           struct error *error) {
+    MYSQL_STMT *statement = statement_find(&conn->statements, sql);
+    if (statement)
+        return statement;
+    statement = mysql_stmt_init(conn->mysql);
+    if (!statement)
+        abort();
+    if (mysql_stmt_prepare(statement, sql.ptr, sql.len) != 0) {
+        *ret_result = statement_failed(conn, statement, "preparing", error);
+        mysql_stmt_close(statement);
+        return NULL;
+    }
+    statement_add(&conn->statements, sql, statement);
+    return statement;
+}
+
+// For values that outlive the execution.
+static MYSQL_BIND bind_bytes(struct str value) {
+    // The library does not change what is bound to a parameter. No buffer would mean NULL.
+    return (MYSQL_BIND){.buffer_type = MYSQL_TYPE_BLOB,
+                        .buffer = (void *)(uintptr_t)(value.len ? value.ptr : ""),
+                        .buffer_length = value.len,
+                        .length_value = value.len};
+}
+
+static MYSQL_BIND bind_integer(const int64_t *value) {
+    return (MYSQL_BIND){.buffer_type = MYSQL_TYPE_LONGLONG, .buffer = (void *)(uintptr_t)value};
+}
+
+static void bind_params(MYSQL_BIND *binds, const struct sql_param *params, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        binds[i] = params[i].is_text ? bind_bytes(params[i].text) : bind_integer(&params[i].integer);
+}
+
+// ---- Connecting -------------------------------------------------------------------------------------------------
+
+static void disconnect(struct mysql_conn *conn) {
+    statement_clear(&conn->statements);
+    if (conn->mysql)
+        mysql_close(conn->mysql);
+    conn->mysql = NULL;
+}
+
+static void set_options(MYSQL *mysql, const struct store_mariadb_options *options) {
+    unsigned connect_s = options->connect_timeout_ms ? (options->connect_timeout_ms + 999) / 1000 : 5;
+    unsigned answer_s = ANSWER_TIMEOUT_S;
+    mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
+    mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &answer_s);
+    mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &answer_s);
+    mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    if (options->tls_ca) {
+        my_bool verify = 1;
+        mysql_options(mysql, MYSQL_OPT_SSL_CA, options->tls_ca);
+        mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+    }
+}
+
+// The first value of the first row, as an integer; false when the server does not know what is asked for.
+static bool ask_integer(struct mysql_conn *conn, const char *sql, int64_t *ret_value) {
+    if (mysql_real_query(conn->mysql, sql, strlen(sql)) != 0)
+        return false;
+    MYSQL_RES *result = mysql_store_result(conn->mysql);
+    MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
+    bool found = row && row[0] && str_to_i64(str_c(row[0]), ret_value);
+    mysql_free_result(result);
+    return found;
+}
+
+static bool set_session(struct mysql_conn *conn, struct error *error) {
+    char lock_wait[80];
+    snprintf(lock_wait, sizeof lock_wait, "SET SESSION innodb_lock_wait_timeout = %d", LOCK_WAIT_S);
+    if (!execute(conn, "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'", error) ||
+        !execute(conn, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", error) ||
+        !execute(conn, lock_wait, error))
+        return false;
+    if (mysql_autocommit(conn->mysql, conn->for_writing ? 0 : 1) != 0) {
+        conn_failed(conn, "autocommit", error);
+        return false;
+    }
+    // Galera: a read waits for what other nodes had committed when it began.
+    int64_t value = 0;
+    if (!conn->for_writing && ask_integer(conn, "SELECT @@wsrep_on", &value) && value == 1)
+        return execute(conn, "SET SESSION wsrep_sync_wait = 1", error);
+    return true;
+}
+
+static bool connect_to(struct mysql_conn *conn, struct error *error) {
+    const struct store_mariadb_options *options = &conn->backend->options;
+    conn->mysql = mysql_init(NULL);
+    if (!conn->mysql)
+        abort();
+    set_options(conn->mysql, options);
+    if (!mysql_real_connect(conn->mysql, options->host, options->user, options->password, options->database,
+                            options->port, options->unix_socket, CLIENT_FOUND_ROWS)) {
+        conn_failed(conn, "connecting", error);
+        return false;
+    }
+    conn->lost = false;
+    if (!set_session(conn, error))
+        return false;
+    unsigned long capabilities = 0;
+    conn->bulk = !options->plain_statements &&
+                 mariadb_get_infov(conn->mysql, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &capabilities) == 0 &&
+                 (capabilities & (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
+    int64_t packet = 0;
+    conn->packet_max = ask_integer(conn, "SELECT @@max_allowed_packet", &packet) && packet > 2 * PACKET_SLACK
+                           ? (size_t)packet
+                           : PACKET_MAX;
+    return true;
+}
+
+static bool mysql_revive(struct backend_conn *base, struct error *error) {
+    struct mysql_conn *conn = (struct mysql_conn *)base;
+    if (!conn->lost)
+        return true;
+    disconnect(conn);
+    if (connect_to(conn, error))
+        return true;
+    conn->lost = true;
+    return false;
+}
+
+static void mysql_close_conn(struct backend_conn *base) {
+    struct mysql_conn *conn = (struct mysql_conn *)base;
+    disconnect(conn);
+    bulk_plan_release(&conn->plan);
+    arena_release(&conn->scratch);
+    buf_release(&conn->sql);
+    free(conn->blob);
+    free(conn);
+}
+
+// ---- Writing ----------------------------------------------------------------------------------------------------
+
+static enum backend_result fence_off(struct mysql_conn *conn, const struct backend_fence *fence, struct error *error) {
+    enum backend_result result = BACKEND_OK;
+    MYSQL_STMT *statement = prepare(conn, STR(CLAIM_FENCE), &result, error);
+    if (!statement)
+        return result;
+    MYSQL_BIND binds[] = {bind_bytes(str_c(fence->instance)), bind_integer(&fence->incarnation)};
+    if (mysql_stmt_bind_param(statement, binds) != 0 || mysql_stmt_execute(statement) != 0)
+        return statement_failed(conn, statement, "fence", error);
+    if (mysql_stmt_affected_rows(statement) == 1)
+        return BACKEND_OK;
+    error_set(error, ERR_STORE_FENCED, "the instance %s has another incarnation than %lld", fence->instance,
+              (long long)fence->incarnation);
+    return BACKEND_FENCED;
+}
+
+static void *scratch(struct mysql_conn *conn, size_t count, size_t size) {
+    void *ptr = arena_calloc(&conn->scratch, count, size);
+    if (!ptr)
+        abort();
+    return ptr;
+}
+
+// One column of many rows, side by side as a bulk statement wants it.
+static MYSQL_BIND bind_column(struct mysql_conn *conn, const struct store_column *column, const void *const *rows,
+                              size_t n) {
+    if (column->type == STORE_I64 || column->type == STORE_I32) {
+        int64_t *values = scratch(conn, n, sizeof *values);
+        for (size_t i = 0; i < n; i++)
+            values[i] = row_integer(column, rows[i]);
+        return bind_integer(values);
+    }
+    const char **values = scratch(conn, n, sizeof *values);
+    unsigned long *lengths = scratch(conn, n, sizeof *lengths);
+    for (size_t i = 0; i < n; i++) {
+        struct str value = row_bytes(column, rows[i]);
+        values[i] = value.len ? value.ptr : "";
+        lengths[i] = value.len;
+    }
+    return (MYSQL_BIND){.buffer_type = MYSQL_TYPE_BLOB, .buffer = values, .length = lengths};
+}
+
+static MYSQL_BIND bind_field(struct mysql_conn *conn, const struct store_column *column, const void *row) {
+    if (column->type == STORE_I64 || column->type == STORE_I32) {
+        int64_t *value = scratch(conn, 1, sizeof *value);
+        *value = row_integer(column, row);
+        return bind_integer(value);
+    }
+    struct str value = row_bytes(column, row);
+    return bind_bytes(value);
+}
+
+// Runs one statement for rows[0..n), which it can take.
+static enum backend_result write_rows(struct mysql_conn *conn, const struct bulk_group *group, const void *const *rows,
+                                      size_t n, struct error *error) {
+    bool bulk = conn->bulk && n > 1;
+    buf_clear(&conn->sql);
+    sql_write(&conn->sql, SQL_MYSQL, group->table, group->verb, bulk ? 1 : n);
+    if (conn->sql.failed) {
+        error_set(error, ERR_STORE_REFUSED, "%s: the statement is too long", group->table->name);
+        return BACKEND_REFUSED;
+    }
+    enum backend_result result = BACKEND_OK;
+    MYSQL_STMT *statement = prepare(conn, buf_str(&conn->sql), &result, error);
+    if (!statement)
+        return result;
+    size_t columns = group->verb == STORE_DELETE ? group->table->n_key : group->table->n_columns;
+    MYSQL_BIND *binds = scratch(conn, bulk ? columns : columns * n, sizeof *binds);
+    for (size_t c = 0; c < columns; c++) {
+        if (bulk)
+            binds[c] = bind_column(conn, &group->table->columns[c], rows, n);
+        for (size_t i = 0; !bulk && i < n; i++)
+            binds[i * columns + c] = bind_field(conn, &group->table->columns[c], rows[i]);
+    }
+    unsigned array_size = bulk ? (unsigned)n : 0;
+    if (mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &array_size) != 0 ||
+        mysql_stmt_bind_param(statement, binds) != 0 || mysql_stmt_execute(statement) != 0)
+        return statement_failed(conn, statement, group->table->name, error);
+    return BACKEND_OK;
+}
+
+// What a row takes in a packet, at most.
+static size_t packet_bytes(const struct store_table *table, const void *row) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < table->n_columns; i++) {
+        const struct store_column *column = &table->columns[i];
+        bytes += 10;
+        if (column->type == STORE_TEXT || column->type == STORE_BLOB)
+            bytes += row_bytes(column, row).len;
+    }
+    return bytes;
+}
+
+// How many of rows[0..n) one statement takes: as many as fit a packet; without bulk statements a power of two, so that
+// few different statements are prepared.
+static size_t statement_rows(const struct mysql_conn *conn, const struct bulk_group *group, const void *const *rows,
+                             size_t n) {
+    size_t most = conn->bulk ? ROWS_MAX : VALUES_MAX, bytes = 0, fit = 0;
+    while (fit < n && fit < most) {
+        bytes += packet_bytes(group->table, rows[fit]);
+        if (bytes > conn->packet_max - PACKET_SLACK)
+            break;
+        fit++;
+    }
+    if (conn->bulk)
+        return fit;
+    size_t power = VALUES_MAX;
+    while (power > fit)
+        power /= 2;
+    return power;
+}
+
+static enum backend_result write_group(struct mysql_conn *conn, const struct bulk_group *group, struct error *error) {
+    const void *const *rows = conn->plan.rows + group->first;
+    enum backend_result result = BACKEND_OK;
+    for (size_t at = 0; result == BACKEND_OK && at < group->n;) {
+        size_t n = statement_rows(conn, group, rows + at, group->n - at);
+        if (n == 0) {
+            error_set(error, ERR_STORE_REFUSED, "%s: the row is larger than the server's max_allowed_packet",
+                      group->table->name);
+            return BACKEND_REFUSED;
+        }
+        result = write_rows(conn, group, rows + at, n, error);
+        at += n;
+    }
+    return result;
+}
+
+static void roll_back(struct mysql_conn *conn) {
+    if (!conn->lost && mysql_rollback(conn->mysql) != 0)
+        conn->lost = true;
+}
+
+// Only what certainly ended the transaction is not unknown: a deadlock, or a certification that another node won.
+static enum backend_result commit_failed(struct mysql_conn *conn, struct error *error) {
+    unsigned code = mysql_errno(conn->mysql);
+    enum backend_result result = conn_failed(conn, "commit", error);
+    if (code == ER_LOCK_DEADLOCK) {
+        roll_back(conn);
+        return result;
+    }
+    error->code = mysql_error_code(BACKEND_COMMIT_UNKNOWN);
+    conn->lost = true;
+    return BACKEND_COMMIT_UNKNOWN;
+}
+
+static enum backend_result mysql_commit_ops(struct backend_conn *base, const struct backend_fence *fence,
+                                            const struct store_op *ops, size_t n, struct error *error) {
+    struct mysql_conn *conn = (struct mysql_conn *)base;
+    if (conn->lost) {
+        error_set(error, ERR_STORE_UNAVAILABLE, "mariadb: not connected");
+        return BACKEND_AGAIN;
+    }
+    arena_reset(&conn->scratch);
+    bulk_plan_make(&conn->plan, ops, n);
+    enum backend_result result = fence_off(conn, fence, error);
+    for (size_t i = 0; result == BACKEND_OK && i < conn->plan.n_groups; i++)
+        result = write_group(conn, &conn->plan.groups[i], error);
+    if (result != BACKEND_OK) {
+        roll_back(conn);
+        return result;
+    }
+    return mysql_commit(conn->mysql) == 0 ? BACKEND_OK : commit_failed(conn, error);
+}
+
+// ---- Reading ----------------------------------------------------------------------------------------------------
+
+// Where the columns of a row arrive.
+struct arrival {
+    MYSQL_BIND binds[STORE_COLUMNS_MAX];
+    unsigned long lengths[STORE_COLUMNS_MAX];
+    int64_t integers[STORE_COLUMNS_MAX];
+    char *texts[STORE_COLUMNS_MAX];
+};
+
+// Texts arrive in buffers of their maximum; of blobs only the length, and then their bytes by themselves.
+static void prepare_arrival(struct mysql_conn *conn, const struct store_table *table, struct arrival *arrival) {
+    memset(arrival, 0, sizeof *arrival);
+    for (size_t i = 0; i < table->n_columns; i++) {
+        const struct store_column *column = &table->columns[i];
+        MYSQL_BIND *bind = &arrival->binds[i];
+        bind->length = &arrival->lengths[i];
+        switch (column->type) {
+        case STORE_I64:
+        case STORE_I32:
+            bind->buffer_type = MYSQL_TYPE_LONGLONG;
+            bind->buffer = &arrival->integers[i];
+            break;
+        case STORE_TEXT:
+            arrival->texts[i] = scratch(conn, column->max + 1, 1);
+            bind->buffer_type = MYSQL_TYPE_BLOB;
+            bind->buffer = arrival->texts[i];
+            bind->buffer_length = column->max + 1;
+            break;
+        case STORE_BLOB: bind->buffer_type = MYSQL_TYPE_BLOB; break;
+        }
+    }
+}
+
+static bool fetch_blob(struct mysql_conn *conn, MYSQL_STMT *statement, unsigned i, unsigned long length,
+                       struct str *ret_blob) {
+    if (length > conn->blob_cap) {
+        free(conn->blob);
+        conn->blob = malloc(length);
+        if (!conn->blob)
+            abort();
+        conn->blob_cap = length;
+    }
+    unsigned long got = 0;
+    MYSQL_BIND bind = {.buffer_type = MYSQL_TYPE_BLOB, .buffer = conn->blob, .buffer_length = length, .length = &got};
+    if (length > 0 && mysql_stmt_fetch_column(statement, &bind, i, 0) != 0)
+        return false;
+    *ret_blob = str_n(conn->blob ? conn->blob : "", length);
+    return true;
+}
+
+static bool load_row(struct mysql_conn *conn, MYSQL_STMT *statement, const struct arrival *arrival,
+                     struct row_page *page, struct error *error) {
+    void *row = row_page_add(page, error);
+    if (!row)
+        return false;
+    for (unsigned i = 0; i < page->table->n_columns; i++) {
+        const struct store_column *column = &page->table->columns[i];
+        unsigned long length = arrival->lengths[i];
+        struct str value = STR_NONE;
+        bool loaded;
+        if (column->type == STORE_I64 || column->type == STORE_I32)
+            loaded = row_load_integer(page, column, row, arrival->integers[i], error);
+        else if (column->type == STORE_TEXT)
+            // Longer than the buffer is longer than the maximum, which is all that counts then.
+            loaded = row_load_bytes(page, column, row, str_n(arrival->texts[i], length), error);
+        else if (length > column->max || fetch_blob(conn, statement, i, length, &value))
+            loaded = row_load_bytes(page, column, row, length > column->max ? str_n("", length) : value, error);
+        else
+            loaded = error_set(error, ERR_STORE_UNAVAILABLE, "mariadb: a blob could not be fetched");
+        if (!loaded)
+            return false;
+    }
+    return true;
+}
+
+static enum backend_result fetch_rows(struct mysql_conn *conn, MYSQL_STMT *statement, struct row_page *page,
+                                      struct error *error) {
+    struct arrival arrival;
+    prepare_arrival(conn, page->table, &arrival);
+    if (mysql_stmt_bind_result(statement, arrival.binds) != 0)
+        return statement_failed(conn, statement, page->table->name, error);
+    int fetched;
+    while ((fetched = mysql_stmt_fetch(statement)) == 0 || fetched == MYSQL_DATA_TRUNCATED)
+        if (!load_row(conn, statement, &arrival, page, error))
+            return BACKEND_REFUSED;
+    return fetched == MYSQL_NO_DATA ? BACKEND_OK : statement_failed(conn, statement, page->table->name, error);
+}
+
+static enum backend_result fetch_count(struct mysql_conn *conn, MYSQL_STMT *statement, size_t *ret_n,
+                                       struct error *error) {
+    int64_t count = 0;
+    MYSQL_BIND bind = bind_integer(&count);
+    if (mysql_stmt_bind_result(statement, &bind) != 0 || mysql_stmt_fetch(statement) != 0)
+        return statement_failed(conn, statement, "counting", error);
+    *ret_n = (size_t)count;
+    return BACKEND_OK;
+}
+
+static enum backend_result mysql_read(struct backend_conn *base, const struct store_query *query, struct arena *arena,
+                                      void **ret_rows, size_t *ret_n, struct error *error) {
+    struct mysql_conn *conn = (struct mysql_conn *)base;
+    if (conn->lost) {
+        error_set(error, ERR_STORE_UNAVAILABLE, "mariadb: not connected");
+        return BACKEND_AGAIN;
+    }
+    arena_reset(&conn->scratch);
+    buf_clear(&conn->sql);
+    struct sql_params params;
+    enum backend_result result = BACKEND_REFUSED;
+    if (!sql_select(&conn->sql, SQL_MYSQL, query, arena, &params)) {
+        error_set(error, ERR_STORE_REFUSED, "the query is too large");
+        return result;
+    }
+    MYSQL_STMT *statement = prepare(conn, buf_str(&conn->sql), &result, error);
+    if (!statement)
+        return result;
+    MYSQL_BIND binds[SQL_PARAMS_MAX];
+    bind_params(binds, params.list, params.n);
+    if (mysql_stmt_bind_param(statement, binds) != 0 || mysql_stmt_execute(statement) != 0)
+        return statement_failed(conn, statement, query->table->name, error);
+    struct row_page page = {.table = query->table, .arena = arena, .max = query->count ? 0 : query->limit};
+    size_t count = 0;
+    result = query->count ? fetch_count(conn, statement, &count, error) : fetch_rows(conn, statement, &page, error);
+    mysql_stmt_free_result(statement);
+    if (result == BACKEND_OK) {
+        *ret_rows = page.rows;
+        *ret_n = query->count ? count : page.n;
+    }
+    return result;
+}
+
+// ---- The session of migrations and claims -----------------------------------------------------------------------
+
+struct mysql_session {
+    struct sql_session base;
+    struct mysql_conn *conn;
+};
+
+static enum backend_result session_rows(struct mysql_conn *conn, MYSQL_STMT *statement, unsigned columns,
+                                        session_row_fn *row, void *ctx, struct error *error) {
+    char texts[SESSION_COLUMNS_MAX][SESSION_VALUE_MAX + 1];
+    unsigned long lengths[SESSION_COLUMNS_MAX] = {0};
+    MYSQL_BIND binds[SESSION_COLUMNS_MAX] = {0};
+    assert(columns <= SESSION_COLUMNS_MAX);
+    for (unsigned i = 0; i < columns; i++)
+        binds[i] = (MYSQL_BIND){.buffer_type = MYSQL_TYPE_STRING,
+                                .buffer = texts[i],
+                                .buffer_length = sizeof texts[i],
+                                .length = &lengths[i]};
+    if (mysql_stmt_bind_result(statement, binds) != 0)
+        return statement_failed(conn, statement, "binding", error);
+    int fetched;
+    while ((fetched = mysql_stmt_fetch(statement)) == 0) {
+        struct str values[SESSION_COLUMNS_MAX];
+        for (unsigned i = 0; i < columns; i++)
+            values[i] = str_n(texts[i], lengths[i]);
+        row(ctx, values, columns);
+    }
+    return fetched == MYSQL_NO_DATA ? BACKEND_OK : statement_failed(conn, statement, "fetching", error);
+}
+
+static enum backend_result session_run(struct sql_session *base, const char *sql, const struct sql_param *params,
+                                       size_t n, session_row_fn *row, void *ctx, int64_t *ret_changed,
+                                       struct error *error) {
+    struct mysql_conn *conn = ((struct mysql_session *)base)->conn;
+    if (conn->lost) {
+        error_set(error, ERR_STORE_UNAVAILABLE, "mariadb: not connected");
+        return BACKEND_AGAIN;
+    }
+    // Not every server prepares definitions and transaction statements.
+    if (n == 0 && !row)
+        return mysql_real_query(conn->mysql, sql, strlen(sql)) == 0 ? BACKEND_OK : conn_failed(conn, sql, error);
+    enum backend_result result = BACKEND_REFUSED;
+    MYSQL_STMT *statement = prepare(conn, str_c(sql), &result, error);
+    if (!statement)
+        return result;
+    MYSQL_BIND binds[SQL_PARAMS_MAX];
+    assert(n <= SQL_PARAMS_MAX);
+    bind_params(binds, params, n);
+    if ((n > 0 && mysql_stmt_bind_param(statement, binds) != 0) || mysql_stmt_execute(statement) != 0)
+        return statement_failed(conn, statement, sql, error);
+    if (ret_changed)
+        *ret_changed = (int64_t)mysql_stmt_affected_rows(statement);
+    unsigned columns = mysql_stmt_field_count(statement);
+    result = row && columns ? session_rows(conn, statement, columns, row, ctx, error) : BACKEND_OK;
+    mysql_stmt_free_result(statement);
+    return result;
+}
+
+// ---- The backend ------------------------------------------------------------------------------------------------
+
+static const struct backend_conn_ops conn_ops = {
+    .commit = mysql_commit_ops,
+    .read = mysql_read,
+    .revive = mysql_revive,
+    .close = mysql_close_conn,
+};
+
+static bool mysql_connect_conn(struct store_backend *base, bool for_writing, struct backend_conn **ret_conn,
+                               struct error *error) {
+    struct mysql_conn *conn = calloc(1, sizeof *conn);
+    if (!conn)
+        abort();
+    conn->base.ops = &conn_ops;
+    conn->backend = (struct mysql_backend *)base;
+    conn->for_writing = for_writing;
+    conn->statements.close = close_statement;
+    buf_init(&conn->sql, SQL_MAX);
+    arena_init(&conn->scratch, SIZE_MAX / 2);
+    if (!connect_to(conn, error)) {
+        mysql_close_conn(&conn->base);
+        return false;
+    }
+    *ret_conn = &conn->base;
+    return true;
+}
+
+static void close_session(struct mysql_session *session) {
+    mysql_close_conn(&session->conn->base);
+}
+
+static bool open_session(struct store_backend *base, struct mysql_session *session, struct error *error) {
+    struct backend_conn *conn;
+    if (!mysql_connect_conn(base, false, &conn, error))
+        return false;
+    *session =
+        (struct mysql_session){.base = {.dialect = SQL_MYSQL, .run = session_run}, .conn = (struct mysql_conn *)conn};
+    return true;
+}
+
+static void read_durability(struct mysql_backend *backend, struct mysql_conn *conn) {
+    int64_t flush = 1, binlog = 0, sync = 1;
+    ask_integer(conn, "SELECT @@innodb_flush_log_at_trx_commit", &flush);
+    ask_integer(conn, "SELECT @@log_bin", &binlog);
+    ask_integer(conn, "SELECT @@sync_binlog", &sync);
+    backend->warning[0] = '\0';
+    if (flush != 1)
+        snprintf(backend->warning, sizeof backend->warning,
+                 "innodb_flush_log_at_trx_commit is %lld, not 1: a crash of the database's machine can lose "
+                 "transactions that were acknowledged",
+                 (long long)flush);
+    else if (binlog == 1 && sync != 1)
+        snprintf(backend->warning, sizeof backend->warning,
+                 "sync_binlog is %lld, not 1: after a crash of the database's machine its binary log can differ from "
+                 "what was acknowledged",
+                 (long long)sync);
+}
+
+static bool mysql_migrate(struct store_backend *base, const struct store_table *const *tables, struct error *error) {
+    struct mysql_session session;
+    if (!open_session(base, &session, error))
+        return false;
+    // Held by the connection. Where there is no such lock, losing the race to create something is not an error.
+    int64_t locked = 0;
+    bool known = ask_integer(session.conn, "SELECT GET_LOCK(CONCAT('txcenter.', LEFT(DATABASE(), 50)), 20)", &locked);
+    bool done = known && locked != 1
+                    ? error_set(error, ERR_STORE_UNAVAILABLE, "another process is migrating the schema")
+                    : migrate_schema(&session.base, tables, error);
+    if (done)
+        read_durability((struct mysql_backend *)base, session.conn);
+    close_session(&session);
+    return done;
+}
+
+static enum backend_result mysql_claim(struct store_backend *base, const struct backend_claim *claim,
+                                       struct store_identity *ret_identity, struct error *error) {
+    struct mysql_session session;
+    if (!open_session(base, &session, error))
+        return BACKEND_AGAIN;
+    enum backend_result result = claim_instance(&session.base, "START TRANSACTION", claim, true, ret_identity, error);
+    close_session(&session);
+    return result;
+}
+
+static const char *mysql_durability_warning(struct store_backend *base) {
+    const struct mysql_backend *backend = (const struct mysql_backend *)base;
+    return backend->warning[0] ? backend->warning : NULL;
+}
+
+static void mysql_free_backend(struct store_backend *base) {
+    struct mysql_backend *backend = (struct mysql_backend *)base;
+    const char *const strings[] = {backend->options.host,     backend->options.user,        backend->options.password,
+                                   backend->options.database, backend->options.unix_socket, backend->options.tls_ca};
+    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
+        free((void *)(uintptr_t)strings[i]);
+    free(backend);
+}
+
+static const struct store_backend_ops backend_ops = {
+    .name = "mariadb",
+    .shared = true,
+    .connect = mysql_connect_conn,
+    .migrate = mysql_migrate,
+    .claim = mysql_claim,
+    .durability_warning = mysql_durability_warning,
+    .free = mysql_free_backend,
+};
+
+static const char *copy(const char *text) {
+    char *copied = text ? strdup(text) : NULL;
+    if (text && !copied)
+        abort();
+    return copied;
+}
+
+struct store_backend *store_mariadb(const struct store_mariadb_options *options) {
+    struct mysql_backend *backend = calloc(1, sizeof *backend);
+    if (!backend)
+        abort();
+    backend->base.ops = &backend_ops;
+    backend->options = (struct store_mariadb_options){
+        .host = copy(options->host),
+        .user = copy(options->user),
+        .password = copy(options->password),
+        .database = copy(options->database),
+        .unix_socket = copy(options->unix_socket),
+        .tls_ca = copy(options->tls_ca),
+        .port = options->port,
+        .connect_timeout_ms = options->connect_timeout_ms,
+        .plain_statements = options->plain_statements,
+    };
+    return &backend->base;
+}

@@ -1,0 +1,69 @@
+#include "store/mysql_error.h"
+
+#include <errmsg.h>
+#include <mysqld_error.h>
+#include <string.h>
+
+bool mysql_error_is_lost(unsigned code) {
+    switch (code) {
+    case ER_SERVER_SHUTDOWN:
+    case ER_NORMAL_SHUTDOWN:
+    case ER_FORCING_CLOSE:
+    case ER_NET_READ_ERROR:
+    case ER_NET_READ_INTERRUPTED:
+    case ER_NET_ERROR_ON_WRITE:
+    case ER_NET_WRITE_INTERRUPTED:
+    case ER_NET_PACKETS_OUT_OF_ORDER:
+    case ER_NET_UNCOMPRESS_ERROR:
+    case ER_CONNECTION_KILLED:
+    case ER_NEW_ABORTING_CONNECTION:
+    case ER_ABORTING_CONNECTION:
+    case ER_CON_COUNT_ERROR:
+    case ER_HOST_IS_BLOCKED:
+    case ER_ACCESS_DENIED_ERROR:
+    case ER_DBACCESS_DENIED_ERROR:
+    case ER_BAD_DB_ERROR:
+    case ER_UNKNOWN_STMT_HANDLER: // the connection is not the one that prepared: a proxy changed servers
+        return true;
+    default:
+        return code >= CR_MIN_ERROR && code <= CR_MAX_ERROR; // the client library's own: gone away, lost, refused, …
+    }
+}
+
+enum backend_result mysql_error_meaning(unsigned code, const char *text) {
+    if (mysql_error_is_lost(code))
+        return BACKEND_AGAIN;
+    switch (code) {
+    case ER_DUP_ENTRY:
+    case ER_TABLE_EXISTS_ERROR:
+    case ER_DUP_FIELDNAME:
+    case ER_DUP_KEYNAME: return BACKEND_CONFLICT;
+    case ER_LOCK_WAIT_TIMEOUT:
+    case ER_LOCK_DEADLOCK:
+    case ER_QUERY_INTERRUPTED:
+    case ER_OPTION_PREVENTS_STATEMENT: // read-only server
+    case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
+    case ER_READ_ONLY_MODE:
+    case ER_UNKNOWN_COM_ERROR: // Galera: the node is not ready
+    case ER_OUTOFMEMORY:
+    case ER_OUT_OF_RESOURCES:
+    case ER_TOO_MANY_USER_CONNECTIONS:
+    case ER_USER_LIMIT_REACHED:
+    case ER_MAX_PREPARED_STMT_COUNT_REACHED: return BACKEND_AGAIN;
+    case ER_RECORD_FILE_FULL:
+    case ER_DISK_FULL: return BACKEND_FULL;
+    case ER_ERROR_ON_WRITE:
+    case ER_GET_ERRNO: return strstr(text, "28") ? BACKEND_FULL : BACKEND_AGAIN; // 28: ENOSPC, on the server
+    default: return BACKEND_REFUSED;
+    }
+}
+
+enum err mysql_error_code(enum backend_result result) {
+    switch (result) {
+    case BACKEND_CONFLICT: return ERR_STORE_CONFLICT;
+    case BACKEND_FULL: return ERR_STORE_FULL;
+    case BACKEND_AGAIN:
+    case BACKEND_COMMIT_UNKNOWN: return ERR_STORE_UNAVAILABLE;
+    default: return ERR_STORE_REFUSED;
+    }
+}

@@ -1,0 +1,149 @@
+// What the files that make up a store share: store.c (the owner's side), write.c, writer.c, reader.c. The mutex guards
+// the queues between the owner and the two threads; everything else has one owner, named below.
+#ifndef TXC_STORE_PARTS_H
+#define TXC_STORE_PARTS_H
+
+#include "store/backend.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+// ---- What is queued ---------------------------------------------------------------------------------------------
+
+struct store_write {
+    struct store_write *next;
+    struct store *store;
+    struct arena arena; // rows and blobs
+    struct store_op *ops;
+    size_t n_ops, cap_ops;
+    struct store_group *group; // may be NULL
+    store_done_fn *done;
+    void *ctx;
+    enum err code; // OK until it failed
+    char text[ERR_TEXT_MAX];
+};
+
+struct store_read {
+    struct store_read *next;
+    struct arena arena; // the query's texts, then the answer
+    struct store_query query;
+    store_rows_fn *done;
+    void *ctx;
+    void *rows;
+    size_t n;
+    enum err code;
+    char text[ERR_TEXT_MAX];
+};
+
+// First in, first out.
+struct write_queue {
+    struct store_write *first, *last;
+    size_t n;
+};
+struct read_queue {
+    struct store_read *first, *last;
+    size_t n;
+};
+
+void write_queue_add(struct write_queue *queue, struct store_write *write);
+struct store_write *write_queue_take(struct write_queue *queue); // NULL when empty
+void write_fail(struct store_write *write, enum err code, const char *text);
+void write_destroy(struct store_write *write);
+
+void read_queue_add(struct read_queue *queue, struct store_read *read);
+struct store_read *read_queue_take(struct read_queue *queue);
+void read_destroy(struct store_read *read);
+
+// ---- The two workers --------------------------------------------------------------------------------------------
+
+// How long to leave the backend alone after failures in a row: at once, then retry_first_ms, doubling.
+struct back_off {
+    uint32_t failures;
+    uint32_t wait_ms; // before the next try
+};
+
+// A range of the batch, yet to be committed: [from, to).
+struct write_range {
+    uint32_t from, to;
+    bool tried_again;
+};
+
+enum { WRITER_RANGES_MAX = 34 }; // a range is halved at most 32 times
+
+// The writer's alone.
+struct writer {
+    struct backend_conn *conn;
+    struct store_write **batch; // batch_max
+    uint32_t n_batch;
+    struct write_range ranges[WRITER_RANGES_MAX]; // the last is next
+    uint32_t n_ranges;
+    struct store_op *ops; // of the range that is being committed
+    size_t n_ops, cap_ops;
+    struct back_off back_off;
+    bool unknown;    // whether the last commit took place is to be found out
+    bool settle;     // a commit was handed back since the last settling
+    bool last_try;   // closing, and the backend failed once already
+    enum err refuse; // not OK: every write fails with this from now on
+    char refuse_text[ERR_TEXT_MAX];
+};
+
+// The reader's alone.
+struct reader {
+    struct backend_conn *conn;
+    struct store_read *current;
+    struct back_off back_off;
+    bool last_try;
+};
+
+// What one turn of a worker came to.
+enum turn {
+    TURN_IDLE,   // nothing is queued
+    TURN_WORKED, // something was done; there may be more
+    TURN_WAIT,   // the backend is down: try again after back_off.wait_ms
+};
+
+enum turn writer_turn(struct store *store);
+enum turn reader_turn(struct store *store);
+void writer_release(struct writer *writer);
+
+struct store {
+    // Set by store_open().
+    struct store_backend *backend;
+    const struct store_table *const *tables; // with the store's own
+    struct store_options options;
+    char instance[STORE_INSTANCE_MAX + 1], address[STORE_ADDRESS_MAX + 1];
+    int64_t token;
+    const char *durability_warning;
+
+    // The owner's.
+    struct store_write *spare_writes; // kept with their memory
+    struct store_read *spare_reads;
+    uint32_t n_spare_writes, n_spare_reads;
+    uint32_t writes_in_flight, reads_in_flight; // submitted, not yet delivered
+    bool delivering, closed;
+    int64_t writer_due_ms, reader_due_ms; // without threads: when a back-off ends
+
+    pthread_mutex_t mutex; // guards what follows
+    pthread_cond_t writer_wakes, reader_wakes;
+    struct write_queue writes, done_writes;
+    struct read_queue reads, done_reads;
+    struct store_stats stats;
+    struct store_identity identity;
+    bool closing, abandoned;
+    bool writer_sleeps, reader_sleeps;
+
+    atomic_bool down, refusing; // for store_room()
+    struct writer writer;
+    struct reader reader;
+    pthread_t writer_thread, reader_thread;
+};
+
+// Ends the process, for what must not be gone on from: says why on standard error.
+_Noreturn void store_die(const struct store *store, const char *what, const struct error *error);
+
+// For the workers: are we closing? (An abandoned store's threads leave at once.)
+bool store_is_closing(struct store *store);
+
+void back_off_failed(struct back_off *back_off, const struct store_options *options);
+
+#endif

@@ -1,0 +1,99 @@
+// The reader: one query at a time, in order.
+#include "store/parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void read_queue_add(struct read_queue *queue, struct store_read *read) {
+    read->next = NULL;
+    if (queue->last)
+        queue->last->next = read;
+    else
+        queue->first = read;
+    queue->last = read;
+    queue->n++;
+}
+
+struct store_read *read_queue_take(struct read_queue *queue) {
+    struct store_read *read = queue->first;
+    if (!read)
+        return NULL;
+    queue->first = read->next;
+    if (!queue->first)
+        queue->last = NULL;
+    queue->n--;
+    return read;
+}
+
+void read_destroy(struct store_read *read) {
+    arena_release(&read->arena);
+    free(read);
+}
+
+static void finish(struct store *store, const struct error *error) {
+    struct reader *reader = &store->reader;
+    struct store_read *read = reader->current;
+    reader->current = NULL;
+    reader->back_off = (struct back_off){0};
+    if (error) {
+        read->code = error->code;
+        snprintf(read->text, sizeof read->text, "%s", error->text);
+    }
+    pthread_mutex_lock(&store->mutex);
+    bool wake = store->done_reads.n == 0;
+    store->stats.reads++;
+    read_queue_add(&store->done_reads, read);
+    pthread_mutex_unlock(&store->mutex);
+    if (wake && store->options.wake)
+        store->options.wake(store->options.wake_ctx);
+}
+
+static enum turn backend_down(struct store *store) {
+    struct reader *reader = &store->reader;
+    if (store_is_closing(store)) {
+        if (reader->last_try) {
+            struct error error;
+            error_set(&error, ERR_STORE_UNAVAILABLE, NULL);
+            finish(store, &error);
+            return TURN_WORKED;
+        }
+        reader->last_try = true;
+    }
+    back_off_failed(&reader->back_off, &store->options);
+    pthread_mutex_lock(&store->mutex);
+    store->stats.retries++;
+    pthread_mutex_unlock(&store->mutex);
+    return reader->back_off.wait_ms ? TURN_WAIT : TURN_WORKED;
+}
+
+enum turn reader_turn(struct store *store) {
+    struct reader *reader = &store->reader;
+    if (!reader->current) {
+        pthread_mutex_lock(&store->mutex);
+        reader->current = read_queue_take(&store->reads);
+        pthread_mutex_unlock(&store->mutex);
+    }
+    struct store_read *read = reader->current;
+    if (!read)
+        return TURN_IDLE;
+    struct error error = {0};
+    if (reader->back_off.failures > 0 && !reader->conn->ops->revive(reader->conn, &error))
+        return backend_down(store);
+    void *rows = NULL;
+    size_t n = 0;
+    switch (reader->conn->ops->read(reader->conn, &read->query, &read->arena, &rows, &n, &error)) {
+    case BACKEND_OK:
+        read->rows = rows;
+        read->n = n;
+        finish(store, NULL);
+        return TURN_WORKED;
+    case BACKEND_FATAL: store_die(store, "reading", &error);
+    case BACKEND_AGAIN:
+    case BACKEND_FULL: return backend_down(store);
+    default:
+        if (!error_is(&error))
+            error_set(&error, ERR_STORE_REFUSED, NULL);
+        finish(store, &error);
+        return TURN_WORKED;
+    }
+}

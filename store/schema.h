@@ -1,0 +1,28 @@
+// Table descriptions: the store's own, checks, look-ups.
+#ifndef TXC_STORE_SCHEMA_H
+#define TXC_STORE_SCHEMA_H
+
+#include "store/store.h"
+
+// One row, named SCHEMA_NAME: the highest `since` of all descriptions that were ever migrated to.
+struct store_schema_row {
+    char name[16];
+    int64_t version;
+};
+extern const struct store_table store_schema_table;
+#define SCHEMA_NAME "txcenter"
+
+// The highest `since` among the descriptions.
+int64_t schema_version(const struct store_table *const *tables);
+
+// NULL when the table has no such column.
+const struct store_column *schema_column(const struct store_table *table, const char *name);
+
+// Of an index; at most STORE_INDEX_COLUMNS_MAX.
+size_t schema_index_columns(const struct store_index *index);
+
+// The store's own tables followed by `tables`, checked. The array is the caller's to free().
+bool schema_with_own(const struct store_table *const *tables, const struct store_table *const **ret_all,
+                     struct error *error);
+
+#endif

@@ -1,0 +1,435 @@
+// The owner's side of a store: opening and closing, handing over, delivering. The workers' sides are writer.c,
+// reader.c.
+#include "store/parts.h"
+
+#include "store/query.h"
+#include "store/schema.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum {
+    BATCH_MAX = 512,
+    QUEUE_MAX = 65536,
+    READS_MAX = 4096,
+    RETRY_FIRST_MS = 50,
+    RETRY_MAX_MS = 2000,
+    SPARE_READS_MAX = 64,
+};
+
+void store_die(const struct store *store, const char *what, const struct error *error) {
+    fprintf(stderr, "txcenter: the store %s failed while %s, and what it holds can't be told any more: %s\n",
+            store->backend->ops->name, what, error->text);
+    abort();
+}
+
+bool store_is_closing(struct store *store) {
+    pthread_mutex_lock(&store->mutex);
+    bool closing = store->closing;
+    pthread_mutex_unlock(&store->mutex);
+    return closing;
+}
+
+void back_off_failed(struct back_off *back_off, const struct store_options *options) {
+    uint32_t failures = ++back_off->failures;
+    if (failures == 1) {
+        back_off->wait_ms = 0;
+        return;
+    }
+    uint64_t wait_ms = failures < 32 ? (uint64_t)options->retry_first_ms << (failures - 2) : UINT32_MAX;
+    back_off->wait_ms = wait_ms < options->retry_max_ms ? (uint32_t)wait_ms : options->retry_max_ms;
+}
+
+// ---- Threads ----------------------------------------------------------------------------------------------------
+
+static void sleep_on(struct store *store, pthread_cond_t *cond, uint32_t wait_ms) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += wait_ms / 1000;
+    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    while (!store->closing && pthread_cond_timedwait(cond, &store->mutex, &until) == 0)
+        ;
+}
+
+// Turn by turn until the store closes and nothing is queued, or until it is abandoned.
+static void work(struct store *store, enum turn (*turn)(struct store *store), pthread_cond_t *cond, bool *sleeps,
+                 const size_t *queued, const struct back_off *back_off) {
+    bool more = true;
+    while (more) {
+        enum turn came_to = turn(store);
+        pthread_mutex_lock(&store->mutex);
+        if (came_to == TURN_WAIT)
+            sleep_on(store, cond, back_off->wait_ms);
+        *sleeps = true;
+        while (came_to == TURN_IDLE && *queued == 0 && !store->closing)
+            pthread_cond_wait(cond, &store->mutex);
+        *sleeps = false;
+        more = !store->abandoned && (came_to != TURN_IDLE || *queued > 0 || !store->closing);
+        pthread_mutex_unlock(&store->mutex);
+    }
+}
+
+static void *writer_main(void *arg) {
+    struct store *store = arg;
+    work(store, writer_turn, &store->writer_wakes, &store->writer_sleeps, &store->writes.n, &store->writer.back_off);
+    return NULL;
+}
+
+static void *reader_main(void *arg) {
+    struct store *store = arg;
+    work(store, reader_turn, &store->reader_wakes, &store->reader_sleeps, &store->reads.n, &store->reader.back_off);
+    return NULL;
+}
+
+// Signals are the program's main thread's to handle.
+static bool start(pthread_t *thread, void *(*run)(void *), struct store *store, const char *name) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(thread, NULL, run, store) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started)
+        pthread_setname_np(*thread, name);
+    return started;
+}
+
+static bool start_threads(struct store *store, struct error *error) {
+    if (!start(&store->writer_thread, writer_main, store, "store-writer"))
+        return error_set(error, ERR_INTERNAL, "no thread for the writer");
+    if (start(&store->reader_thread, reader_main, store, "store-reader"))
+        return true;
+    pthread_mutex_lock(&store->mutex);
+    store->closing = true;
+    pthread_cond_signal(&store->writer_wakes);
+    pthread_mutex_unlock(&store->mutex);
+    pthread_join(store->writer_thread, NULL);
+    return error_set(error, ERR_INTERNAL, "no thread for the reader");
+}
+
+// ---- Opening and closing ----------------------------------------------------------------------------------------
+
+void store_backend_free(struct store_backend *backend) {
+    if (backend)
+        backend->ops->free(backend);
+}
+
+static void drop_writes(struct write_queue *queue) {
+    for (struct store_write *write; (write = write_queue_take(queue));)
+        write_destroy(write);
+}
+
+static void drop_reads(struct read_queue *queue) {
+    for (struct store_read *read; (read = read_queue_take(queue));)
+        read_destroy(read);
+}
+
+static void destroy(struct store *store) {
+    for (uint32_t i = 0; i < store->writer.n_ranges; i++) {
+        struct write_range *range = &store->writer.ranges[i];
+        for (uint32_t k = range->from; k < range->to; k++)
+            write_destroy(store->writer.batch[k]);
+    }
+    writer_release(&store->writer);
+    if (store->reader.current)
+        read_destroy(store->reader.current);
+    if (store->reader.conn)
+        store->reader.conn->ops->close(store->reader.conn);
+    drop_writes(&store->writes);
+    drop_writes(&store->done_writes);
+    drop_reads(&store->reads);
+    drop_reads(&store->done_reads);
+    for (struct store_write *write; (write = store->spare_writes);) {
+        store->spare_writes = write->next;
+        write_destroy(write);
+    }
+    for (struct store_read *read; (read = store->spare_reads);) {
+        store->spare_reads = read->next;
+        read_destroy(read);
+    }
+    store_backend_free(store->backend);
+    pthread_cond_destroy(&store->writer_wakes);
+    pthread_cond_destroy(&store->reader_wakes);
+    pthread_mutex_destroy(&store->mutex);
+    free((void *)(uintptr_t)store->tables);
+    free(store);
+}
+
+static uint32_t or_default(uint32_t value, uint32_t otherwise) {
+    return value ? value : otherwise;
+}
+
+static bool set_options(struct store *store, const struct store_options *options, struct error *error) {
+    store->options = *options;
+    store->options.batch_max = or_default(options->batch_max, BATCH_MAX);
+    store->options.queue_max = or_default(options->queue_max, QUEUE_MAX);
+    store->options.reads_max = or_default(options->reads_max, READS_MAX);
+    store->options.retry_first_ms = or_default(options->retry_first_ms, RETRY_FIRST_MS);
+    store->options.retry_max_ms = or_default(options->retry_max_ms, RETRY_MAX_MS);
+    struct str instance = str_c(options->instance), address = str_c(options->address);
+    if (str_empty(instance) || !str_copy(instance, store->instance, sizeof store->instance) || !str_is_utf8(instance))
+        return error_set(error, ERR_CONFIG_INVALID, "the instance's name has 1 to %d bytes", STORE_INSTANCE_MAX);
+    if (!str_copy(address, store->address, sizeof store->address) || !str_is_utf8(address))
+        return error_set(error, ERR_CONFIG_INVALID, "the instance's address has at most %d bytes", STORE_ADDRESS_MAX);
+    store->writer.batch = calloc(store->options.batch_max, sizeof(struct store_write *));
+    if (!store->writer.batch)
+        return error_set(error, ERR_INTERNAL, "no memory");
+    return true;
+}
+
+static bool open_backend(struct store *store, struct error *error) {
+    struct store_backend *backend = store->backend;
+    struct backend_claim claim = {.instance = store->instance, .address = store->address};
+    while (claim.token == 0)
+        if (getrandom(&claim.token, sizeof claim.token, 0) != sizeof claim.token)
+            return error_set(error, ERR_INTERNAL, "no random number");
+    store->token = claim.token;
+    if (!backend->ops->migrate(backend, store->tables, error))
+        return false;
+    if (backend->ops->claim(backend, &claim, &store->identity, error) != BACKEND_OK)
+        return false;
+    if (!backend->ops->connect(backend, true, &store->writer.conn, error) ||
+        !backend->ops->connect(backend, false, &store->reader.conn, error))
+        return false;
+    store->durability_warning = backend->ops->durability_warning ? backend->ops->durability_warning(backend) : NULL;
+    return true;
+}
+
+bool store_open(struct store_backend *backend, const struct store_options *options, struct store **ret_store,
+                struct error *error) {
+    struct store *store = calloc(1, sizeof *store);
+    if (!store)
+        abort();
+    store->backend = backend;
+    pthread_mutex_init(&store->mutex, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->writer_wakes, &attributes);
+    pthread_cond_init(&store->reader_wakes, &attributes);
+    pthread_condattr_destroy(&attributes);
+    const struct store_table *const *all = NULL;
+    bool done = schema_with_own(options->tables, &all, error);
+    store->tables = all;
+    done = done && set_options(store, options, error) && open_backend(store, error) &&
+           (!options->threaded || start_threads(store, error));
+    if (!done) {
+        error_within(error, "opening the store (%s)", backend->ops->name);
+        destroy(store);
+        return false;
+    }
+    *ret_store = store;
+    return true;
+}
+
+static void stop(struct store *store, bool abandon) {
+    pthread_mutex_lock(&store->mutex);
+    store->closing = true;
+    store->abandoned = abandon;
+    pthread_cond_signal(&store->writer_wakes);
+    pthread_cond_signal(&store->reader_wakes);
+    pthread_mutex_unlock(&store->mutex);
+    if (store->options.threaded) {
+        pthread_join(store->writer_thread, NULL);
+        pthread_join(store->reader_thread, NULL);
+    }
+}
+
+void store_close(struct store *store) {
+    if (!store)
+        return;
+    assert(!store->delivering);
+    store->closed = true;
+    stop(store, false);
+    if (!store->options.threaded) {
+        // A back-off is not waited for: the workers give up after one more try.
+        while (writer_turn(store) != TURN_IDLE)
+            ;
+        while (reader_turn(store) != TURN_IDLE)
+            ;
+    }
+    while (store_poll(store) > 0)
+        ;
+    destroy(store);
+}
+
+void store_abandon(struct store *store) {
+    stop(store, true);
+    destroy(store);
+}
+
+// ---- Handing over -----------------------------------------------------------------------------------------------
+
+void store_submit(struct store *store, struct store_write *write, struct store_group *group, store_done_fn *done,
+                  void *ctx) {
+    write->group = group;
+    write->done = done;
+    write->ctx = ctx;
+    if (group)
+        group->in_flight++;
+    store->writes_in_flight++;
+    if (store->closed && write->code == ERR_OK)
+        write_fail(write, ERR_SHUTTING_DOWN, err_info(ERR_SHUTTING_DOWN)->text);
+    pthread_mutex_lock(&store->mutex);
+    write_queue_add(store->closed ? &store->done_writes : &store->writes, write);
+    if (store->writer_sleeps)
+        pthread_cond_signal(&store->writer_wakes);
+    pthread_mutex_unlock(&store->mutex);
+}
+
+uint32_t store_room(const struct store *store) {
+    if (atomic_load(&store->down) || atomic_load(&store->refusing))
+        return 0;
+    uint32_t max = store->options.queue_max;
+    return store->writes_in_flight < max ? max - store->writes_in_flight : 0;
+}
+
+void store_group_reset(struct store_group *group) {
+    assert(group->in_flight == 0);
+    *group = (struct store_group){0};
+}
+
+static struct store_read *read_new(struct store *store) {
+    struct store_read *read = store->spare_reads;
+    if (read) {
+        store->spare_reads = read->next;
+        store->n_spare_reads--;
+        return read;
+    }
+    read = calloc(1, sizeof *read);
+    if (!read)
+        abort();
+    arena_init(&read->arena, STORE_READ_BYTES_MAX);
+    return read;
+}
+
+void store_read(struct store *store, const struct store_query *query, store_rows_fn *done, void *ctx) {
+    struct store_read *read = read_new(store);
+    read->done = done;
+    read->ctx = ctx;
+    struct error error = {0};
+    if (store->closed)
+        error_set(&error, ERR_SHUTTING_DOWN, NULL);
+    else if (store->reads_in_flight >= store->options.reads_max)
+        error_set(&error, ERR_OVERLOADED, "%u reads are waiting already", store->reads_in_flight);
+    else if (query_check(query, &error) && !query_copy(query, &read->arena, &read->query))
+        error_set(&error, ERR_STORE_REFUSED, "the query is too large");
+    read->code = error.code;
+    memcpy(read->text, error.text, sizeof read->text);
+    store->reads_in_flight++;
+    pthread_mutex_lock(&store->mutex);
+    read_queue_add(error_is(&error) ? &store->done_reads : &store->reads, read);
+    if (store->reader_sleeps)
+        pthread_cond_signal(&store->reader_wakes);
+    pthread_mutex_unlock(&store->mutex);
+    if (error_is(&error) && store->options.wake)
+        store->options.wake(store->options.wake_ctx);
+}
+
+// ---- Delivering -------------------------------------------------------------------------------------------------
+
+static void deliver_write(struct store *store, struct store_write *write) {
+    store->writes_in_flight--;
+    if (write->group) {
+        write->group->in_flight--;
+        write->group->failed = write->group->failed || write->code != ERR_OK;
+    }
+    struct error error = {.code = write->code};
+    if (write->code != ERR_OK)
+        memcpy(error.text, write->text, sizeof error.text);
+    if (write->done)
+        write->done(write->ctx, write->code != ERR_OK ? &error : NULL);
+    store_write_free(write);
+}
+
+static void deliver_read(struct store *store, struct store_read *read) {
+    store->reads_in_flight--;
+    struct error error = {.code = read->code};
+    if (read->code != ERR_OK)
+        memcpy(error.text, read->text, sizeof error.text);
+    read->done(read->ctx, read->code != ERR_OK ? &error : NULL, read->rows, read->n);
+    if (store->n_spare_reads == SPARE_READS_MAX) {
+        read_destroy(read);
+        return;
+    }
+    arena_reset(&read->arena);
+    read->rows = NULL;
+    read->n = 0;
+    read->next = store->spare_reads;
+    store->spare_reads = read;
+    store->n_spare_reads++;
+}
+
+size_t store_poll(struct store *store) {
+    assert(!store->delivering);
+    pthread_mutex_lock(&store->mutex);
+    struct write_queue writes = store->done_writes;
+    struct read_queue reads = store->done_reads;
+    store->done_writes = (struct write_queue){0};
+    store->done_reads = (struct read_queue){0};
+    pthread_mutex_unlock(&store->mutex);
+    size_t delivered = writes.n + reads.n;
+    store->delivering = true;
+    for (struct store_write *write; (write = write_queue_take(&writes));)
+        deliver_write(store, write);
+    for (struct store_read *read; (read = read_queue_take(&reads));)
+        deliver_read(store, read);
+    store->delivering = false;
+    return delivered;
+}
+
+// ---- Without threads --------------------------------------------------------------------------------------------
+
+// Turns until nothing is queued, `once` and a batch is through, or a back-off begins. True while there is more to do.
+static bool pump(struct store *store, enum turn (*turn)(struct store *store), const struct back_off *back_off,
+                 int64_t *due_ms, const uint32_t *in_batch) {
+    int64_t now_ms = clock_now_ms(store->options.clock);
+    if (back_off->failures > 0 && now_ms < *due_ms)
+        return true;
+    enum turn came_to;
+    do
+        came_to = turn(store);
+    while (came_to == TURN_WORKED && !(in_batch && *in_batch == 0));
+    if (came_to == TURN_WAIT)
+        *due_ms = now_ms + back_off->wait_ms;
+    return came_to != TURN_IDLE;
+}
+
+bool store_pump(struct store *store) {
+    assert(!store->options.threaded);
+    bool more = pump(store, writer_turn, &store->writer.back_off, &store->writer_due_ms, &store->writer.n_ranges);
+    bool writes_wait = more && (store->writer.n_ranges > 0 || store->writes.n > 0);
+    bool reads_wait = pump(store, reader_turn, &store->reader.back_off, &store->reader_due_ms, NULL);
+    return writes_wait || reads_wait;
+}
+
+// ---- What it is and does ----------------------------------------------------------------------------------------
+
+// The mutex of a store that is only looked at.
+static pthread_mutex_t *mutex_of(const struct store *store) {
+    return (pthread_mutex_t *)(uintptr_t)&store->mutex;
+}
+
+void store_identity(const struct store *store, struct store_identity *ret_identity) {
+    pthread_mutex_lock(mutex_of(store));
+    *ret_identity = store->identity;
+    pthread_mutex_unlock(mutex_of(store));
+}
+
+void store_stats(const struct store *store, struct store_stats *ret_stats) {
+    pthread_mutex_lock(mutex_of(store));
+    *ret_stats = store->stats;
+    ret_stats->queue = (int64_t)store->writes.n;
+    pthread_mutex_unlock(mutex_of(store));
+}
+
+const char *store_durability_warning(const struct store *store) {
+    return store->durability_warning;
+}

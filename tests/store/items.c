@@ -1,0 +1,63 @@
+#include "tests/store/items.h"
+
+#include <stdio.h>
+
+static const struct store_column item_columns[] = {
+    STORE_COL_TEXT(item, id),
+    STORE_COL_TEXT(item, owner),
+    STORE_COL_I64(item, amount),
+    STORE_COL_I32(item, rank),
+    STORE_COL_BLOB(item, body, ITEM_BODY_MAX),
+    STORE_COL_TEXT(item, note),
+};
+static const struct store_index item_indexes[] = {
+    {.name = "item_by_rank", .columns = {"rank"}},
+    {.name = "item_by_owner_amount", .columns = {"owner", "amount"}},
+};
+const struct store_index *const item_by_rank = &item_indexes[0], *const item_by_owner_amount = &item_indexes[1];
+const struct store_table item_table = {
+    .name = "item",
+    .row_size = sizeof(struct item),
+    .columns = item_columns,
+    .n_columns = STORE_COUNT(item_columns),
+    .n_key = 1,
+    .indexes = item_indexes,
+    .n_indexes = STORE_COUNT(item_indexes),
+    .since = 1,
+};
+
+static const struct store_column pair_columns[] = {
+    STORE_COL_TEXT(pair, name),
+    STORE_COL_I64(pair, n),
+    STORE_COL_I32(pair, value),
+};
+const struct store_table pair_table = {
+    .name = "pair",
+    .row_size = sizeof(struct pair),
+    .columns = pair_columns,
+    .n_columns = STORE_COUNT(pair_columns),
+    .n_key = 2,
+    .since = 1,
+};
+
+static const struct store_column mark_columns[] = {
+    STORE_COL_TEXT(mark, name),
+    STORE_COL_I32(mark, n),
+};
+const struct store_table mark_table = {
+    .name = "mark",
+    .row_size = sizeof(struct mark),
+    .columns = mark_columns,
+    .n_columns = STORE_COUNT(mark_columns),
+    .n_key = 2,
+    .since = 1,
+};
+
+const struct store_table *const item_tables[] = {&item_table, &pair_table, &mark_table, NULL};
+
+struct item item(const char *id, const char *owner, int64_t amount, int32_t rank) {
+    struct item row = {.amount = amount, .rank = rank};
+    snprintf(row.id, sizeof row.id, "%s", id);
+    snprintf(row.owner, sizeof row.owner, "%s", owner);
+    return row;
+}

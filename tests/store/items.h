@@ -1,0 +1,36 @@
+// Tables to test with.
+#ifndef TXC_TESTS_STORE_ITEMS_H
+#define TXC_TESTS_STORE_ITEMS_H
+
+#include "store/store.h"
+
+struct item {
+    char id[33];
+    char owner[25];
+    int64_t amount;
+    int32_t rank;
+    struct str body; // at most ITEM_BODY_MAX
+    char note[65];
+};
+enum { ITEM_BODY_MAX = 4096 };
+extern const struct store_table item_table;
+extern const struct store_index *const item_by_rank, *const item_by_owner_amount;
+
+// A key of two columns, and nothing but a key in the second table.
+struct pair {
+    char name[17];
+    int64_t n;
+    int32_t value;
+};
+extern const struct store_table pair_table;
+struct mark {
+    char name[17];
+    int32_t n;
+};
+extern const struct store_table mark_table;
+
+extern const struct store_table *const item_tables[]; // all of the above
+
+struct item item(const char *id, const char *owner, int64_t amount, int32_t rank);
+
+#endif

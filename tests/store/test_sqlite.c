@@ -1,0 +1,274 @@
+// What is SQLite's own: its file, its lock, its disk, its log.
+#include "tests/cmocka.h"
+#include "tests/store/bed.h"
+#include "tests/store/items.h"
+#include "tests/store/kinds.h"
+#include "tests/store/sick_disk.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct state {
+    struct bed bed;
+    struct sick_disk *disk;
+};
+
+static const struct bed_variant variant = {.kind = &kind_sqlite};
+
+static int set_up(void **state) {
+    struct state *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    s->disk = sick_disk_install();
+    s->disk->space = -1;
+    s->disk->sync_fails_at = 0;
+    bed_create(&s->bed, &variant);
+    bed_open(&s->bed, item_tables);
+    *state = s;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct state *s = *state;
+    s->disk->space = -1;
+    s->disk->sync_fails_at = 0;
+    bed_destroy(&s->bed);
+    free(s);
+    return 0;
+}
+
+static enum err put(struct bed *bed, int i) {
+    static const char bytes[ITEM_BODY_MAX];
+    struct item row = item("", "x", i, 0);
+    snprintf(row.id, sizeof row.id, "%08d", i);
+    row.body = str_n(bytes, sizeof bytes);
+    struct fate fate = {0};
+    bed_write(bed, &item_table, STORE_INSERT, &row, NULL, &fate);
+    bed_drain(bed);
+    return fate.code;
+}
+
+static size_t count(struct bed *bed) {
+    return bed_read(bed, &(struct store_query){.table = &item_table, .count = true}).n;
+}
+
+static void test_full_disk(void **state) {
+    struct state *s = *state;
+    int n = 0;
+    while (n < 20)
+        assert_int_equal(put(&s->bed, n++), ERR_OK);
+    s->disk->space = 30000;
+    enum err code;
+    while ((code = put(&s->bed, n)) == ERR_OK)
+        assert_true(++n < 40);
+    assert_int_equal(code, ERR_STORE_FULL);
+    assert_int_equal(put(&s->bed, n), ERR_STORE_FULL);
+    assert_int_equal(count(&s->bed), n); // reading goes on
+    s->disk->space = -1;
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(put(&s->bed, n++), ERR_OK);
+    bed_reopen(&s->bed);
+    assert_int_equal(count(&s->bed), n);
+}
+
+static int64_t log_size(const struct bed *bed) {
+    char path[160];
+    struct stat st;
+    snprintf(path, sizeof path, "%s-wal", bed->place);
+    return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+// The log is copied back now and then, also when the disk was full for a while.
+static void test_log_is_bounded(void **state) {
+    struct state *s = *state;
+    int n = 0;
+    while (n < 3000)
+        assert_int_equal(put(&s->bed, n++), ERR_OK);
+    assert_true(log_size(&s->bed) < 8 << 20);
+    s->disk->space = 3 << 20;
+    while (put(&s->bed, n) == ERR_OK)
+        assert_true(++n < 6000);
+    s->disk->space = -1;
+    for (int i = 0; i < 3000; i++)
+        assert_int_equal(put(&s->bed, n++), ERR_OK);
+    assert_true(log_size(&s->bed) < 16 << 20);
+    assert_int_equal(count(&s->bed), n);
+}
+
+static void test_every_commit_is_synced(void **state) {
+    struct state *s = *state;
+    for (int n = 0; n < 20; n++) {
+        int64_t before = s->disk->syncs;
+        assert_int_equal(put(&s->bed, n), ERR_OK);
+        assert_true(s->disk->syncs > before);
+    }
+}
+
+// Writes into an empty database in a child until it ends; returns how. At most `most` writes.
+static int ends_how(struct state *s, int most) {
+    bed_close(&s->bed);
+    kind_sqlite.destroy(&s->bed);
+    kind_sqlite.create(&s->bed);
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        signal(SIGABRT, SIG_DFL);
+        if (!freopen("/dev/null", "w", stderr))
+            _exit(2);
+        bed_open(&s->bed, item_tables);
+        s->disk->sync_fails_at = most > 1 ? 0 : 1;
+        for (int n = 0; n < most; n++) {
+            // Past the pages after which the log is copied back, every commit's sync succeeds, and the copy's fails.
+            if (most > 1 && n == most - 1)
+                s->disk->sync_fails_at = 2;
+            put(&s->bed, n);
+            store_pump(s->bed.store);
+        }
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    bed_open(&s->bed, item_tables);
+    return status;
+}
+
+static void test_failed_sync_ends_the_process(void **state) {
+    struct state *s = *state;
+    int status = ends_how(s, 1);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+// The sync of the database file after copying the log back: SQLite itself would pass over its failure.
+static void test_failed_checkpoint_ends_the_process(void **state) {
+    struct state *s = *state;
+    int first = -1;
+    // How many writes until the log is copied back for the first time: that write needs more than its own sync.
+    for (int n = 0; first < 0; n++) {
+        int64_t before = s->disk->syncs;
+        assert_int_equal(put(&s->bed, n), ERR_OK);
+        store_pump(s->bed.store);
+        if (s->disk->syncs > before + 1 && n > 100)
+            first = n;
+    }
+    int status = ends_how(s, first + 1);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void test_second_store_is_refused(void **state) {
+    struct state *s = *state;
+    struct error error = {0};
+    struct store *other;
+    struct store_options options = s->bed.options;
+    assert_false(store_open(store_sqlite(s->bed.place), &options, &other, &error));
+    assert_non_null(strstr(error.text, "is in use by another process"));
+    char pid[16];
+    snprintf(pid, sizeof pid, "(%d)", (int)getpid());
+    assert_non_null(strstr(error.text, pid));
+    assert_int_equal(put(&s->bed, 1), ERR_OK); // the first is not disturbed
+}
+
+static void test_second_process_is_refused(void **state) {
+    struct state *s = *state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct error error = {0};
+        struct store *other;
+        bool opened = store_open(store_sqlite(s->bed.place), &s->bed.options, &other, &error);
+        if (write(ends[1], error.text, strlen(error.text)) < 0)
+            _exit(2);
+        _exit(opened ? 1 : 0);
+    }
+    close(ends[1]);
+    char said[ERR_TEXT_MAX] = {0};
+    assert_true(read(ends[0], said, sizeof said - 1) > 0);
+    close(ends[0]);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_non_null(strstr(said, "is in use by another process"));
+}
+
+// The lock is the process's, not the file's: what a crash leaves does not lock anybody out.
+static void test_lock_ends_with_the_process(void **state) {
+    struct state *s = *state;
+    bed_close(&s->bed);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct error error = {0};
+        struct store *store;
+        bool opened = store_open(store_sqlite(s->bed.place), &s->bed.options, &store, &error);
+        kill(getpid(), opened ? SIGKILL : SIGTERM);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    bed_open(&s->bed, item_tables);
+    assert_int_equal(put(&s->bed, 1), ERR_OK);
+}
+
+static void assert_refused(const char *path, const char *text) {
+    struct store_options options = {.tables = item_tables, .clock = clock_system(), .instance = "x", .address = "y"};
+    struct error error = {0};
+    struct store *store;
+    assert_false(store_open(store_sqlite(path), &options, &store, &error));
+    if (!strstr(error.text, text))
+        fail_msg("\"%s\" is not in \"%s\"", text, error.text);
+}
+
+static void test_missing_folder(void **state) {
+    struct state *s = *state;
+    char path[200];
+    snprintf(path, sizeof path, "%s/no/such/store.db", s->bed.place);
+    assert_refused(path, "the folder of the database");
+}
+
+static void test_not_a_database(void **state) {
+    struct state *s = *state;
+    bed_close(&s->bed);
+    FILE *file = fopen(s->bed.place, "w");
+    assert_non_null(file);
+    for (int i = 0; i < 2000; i++)
+        fputs("this is not a database, ", file);
+    fclose(file);
+    assert_refused(s->bed.place, "damaged");
+}
+
+static void test_settings(void **state) {
+    struct state *s = *state;
+    assert_null(store_durability_warning(s->bed.store));
+    sqlite3 *db;
+    sqlite3_stmt *statement;
+    assert_int_equal(sqlite3_open(s->bed.place, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA journal_mode", -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(statement, 0), "wal");
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_log_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_commit_is_synced, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failed_sync_ends_the_process, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failed_checkpoint_ends_the_process, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_second_store_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_second_process_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lock_ends_with_the_process, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_missing_folder, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_a_database, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_settings, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("store over sqlite", tests, NULL, NULL);
+}
