@@ -162,6 +162,7 @@ static void install(const struct mariadb_server *server) {
     add_common(&arguments, server);
     add(&arguments, "--auth-root-authentication-method=normal");
     add(&arguments, "--skip-test-db");
+    add(&arguments, "--force"); // though the host's name can't be looked up, as in a bare container
     pid_t pid = spawn(server, &arguments);
     int status;
     if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
