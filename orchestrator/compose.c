@@ -173,6 +173,8 @@ static bool serve(struct center *center, struct error *error) {
     center->server = rpc_server_new(center->loop, &options);
     trade_service_add(center->trade_service, center->server);
     rpc_server_add(center->server, saga_routes, n_saga_routes, &center->saga_service);
+    center->stats_service = (struct stats_service){center->store, center->engine, center->trades};
+    rpc_server_add(center->server, stats_routes, n_stats_routes, &center->stats_service);
     center->serving = rpc_server_start(center->server, error);
     return center->serving;
 }

@@ -14,8 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { ARGS_MAX = 32 };
 
 static pid_t spawn(const char *const *args, int *ret_out) {

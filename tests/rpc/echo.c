@@ -1,4 +1,4 @@
-#include "echo.h"
+#include "tests/rpc/echo.h"
 
 #include <setjmp.h>
 #include <spawn.h>

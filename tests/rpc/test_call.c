@@ -1,5 +1,5 @@
 // Unary calls over gRPC, from one end to the other.
-#include "echo.h"
+#include "tests/rpc/echo.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 // grpc.health.v1, asked with our own client.
-#include "echo.h"
+#include "tests/rpc/echo.h"
 
 #include "grpc/health/v1/health.pb-c.h"
 

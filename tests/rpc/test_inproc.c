@@ -1,7 +1,7 @@
 // The in-process transport: the same calls as over gRPC, with a virtual clock and faults on demand.
 #include "rpc/inproc.h"
 
-#include "echo.h"
+#include "tests/rpc/echo.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

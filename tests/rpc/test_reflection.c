@@ -1,5 +1,5 @@
 // Reflection, asked by another implementation's client.
-#include "echo.h"
+#include "tests/rpc/echo.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,40 @@
+#include "orchestrator/call_log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static const struct {
+    int status;
+    enum log_level level;
+} rows[] = {
+    {0, LOG_DEBUG},  // OK
+    {1, LOG_INFO},   // CANCELLED
+    {2, LOG_ERROR},  // UNKNOWN
+    {3, LOG_INFO},   // INVALID_ARGUMENT
+    {4, LOG_WARN},   // DEADLINE_EXCEEDED
+    {5, LOG_INFO},   // NOT_FOUND
+    {7, LOG_INFO},   // PERMISSION_DENIED
+    {8, LOG_WARN},   // RESOURCE_EXHAUSTED
+    {9, LOG_INFO},   // FAILED_PRECONDITION
+    {13, LOG_ERROR}, // INTERNAL
+    {14, LOG_WARN},  // UNAVAILABLE
+    {15, LOG_ERROR}, // DATA_LOSS
+    {16, LOG_INFO},  // UNAUTHENTICATED
+    {99, LOG_INFO},
+};
+
+static void test_only_faults_of_ours_are_errors(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_int_equal(call_log_level(rows[i].status), rows[i].level);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_only_faults_of_ours_are_errors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
