@@ -1,5 +1,5 @@
 // The end of a server: what is in flight finishes, what is new is refused, what is late is cut off.
-#include "echo.h"
+#include "tests/rpc/echo.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

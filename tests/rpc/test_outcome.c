@@ -1,7 +1,7 @@
 // What an answer means for a saga, row by row of the table in rpc/client.h.
 #include "rpc/outcome.h"
 
-#include "echo.h"
+#include "tests/rpc/echo.h"
 #include "google/rpc/error_details.pb-c.h"
 #include "google/rpc/status.pb-c.h"
 #include "rpc/status.h"

@@ -1,5 +1,5 @@
 // What a server lets in, and what it refuses before a handler runs.
-#include "echo.h"
+#include "tests/rpc/echo.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 // Server streams: order, bounds, and either side leaving.
-#include "echo.h"
+#include "tests/rpc/echo.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

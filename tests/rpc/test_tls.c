@@ -1,5 +1,5 @@
 // TLS and mutual TLS from files: who is let in, who a caller is, and certificates that are replaced.
-#include "echo.h"
+#include "tests/rpc/echo.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

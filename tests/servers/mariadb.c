@@ -197,7 +197,7 @@ long long mariadb_ask(struct mariadb_server *server, const char *database, const
         die(sql, mysql_error(mysql));
     MYSQL_RES *result = mysql_store_result(mysql);
     MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
-    long long value = row && row[0] ? atoll(row[0]) : 0;
+    long long value = row && row[0] ? strtoll(row[0], NULL, 10) : 0;
     mysql_free_result(result);
     mysql_close(mysql);
     return value;
