@@ -75,7 +75,8 @@ class Run(harness.Case):
     def test_the_command_that_it_shows_is_one_of_txctl(self):
         run, said = self.start()
         shown = re.search(r"^  (\S*txctl.* trade list)$", said, re.M).group(1)
-        done = subprocess.run(shown.split(), capture_output=True, text=True, timeout=harness.READY_S, check=False)
+        done = subprocess.run(shown.split(), cwd=ROOT, capture_output=True, text=True, timeout=harness.READY_S,
+                              check=False)
         self.assertEqual(0, done.returncode, done.stderr)
         run.send_signal(signal.SIGTERM)
         self.assertEqual(0, run.wait(harness.READY_S))
