@@ -1,13 +1,10 @@
 // Unary calls over gRPC, from one end to the other.
+#include "tests/cmocka.h"
 #include "tests/rpc/echo.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static void a_request_is_answered(void **state) {
     (void)state;

@@ -1,13 +1,11 @@
 // What a server lets in, and what it refuses before a handler runs.
-#include "echo.h"
+#include "tests/cmocka.h"
+#include "tests/rpc/echo.h"
+#include "tests/scratch.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static const struct rpc_call_options patient = {.deadline_ms = ECHO_PATIENCE_MS};
 
@@ -294,8 +292,8 @@ static void a_server_that_can_not_listen_says_so(void **state) {
 
 static void a_unix_socket_serves_too(void **state) {
     (void)state;
-    char folder[] = "/tmp/txc_rpc_XXXXXX", listen[64];
-    assert_non_null(mkdtemp(folder));
+    char folder[SCRATCH_PATH_MAX], listen[SCRATCH_PATH_MAX + 16];
+    assert_true(scratch_make("rpc", folder));
     snprintf(listen, sizeof listen, "unix:%s/socket", folder);
     const char *const list[] = {listen, NULL};
     struct echo echo = {.loop = rpc_loop_new()};
@@ -316,9 +314,7 @@ static void a_unix_socket_serves_too(void **state) {
     echo_call(&echo, &echo_method, &request, &got);
     assert_int_equal(got.outcome, OUTCOME_UNKNOWN);
     echo_stop(&echo);
-    snprintf(listen, sizeof listen, "%s/socket", folder);
-    remove(listen);
-    remove(folder);
+    scratch_remove(folder);
 }
 
 int main(void) {
