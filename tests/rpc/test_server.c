@@ -214,6 +214,24 @@ static void what_matters_less_is_refused_first(void **state) {
     echo_stop(&echo);
 }
 
+static void a_flood_of_what_matters_less_keeps_no_payment_out(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 20}, NULL);
+    struct echo_got held = {0}, lists = {0}, payment = {0};
+    hold(&echo, &held, 14);
+    EchoRequest request = ECHO_REQUEST;
+    for (size_t i = 0; i < 200; i++)
+        rpc_call(echo.channel, &echo_list, &request.base, &patient, echo_done, &lists);
+    rpc_call(echo.channel, &echo_method, &request.base, &patient, echo_done, &payment);
+    echo_until(echo.loop, &payment.times, 1);
+    assert_int_equal(payment.status, 0);
+    echo_until(echo.loop, &lists.times, 200);
+    assert_string_equal(lists.reason, "OVERLOADED");
+    release_all(&echo, &held, 14);
+    echo_stop(&echo);
+}
+
 static void requests_together_have_a_bound_too(void **state) {
     (void)state;
     struct echo echo;
@@ -328,6 +346,7 @@ int main(void) {
         cmocka_unit_test(an_answer_that_is_too_large_is_unknown),
         cmocka_unit_test(a_long_message_arrives_whole),
         cmocka_unit_test(what_matters_less_is_refused_first),
+        cmocka_unit_test(a_flood_of_what_matters_less_keeps_no_payment_out),
         cmocka_unit_test(requests_together_have_a_bound_too),
         cmocka_unit_test(each_call_is_observed_once),
         cmocka_unit_test(a_server_that_can_not_listen_says_so),
