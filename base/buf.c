@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 void buf_init(struct buf *buf, size_t max) {
-    *buf = (struct buf){.max = max};
+    // Half the address space, so that doubling a capacity can't overflow.
+    *buf = (struct buf){.max = max < SIZE_MAX / 2 ? max : SIZE_MAX / 2 - 1};
 }
 
 void buf_release(struct buf *buf) {
@@ -77,14 +78,6 @@ bool buf_printf(struct buf *buf, const char *format, ...) {
     return fits;
 }
 
-// The length of the UTF-8 sequence at the start of `s`; 0 when there is none.
-static size_t utf8_sequence(struct str s) {
-    for (size_t n = 1; n <= 4 && n <= s.len; n++)
-        if (str_is_utf8(str_n(s.ptr, n)))
-            return n;
-    return 0;
-}
-
 static bool json_char(struct buf *buf, unsigned char c) {
     switch (c) {
     case '"': return buf_append(buf, STR("\\\""));
@@ -99,7 +92,7 @@ static bool json_char(struct buf *buf, unsigned char c) {
 bool buf_json(struct buf *buf, struct str s) {
     buf_byte(buf, '"');
     while (s.len > 0 && !buf->failed) {
-        size_t n = utf8_sequence(s);
+        size_t n = str_utf8_len(s);
         if (n == 0)
             buf_append(buf, STR("\xEF\xBF\xBD"));
         else if (n == 1)

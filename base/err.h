@@ -15,6 +15,7 @@ enum outcome {
 
 // code, fixed number (stored and logged; never reused), gRPC status (google.rpc.Code), outcome, what it means.
 // The reason that callers see in google.rpc.ErrorInfo is the code's name.
+// clang-format off
 #define ERR_TABLE(X)                                                                                                   \
     X(OK, 0, 0, OK, "done")                                                                                            \
     X(INVALID_REQUEST, 1, 3, REJECTED, "fields are missing or malformed; the field violations name each")             \
@@ -48,6 +49,7 @@ enum outcome {
     X(PARTICIPANT_UNAVAILABLE, 61, 14, RETRY, "a remote system can't be reached or is overloaded; it did nothing")    \
     X(PARTICIPANT_SILENT, 62, 4, UNKNOWN, "a remote system did not answer; what it did is not known yet")             \
     X(PARTICIPANT_BROKEN, 63, 13, UNKNOWN, "a remote system gave an answer that can't be understood")                 \
+    X(RETRY, 64, 14, RETRY, "nothing was done; try again")                                                            \
     X(TRADE_NOT_FOUND, 80, 5, REJECTED, "no trade has this number")                                                   \
     X(QUOTE_NOT_FOUND, 81, 5, REJECTED, "the trade has no quote of this version")                                     \
     X(QUOTE_EXPIRED, 82, 9, REJECTED, "the quote has expired; quote again")                                           \
@@ -74,6 +76,7 @@ enum outcome {
     X(SIGNATURE_INVALID, 120, 16, REJECTED, "the callback's signature, key or time is not valid; it was not stored")  \
     X(NONCE_REUSED, 121, 6, REJECTED, "this nonce came before with other bytes")                                      \
     X(CONFIG_INVALID, 140, 3, REJECTED, "the configuration is not valid")
+// clang-format on
 
 enum err {
 #define X(name, number, status, outcome, text) ERR_##name = number,
@@ -95,17 +98,22 @@ const struct err_info *err_table(size_t *ret_count);
 // The row of a code; ERR_INTERNAL's for a number that the table does not have.
 const struct err_info *err_info(enum err code);
 
+// "DEADLINE_EXCEEDED" of 4: the name of a gRPC status (google.rpc.Code); "?" for a number that is none.
+const char *err_status_name(int grpc_status);
+
 enum { ERR_FIELDS_MAX = 8, ERR_TEXT_MAX = 240 };
 
-// One failure on its way up. The caller gives it, callees fill it; it never allocates. Zeroed means no error.
+// One failure on its way up. The caller gives it, callees fill it; it never allocates. Zeroed means no error. Its texts
+// are always UTF-8, whatever they were made from; one that is too long is cut. What they are made from may be the error
+// itself: error_set(error, code, "again: %s", error->text).
 struct error {
     enum err code;
     char text[ERR_TEXT_MAX]; // what happened, outermost first: "starting saga X: store: disk is full"
     uint32_t retry_after_ms; // 0: waiting doesn't help
     uint32_t n_fields;       // of `fields`; further violations are counted here but not kept
     struct {
-        char path[64];       // "lines[2].quantity"
-        char what[96];       // "must be at least 1"
+        char path[64]; // "lines[2].quantity"
+        char what[96]; // "must be at least 1"
     } fields[ERR_FIELDS_MAX];
 };
 

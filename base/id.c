@@ -1,5 +1,6 @@
 #include "base/id.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -44,7 +45,11 @@ unsigned id_slot(struct str id) {
 uint64_t id_random(void *unused) {
     (void)unused;
     uint64_t bits;
-    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
+    ssize_t got;
+    do // only before the kernel's generator is seeded can a signal interrupt so short a read
+        got = getrandom(&bits, sizeof bits, 0);
+    while (got < 0 && errno == EINTR);
+    if (got != (ssize_t)sizeof bits)
         abort();
     return bits;
 }

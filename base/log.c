@@ -10,7 +10,7 @@
 static atomic_int least_level = LOG_INFO;
 static atomic_bool as_json = false;
 
-enum { LINE_MAX_BYTES = 16384 };
+enum { LINE_MAX_BYTES = 65536 };
 
 static const struct {
     const char *word, *colour;
@@ -25,10 +25,24 @@ bool log_enabled(enum log_level level) {
     return (int)level >= atomic_load_explicit(&least_level, memory_order_relaxed);
 }
 
-static void json_line(struct buf *line, const char *time, const char *level, const char *message,
+static void json_value(struct buf *line, struct str text) {
+    if (text.len <= LOG_VALUE_MAX) {
+        buf_json(line, text);
+        return;
+    }
+    char cut[LOG_VALUE_MAX + sizeof "…"];
+    size_t len = LOG_VALUE_MAX;
+    while (len > LOG_VALUE_MAX - 4 && ((unsigned char)text.ptr[len] & 0xC0) == 0x80)
+        len--; // not within a character
+    memcpy(cut, text.ptr, len);
+    memcpy(cut + len, "…", sizeof "…");
+    buf_json(line, str_n(cut, len + sizeof "…" - 1));
+}
+
+static void json_line(struct buf *line, const char *time, enum log_level level, const char *message,
                       const struct log_field *fields) {
-    buf_printf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":", time, level);
-    buf_json(line, str_c(message));
+    buf_printf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":", time, levels[level].word);
+    json_value(line, str_c(message));
     for (; fields->name; fields++) {
         buf_byte(line, ',');
         buf_json(line, str_c(fields->name));
@@ -36,40 +50,46 @@ static void json_line(struct buf *line, const char *time, const char *level, con
         if (fields->is_integer)
             buf_printf(line, "%lld", (long long)fields->integer);
         else
-            buf_json(line, fields->text);
+            json_value(line, fields->text);
     }
     buf_append(line, STR("}\n"));
 }
 
 static void text_line(struct buf *line, const char *time, enum log_level level, const char *message,
                       const struct log_field *fields) {
-    buf_printf(line, "%.12s %s%-5s\033[0m %s", time + 11, levels[level].colour, levels[level].word, message);
+    buf_printf(line, "%.12s %s%-5s\033[0m ", time + 11, levels[level].colour, levels[level].word);
+    for (const char *c = message; *c && c < message + LOG_VALUE_MAX; c++)
+        buf_byte(line, (unsigned char)*c < 0x20 ? ' ' : *c); // a line stays one line
     for (; fields->name; fields++) {
         if (fields->is_integer) {
             buf_printf(line, " \033[2m%s=\033[0m%lld", fields->name, (long long)fields->integer);
         } else if (!str_empty(fields->text)) {
             buf_printf(line, " \033[2m%s=\033[0m", fields->name);
-            buf_json(line, fields->text);
+            json_value(line, fields->text);
         }
     }
     buf_byte(line, '\n');
 }
 
+static void render(struct buf *line, enum log_level level, const char *message, const struct log_field *fields) {
+    char time[25] = "";
+    clock_format(clock_now_ms(clock_system()), time);
+    if (atomic_load_explicit(&as_json, memory_order_relaxed))
+        json_line(line, time, level, message, fields);
+    else
+        text_line(line, time, level, message, fields);
+}
+
 void log_fields(enum log_level level, const char *message, const struct log_field *fields) {
     if (!log_enabled(level))
         return;
-    char time[25];
-    clock_format(clock_now_ms(clock_system()), time);
     struct buf line;
     buf_init(&line, LINE_MAX_BYTES);
-    if (atomic_load_explicit(&as_json, memory_order_relaxed))
-        json_line(&line, time, levels[level].word, message, fields);
-    else
-        text_line(&line, time, level, message, fields);
+    render(&line, level, message, fields);
     if (line.failed) {
         // Still one whole line: a log that loses a line because it was long helps nobody.
         buf_clear(&line);
-        buf_printf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":\"(line too long)\"}\n", time, levels[level].word);
+        render(&line, level, message, (const struct log_field[]){LOG_C("fields", "too long"), {.name = NULL}});
     }
     ssize_t written = write(STDERR_FILENO, line.ptr, line.len);
     (void)written; // there is nowhere left to report it

@@ -11,7 +11,9 @@ enum log_format { LOG_AUTO, LOG_TEXT, LOG_JSON }; // AUTO: text on a terminal, J
 // Thread-safe after this; lines go to standard error, each in one write(2).
 void log_setup(enum log_level least, enum log_format format);
 
-// One field: a name and a value. Use the macros below.
+// One field: a name and a value. Use the macros below. Of a text only the first LOG_VALUE_MAX bytes are written, with
+// "…" behind them, so that a long one can't push the others out of the line.
+enum { LOG_VALUE_MAX = 1024 };
 struct log_field {
     const char *name; // NULL ends the list
     struct str text;
@@ -27,7 +29,7 @@ struct log_field {
 void log_fields(enum log_level level, const char *message, const struct log_field *fields);
 
 #define LOG(level, message, ...)                                                                                       \
-    log_fields((level), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) {.name = NULL}})
+    log_fields((level), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.name = NULL}})
 
 bool log_enabled(enum log_level level);
 

@@ -53,9 +53,11 @@ void map_insert(struct map *map, struct map_node *node, struct str key) {
 }
 
 void map_remove(struct map *map, struct map_node *node) {
+    assert(map->count > 0);
     struct map_node **slot = bucket(map, node->hash);
-    while (*slot != node)
+    while (*slot && *slot != node)
         slot = &(*slot)->next;
+    assert(*slot);
     *slot = node->next;
     map->count--;
 }

@@ -26,6 +26,7 @@ struct map_node *map_find(const struct map *map, struct str key);
 // The key must not be in the map yet (asserted). Aborts when there is no memory for buckets.
 void map_insert(struct map *map, struct map_node *node, struct str key);
 
+// The node must be in the map (asserted).
 void map_remove(struct map *map, struct map_node *node);
 
 // Every node in no particular order; the visited node may be removed by the visitor, others may not.

@@ -88,20 +88,31 @@ static int utf8_tail(unsigned char lead, uint32_t *ret_bits, uint32_t *ret_least
     return -1;
 }
 
+size_t str_utf8_len(struct str s) {
+    if (s.len == 0)
+        return 0;
+    uint32_t point, least;
+    int tail = utf8_tail((unsigned char)s.ptr[0], &point, &least);
+    if (tail < 0 || s.len - 1 < (size_t)tail)
+        return 0;
+    size_t len = 1 + (size_t)tail;
+    for (size_t i = 1; i < len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if ((c & 0xC0) != 0x80)
+            return 0;
+        point = point << 6 | (c & 0x3Fu);
+    }
+    if (point < least || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF))
+        return 0;
+    return len;
+}
+
 bool str_is_utf8(struct str s) {
-    for (size_t i = 0; i < s.len;) {
-        uint32_t point, least;
-        int tail = utf8_tail((unsigned char)s.ptr[i++], &point, &least);
-        if (tail < 0 || s.len - i < (size_t)tail)
+    while (s.len > 0) {
+        size_t len = str_utf8_len(s);
+        if (len == 0)
             return false;
-        for (int k = 0; k < tail; k++, i++) {
-            unsigned char c = (unsigned char)s.ptr[i];
-            if ((c & 0xC0) != 0x80)
-                return false;
-            point = point << 6 | (c & 0x3Fu);
-        }
-        if (point < least || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF))
-            return false;
+        s = str_n(s.ptr + len, s.len - len);
     }
     return true;
 }

@@ -59,7 +59,11 @@ bool str_to_i64(struct str s, int64_t *ret_value);
 // Copies into `out` with a NUL; false (and `out` an empty string) when it doesn't fit or holds a NUL itself.
 bool str_copy(struct str s, char *out, size_t size);
 
-// Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF).
+// Bytes of the UTF-8 sequence at the start of `s` (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF); 0
+// when there is none.
+size_t str_utf8_len(struct str s);
+
+// Well-formed UTF-8 throughout.
 bool str_is_utf8(struct str s);
 
 // FNV-1a over the bytes. For hash tables and slots, never for anything an attacker must not predict.

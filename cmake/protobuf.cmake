@@ -2,8 +2,9 @@
 # (for reflection) that is linked in as the symbols of txc_descriptors.h. saga/*.proto (stored records) go through nanopb.
 set(TXC_GEN ${CMAKE_CURRENT_BINARY_DIR}/gen)
 file(GLOB_RECURSE TXC_PROTOS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/proto proto/*.proto)
-set(TXC_WELL_KNOWN google/protobuf/timestamp.proto google/protobuf/duration.proto google/protobuf/any.proto)
-set(TXC_INCLUDE_WELL_KNOWN /usr/include)
+set(TXC_WELL_KNOWN google/protobuf/timestamp.proto google/protobuf/duration.proto google/protobuf/any.proto
+    google/protobuf/descriptor.proto)
+find_path(TXC_INCLUDE_WELL_KNOWN google/protobuf/timestamp.proto REQUIRED)
 
 set(sources)
 foreach(proto ${TXC_PROTOS} ${TXC_WELL_KNOWN})
@@ -31,11 +32,11 @@ add_custom_command(
   COMMAND ${PROTOC} -I${CMAKE_CURRENT_SOURCE_DIR}/proto -I${TXC_INCLUDE_WELL_KNOWN} --include_imports
           --descriptor_set_out=${TXC_DESCRIPTORS} ${full_protos}
   DEPENDS ${full_protos} VERBATIM)
-file(WRITE ${TXC_GEN}/txc_descriptors.h
+file(CONFIGURE OUTPUT ${TXC_GEN}/txc_descriptors.h CONTENT
 "// Generated: the FileDescriptorSet of every proto, from txc_descriptors to txc_descriptors_end.
 extern const char txc_descriptors[], txc_descriptors_end[];
 ")
-file(WRITE ${TXC_GEN}/txc_descriptors.c
+file(CONFIGURE OUTPUT ${TXC_GEN}/txc_descriptors.c CONTENT
 "__asm__(\".section .rodata\\n.global txc_descriptors\\n.global txc_descriptors_end\\n\"
         \"txc_descriptors: .incbin \\\"${TXC_DESCRIPTORS}\\\"\\ntxc_descriptors_end: .byte 0\\n.previous\\n\");
 ")
@@ -49,6 +50,9 @@ add_library(proto STATIC ${sources} $<TARGET_OBJECTS:descriptors>)
 target_include_directories(proto SYSTEM PUBLIC ${TXC_GEN})
 target_link_libraries(proto PUBLIC PkgConfig::protobuf-c)
 
+# Everything that is generated from proto/, for tools that read our sources without building them (clang-tidy).
+add_custom_target(generated DEPENDS ${sources} ${TXC_DESCRIPTORS})
+
 # nanopb: bounded records without a heap.
 find_path(NANOPB_INCLUDE pb.h PATH_SUFFIXES nanopb REQUIRED)
 find_library(NANOPB_LIBRARY NAMES protobuf-nanopb REQUIRED)
@@ -59,12 +63,14 @@ foreach(record ${TXC_RECORDS})
   add_custom_command(
     OUTPUT ${TXC_GEN}/saga/${stem}.pb.c ${TXC_GEN}/saga/${stem}.pb.h
     COMMAND ${CMAKE_COMMAND} -E make_directory ${TXC_GEN}/saga
-    COMMAND ${PROTOC} -I${CMAKE_CURRENT_SOURCE_DIR} --nanopb_out=${TXC_GEN}
-            --plugin=protoc-gen-nanopb=${NANOPB_GENERATOR} ${CMAKE_CURRENT_SOURCE_DIR}/${record}
-    DEPENDS ${record} VERBATIM)
+    COMMAND ${PROTOC} -I. --nanopb_out=${TXC_GEN} --plugin=protoc-gen-nanopb=${NANOPB_GENERATOR} ${record}
+    DEPENDS ${record} saga/${stem}.options
+    WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} VERBATIM) # where the generator looks for the .options beside it
   list(APPEND sources ${TXC_GEN}/saga/${stem}.pb.c)
 endforeach()
 if(sources)
+  add_custom_target(generated_records DEPENDS ${sources})
+  add_dependencies(generated generated_records)
   add_library(nanopb STATIC ${sources})
   target_include_directories(nanopb SYSTEM PUBLIC ${TXC_GEN} ${NANOPB_INCLUDE})
   target_link_libraries(nanopb PUBLIC ${NANOPB_LIBRARY})

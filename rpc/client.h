@@ -21,6 +21,7 @@ struct rpc_result {
     enum outcome outcome;
     int grpc_status;                 // as it came
     const char *reason;              // ErrorInfo.reason where the status carries one, else ""
+    const char *domain;              // and its domain
     const ProtobufCMessage *message; // NULL unless OK; borrowed until the callback returns
     struct str bytes;                // the same, encoded
 };
@@ -32,41 +33,68 @@ struct rpc_call_options {
     const struct rpc_header *headers; // NULL, or ended by a NULL name
 };
 
+typedef bool rpc_each_fn(void *ctx, const ProtobufCMessage *message);
+
 struct rpc_channel_ops {
     void (*call)(struct rpc_channel *channel, const struct rpc_method *method, const ProtobufCMessage *request,
                  const struct rpc_call_options *options, rpc_done_fn *done, void *ctx);
     void (*close)(struct rpc_channel *channel);
+    // May be NULL in a transport that doesn't have it.
+    void (*call_bytes)(struct rpc_channel *channel, const char *path, struct str request,
+                       const struct rpc_call_options *options, rpc_done_fn *done, void *ctx);
+    void (*stream)(struct rpc_channel *channel, const struct rpc_method *method, const ProtobufCMessage *request,
+                   const struct rpc_call_options *options, rpc_each_fn *each, rpc_done_fn *done, void *ctx);
 };
 
 // Encodes the request at once (it may live on the stack), sends it, and runs `done` exactly once, later, on the loop:
 // by the deadline at the latest, also when the channel is closed meanwhile.
 //
-// Status → outcome: OK → OK. ABORTED; FAILED_PRECONDITION with ErrorInfo.reason "REJECTED"; INVALID_ARGUMENT, NOT_FOUND,
-// ALREADY_EXISTS, PERMISSION_DENIED, UNAUTHENTICATED, OUT_OF_RANGE, UNIMPLEMENTED, FAILED_PRECONDITION → REJECTED only
-// when the participant says so with ErrorInfo.reason "REJECTED" or the status is ABORTED; without it these are
-// misconfiguration: RETRY, because nothing was done and an operator can mend it. UNAVAILABLE and RESOURCE_EXHAUSTED →
-// RETRY when the request was never sent, else UNKNOWN. All else (DEADLINE_EXCEEDED, CANCELLED, INTERNAL, UNKNOWN,
-// DATA_LOSS), and an answer that can't be decoded → UNKNOWN.
+// What an answer means, by the first row that fits:
+//   | status                                       | and                                      | outcome  | error code |
+//   | OK                                           | the answer can be decoded                | OK       | OK | |
+//   UNAVAILABLE                                  | certainly no connection was there to     | RETRY    | UNAVAILABLE |
+//   |                                              | send the request on                      |          | | | any but
+//   OK                                   | ErrorInfo.reason "RETRY"                 | RETRY    | UNAVAILABLE | |
+//   UNAVAILABLE, RESOURCE_EXHAUSTED              | ErrorInfo.domain "txcenter", a reason    | RETRY    | UNAVAILABLE |
+//   |                                              | that our own servers give before they do |          | | | |
+//   anything (OVERLOADED, SHUTTING_DOWN, …)  |          |             | | ABORTED | | REJECTED | REJECTED    | |
+//   FAILED_PRECONDITION, INVALID_ARGUMENT,       | ErrorInfo.reason "REJECTED"              | REJECTED | REJECTED    |
+//   | NOT_FOUND, ALREADY_EXISTS, OUT_OF_RANGE,     |                                          |          | | |
+//   PERMISSION_DENIED, UNAUTHENTICATED,          | without it this is misconfiguration:     | RETRY    | UNAVAILABLE |
+//   | UNIMPLEMENTED                                | nothing was done, an operator can mend it|          | | | OK,
+//   INTERNAL, UNKNOWN, DATA_LOSS, others     |                                          | UNKNOWN  | BROKEN      | |
+//   DEADLINE_EXCEEDED, CANCELLED, UNAVAILABLE,   |                                          | UNKNOWN  | SILENT      |
+//   | RESOURCE_EXHAUSTED                           |                                          |          | |
+// A connection that breaks while the request is on its way is UNKNOWN: this version of gRPC does not say how far it
+// got.
 static inline void rpc_call(struct rpc_channel *channel, const struct rpc_method *method,
-                            const ProtobufCMessage *request, const struct rpc_call_options *options,
-                            rpc_done_fn *done, void *ctx) {
+                            const ProtobufCMessage *request, const struct rpc_call_options *options, rpc_done_fn *done,
+                            void *ctx) {
     channel->ops->call(channel, method, request, options, done, ctx);
 }
 
+// The same for a method that is known by its path only ("/pkg.Service/Method"), with bytes in and out: `message` of the
+// result is NULL, `bytes` the answer as it came. The path and the request are copied.
+static inline void rpc_call_bytes(struct rpc_channel *channel, const char *path, struct str request,
+                                  const struct rpc_call_options *options, rpc_done_fn *done, void *ctx) {
+    channel->ops->call_bytes(channel, path, request, options, done, ctx);
+}
+
 struct rpc_channel_options {
-    const char *ca;               // PEM file: TLS; NULL: plaintext
-    const char *certificate, *key; // PEM files: mutual TLS
-    const char *server_name;      // expected in the certificate; NULL: the target's host
-    uint32_t message_max;         // bytes received (default 1 MiB)
-    uint32_t in_flight_max;       // default 2048; above it `done` gets OVERLOADED/RETRY
+    const char *ca;                // PEM file: TLS; NULL: plaintext
+    const char *certificate, *key; // PEM files: mutual TLS. All three are watched, as struct rpc_tls
+    const char *server_name;       // expected in the certificate; NULL: the target's host
+    uint32_t message_max;          // bytes received (default 1 MiB)
+    uint32_t in_flight_max;        // default 2048; above it `done` gets OVERLOADED/RETRY
 };
 
-// Never blocks: connecting happens in the background. `target` as in gRPC: "dns:///host:port", "127.0.0.1:7700",
-// "unix:…", "xds:///…".
+// Never blocks: connecting happens in the background. `options` NULL: all defaults; nothing of it is kept. `target` as
+// in gRPC: "dns:///host:port", "127.0.0.1:7700", "unix:…", "xds:///…".
 struct rpc_channel *rpc_channel_open(struct rpc_loop *loop, const char *target,
                                      const struct rpc_channel_options *options, struct error *error);
 
-// Calls in flight end with UNKNOWN (their callbacks run before this returns).
+// Calls in flight end with UNKNOWN: their callbacks run before this returns. A call that one of them makes ends as
+// RETRY, later. May be called from a callback of the channel.
 static inline void rpc_channel_close(struct rpc_channel *channel) {
     if (channel)
         channel->ops->close(channel);
@@ -74,14 +102,18 @@ static inline void rpc_channel_close(struct rpc_channel *channel) {
 
 // ---- For command line clients -------------------------------------------------------------------------------------
 
-// Calls and runs the loop until the answer is there. The message lives in `arena`.
+// Calls and runs the loop until the answer is there. The message lives in `arena`. On failure the error has the
+// server's own code where it is one of ours (QUOTE_EXPIRED, …), with its field violations, else that of rpc_call().
 bool rpc_call_wait(struct rpc_loop *loop, struct rpc_channel *channel, const struct rpc_method *method,
                    const ProtobufCMessage *request, const struct rpc_call_options *options, struct arena *arena,
                    const ProtobufCMessage **ret_message, struct error *error);
 
-// A server stream: `each` runs for every message (false: cancel), `done` at the end with the status.
-typedef bool rpc_each_fn(void *ctx, const ProtobufCMessage *message);
-void rpc_stream(struct rpc_channel *channel, const struct rpc_method *method, const ProtobufCMessage *request,
-                const struct rpc_call_options *options, rpc_each_fn *each, rpc_done_fn *done, void *ctx);
+// A server stream: `each` runs for every message (borrowed until it returns; false: cancel), `done` once at the end.
+// The next message is read when `each` has returned.
+static inline void rpc_stream(struct rpc_channel *channel, const struct rpc_method *method,
+                              const ProtobufCMessage *request, const struct rpc_call_options *options,
+                              rpc_each_fn *each, rpc_done_fn *done, void *ctx) {
+    channel->ops->stream(channel, method, request, options, each, done, ctx);
+}
 
 #endif

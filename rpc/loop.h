@@ -9,13 +9,18 @@
 
 struct rpc_loop;
 
+// gRPC's own error lines (a TLS handshake that failed, an address that can't be bound, …) go to standard error unless
+// they are taken here. For the whole process; call it before rpc_loop_new(). `line` runs on any thread.
+void rpc_set_core_log(void (*line)(const char *text));
+
 // Initialises gRPC (once per process; see rpc.md's facts in docs/ARCHITECTURE). Fork before, never after.
 struct rpc_loop *rpc_loop_new(void);
 
 // Everything that used the loop must be closed before. Shuts gRPC down.
 void rpc_loop_free(struct rpc_loop *loop);
 
-// Runs until rpc_loop_stop() was called (from the loop's thread).
+// Runs until rpc_loop_stop() was called (from the loop's thread). Neither this nor rpc_loop_once() may be called from a
+// callback of the loop (asserted).
 void rpc_loop_run(struct rpc_loop *loop);
 void rpc_loop_stop(struct rpc_loop *loop);
 
@@ -24,7 +29,8 @@ void rpc_loop_once(struct rpc_loop *loop, int64_t wait_ms);
 
 const struct clock *rpc_loop_clock(const struct rpc_loop *loop);
 
-// A timer lives in what owns it. It runs once, on the loop, not before its time; setting it again moves it.
+// A timer lives in what owns it. It runs once, on the loop, not before its time on rpc_loop_clock(), and always later:
+// never inside rpc_timer_set(). Setting it again moves it. Timers run in the order of their times.
 struct rpc_timer {
     struct heap_node node;
     void (*fire)(void *ctx);
@@ -46,8 +52,9 @@ void rpc_loop_remove_waker(struct rpc_loop *loop, struct rpc_waker *waker);
 // one wake-up.
 void rpc_loop_wake(void *loop);
 
-// Signals (SIGTERM, SIGINT, …) delivered as calls on the loop, not in a handler. Call before other threads start: it
-// blocks the signals and waits for them on a thread of its own.
+// Signals (SIGTERM, SIGINT, …) delivered as calls on the loop, not in a handler; several of one kind may come as one.
+// Once per loop. Call before starting threads of your own: it blocks the signals in this thread and in those that it
+// starts, and waits for them on one thread. (gRPC's threads have every signal blocked.)
 bool rpc_loop_on_signal(struct rpc_loop *loop, const int *signals, size_t n, void (*caught)(void *ctx, int signal),
                         void *ctx, struct error *error);
 

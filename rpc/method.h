@@ -11,6 +11,7 @@ struct rpc_method {
     const ProtobufCServiceDescriptor *service;
     const char *name; // "GetTrade"
     bool server_streaming;
+    bool client_streaming; // served only, and only with server_streaming; see rpc_handler_fn
 };
 
 // "/txcenter.trade.v1.TradeService/GetTrade" into out; false when it doesn't fit.

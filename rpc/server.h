@@ -30,6 +30,9 @@ struct rpc_caller {
     const void *tenants;     // the authorizer's; opaque here
 };
 
+// Runs on the loop. `request` lives until the call is answered; the answer may be given now or later, once. Where the
+// client streams too, it runs for each message, which lives until the handler returns; the next one is read when what
+// the handler has sent is written. With `request` NULL the client has sent its last, and the call must be ended.
 typedef void rpc_handler_fn(void *service, struct rpc_inbound *in, const ProtobufCMessage *request);
 
 struct rpc_route {
@@ -41,26 +44,32 @@ struct rpc_route {
 
 // ---- Serving ----------------------------------------------------------------------------------------------------
 
-struct rpc_tls { // PEM files; all NULL: plaintext
+// PEM files; all NULL: plaintext. They are watched: what replaces them serves the connections from then on.
+struct rpc_tls {
     const char *certificate, *key;
     const char *client_ca; // set: clients must present a certificate that it signed
 };
 
+// What it points to is borrowed until rpc_server_start() has returned, but for the descriptor set: for the server's
+// life.
 struct rpc_server_options {
     const char *const *listen; // "127.0.0.1:7600", "[::1]:0", "unix:/run/…"; NULL-terminated
     struct rpc_tls tls;
-    uint32_t message_max;     // bytes of one received message (default 1 MiB)
-    uint32_t in_flight_max;   // calls being served at once (default 4096); above it RESOURCE_EXHAUSTED at once
-    uint32_t accepts;         // pre-posted accepts over all methods (default 128, at most 256)
-    uint32_t drain_ms;        // grace for calls in flight at shutdown (default 5000)
+    uint32_t message_max;       // bytes of one received message (default 1 MiB)
+    uint32_t in_flight_max;     // calls being served at once (default 4096); above it RESOURCE_EXHAUSTED at once
+    size_t bytes_in_flight_max; // of their requests together (default 64 MiB); above it RESOURCE_EXHAUSTED at once
+    uint32_t accepts;           // pre-posted accepts over all methods (default 128, at most 256)
+    uint32_t drain_ms;          // grace for calls in flight at shutdown (default 5000)
     // Fills name and scopes of a caller from its certificate identity (empty when there is none) and metadata.
-    // false: UNAUTHENTICATED. NULL: everyone is "anonymous" with every scope.
+    // false with an error: the call is refused with it. Not asked for RPC_PUBLIC methods. NULL: everyone is "anonymous"
+    // (or what the certificate says) with every scope.
     bool (*authorize)(void *ctx, struct str identity, struct rpc_inbound *in, struct rpc_caller *caller,
                       struct error *error);
     void *authorize_ctx;
     // A FileDescriptorSet (serialized google.protobuf.FileDescriptorSet) for reflection; empty: no reflection.
     struct str descriptor_set;
-    // Called once for each finished call: for logs and metrics. NULL is fine.
+    // Called once for each call of a row when it is answered, also when it was refused before its handler: for logs and
+    // metrics. NULL is fine.
     void (*observe)(void *ctx, const struct rpc_method *method, struct rpc_inbound *in, int grpc_status,
                     int64_t duration_us);
     void *observe_ctx;
@@ -68,19 +77,22 @@ struct rpc_server_options {
 
 struct rpc_server *rpc_server_new(struct rpc_loop *loop, const struct rpc_server_options *options);
 
-// Adds rows before the start. `routes` and `service` are borrowed for the server's life.
+// Adds rows before the start, at most 200 in all. `routes` and `service` are borrowed for the server's life.
 void rpc_server_add(struct rpc_server *server, const struct rpc_route *routes, size_t n, void *service);
 
+// Listens. Calls that no row names are answered METHOD_UNKNOWN. On failure the server can only be freed.
 bool rpc_server_start(struct rpc_server *server, struct error *error);
 
 // The port of the i-th listen address (for ":0"), 0 for a unix socket.
 int rpc_server_port(const struct rpc_server *server, size_t i);
 
-// Health of a service ("" is the whole server). Services of routes start as SERVING.
+// Health of a service ("" is the whole server), for grpc.health.v1, which every server has. Services of routes start as
+// SERVING; other names may be added, at most 64 in all.
 void rpc_server_set_health(struct rpc_server *server, const char *service, bool serving);
 
-// Health NOT_SERVING, refuses new calls with SHUTTING_DOWN, lets those in flight finish for drain_ms, cancels the
-// rest; then `drained` runs on the loop. rpc_server_free() only after that.
+// Health NOT_SERVING, refuses new calls with SHUTTING_DOWN, lets those in flight finish for drain_ms, then closes the
+// connections and cancels the rest; `drained` runs on the loop when nothing is left. A handler that still owes an
+// answer to a cancelled call must give it. rpc_server_free() only after that, or instead of a start.
 void rpc_server_drain(struct rpc_server *server, void (*drained)(void *ctx), void *ctx);
 void rpc_server_free(struct rpc_server *server);
 
@@ -118,7 +130,8 @@ void rpc_reply_bytes(struct rpc_inbound *in, struct str response);
 void rpc_fail(struct rpc_inbound *in, const struct error *error, const char *const *metadata);
 
 // Server streaming: any number of messages, then rpc_stream_end() or rpc_fail(). Messages are queued (at most
-// `RPC_STREAM_QUEUE`); false when the caller is gone or too slow: end the call then.
+// `RPC_STREAM_QUEUE`, and 1 MiB of more than one); false when the caller is gone or too slow: end the call then. What
+// is queued at the end still goes out, unless the caller doesn't read it for some seconds.
 enum { RPC_STREAM_QUEUE = 64 };
 bool rpc_stream_send(struct rpc_inbound *in, const ProtobufCMessage *message);
 void rpc_stream_end(struct rpc_inbound *in);

@@ -394,7 +394,7 @@ static int our_access(sqlite3_vfs *vfs, const char *path, int flags, int *ret_an
 __attribute__((constructor)) static void install(void) {
     const char *leak = getenv("POWERLOSS_LEAK");
     skip = getenv("POWERLOSS_SKIP");
-    leak_percent = leak ? atoi(leak) : 0;
+    leak_percent = leak ? (int)strtol(leak, NULL, 10) : 0;
     sqlite3_randomness(sizeof seed, &seed);
     real = sqlite3_vfs_find(NULL);
     if (!real)

@@ -1,0 +1,98 @@
+// How the center talks to a remote system: one path for every method of every system. It fills in the effect (key, gid,
+// step, operation), calls, and says what the answer means: OK, REJECTED (a definite no), RETRY (definitely not done) or
+// UNKNOWN. Nothing here knows sagas or trades.
+#ifndef TXC_ADAPTERS_ADAPTER_H
+#define TXC_ADAPTERS_ADAPTER_H
+
+#include "participant/type/v1/effect.pb-c.h"
+#include "rpc/client.h"
+#include "rpc/timers.h"
+
+struct adapter_pending;
+
+// One remote system. Several may share a channel; each has a bound of its own, so that one that hangs takes nothing
+// from the others.
+struct adapter {
+    const char *system; // "coupon"
+    struct rpc_channel *channel;
+    uint32_t deadline_ms;            // of calls whose effect names none
+    uint32_t in_flight_max;          // calls at once; above it OVERLOADED/RETRY. 0: only the channel's own bound
+    const struct rpc_timers *timers; // where in_flight_max is set: they answer what is refused. Borrowed
+
+    // Its own; zero at the start. It must not move while calls are under way.
+    uint32_t in_flight;
+    struct adapter_pending *refused;
+    struct rpc_timer timer;
+};
+
+// Answers what was refused and not told yet. After the channel is closed; the adapter can be dropped then.
+void adapter_release(struct adapter *adapter);
+
+enum { ADAPTER_REQUIRED_MAX = 2 };
+
+// One method of a system: a row in adapters/<system>/<system>.c. Its request begins with the field `effect`, its
+// response with `outcome`.
+struct adapter_method {
+    struct rpc_method method;
+    Participant__Type__V1__Operation op;
+    // Fields that an APPLIED answer must bring, e.g. "order_no", "payment.state": texts not empty, messages there,
+    // numbers not zero. An answer without them is no answer: what it did is not known.
+    const char *required[ADAPTER_REQUIRED_MAX];
+};
+
+// What a call is done for. Borrowed until adapter_call() returns.
+struct adapter_effect {
+    const char *key; // one per effect: the same for action, compensation and inquiry; NULL for reads
+    const char *gid, *step;
+    const char *trade_no, *order_no;      // NULL where not known
+    uint32_t deadline_ms;                 // 0: the adapter's
+    const char *request_id, *traceparent; // of the caller's request, passed on; NULL: none
+};
+
+struct adapter_answer {
+    enum outcome outcome;
+    enum err code;      // ERR_OK, or a PARTICIPANT_… code
+    const char *reason; // REJECTED: the participant's own code ("INSUFFICIENT_BALANCE"), else the name of `code`
+    const char *text;
+    bool never_seen; // answer to an inquiry (outcome OK): the key is not known there
+    // The method's response; set when outcome is OK (and not never_seen), or REJECTED by the method itself.
+    const ProtobufCMessage *message;
+    struct str bytes; // the same, encoded
+};
+
+// Everything in the answer is borrowed until the callback returns.
+typedef void adapter_done_fn(void *ctx, const struct adapter_answer *answer);
+
+// `request` may live on the stack; its field `effect` is set here. `done` runs exactly once, later, on the loop, by the
+// deadline at the latest.
+void adapter_call(struct adapter *adapter, const struct adapter_method *method, const struct adapter_effect *effect,
+                  ProtobufCMessage *request, adapter_done_fn *done, void *ctx);
+
+// Asks by `inquire` (the system's Inquire row) what became of the action `method` under effect->key. When it was
+// applied, the answer is the action's own, as if it had just come.
+void adapter_inquire(struct adapter *adapter, const struct adapter_method *inquire, const struct adapter_method *method,
+                     const struct adapter_effect *effect, adapter_done_fn *done, void *ctx);
+
+// Decodes an encoded message (a kept answer, a signed notification) into the arena; NULL when it is none of this type.
+// Any bytes are safe.
+const void *adapter_decode(struct str bytes, const ProtobufCMessageDescriptor *type, struct arena *arena);
+
+// ---- For adapters/<system> ------------------------------------------------------------------------------------------
+
+#define ADAPTER_METHOD(service_descriptor, method_name, operation, ...)                                                \
+    {                                                                                                                  \
+        .method = {.service = &(service_descriptor), .name = (method_name)},                                           \
+        .op = PARTICIPANT__TYPE__V1__OPERATION__OPERATION_##operation, .required = {                                   \
+            __VA_ARGS__                                                                                                \
+        }                                                                                                              \
+    }
+
+// Declares the row `name##_method` and a typed function `name`.
+#define ADAPTER_FUNCTION(name, request_type)                                                                           \
+    extern const struct adapter_method name##_method;                                                                  \
+    static inline void name(struct adapter *adapter, const struct adapter_effect *effect, request_type *request,       \
+                            adapter_done_fn *done, void *ctx) {                                                        \
+        adapter_call(adapter, &name##_method, effect, &request->base, done, ctx);                                      \
+    }
+
+#endif

@@ -1,0 +1,18 @@
+// The points system: proto/participant/points/v1.
+#ifndef TXC_ADAPTERS_POINTS_H
+#define TXC_ADAPTERS_POINTS_H
+
+#include "adapters/adapter.h"
+#include "participant/points/v1/points.pb-c.h"
+
+ADAPTER_FUNCTION(points_get, Participant__Points__V1__GetPointsRequest)
+ADAPTER_FUNCTION(points_freeze, Participant__Points__V1__FreezePointsRequest)
+ADAPTER_FUNCTION(points_unfreeze, Participant__Points__V1__UnfreezePointsRequest)
+ADAPTER_FUNCTION(points_deduct, Participant__Points__V1__DeductPointsRequest)
+ADAPTER_FUNCTION(points_give_back, Participant__Points__V1__GiveBackPointsRequest)
+ADAPTER_FUNCTION(points_award, Participant__Points__V1__AwardPointsRequest)
+ADAPTER_FUNCTION(points_cancel_award, Participant__Points__V1__CancelAwardRequest)
+ADAPTER_FUNCTION(points_claw_back, Participant__Points__V1__ClawBackPointsRequest)
+extern const struct adapter_method points_inquire_method;
+
+#endif

@@ -1,0 +1,94 @@
+#include "flows/trade/books.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+enum { ENTRY_MAX = TRADE_TENDERS_MAX + SOLVER_LAYERS + 2 };
+
+// Room for one entry behind those that the trade has: only the last one's number is needed.
+struct page {
+    struct ledger_posting postings[ENTRY_MAX + 1];
+    struct ledger ledger;
+};
+
+static void open_page(struct page *page, const struct trade *trade) {
+    page->ledger = (struct ledger){.postings = page->postings, .max = ENTRY_MAX + 1};
+    if (trade->row.ledger_entries > 0) {
+        page->postings[0] = (struct ledger_posting){.entry = trade->row.ledger_entries};
+        page->ledger.n = 1;
+    }
+}
+
+// Its postings become rows. An entry that does not balance would be a fault of ours: nothing may go on from there.
+static int32_t close_page(struct page *page, struct trade *trade, bool posted, int64_t now_ms) {
+    assert(posted);
+    size_t first = trade->row.ledger_entries > 0;
+    if (page->ledger.n == first)
+        return 0; // nothing was moved
+    int32_t entry = page->postings[page->ledger.n - 1].entry;
+    for (size_t i = first; i < page->ledger.n; i++) {
+        struct ledger_row *row = trade_add(trade, PART_LEDGER);
+        row->entry = entry;
+        row->line = (int32_t)(i - first);
+        row->amount = page->postings[i].amount;
+        row->at_ms = now_ms;
+        snprintf(row->account, sizeof row->account, "%s", page->postings[i].account);
+        snprintf(row->text, sizeof row->text, "%s", page->postings[i].text);
+    }
+    trade_edit(trade)->ledger_entries = entry;
+    return entry;
+}
+
+void books_paid(struct trade *trade, int64_t now_ms) {
+    struct page page;
+    struct ledger_leg legs[TRADE_TENDERS_MAX];
+    size_t n = 0;
+    struct error error = {0};
+    const struct tender_row *tender;
+    for (int32_t i = 0; trade->row.payable > 0 && (tender = trade_tender(trade, trade->row.attempt_no, i)); i++)
+        legs[n++] = (struct ledger_leg){str_c(tender->tender_no), tender->amount};
+    const int64_t discounts[SOLVER_LAYERS] = {
+        [SOLVER_LAYER_COUPON] = trade->row.coupon_discount, [SOLVER_LAYER_POINTS] = trade->row.points_discount};
+    open_page(&page, trade);
+    bool posted = ledger_paid(&page.ledger, legs, n, discounts, trade->row.list_price, &error);
+    trade_edit(trade)->paid_entry = close_page(&page, trade, posted, now_ms);
+}
+
+void books_refunded(struct trade *trade, struct refund_row *refund, int64_t now_ms) {
+    struct page page;
+    struct ledger_leg legs[TRADE_TENDERS_MAX];
+    struct ledger_line lines[TRADE_LINES_MAX];
+    size_t n_legs = 0, n_lines = 0;
+    struct error error = {0};
+    const struct refund_leg_row *leg;
+    struct line_row *line;
+    for (int32_t i = 0; i < refund->legs && (leg = trade_refund_leg(trade, refund->refund_no, i)); i++)
+        legs[n_legs++] =
+            (struct ledger_leg){str_c(trade_tender(trade, leg->attempt_no, leg->tender)->tender_no), leg->amount};
+    for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++) {
+        if (line->purchase_no != trade->row.purchase_no || n_lines == TRADE_LINES_MAX)
+            continue;
+        int64_t part = 0;
+        if ((n_lines + 1) * sizeof part <= refund->line_parts.len)
+            memcpy(&part, refund->line_parts.ptr + n_lines * sizeof part, sizeof part);
+        lines[n_lines++] = (struct ledger_line){
+            .net = line->payable,
+            .discount = {[SOLVER_LAYER_COUPON] = line->coupon_discount, [SOLVER_LAYER_POINTS] = line->points_discount},
+            .refunded = line->refund_done,
+            .refunding = part};
+        trade_change(trade, line);
+        line->refund_done += part;
+    }
+    open_page(&page, trade);
+    bool posted = ledger_refunded(&page.ledger, str_c(refund->refund_no), legs, n_legs, lines, n_lines, &error);
+    refund->entry = close_page(&page, trade, posted, now_ms);
+}
+
+void books_suspense(struct trade *trade, enum ledger_suspense event, const struct tender_row *tender, int64_t amount,
+                    int64_t now_ms) {
+    struct page page;
+    struct error error = {0};
+    const struct ledger_leg leg = {str_c(tender->tender_no), amount};
+    open_page(&page, trade);
+    close_page(&page, trade, ledger_suspense(&page.ledger, event, &leg, &error), now_ms);
+}

@@ -1,0 +1,18 @@
+// The trade's ledger as rows: what flows/trade/ledger.h says is posted, at the turning points of a trade.
+#ifndef TXC_FLOWS_TRADE_BOOKS_H
+#define TXC_FLOWS_TRADE_BOOKS_H
+
+#include "flows/trade/ledger.h"
+#include "flows/trade/trade.h"
+
+// The trade is paid by the tenders of its newest attempt. Sets row.paid_entry.
+void books_paid(struct trade *trade, int64_t now_ms);
+
+// The refund's money is back. Sets refund->entry.
+void books_refunded(struct trade *trade, struct refund_row *refund, int64_t now_ms);
+
+// Money of a tender that is not the trade's came, or went back.
+void books_suspense(struct trade *trade, enum ledger_suspense event, const struct tender_row *tender, int64_t amount,
+                    int64_t now_ms);
+
+#endif

@@ -1,0 +1,40 @@
+#include "flows/trade/effect.h"
+
+struct adapter_effect effect_of(const struct saga_call *call) {
+    const struct trade_row *row = &effect_trade(call)->row;
+    return (struct adapter_effect){
+        .key = saga_call_key(call),
+        .gid = saga_call_gid(call),
+        .step = saga_call_step(call)->name,
+        .trade_no = row->trade_no,
+        .order_no = row->order_no,
+        .deadline_ms = saga_call_deadline_ms(call),
+        .request_id = row->request_id,
+    };
+}
+
+static void done(struct saga_call *call, const struct adapter_answer *answer, struct str kept) {
+    if (answer->never_seen)
+        saga_call_never_seen(call);
+    else
+        saga_call_done(call, answer->outcome, answer->code, answer->reason, answer->text, kept);
+}
+
+void effect_done(void *call, const struct adapter_answer *answer) {
+    done(call, answer, answer->bytes);
+}
+
+void effect_done_bare(void *call, const struct adapter_answer *answer) {
+    done(call, answer, STR_NONE);
+}
+
+void effect_done_unless_cancelled(void *call, const struct adapter_answer *answer) {
+    if (answer->outcome == OUTCOME_REJECTED && strcmp(answer->reason, "CANCELLED") == 0)
+        saga_call_ok(call, STR_NONE);
+    else
+        effect_done(call, answer);
+}
+
+const void *effect_answer(struct str bytes, const ProtobufCMessageDescriptor *type, struct arena *arena) {
+    return str_empty(bytes) ? NULL : adapter_decode(bytes, type, arena);
+}

@@ -1,0 +1,36 @@
+// What the trade's files share behind trades.h.
+#ifndef TXC_FLOWS_TRADE_INTERNAL_H
+#define TXC_FLOWS_TRADE_INTERNAL_H
+
+#include "base/heap.h"
+#include "flows/trade/trade.h"
+#include "saga/request.h"
+
+struct trades {
+    struct trades_options options;
+    struct saga_engine *engine;
+    struct requests *requests;
+    struct map resident, loading;
+    struct trade *oldest, *newest;
+    struct heap waits; // commands by the time their wait ends
+    bool hurried;      // waits end at once
+    int64_t alarm_ms;
+    void (*alarm)(void *ctx, int64_t due_ms);
+    void *alarm_ctx;
+    trades_alarm_fn *alert;
+    void *alert_ctx;
+    struct trades_stats stats;
+    struct trade_watch *watches;
+};
+
+static inline int64_t trades_now(const struct trades *trades) {
+    return clock_now_ms(trades->options.clock);
+}
+
+void trades_alert(struct trades *trades, const char *what, const struct trade *trade, const char *detail);
+void trades_alarm_at(struct trades *trades, int64_t due_ms);
+
+// Drops what nobody uses beyond the bound.
+void trades_evict(struct trades *trades);
+
+#endif

@@ -1,0 +1,183 @@
+// Trades from the store: the trade's row, then its parts one after the other, all by the trade's number.
+#include "flows/trade/internal.h"
+#include "flows/trade/parts.h"
+
+#include <stdlib.h>
+
+struct found {
+    struct found *next;
+    trade_found_fn *done;
+    void *ctx;
+};
+
+struct load {
+    struct map_node node;
+    struct trades *trades;
+    struct trade *trade;
+    bool keep; // it enters memory
+    int part;
+    struct found *waiting, **last;
+};
+
+static void finish(struct load *load, const struct error *error) {
+    struct trade *trade = error ? NULL : load->trade;
+    if (load->keep)
+        map_remove(&load->trades->loading, &load->node);
+    if (trade && load->keep) {
+        trade_enter_memory(trade);
+        trades_evict(load->trades);
+    }
+    struct found *found = load->waiting;
+    while (found) {
+        struct found *next = found->next;
+        if (trade)
+            saga_subject_hold(&trade->subject);
+        found->done(found->ctx, trade, error);
+        free(found);
+        found = next;
+    }
+    saga_subject_release(&load->trade->subject);
+    free(load);
+}
+
+// Blobs point into the reader's memory: the trade keeps its own.
+static void adopt(struct trade *trade, const struct store_table *table, void *row) {
+    for (uint8_t i = 0; i < table->n_columns; i++)
+        if (table->columns[i].type == STORE_BLOB) {
+            struct str *blob = (void *)((char *)row + table->columns[i].offset);
+            *blob = trade_keep(trade, *blob);
+        }
+}
+
+static void read_part(struct load *load);
+
+static void part_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct load *load = ctx;
+    if (error) {
+        finish(load, error);
+        return;
+    }
+    const struct store_table *table = trade_part_tables[load->part];
+    for (size_t i = 0; i < n; i++) {
+        struct trade_item *item = trade_append(load->trade, (enum trade_part)load->part);
+        memcpy(item->row, (const char *)rows + i * table->row_size, table->row_size);
+        adopt(load->trade, table, item->row);
+        item->stored = true;
+    }
+    if (n == STORE_LIMIT_MAX) {
+        read_part(load); // there may be more behind the last one
+    } else if (++load->part < TRADE_PARTS) {
+        read_part(load);
+    } else {
+        finish(load, NULL);
+    }
+}
+
+static void read_part(struct load *load) {
+    const struct trade_items *items = &load->trade->parts[load->part];
+    struct store_query query = {
+        .table = trade_part_tables[load->part],
+        .conds = {{.column = "trade_no", .cmp = STORE_EQ, .text = str_c(load->trade->row.trade_no)}},
+        .after = items->n ? items->list[items->n - 1]->row : NULL,
+        .limit = STORE_LIMIT_MAX,
+    };
+    store_read(load->trades->options.store, &query, part_read, load);
+}
+
+static void row_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct load *load = ctx;
+    struct error missing;
+    if (error) {
+        finish(load, error);
+    } else if (n == 0) {
+        error_set(&missing, ERR_TRADE_NOT_FOUND, "no trade has the number %s", load->trade->row.trade_no);
+        finish(load, &missing);
+    } else {
+        load->trade->row = *(const struct trade_row *)rows;
+        load->trade->stored = true;
+        adopt(load->trade, &trade_table, &load->trade->row);
+        read_part(load);
+    }
+}
+
+static void wait_for(struct load *load, trade_found_fn *done, void *ctx) {
+    struct found *found = calloc(1, sizeof *found);
+    if (!found)
+        abort();
+    *found = (struct found){.done = done, .ctx = ctx};
+    *load->last = found;
+    load->last = &found->next;
+}
+
+static void start(struct trades *trades, struct str trade_no, bool keep, trade_found_fn *done, void *ctx) {
+    char number[TRADE_NO_MAX + 1];
+    struct load *load = calloc(1, sizeof *load);
+    if (!load)
+        abort();
+    str_copy(trade_no, number, sizeof number);
+    load->trades = trades;
+    load->trade = trade_blank(trades, number);
+    load->keep = keep;
+    load->last = &load->waiting;
+    if (keep)
+        map_insert(&trades->loading, &load->node, str_c(load->trade->row.trade_no));
+    wait_for(load, done, ctx);
+    struct store_query query = {
+        .table = &trade_table, .conds = {{.column = "trade_no", .cmp = STORE_EQ, .text = str_c(number)}}, .limit = 1};
+    store_read(trades->options.store, &query, row_read, load);
+}
+
+static bool is_trade_no(struct str trade_no, trade_found_fn *done, void *ctx) {
+    if (id_valid(trade_no))
+        return true;
+    struct error error;
+    error_set(&error, ERR_TRADE_NOT_FOUND, "no trade has this number");
+    done(ctx, NULL, &error);
+    return false;
+}
+
+void trade_find(struct trades *trades, struct str trade_no, trade_found_fn *done, void *ctx) {
+    if (!is_trade_no(trade_no, done, ctx))
+        return;
+    struct map_node *node = map_find(&trades->resident, trade_no);
+    if (node) {
+        struct trade *trade = CONTAINER_OF(node, struct trade, node);
+        trade_touch(trade);
+        saga_subject_hold(&trade->subject);
+        done(ctx, trade, NULL);
+        return;
+    }
+    node = map_find(&trades->loading, trade_no);
+    if (node)
+        wait_for(CONTAINER_OF(node, struct load, node), done, ctx);
+    else
+        start(trades, trade_no, true, done, ctx);
+}
+
+void trade_read(struct trades *trades, struct str trade_no, trade_found_fn *done, void *ctx) {
+    if (is_trade_no(trade_no, done, ctx))
+        start(trades, trade_no, false, done, ctx);
+}
+
+// ---- For the engine -----------------------------------------------------------------------------------------------
+
+struct attach {
+    struct saga_engine *engine;
+    void *token;
+};
+
+static void attach_found(void *ctx, struct trade *trade, const struct error *error) {
+    struct attach attach = *(struct attach *)ctx;
+    free(ctx);
+    saga_attached(attach.engine, attach.token, trade ? &trade->subject : NULL, error);
+    if (trade)
+        saga_subject_release(&trade->subject);
+}
+
+void trade_attach(void *ctx, struct saga_engine *engine, struct str subject_key, void *token) {
+    struct attach *attach = malloc(sizeof *attach);
+    if (!attach)
+        abort();
+    *attach = (struct attach){engine, token};
+    trade_find(ctx, subject_key, attach_found, attach);
+}

@@ -1,0 +1,332 @@
+// The commands PlaceOrder, OrderPay and QuoteOrderPay.
+#include "flows/trade/order.h"
+
+#include "flows/trade/purchase.h"
+#include "flows/trade/quote.h"
+#include "flows/trade/view.h"
+
+#include <stdio.h>
+
+typedef Txcenter__Trade__V1__Combination combination_message;
+
+enum { QUOTE_ARENA = 4 * 1024 * 1024 };
+
+void order_check(const struct trades *trades, const struct order_wish *wish, struct error *error) {
+    const struct trades_options *options = &trades->options;
+    check_text(error, "combination_id", wish->combination_id, 0, 8);
+    check_money(trades, error, "expected_payable", wish->expected_payable, 0, false);
+    if (wish->mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_UNSPECIFIED &&
+        wish->mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_LOCK_FIRST)
+        error_field(error, "mode", "must be ORDER_MODE_LOCK_FIRST");
+    if (wish->expires_in_seconds != 0)
+        check_range(error, "expires_in_seconds", wish->expires_in_seconds, 1, options->order_ttl_max_ms / 1000);
+}
+
+static const combination_message *choose(const Txcenter__Trade__V1__Quote *quote, const char *id) {
+    for (size_t i = 0; i < quote->n_combinations; i++)
+        if (!id[0] || strcmp(quote->combinations[i]->combination_id, id) == 0)
+            return quote->combinations[i];
+    return NULL;
+}
+
+static bool orderable(const struct trade *trade, struct error *error) {
+    if (trade->row.state == TRADE_STATE(QUOTED))
+        return true;
+    if (trade_is_paid(trade))
+        return error_set(error, ERR_ALREADY_PAID, NULL);
+    if (trade_ended_unpaid(trade) || trade->row.state == TRADE_STATE(CONFLICTED))
+        return error_set(error, ERR_TRADE_ENDED, NULL);
+    return error_set(error, ERR_CANCEL_FIRST, NULL);
+}
+
+bool order_allowed(const struct trade *trade, const struct order_wish *wish, int64_t now_ms, struct arena *arena,
+                   const combination_message **ret_combination, struct error *error) {
+    if (!orderable(trade, error))
+        return false;
+    const struct quote_row *row = trade_quote_row(trade, wish->quote_version);
+    if (!row)
+        return error_set(error, ERR_QUOTE_NOT_FOUND, NULL);
+    if (row->version != trade->row.quote_version)
+        return error_set(error, ERR_QUOTE_SUPERSEDED, "version %d is the newest", trade->row.quote_version);
+    if (now_ms >= row->expires_ms)
+        return error_set(error, ERR_QUOTE_EXPIRED, NULL);
+    if (row->degraded && !wish->accept_degraded)
+        return error_set(error, ERR_QUOTE_DEGRADED, NULL);
+    const Txcenter__Trade__V1__Quote *quote = view_quote(row, arena);
+    if (!quote)
+        return error_set(error, ERR_STORE_CORRUPT, "the kept quote can't be read");
+    const combination_message *chosen = choose(quote, wish->combination_id);
+    if (!chosen)
+        return error_set(error, ERR_COMBINATION_UNKNOWN, NULL);
+    if (wish->expected_payable && wish->expected_payable->minor_units != chosen->payable->minor_units)
+        return error_set(error, ERR_AMOUNT_MISMATCH, "the kept quote says %lld, the caller expected %lld",
+                         (long long)chosen->payable->minor_units, (long long)wish->expected_payable->minor_units);
+    *ret_combination = chosen;
+    return true;
+}
+
+static void keep_lines(struct trade *trade, const Txcenter__Trade__V1__Quote *quote,
+                       const combination_message *chosen) {
+    for (size_t i = 0; i < quote->n_lines && i < chosen->n_line_shares; i++) {
+        const Txcenter__Trade__V1__QuotedLine *line = quote->lines[i];
+        const Txcenter__Trade__V1__LineShare *share = chosen->line_shares[i];
+        struct line_row *row = trade_add(trade, PART_LINE);
+        row->purchase_no = trade->row.purchase_no;
+        row->line = (int32_t)i;
+        str_copy(str_c(line->kind), row->kind, sizeof row->kind);
+        str_copy(str_c(line->code), row->code, sizeof row->code);
+        snprintf(row->name, sizeof row->name, "%s", line->name);
+        str_copy(str_c(line->nozzle), row->nozzle, sizeof row->nozzle);
+        row->volume_centi = line->volume_centi;
+        row->unit_price = line->unit_price->minor_units;
+        row->list_price = line->list_price->minor_units;
+        row->coupon_discount = share->coupon_discount->minor_units;
+        row->points_discount = share->points_discount->minor_units;
+        row->payable = share->payable->minor_units;
+    }
+}
+
+bool order_start(struct saga_turn *turn, const struct order_wish *wish, const combination_message *chosen,
+                 const struct pay_wish *pay, struct error *error) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    const struct trades_options *options = &trade->trades->options;
+    int64_t now_ms = saga_turn_now(turn), amounts[TRADE_TENDERS_MAX];
+    struct trade_row *row = trade_edit(trade);
+    struct arena arena;
+    arena_init(&arena, QUOTE_ARENA);
+    row->purchase_no++;
+    row->ordered_version = row->quote_version;
+    str_copy(str_c(chosen->combination_id), row->combination_id, sizeof row->combination_id);
+    row->payable = chosen->payable->minor_units;
+    row->coupon_discount = chosen->coupon_discount->minor_units;
+    row->points_discount = chosen->points_discount->minor_units;
+    row->points = chosen->points;
+    row->order_no[0] = '\0';
+    row->closing = CLOSING_NO;
+    row->order_expires_ms =
+        now_ms + (wish->expires_in_seconds ? wish->expires_in_seconds * INT64_C(1000) : options->order_ttl_ms);
+    const Txcenter__Trade__V1__Quote *quote = view_quote(trade_quote_row(trade, row->ordered_version), &arena);
+    if (quote)
+        keep_lines(trade, quote, chosen);
+    arena_release(&arena);
+    trade_set_state(trade, TRADE_STATE(ORDERING), now_ms);
+    if (pay && row->payable > 0 && pay_amounts(pay, row->payable, amounts, error))
+        pay_plan(turn, pay, amounts);
+    char gid[TRADE_GID_MAX];
+    trade_purchase_gid(trade, gid);
+    struct saga_start start = {.flow = purchase_flow.name, .gid = str_c(gid)};
+    return saga_turn_start(turn, &start, error);
+}
+
+// ---- What the three requests have in common -------------------------------------------------------------------------
+
+static struct order_wish wish_of(const ProtobufCMessage *message) {
+    if (message->descriptor == &txcenter__trade__v1__place_order_request__descriptor) {
+        const Txcenter__Trade__V1__PlaceOrderRequest *r = (const void *)message;
+        return (struct order_wish){r->quote_version, r->combination_id,     r->expected_payable,
+                                   (int32_t)r->mode, r->expires_in_seconds, r->accept_degraded};
+    }
+    if (message->descriptor == &txcenter__trade__v1__order_pay_request__descriptor) {
+        const Txcenter__Trade__V1__OrderPayRequest *r = (const void *)message;
+        return (struct order_wish){r->quote_version, r->combination_id,     r->expected_payable,
+                                   (int32_t)r->mode, r->expires_in_seconds, r->accept_degraded};
+    }
+    const Txcenter__Trade__V1__QuoteOrderPayRequest *r = (const void *)message;
+    return (struct order_wish){1, "", r->expected_payable, (int32_t)r->mode, r->expires_in_seconds, r->accept_degraded};
+}
+
+static int32_t failing(Txcenter__Trade__V1__OnFailure on_failure) {
+    return on_failure == ON_FAILURE(UNSPECIFIED) ? ON_FAILURE(FAIL_TRADE) : (int32_t)on_failure;
+}
+
+// False for a call that only orders.
+static bool pays(const ProtobufCMessage *message, struct pay_wish *ret_wish, int32_t *ret_wait_for) {
+    if (message->descriptor == &txcenter__trade__v1__order_pay_request__descriptor) {
+        const Txcenter__Trade__V1__OrderPayRequest *r = (const void *)message;
+        *ret_wish = (struct pay_wish){r->tenders, r->n_tenders, failing(r->on_failure)};
+        *ret_wait_for = (int32_t)r->wait_for;
+        return true;
+    }
+    if (message->descriptor == &txcenter__trade__v1__quote_order_pay_request__descriptor) {
+        const Txcenter__Trade__V1__QuoteOrderPayRequest *r = (const void *)message;
+        *ret_wish = (struct pay_wish){r->tenders, r->n_tenders, failing(r->on_failure)};
+        *ret_wait_for = (int32_t)r->wait_for;
+        return true;
+    }
+    return false;
+}
+
+static void check(const struct trades *trades, const ProtobufCMessage *message, struct error *error) {
+    struct order_wish wish = wish_of(message);
+    struct pay_wish pay;
+    int32_t wait_for;
+    bool with_quote = message->descriptor == &txcenter__trade__v1__quote_order_pay_request__descriptor;
+    if (with_quote) {
+        const Txcenter__Trade__V1__QuoteOrderPayRequest *r = (const void *)message;
+        quote_check(trades, r->context, r->lines, r->n_lines, error);
+    } else {
+        check_trade_no(error, "trade_no", request_text(message, "trade_no"), true);
+        check_range(error, "quote_version", wish.quote_version, 1, INT32_MAX);
+    }
+    order_check(trades, &wish, error);
+    if (pays(message, &pay, &wait_for)) {
+        pay_check(trades, &pay, with_quote, error);
+        check_range(error, "wait_for", wait_for, 0, TXCENTER__TRADE__V1__WAIT_FOR__WAIT_FOR_OUTCOME);
+    }
+}
+
+static bool amounts_fit(const struct command *command, const combination_message *chosen, struct error *error) {
+    struct pay_wish pay;
+    int32_t wait_for;
+    int64_t amounts[TRADE_TENDERS_MAX];
+    return !pays(command->request, &pay, &wait_for) || pay_amounts(&pay, chosen->payable->minor_units, amounts, error);
+}
+
+static void start(struct command *command, struct saga_turn *turn, const combination_message *chosen) {
+    struct order_wish wish = wish_of(command->request);
+    struct pay_wish pay;
+    int32_t wait_for;
+    struct error error = {0};
+    bool with_pay = pays(command->request, &pay, &wait_for);
+    if (!order_start(turn, &wish, chosen, with_pay ? &pay : NULL, &error))
+        trades_alert(command->trades, "an order can't start", command->trade, error.text);
+    command_made(command, turn, arena_printf(&command->arena, "%d", command->trade->row.purchase_no).ptr);
+}
+
+static void execute(struct command *command) {
+    struct order_wish wish = wish_of(command->request);
+    const combination_message *chosen = NULL;
+    struct error error = {0};
+    if (!order_allowed(command->trade, &wish, trades_now(command->trades), &command->arena, &chosen, &error) ||
+        !amounts_fit(command, chosen, &error))
+        command_refuse(command, &error);
+    else
+        start(command, command_turn(command), chosen);
+}
+
+// ---- With a quote ---------------------------------------------------------------------------------------------------
+
+static void quoted(void *ctx, const struct quote_made *made, const struct error *failed) {
+    struct command *command = ctx;
+    const Txcenter__Trade__V1__QuoteOrderPayRequest *request = (const void *)command->request;
+    struct error error = {0};
+    if (failed) {
+        command_refuse(command, failed);
+        return;
+    }
+    const combination_message *chosen = made->quote->combinations[0];
+    if (made->quote->n_degraded_sources > 0 && !request->accept_degraded)
+        error_set(&error, ERR_QUOTE_DEGRADED, NULL);
+    else if (request->expected_payable && request->expected_payable->minor_units != chosen->payable->minor_units)
+        error_set(&error, ERR_AMOUNT_MISMATCH, "the best price is %lld, the caller expected %lld",
+                  (long long)chosen->payable->minor_units, (long long)request->expected_payable->minor_units);
+    if (error_is(&error) || !amounts_fit(command, chosen, &error)) {
+        command_refuse(command, &error);
+        return;
+    }
+    command->trade = quote_new_trade(command, command->state, request->context);
+    struct saga_turn *turn = command_turn(command);
+    quote_keep(turn, request->context, made);
+    start(command, turn, chosen);
+}
+
+static void execute_with_quote(struct command *command) {
+    const Txcenter__Trade__V1__QuoteOrderPayRequest *request = (const void *)command->request;
+    char number[ID_LEN + 1];
+    if (!command->call->may(command->call->ctx, str_c(request->context->tenant_id))) {
+        command_refuse_as(command, ERR_TENANT_FORBIDDEN, NULL);
+        return;
+    }
+    quote_trade_no(command, number);
+    command->state = view_text(arena_str(&command->arena, str_c(number)).ptr);
+    struct quote_wish wish = {
+        .trade_no = command->state,
+        .request_id = command->call->request_id,
+        .context = request->context,
+        .lines = request->lines,
+        .n_lines = request->n_lines,
+        .excluded_coupon_ids = request->excluded_coupon_ids,
+        .n_excluded_coupon_ids = request->n_excluded_coupon_ids,
+        .exclude_points = request->exclude_points,
+        .max_combinations = 1,
+    };
+    quote_make(command->trades, &wish, &command->arena, quoted, command);
+}
+
+// ---- Outcomes -----------------------------------------------------------------------------------------------------
+
+static bool order_failed(const struct trade *trade, struct error *ret_error) {
+    if (!trade_ended_unpaid(trade) && trade->row.state != TRADE_STATE(CONFLICTED))
+        return false;
+    // A step's own reason is the participants'; what the caller hears is which part of the order failed.
+    enum err code = ERR_ORDER_REFUSED;
+    if (strcmp(trade->row.reason, "PAYMENT_FAILED") == 0)
+        code = ERR_PAYMENT_FAILED;
+    else if (trade->row.state == TRADE_STATE(CANCELLED) || trade->row.state == TRADE_STATE(EXPIRED))
+        code = ERR_TRADE_ENDED;
+    else if (strstr(trade->row.reason, "COUPON") || strstr(trade->row.reason, "POINTS"))
+        code = ERR_BENEFIT_UNAVAILABLE;
+    error_set(ret_error, code, "%s: %s", trade->row.reason, trade->row.text);
+    return true;
+}
+
+static bool superseded(const struct command *command, const struct trade *trade) {
+    int64_t purchase_no = 0;
+    str_to_i64(command->ref, &purchase_no);
+    return purchase_no != trade->row.purchase_no; // the trade was ordered again since
+}
+
+static bool outcome(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
+                    ProtobufCMessage **ret_response, struct error *ret_error) {
+    if (settled && !superseded(command, trade)) {
+        if (trade->row.state == TRADE_STATE(ORDERING) || trade->row.state == TRADE_STATE(CLOSING))
+            return false;
+        if (order_failed(trade, ret_error))
+            return true;
+    }
+    Txcenter__Trade__V1__PlaceOrderResponse *response =
+        VIEW_NEW(arena, txcenter__trade__v1__place_order_response, Txcenter__Trade__V1__PlaceOrderResponse);
+    if (response) {
+        response->trade = view_trade(trade, arena);
+        response->processing = !settled;
+    }
+    *ret_response = response ? &response->base : NULL;
+    return true;
+}
+
+static bool outcome_paid(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
+                         ProtobufCMessage **ret_response, struct error *ret_error) {
+    struct pay_wish pay;
+    int32_t wait_for = 0;
+    pays(command->request, &pay, &wait_for);
+    if (settled && !superseded(command, trade)) {
+        if (trade->row.state == TRADE_STATE(ORDERING) || trade->row.state == TRADE_STATE(CLOSING))
+            return false;
+        if (order_failed(trade, ret_error))
+            return true;
+        if (!trade_is_paid(trade) && !pay_outcome(trade, trade->row.attempt_no, wait_for, ret_error))
+            return false;
+        if (error_is(ret_error))
+            return true;
+    }
+    // OrderPayResponse and QuoteOrderPayResponse are of one shape.
+    bool with_quote = command->request->descriptor == &txcenter__trade__v1__quote_order_pay_request__descriptor;
+    Txcenter__Trade__V1__OrderPayResponse *response = arena_alloc(arena, sizeof *response);
+    if (response) {
+        view_init(response, with_quote ? &txcenter__trade__v1__quote_order_pay_response__descriptor
+                                       : &txcenter__trade__v1__order_pay_response__descriptor);
+        response->trade = view_trade(trade, arena);
+        response->attempt = view_attempt(trade, trade->row.attempt_no, arena);
+        response->processing = !settled;
+        *ret_response = &response->base;
+    }
+    return true;
+}
+
+_Static_assert(sizeof(Txcenter__Trade__V1__OrderPayResponse) == sizeof(Txcenter__Trade__V1__QuoteOrderPayResponse),
+               "one shape");
+
+const struct command_kind order_kind = {.check = check, .execute = execute, .outcome = outcome};
+const struct command_kind order_pay_kind = {.check = check, .execute = execute, .outcome = outcome_paid};
+const struct command_kind quote_order_pay_kind = {
+    .check = check, .execute = execute_with_quote, .outcome = outcome_paid};

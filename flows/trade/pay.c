@@ -1,0 +1,148 @@
+// The command Pay, and what the combined calls share of it.
+#include "flows/trade/order.h"
+#include "flows/trade/payment.h"
+#include "flows/trade/view.h"
+
+#include <stdio.h>
+
+void pay_check(const struct trades *trades, const struct pay_wish *wish, bool may_leave_one_open, struct error *error) {
+    size_t without_amount = 0;
+    if (wish->n_tenders > TRADE_TENDERS_MAX)
+        error_field(error, "tenders", "must have at most %d", TRADE_TENDERS_MAX);
+    for (size_t i = 0; i < wish->n_tenders && i < TRADE_TENDERS_MAX; i++) {
+        const Txcenter__Trade__V1__TenderInput *tender = wish->tenders[i];
+        char path[64];
+        snprintf(path, sizeof path, "tenders[%zu].kind", i);
+        check_range(error, path, (int64_t)tender->kind, TENDER_KIND(CARD), TENDER_KIND(CASH));
+        snprintf(path, sizeof path, "tenders[%zu].amount", i);
+        bool open = may_leave_one_open && !tender->amount && without_amount++ == 0;
+        check_money(trades, error, path, tender->amount, 1, !open);
+        snprintf(path, sizeof path, "tenders[%zu].account", i);
+        check_text(error, path, tender->account, tender->kind == TENDER_KIND(CASH) ? 0 : 1, TRADE_ACCOUNT_MAX);
+    }
+    check_range(error, "on_failure", wish->on_failure, 0, ON_FAILURE(FAIL_TRADE));
+}
+
+bool pay_amounts(const struct pay_wish *wish, int64_t payable, int64_t *ret_amounts, struct error *error) {
+    int64_t sum = 0;
+    size_t open = wish->n_tenders;
+    for (size_t i = 0; i < wish->n_tenders; i++) {
+        ret_amounts[i] = wish->tenders[i]->amount ? wish->tenders[i]->amount->minor_units : 0;
+        if (!wish->tenders[i]->amount)
+            open = i;
+        if (!money_add(sum, ret_amounts[i], &sum))
+            return error_set(error, ERR_AMOUNT_OVERFLOW, NULL);
+    }
+    if (open < wish->n_tenders && payable > sum) {
+        ret_amounts[open] = payable - sum;
+        sum = payable;
+    }
+    bool none_needed = payable == 0 && (open < wish->n_tenders || wish->n_tenders == 0);
+    if (sum != payable || (open < wish->n_tenders && ret_amounts[open] == 0 && !none_needed))
+        return error_set(error, ERR_TENDERS_UNEQUAL, "the tenders add up to %lld, payable is %lld", (long long)sum,
+                         (long long)payable);
+    return true;
+}
+
+struct payment_row *pay_plan(struct saga_turn *turn, const struct pay_wish *wish, const int64_t *amounts) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct payment_row *attempt = trade_add(trade, PART_PAYMENT);
+    attempt->attempt_no = ++trade_edit(trade)->attempt_no;
+    attempt->state = ATTEMPT_PLANNED;
+    attempt->on_failure = wish->on_failure;
+    attempt->created_ms = saga_turn_now(turn);
+    for (size_t i = 0; i < wish->n_tenders; i++) {
+        struct tender_row *tender = trade_add(trade, PART_TENDER);
+        tender->attempt_no = attempt->attempt_no;
+        tender->tender = (int32_t)i;
+        snprintf(tender->tender_no, sizeof tender->tender_no, "%s-%d-%d", trade->row.trade_no, attempt->attempt_no,
+                 tender->tender);
+        tender->kind = (int32_t)wish->tenders[i]->kind;
+        tender->state = tender->kind == TENDER_KIND(CASH) ? TENDER_STATE(PENDING) : TENDER_STATE(CREATED);
+        tender->amount = amounts[i];
+        str_copy(str_c(wish->tenders[i]->account), tender->account, sizeof tender->account);
+    }
+    return attempt;
+}
+
+bool pay_outcome(const struct trade *trade, int32_t attempt_no, int32_t wait_for, struct error *ret_error) {
+    const struct payment_row *attempt = trade_payment(trade, attempt_no);
+    if (!attempt)
+        return trade->row.payable == 0 ? trade_is_paid(trade) : true;
+    switch (attempt->state) {
+    case ATTEMPT_PAID: return true;
+    case ATTEMPT_FAILED:
+        error_set(ret_error, ERR_PAYMENT_FAILED, "%s: %s", attempt->reason, attempt->text);
+        return true;
+    default: return attempt->offered && wait_for != TXCENTER__TRADE__V1__WAIT_FOR__WAIT_FOR_OUTCOME;
+    }
+}
+
+// ---- The command ----------------------------------------------------------------------------------------------------
+
+static struct pay_wish wish_of(const ProtobufCMessage *message) {
+    const Txcenter__Trade__V1__PayRequest *request = (const void *)message;
+    int32_t on_failure = (int32_t)request->on_failure;
+    return (struct pay_wish){request->tenders, request->n_tenders,
+                             on_failure == ON_FAILURE(UNSPECIFIED) ? ON_FAILURE(KEEP) : on_failure};
+}
+
+static void check(const struct trades *trades, const ProtobufCMessage *message, struct error *error) {
+    const Txcenter__Trade__V1__PayRequest *request = (const void *)message;
+    struct pay_wish wish = wish_of(message);
+    check_trade_no(error, "trade_no", request->trade_no, true);
+    pay_check(trades, &wish, false, error);
+    check_range(error, "wait_for", (int64_t)request->wait_for, 0, TXCENTER__TRADE__V1__WAIT_FOR__WAIT_FOR_OUTCOME);
+}
+
+static bool payable(const struct trade *trade, int64_t now_ms, struct error *error) {
+    if (trade_is_paid(trade))
+        return error_set(error, ERR_ALREADY_PAID, NULL);
+    if (trade_open_payment(trade))
+        return error_set(error, ERR_PAYMENT_IN_PROGRESS, NULL);
+    if (trade->row.state != TRADE_STATE(ORDERED) || trade->row.closing != CLOSING_NO)
+        return error_set(error, ERR_NOT_PAYABLE, NULL);
+    if (now_ms >= trade->row.order_expires_ms)
+        return error_set(error, ERR_NOT_PAYABLE, "the order has expired");
+    if (trade->row.attempt_no >= TRADE_ATTEMPTS_MAX)
+        return error_set(error, ERR_NOT_PAYABLE, "a trade has at most %d payment attempts", TRADE_ATTEMPTS_MAX);
+    return true;
+}
+
+static void execute(struct command *command) {
+    struct trade *trade = command->trade;
+    struct pay_wish wish = wish_of(command->request);
+    int64_t amounts[TRADE_TENDERS_MAX];
+    struct error error = {0};
+    if (!payable(trade, trades_now(command->trades), &error) ||
+        !pay_amounts(&wish, trade->row.payable, amounts, &error)) {
+        command_refuse(command, &error);
+        return;
+    }
+    struct saga_turn *turn = command_turn(command);
+    struct payment_row *attempt = pay_plan(turn, &wish, amounts);
+    payment_start(turn, attempt);
+    command_made(command, turn, arena_printf(&command->arena, "%d", attempt->attempt_no).ptr);
+}
+
+static bool outcome(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
+                    ProtobufCMessage **ret_response, struct error *ret_error) {
+    const Txcenter__Trade__V1__PayRequest *request = (const void *)command->request;
+    int64_t attempt_no = 0;
+    str_to_i64(command->ref, &attempt_no);
+    if (settled && !pay_outcome(trade, (int32_t)attempt_no, (int32_t)request->wait_for, ret_error))
+        return false;
+    if (error_is(ret_error))
+        return true;
+    Txcenter__Trade__V1__PayResponse *response =
+        VIEW_NEW(arena, txcenter__trade__v1__pay_response, Txcenter__Trade__V1__PayResponse);
+    if (response) {
+        response->trade = view_trade(trade, arena);
+        response->attempt = view_attempt(trade, (int32_t)attempt_no, arena);
+        response->processing = !settled;
+        *ret_response = &response->base;
+    }
+    return true;
+}
+
+const struct command_kind pay_kind = {.check = check, .execute = execute, .outcome = outcome};

@@ -1,0 +1,508 @@
+// One attempt to pay: freeze what is synchronous, create what is asynchronous, collect the outcomes, confirm, and the
+// watershed: the attempt's end and the trade's PAID are one transaction.
+#include "flows/trade/payment.h"
+
+#include "adapters/card/card.h"
+#include "adapters/payment/payment.h"
+#include "flows/trade/books.h"
+#include "flows/trade/effect.h"
+#include "flows/trade/purchase.h"
+#include "flows/trade/refund.h"
+#include "flows/trade/tender.h"
+#include "flows/trade/view.h"
+
+#include <stdio.h>
+
+enum { STEP_FREEZE = 10, STEP_CREATE = 20, STEP_CONFIRM = 50 };
+
+// ---- Legs are tenders ---------------------------------------------------------------------------------------------
+
+static int32_t attempt_of(struct str input) {
+    int64_t attempt_no = 0;
+    str_to_i64(input, &attempt_no);
+    return (int32_t)attempt_no;
+}
+
+static bool is_card(const struct tender_row *tender) {
+    return tender->kind == TENDER_KIND(CARD);
+}
+
+static struct tender_row *nth(const struct trade *trade, struct str input, uint8_t leg,
+                              bool (*of_kind)(const struct tender_row *tender)) {
+    struct tender_row *tender;
+    for (int32_t i = 0; (tender = trade_tender(trade, attempt_of(input), i)); i++)
+        if (of_kind(tender) && leg-- == 0)
+            return tender;
+    return NULL;
+}
+
+static unsigned count(const struct saga_subject *subject, struct str input,
+                      bool (*of_kind)(const struct tender_row *tender)) {
+    unsigned n = 0;
+    while (n < TRADE_TENDERS_MAX && nth(trade_of_const(subject), input, (uint8_t)n, of_kind))
+        n++;
+    return n;
+}
+
+static unsigned cards(const struct saga_subject *subject, struct str input) {
+    return count(subject, input, is_card);
+}
+
+static unsigned gateways(const struct saga_subject *subject, struct str input) {
+    return count(subject, input, tender_is_gateway);
+}
+
+static struct tender_row *call_card(const struct saga_call *call) {
+    return nth(effect_trade(call), saga_call_input(call), saga_call_leg(call), is_card);
+}
+
+static struct tender_row *call_gateway(const struct saga_call *call) {
+    return nth(effect_trade(call), saga_call_input(call), saga_call_leg(call), tender_is_gateway);
+}
+
+static struct tender_row *turn_tender(struct saga_turn *turn, bool (*of_kind)(const struct tender_row *tender)) {
+    return nth(trade_of(saga_turn_subject(turn)), saga_turn_input(turn), saga_turn_leg(turn), of_kind);
+}
+
+static struct payment_row *turn_payment(struct saga_turn *turn) {
+    return trade_payment(trade_of(saga_turn_subject(turn)), attempt_of(saga_turn_input(turn)));
+}
+
+static Txcenter__Type__V1__Money amount_of(const struct trade *trade, const struct tender_row *tender) {
+    Txcenter__Type__V1__Money money = TXCENTER__TYPE__V1__MONEY__INIT;
+    money.currency = view_text(trade->row.currency);
+    money.minor_units = tender->amount;
+    return money;
+}
+
+static void set_tender(struct saga_turn *turn, struct tender_row *tender, Txcenter__Trade__V1__TenderState state) {
+    trade_change(trade_of(saga_turn_subject(turn)), tender);
+    tender->state = (int32_t)state;
+}
+
+// ---- 1: freeze ----------------------------------------------------------------------------------------------------
+
+static void freeze(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct tender_row *tender = call_card(call);
+    Participant__Card__V1__FreezeCardRequest request = PARTICIPANT__CARD__V1__FREEZE_CARD_REQUEST__INIT;
+    Txcenter__Type__V1__Money amount = amount_of(trade, tender);
+    struct adapter_effect effect = effect_of(call);
+    request.tender_no = tender->tender_no;
+    request.card_no = tender->account;
+    request.user_id = view_text(trade->row.user_id);
+    request.amount = &amount;
+    card_freeze(&effect_adapters(call)->card, &effect, &request, effect_done, call);
+}
+
+static void inquire_freeze(struct saga_call *call) {
+    struct adapter_effect effect = effect_of(call);
+    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_freeze_method, &effect, effect_done,
+                    call);
+}
+
+static void release(struct saga_call *call) {
+    Participant__Card__V1__ReleaseCardRequest request = PARTICIPANT__CARD__V1__RELEASE_CARD_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    request.tender_no = call_card(call)->tender_no;
+    card_release(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
+}
+
+static void frozen(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    struct tender_row *tender = turn_tender(turn, is_card);
+    if (op == SAGA_COMPENSATE) {
+        if (outcome == OUTCOME_OK)
+            set_tender(turn, tender, TENDER_STATE(CLOSED));
+        return;
+    }
+    if (outcome == OUTCOME_REJECTED) {
+        set_tender(turn, tender, TENDER_STATE(FAILED));
+        snprintf(tender->detail, sizeof tender->detail, "%s", saga_turn_asked(turn)->reason);
+        return;
+    }
+    struct arena arena;
+    arena_init(&arena, 65536);
+    const Participant__Card__V1__FreezeCardResponse *response =
+        effect_answer(answer, &participant__card__v1__freeze_card_response__descriptor, &arena);
+    set_tender(turn, tender, TENDER_STATE(PENDING));
+    if (response) {
+        tender->principal = response->frozen->principal ? response->frozen->principal->minor_units : 0;
+        tender->bonus = response->frozen->bonus ? response->frozen->bonus->minor_units : 0;
+    }
+    arena_release(&arena);
+}
+
+// ---- 2: create ----------------------------------------------------------------------------------------------------
+
+static void create(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct tender_row *tender = call_gateway(call);
+    struct payment_row *attempt = trade_payment(trade, tender->attempt_no);
+    Participant__Payment__V1__CreatePaymentRequest request = PARTICIPANT__PAYMENT__V1__CREATE_PAYMENT_REQUEST__INIT;
+    Txcenter__Type__V1__Money amount = amount_of(trade, tender);
+    Google__Protobuf__Timestamp expires = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    struct adapter_effect effect = effect_of(call);
+    expires.seconds = attempt->deadline_ms / 1000;
+    request.tender_no = tender->tender_no;
+    request.merchant_id = view_text(trade->trades->options.merchant_id);
+    request.method = tender_method(tender);
+    request.amount = &amount;
+    request.payer = tender->account;
+    request.expires_at = &expires;
+    payment_create(&effect_adapters(call)->payment, &effect, &request, effect_done, call);
+}
+
+static void inquire_create(struct saga_call *call) {
+    struct adapter_effect effect = effect_of(call);
+    adapter_inquire(&effect_adapters(call)->payment, &payment_inquire_method, &payment_create_method, &effect,
+                    effect_done, call);
+}
+
+// Makes the tender definite: closed, or paid already. A scanned one is reversed, which gives back what was paid.
+static void close_tender(struct saga_call *call, const char *key) {
+    struct tender_row *tender = call_gateway(call);
+    struct adapter *gateway = &effect_adapters(call)->payment;
+    struct adapter_effect effect = effect_of(call);
+    effect.key = key;
+    if (tender->kind == TENDER_KIND(SCANNED)) {
+        Participant__Payment__V1__ReversePaymentRequest request =
+            PARTICIPANT__PAYMENT__V1__REVERSE_PAYMENT_REQUEST__INIT;
+        request.tender_no = tender->tender_no;
+        payment_reverse(gateway, &effect, &request, effect_done, call);
+    } else {
+        Participant__Payment__V1__ClosePaymentRequest request = PARTICIPANT__PAYMENT__V1__CLOSE_PAYMENT_REQUEST__INIT;
+        request.tender_no = tender->tender_no;
+        payment_close(gateway, &effect, &request, effect_done, call);
+    }
+}
+
+static void undo_create(struct saga_call *call) {
+    close_tender(call, saga_call_key(call));
+}
+
+// Query, close and reverse answer alike: outcome, then payment.
+static const Participant__Payment__V1__Payment *payment_in(struct str answer, struct arena *arena) {
+    const Participant__Payment__V1__QueryPaymentResponse *response =
+        effect_answer(answer, &participant__payment__v1__query_payment_response__descriptor, arena);
+    return response ? response->payment : NULL;
+}
+
+static void created(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct tender_row *tender = turn_tender(turn, tender_is_gateway);
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    if (outcome == OUTCOME_REJECTED) {
+        if (op == SAGA_ACTION && tender->state == TENDER_STATE(CREATED)) {
+            set_tender(turn, tender, TENDER_STATE(FAILED));
+            snprintf(tender->detail, sizeof tender->detail, "%s", saga_turn_asked(turn)->reason);
+        }
+    } else if (op == SAGA_ACTION) {
+        const Participant__Payment__V1__CreatePaymentResponse *response =
+            effect_answer(answer, &participant__payment__v1__create_payment_response__descriptor, &arena);
+        if (response) {
+            trade_change(trade, tender);
+            if (strlen(response->prepay_parameters) <= TRADE_PARAMETERS_MAX)
+                tender->prepay_parameters = trade_keep(trade, str_c(response->prepay_parameters));
+            str_copy(str_c(response->payment->gateway_no), tender->gateway_no, sizeof tender->gateway_no);
+            tender_learn(turn, tender, response->payment);
+        }
+    } else {
+        const Participant__Payment__V1__Payment *payment = payment_in(answer, &arena);
+        bool was_paid = tender->state == TENDER_STATE(PAID);
+        if (payment)
+            tender_learn(turn, tender, payment);
+        if (was_paid && payment && payment->state != PARTICIPANT__PAYMENT__V1__PAYMENT_STATE__PAYMENT_STATE_PAID)
+            set_tender(turn, tender, TENDER_STATE(RETURNED)); // a reversal gave it back
+        else if (tender->state == TENDER_STATE(PAID))
+            tender_return(turn, tender);
+        else if (tender->state == TENDER_STATE(CREATED) || tender->state == TENDER_STATE(PENDING))
+            set_tender(turn, tender, TENDER_STATE(CLOSED));
+    }
+    arena_release(&arena);
+}
+
+// ---- 3: offered ---------------------------------------------------------------------------------------------------
+
+static struct saga_verdict offered(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct payment_row *attempt = trade_change(trade, turn_payment(turn));
+    attempt->offered = 1;
+    return saga_done();
+}
+
+// ---- 4: collect ---------------------------------------------------------------------------------------------------
+
+static bool must_close(const struct trade *trade, const struct payment_row *attempt, int64_t now_ms) {
+    return trade->row.closing != CLOSING_NO || now_ms >= attempt->deadline_ms;
+}
+
+static void ask_gateway(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct tender_row *tender = call_gateway(call);
+    struct payment_row *attempt = trade_payment(trade, tender->attempt_no);
+    if (must_close(trade, attempt, trades_now(trade->trades))) {
+        char key[SAGA_KEY_MAX];
+        saga_call_key_of(call, STEP_CREATE, saga_call_leg(call), key);
+        close_tender(call, key);
+        return;
+    }
+    Participant__Payment__V1__QueryPaymentRequest request = PARTICIPANT__PAYMENT__V1__QUERY_PAYMENT_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    request.tender_no = tender->tender_no;
+    payment_query(&effect_adapters(call)->payment, &effect, &request, effect_done, call);
+}
+
+static void next_query(struct trade *trade, struct tender_row *tender, int64_t now_ms) {
+    const struct trades_options *options = &trade->trades->options;
+    int64_t pause = options->query_first_ms;
+    for (int32_t i = 0; i < tender->queries && pause < options->query_max_ms; i++)
+        pause *= 2;
+    trade_change(trade, tender);
+    tender->queries++;
+    tender->next_query_ms = now_ms + (pause < options->query_max_ms ? pause : options->query_max_ms);
+}
+
+static struct saga_verdict pending(struct saga_turn *turn, struct tender_row *tender) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct payment_row *attempt = turn_payment(turn);
+    int64_t now_ms = saga_turn_now(turn);
+    bool asked = saga_turn_asked(turn) != NULL;
+    if (must_close(trade, attempt, now_ms))
+        return asked ? saga_wait(saga_turn_again_ms(turn)) : saga_ask();
+    if (asked || tender->next_query_ms == 0)
+        next_query(trade, tender, now_ms);
+    else if (now_ms >= tender->next_query_ms)
+        return saga_ask();
+    return saga_wait(tender->next_query_ms < attempt->deadline_ms ? tender->next_query_ms : attempt->deadline_ms);
+}
+
+static struct saga_verdict collect(struct saga_turn *turn) {
+    struct tender_row *tender = turn_tender(turn, tender_is_gateway);
+    const struct saga_asked *asked = saga_turn_asked(turn);
+    if (asked && asked->outcome == OUTCOME_OK) {
+        struct arena arena;
+        arena_init(&arena, 1 << 20);
+        const Participant__Payment__V1__Payment *payment = payment_in(asked->answer, &arena);
+        if (payment)
+            tender_learn(turn, tender, payment);
+        arena_release(&arena);
+    }
+    switch (tender->state) {
+    case TENDER_STATE(PAID): return saga_done();
+    case TENDER_STATE(CREATED):
+    case TENDER_STATE(PENDING): return pending(turn, tender);
+    case TENDER_STATE(CONFLICTED): return saga_reject(ERR_PAYMENT_FAILED, "the payment does not match");
+    default: return saga_reject(ERR_PAYMENT_FAILED, tender->detail[0] ? tender->detail : "closed before it was paid");
+    }
+}
+
+// ---- 5: confirm ---------------------------------------------------------------------------------------------------
+
+static void confirm(struct saga_call *call) {
+    Participant__Card__V1__ConfirmCardRequest request = PARTICIPANT__CARD__V1__CONFIRM_CARD_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    char freeze_key[SAGA_KEY_MAX];
+    saga_call_key_of(call, STEP_FREEZE, saga_call_leg(call), freeze_key);
+    request.tender_no = call_card(call)->tender_no;
+    request.freeze_key = freeze_key;
+    card_confirm(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
+}
+
+static void inquire_confirm(struct saga_call *call) {
+    struct adapter_effect effect = effect_of(call);
+    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_confirm_method, &effect, effect_done_bare,
+                    call);
+}
+
+static void undo_confirm(struct saga_call *call) {
+    Participant__Card__V1__CancelConfirmRequest request = PARTICIPANT__CARD__V1__CANCEL_CONFIRM_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    request.tender_no = call_card(call)->tender_no;
+    card_cancel_confirm(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
+}
+
+// ---- 6: settle, the watershed -------------------------------------------------------------------------------------
+
+void trade_paid(struct saga_turn *turn, struct payment_row *attempt) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    int64_t now_ms = saga_turn_now(turn);
+    struct trade_row *row = trade_edit(trade);
+    struct tender_row *tender;
+    for (int32_t i = 0; attempt && (tender = trade_tender(trade, attempt->attempt_no, i)); i++) {
+        trade_change(trade, tender);
+        tender->state = TENDER_STATE(PAID);
+        tender->paid_ms = tender->paid_ms ? tender->paid_ms : now_ms;
+    }
+    if (attempt) {
+        trade_change(trade, attempt);
+        attempt->state = ATTEMPT_PAID;
+        attempt->ended_ms = now_ms;
+    }
+    row->paid = row->payable;
+    row->paid_ms = now_ms;
+    row->award_state = row->issue_state = AFTER_PENDING;
+    row->award_generation = row->issue_generation = 1;
+    row->reason[0] = row->text[0] = '\0';
+    books_paid(trade, now_ms);
+    trade_set_state(trade, TRADE_STATE(PAID), now_ms);
+    bool cancelled = row->closing == CLOSING_CANCEL;
+    row->closing = CLOSING_NO;
+    if (cancelled)
+        refund_cancelled(turn); // the cancel came too late: everything goes back
+    char gid[TRADE_GID_MAX];
+    trade_purchase_gid(trade, gid);
+    saga_turn_poke(turn, str_c(gid));
+}
+
+static struct saga_verdict settle(struct saga_turn *turn) {
+    trade_paid(turn, turn_payment(turn));
+    return saga_done();
+}
+
+// ---- The end ------------------------------------------------------------------------------------------------------
+
+static struct saga_verdict turned(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    const struct saga_instance *saga = saga_turn_saga(turn);
+    struct payment_row *attempt = trade_change(trade, turn_payment(turn));
+    snprintf(attempt->reason, sizeof attempt->reason, "%s", saga->reason);
+    snprintf(attempt->text, sizeof attempt->text, "%s", saga->text);
+    return saga_done();
+}
+
+static bool has_conflict(const struct trade *trade, int32_t attempt_no) {
+    const struct tender_row *tender;
+    for (int32_t i = 0; (tender = trade_tender(trade, attempt_no, i)); i++)
+        if (tender->state == TENDER_STATE(CONFLICTED))
+            return true;
+    return false;
+}
+
+static struct saga_verdict ended(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct payment_row *attempt = turn_payment(turn);
+    if (saga_turn_saga(turn)->status == SAGA_SUCCEEDED)
+        return saga_done();
+    trade_change(trade, attempt);
+    attempt->state = ATTEMPT_FAILED;
+    attempt->ended_ms = saga_turn_now(turn);
+    struct tender_row *tender;
+    for (int32_t i = 0; (tender = trade_tender(trade, attempt->attempt_no, i)); i++)
+        if (tender->state == TENDER_STATE(CREATED) || tender->state == TENDER_STATE(PENDING))
+            set_tender(turn, tender, TENDER_STATE(CLOSED));
+    if (has_conflict(trade, attempt->attempt_no))
+        trade_edit(trade)->closing = CLOSING_CONFLICT;
+    else if (trade->row.closing == CLOSING_NO && attempt->on_failure == ON_FAILURE(FAIL_TRADE))
+        trade_edit(trade)->closing = CLOSING_FAILURE;
+    if (trade->row.closing != CLOSING_NO)
+        trade_set_state(trade, TRADE_STATE(CLOSING), saga_turn_now(turn));
+    else
+        trade_set_state(trade, TRADE_STATE(ORDERED), saga_turn_now(turn));
+    char gid[TRADE_GID_MAX];
+    trade_purchase_gid(trade, gid);
+    saga_turn_poke(turn, str_c(gid));
+    return saga_done();
+}
+
+// ---- The table ----------------------------------------------------------------------------------------------------
+
+static const struct saga_step steps[] = {
+    {.id = STEP_FREEZE,
+     .stage = 1,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "freeze",
+     .participant = "card",
+     .text = "Freezes each card's part",
+     .legs = cards,
+     .run = freeze,
+     .inquire = inquire_freeze,
+     .undo = release,
+     .answered = frozen,
+     .deadline_ms = 3000,
+     .retry = SAGA_QUICK,
+     .undo_retry = SAGA_STUBBORN},
+    {.id = STEP_CREATE,
+     .stage = 2,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "create",
+     .participant = "payment",
+     .text = "Creates each asynchronous tender",
+     .legs = gateways,
+     .run = create,
+     .inquire = inquire_create,
+     .undo = undo_create,
+     .answered = created,
+     .deadline_ms = 3000,
+     .retry = SAGA_QUICK,
+     .undo_retry = SAGA_STUBBORN},
+    {.id = 30,
+     .stage = 3,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "offered",
+     .text = "The payer can pay",
+     .decide = offered},
+    {.id = 40,
+     .stage = 4,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "collect",
+     .participant = "payment",
+     .text = "Awaits each callback, queries, closes at the end",
+     .legs = gateways,
+     .decide = collect,
+     .ask = ask_gateway,
+     .deadline_ms = 3000,
+     .retry = SAGA_QUICK},
+    {.id = STEP_CONFIRM,
+     .stage = 5,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "confirm",
+     .participant = "card",
+     .text = "Takes what was frozen",
+     .legs = cards,
+     .run = confirm,
+     .inquire = inquire_confirm,
+     .undo = undo_confirm,
+     .deadline_ms = 3000,
+     .retry = SAGA_STUBBORN,
+     .undo_retry = SAGA_STUBBORN},
+    {.id = 60, .stage = 6, .kind = SAGA_PIVOT, .name = "settle", .text = "The trade is paid", .decide = settle},
+};
+
+const struct saga_flow payment_flow = {
+    .name = "trade.payment",
+    .version = 1,
+    .text = "One attempt to pay an order",
+    .steps = steps,
+    .n_steps = STORE_COUNT(steps),
+    .on_turn = turned,
+    .on_end = ended,
+    .attach = trade_attach,
+};
+
+void payment_start(struct saga_turn *turn, struct payment_row *attempt) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    char gid[TRADE_GID_MAX], input[16];
+    struct error error = {0};
+    trade_payment_gid(trade, attempt->attempt_no, gid);
+    snprintf(input, sizeof input, "%d", attempt->attempt_no);
+    trade_change(trade, attempt);
+    attempt->state = ATTEMPT_OPEN;
+    int64_t deadline_ms = saga_turn_now(turn) + trade->trades->options.attempt_ttl_ms;
+    attempt->deadline_ms = deadline_ms < trade->row.order_expires_ms ? deadline_ms : trade->row.order_expires_ms;
+    trade_set_state(trade, TRADE_STATE(PAYING), saga_turn_now(turn));
+    struct saga_start start = {.flow = payment_flow.name, .gid = str_c(gid), .input = str_c(input)};
+    if (!saga_turn_start(turn, &start, &error)) {
+        // Can't be, unless a gid is used twice: the attempt fails at once, the order stays payable.
+        attempt->state = ATTEMPT_FAILED;
+        snprintf(attempt->reason, sizeof attempt->reason, "%s", err_info(error.code)->name);
+        snprintf(attempt->text, sizeof attempt->text, "%.150s", error.text);
+        trade_set_state(trade, TRADE_STATE(ORDERED), saga_turn_now(turn));
+    }
+}
+
+void payment_poke(struct saga_turn *turn, int32_t attempt_no) {
+    char gid[TRADE_GID_MAX];
+    trade_payment_gid(trade_of(saga_turn_subject(turn)), attempt_no, gid);
+    saga_turn_poke(turn, str_c(gid));
+}

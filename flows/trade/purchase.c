@@ -1,0 +1,530 @@
+// What buying is: one table, from the locks to the screens. The watershed is `paid`.
+#include "flows/trade/purchase.h"
+
+#include "adapters/coupon/coupon.h"
+#include "adapters/order/order.h"
+#include "adapters/points/points.h"
+#include "adapters/push/push.h"
+#include "adapters/settlement/settlement.h"
+#include "flows/trade/effect.h"
+#include "flows/trade/payment.h"
+#include "flows/trade/refund.h"
+#include "flows/trade/view.h"
+
+#include <stdio.h>
+
+static Txcenter__Type__V1__Money money_of(const struct trade *trade, int64_t minor) {
+    Txcenter__Type__V1__Money money = TXCENTER__TYPE__V1__MONEY__INIT;
+    money.currency = view_text(trade->row.currency);
+    money.minor_units = minor;
+    return money;
+}
+
+// ---- The chosen combination ---------------------------------------------------------------------------------------
+
+static const Txcenter__Trade__V1__Combination *combination(const struct trade *trade, struct arena *arena) {
+    const Txcenter__Trade__V1__Quote *quote = view_quote(trade_quote_row(trade, trade->row.ordered_version), arena);
+    for (size_t i = 0; quote && i < quote->n_combinations; i++)
+        if (strcmp(quote->combinations[i]->combination_id, trade->row.combination_id) == 0)
+            return quote->combinations[i];
+    return NULL;
+}
+
+enum { COMBINATION_ARENA = 4 * 1024 * 1024 };
+
+static unsigned has_coupons(const struct saga_subject *subject, struct str input) {
+    (void)input;
+    struct arena arena;
+    arena_init(&arena, COMBINATION_ARENA);
+    const Txcenter__Trade__V1__Combination *chosen = combination(trade_of_const(subject), &arena);
+    unsigned legs = chosen && chosen->n_coupon_ids > 0;
+    arena_release(&arena);
+    return legs;
+}
+
+static unsigned has_points(const struct saga_subject *subject, struct str input) {
+    (void)input;
+    return trade_of_const(subject)->row.points > 0;
+}
+
+// ---- 1: the locks -------------------------------------------------------------------------------------------------
+
+static void lock_coupons(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct arena arena;
+    arena_init(&arena, COMBINATION_ARENA);
+    const Txcenter__Trade__V1__Combination *chosen = combination(trade, &arena);
+    Participant__Coupon__V1__LockCouponsRequest request = PARTICIPANT__COUPON__V1__LOCK_COUPONS_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    request.user_id = view_text(trade->row.user_id);
+    if (chosen) {
+        request.n_coupon_ids = chosen->n_coupon_ids;
+        request.coupon_ids = chosen->coupon_ids;
+    }
+    coupon_lock(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
+    arena_release(&arena);
+}
+
+static void inquire_lock(struct saga_call *call) {
+    struct adapter_effect effect = effect_of(call);
+    adapter_inquire(&effect_adapters(call)->coupon, &coupon_inquire_method, &coupon_lock_method, &effect,
+                    effect_done_bare, call);
+}
+
+static void unlock_coupons(struct saga_call *call) {
+    Participant__Coupon__V1__UnlockCouponsRequest request = PARTICIPANT__COUPON__V1__UNLOCK_COUPONS_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    coupon_unlock(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
+}
+
+static void freeze_points(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    Participant__Points__V1__FreezePointsRequest request = PARTICIPANT__POINTS__V1__FREEZE_POINTS_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    request.user_id = view_text(trade->row.user_id);
+    request.points = trade->row.points;
+    points_freeze(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
+}
+
+static void inquire_freeze(struct saga_call *call) {
+    struct adapter_effect effect = effect_of(call);
+    adapter_inquire(&effect_adapters(call)->points, &points_inquire_method, &points_freeze_method, &effect,
+                    effect_done_bare, call);
+}
+
+static void unfreeze_points(struct saga_call *call) {
+    Participant__Points__V1__UnfreezePointsRequest request = PARTICIPANT__POINTS__V1__UNFREEZE_POINTS_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    points_unfreeze(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
+}
+
+// ---- 2: the order -------------------------------------------------------------------------------------------------
+
+static void create_order(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    Participant__Order__V1__CreateOrderRequest request = PARTICIPANT__ORDER__V1__CREATE_ORDER_REQUEST__INIT;
+    Participant__Order__V1__OrderLine lines[TRADE_LINES_MAX], *pointers[TRADE_LINES_MAX];
+    Txcenter__Type__V1__Money prices[TRADE_LINES_MAX], discounts[TRADE_LINES_MAX];
+    Txcenter__Type__V1__Money payable = money_of(trade, trade->row.payable);
+    Txcenter__Type__V1__Money list_price = money_of(trade, trade->row.list_price);
+    struct adapter_effect effect = effect_of(call);
+    const struct line_row *row;
+    for (size_t i = 0; (row = trade_at(trade, PART_LINE, i)); i++) {
+        if (row->purchase_no != trade->row.purchase_no || request.n_lines == TRADE_LINES_MAX)
+            continue;
+        size_t n = request.n_lines++;
+        participant__order__v1__order_line__init(&lines[n]);
+        prices[n] = money_of(trade, row->list_price);
+        discounts[n] = money_of(trade, row->coupon_discount + row->points_discount);
+        lines[n].kind = view_text(row->kind);
+        lines[n].code = view_text(row->code);
+        lines[n].quantity = row->volume_centi;
+        lines[n].list_price = &prices[n];
+        lines[n].discount = &discounts[n];
+        pointers[n] = &lines[n];
+    }
+    request.lines = pointers;
+    request.tenant_id = view_text(trade->row.tenant_id);
+    request.user_id = view_text(trade->row.user_id);
+    request.station_id = view_text(trade->row.station_id);
+    request.payable = &payable;
+    request.list_price = &list_price;
+    order_create(&effect_adapters(call)->order, &effect, &request, effect_done, call);
+}
+
+static void inquire_order(struct saga_call *call) {
+    struct adapter_effect effect = effect_of(call);
+    adapter_inquire(&effect_adapters(call)->order, &order_inquire_method, &order_create_method, &effect, effect_done,
+                    call);
+}
+
+static void close_order(struct saga_call *call) {
+    Participant__Order__V1__CloseOrderRequest request = PARTICIPANT__ORDER__V1__CLOSE_ORDER_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    order_close(&effect_adapters(call)->order, &effect, &request, effect_done_bare, call);
+}
+
+// ---- 3: ordered ---------------------------------------------------------------------------------------------------
+
+static struct saga_verdict ordered(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct arena arena;
+    arena_init(&arena, 65536);
+    const Participant__Order__V1__CreateOrderResponse *answer =
+        effect_answer(saga_turn_answer_of(turn, STEP_CREATE_ORDER, 0),
+                      &participant__order__v1__create_order_response__descriptor, &arena);
+    if (answer)
+        snprintf(trade_edit(trade)->order_no, sizeof trade->row.order_no, "%s", answer->order_no);
+    arena_release(&arena);
+    if (trade->row.closing == CLOSING_NO) {
+        trade_set_state(trade, TRADE_STATE(ORDERED), saga_turn_now(turn));
+        struct payment_row *planned = trade_open_payment(trade);
+        if (planned)
+            payment_start(turn, planned); // ordered and paid in one call
+    }
+    return saga_done();
+}
+
+// ---- 4: paid, the watershed ---------------------------------------------------------------------------------------
+
+static struct saga_verdict close_unpaid(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct payment_row *open = trade_open_payment(trade);
+    if (open) {
+        // The attempt closes its tenders first, until it is definite what became of each. Paid beats what closes.
+        char gid[TRADE_GID_MAX];
+        trade_payment_gid(trade, open->attempt_no, gid);
+        saga_turn_poke(turn, str_c(gid));
+        return saga_wait(saga_turn_now(turn) + 3600 * 1000);
+    }
+    static const enum err codes[] = {
+        [CLOSING_CANCEL] = ERR_TRADE_ENDED,
+        [CLOSING_EXPIRY] = ERR_TIMED_OUT,
+        [CLOSING_FAILURE] = ERR_PAYMENT_FAILED,
+        [CLOSING_CONFLICT] = ERR_PAYMENT_FAILED,
+    };
+    static const char *const texts[] = {
+        [CLOSING_CANCEL] = "cancelled before it was paid",
+        [CLOSING_EXPIRY] = "not paid in time",
+        [CLOSING_FAILURE] = "the payment failed, and the caller wanted the trade to fail with it",
+        [CLOSING_CONFLICT] = "the payment does not match what was asked for",
+    };
+    return saga_reject(codes[trade->row.closing], texts[trade->row.closing]);
+}
+
+static struct saga_verdict paid(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    int64_t now_ms = saga_turn_now(turn);
+    if (trade_is_paid(trade))
+        return saga_done();
+    if (trade->row.closing == CLOSING_NO && trade->row.payable == 0) {
+        trade_paid(turn, NULL);
+        return saga_done();
+    }
+    if (trade->row.closing == CLOSING_NO && now_ms >= trade->row.order_expires_ms) {
+        trade_edit(trade)->closing = CLOSING_EXPIRY;
+        trade_set_state(trade, TRADE_STATE(CLOSING), now_ms);
+    }
+    if (trade->row.closing != CLOSING_NO)
+        return close_unpaid(turn);
+    return saga_wait(trade->row.order_expires_ms);
+}
+
+// ---- 5: what must follow payment ----------------------------------------------------------------------------------
+
+static void mark_paid(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    Participant__Order__V1__MarkPaidRequest request = PARTICIPANT__ORDER__V1__MARK_PAID_REQUEST__INIT;
+    Txcenter__Type__V1__Money amount = money_of(trade, trade->row.paid);
+    struct adapter_effect effect = effect_of(call);
+    request.paid = &amount;
+    order_mark_paid(&effect_adapters(call)->order, &effect, &request, effect_done_bare, call);
+}
+
+static void use_coupons(struct saga_call *call) {
+    struct arena arena;
+    arena_init(&arena, COMBINATION_ARENA);
+    const Txcenter__Trade__V1__Combination *chosen = combination(effect_trade(call), &arena);
+    Participant__Coupon__V1__UseCouponsRequest request = PARTICIPANT__COUPON__V1__USE_COUPONS_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    char lock_key[SAGA_KEY_MAX];
+    saga_call_key_of(call, STEP_LOCK_COUPONS, 0, lock_key);
+    request.lock_key = lock_key;
+    if (chosen) {
+        request.n_coupon_ids = chosen->n_coupon_ids;
+        request.coupon_ids = chosen->coupon_ids;
+    }
+    coupon_use(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
+    arena_release(&arena);
+}
+
+static void deduct_points(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    Participant__Points__V1__DeductPointsRequest request = PARTICIPANT__POINTS__V1__DEDUCT_POINTS_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    char freeze_key[SAGA_KEY_MAX];
+    saga_call_key_of(call, STEP_FREEZE_POINTS, 0, freeze_key);
+    request.freeze_key = freeze_key;
+    request.user_id = view_text(trade->row.user_id);
+    request.points = trade->row.points;
+    points_deduct(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
+}
+
+static struct saga_verdict completed(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    trade_edit(trade)->completed_ms = saga_turn_now(turn);
+    if (trade->row.state == TRADE_STATE(PAID))
+        trade_set_state(trade, TRADE_STATE(COMPLETED), saga_turn_now(turn));
+    refund_poke_all(turn); // refunds wait for this
+    return saga_done();
+}
+
+// ---- 7: what may follow later -------------------------------------------------------------------------------------
+
+static void award_points(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    Participant__Points__V1__AwardPointsRequest request = PARTICIPANT__POINTS__V1__AWARD_POINTS_REQUEST__INIT;
+    Txcenter__Type__V1__Money amount = money_of(trade, trade->row.paid);
+    struct adapter_effect effect = effect_of(call);
+    if (trade->row.award_state == AFTER_CANCELLED) {
+        saga_call_ok(call, STR_NONE); // refunded before it was awarded: never now
+        return;
+    }
+    request.user_id = view_text(trade->row.user_id);
+    request.station_id = view_text(trade->row.station_id);
+    request.paid = &amount;
+    points_award(&effect_adapters(call)->points, &effect, &request, effect_done_unless_cancelled, call);
+}
+
+static void points_awarded(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    (void)op;
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct arena arena;
+    arena_init(&arena, 65536);
+    const Participant__Points__V1__AwardPointsResponse *response =
+        effect_answer(answer, &participant__points__v1__award_points_response__descriptor, &arena);
+    if (outcome == OUTCOME_REJECTED) {
+        trade_edit(trade)->award_generation++; // another try will be made under the next key
+    } else if (trade->row.award_state == AFTER_PENDING) {
+        trade_edit(trade)->award_state = response ? AFTER_APPLIED : AFTER_CANCELLED;
+        trade->row.points_awarded = response ? response->points : 0;
+    }
+    refund_poke_all(turn);
+    arena_release(&arena);
+}
+
+static void issue_coupons(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    Participant__Coupon__V1__IssueCouponsRequest request = PARTICIPANT__COUPON__V1__ISSUE_COUPONS_REQUEST__INIT;
+    Txcenter__Type__V1__Money amount = money_of(trade, trade->row.paid);
+    struct adapter_effect effect = effect_of(call);
+    if (trade->row.issue_state == AFTER_CANCELLED) {
+        saga_call_ok(call, STR_NONE);
+        return;
+    }
+    request.user_id = view_text(trade->row.user_id);
+    request.station_id = view_text(trade->row.station_id);
+    request.paid = &amount;
+    coupon_issue(&effect_adapters(call)->coupon, &effect, &request, effect_done_unless_cancelled, call);
+}
+
+static void coupons_issued(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    (void)op;
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    if (outcome == OUTCOME_REJECTED)
+        trade_edit(trade)->issue_generation++;
+    else if (trade->row.issue_state == AFTER_PENDING)
+        trade_edit(trade)->issue_state = str_empty(answer) ? AFTER_CANCELLED : AFTER_APPLIED;
+    refund_poke_all(turn);
+}
+
+static void record_settlement(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    Participant__Settlement__V1__RecordTradeRequest request = PARTICIPANT__SETTLEMENT__V1__RECORD_TRADE_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    settlement_postings(trade, trade->row.paid_entry, false, &arena, &request.postings, &request.n_postings);
+    request.tenant_id = view_text(trade->row.tenant_id);
+    request.station_id = view_text(trade->row.station_id);
+    request.shift_id = view_text(trade->row.shift_id);
+    request.business_date = view_text(trade->row.business_date);
+    request.paid_at = view_time(trade->row.paid_ms, &arena);
+    settlement_record(&effect_adapters(call)->settlement, &effect, &request, effect_done_bare, call);
+    arena_release(&arena);
+}
+
+static void push_paid(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    Participant__Push__V1__PushRequest request = PARTICIPANT__PUSH__V1__PUSH_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    char amount[MONEY_TEXT_MAX], text[96];
+    struct money sum = {.minor = trade->row.paid};
+    memcpy(sum.currency, trade->row.currency, sizeof sum.currency);
+    money_format(sum, amount);
+    snprintf(text, sizeof text, "Order %.40s paid: %s", trade->row.order_no, amount);
+    request.station_id = view_text(trade->row.station_id);
+    request.event = view_text("PAID");
+    request.text = text;
+    push_send(&effect_adapters(call)->push, &effect, &request, effect_done_bare, call);
+}
+
+// ---- The end ------------------------------------------------------------------------------------------------------
+
+static struct saga_verdict turned(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    const struct saga_instance *saga = saga_turn_saga(turn);
+    struct trade_row *row = trade_edit(trade);
+    if (row->closing == CLOSING_NO)
+        row->closing = CLOSING_FAILURE;
+    snprintf(row->reason, sizeof row->reason, "%s", row->closing == CLOSING_CANCEL ? "CANCELLED" : saga->reason);
+    if (row->closing != CLOSING_CANCEL)
+        snprintf(row->text, sizeof row->text, "%s", saga->text); // else the caller's own words stay
+    trade_set_state(trade, TRADE_STATE(CLOSING), saga_turn_now(turn));
+    return saga_done();
+}
+
+static struct saga_verdict ended(struct saga_turn *turn) {
+    static const Txcenter__Trade__V1__TradeState states[] = {
+        [CLOSING_NO] = TRADE_STATE(FAILED),           [CLOSING_CANCEL] = TRADE_STATE(CANCELLED),
+        [CLOSING_EXPIRY] = TRADE_STATE(EXPIRED),      [CLOSING_FAILURE] = TRADE_STATE(FAILED),
+        [CLOSING_CONFLICT] = TRADE_STATE(CONFLICTED),
+    };
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    if (saga_turn_saga(turn)->status == SAGA_SUCCEEDED)
+        return saga_done();
+    struct payment_row *planned = trade_open_payment(trade);
+    if (planned && planned->state == ATTEMPT_PLANNED) {
+        trade_change(trade, planned);
+        planned->state = ATTEMPT_FAILED;
+        planned->ended_ms = saga_turn_now(turn);
+        snprintf(planned->reason, sizeof planned->reason, "%s", trade->row.reason);
+        snprintf(planned->text, sizeof planned->text, "%s", trade->row.text);
+    }
+    trade_set_state(trade, states[trade->row.closing], saga_turn_now(turn));
+    trade_edit(trade)->closing = CLOSING_NO;
+    return saga_done();
+}
+
+// ---- The table ----------------------------------------------------------------------------------------------------
+
+static const struct saga_step steps[] = {
+    {.id = STEP_LOCK_COUPONS,
+     .stage = 1,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "lock_coupons",
+     .participant = "coupon",
+     .text = "Locks the chosen coupons",
+     .legs = has_coupons,
+     .run = lock_coupons,
+     .inquire = inquire_lock,
+     .undo = unlock_coupons,
+     .deadline_ms = 3000,
+     .retry = SAGA_QUICK,
+     .undo_retry = SAGA_STUBBORN},
+    {.id = STEP_FREEZE_POINTS,
+     .stage = 1,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "freeze_points",
+     .participant = "points",
+     .text = "Freezes the chosen points",
+     .legs = has_points,
+     .run = freeze_points,
+     .inquire = inquire_freeze,
+     .undo = unfreeze_points,
+     .deadline_ms = 3000,
+     .retry = SAGA_QUICK,
+     .undo_retry = SAGA_STUBBORN},
+    {.id = STEP_CREATE_ORDER,
+     .stage = 2,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "create_order",
+     .participant = "order",
+     .text = "Creates the order",
+     .run = create_order,
+     .inquire = inquire_order,
+     .undo = close_order,
+     .deadline_ms = 3000,
+     .retry = SAGA_QUICK,
+     .undo_retry = SAGA_STUBBORN},
+    {.id = 40,
+     .stage = 3,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "ordered",
+     .text = "The order number is known",
+     .decide = ordered},
+    {.id = 50,
+     .stage = 4,
+     .kind = SAGA_PIVOT,
+     .name = "paid",
+     .text = "Waits for payment, cancel or expiry",
+     .decide = paid},
+    {.id = 60,
+     .stage = 5,
+     .kind = SAGA_RETRIABLE,
+     .name = "mark_paid",
+     .participant = "order",
+     .text = "Marks the order paid",
+     .run = mark_paid,
+     .deadline_ms = 3000,
+     .retry = SAGA_STUBBORN},
+    {.id = STEP_USE_COUPONS,
+     .stage = 5,
+     .kind = SAGA_RETRIABLE,
+     .name = "use_coupons",
+     .participant = "coupon",
+     .text = "Uses the locked coupons",
+     .legs = has_coupons,
+     .run = use_coupons,
+     .deadline_ms = 3000,
+     .retry = SAGA_STUBBORN},
+    {.id = STEP_DEDUCT_POINTS,
+     .stage = 5,
+     .kind = SAGA_RETRIABLE,
+     .name = "deduct_points",
+     .participant = "points",
+     .text = "Deducts the frozen points",
+     .legs = has_points,
+     .run = deduct_points,
+     .deadline_ms = 3000,
+     .retry = SAGA_STUBBORN},
+    {.id = 90,
+     .stage = 6,
+     .kind = SAGA_RETRIABLE,
+     .name = "completed",
+     .text = "Everything that had to follow is done",
+     .decide = completed},
+    {.id = STEP_AWARD_POINTS,
+     .stage = 7,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "award_points",
+     .participant = "points",
+     .text = "Awards points",
+     .run = award_points,
+     .answered = points_awarded,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+    {.id = STEP_ISSUE_COUPONS,
+     .stage = 7,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "issue_coupons",
+     .participant = "coupon",
+     .text = "Issues coupons",
+     .run = issue_coupons,
+     .answered = coupons_issued,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+    {.id = 120,
+     .stage = 7,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "record_settlement",
+     .participant = "settlement",
+     .text = "Records the trade for settlement",
+     .run = record_settlement,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+    {.id = 130,
+     .stage = 7,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "push_paid",
+     .participant = "push",
+     .text = "Tells the screens",
+     .run = push_paid,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+};
+
+const struct saga_flow purchase_flow = {
+    .name = "trade.purchase",
+    .version = 1,
+    .text = "An order from its locks to its completion",
+    .steps = steps,
+    .n_steps = STORE_COUNT(steps),
+    .on_turn = turned,
+    .on_end = ended,
+    .attach = trade_attach,
+};

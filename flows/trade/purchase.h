@@ -1,0 +1,25 @@
+// The flow trade.purchase: an order of a trade, from its locks to its completion. Gid: "<trade_no>/<purchase_no>".
+#ifndef TXC_FLOWS_TRADE_PURCHASE_H
+#define TXC_FLOWS_TRADE_PURCHASE_H
+
+#include "flows/trade/trade.h"
+
+// Steps that others refer to; ids are stored.
+enum {
+    STEP_LOCK_COUPONS = 10,
+    STEP_FREEZE_POINTS = 20,
+    STEP_CREATE_ORDER = 30,
+    STEP_USE_COUPONS = 70,
+    STEP_DEDUCT_POINTS = 80,
+    STEP_AWARD_POINTS = 100,
+    STEP_ISSUE_COUPONS = 110,
+};
+
+extern const struct saga_flow purchase_flow;
+
+// The trade is paid, by this attempt or (NULL) because nothing was payable: state, ledger, what is to follow. In the
+// turn that makes it so.
+struct payment_row;
+void trade_paid(struct saga_turn *turn, struct payment_row *attempt);
+
+#endif

@@ -1,0 +1,211 @@
+// The command Quote.
+#include "flows/trade/quote.h"
+
+#include "flows/trade/view.h"
+
+#include <stdio.h>
+
+void quote_check(const struct trades *trades, const Txcenter__Trade__V1__Context *context,
+                 Txcenter__Trade__V1__Line *const *lines, size_t n_lines, struct error *error) {
+    if (!context) {
+        error_field(error, "context", "is required");
+    } else {
+        check_text(error, "context.tenant_id", context->tenant_id, 1, TRADE_ID_MAX);
+        check_text(error, "context.user_id", context->user_id, 1, TRADE_ID_MAX);
+        check_text(error, "context.station_id", context->station_id, 1, TRADE_ID_MAX);
+        check_text(error, "context.terminal_id", context->terminal_id, 0, TRADE_ID_MAX);
+        check_text(error, "context.employee_id", context->employee_id, 0, TRADE_ID_MAX);
+        check_text(error, "context.channel", context->channel, 0, 32);
+        check_text(error, "context.scenario", context->scenario, 0, 32);
+        check_text(error, "context.shift_id", context->shift_id, 0, 32);
+        if (context->business_date[0])
+            check_text(error, "context.business_date", context->business_date, 10, 10);
+    }
+    if (n_lines == 0 || n_lines > TRADE_LINES_MAX)
+        error_field(error, "lines", "must have 1..%d", TRADE_LINES_MAX);
+    for (size_t i = 0; i < n_lines && i < TRADE_LINES_MAX; i++) {
+        char path[64];
+        const Txcenter__Trade__V1__Fuel *fuel =
+            lines[i]->item_case == TXCENTER__TRADE__V1__LINE__ITEM_FUEL ? lines[i]->fuel : NULL;
+        snprintf(path, sizeof path, "lines[%zu].fuel", i);
+        if (!fuel) {
+            error_field(error, path, "is required");
+            continue;
+        }
+        if (!fuel->amount && fuel->volume_centi == 0)
+            error_field(error, path, "needs a volume or an amount");
+        snprintf(path, sizeof path, "lines[%zu].fuel.oil_code", i);
+        check_text(error, path, fuel->oil_code, 1, 32);
+        snprintf(path, sizeof path, "lines[%zu].fuel.nozzle", i);
+        check_text(error, path, fuel->nozzle, 0, 32);
+        snprintf(path, sizeof path, "lines[%zu].fuel.volume_centi", i);
+        check_range(error, path, fuel->volume_centi, 0, 100000000);
+        snprintf(path, sizeof path, "lines[%zu].fuel.amount", i);
+        check_money(trades, error, path, fuel->amount, 1, false);
+    }
+}
+
+static void check_ids(struct error *error, const char *field, char *const *ids, size_t n) {
+    if (n > 32)
+        error_field(error, field, "must have at most 32");
+    for (size_t i = 0; i < n && i < 32; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "%s[%zu]", field, i);
+        check_text(error, path, ids[i], 1, TRADE_ID_MAX);
+    }
+}
+
+static void check(const struct trades *trades, const ProtobufCMessage *message, struct error *error) {
+    const Txcenter__Trade__V1__QuoteRequest *request = (const void *)message;
+    check_trade_no(error, "trade_no", request->trade_no, false);
+    quote_check(trades, request->context, request->lines, request->n_lines, error);
+    check_ids(error, "excluded_coupon_ids", request->excluded_coupon_ids, request->n_excluded_coupon_ids);
+    check_ids(error, "required_coupon_ids", request->required_coupon_ids, request->n_required_coupon_ids);
+    check_range(error, "max_combinations", request->max_combinations, 0, 10);
+}
+
+void quote_trade_no(struct command *command, char out[ID_LEN + 1]) {
+    const struct trades_options *options = &command->trades->options;
+    // The slot follows from the request, so that a repeat at another instance finds the same owner.
+    struct str key =
+        arena_printf(&command->arena, "%s\n%s", command->call->caller, request_text(command->request, "request_id"));
+    id_make(trades_now(command->trades), (unsigned)(str_hash(key) % SLOT_COUNT), options->random, options->random_ctx,
+            out);
+}
+
+struct trade *quote_new_trade(struct command *command, const char *trade_no,
+                              const Txcenter__Trade__V1__Context *context) {
+    struct trade *trade = trade_new(command->trades, trade_no);
+    struct trade_row *row = trade_edit(trade);
+    row->created_ms = trades_now(command->trades);
+    str_copy(str_c(command->trades->options.currency), row->currency, sizeof row->currency);
+    str_copy(str_c(context->tenant_id), row->tenant_id, sizeof row->tenant_id);
+    str_copy(str_c(command->call->caller), row->created_by, sizeof row->created_by);
+    str_copy(str_c(request_text(command->request, "request_id")), row->request_id, sizeof row->request_id);
+    trade_set_state(trade, TRADE_STATE(CREATED), row->created_ms);
+    return trade;
+}
+
+static void keep_context(struct trade *trade, const Txcenter__Trade__V1__Context *context) {
+    struct trade_row *row = trade_edit(trade);
+    str_copy(str_c(context->user_id), row->user_id, sizeof row->user_id);
+    str_copy(str_c(context->station_id), row->station_id, sizeof row->station_id);
+    str_copy(str_c(context->terminal_id), row->terminal_id, sizeof row->terminal_id);
+    str_copy(str_c(context->employee_id), row->employee_id, sizeof row->employee_id);
+    str_copy(str_c(context->channel), row->channel, sizeof row->channel);
+    str_copy(str_c(context->scenario), row->scenario, sizeof row->scenario);
+    str_copy(str_c(context->shift_id), row->shift_id, sizeof row->shift_id);
+    str_copy(str_c(context->business_date), row->business_date, sizeof row->business_date);
+}
+
+void quote_keep(struct saga_turn *turn, const Txcenter__Trade__V1__Context *context, const struct quote_made *made) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    keep_context(trade, context);
+    int64_t now_ms = saga_turn_now(turn);
+    struct trade_row *row = trade_edit(trade);
+    struct quote_row *quote = trade_add(trade, PART_QUOTE);
+    made->quote->version = quote->version = ++row->quote_version;
+    quote->created_ms = now_ms;
+    quote->expires_ms = now_ms + trade->trades->options.quote_ttl_ms;
+    quote->degraded = made->quote->n_degraded_sources > 0;
+    size_t size = txcenter__trade__v1__quote__get_packed_size(made->quote);
+    uint8_t *bytes = arena_alloc(&trade->blobs, size + 1);
+    if (bytes)
+        quote->quote = str_n(bytes, txcenter__trade__v1__quote__pack(made->quote, bytes));
+    quote->facts = trade_keep(trade, made->facts);
+    row->quoted_ms = now_ms;
+    row->list_price = made->quote->list_price->minor_units;
+    row->reason[0] = row->text[0] = '\0';
+    trade_set_state(trade, TRADE_STATE(QUOTED), now_ms);
+}
+
+// Whether a (new) quote fits the trade's state.
+static bool quotable(const struct trade *trade, struct error *error) {
+    if (trade_is_paid(trade))
+        return error_set(error, ERR_ALREADY_PAID, NULL);
+    if (trade->row.quote_version >= TRADE_VERSIONS_MAX)
+        return error_set(error, ERR_OVERLOADED, "a trade has at most %d versions", TRADE_VERSIONS_MAX);
+    if (trade->row.state == TRADE_STATE(CONFLICTED))
+        return error_set(error, ERR_TRADE_ENDED, NULL);
+    if (trade->row.state != TRADE_STATE(CREATED) && trade->row.state != TRADE_STATE(QUOTED) &&
+        !trade_ended_unpaid(trade))
+        return error_set(error, ERR_CANCEL_FIRST, NULL);
+    return true;
+}
+
+static void quoted(void *ctx, const struct quote_made *made, const struct error *failed) {
+    struct command *command = ctx;
+    const Txcenter__Trade__V1__QuoteRequest *request = (const void *)command->request;
+    struct error error = {0};
+    if (failed) {
+        command_refuse(command, failed);
+        return;
+    }
+    if (command->trade && (command->trade->subject.failed || !quotable(command->trade, &error))) {
+        if (!error_is(&error))
+            error_set(&error, ERR_STORE_STALE, NULL);
+        command_refuse(command, &error);
+        return;
+    }
+    if (!command->trade)
+        command->trade = quote_new_trade(command, command->state, request->context);
+    struct saga_turn *turn = command_turn(command);
+    quote_keep(turn, request->context, made);
+    command_made(command, turn, arena_printf(&command->arena, "%d", command->trade->row.quote_version).ptr);
+}
+
+static void execute(struct command *command) {
+    const Txcenter__Trade__V1__QuoteRequest *request = (const void *)command->request;
+    struct error error = {0};
+    if (command->trade ? !quotable(command->trade, &error)
+                       : !command->call->may(command->call->ctx, str_c(request->context->tenant_id))) {
+        if (!error_is(&error))
+            error_set(&error, ERR_TENANT_FORBIDDEN, NULL);
+        command_refuse(command, &error);
+        return;
+    }
+    if (command->trade && strcmp(command->trade->row.tenant_id, request->context->tenant_id) != 0) {
+        error_field(&error, "context.tenant_id", "is not the trade's");
+        command_refuse(command, &error);
+        return;
+    }
+    char number[ID_LEN + 1];
+    if (command->trade)
+        memcpy(number, command->trade->row.trade_no, sizeof number);
+    else
+        quote_trade_no(command, number);
+    command->state = view_text(arena_str(&command->arena, str_c(number)).ptr);
+    struct quote_wish wish = {
+        .trade_no = command->state,
+        .request_id = command->call->request_id,
+        .context = request->context,
+        .lines = request->lines,
+        .n_lines = request->n_lines,
+        .excluded_coupon_ids = request->excluded_coupon_ids,
+        .n_excluded_coupon_ids = request->n_excluded_coupon_ids,
+        .required_coupon_ids = request->required_coupon_ids,
+        .n_required_coupon_ids = request->n_required_coupon_ids,
+        .exclude_points = request->exclude_points,
+        .max_combinations = request->max_combinations,
+    };
+    quote_make(command->trades, &wish, &command->arena, quoted, command);
+}
+
+static bool outcome(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
+                    ProtobufCMessage **ret_response, struct error *ret_error) {
+    (void)settled;
+    int64_t version = 0;
+    str_to_i64(command->ref, &version);
+    Txcenter__Trade__V1__QuoteResponse *response =
+        VIEW_NEW(arena, txcenter__trade__v1__quote_response, Txcenter__Trade__V1__QuoteResponse);
+    if (!response) {
+        error_set(ret_error, ERR_INTERNAL, "the answer is too large");
+        return true;
+    }
+    response->trade_no = view_text(trade->row.trade_no);
+    response->quote = view_quote(trade_quote_row(trade, (int32_t)version), arena);
+    *ret_response = &response->base;
+    return true;
+}
+
+const struct command_kind quote_kind = {.check = check, .execute = execute, .outcome = outcome};

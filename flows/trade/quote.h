@@ -1,0 +1,46 @@
+// Pricing what is to be bought: every source asked at once under one deadline, then the search for the best
+// combination.
+#ifndef TXC_FLOWS_TRADE_QUOTE_H
+#define TXC_FLOWS_TRADE_QUOTE_H
+
+#include "flows/trade/command.h"
+
+// What is to be priced; borrowed until `done`.
+struct quote_wish {
+    const char *trade_no, *request_id;
+    const Txcenter__Trade__V1__Context *context;
+    Txcenter__Trade__V1__Line *const *lines;
+    size_t n_lines;
+    char *const *excluded_coupon_ids, *const *required_coupon_ids;
+    size_t n_excluded_coupon_ids, n_required_coupon_ids;
+    bool exclude_points;
+    int32_t max_combinations;
+};
+
+// The result, in the arena that was given; `quote` has no version yet.
+struct quote_made {
+    Txcenter__Trade__V1__Quote *quote;
+    struct str facts;
+};
+typedef void quote_made_fn(void *ctx, const struct quote_made *made, const struct error *error);
+
+void quote_make(struct trades *trades, const struct quote_wish *wish, struct arena *arena, quote_made_fn *done,
+                void *ctx);
+
+// Every violation of form of a context and its lines.
+void quote_check(const struct trades *trades, const Txcenter__Trade__V1__Context *context,
+                 Txcenter__Trade__V1__Line *const *lines, size_t n_lines, struct error *error);
+
+// Keeps the quote as the trade's newest version (which it sets in made->quote).
+void quote_keep(struct saga_turn *turn, const Txcenter__Trade__V1__Context *context, const struct quote_made *made);
+
+// A new trade for this context, made by this caller; held once. NULL with an error when the caller isn't of the tenant.
+struct trade *quote_new_trade(struct command *command, const char *trade_no,
+                              const Txcenter__Trade__V1__Context *context);
+
+// The number for a new trade of this request.
+void quote_trade_no(struct command *command, char out[ID_LEN + 1]);
+
+extern const struct command_kind quote_kind;
+
+#endif

@@ -1,0 +1,402 @@
+// Asking the sources, and making the quote of what they say.
+#include "adapters/coupon/coupon.h"
+#include "adapters/oil/oil.h"
+#include "adapters/points/points.h"
+#include "adapters/user/user.h"
+#include "flows/trade/forecourt.h"
+#include "flows/trade/quote.h"
+#include "flows/trade/solver.h"
+#include "flows/trade/view.h"
+#include "txcenter/trade/v1/facts.pb-c.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef Txcenter__Trade__V1__Quote quote_message;
+
+// ---- Sources ------------------------------------------------------------------------------------------------------
+
+enum source_kind { SOURCE_USER, SOURCE_PRICE, SOURCE_COUPONS, SOURCE_POINTS };
+
+struct making;
+
+struct source {
+    struct making *making;
+    enum source_kind kind;
+    size_t line;
+    bool answered; // definitely
+    enum outcome outcome;
+    const char *reason, *text;
+    const void *message; // in the arena
+};
+
+struct making {
+    struct trades *trades;
+    struct quote_wish wish;
+    struct arena *arena;
+    quote_made_fn *done;
+    void *ctx;
+    int64_t now_ms;
+    unsigned open;
+    size_t n_sources;
+    struct source sources[TRADE_LINES_MAX + 3];
+};
+
+static void conclude(struct making *making);
+
+static void answered(void *ctx, const struct adapter_answer *answer) {
+    struct source *source = ctx;
+    struct making *making = source->making;
+    source->outcome = answer->outcome;
+    source->reason = arena_str(making->arena, str_c(answer->reason)).ptr;
+    source->text = arena_str(making->arena, str_c(answer->text)).ptr;
+    if (answer->outcome == OUTCOME_OK)
+        source->message =
+            adapter_decode(arena_str(making->arena, answer->bytes), answer->message->descriptor, making->arena);
+    if (--making->open == 0)
+        conclude(making);
+}
+
+static struct source *add(struct making *making, enum source_kind kind, size_t line) {
+    struct source *source = &making->sources[making->n_sources++];
+    *source = (struct source){.making = making, .kind = kind, .line = line};
+    making->open++;
+    return source;
+}
+
+static struct source *source_of(struct making *making, enum source_kind kind, size_t line) {
+    for (size_t i = 0; i < making->n_sources; i++)
+        if (making->sources[i].kind == kind && making->sources[i].line == line)
+            return &making->sources[i];
+    return NULL;
+}
+
+static void ask_prices(struct making *making, const struct adapter_effect *effect) {
+    Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    at.seconds = making->now_ms / 1000;
+    for (size_t i = 0; i < making->wish.n_lines; i++) {
+        const Txcenter__Trade__V1__Fuel *fuel = making->wish.lines[i]->fuel;
+        Participant__Oil__V1__GetPriceRequest request = PARTICIPANT__OIL__V1__GET_PRICE_REQUEST__INIT;
+        request.station_id = making->wish.context->station_id;
+        request.oil_code = fuel->oil_code;
+        request.nozzle = fuel->nozzle;
+        request.at = &at;
+        oil_get_price(&making->trades->options.adapters->oil, effect, &request, answered, add(making, SOURCE_PRICE, i));
+    }
+}
+
+static void ask_coupons(struct making *making, const struct adapter_effect *effect) {
+    Participant__Coupon__V1__ListUsableCouponsRequest request =
+        PARTICIPANT__COUPON__V1__LIST_USABLE_COUPONS_REQUEST__INIT;
+    Participant__Coupon__V1__CouponLine lines[TRADE_LINES_MAX], *pointers[TRADE_LINES_MAX];
+    for (size_t i = 0; i < making->wish.n_lines; i++) {
+        const Txcenter__Trade__V1__Fuel *fuel = making->wish.lines[i]->fuel;
+        participant__coupon__v1__coupon_line__init(&lines[i]);
+        lines[i].kind = view_text("fuel");
+        lines[i].code = fuel->oil_code;
+        lines[i].amount = fuel->amount; // absent where only the volume is known so far
+        pointers[i] = &lines[i];
+    }
+    request.user_id = making->wish.context->user_id;
+    request.station_id = making->wish.context->station_id;
+    request.lines = pointers;
+    request.n_lines = making->wish.n_lines;
+    coupon_list_usable(&making->trades->options.adapters->coupon, effect, &request, answered,
+                       add(making, SOURCE_COUPONS, 0));
+}
+
+void quote_make(struct trades *trades, const struct quote_wish *wish, struct arena *arena, quote_made_fn *done,
+                void *ctx) {
+    struct making *making = calloc(1, sizeof *making);
+    if (!making)
+        abort();
+    *making = (struct making){.trades = trades, .wish = *wish, .arena = arena, .done = done, .ctx = ctx};
+    making->now_ms = trades_now(trades);
+    struct adapter_effect effect = {.step = "quote",
+                                    .trade_no = wish->trade_no,
+                                    .request_id = wish->request_id,
+                                    .deadline_ms = (uint32_t)trades->options.quote_budget_ms};
+    making->open = 1; // until all are asked
+    Participant__User__V1__GetUserRequest user = PARTICIPANT__USER__V1__GET_USER_REQUEST__INIT;
+    user.user_id = wish->context->user_id;
+    user_get(&trades->options.adapters->user, &effect, &user, answered, add(making, SOURCE_USER, 0));
+    ask_prices(making, &effect);
+    ask_coupons(making, &effect);
+    if (!wish->exclude_points) {
+        Participant__Points__V1__GetPointsRequest points = PARTICIPANT__POINTS__V1__GET_POINTS_REQUEST__INIT;
+        points.user_id = wish->context->user_id;
+        points_get(&trades->options.adapters->points, &effect, &points, answered, add(making, SOURCE_POINTS, 0));
+    }
+    if (--making->open == 0)
+        conclude(making);
+}
+
+// ---- Judging the core sources ---------------------------------------------------------------------------------------
+
+static bool judge_user(struct making *making, struct error *error) {
+    const struct source *source = source_of(making, SOURCE_USER, 0);
+    if (source->outcome == OUTCOME_REJECTED)
+        return error_set(error, ERR_USER_NOT_ALLOWED, "the user system says %s", source->reason);
+    if (!source->message)
+        return error_set(error, ERR_PRICE_UNAVAILABLE, "the user system does not answer: %s", source->text);
+    const Participant__User__V1__GetUserResponse *response = source->message;
+    if (response->user->status != PARTICIPANT__USER__V1__USER_STATUS__USER_STATUS_ACTIVE)
+        return error_set(error, ERR_USER_NOT_ALLOWED, "the user is not active");
+    return true;
+}
+
+static bool judge_price(struct making *making, size_t line, struct error *error) {
+    const struct source *source = source_of(making, SOURCE_PRICE, line);
+    char path[64];
+    if (source->outcome == OUTCOME_REJECTED) {
+        snprintf(path, sizeof path, "lines[%zu].fuel", line);
+        error_field(error, path, "the oil system says %s", source->reason);
+        return false;
+    }
+    if (!source->message)
+        return error_set(error, ERR_PRICE_UNAVAILABLE, "the oil system does not answer: %s", source->text);
+    const Participant__Oil__V1__GetPriceResponse *response = source->message;
+    if (strcmp(response->unit_price->currency, making->trades->options.currency) != 0)
+        return error_set(error, ERR_PRICE_UNAVAILABLE, "the price's currency is not %s",
+                         making->trades->options.currency);
+    return true;
+}
+
+// ---- Lines --------------------------------------------------------------------------------------------------------
+
+struct priced_line {
+    int64_t volume_centi, list_price, unit_price;
+};
+
+static bool price_line(struct making *making, size_t i, struct priced_line *ret_line, struct error *error) {
+    const Txcenter__Trade__V1__Fuel *fuel = making->wish.lines[i]->fuel;
+    const Participant__Oil__V1__GetPriceResponse *price = source_of(making, SOURCE_PRICE, i)->message;
+    struct priced_line line = {.unit_price = price->unit_price->minor_units, .volume_centi = fuel->volume_centi};
+    struct str currency = str_c(making->trades->options.currency);
+    if (fuel->amount && fuel->volume_centi) {
+        line.list_price = fuel->amount->minor_units;
+        if (!forecourt_check(line.volume_centi, line.unit_price, line.list_price, currency, error)) {
+            error_within(error, "lines[%zu]", i);
+            return false;
+        }
+    } else if (fuel->amount) {
+        line.list_price = fuel->amount->minor_units;
+        if (!forecourt_volume(line.list_price, line.unit_price, &line.volume_centi, error))
+            return false;
+    } else if (!forecourt_amount(line.volume_centi, line.unit_price, &line.list_price, error)) {
+        return false;
+    }
+    *ret_line = line;
+    return true;
+}
+
+// ---- Solving ------------------------------------------------------------------------------------------------------
+
+static struct solver_names names_of(char *const *texts, size_t n, struct arena *arena) {
+    struct str *names = arena_calloc(arena, n ? n : 1, sizeof *names);
+    for (size_t i = 0; names && i < n; i++)
+        names[i] = str_c(texts[i]);
+    return (struct solver_names){names, names ? n : 0};
+}
+
+static int64_t minor(const Txcenter__Type__V1__Money *money) {
+    return money ? money->minor_units : 0;
+}
+
+static int64_t time_ms(const Google__Protobuf__Timestamp *time) {
+    return time ? time->seconds * 1000 + time->nanos / 1000000 : 0;
+}
+
+static struct solver_coupon coupon_of(const Participant__Coupon__V1__Coupon *coupon, struct arena *arena) {
+    bool percent = coupon->kind == PARTICIPANT__COUPON__V1__COUPON_KIND__COUPON_KIND_PERCENT_OFF;
+    bool discounted = coupon->minimum_base == PARTICIPANT__COUPON__V1__MINIMUM_BASE__MINIMUM_BASE_DISCOUNTED;
+    return (struct solver_coupon){
+        .id = str_c(coupon->coupon_id),
+        .kind = percent ? SOLVER_PERCENT_OFF : SOLVER_AMOUNT_OFF,
+        .amount_off = minor(coupon->amount_off),
+        .percent_off_bp = coupon->percent_off_bp,
+        .cap = minor(coupon->cap),
+        .minimum_spend = minor(coupon->minimum_spend),
+        .minimum_base = discounted ? SOLVER_BASE_DISCOUNTED : SOLVER_BASE_ORIGINAL,
+        .condition_scope = names_of(coupon->condition_scope, coupon->n_condition_scope, arena),
+        .benefit_scope = names_of(coupon->benefit_scope, coupon->n_benefit_scope, arena),
+        .exclusive_group = str_c(coupon->exclusive_group),
+        .conflicts_with = names_of(coupon->conflicts_with, coupon->n_conflicts_with, arena),
+        .expires_at_ms = time_ms(coupon->expires_at),
+    };
+}
+
+static bool make_input(struct making *making, const struct priced_line *lines, struct solver_input *input) {
+    struct arena *arena = making->arena;
+    const struct quote_wish *wish = &making->wish;
+    const Participant__Coupon__V1__ListUsableCouponsResponse *coupons = source_of(making, SOURCE_COUPONS, 0)->message;
+    const struct source *points_source = source_of(making, SOURCE_POINTS, 0);
+    const Participant__Points__V1__GetPointsResponse *points = points_source ? points_source->message : NULL;
+    size_t n_coupons = coupons ? coupons->n_coupons : 0;
+    if (n_coupons > SOLVER_COUPONS_MAX)
+        n_coupons = SOLVER_COUPONS_MAX;
+    struct solver_line *solver_lines = arena_calloc(arena, wish->n_lines, sizeof *solver_lines);
+    struct solver_coupon *solver_coupons = arena_calloc(arena, n_coupons + 1, sizeof *solver_coupons);
+    if (!solver_lines || !solver_coupons)
+        return false;
+    for (size_t i = 0; i < wish->n_lines; i++)
+        solver_lines[i] = (struct solver_line){STR("fuel"), str_c(wish->lines[i]->fuel->oil_code), lines[i].list_price};
+    for (size_t i = 0; i < n_coupons; i++)
+        solver_coupons[i] = coupon_of(coupons->coupons[i], arena);
+    *input = (struct solver_input){
+        .lines = solver_lines,
+        .n_lines = wish->n_lines,
+        .coupons = solver_coupons,
+        .n_coupons = n_coupons,
+        .required_ids = names_of(wish->required_coupon_ids, wish->n_required_coupon_ids, arena),
+        .excluded_ids = names_of(wish->excluded_coupon_ids, wish->n_excluded_coupon_ids, arena),
+        .exclude_points = wish->exclude_points || !points,
+        .max_combinations = (size_t)(wish->max_combinations ? wish->max_combinations : 3),
+        .now_ms = making->now_ms,
+        .node_budget = SOLVER_NODE_BUDGET,
+    };
+    if (points && points->rule)
+        input->points = (struct solver_points){.available = points->available,
+                                               .step_points = points->rule->step_points,
+                                               .step_value = minor(points->rule->step_value),
+                                               .max_share_bp = points->rule->max_share_bp,
+                                               .max_points = points->rule->max_points};
+    return true;
+}
+
+// ---- The quote ----------------------------------------------------------------------------------------------------
+
+#define MONEY(amount) view_money(making->trades->options.currency, (amount), making->arena)
+
+static Txcenter__Trade__V1__Combination *combination_of(struct making *making, const struct solver_input *input,
+                                                        const struct solver_combination *found, size_t number) {
+    struct arena *arena = making->arena;
+    Txcenter__Trade__V1__Combination *combination =
+        VIEW_NEW(arena, txcenter__trade__v1__combination, Txcenter__Trade__V1__Combination);
+    if (!combination)
+        return NULL;
+    combination->combination_id = view_text(arena_printf(arena, "%zu", number).ptr);
+    combination->points = found->points;
+    combination->coupon_discount = MONEY(found->discount[SOLVER_LAYER_COUPON]);
+    combination->points_discount = MONEY(found->discount[SOLVER_LAYER_POINTS]);
+    combination->payable = MONEY(found->payable);
+    combination->coupon_ids = view_array(arena, found->n_applied);
+    for (size_t i = 0; combination->coupon_ids && i < found->n_applied; i++)
+        combination->coupon_ids[combination->n_coupon_ids++] =
+            view_text(input->coupons[found->applied[i].coupon].id.ptr);
+    combination->line_shares = view_array(arena, input->n_lines);
+    for (size_t i = 0; combination->line_shares && i < input->n_lines; i++) {
+        Txcenter__Trade__V1__LineShare *share =
+            VIEW_NEW(arena, txcenter__trade__v1__line_share, Txcenter__Trade__V1__LineShare);
+        if (!share)
+            return NULL;
+        share->coupon_discount = MONEY(found->shares[i].discount[SOLVER_LAYER_COUPON]);
+        share->points_discount = MONEY(found->shares[i].discount[SOLVER_LAYER_POINTS]);
+        share->payable = MONEY(found->shares[i].payable);
+        combination->line_shares[combination->n_line_shares++] = share;
+    }
+    return combination;
+}
+
+static void add_lines(struct making *making, const struct priced_line *lines, quote_message *quote) {
+    struct arena *arena = making->arena;
+    quote->lines = view_array(arena, making->wish.n_lines);
+    for (size_t i = 0; quote->lines && i < making->wish.n_lines; i++) {
+        const Txcenter__Trade__V1__Fuel *fuel = making->wish.lines[i]->fuel;
+        const Participant__Oil__V1__GetPriceResponse *price = source_of(making, SOURCE_PRICE, i)->message;
+        Txcenter__Trade__V1__QuotedLine *line =
+            VIEW_NEW(arena, txcenter__trade__v1__quoted_line, Txcenter__Trade__V1__QuotedLine);
+        if (!line)
+            return;
+        line->kind = view_text("fuel");
+        line->code = fuel->oil_code;
+        line->name = price->name;
+        line->nozzle = fuel->nozzle;
+        line->volume_centi = lines[i].volume_centi;
+        line->unit_price = MONEY(lines[i].unit_price);
+        line->list_price = MONEY(lines[i].list_price);
+        quote->lines[quote->n_lines++] = line;
+    }
+}
+
+static void add_degraded(struct making *making, quote_message *quote) {
+    static const struct {
+        enum source_kind kind;
+        const char *name;
+    } optional[] = {{SOURCE_COUPONS, "coupon"}, {SOURCE_POINTS, "points"}};
+    quote->degraded_sources = view_array(making->arena, 2);
+    for (size_t i = 0; quote->degraded_sources && i < 2; i++) {
+        const struct source *source = source_of(making, optional[i].kind, 0);
+        // A definite no (an unknown user there) is an answer: nothing can be used.
+        if (source && !source->message && source->outcome != OUTCOME_REJECTED)
+            quote->degraded_sources[quote->n_degraded_sources++] = view_text(optional[i].name);
+    }
+}
+
+static quote_message *quote_of(struct making *making, const struct priced_line *lines, const struct solver_input *input,
+                               const struct solver_result *result) {
+    struct arena *arena = making->arena;
+    quote_message *quote = VIEW_NEW(arena, txcenter__trade__v1__quote, quote_message);
+    if (!quote)
+        return NULL;
+    quote->created_at = view_time(making->now_ms, arena);
+    quote->expires_at = view_time(making->now_ms + making->trades->options.quote_ttl_ms, arena);
+    quote->list_price = MONEY(result->list_price);
+    quote->exact = result->exact;
+    add_lines(making, lines, quote);
+    add_degraded(making, quote);
+    quote->combinations = view_array(arena, result->n_combinations);
+    for (size_t i = 0; quote->combinations && i < result->n_combinations; i++) {
+        quote->combinations[i] = combination_of(making, input, &result->combinations[i], i + 1);
+        if (!quote->combinations[i])
+            return NULL;
+        quote->n_combinations++;
+    }
+    return quote->n_lines == making->wish.n_lines && quote->n_combinations == result->n_combinations ? quote : NULL;
+}
+
+static struct str facts_of(struct making *making) {
+    Txcenter__Trade__V1__QuoteFacts facts = TXCENTER__TRADE__V1__QUOTE_FACTS__INIT;
+    Participant__Oil__V1__GetPriceResponse *prices[TRADE_LINES_MAX];
+    const struct source *points = source_of(making, SOURCE_POINTS, 0);
+    facts.at = view_time(making->now_ms, making->arena);
+    facts.user = (void *)(uintptr_t)source_of(making, SOURCE_USER, 0)->message;
+    for (size_t i = 0; i < making->wish.n_lines; i++)
+        prices[i] = (void *)(uintptr_t)source_of(making, SOURCE_PRICE, i)->message;
+    facts.prices = prices;
+    facts.n_prices = making->wish.n_lines;
+    facts.coupons = (void *)(uintptr_t)source_of(making, SOURCE_COUPONS, 0)->message;
+    facts.points = points ? (void *)(uintptr_t)points->message : NULL;
+    size_t size = txcenter__trade__v1__quote_facts__get_packed_size(&facts);
+    uint8_t *bytes = arena_alloc(making->arena, size + 1);
+    return bytes ? str_n(bytes, txcenter__trade__v1__quote_facts__pack(&facts, bytes)) : STR_NONE;
+}
+
+static bool make(struct making *making, struct quote_made *made, struct error *error) {
+    struct priced_line lines[TRADE_LINES_MAX];
+    struct solver_input input;
+    struct solver_result result;
+    if (!judge_user(making, error))
+        return false;
+    for (size_t i = 0; i < making->wish.n_lines; i++)
+        if (!judge_price(making, i, error) || !price_line(making, i, &lines[i], error))
+            return false;
+    if (!make_input(making, lines, &input))
+        return error_set(error, ERR_OVERLOADED, "the quote needs too much memory");
+    if (!solver_solve(&input, making->arena, &result, error))
+        return false;
+    made->quote = quote_of(making, lines, &input, &result);
+    made->facts = facts_of(making);
+    if (!made->quote || !made->facts.ptr || made->facts.len > TRADE_BLOB_MAX)
+        return error_set(error, ERR_OVERLOADED, "the quote needs too much memory");
+    return true;
+}
+
+static void conclude(struct making *making) {
+    struct quote_made made = {0};
+    struct error error = {0};
+    bool good = make(making, &made, &error);
+    making->done(making->ctx, good ? &made : NULL, good ? NULL : &error);
+    free(making);
+}

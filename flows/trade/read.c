@@ -1,0 +1,310 @@
+// GetTrade, ListTrades, WatchTrade: they show what is durable, never what is only in memory.
+#include "flows/trade/read.h"
+
+#include "flows/trade/command.h"
+#include "flows/trade/view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ARENA_MAX = 16 * 1024 * 1024, PAGE_DEFAULT = 50, PAGE_MAX = 200 };
+
+struct reading {
+    struct trades *trades;
+    struct trade_call *call;
+    const ProtobufCMessage *request;
+    struct arena arena;
+    int32_t page_size;
+};
+
+static struct reading *reading_new(struct trades *trades, struct trade_call *call, const ProtobufCMessage *request) {
+    struct reading *reading = calloc(1, sizeof *reading);
+    if (!reading)
+        abort();
+    *reading = (struct reading){.trades = trades, .call = call, .request = request};
+    arena_init(&reading->arena, ARENA_MAX);
+    return reading;
+}
+
+static void finish(struct reading *reading, const ProtobufCMessage *response, const struct error *error) {
+    struct error full;
+    const char *trade_no = request_text(reading->request, "trade_no");
+    if (!response && !error) {
+        error_set(&full, ERR_OVERLOADED, "the answer is too large");
+        error = &full;
+    }
+    if (error)
+        reading->call->fail(reading->call->ctx, error, trade_no ? trade_no : "", "");
+    else
+        reading->call->reply(reading->call->ctx, response);
+    arena_release(&reading->arena);
+    free(reading);
+}
+
+// ---- GetTrade -------------------------------------------------------------------------------------------------------
+
+static void got(void *ctx, struct trade *trade, const struct error *failed) {
+    struct reading *reading = ctx;
+    struct error error = {0};
+    Txcenter__Trade__V1__GetTradeResponse *response = NULL;
+    if (trade && !reading->call->may(reading->call->ctx, str_c(trade->row.tenant_id)))
+        error_set(&error, ERR_TENANT_FORBIDDEN, NULL);
+    else if (trade)
+        response =
+            VIEW_NEW(&reading->arena, txcenter__trade__v1__get_trade_response, Txcenter__Trade__V1__GetTradeResponse);
+    if (response) {
+        response->trade = view_trade(trade, &reading->arena);
+        if (!response->trade)
+            response = NULL;
+    }
+    finish(reading, response ? &response->base : NULL, failed ? failed : error_is(&error) ? &error : NULL);
+    if (trade)
+        saga_subject_release(&trade->subject);
+}
+
+static void order_found(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct reading *reading = ctx;
+    struct error missing;
+    if (error) {
+        finish(reading, NULL, error);
+    } else if (n == 0) {
+        error_set(&missing, ERR_TRADE_NOT_FOUND, "no trade has this order number");
+        finish(reading, NULL, &missing);
+    } else {
+        trade_read(reading->trades, str_c(((const struct trade_row *)rows)->trade_no), got, reading);
+    }
+}
+
+void read_get(struct trades *trades, struct trade_call *call, const ProtobufCMessage *message) {
+    const Txcenter__Trade__V1__GetTradeRequest *request = (const void *)message;
+    struct reading *reading = reading_new(trades, call, message);
+    struct error error = {0};
+    check_trade_no(&error, "trade_no", request->trade_no, !request->order_no[0]);
+    check_text(&error, "order_no", request->order_no, 0, TRADE_ID_MAX);
+    if (error_is(&error)) {
+        finish(reading, NULL, &error);
+    } else if (request->trade_no[0]) {
+        trade_read(trades, str_c(request->trade_no), got, reading);
+    } else {
+        struct store_query query = {
+            .table = &trade_table,
+            .conds = {{.column = "order_no", .cmp = STORE_EQ, .text = str_c(request->order_no)}},
+            .order = &trade_table.indexes[TRADE_BY_ORDER],
+            .limit = 1};
+        store_read(trades->options.store, &query, order_found, reading);
+    }
+}
+
+// ---- ListTrades -----------------------------------------------------------------------------------------------------
+
+static int64_t time_ms(const Google__Protobuf__Timestamp *time) {
+    return time ? time->seconds * 1000 + time->nanos / 1000000 : 0;
+}
+
+// A page token is "<created_ms>.<trade_no>" of the page's last trade.
+static bool read_token(const char *token, struct trade_row *ret_after) {
+    struct str rest = str_c(token), created = str_cut(&rest, '.');
+    return str_to_i64(created, &ret_after->created_ms) && id_valid(rest) &&
+           str_copy(rest, ret_after->trade_no, sizeof ret_after->trade_no);
+}
+
+static void add(struct store_query *query, size_t *n, struct store_cond cond) {
+    query->conds[(*n)++] = cond;
+}
+
+static void filter_query(const Txcenter__Trade__V1__TradeFilter *filter, struct store_query *query) {
+    size_t n = 0;
+    int index = TRADE_BY_CREATED;
+    if (filter && filter->tenant_id[0])
+        add(query, &n, (struct store_cond){.column = "tenant_id", .cmp = STORE_EQ, .text = str_c(filter->tenant_id)});
+    if (filter && filter->station_id[0]) {
+        add(query, &n, (struct store_cond){.column = "station_id", .cmp = STORE_EQ, .text = str_c(filter->station_id)});
+        index = TRADE_BY_STATION;
+    }
+    if (filter && filter->user_id[0]) {
+        add(query, &n, (struct store_cond){.column = "user_id", .cmp = STORE_EQ, .text = str_c(filter->user_id)});
+        index = TRADE_BY_USER;
+    }
+    if (filter && filter->state)
+        add(query, &n, (struct store_cond){.column = "state", .cmp = STORE_EQ, .integer = (int64_t)filter->state});
+    if (filter && filter->created_from)
+        add(query, &n,
+            (struct store_cond){.column = "created_ms", .cmp = STORE_GE, .integer = time_ms(filter->created_from)});
+    if (filter && filter->created_to)
+        add(query, &n,
+            (struct store_cond){.column = "created_ms", .cmp = STORE_LT, .integer = time_ms(filter->created_to)});
+    query->order = &trade_table.indexes[index];
+}
+
+static void listed(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct reading *reading = ctx;
+    struct arena *arena = &reading->arena;
+    if (error) {
+        finish(reading, NULL, error);
+        return;
+    }
+    Txcenter__Trade__V1__ListTradesResponse *response =
+        VIEW_NEW(arena, txcenter__trade__v1__list_trades_response, Txcenter__Trade__V1__ListTradesResponse);
+    if (response)
+        response->trades = view_array(arena, n);
+    const struct trade_row *row = rows;
+    for (size_t i = 0; response && response->trades && i < n; i++) {
+        // The rows are borrowed until this returns, and so is the answer.
+        Txcenter__Trade__V1__Trade *trade = view_trade_row(&row[i], arena);
+        if (trade && reading->call->may(reading->call->ctx, str_c(row[i].tenant_id)))
+            response->trades[response->n_trades++] = trade;
+    }
+    if (response && n == (size_t)reading->page_size)
+        response->next_page_token =
+            view_text(arena_printf(arena, "%lld.%s", (long long)row[n - 1].created_ms, row[n - 1].trade_no).ptr);
+    finish(reading, response ? &response->base : NULL, NULL);
+}
+
+void read_list(struct trades *trades, struct trade_call *call, const ProtobufCMessage *message) {
+    const Txcenter__Trade__V1__ListTradesRequest *request = (const void *)message;
+    struct reading *reading = reading_new(trades, call, message);
+    struct trade_row after = {0};
+    struct error error = {0};
+    check_range(&error, "page_size", request->page_size, 0, PAGE_MAX);
+    if (request->page_token[0] && !read_token(request->page_token, &after))
+        error_field(&error, "page_token", "is none of ours");
+    if (request->filter) {
+        check_text(&error, "filter.tenant_id", request->filter->tenant_id, 0, TRADE_ID_MAX);
+        check_text(&error, "filter.user_id", request->filter->user_id, 0, TRADE_ID_MAX);
+        check_text(&error, "filter.station_id", request->filter->station_id, 0, TRADE_ID_MAX);
+    }
+    if (error_is(&error)) {
+        finish(reading, NULL, &error);
+        return;
+    }
+    reading->page_size = request->page_size ? request->page_size : PAGE_DEFAULT;
+    struct store_query query = {.table = &trade_table, .descending = true, .limit = (uint32_t)reading->page_size};
+    filter_query(request->filter, &query);
+    if (request->filter) {
+        str_copy(str_c(request->filter->user_id), after.user_id, sizeof after.user_id);
+        str_copy(str_c(request->filter->station_id), after.station_id, sizeof after.station_id);
+    }
+    query.after = request->page_token[0] ? &after : NULL;
+    store_read(trades->options.store, &query, listed, reading);
+}
+
+// ---- WatchTrade -----------------------------------------------------------------------------------------------------
+
+struct trade_watch {
+    struct trade_watch *next;
+    struct trades *trades;
+    struct trade_call *call;
+    int64_t version; // last sent
+    struct trade_waiter waiter;
+};
+
+static void watch_free(struct trade_watch *watch) {
+    struct trade_watch **at = &watch->trades->watches;
+    while (*at != watch)
+        at = &(*at)->next;
+    *at = watch->next;
+    watch->trades->stats.watching--;
+    trade_unwait(&watch->waiter);
+    free(watch);
+}
+
+static bool is_over(const struct trade *trade) {
+    return trade_ended_unpaid(trade) || trade->row.state == TRADE_STATE(REFUNDED) ||
+           trade->row.state == TRADE_STATE(COMPLETED) || trade->row.state == TRADE_STATE(CONFLICTED);
+}
+
+static bool watch_outcome(struct trade_waiter *waiter, struct arena *arena, struct str *ret_answer,
+                          struct error *ret_error) {
+    struct trade_watch *watch = CONTAINER_OF(waiter, struct trade_watch, waiter);
+    (void)ret_error;
+    if (waiter->trade->row.version <= watch->version)
+        return false;
+    Txcenter__Trade__V1__WatchTradeResponse response = TXCENTER__TRADE__V1__WATCH_TRADE_RESPONSE__INIT;
+    response.trade = view_trade(waiter->trade, arena);
+    size_t size = txcenter__trade__v1__watch_trade_response__get_packed_size(&response);
+    uint8_t *bytes = arena_alloc(arena, size + 1);
+    if (!bytes || !response.trade)
+        return false;
+    watch->version = waiter->trade->row.version;
+    *ret_answer = str_n(bytes, txcenter__trade__v1__watch_trade_response__pack(&response, bytes));
+    return true;
+}
+
+static void watch_done(struct trade_waiter *waiter, struct str answer, const struct error *error) {
+    struct trade_watch *watch = CONTAINER_OF(waiter, struct trade_watch, waiter);
+    struct trade_call *call = watch->call;
+    if (error) {
+        call->fail(call->ctx, error, "", "");
+        watch_free(watch);
+        return;
+    }
+    struct arena arena;
+    arena_init(&arena, ARENA_MAX);
+    const Txcenter__Trade__V1__WatchTradeResponse *response =
+        adapter_decode(answer, &txcenter__trade__v1__watch_trade_response__descriptor, &arena);
+    bool sent = response && call->send(call->ctx, &response->base);
+    arena_release(&arena);
+    if (!sent || is_over(waiter->trade)) {
+        struct error slow;
+        error_set(&slow, ERR_OVERLOADED, "the watcher does not keep up; watch again from the last version");
+        if (sent)
+            call->end(call->ctx);
+        else
+            call->fail(call->ctx, &slow, "", "");
+        watch_free(watch);
+    }
+}
+
+static void watch_found(void *ctx, struct trade *trade, const struct error *failed) {
+    struct trade_watch *watch = ctx;
+    struct error error = {0};
+    if (failed)
+        error = *failed;
+    else if (!watch->call->may(watch->call->ctx, str_c(trade->row.tenant_id)))
+        error_set(&error, ERR_TENANT_FORBIDDEN, NULL);
+    if (error_is(&error)) {
+        watch->call->fail(watch->call->ctx, &error, "", "");
+        watch_free(watch);
+    } else {
+        watch->waiter = (struct trade_waiter){.outcome = watch_outcome, .done = watch_done, .streams = true};
+        trade_wait(trade, &watch->waiter);
+        // The present state, once what is on its way is durable.
+        saga_turn_commit(saga_turn_begin(watch->trades->engine, &trade->subject), NULL, NULL);
+    }
+    if (trade)
+        saga_subject_release(&trade->subject);
+}
+
+void read_watch(struct trades *trades, struct trade_call *call, const ProtobufCMessage *message) {
+    const Txcenter__Trade__V1__WatchTradeRequest *request = (const void *)message;
+    struct error error = {0};
+    check_trade_no(&error, "trade_no", request->trade_no, true);
+    check_range(&error, "after_version", request->after_version, 0, INT64_MAX);
+    if (!error_is(&error) && trades->stats.watching >= trades->options.watchers_max) {
+        error_set(&error, ERR_OVERLOADED, "%u watchers are there already", trades->options.watchers_max);
+        error.retry_after_ms = 1000;
+    }
+    if (error_is(&error)) {
+        call->fail(call->ctx, &error, "", "");
+        return;
+    }
+    struct trade_watch *watch = calloc(1, sizeof *watch);
+    if (!watch)
+        abort();
+    *watch = (struct trade_watch){
+        .next = trades->watches, .trades = trades, .call = call, .version = request->after_version};
+    trades->watches = watch;
+    trades->stats.watching++;
+    trade_find(trades, str_c(request->trade_no), watch_found, watch);
+}
+
+void read_gone(struct trades *trades, struct trade_call *call) {
+    for (struct trade_watch *watch = trades->watches; watch; watch = watch->next)
+        if (watch->call == call && watch->waiter.trade) {
+            struct error error;
+            error_set(&error, ERR_CANCELLED_BY_CALLER, NULL);
+            call->fail(call->ctx, &error, "", "");
+            watch_free(watch);
+            return;
+        }
+}

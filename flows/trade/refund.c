@@ -1,0 +1,612 @@
+#include "flows/trade/refund.h"
+
+#include "adapters/card/card.h"
+#include "adapters/coupon/coupon.h"
+#include "adapters/order/order.h"
+#include "adapters/payment/payment.h"
+#include "adapters/points/points.h"
+#include "adapters/push/push.h"
+#include "adapters/settlement/settlement.h"
+#include "flows/trade/books.h"
+#include "flows/trade/effect.h"
+#include "flows/trade/purchase.h"
+#include "flows/trade/refund_plan.h"
+#include "flows/trade/tender.h"
+#include "flows/trade/view.h"
+
+#include <stdio.h>
+
+#define GATEWAY_REFUND(name) PARTICIPANT__PAYMENT__V1__REFUND_STATE__REFUND_STATE_##name
+
+static struct refund_row *turn_refund(struct saga_turn *turn) {
+    return trade_refund(trade_of(saga_turn_subject(turn)), saga_turn_input(turn));
+}
+
+static struct refund_row *call_refund(const struct saga_call *call) {
+    return trade_refund(effect_trade(call), saga_call_input(call));
+}
+
+static Txcenter__Type__V1__Money money_of(const struct trade *trade, int64_t minor) {
+    Txcenter__Type__V1__Money money = TXCENTER__TYPE__V1__MONEY__INIT;
+    money.currency = view_text(trade->row.currency);
+    money.minor_units = minor;
+    return money;
+}
+
+// ---- Which steps apply --------------------------------------------------------------------------------------------
+
+static const struct refund_row *subject_refund(const struct saga_subject *subject, struct str input) {
+    return trade_refund(trade_of_const(subject), input);
+}
+
+static unsigned its_legs(const struct saga_subject *subject, struct str input) {
+    return (unsigned)subject_refund(subject, input)->legs;
+}
+
+static unsigned of_trade(const struct saga_subject *subject, struct str input) {
+    return subject_refund(subject, input)->kind == REFUND_OF_TRADE;
+}
+
+static unsigned final_of_trade(const struct saga_subject *subject, struct str input) {
+    const struct refund_row *refund = subject_refund(subject, input);
+    return refund->kind == REFUND_OF_TRADE && refund->final;
+}
+
+static unsigned final_with_coupons(const struct saga_subject *subject, struct str input) {
+    return final_of_trade(subject, input) && trade_of_const(subject)->row.coupon_discount > 0;
+}
+
+static unsigned final_with_points(const struct saga_subject *subject, struct str input) {
+    return final_of_trade(subject, input) && trade_of_const(subject)->row.points > 0;
+}
+
+// ---- 1: captured --------------------------------------------------------------------------------------------------
+
+static struct saga_verdict captured(struct saga_turn *turn) {
+    const struct trade *trade = trade_of(saga_turn_subject(turn));
+    if (turn_refund(turn)->kind == REFUND_RETURN || trade->row.completed_ms > 0)
+        return saga_done();
+    return saga_wait(saga_turn_now(turn) + 60000); // and poked when it completes
+}
+
+// ---- 2: pay out ---------------------------------------------------------------------------------------------------
+
+// Our number of a leg's refund at the gateway; another try after a definite refusal is another refund there.
+enum { GATEWAY_REFUND_NO_MAX = 96 };
+static void gateway_refund_no(const struct refund_leg_row *leg, uint32_t generation, char out[GATEWAY_REFUND_NO_MAX]) {
+    if (generation > 1)
+        snprintf(out, GATEWAY_REFUND_NO_MAX, "%s-%s-%d-%u", leg->trade_no, leg->refund_no, leg->leg, generation);
+    else
+        snprintf(out, GATEWAY_REFUND_NO_MAX, "%s-%s-%d", leg->trade_no, leg->refund_no, leg->leg);
+}
+
+static struct refund_leg_row *call_leg(const struct saga_call *call) {
+    return trade_refund_leg(effect_trade(call), call_refund(call)->refund_no, saga_call_leg(call));
+}
+
+static void pay_out_card(struct saga_call *call, struct refund_leg_row *leg, struct tender_row *tender) {
+    Participant__Card__V1__RefundCardRequest request = PARTICIPANT__CARD__V1__REFUND_CARD_REQUEST__INIT;
+    Txcenter__Type__V1__Money amount = money_of(effect_trade(call), leg->amount);
+    struct adapter_effect effect = effect_of(call);
+    request.tender_no = tender->tender_no;
+    request.refund_no = leg->refund_no;
+    request.amount = &amount;
+    card_refund(&effect_adapters(call)->card, &effect, &request, effect_done, call);
+}
+
+static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, struct tender_row *tender) {
+    struct adapter *gateway = &effect_adapters(call)->payment;
+    struct adapter_effect effect = effect_of(call);
+    char number[GATEWAY_REFUND_NO_MAX];
+    gateway_refund_no(leg, saga_call_generation(call), number);
+    if (leg->state == LEG_STATE(ACCEPTED)) {
+        Participant__Payment__V1__QueryRefundRequest request = PARTICIPANT__PAYMENT__V1__QUERY_REFUND_REQUEST__INIT;
+        request.refund_no = number;
+        payment_query_refund(gateway, &effect, &request, effect_done, call);
+        return;
+    }
+    Participant__Payment__V1__RefundPaymentRequest request = PARTICIPANT__PAYMENT__V1__REFUND_PAYMENT_REQUEST__INIT;
+    Txcenter__Type__V1__Money amount = money_of(effect_trade(call), leg->amount);
+    request.tender_no = tender->tender_no;
+    request.refund_no = number;
+    request.amount = &amount;
+    payment_refund(gateway, &effect, &request, effect_done, call);
+}
+
+static void pay_out(struct saga_call *call) {
+    struct refund_leg_row *leg = call_leg(call);
+    struct tender_row *tender = trade_tender(effect_trade(call), leg->attempt_no, leg->tender);
+    if (tender->kind == TENDER_KIND(CARD))
+        pay_out_card(call, leg, tender);
+    else if (tender_is_gateway(tender))
+        pay_out_gateway(call, leg, tender);
+    else
+        saga_call_ok(call, STR_NONE); // cash: given back at the counter
+}
+
+static void learn_leg(struct trade *trade, struct refund_leg_row *leg,
+                      const Participant__Payment__V1__PaymentRefund *refund) {
+    if (leg->state == LEG_STATE(DONE))
+        return;
+    trade_change(trade, leg);
+    switch (refund->state) {
+    case GATEWAY_REFUND(DONE): leg->state = LEG_STATE(DONE); break;
+    case GATEWAY_REFUND(ACCEPTED): leg->state = LEG_STATE(ACCEPTED); break;
+    case GATEWAY_REFUND(FAILED):
+        leg->state = LEG_STATE(FAILED);
+        snprintf(leg->detail, sizeof leg->detail, "%.100s", refund->code);
+        break;
+    default: leg->state = LEG_STATE(PENDING); break; // not there: it is asked for again, under the same key
+    }
+}
+
+// Takes in the answer to a refund or a query of one.
+static void learn_answer(struct saga_turn *turn, struct refund_leg_row *leg, const struct saga_asked *asked) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    const struct tender_row *tender = trade_tender(trade, leg->attempt_no, leg->tender);
+    if (asked->outcome == OUTCOME_REJECTED) {
+        trade_change(trade, leg);
+        leg->state = LEG_STATE(FAILED);
+        snprintf(leg->detail, sizeof leg->detail, "%s: %s", asked->reason, asked->text);
+        return;
+    }
+    if (!tender_is_gateway(tender)) {
+        trade_change(trade, leg);
+        leg->state = LEG_STATE(DONE);
+        return;
+    }
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    const Participant__Payment__V1__RefundPaymentResponse *response = effect_answer(
+        asked->answer, &participant__payment__v1__refund_payment_response__descriptor, &arena); // as QueryRefund's
+    if (response)
+        learn_leg(trade, leg, response->refund);
+    arena_release(&arena);
+}
+
+static struct saga_verdict wait_for_gateway(struct saga_turn *turn, struct refund_leg_row *leg, bool asked) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    const struct trades_options *options = &trade->trades->options;
+    int64_t now_ms = saga_turn_now(turn), pause = options->query_first_ms;
+    if (!asked && leg->next_query_ms && now_ms >= leg->next_query_ms)
+        return saga_ask();
+    if (asked || leg->next_query_ms == 0) {
+        for (int32_t i = 0; i < leg->queries && pause < options->query_max_ms; i++)
+            pause *= 2;
+        trade_change(trade, leg);
+        leg->queries++;
+        leg->next_query_ms = now_ms + (pause < options->query_max_ms ? pause : options->query_max_ms);
+    }
+    return saga_wait(leg->next_query_ms);
+}
+
+static struct saga_verdict paid_out(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_leg_row *leg = trade_refund_leg(trade, turn_refund(turn)->refund_no, saga_turn_leg(turn));
+    const struct saga_asked *asked = saga_turn_asked(turn);
+    bool definite = asked && (asked->outcome == OUTCOME_OK || asked->outcome == OUTCOME_REJECTED);
+    if (definite)
+        learn_answer(turn, leg, asked);
+    switch (leg->state) {
+    case LEG_STATE(DONE): return saga_done();
+    case LEG_STATE(ACCEPTED): return wait_for_gateway(turn, leg, asked != NULL);
+    case LEG_STATE(FAILED):
+        trade_change(trade, leg);
+        leg->parked = !leg->parked;
+        if (leg->parked)
+            return saga_reject(ERR_PARTICIPANT_REJECTED, leg->detail);
+        leg->state = LEG_STATE(PENDING); // an operator said: try again
+        return saga_ask();
+    default: break;
+    }
+    if (!asked)
+        return saga_ask();
+    if (!definite && saga_turn_exhausted(turn))
+        return saga_park(ERR_RETRIES_EXHAUSTED, asked->text);
+    return saga_wait(saga_turn_again_ms(turn));
+}
+
+bool refund_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *refund) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_leg_row *leg;
+    for (size_t i = 0; (leg = trade_at(trade, PART_LEG, i)); i++)
+        for (uint32_t generation = 1; generation <= 8; generation++) {
+            char number[GATEWAY_REFUND_NO_MAX], gid[TRADE_GID_MAX];
+            gateway_refund_no(leg, generation, number);
+            if (strcmp(refund->refund_no, number) != 0)
+                continue;
+            if (refund->state == GATEWAY_REFUND(DONE) || leg->state == LEG_STATE(ACCEPTED))
+                learn_leg(trade, leg, refund);
+            trade_refund_gid(trade, leg->refund_no, gid);
+            saga_turn_poke(turn, str_c(gid));
+            return true;
+        }
+    return false;
+}
+
+// ---- 3: refunded --------------------------------------------------------------------------------------------------
+
+static void returned(struct trade *trade, struct refund_row *refund, int64_t now_ms) {
+    struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, 0);
+    struct tender_row *tender = trade_change(trade, trade_tender(trade, leg->attempt_no, leg->tender));
+    books_suspense(trade, LEDGER_RETURNED, tender, refund->amount, now_ms);
+    tender->state = TENDER_STATE(RETURNED);
+    tender->refunded = refund->amount;
+}
+
+static void take_from_reserved(struct trade *trade, const struct refund_row *refund) {
+    for (int32_t i = 0; i < refund->legs; i++) {
+        const struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, i);
+        struct tender_row *tender = trade_change(trade, trade_tender(trade, leg->attempt_no, leg->tender));
+        tender->refunded += leg->amount;
+        tender->refund_pending -= leg->amount;
+    }
+    trade_edit(trade)->refunded += refund->amount;
+    trade->row.refund_pending -= refund->amount;
+}
+
+static struct saga_verdict refunded(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_row *refund = trade_change(trade, turn_refund(turn));
+    int64_t now_ms = saga_turn_now(turn);
+    refund->state = REFUND_STATE(DONE);
+    refund->done_ms = now_ms;
+    if (refund->kind == REFUND_RETURN) {
+        returned(trade, refund, now_ms);
+        return saga_done();
+    }
+    books_refunded(trade, refund, now_ms);
+    take_from_reserved(trade, refund);
+    struct trade_row *row = trade_edit(trade);
+    if (refund->final) {
+        // What has not come yet never will: durable before anything is taken back.
+        row->award_state = row->award_state == AFTER_PENDING ? AFTER_CANCELLED : row->award_state;
+        row->issue_state = row->issue_state == AFTER_PENDING ? AFTER_CANCELLED : row->issue_state;
+    }
+    bool all = row->refunded == row->paid && row->refund_pending == 0;
+    trade_set_state(trade, all ? TRADE_STATE(REFUNDED) : TRADE_STATE(PARTIALLY_REFUNDED), now_ms);
+    return saga_done();
+}
+
+// ---- 4: what followed the payment -----------------------------------------------------------------------------------
+
+static void mark_refunded(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct refund_row *refund = call_refund(call);
+    Participant__Order__V1__MarkRefundedRequest request = PARTICIPANT__ORDER__V1__MARK_REFUNDED_REQUEST__INIT;
+    Txcenter__Type__V1__Money amount = money_of(trade, refund->amount);
+    struct adapter_effect effect = effect_of(call);
+    request.refund_no = refund->refund_no;
+    request.amount = &amount;
+    request.full = refund->final;
+    order_mark_refunded(&effect_adapters(call)->order, &effect, &request, effect_done_bare, call);
+}
+
+// What a failed question means for a step that must be done: false when it did not fail (or none was asked).
+static bool asked_in_vain(struct saga_turn *turn, struct saga_verdict *ret_verdict) {
+    const struct saga_asked *asked = saga_turn_asked(turn);
+    if (!asked || asked->outcome == OUTCOME_OK)
+        return false;
+    if (asked->outcome == OUTCOME_REJECTED)
+        *ret_verdict = saga_reject(ERR_PARTICIPANT_REJECTED, asked->text);
+    else if (saga_turn_exhausted(turn))
+        *ret_verdict = saga_park(ERR_RETRIES_EXHAUSTED, asked->text);
+    else
+        *ret_verdict = saga_wait(saga_turn_again_ms(turn));
+    return true;
+}
+
+// The refund after which nothing is left closes the order's book: it comes last.
+static bool others_unmarked(const struct trade *trade, const struct refund_row *refund) {
+    const struct refund_row *other;
+    for (size_t i = 0; (other = trade_at(trade, PART_REFUND, i)); i++)
+        if (other != refund && other->kind == REFUND_OF_TRADE && !other->marked)
+            return true;
+    return false;
+}
+
+static struct saga_verdict marked_refunded(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_row *refund = turn_refund(turn);
+    struct saga_verdict failed;
+    if (asked_in_vain(turn, &failed))
+        return failed;
+    if (saga_turn_asked(turn)) {
+        trade_change(trade, refund);
+        refund->marked = 1;
+        refund_poke_all(turn);
+    }
+    if (refund->marked)
+        return saga_done();
+    if (refund->final && others_unmarked(trade, refund))
+        return saga_wait(saga_turn_now(turn) + 60000); // poked when they are
+    return saga_ask();
+}
+
+static void give_back_coupons(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct arena arena;
+    arena_init(&arena, 4 * 1024 * 1024);
+    Participant__Coupon__V1__GiveBackCouponsRequest request = PARTICIPANT__COUPON__V1__GIVE_BACK_COUPONS_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    Txcenter__Trade__V1__Trade *view = view_trade(trade, &arena);
+    request.refund_no = call_refund(call)->refund_no;
+    if (view && view->combination) {
+        request.n_coupon_ids = view->combination->n_coupon_ids;
+        request.coupon_ids = view->combination->coupon_ids;
+    }
+    coupon_give_back(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
+    arena_release(&arena);
+}
+
+static void give_back_points(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    Participant__Points__V1__GiveBackPointsRequest request = PARTICIPANT__POINTS__V1__GIVE_BACK_POINTS_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    request.refund_no = call_refund(call)->refund_no;
+    request.user_id = view_text(trade->row.user_id);
+    request.points = trade->row.points;
+    points_give_back(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
+}
+
+static void points_given_back(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    (void)op;
+    (void)answer;
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_row *refund = trade_change(trade, turn_refund(turn));
+    if (outcome == OUTCOME_OK)
+        refund->points_given_back = trade->row.points;
+}
+
+static void award_key(const struct trade *trade, char out[SAGA_KEY_MAX]) {
+    char gid[TRADE_GID_MAX];
+    trade_purchase_gid(trade, gid);
+    saga_key(gid, STEP_AWARD_POINTS, (uint32_t)trade->row.award_generation, out);
+}
+
+static void take_back_points(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct refund_row *refund = call_refund(call);
+    struct adapter *points = &effect_adapters(call)->points;
+    struct adapter_effect effect = effect_of(call);
+    char key[SAGA_KEY_MAX];
+    award_key(trade, key);
+    if (trade->row.award_state == AFTER_CANCELLED) {
+        Participant__Points__V1__CancelAwardRequest request = PARTICIPANT__POINTS__V1__CANCEL_AWARD_REQUEST__INIT;
+        effect.key = key; // the award's own: it is its compensation
+        request.user_id = view_text(trade->row.user_id);
+        points_cancel_award(points, &effect, &request, effect_done, call);
+        return;
+    }
+    Participant__Points__V1__ClawBackPointsRequest request = PARTICIPANT__POINTS__V1__CLAW_BACK_POINTS_REQUEST__INIT;
+    request.refund_no = refund->refund_no;
+    request.user_id = view_text(trade->row.user_id);
+    request.award_key = key;
+    request.points = refund_share(trade->row.points_awarded, refund, trade->row.paid);
+    points_claw_back(points, &effect, &request, effect_done, call);
+}
+
+static void note_taken_back(struct trade *trade, struct refund_row *refund, struct str answer) {
+    struct arena arena;
+    arena_init(&arena, 65536);
+    const Participant__Points__V1__ClawBackPointsResponse *response =
+        effect_answer(answer, &participant__points__v1__claw_back_points_response__descriptor, &arena);
+    trade_change(trade, refund);
+    refund->claw_back_done = 1;
+    if (response) {
+        refund->points_clawed_back = response->points;
+        refund->points_shortfall = response->shortfall;
+        trade_edit(trade)->points_clawed_back += response->points;
+        if (response->shortfall > 0)
+            trades_alert(trade->trades, "points shortfall", trade, refund->refund_no);
+    }
+    arena_release(&arena);
+}
+
+static struct saga_verdict taken_back(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_row *refund = turn_refund(turn);
+    const struct saga_asked *asked = saga_turn_asked(turn);
+    struct saga_verdict failed;
+    if (asked_in_vain(turn, &failed))
+        return failed;
+    if (asked)
+        note_taken_back(trade, refund, asked->answer);
+    if (refund->claw_back_done)
+        return saga_done();
+    switch (trade->row.award_state) {
+    case AFTER_PENDING: return saga_wait(saga_turn_now(turn) + 60000); // poked when it has come
+    case AFTER_CANCELLED: return refund->final ? saga_ask() : saga_done();
+    case AFTER_APPLIED:
+        return refund_share(trade->row.points_awarded, refund, trade->row.paid) > 0 ? saga_ask() : saga_done();
+    default: return saga_done();
+    }
+}
+
+static void withdraw_coupons(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    Participant__Coupon__V1__WithdrawCouponsRequest request = PARTICIPANT__COUPON__V1__WITHDRAW_COUPONS_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    char gid[TRADE_GID_MAX], key[SAGA_KEY_MAX];
+    trade_purchase_gid(trade, gid);
+    saga_key(gid, STEP_ISSUE_COUPONS, (uint32_t)trade->row.issue_generation, key);
+    effect.key = key; // the issue's own: it is its compensation
+    coupon_withdraw(&effect_adapters(call)->coupon, &effect, &request, effect_done, call);
+}
+
+static void coupons_withdrawn(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    (void)op;
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    const Participant__Coupon__V1__WithdrawCouponsResponse *response =
+        effect_answer(answer, &participant__coupon__v1__withdraw_coupons_response__descriptor, &arena);
+    if (outcome == OUTCOME_OK && response && response->n_spent_ids > 0)
+        trades_alert(trade->trades, "issued coupons already spent", trade, response->spent_ids[0]);
+    arena_release(&arena);
+}
+
+void settlement_postings(const struct trade *trade, int32_t entry, bool reversed, struct arena *arena,
+                         Participant__Settlement__V1__Posting ***ret_postings, size_t *ret_n) {
+    Participant__Settlement__V1__Posting **list = view_array(arena, trade->parts[PART_LEDGER].n);
+    size_t n = 0;
+    const struct ledger_row *row;
+    for (size_t i = 0; list && (row = trade_at(trade, PART_LEDGER, i)); i++) {
+        if (row->entry != entry)
+            continue;
+        Participant__Settlement__V1__Posting *posting =
+            VIEW_NEW(arena, participant__settlement__v1__posting, Participant__Settlement__V1__Posting);
+        if (!posting)
+            break;
+        posting->account = view_text(row->account);
+        posting->amount = view_money(trade->row.currency, reversed ? -row->amount : row->amount, arena);
+        list[n++] = posting;
+    }
+    *ret_postings = list;
+    *ret_n = n;
+}
+
+static void reverse_settlement(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct refund_row *refund = call_refund(call);
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    Participant__Settlement__V1__ReverseTradeRequest request = PARTICIPANT__SETTLEMENT__V1__REVERSE_TRADE_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    settlement_postings(trade, refund->entry, false, &arena, &request.postings, &request.n_postings);
+    request.refund_no = refund->refund_no;
+    request.tenant_id = view_text(trade->row.tenant_id);
+    request.station_id = view_text(trade->row.station_id);
+    request.shift_id = view_text(trade->row.shift_id);
+    request.business_date = view_text(trade->row.business_date);
+    settlement_reverse(&effect_adapters(call)->settlement, &effect, &request, effect_done_bare, call);
+    arena_release(&arena);
+}
+
+static void push_refunded(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct refund_row *refund = call_refund(call);
+    Participant__Push__V1__PushRequest request = PARTICIPANT__PUSH__V1__PUSH_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    char amount[MONEY_TEXT_MAX], text[96];
+    struct money sum = {.minor = refund->amount};
+    memcpy(sum.currency, trade->row.currency, sizeof sum.currency);
+    money_format(sum, amount);
+    snprintf(text, sizeof text, "Order %.40s refunded: %s", trade->row.order_no, amount);
+    request.station_id = view_text(trade->row.station_id);
+    request.event = view_text("REFUNDED");
+    request.text = text;
+    push_send(&effect_adapters(call)->push, &effect, &request, effect_done_bare, call);
+}
+
+// ---- The table ----------------------------------------------------------------------------------------------------
+
+static const struct saga_step steps[] = {
+    {.id = 10,
+     .stage = 1,
+     .kind = SAGA_RETRIABLE,
+     .name = "captured",
+     .text = "Waits until the payment has been worked off",
+     .decide = captured},
+    {.id = 20,
+     .stage = 2,
+     .kind = SAGA_RETRIABLE,
+     .name = "pay_out",
+     .participant = "payment, card",
+     .text = "Each tender gives back its part",
+     .legs = its_legs,
+     .decide = paid_out,
+     .ask = pay_out,
+     .deadline_ms = 5000,
+     .retry = SAGA_STUBBORN},
+    {.id = 30, .stage = 3, .kind = SAGA_RETRIABLE, .name = "refunded", .text = "The money is back", .decide = refunded},
+    {.id = 40,
+     .stage = 4,
+     .kind = SAGA_RETRIABLE,
+     .name = "mark_refunded",
+     .participant = "order",
+     .text = "Marks the order refunded",
+     .legs = of_trade,
+     .decide = marked_refunded,
+     .ask = mark_refunded,
+     .deadline_ms = 3000,
+     .retry = SAGA_STUBBORN},
+    {.id = 50,
+     .stage = 4,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "give_back_coupons",
+     .participant = "coupon",
+     .text = "Used coupons come back",
+     .legs = final_with_coupons,
+     .run = give_back_coupons,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+    {.id = 60,
+     .stage = 4,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "give_back_points",
+     .participant = "points",
+     .text = "Spent points come back",
+     .legs = final_with_points,
+     .run = give_back_points,
+     .answered = points_given_back,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+    {.id = 70,
+     .stage = 4,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "take_back_points",
+     .participant = "points",
+     .text = "Awarded points go back",
+     .legs = of_trade,
+     .decide = taken_back,
+     .ask = take_back_points,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+    {.id = 80,
+     .stage = 4,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "withdraw_coupons",
+     .participant = "coupon",
+     .text = "Issued coupons go back",
+     .legs = final_of_trade,
+     .run = withdraw_coupons,
+     .answered = coupons_withdrawn,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+    {.id = 90,
+     .stage = 4,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "reverse_settlement",
+     .participant = "settlement",
+     .text = "Reverses the settlement's record",
+     .legs = of_trade,
+     .run = reverse_settlement,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+    {.id = 100,
+     .stage = 4,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "push_refunded",
+     .participant = "push",
+     .text = "Tells the screens",
+     .legs = of_trade,
+     .run = push_refunded,
+     .deadline_ms = 5000,
+     .retry = SAGA_LEISURELY},
+};
+
+const struct saga_flow refund_flow = {
+    .name = "trade.refund",
+    .version = 1,
+    .text = "Money goes back, and what followed the payment with it",
+    .steps = steps,
+    .n_steps = STORE_COUNT(steps),
+    .attach = trade_attach,
+};

@@ -1,0 +1,172 @@
+// The command Refund: whole, by amount, by lines; reserved in one step, so that concurrent ones never take the same
+// money.
+#include "flows/trade/allocation.h"
+#include "flows/trade/order.h"
+#include "flows/trade/refund.h"
+#include "flows/trade/view.h"
+
+#include <stdio.h>
+
+typedef Txcenter__Trade__V1__RefundRequest refund_request;
+
+static void check_extent(const struct trades *trades, const refund_request *request, struct error *error) {
+    switch (request->extent_case) {
+    case TXCENTER__TRADE__V1__REFUND_REQUEST__EXTENT_WHOLE:
+        if (!request->whole)
+            error_field(error, "whole", "must be true when it is given");
+        break;
+    case TXCENTER__TRADE__V1__REFUND_REQUEST__EXTENT_AMOUNT:
+        check_money(trades, error, "amount", request->amount, 1, true);
+        break;
+    case TXCENTER__TRADE__V1__REFUND_REQUEST__EXTENT_LINES:
+        if (request->lines->n_indexes == 0 || request->lines->n_indexes > TRADE_LINES_MAX)
+            error_field(error, "lines.indexes", "must have 1..%d", TRADE_LINES_MAX);
+        for (size_t i = 0; i < request->lines->n_indexes && i < TRADE_LINES_MAX; i++)
+            check_range(error, "lines.indexes", request->lines->indexes[i], 0, TRADE_LINES_MAX - 1);
+        break;
+    default: error_field(error, "extent", "one of whole, amount, lines is required"); break;
+    }
+}
+
+// Part of a gid and of the gateway's refund number: letters, digits, '_' and '-', and none of our own numbers.
+static bool is_refund_no(const char *refund_no) {
+    if (str_starts(str_c(refund_no), STR("late-")) || strcmp(refund_no, REFUND_CANCELLED_NO) == 0)
+        return false;
+    for (const char *c = refund_no; *c; c++)
+        if (!((*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || *c == '_' ||
+              *c == '-'))
+            return false;
+    return true;
+}
+
+static void check(const struct trades *trades, const ProtobufCMessage *message, struct error *error) {
+    const refund_request *request = (const void *)message;
+    check_trade_no(error, "trade_no", request->trade_no, !request->order_no[0]);
+    check_text(error, "order_no", request->order_no, 0, TRADE_ID_MAX);
+    check_text(error, "refund_no", request->refund_no, 0, 32);
+    if (request->refund_no[0] && !is_refund_no(request->refund_no))
+        error_field(error, "refund_no", "may hold letters, digits, '_' and '-', and not begin with late-");
+    check_text(error, "reason", request->reason, 0, 200);
+    check_extent(trades, request, error);
+    if (request->n_split > TRADE_TENDERS_MAX)
+        error_field(error, "split", "must have at most %d", TRADE_TENDERS_MAX);
+    for (size_t i = 0; i < request->n_split && i < TRADE_TENDERS_MAX; i++) {
+        check_text(error, "split.tender_no", request->split[i]->tender_no, 1, TENDER_NO_MAX);
+        check_money(trades, error, "split.amount", request->split[i]->amount, 1, true);
+    }
+}
+
+static bool refundable(const struct trade *trade, int64_t now_ms, struct error *error) {
+    if (!trade_is_paid(trade))
+        return error_set(error, ERR_NOT_REFUNDABLE, "the trade is not paid");
+    if (now_ms > trade->row.paid_ms + trade->trades->options.refund_window_ms)
+        return error_set(error, ERR_NOT_REFUNDABLE, "the refund window is over");
+    if (trade->row.refund_count >= TRADE_REFUNDS_MAX)
+        return error_set(error, ERR_NOT_REFUNDABLE, "a trade has at most %d refunds", TRADE_REFUNDS_MAX);
+    if (trade->row.refunded + trade->row.refund_pending == trade->row.paid && trade->row.refund_count > 0)
+        return error_set(error, ERR_REFUND_EXCEEDS_REST, NULL);
+    return true;
+}
+
+struct paid_view {
+    struct allocation_tender tenders[TRADE_TENDERS_MAX];
+    struct allocation_line lines[TRADE_LINES_MAX];
+    struct allocation_split split[TRADE_TENDERS_MAX];
+    size_t indexes[TRADE_LINES_MAX];
+    struct allocation_paid paid;
+};
+
+static void view_paid(const struct trade *trade, struct paid_view *view) {
+    const struct tender_row *tender;
+    const struct line_row *line;
+    view->paid = (struct allocation_paid){.tenders = view->tenders, .lines = view->lines};
+    for (int32_t i = 0; trade->row.paid > 0 && (tender = trade_tender(trade, trade->row.attempt_no, i)); i++)
+        view->tenders[view->paid.n_tenders++] = (struct allocation_tender){str_c(tender->tender_no), tender->amount,
+                                                                           tender->refunded + tender->refund_pending};
+    for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++)
+        if (line->purchase_no == trade->row.purchase_no && view->paid.n_lines < TRADE_LINES_MAX)
+            view->lines[view->paid.n_lines++] = (struct allocation_line){line->payable, line->refunded};
+}
+
+static struct allocation_request wish_of(const refund_request *request, struct paid_view *view) {
+    struct allocation_request wish = {.split = view->split, .n_split = request->n_split, .indexes = view->indexes};
+    if (request->extent_case == TXCENTER__TRADE__V1__REFUND_REQUEST__EXTENT_WHOLE) {
+        wish.extent = ALLOCATION_WHOLE;
+    } else if (request->extent_case == TXCENTER__TRADE__V1__REFUND_REQUEST__EXTENT_AMOUNT) {
+        wish.extent = ALLOCATION_AMOUNT;
+        wish.amount = request->amount->minor_units;
+    } else {
+        wish.extent = ALLOCATION_LINES;
+        for (; wish.n_indexes < request->lines->n_indexes; wish.n_indexes++)
+            view->indexes[wish.n_indexes] = (size_t)request->lines->indexes[wish.n_indexes];
+    }
+    for (size_t i = 0; i < request->n_split; i++)
+        view->split[i] =
+            (struct allocation_split){str_c(request->split[i]->tender_no), request->split[i]->amount->minor_units};
+    return wish;
+}
+
+static bool make_plan(struct command *command, struct refund_plan *plan, struct error *error) {
+    const refund_request *request = (const void *)command->request;
+    struct paid_view view;
+    struct allocation allocation;
+    view_paid(command->trade, &view);
+    struct allocation_request wish = wish_of(request, &view);
+    if (!allocation_make(&view.paid, &wish, &command->arena, &allocation, error))
+        return false;
+    plan->amount = allocation.amount;
+    plan->final = allocation.final;
+    plan->n_tenders = view.paid.n_tenders;
+    plan->n_lines = view.paid.n_lines;
+    if (plan->n_tenders)
+        memcpy(plan->tender_parts, allocation.tenders, plan->n_tenders * sizeof plan->tender_parts[0]);
+    if (plan->n_lines)
+        memcpy(plan->line_parts, allocation.lines, plan->n_lines * sizeof plan->line_parts[0]);
+    return true;
+}
+
+static void execute(struct command *command) {
+    const refund_request *request = (const void *)command->request;
+    struct trade *trade = command->trade;
+    struct error error = {0};
+    char number[33];
+    if (request->refund_no[0])
+        snprintf(number, sizeof number, "%s", request->refund_no);
+    else
+        snprintf(number, sizeof number, "R%d", trade->row.refund_count + 1);
+    struct refund_plan plan = {.refund_no = number, .reason = request->reason};
+    if (!refundable(trade, trades_now(command->trades), &error)) {
+        command_refuse(command, &error);
+    } else if (trade_refund(trade, str_c(number))) {
+        // The number names one refund for ever; its own request id is how to ask for it again (D43).
+        command_refuse_as(command, ERR_IDEMPOTENCY_KEY_REUSED, "refund_no %s of this trade exists", number);
+    } else if (!make_plan(command, &plan, &error)) {
+        command_refuse(command, &error);
+    } else {
+        struct saga_turn *turn = command_turn(command);
+        if (!refund_start(turn, &plan, &error))
+            trades_alert(command->trades, "a refund can't start", trade, error.text);
+        command_made(command, turn, number);
+    }
+}
+
+static bool outcome(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
+                    ProtobufCMessage **ret_response, struct error *ret_error) {
+    struct str number = arena_str(arena, command->ref);
+    const struct refund_row *refund = number.ptr ? trade_refund(trade, number) : NULL;
+    if (settled && refund && refund->state != REFUND_STATE(DONE))
+        return false;
+    Txcenter__Trade__V1__RefundResponse *response =
+        VIEW_NEW(arena, txcenter__trade__v1__refund_response, Txcenter__Trade__V1__RefundResponse);
+    if (!response || !refund) {
+        error_set(ret_error, ERR_INTERNAL, "the refund can't be shown");
+        return true;
+    }
+    response->trade = view_trade(trade, arena);
+    response->refund = view_refund(trade, refund->refund_no, arena);
+    response->processing = !settled;
+    *ret_response = &response->base;
+    return true;
+}
+
+const struct command_kind refund_kind = {.check = check, .execute = execute, .outcome = outcome};

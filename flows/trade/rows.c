@@ -1,0 +1,181 @@
+#include "flows/trade/rows.h"
+
+#include "flows/trade/trades.h"
+
+#define TABLE(table_name, row, keys, ...)                                                                              \
+    .name = (table_name), .row_size = sizeof(struct row), .columns = row##_columns,                                    \
+    .n_columns = STORE_COUNT(row##_columns), .n_key = (keys), .since = 1, __VA_ARGS__
+
+static const struct store_column trade_row_columns[] = {
+    STORE_COL_TEXT(trade_row, trade_no),
+    STORE_COL_I64(trade_row, version),
+    STORE_COL_I32(trade_row, state),
+    STORE_COL_I32(trade_row, closing),
+    STORE_COL_TEXT(trade_row, tenant_id),
+    STORE_COL_TEXT(trade_row, user_id),
+    STORE_COL_TEXT(trade_row, station_id),
+    STORE_COL_TEXT(trade_row, terminal_id),
+    STORE_COL_TEXT(trade_row, employee_id),
+    STORE_COL_TEXT(trade_row, channel),
+    STORE_COL_TEXT(trade_row, scenario),
+    STORE_COL_TEXT(trade_row, shift_id),
+    STORE_COL_TEXT(trade_row, business_date),
+    STORE_COL_TEXT(trade_row, currency),
+    STORE_COL_TEXT(trade_row, order_no),
+    STORE_COL_I32(trade_row, quote_version),
+    STORE_COL_I32(trade_row, ordered_version),
+    STORE_COL_TEXT(trade_row, combination_id),
+    STORE_COL_I32(trade_row, purchase_no),
+    STORE_COL_I32(trade_row, attempt_no),
+    STORE_COL_I32(trade_row, refund_count),
+    STORE_COL_I32(trade_row, ledger_entries),
+    STORE_COL_I32(trade_row, paid_entry),
+    STORE_COL_I64(trade_row, payable),
+    STORE_COL_I64(trade_row, list_price),
+    STORE_COL_I64(trade_row, coupon_discount),
+    STORE_COL_I64(trade_row, points_discount),
+    STORE_COL_I64(trade_row, points),
+    STORE_COL_I64(trade_row, paid),
+    STORE_COL_I64(trade_row, refunded),
+    STORE_COL_I64(trade_row, refund_pending),
+    STORE_COL_I64(trade_row, created_ms),
+    STORE_COL_I64(trade_row, updated_ms),
+    STORE_COL_I64(trade_row, quoted_ms),
+    STORE_COL_I64(trade_row, order_expires_ms),
+    STORE_COL_I64(trade_row, paid_ms),
+    STORE_COL_I64(trade_row, completed_ms),
+    STORE_COL_I32(trade_row, award_state),
+    STORE_COL_I32(trade_row, issue_state),
+    STORE_COL_I32(trade_row, award_generation),
+    STORE_COL_I32(trade_row, issue_generation),
+    STORE_COL_I64(trade_row, points_awarded),
+    STORE_COL_I64(trade_row, points_clawed_back),
+    STORE_COL_TEXT(trade_row, created_by),
+    STORE_COL_TEXT(trade_row, request_id),
+    STORE_COL_TEXT(trade_row, reason),
+    STORE_COL_TEXT(trade_row, text),
+    STORE_COL_BLOB(trade_row, history, 4096),
+};
+static const struct store_index trade_indexes[] = {
+    [TRADE_BY_ORDER] = {.name = "trade_by_order", .columns = {"order_no"}},
+    [TRADE_BY_CREATED] = {.name = "trade_by_created", .columns = {"created_ms"}},
+    [TRADE_BY_USER] = {.name = "trade_by_user", .columns = {"user_id", "created_ms"}},
+    [TRADE_BY_STATION] = {.name = "trade_by_station", .columns = {"station_id", "created_ms"}},
+};
+const struct store_table trade_table = {
+    TABLE("trade", trade_row, 1, .indexes = trade_indexes, .n_indexes = STORE_COUNT(trade_indexes))};
+
+static const struct store_column quote_row_columns[] = {
+    STORE_COL_TEXT(quote_row, trade_no),
+    STORE_COL_I32(quote_row, version),
+    STORE_COL_I64(quote_row, created_ms),
+    STORE_COL_I64(quote_row, expires_ms),
+    STORE_COL_I32(quote_row, degraded),
+    STORE_COL_BLOB(quote_row, quote, TRADE_BLOB_MAX),
+    STORE_COL_BLOB(quote_row, facts, TRADE_BLOB_MAX),
+};
+const struct store_table quote_table = {TABLE("trade_quote", quote_row, 2, )};
+
+static const struct store_column line_row_columns[] = {
+    STORE_COL_TEXT(line_row, trade_no),
+    STORE_COL_I32(line_row, purchase_no),
+    STORE_COL_I32(line_row, line),
+    STORE_COL_TEXT(line_row, kind),
+    STORE_COL_TEXT(line_row, code),
+    STORE_COL_TEXT(line_row, name),
+    STORE_COL_TEXT(line_row, nozzle),
+    STORE_COL_I64(line_row, volume_centi),
+    STORE_COL_I64(line_row, unit_price),
+    STORE_COL_I64(line_row, list_price),
+    STORE_COL_I64(line_row, coupon_discount),
+    STORE_COL_I64(line_row, points_discount),
+    STORE_COL_I64(line_row, payable),
+    STORE_COL_I64(line_row, refunded),
+    STORE_COL_I64(line_row, refund_done),
+};
+const struct store_table line_table = {TABLE("trade_line", line_row, 3, )};
+
+static const struct store_column payment_row_columns[] = {
+    STORE_COL_TEXT(payment_row, trade_no),   STORE_COL_I32(payment_row, attempt_no),
+    STORE_COL_I32(payment_row, state),       STORE_COL_I32(payment_row, on_failure),
+    STORE_COL_I32(payment_row, offered),     STORE_COL_I64(payment_row, created_ms),
+    STORE_COL_I64(payment_row, deadline_ms), STORE_COL_I64(payment_row, ended_ms),
+    STORE_COL_TEXT(payment_row, reason),     STORE_COL_TEXT(payment_row, text),
+};
+const struct store_table payment_table = {TABLE("trade_payment", payment_row, 2, )};
+
+static const struct store_column tender_row_columns[] = {
+    STORE_COL_TEXT(tender_row, trade_no),
+    STORE_COL_I32(tender_row, attempt_no),
+    STORE_COL_I32(tender_row, tender),
+    STORE_COL_TEXT(tender_row, tender_no),
+    STORE_COL_I32(tender_row, kind),
+    STORE_COL_I32(tender_row, state),
+    STORE_COL_I64(tender_row, amount),
+    STORE_COL_TEXT(tender_row, account),
+    STORE_COL_BLOB(tender_row, prepay_parameters, TRADE_PARAMETERS_MAX),
+    STORE_COL_TEXT(tender_row, gateway_no),
+    STORE_COL_I64(tender_row, payer_amount),
+    STORE_COL_I64(tender_row, gateway_discount),
+    STORE_COL_I64(tender_row, merchant_discount),
+    STORE_COL_I64(tender_row, settlement_amount),
+    STORE_COL_I64(tender_row, principal),
+    STORE_COL_I64(tender_row, bonus),
+    STORE_COL_I64(tender_row, refunded),
+    STORE_COL_I64(tender_row, refund_pending),
+    STORE_COL_I64(tender_row, next_query_ms),
+    STORE_COL_I32(tender_row, queries),
+    STORE_COL_I64(tender_row, paid_ms),
+    STORE_COL_TEXT(tender_row, detail),
+};
+const struct store_table tender_table = {TABLE("trade_tender", tender_row, 3, )};
+
+static const struct store_column refund_row_columns[] = {
+    STORE_COL_TEXT(refund_row, trade_no),
+    STORE_COL_TEXT(refund_row, refund_no),
+    STORE_COL_I32(refund_row, kind),
+    STORE_COL_I32(refund_row, state),
+    STORE_COL_I64(refund_row, amount),
+    STORE_COL_I32(refund_row, final),
+    STORE_COL_I32(refund_row, legs),
+    STORE_COL_I32(refund_row, entry),
+    STORE_COL_I64(refund_row, refunded_before),
+    STORE_COL_TEXT(refund_row, reason),
+    STORE_COL_I64(refund_row, created_ms),
+    STORE_COL_I64(refund_row, done_ms),
+    STORE_COL_I64(refund_row, points_given_back),
+    STORE_COL_I64(refund_row, points_clawed_back),
+    STORE_COL_I64(refund_row, points_shortfall),
+    STORE_COL_I32(refund_row, claw_back_done),
+    STORE_COL_I32(refund_row, marked),
+    STORE_COL_BLOB(refund_row, line_parts, 8 * TRADE_LINES_MAX),
+};
+const struct store_table refund_table = {TABLE("trade_refund", refund_row, 2, )};
+
+static const struct store_column refund_leg_row_columns[] = {
+    STORE_COL_TEXT(refund_leg_row, trade_no), STORE_COL_TEXT(refund_leg_row, refund_no),
+    STORE_COL_I32(refund_leg_row, leg),       STORE_COL_I32(refund_leg_row, attempt_no),
+    STORE_COL_I32(refund_leg_row, tender),    STORE_COL_I32(refund_leg_row, state),
+    STORE_COL_I64(refund_leg_row, amount),    STORE_COL_I64(refund_leg_row, next_query_ms),
+    STORE_COL_I32(refund_leg_row, queries),   STORE_COL_I32(refund_leg_row, parked),
+    STORE_COL_TEXT(refund_leg_row, detail),
+};
+const struct store_table refund_leg_table = {TABLE("trade_refund_leg", refund_leg_row, 3, )};
+
+static const struct store_column ledger_row_columns[] = {
+    STORE_COL_TEXT(ledger_row, trade_no), STORE_COL_I32(ledger_row, entry),  STORE_COL_I32(ledger_row, line),
+    STORE_COL_TEXT(ledger_row, account),  STORE_COL_I64(ledger_row, amount), STORE_COL_TEXT(ledger_row, text),
+    STORE_COL_I64(ledger_row, at_ms),
+};
+const struct store_table ledger_table = {TABLE("trade_ledger", ledger_row, 3, )};
+
+static const struct store_column stray_row_columns[] = {
+    STORE_COL_TEXT(stray_row, key_id), STORE_COL_TEXT(stray_row, nonce),       STORE_COL_I32(stray_row, kind),
+    STORE_COL_TEXT(stray_row, number), STORE_COL_BLOB(stray_row, body, 65536), STORE_COL_I64(stray_row, received_ms),
+};
+const struct store_table stray_table = {TABLE("trade_stray_callback", stray_row, 2, )};
+
+const struct store_table *const trade_tables[] = {
+    &trade_table,  &quote_table,      &line_table,   &payment_table, &tender_table,
+    &refund_table, &refund_leg_table, &ledger_table, &stray_table,   NULL,
+};

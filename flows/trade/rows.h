@@ -1,0 +1,169 @@
+// The trade's own tables, described once.
+#ifndef TXC_FLOWS_TRADE_ROWS_H
+#define TXC_FLOWS_TRADE_ROWS_H
+
+#include "base/id.h"
+#include "saga/tables.h"
+#include "store/store.h"
+
+enum {
+    TRADE_NO_MAX = 26,
+    TRADE_ID_MAX = 64,  // ids of other systems
+    TENDER_NO_MAX = 40, // "<trade_no>-<attempt>-<tender>": what the gateway knows
+    TRADE_ACCOUNT_MAX = 128,
+    TRADE_BLOB_MAX = 262144,
+    TRADE_PARAMETERS_MAX = 4096,
+    TRADE_TENDERS_MAX = 16, // of one attempt
+    TRADE_ATTEMPTS_MAX = 50,
+    TRADE_REFUNDS_MAX = 100,
+    TRADE_LINES_MAX = 32,
+    TRADE_VERSIONS_MAX = 200,
+    TRADE_REQUOTE_LINES = 32,
+};
+
+// How a benefit that follows payment stands; a refund cancels what has not come yet and takes back what has.
+enum after_state { AFTER_NONE, AFTER_PENDING, AFTER_APPLIED, AFTER_CANCELLED };
+
+// Why an unpaid trade is being closed.
+enum trade_closing { CLOSING_NO, CLOSING_CANCEL, CLOSING_EXPIRY, CLOSING_FAILURE, CLOSING_CONFLICT };
+
+struct trade_row {
+    char trade_no[TRADE_NO_MAX + 1];
+    int64_t version; // rises with every durable change
+    int32_t state;   // Txcenter__Trade__V1__TradeState
+    int32_t closing; // enum trade_closing
+    char tenant_id[TRADE_ID_MAX + 1], user_id[TRADE_ID_MAX + 1], station_id[TRADE_ID_MAX + 1];
+    char terminal_id[TRADE_ID_MAX + 1], employee_id[TRADE_ID_MAX + 1];
+    char channel[33], scenario[33], shift_id[33], business_date[11];
+    char currency[4];
+    char order_no[TRADE_ID_MAX + 1];
+    int32_t quote_version; // the newest; an order uses it
+    int32_t ordered_version;
+    char combination_id[9];
+    int32_t purchase_no; // purchase sagas so far: a re-order is a new one
+    int32_t attempt_no;  // payment attempts so far
+    int32_t refund_count;
+    int32_t ledger_entries, paid_entry;
+    int64_t payable, list_price, coupon_discount, points_discount, points;
+    int64_t paid, refunded, refund_pending; // refunded is done; pending is reserved beside it
+    int64_t created_ms, updated_ms, quoted_ms, order_expires_ms, paid_ms, completed_ms;
+    int32_t award_state, issue_state; // enum after_state
+    int32_t award_generation, issue_generation;
+    int64_t points_awarded, points_clawed_back;
+    char created_by[REQUEST_CALLER_MAX + 1];
+    char request_id[REQUEST_ID_MAX + 1]; // of the call that made the trade: passed on to the participants
+    char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];
+    struct str history; // packed: state and time of each change
+};
+extern const struct store_table trade_table;
+enum { TRADE_BY_ORDER, TRADE_BY_CREATED, TRADE_BY_USER, TRADE_BY_STATION }; // indexes of trade_table
+
+struct quote_row {
+    char trade_no[TRADE_NO_MAX + 1];
+    int32_t version;
+    int64_t created_ms, expires_ms;
+    int32_t degraded; // 1: a source did not answer
+    struct str quote; // txcenter.trade.v1.Quote: what was answered, and what an order uses
+    struct str facts; // txcenter.trade.v1.QuoteFacts: what it was made from
+};
+extern const struct store_table quote_table;
+
+// A line of the order, with its net share.
+struct line_row {
+    char trade_no[TRADE_NO_MAX + 1];
+    int32_t purchase_no, line;
+    char kind[17], code[TRADE_ID_MAX + 1], name[97], nozzle[33];
+    int64_t volume_centi, unit_price, list_price, coupon_discount, points_discount, payable;
+    int64_t refunded;    // of payable, done or reserved
+    int64_t refund_done; // of it, done
+};
+extern const struct store_table line_table;
+
+enum attempt_state { ATTEMPT_PLANNED, ATTEMPT_OPEN, ATTEMPT_PAID, ATTEMPT_FAILED };
+struct payment_row {
+    char trade_no[TRADE_NO_MAX + 1];
+    int32_t attempt_no;
+    int32_t state;      // enum attempt_state
+    int32_t on_failure; // Txcenter__Trade__V1__OnFailure
+    int32_t offered;    // 1: every tender has been created or frozen
+    int64_t created_ms, deadline_ms, ended_ms;
+    char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];
+};
+extern const struct store_table payment_table;
+
+struct tender_row {
+    char trade_no[TRADE_NO_MAX + 1];
+    int32_t attempt_no, tender; // from 0 within the attempt
+    char tender_no[TENDER_NO_MAX + 1];
+    int32_t kind;  // Txcenter__Trade__V1__TenderKind
+    int32_t state; // Txcenter__Trade__V1__TenderState
+    int64_t amount;
+    char account[TRADE_ACCOUNT_MAX + 1];
+    struct str prepay_parameters;
+    char gateway_no[TRADE_ID_MAX + 1];
+    int64_t payer_amount, gateway_discount, merchant_discount, settlement_amount;
+    int64_t principal, bonus;
+    int64_t refunded, refund_pending;
+    int64_t next_query_ms;
+    int32_t queries;
+    int64_t paid_ms;
+    char detail[SAGA_TEXT_MAX];
+};
+extern const struct store_table tender_table;
+
+enum refund_kind { REFUND_OF_TRADE, REFUND_RETURN /* money that the trade did not want goes back */ };
+struct refund_row {
+    char trade_no[TRADE_NO_MAX + 1];
+    char refund_no[41];
+    int32_t kind;  // enum refund_kind
+    int32_t state; // Txcenter__Trade__V1__RefundState
+    int64_t amount;
+    int32_t final; // 1: after it nothing is left
+    int32_t legs;
+    int32_t entry;           // of the ledger, once done
+    int64_t refunded_before; // of the trade, when it was reserved
+    char reason[201];
+    int64_t created_ms, done_ms;
+    int64_t points_given_back, points_clawed_back, points_shortfall;
+    int32_t claw_back_done;
+    int32_t marked;        // 1: the order system knows it
+    struct str line_parts; // packed int64: how much of it each line bears
+};
+extern const struct store_table refund_table;
+
+struct refund_leg_row {
+    char trade_no[TRADE_NO_MAX + 1];
+    char refund_no[41];
+    int32_t leg;
+    int32_t attempt_no, tender;
+    int32_t state; // Txcenter__Trade__V1__RefundLegState
+    int64_t amount;
+    int64_t next_query_ms;
+    int32_t queries;
+    int32_t parked; // 1: FAILED, and an operator's retry tries again
+    char detail[SAGA_TEXT_MAX];
+};
+extern const struct store_table refund_leg_table;
+
+struct ledger_row {
+    char trade_no[TRADE_NO_MAX + 1];
+    int32_t entry, line;
+    char account[81]; // as in ledger.h
+    int64_t amount;
+    char text[97];
+    int64_t at_ms;
+};
+extern const struct store_table ledger_table;
+
+// A notification that names nothing we know: kept for the operators.
+struct stray_row {
+    char key_id[TRADE_ID_MAX + 1];
+    char nonce[REQUEST_ID_MAX + 1];
+    int32_t kind; // 1: payment, 2: refund
+    char number[81];
+    struct str body;
+    int64_t received_ms;
+};
+extern const struct store_table stray_table;
+
+#endif

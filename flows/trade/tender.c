@@ -1,0 +1,108 @@
+#include "flows/trade/tender.h"
+
+#include "flows/trade/books.h"
+#include "flows/trade/internal.h"
+#include "flows/trade/refund.h"
+
+#include <stdio.h>
+
+#define PAYMENT_STATE(name) PARTICIPANT__PAYMENT__V1__PAYMENT_STATE__PAYMENT_STATE_##name
+
+bool tender_is_gateway(const struct tender_row *tender) {
+    return tender->kind == TENDER_KIND(WECHAT) || tender->kind == TENDER_KIND(ALIPAY) ||
+           tender->kind == TENDER_KIND(BANK_CARD) || tender->kind == TENDER_KIND(SCANNED);
+}
+
+Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *tender) {
+    switch (tender->kind) {
+    case TENDER_KIND(WECHAT): return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_WECHAT;
+    case TENDER_KIND(ALIPAY): return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_ALIPAY;
+    case TENDER_KIND(BANK_CARD): return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_BANK_CARD;
+    case TENDER_KIND(SCANNED): return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_SCANNED;
+    default: return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_UNSPECIFIED;
+    }
+}
+
+static int64_t minor(const Txcenter__Type__V1__Money *money) {
+    return money ? money->minor_units : 0;
+}
+
+// What of it does not match; NULL when all does.
+static const char *mismatch(const struct trade *trade, const struct tender_row *tender,
+                            const Participant__Payment__V1__Payment *payment) {
+    if (!payment->amount || payment->amount->minor_units != tender->amount)
+        return "the amount differs";
+    if (strcmp(payment->amount->currency, trade->row.currency) != 0)
+        return "the currency differs";
+    if (strcmp(payment->merchant_id, trade->trades->options.merchant_id) != 0)
+        return "the merchant differs";
+    return NULL;
+}
+
+void tender_return(struct saga_turn *turn, struct tender_row *tender) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    trade_change(trade, tender);
+    tender->state = TENDER_STATE(RETURNING);
+    books_suspense(trade, LEDGER_UNWANTED, tender, tender->amount, saga_turn_now(turn));
+    trade->trades->stats.returned++;
+    trades_alert(trade->trades, "money returned", trade, tender->tender_no);
+    refund_return(turn, tender);
+}
+
+static void note_payment(struct trade *trade, struct tender_row *tender,
+                         const Participant__Payment__V1__Payment *payment, int64_t now_ms) {
+    trade_change(trade, tender);
+    str_copy(str_c(payment->gateway_no), tender->gateway_no, sizeof tender->gateway_no);
+    tender->payer_amount = minor(payment->payer_amount);
+    tender->gateway_discount = minor(payment->gateway_discount);
+    tender->merchant_discount = minor(payment->merchant_discount);
+    tender->settlement_amount = minor(payment->settlement_amount);
+    tender->paid_ms = payment->paid_at && payment->paid_at->seconds > 0 ? payment->paid_at->seconds * 1000 : now_ms;
+}
+
+static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
+                       const Participant__Payment__V1__Payment *payment) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    int64_t now_ms = saga_turn_now(turn);
+    bool open = tender->state == TENDER_STATE(CREATED) || tender->state == TENDER_STATE(PENDING);
+    if (!open && tender->state != TENDER_STATE(FAILED) && tender->state != TENDER_STATE(CLOSED))
+        return; // known already
+    const char *what = mismatch(trade, tender, payment);
+    note_payment(trade, tender, payment, now_ms);
+    if (what) {
+        tender->state = TENDER_STATE(CONFLICTED);
+        snprintf(tender->detail, sizeof tender->detail, "%s: the gateway says %lld %.3s for merchant %.40s", what,
+                 (long long)minor(payment->amount), payment->amount ? payment->amount->currency : "",
+                 payment->merchant_id);
+        books_suspense(trade, LEDGER_CONFLICTED, tender, minor(payment->amount), now_ms);
+        trade->trades->stats.conflicts++;
+        trades_alert(trade->trades, "payment does not match", trade, tender->detail);
+    } else if (open) {
+        tender->state = TENDER_STATE(PAID);
+    } else {
+        tender_return(turn, tender); // a success after the decision the other way (E9)
+    }
+}
+
+void tender_learn(struct saga_turn *turn, struct tender_row *tender, const Participant__Payment__V1__Payment *payment) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    bool open = tender->state == TENDER_STATE(CREATED) || tender->state == TENDER_STATE(PENDING);
+    switch (payment->state) {
+    case PAYMENT_STATE(PAID): learn_paid(turn, tender, payment); break;
+    case PAYMENT_STATE(PENDING):
+        if (tender->state == TENDER_STATE(CREATED)) {
+            trade_change(trade, tender);
+            tender->state = TENDER_STATE(PENDING);
+        }
+        break;
+    case PAYMENT_STATE(FAILED):
+    case PAYMENT_STATE(CLOSED):
+        if (!open)
+            break; // a failure after a success changes nothing
+        trade_change(trade, tender);
+        tender->state = payment->state == PAYMENT_STATE(FAILED) ? TENDER_STATE(FAILED) : TENDER_STATE(CLOSED);
+        snprintf(tender->detail, sizeof tender->detail, "%.100s", payment->code);
+        break;
+    default: break; // NOT_FOUND: the create has not arrived (yet)
+    }
+}

@@ -1,0 +1,21 @@
+// What is learnt of one tender, from whatever source: an answer, a callback, a query. One place decides what it means.
+#ifndef TXC_FLOWS_TRADE_TENDER_H
+#define TXC_FLOWS_TRADE_TENDER_H
+
+#include "flows/trade/trade.h"
+#include "participant/payment/v1/payment.pb-c.h"
+
+// Goes through the payment gateway.
+bool tender_is_gateway(const struct tender_row *tender);
+
+// The gateway's method of a tender kind.
+Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *tender);
+
+// Takes in what the gateway says. Money that came although the trade no longer wants it starts its way back, in this
+// turn, exactly once. Money that doesn't match (amount, currency, merchant) makes the tender CONFLICTED.
+void tender_learn(struct saga_turn *turn, struct tender_row *tender, const Participant__Payment__V1__Payment *payment);
+
+// The tender's money is not wanted: starts its way back in this turn.
+void tender_return(struct saga_turn *turn, struct tender_row *tender);
+
+#endif

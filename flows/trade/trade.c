@@ -1,0 +1,314 @@
+#include "flows/trade/trade.h"
+
+#include "flows/trade/internal.h"
+#include "flows/trade/parts.h"
+#include "flows/trade/wait.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const struct store_table *const trade_part_tables[TRADE_PARTS] = {
+    [PART_QUOTE] = &quote_table,   [PART_LINE] = &line_table,     [PART_PAYMENT] = &payment_table,
+    [PART_TENDER] = &tender_table, [PART_REFUND] = &refund_table, [PART_LEG] = &refund_leg_table,
+    [PART_LEDGER] = &ledger_table,
+};
+
+enum { BLOBS_MAX = 64 * 1024 * 1024 };
+
+// ---- Rows ---------------------------------------------------------------------------------------------------------
+
+struct trade_row *trade_edit(struct trade *trade) {
+    trade->dirty = true;
+    return &trade->row;
+}
+
+void *trade_at(const struct trade *trade, enum trade_part part, size_t i) {
+    const struct trade_items *items = &trade->parts[part];
+    return i < items->n ? items->list[i]->row : NULL;
+}
+
+void *trade_change(struct trade *trade, void *row) {
+    (void)trade;
+    CONTAINER_OF(row, struct trade_item, row)->dirty = true;
+    return row;
+}
+
+struct trade_item *trade_append(struct trade *trade, enum trade_part part) {
+    struct trade_items *items = &trade->parts[part];
+    if (items->n == items->cap) {
+        size_t cap = items->cap ? items->cap * 2 : 4;
+        struct trade_item **list = realloc(items->list, cap * sizeof(struct trade_item *));
+        if (!list)
+            abort();
+        items->list = list;
+        items->cap = cap;
+    }
+    struct trade_item *item = calloc(1, sizeof *item + trade_part_tables[part]->row_size);
+    if (!item)
+        abort();
+    items->list[items->n++] = item;
+    return item;
+}
+
+void *trade_add(struct trade *trade, enum trade_part part) {
+    struct trade_item *item = trade_append(trade, part);
+    item->dirty = true;
+    // The first column of every part is the trade's number.
+    memcpy(item->row, trade->row.trade_no, sizeof trade->row.trade_no);
+    return item->row;
+}
+
+struct str trade_keep(struct trade *trade, struct str bytes) {
+    struct str kept = arena_str(&trade->blobs, bytes);
+    if (!kept.ptr)
+        abort();
+    return kept;
+}
+
+struct quote_row *trade_quote_row(const struct trade *trade, int32_t version) {
+    struct quote_row *row;
+    for (size_t i = 0; (row = trade_at(trade, PART_QUOTE, i)); i++)
+        if (row->version == version)
+            return row;
+    return NULL;
+}
+
+struct payment_row *trade_payment(const struct trade *trade, int32_t attempt_no) {
+    struct payment_row *row;
+    for (size_t i = 0; (row = trade_at(trade, PART_PAYMENT, i)); i++)
+        if (row->attempt_no == attempt_no)
+            return row;
+    return NULL;
+}
+
+struct payment_row *trade_open_payment(const struct trade *trade) {
+    struct payment_row *row = trade_payment(trade, trade->row.attempt_no);
+    return row && (row->state == ATTEMPT_PLANNED || row->state == ATTEMPT_OPEN) ? row : NULL;
+}
+
+struct tender_row *trade_tender(const struct trade *trade, int32_t attempt_no, int32_t tender) {
+    struct tender_row *row;
+    for (size_t i = 0; (row = trade_at(trade, PART_TENDER, i)); i++)
+        if (row->attempt_no == attempt_no && row->tender == tender)
+            return row;
+    return NULL;
+}
+
+struct tender_row *trade_tender_by_no(const struct trade *trade, struct str tender_no) {
+    struct tender_row *row;
+    for (size_t i = 0; (row = trade_at(trade, PART_TENDER, i)); i++)
+        if (str_eq_c(tender_no, row->tender_no))
+            return row;
+    return NULL;
+}
+
+struct refund_row *trade_refund(const struct trade *trade, struct str refund_no) {
+    struct refund_row *row;
+    for (size_t i = 0; (row = trade_at(trade, PART_REFUND, i)); i++)
+        if (str_eq_c(refund_no, row->refund_no))
+            return row;
+    return NULL;
+}
+
+struct refund_leg_row *trade_refund_leg(const struct trade *trade, const char *refund_no, int32_t leg) {
+    struct refund_leg_row *row;
+    for (size_t i = 0; (row = trade_at(trade, PART_LEG, i)); i++)
+        if (row->leg == leg && strcmp(row->refund_no, refund_no) == 0)
+            return row;
+    return NULL;
+}
+
+// ---- History ------------------------------------------------------------------------------------------------------
+
+// 9 bytes a change: the state, and the time in milliseconds, little-endian.
+enum { CHANGE_BYTES = 9, HISTORY_BYTES = 4095 };
+
+void trade_set_state(struct trade *trade, Txcenter__Trade__V1__TradeState state, int64_t now_ms) {
+    struct trade_row *row = trade_edit(trade);
+    if (row->state == (int32_t)state)
+        return;
+    row->state = (int32_t)state;
+    char history[HISTORY_BYTES];
+    size_t length = row->history.len;
+    if (length + CHANGE_BYTES > sizeof history)
+        return; // a trade that was re-ordered hundreds of times keeps its first changes
+    if (length)
+        memcpy(history, row->history.ptr, length);
+    history[length] = (char)state;
+    for (int i = 0; i < 8; i++)
+        history[length + 1 + (size_t)i] = (char)((uint64_t)now_ms >> (8 * i) & 0xff);
+    row->history = trade_keep(trade, str_n(history, length + CHANGE_BYTES));
+}
+
+size_t trade_history(const struct trade *trade, struct trade_change_at *out, size_t max) {
+    struct str history = trade->row.history;
+    size_t n = 0;
+    for (size_t at = 0; at + CHANGE_BYTES <= history.len && n < max; at += CHANGE_BYTES) {
+        uint64_t time = 0;
+        for (int i = 7; i >= 0; i--)
+            time = time << 8 | (unsigned char)history.ptr[at + 1 + (size_t)i];
+        out[n++] = (struct trade_change_at){(unsigned char)history.ptr[at], (int64_t)time};
+    }
+    return n;
+}
+
+// ---- Rules --------------------------------------------------------------------------------------------------------
+
+bool trade_ended_unpaid(const struct trade *trade) {
+    return trade->row.state == TRADE_STATE(CANCELLED) || trade->row.state == TRADE_STATE(EXPIRED) ||
+           trade->row.state == TRADE_STATE(FAILED);
+}
+
+bool trade_is_paid(const struct trade *trade) {
+    return trade->row.state == TRADE_STATE(PAID) || trade->row.state == TRADE_STATE(COMPLETED) ||
+           trade->row.state == TRADE_STATE(PARTIALLY_REFUNDED) || trade->row.state == TRADE_STATE(REFUNDED);
+}
+
+void trade_purchase_gid(const struct trade *trade, char out[TRADE_GID_MAX]) {
+    snprintf(out, TRADE_GID_MAX, "%s/%d", trade->row.trade_no, trade->row.purchase_no);
+}
+
+void trade_payment_gid(const struct trade *trade, int32_t attempt_no, char out[TRADE_GID_MAX]) {
+    snprintf(out, TRADE_GID_MAX, "%s/pay/%d", trade->row.trade_no, attempt_no);
+}
+
+void trade_refund_gid(const struct trade *trade, const char *refund_no, char out[TRADE_GID_MAX]) {
+    snprintf(out, TRADE_GID_MAX, "%s/refund/%s", trade->row.trade_no, refund_no);
+}
+
+// ---- The trade as a subject ---------------------------------------------------------------------------------------
+
+static void flush(struct saga_subject *subject, struct store_write *write) {
+    struct trade *trade = trade_of(subject);
+    bool changed = trade->dirty;
+    for (int part = 0; part < TRADE_PARTS; part++)
+        for (size_t i = 0; i < trade->parts[part].n; i++)
+            changed = changed || trade->parts[part].list[i]->dirty;
+    trade->flushes++;
+    if (changed) {
+        trade->row.version++;
+        trade->row.updated_ms = trades_now(trade->trades);
+        store_row(write, &trade_table, trade->stored ? STORE_PUT : STORE_INSERT, &trade->row);
+        trade->dirty = false;
+        trade->stored = true;
+        for (int part = 0; part < TRADE_PARTS; part++)
+            for (size_t i = 0; i < trade->parts[part].n; i++) {
+                struct trade_item *item = trade->parts[part].list[i];
+                if (item->dirty)
+                    store_row(write, trade_part_tables[part], item->stored ? STORE_PUT : STORE_INSERT, item->row);
+                item->dirty = false;
+                item->stored = true;
+            }
+    }
+    trade_waiters_look(trade, write);
+}
+
+static void committed(struct saga_subject *subject) {
+    struct trade *trade = trade_of(subject);
+    trade->commits++;
+    trade_waiters_release(trade);
+}
+
+static void lru_remove(struct trade *trade) {
+    struct trades *trades = trade->trades;
+    *(trade->older ? &trade->older->newer : &trades->oldest) = trade->newer;
+    *(trade->newer ? &trade->newer->older : &trades->newest) = trade->older;
+    trade->older = trade->newer = NULL;
+}
+
+static void lru_append(struct trade *trade) {
+    struct trades *trades = trade->trades;
+    trade->older = trades->newest;
+    trade->newer = NULL;
+    *(trades->newest ? &trades->newest->newer : &trades->oldest) = trade;
+    trades->newest = trade;
+}
+
+static bool is_resident(const struct trade *trade) {
+    return trade->node.key.ptr != NULL;
+}
+
+static void leave_memory(struct trade *trade) {
+    if (!is_resident(trade))
+        return;
+    map_remove(&trade->trades->resident, &trade->node);
+    trade->node.key = STR_NONE;
+    trade->trades->stats.resident--;
+    lru_remove(trade);
+    saga_subject_release(&trade->subject); // the memory's own hold
+}
+
+static void fail(struct saga_subject *subject) {
+    struct trade *trade = trade_of(subject);
+    saga_subject_hold(subject);
+    leave_memory(trade);
+    struct error error;
+    error_set(&error, ERR_STORE_STALE, NULL);
+    trade_waiters_fail(trade, &error);
+    saga_subject_release(subject);
+}
+
+static void free_trade(struct saga_subject *subject) {
+    struct trade *trade = trade_of(subject);
+    assert(!is_resident(trade) && trade->subject.group.in_flight == 0);
+    for (int part = 0; part < TRADE_PARTS; part++) {
+        for (size_t i = 0; i < trade->parts[part].n; i++)
+            free(trade->parts[part].list[i]);
+        free(trade->parts[part].list);
+    }
+    arena_release(&trade->blobs);
+    free(trade);
+}
+
+static const struct saga_subject_ops ops = {.flush = flush, .committed = committed, .fail = fail, .free = free_trade};
+
+struct trade *trade_blank(struct trades *trades, const char *trade_no) {
+    struct trade *trade = calloc(1, sizeof *trade);
+    if (!trade)
+        abort();
+    trade->trades = trades;
+    trade->subject.ops = &ops;
+    trade->subject.refs = 1;
+    arena_init(&trade->blobs, BLOBS_MAX);
+    str_copy(str_c(trade_no), trade->subject.key, sizeof trade->subject.key);
+    str_copy(str_c(trade_no), trade->row.trade_no, sizeof trade->row.trade_no);
+    return trade;
+}
+
+void trade_enter_memory(struct trade *trade) {
+    map_insert(&trade->trades->resident, &trade->node, str_c(trade->row.trade_no));
+    lru_append(trade);
+    saga_subject_hold(&trade->subject);
+    trade->trades->stats.resident++;
+}
+
+void trade_touch(struct trade *trade) {
+    if (is_resident(trade)) {
+        lru_remove(trade);
+        lru_append(trade);
+    }
+}
+
+struct trade *trade_new(struct trades *trades, const char *trade_no) {
+    struct trade *trade = trade_blank(trades, trade_no);
+    trade_enter_memory(trade);
+    trades_evict(trades);
+    return trade;
+}
+
+void trades_evict(struct trades *trades) {
+    struct trade *trade = trades->oldest;
+    for (int looked = 0; trade && looked < 16 && trades->resident.count > trades->options.resident_max; looked++) {
+        struct trade *next = trade->newer;
+        // Only memory itself holds it, and nothing of it is on its way to the store.
+        if (trade->subject.refs == 1 && trade->subject.group.in_flight == 0 && !trade->waiters)
+            leave_memory(trade);
+        trade = next;
+    }
+}
+
+void trades_drop_all(struct trades *trades) {
+    while (trades->oldest)
+        leave_memory(trades->oldest);
+}

@@ -1,0 +1,119 @@
+// One trade in memory: its rows, what has changed of them, and the few rules that every flow and command of it shares.
+// Commands and decisions change it; saga_subject_ops.flush puts what changed into the turn's transaction.
+#ifndef TXC_FLOWS_TRADE_TRADE_H
+#define TXC_FLOWS_TRADE_TRADE_H
+
+#include "base/map.h"
+#include "base/money.h"
+#include "flows/trade/rows.h"
+#include "flows/trade/trades.h"
+#include "saga/call.h"
+#include "saga/turn.h"
+#include "txcenter/trade/v1/trade.pb-c.h"
+
+// Short names for the generated enums' values.
+#define TRADE_STATE(name) TXCENTER__TRADE__V1__TRADE_STATE__TRADE_STATE_##name
+#define TENDER_STATE(name) TXCENTER__TRADE__V1__TENDER_STATE__TENDER_STATE_##name
+#define TENDER_KIND(name) TXCENTER__TRADE__V1__TENDER_KIND__TENDER_KIND_##name
+#define REFUND_STATE(name) TXCENTER__TRADE__V1__REFUND_STATE__REFUND_STATE_##name
+#define LEG_STATE(name) TXCENTER__TRADE__V1__REFUND_LEG_STATE__REFUND_LEG_STATE_##name
+#define ON_FAILURE(name) TXCENTER__TRADE__V1__ON_FAILURE__ON_FAILURE_##name
+
+// The kinds of rows that a trade has many of.
+enum trade_part { PART_QUOTE, PART_LINE, PART_PAYMENT, PART_TENDER, PART_REFUND, PART_LEG, PART_LEDGER, TRADE_PARTS };
+
+// A row with what must be known of it; `row` is the struct of rows.h.
+struct trade_item {
+    bool dirty, stored;
+    _Alignas(max_align_t) char row[];
+};
+
+struct trade_items {
+    struct trade_item **list;
+    size_t n, cap;
+};
+
+struct trade_waiter; // wait.h
+
+struct trade {
+    struct saga_subject subject; // key: trade_no. First: a subject is a trade.
+    struct trades *trades;
+    struct map_node node;
+    struct trade_row row;
+    bool dirty, stored;
+    struct trade_items parts[TRADE_PARTS];
+    struct arena blobs; // what the rows' blobs point to
+    struct trade_waiter *waiters;
+    int64_t flushes, commits;    // turns flushed and turns known to be durable
+    struct trade *older, *newer; // of those in memory, by last use
+};
+
+static inline struct trade *trade_of(struct saga_subject *subject) {
+    return (struct trade *)(void *)subject;
+}
+static inline const struct trade *trade_of_const(const struct saga_subject *subject) {
+    return (const struct trade *)(const void *)subject;
+}
+
+// ---- Rows ---------------------------------------------------------------------------------------------------------
+
+// The trade's row is about to change.
+struct trade_row *trade_edit(struct trade *trade);
+
+// The i-th row of a part, in key order; NULL beyond the last.
+void *trade_at(const struct trade *trade, enum trade_part part, size_t i);
+// The same row, about to be changed.
+void *trade_change(struct trade *trade, void *row);
+// A new row, zeroed but for its trade number; it is written with the next commit.
+void *trade_add(struct trade *trade, enum trade_part part);
+// Bytes that live as long as the trade is in memory.
+struct str trade_keep(struct trade *trade, struct str bytes);
+
+struct quote_row *trade_quote_row(const struct trade *trade, int32_t version);
+struct payment_row *trade_payment(const struct trade *trade, int32_t attempt_no);
+struct payment_row *trade_open_payment(const struct trade *trade); // PLANNED or OPEN; NULL
+struct tender_row *trade_tender(const struct trade *trade, int32_t attempt_no, int32_t tender);
+struct tender_row *trade_tender_by_no(const struct trade *trade, struct str tender_no);
+struct refund_row *trade_refund(const struct trade *trade, struct str refund_no);
+struct refund_leg_row *trade_refund_leg(const struct trade *trade, const char *refund_no, int32_t leg);
+
+// ---- Rules --------------------------------------------------------------------------------------------------------
+
+// Sets the state and notes the time in the history.
+void trade_set_state(struct trade *trade, Txcenter__Trade__V1__TradeState state, int64_t now_ms);
+
+// Ended without being paid: may be quoted and ordered again.
+bool trade_ended_unpaid(const struct trade *trade);
+// PAID or later.
+bool trade_is_paid(const struct trade *trade);
+
+// Gids of the trade's sagas.
+enum { TRADE_GID_MAX = SAGA_GID_MAX + 1 };
+void trade_purchase_gid(const struct trade *trade, char out[TRADE_GID_MAX]);
+void trade_payment_gid(const struct trade *trade, int32_t attempt_no, char out[TRADE_GID_MAX]);
+void trade_refund_gid(const struct trade *trade, const char *refund_no, char out[TRADE_GID_MAX]);
+
+// The history's changes, oldest first.
+struct trade_change_at {
+    int32_t state;
+    int64_t at_ms;
+};
+size_t trade_history(const struct trade *trade, struct trade_change_at *out, size_t max);
+
+// ---- The store of trades in memory ----------------------------------------------------------------------------------
+
+// A new trade that isn't stored yet, held once for the caller.
+struct trade *trade_new(struct trades *trades, const char *trade_no);
+
+// Calls back at once when it is in memory, later when it must be read; then held once for the callee. Errors:
+// TRADE_NOT_FOUND, STORE_….
+typedef void trade_found_fn(void *ctx, struct trade *trade, const struct error *error);
+void trade_find(struct trades *trades, struct str trade_no, trade_found_fn *done, void *ctx);
+
+// For trade_flows[].attach.
+void trade_attach(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);
+
+// Reads what is durable of one trade, without keeping it: for showing. Freed by saga_subject_release().
+void trade_read(struct trades *trades, struct str trade_no, trade_found_fn *done, void *ctx);
+
+#endif

@@ -1,0 +1,101 @@
+// The trade business as its host sees it: tables for the store, flows for the engine, methods for the server.
+// Everything runs on the loop's thread.
+#ifndef TXC_FLOWS_TRADE_TRADES_H
+#define TXC_FLOWS_TRADE_TRADES_H
+
+#include "adapters/adapters.h"
+#include "saga/saga.h"
+
+#include <protobuf-c/protobuf-c.h>
+
+struct trades;
+
+struct trade_callback_key {
+    const char *id;
+    struct str secret;
+};
+
+// Borrowed for the life of the trades; times in milliseconds.
+struct trades_options {
+    struct store *store;
+    const struct clock *clock;
+    uint64_t (*random)(void *ctx);
+    void *random_ctx;
+    struct adapters *adapters;
+    const char *merchant_id; // ours, at the payment gateway
+    const char *currency;    // of every trade: ISO 4217
+    int64_t quote_ttl_ms, quote_budget_ms;
+    int64_t order_ttl_ms, order_ttl_max_ms; // default and maximum of expires_in_seconds
+    int64_t attempt_ttl_ms;                 // a payment attempt's asynchronous tenders are closed after this
+    int64_t query_first_ms, query_max_ms;   // a tender without a callback is queried after, then with doubling pauses
+    int64_t refund_window_ms;
+    int64_t wait_max_ms;
+    const struct trade_callback_key *callback_keys; // ended by a NULL id
+    int64_t callback_window_ms;
+    uint32_t resident_max; // trades in memory beyond which those that nobody uses are dropped
+    uint32_t watchers_max;
+};
+
+// For store_options.tables and saga_options.flows; NULL-terminated.
+extern const struct store_table *const trade_tables[];
+extern const struct saga_flow *const trade_flows[];
+
+// `trades` is saga_options.flow_ctx of the engine, which is given to it with trades_start() before anything is served.
+struct trades *trades_new(const struct trades_options *options);
+void trades_start(struct trades *trades, struct saga_engine *engine);
+// After the engine was freed.
+void trades_free(struct trades *trades);
+
+// Sets off what is due (waits that end, trades to drop); returns when to be called again.
+int64_t trades_tick(struct trades *trades);
+// Told whenever that time becomes earlier.
+void trades_on_alarm(struct trades *trades, void (*alarm)(void *ctx, int64_t due_ms), void *ctx);
+
+// The host is stopping: every wait ends now, and no new one begins. Calls are answered with how far they are.
+void trades_hurry(struct trades *trades);
+
+struct trades_stats {
+    int64_t resident, waiting, watching, commands, callbacks, unknown_callbacks, conflicts, returned;
+};
+void trades_stats(const struct trades *trades, struct trades_stats *ret_stats);
+
+// What deserves an operator's attention: conflicts, unknown callbacks, money being returned.
+typedef void trades_alarm_fn(void *ctx, const char *what, const char *trade_no, const char *detail);
+void trades_on_alert(struct trades *trades, trades_alarm_fn *alert, void *ctx);
+
+// ---- Methods ------------------------------------------------------------------------------------------------------
+
+// One call being served. Ends in exactly one of reply, reply_bytes, fail; a stream in end or fail.
+struct trade_call {
+    void *ctx;
+    const char *caller;
+    bool (*may)(void *ctx, struct str tenant_id); // does the caller belong to this tenant?
+    int64_t deadline_ms;                          // the caller's, on the options' clock; INT64_MAX: none
+    struct str body;                              // the request, encoded, as it came
+    const char *request_id, *traceparent;         // metadata x-request-id and traceparent, passed on; "" where none
+    void (*reply)(void *ctx, const ProtobufCMessage *response);
+    void (*reply_bytes)(void *ctx, struct str response);
+    void (*fail)(void *ctx, const struct error *error, const char *trade_no, const char *request_id);
+    bool (*send)(void *ctx, const ProtobufCMessage *message); // streams; false: the caller is gone or too slow
+    void (*end)(void *ctx);
+};
+
+enum trade_urgency { TRADE_LIST, TRADE_QUOTE, TRADE_PAY };
+enum trade_access { TRADE_READS, TRADE_CHANGES, TRADE_CALLS_BACK };
+
+// One row per RPC of TradeService and CallbackService.
+struct trade_method {
+    const ProtobufCServiceDescriptor *service;
+    const char *name;
+    enum trade_access access;
+    enum trade_urgency urgency;
+    bool streams;
+    // `call` and `request` are borrowed until the call has ended.
+    void (*serve)(struct trades *trades, struct trade_call *call, const ProtobufCMessage *request);
+};
+extern const struct trade_method trade_methods[]; // ended by a NULL name
+
+// A stream's caller has left: nothing more is sent, the call is over.
+void trades_gone(struct trades *trades, struct trade_call *call);
+
+#endif

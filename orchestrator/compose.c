@@ -1,0 +1,216 @@
+#include "orchestrator/compose.h"
+
+#include "base/id.h"
+#include "orchestrator/authorize.h"
+#include "orchestrator/observe.h"
+#include "orchestrator/storage.h"
+#include "saga/tables.h"
+#include "txc_descriptors.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { TABLES_MAX = 64, SECOND_MS = 1000 };
+#define DAY_MS INT64_C(86400000)
+
+// ---- Store --------------------------------------------------------------------------------------------------------
+
+static void poll_store(void *ctx) {
+    struct center *center = ctx;
+    if (center->store)
+        store_poll(center->store);
+}
+
+static bool open_store(struct center *center, struct error *error) {
+    const struct store_table *tables[TABLES_MAX] = {&saga_table, &attempt_table, &request_table, &outbox_table,
+                                                    &audit_table};
+    size_t n = 0;
+    while (tables[n])
+        n++;
+    for (const struct store_table *const *table = trade_tables; *table; table++) {
+        assert(n < TABLES_MAX - 1);
+        tables[n++] = *table;
+    }
+    center->store_waker = (struct rpc_waker){.poll = poll_store, .ctx = center};
+    rpc_loop_add_waker(center->loop, &center->store_waker);
+    struct store_options options = {
+        .tables = tables,
+        .clock = rpc_loop_clock(center->loop),
+        .threaded = true,
+        .wake = rpc_loop_wake,
+        .wake_ctx = center->loop,
+    };
+    return storage_open(center->loop, center->config, &options, &center->stopping, &center->store, error);
+}
+
+// ---- Trades and engine --------------------------------------------------------------------------------------------
+
+static void take_keys(struct center *center) {
+    const struct config_callback *callback = &center->config->callback;
+    center->callback_keys = calloc(callback->n_keys + 1, sizeof *center->callback_keys);
+    if (!center->callback_keys)
+        abort();
+    for (size_t i = 0; i < callback->n_keys; i++)
+        center->callback_keys[i] =
+            (struct trade_callback_key){.id = callback->keys[i].id, .secret = callback->keys[i].secret};
+}
+
+static void tick_trades(void *ctx) {
+    struct center *center = ctx;
+    int64_t due_ms = trades_tick(center->trades);
+    if (due_ms < INT64_MAX)
+        rpc_timer_set(center->loop, &center->trades_timer, due_ms);
+}
+
+static void wake_trades(void *ctx, int64_t due_ms) {
+    struct center *center = ctx;
+    rpc_timer_set(center->loop, &center->trades_timer, due_ms);
+}
+
+static void make_trades(struct center *center) {
+    const struct config *config = center->config;
+    take_keys(center);
+    struct trades_options options = {
+        .store = center->store,
+        .clock = rpc_loop_clock(center->loop),
+        .random = id_random,
+        .adapters = &center->participants.adapters,
+        .merchant_id = config->trade.merchant_id,
+        .currency = config->trade.currency,
+        .quote_ttl_ms = (int64_t)config->trade.quote_ttl_s * SECOND_MS,
+        .quote_budget_ms = config->trade.quote_budget_ms,
+        .order_ttl_ms = (int64_t)config->trade.order_ttl_s * SECOND_MS,
+        .order_ttl_max_ms = (int64_t)config->trade.order_ttl_max_s * SECOND_MS,
+        .attempt_ttl_ms = (int64_t)config->payment.attempt_ttl_s * SECOND_MS,
+        .query_first_ms = config->payment.query_first_ms,
+        .query_max_ms = config->payment.query_max_ms,
+        .refund_window_ms = config->trade.refund_window_days * DAY_MS,
+        .wait_max_ms = config->limits.wait_max_ms,
+        .callback_keys = center->callback_keys,
+        .callback_window_ms = (int64_t)config->callback.window_s * SECOND_MS,
+        .resident_max = config->limits.resident_trades_max,
+        .watchers_max = config->limits.watchers_max,
+    };
+    center->trades_timer = (struct rpc_timer){.fire = tick_trades, .ctx = center};
+    center->trades = trades_new(&options);
+    trades_on_alarm(center->trades, wake_trades, center);
+    trades_on_alert(center->trades, observe_trade, NULL);
+}
+
+static void tick_engine(void *ctx) {
+    struct center *center = ctx;
+    saga_engine_tick(center->engine);
+}
+
+static void wake_engine(void *ctx, int64_t due_ms) {
+    struct center *center = ctx;
+    rpc_timer_set(center->loop, &center->engine_timer, due_ms);
+}
+
+static void notice(void *ctx, const struct saga_notice *told) {
+    observe_saga(NULL, told);
+    if (told->kind == SAGA_NOTICE_WRITE_FAILED && strcmp(told->reason, err_info(ERR_STORE_FENCED)->name) == 0)
+        center_fenced(ctx);
+}
+
+_Static_assert((int)CONFIG_QUICK == (int)SAGA_QUICK && (int)CONFIG_STUBBORN == (int)SAGA_STUBBORN &&
+                   (int)CONFIG_LEISURELY == (int)SAGA_LEISURELY && (int)CONFIG_PATIENCES == (int)SAGA_PATIENCES,
+               "the configuration's policies are the engine's");
+
+static bool make_engine(struct center *center, struct error *error) {
+    const struct config *config = center->config;
+    struct saga_options options = {
+        .store = center->store,
+        .clock = rpc_loop_clock(center->loop),
+        .random = id_random,
+        .flows = trade_flows,
+        .flow_ctx = center->trades,
+        .alarm = wake_engine,
+        .alarm_ctx = center,
+        .notice = notice,
+        .notice_ctx = center,
+        .resident_max = config->limits.resident_sagas_max,
+        .resume_rate = config->sentinel.resume_rate_per_s,
+        .scan_interval_ms = config->sentinel.scan_interval_ms,
+        .horizon_ms = config->sentinel.horizon_s * SECOND_MS,
+    };
+    for (int i = 0; i < CONFIG_PATIENCES; i++)
+        options.machine.patience[i] = (struct saga_retry){
+            .first_ms = config->retry[i].first_ms,
+            .max_ms = config->retry[i].max_ms,
+            .attempts = config->retry[i].attempts,
+            .jitter_percent = config->retry[i].jitter_percent,
+        };
+    center->engine_timer = (struct rpc_timer){.fire = tick_engine, .ctx = center};
+    if (!saga_engine_new(&options, &center->engine, error))
+        return false;
+    trades_start(center->trades, center->engine);
+    return true;
+}
+
+// ---- Server -------------------------------------------------------------------------------------------------------
+
+static bool serve(struct center *center, struct error *error) {
+    struct config *config = center->config;
+    struct rpc_server_options options = {
+        .listen = config->listen,
+        .tls = {.certificate = config->tls.certificate, .key = config->tls.key, .client_ca = config->tls.client_ca},
+        .message_max = config->limits.message_max_bytes,
+        .in_flight_max = config->limits.in_flight_max,
+        .bytes_in_flight_max = config->limits.bytes_in_flight_max,
+        .drain_ms = config->drain_ms ? config->drain_ms : 1, // 0 would be the server's own default
+        .authorize = authorize,
+        .authorize_ctx = config,
+        .descriptor_set = str_n(txc_descriptors, (size_t)(txc_descriptors_end - txc_descriptors)),
+        .observe = observe_call,
+    };
+    center->trade_service = trade_service_new(center->trades, center->store, config->store.queue_max);
+    center->saga_service = (struct saga_service){
+        .engine = center->engine,
+        .store = center->store,
+        .requests = requests_new(center->store, rpc_loop_clock(center->loop)),
+    };
+    center->server = rpc_server_new(center->loop, &options);
+    trade_service_add(center->trade_service, center->server);
+    rpc_server_add(center->server, saga_routes, n_saga_routes, &center->saga_service);
+    center->stats_service = (struct stats_service){center->store, center->engine, center->trades};
+    rpc_server_add(center->server, stats_routes, n_stats_routes, &center->stats_service);
+    center->serving = rpc_server_start(center->server, error);
+    return center->serving;
+}
+
+// ---- All of it ----------------------------------------------------------------------------------------------------
+
+bool center_open(struct center *center, struct config *config, struct error *error) {
+    *center = (struct center){.config = config, .loop = rpc_loop_new()};
+    if (!center_listen(center, error) || !open_store(center, error) ||
+        !participants_open(center->loop, config, &center->participants, error))
+        return false;
+    make_trades(center);
+    if (!make_engine(center, error))
+        return false;
+    saga_engine_recover(center->engine);
+    return serve(center, error);
+}
+
+void center_close(struct center *center) {
+    if (center->engine)
+        saga_engine_stop(center->engine);
+    participants_close(&center->participants);
+    store_close(center->store);
+    center->store = NULL;
+    saga_engine_free(center->engine);
+    if (center->trades)
+        trades_free(center->trades);
+    free(center->callback_keys);
+    requests_free(center->saga_service.requests);
+    trade_service_free(center->trade_service);
+    rpc_server_free(center->server);
+    if (center->store_waker.poll)
+        rpc_loop_remove_waker(center->loop, &center->store_waker);
+    struct rpc_timer *timers[] = {&center->engine_timer, &center->trades_timer, &center->vitals_timer,
+                                  &center->hurry_timer, &center->cut_timer};
+    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++)
+        rpc_timer_stop(center->loop, timers[i]);
+    rpc_loop_free(center->loop);
+}

@@ -1,0 +1,48 @@
+// One txcenterd: every part of it, made by the configuration in the order of what needs what.
+#ifndef TXC_ORCHESTRATOR_COMPOSE_H
+#define TXC_ORCHESTRATOR_COMPOSE_H
+
+#include "flows/trade/trades.h"
+#include "orchestrator/config.h"
+#include "orchestrator/participants.h"
+#include "orchestrator/saga_service.h"
+#include "orchestrator/stats_service.h"
+#include "orchestrator/trade_service.h"
+#include "orchestrator/vitals.h"
+
+struct center {
+    struct config *config; // borrowed
+    struct rpc_loop *loop;
+    struct rpc_waker store_waker;
+    struct store *store;
+    struct participants participants;
+    struct trade_callback_key *callback_keys;
+    struct trades *trades;
+    struct saga_engine *engine;
+    struct saga_service saga_service;
+    struct stats_service stats_service;
+    struct trade_service *trade_service;
+    struct rpc_server *server;
+    struct rpc_timer engine_timer, trades_timer, vitals_timer, hurry_timer, cut_timer;
+    struct vitals vitals;
+    bool serving, stopping, failed;
+};
+
+// Opens every part and serves. False when it can't, or when it was told to stop meanwhile (then without an error); to
+// be closed in any case.
+bool center_open(struct center *center, struct config *config, struct error *error);
+
+// Runs until a signal (or a fault) has stopped it and what was in flight has ended. False after a fault.
+bool center_run(struct center *center);
+
+void center_close(struct center *center);
+
+// ---- Between compose.c and life.c -----------------------------------------------------------------------------------
+
+// From now on signals are heard, and the vitals are looked at.
+bool center_listen(struct center *center, struct error *error);
+
+// Another process has this instance's name: whatever is written from here on has no effect.
+void center_fenced(struct center *center);
+
+#endif

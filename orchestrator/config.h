@@ -1,0 +1,137 @@
+// The configuration of txcenterd: a YAML file, read once at start. Every key is one row of the table in config_rows.c:
+// its name, type, default, bounds, unit and meaning; reading, checking, --print-config and docs/CONFIGURATION.md all
+// come from there. Without a file everything has its default, which runs against txsim on one machine.
+#ifndef TXC_ORCHESTRATOR_CONFIG_H
+#define TXC_ORCHESTRATOR_CONFIG_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/log.h"
+
+// Text that is absent is NULL. Lists of text end with NULL. Numbers are whole, in the unit that their name ends with.
+
+struct config_tls {
+    const char *certificate, *key, *client_ca;
+};
+
+enum config_store_kind { CONFIG_SQLITE, CONFIG_MARIADB };
+struct config_store {
+    enum config_store_kind kind;
+    const char *path;                                                     // SQLITE
+    const char *host, *socket, *user, *password_file, *database, *tls_ca; // MARIADB
+    struct str password;                                                  // what password_file holds
+    uint32_t port;
+    uint32_t batch_max, queue_max;
+    uint32_t retry_first_ms, retry_max_ms, start_wait_ms;
+};
+
+struct config_limits {
+    uint32_t message_max_bytes, in_flight_max, bytes_in_flight_max, resident_sagas_max, resident_trades_max,
+        wait_max_ms, watchers_max;
+};
+
+struct config_log {
+    enum log_level level;
+    enum log_format format;
+};
+
+struct config_trade {
+    uint32_t quote_ttl_s, quote_budget_ms;
+    uint32_t order_ttl_s, order_ttl_max_s;
+    uint32_t refund_window_days;
+    const char *currency, *timezone, *merchant_id;
+};
+
+struct config_payment {
+    uint32_t query_first_ms, query_max_ms, attempt_ttl_s;
+};
+
+struct config_callback_key {
+    const char *id, *secret_file;
+    struct str secret; // from the file where there is one; never printed
+};
+
+struct config_callback {
+    uint32_t window_s;
+    struct config_callback_key *keys;
+    size_t n_keys;
+};
+
+enum config_system {
+    CONFIG_USER,
+    CONFIG_OIL,
+    CONFIG_ORDER,
+    CONFIG_PAYMENT,
+    CONFIG_CARD,
+    CONFIG_COUPON,
+    CONFIG_POINTS,
+    CONFIG_PUSH,
+    CONFIG_SETTLEMENT,
+    CONFIG_SYSTEMS
+};
+struct config_participant {
+    const char *target;
+    uint32_t deadline_ms, in_flight_max;
+    const char *tls_ca, *certificate, *key, *server_name;
+};
+
+struct config_caller {
+    const char *name;
+    uint32_t scopes;            // set of enum rpc_scope
+    const char *const *tenants; // "*" is every tenant
+};
+
+struct config_sentinel {
+    uint32_t scan_interval_ms, resume_rate_per_s, horizon_s, resume_max;
+};
+
+// In the order of the engine's named policies.
+enum config_patience { CONFIG_QUICK, CONFIG_STUBBORN, CONFIG_LEISURELY, CONFIG_PATIENCES };
+struct config_retry {
+    uint32_t first_ms, max_ms, attempts, jitter_percent;
+};
+
+struct config {
+    const char *const *listen;
+    const char *instance, *address, *data_dir;
+    uint32_t drain_ms;
+    struct config_tls tls;
+    struct config_store store;
+    struct config_limits limits;
+    struct config_log log;
+    struct config_trade trade;
+    struct config_payment payment;
+    struct config_callback callback;
+    struct config_participant participants[CONFIG_SYSTEMS];
+    struct config_caller *callers;
+    size_t n_callers;
+    struct config_sentinel sentinel;
+    struct config_retry retry[CONFIG_PATIENCES];
+    bool development;   // neither TLS nor callers: any `x-caller` may do everything for every tenant
+    struct arena arena; // owns all of it
+};
+
+// "user", "oil", … as in the file.
+const char *config_system_name(enum config_system system);
+
+// Reads `yaml`; `name` is the file's, for messages. Everything that is wrong is reported, not only the first, one line
+// each: "name:line: key: expected …, got …". With `files`, the files that it names are looked at and secrets are read;
+// without, it touches nothing outside its arguments. False: `report` has at least one line and nothing is to be
+// released.
+bool config_parse(const char *name, struct str yaml, bool files, struct config *ret_config, struct buf *report);
+
+// Reads the file; NULL: no file, everything at its default. As config_parse with `files`.
+bool config_load(const char *path, struct config *ret_config, struct buf *report);
+
+void config_release(struct config *config);
+
+// What is allowed but should be known, for the log at start: the i-th sentence, NULL behind the last.
+const char *config_warning(const struct config *config, size_t i);
+
+// The effective configuration as YAML. Secrets are left out.
+void config_print(const struct config *config, struct buf *out);
+
+// The page docs/CONFIGURATION.md.
+void config_doc(struct buf *out);
+
+#endif

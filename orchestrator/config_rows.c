@@ -1,0 +1,420 @@
+#include "orchestrator/config_rows.h"
+
+#include "base/money.h"
+#include "rpc/server.h"
+
+#include <stdio.h>
+
+// ---- Forms of text ------------------------------------------------------------------------------------------------
+
+static bool only(struct str text, const char *more) {
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!plain && !strchr(more, c))
+            return false;
+    }
+    return text.len > 0;
+}
+
+static bool is_printable(struct str text) {
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] <= ' ')
+            return false;
+    return text.len > 0;
+}
+
+// "host:port", "[::1]:port".
+static bool is_host_port(struct str text) {
+    size_t at = text.len;
+    while (at > 0 && text.ptr[at - 1] != ':')
+        at--;
+    int64_t port;
+    if (at < 2 || !str_to_i64(str_n(text.ptr + at, text.len - at), &port) || port < 0 || port > 65535)
+        return false;
+    struct str host = str_n(text.ptr, at - 1);
+    if (host.ptr[0] == '[')
+        return host.len > 2 && host.ptr[host.len - 1] == ']' && only(str_n(host.ptr + 1, host.len - 2), ":.%");
+    return only(host, ".-_");
+}
+
+static bool is_listen(struct str text) {
+    if (str_starts(text, STR("unix:")))
+        return text.len > 5 && is_printable(text);
+    return is_host_port(text);
+}
+
+static bool is_target(struct str text) {
+    static const char *const schemes[] = {"dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "xds:"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+        if (str_starts(text, str_c(schemes[i])))
+            return text.len > strlen(schemes[i]) && is_printable(text);
+    return is_host_port(text);
+}
+
+static bool is_name(struct str text) {
+    return only(text, "._-");
+}
+
+static bool is_currency(struct str text) {
+    return money_decimals(text) >= 0;
+}
+
+// A name of the time zone database, or a POSIX rule; looked up by config_rules.c. Never a path out of the database.
+static bool is_timezone(struct str text) {
+    for (size_t i = 0; i + 1 < text.len; i++)
+        if (text.ptr[i] == '.' && text.ptr[i + 1] == '.')
+            return false;
+    return only(text, "/_+-,.:<>") && text.ptr[0] != '/' && text.ptr[0] != ':';
+}
+
+static const struct config_form listen_form = {
+    "an address such as 127.0.0.1:7600, [::1]:7600 or unix:/run/txcenter.sock", is_listen};
+static const struct config_form address_form = {"an address such as 10.0.0.5:7600", is_listen};
+static const struct config_form target_form = {
+    "a gRPC target such as 127.0.0.1:7700, dns:///user.internal:443 or xds:///user", is_target};
+static const struct config_form name_form = {"letters, digits, '.', '_' and '-'", is_name};
+static const struct config_form printable_form = {"text without spaces", is_printable};
+static const struct config_form currency_form = {"an ISO 4217 currency such as CNY", is_currency};
+static const struct config_form timezone_form = {"a time zone such as Asia/Shanghai, or a POSIX rule such as CST-8",
+                                                 is_timezone};
+
+// ---- Words --------------------------------------------------------------------------------------------------------
+
+static const struct config_word store_kinds[] = {
+    {"sqlite", CONFIG_SQLITE, "one file, one process; nothing to install"},
+    {"mariadb", CONFIG_MARIADB, "MariaDB, MySQL and what speaks their protocol; many instances"},
+    {0}};
+static const struct config_word levels[] = {
+    {"debug", LOG_DEBUG, NULL}, {"info", LOG_INFO, NULL}, {"warn", LOG_WARN, NULL}, {"error", LOG_ERROR, NULL}, {0}};
+static const struct config_word formats[] = {
+    {"auto", LOG_AUTO, "text on a terminal, JSON otherwise"}, {"text", LOG_TEXT, NULL}, {"json", LOG_JSON, NULL}, {0}};
+static const struct config_word scopes[] = {{"trade.read", RPC_TRADE_READ, "see trades"},
+                                            {"trade", RPC_TRADE, "quote, order, pay, cancel, refund"},
+                                            {"saga", RPC_SAGA, "see sagas and flows"},
+                                            {"operate", RPC_OPERATE, "operators' actions"},
+                                            {"callback", RPC_CALLBACK, "deliver payment callbacks"},
+                                            {0}};
+
+// ---- Rows ---------------------------------------------------------------------------------------------------------
+
+#define OFFSET(type, field) (uint32_t) offsetof(struct type, field)
+#define COUNT(struct_name, field, least, most, unit_name, normal, about)                                               \
+    {                                                                                                                  \
+        .name = #field, .type = CONFIG_COUNT, .offset = OFFSET(struct_name, field), .min = (least), .max = (most),     \
+        .unit = (unit_name), .fallback = (normal), .text = (about)                                                     \
+    }
+#define WORD(struct_name, field, list, normal, about)                                                                  \
+    {                                                                                                                  \
+        .name = #field, .type = CONFIG_WORD, .offset = OFFSET(struct_name, field), .unit = "", .fallback = (normal),   \
+        .words = (list), .text = (about)                                                                               \
+    }
+#define TEXT(struct_name, field, most, form_of, normal, about)                                                         \
+    {                                                                                                                  \
+        .name = #field, .type = CONFIG_TEXT, .offset = OFFSET(struct_name, field), .min = 1, .max = (most),            \
+        .unit = "", .form = (form_of), .fallback = (normal), .text = (about)                                           \
+    }
+#define PATH(struct_name, field, about)                                                                                \
+    {                                                                                                                  \
+        .name = #field, .type = CONFIG_FILE, .offset = OFFSET(struct_name, field), .min = 1, .max = 4096, .unit = "",  \
+        .text = (about)                                                                                                \
+    }
+
+enum { DAY_S = 86400, HOUR_MS = 3600000 };
+
+static const struct config_row top_rows[] = {
+    {.name = "listen",
+     .type = CONFIG_LIST,
+     .offset = OFFSET(config, listen),
+     .min = 1,
+     .max = 16,
+     .unit = "",
+     .form = &listen_form,
+     .fallback = "127.0.0.1:7600",
+     .text = "Where the services listen. Port 0 takes any free one."},
+    TEXT(config, instance, 64, &name_form, "txcenter-0",
+         "This instance's name. It keeps its work over restarts by it, so it must be stable and, where several "
+         "instances "
+         "share a store, its own."),
+    TEXT(config, address, 128, &address_form, NULL,
+         "Where other instances reach this one. Default: the first of `listen`."),
+    TEXT(config, data_dir, 4096, NULL, "./data",
+         "The folder of everything that is kept locally. Made when it is missing."),
+    COUNT(config, drain_ms, 0, 300000, "ms", "5000", "How long calls in flight may take when the instance stops."),
+};
+
+static const struct config_row tls_rows[] = {
+    PATH(config_tls, certificate, "The server's certificate chain, PEM. Without it the services are in plain text."),
+    PATH(config_tls, key, "Its private key, PEM."),
+    PATH(config_tls, client_ca, "Callers must present a certificate signed by one of these, PEM; it names the caller."),
+};
+
+static const struct config_row store_rows[] = {
+    WORD(config_store, kind, store_kinds, "sqlite", "Where everything durable is kept."),
+    TEXT(config_store, path, 4096, NULL, NULL, "sqlite: the file. Default: `txcenter.db` in `data_dir`."),
+    TEXT(config_store, host, 255, &printable_form, "127.0.0.1", "mariadb: the server."),
+    COUNT(config_store, port, 1, 65535, "", "3306", "mariadb: its port."),
+    TEXT(config_store, socket, 107, NULL, NULL, "mariadb: a unix socket, instead of host and port."),
+    TEXT(config_store, user, 80, NULL, "txcenter", "mariadb: the account."),
+    PATH(config_store, password_file, "mariadb: a file that holds its password and nothing else."),
+    TEXT(config_store, database, 64, &name_form, "txcenter", "mariadb: the database. It must exist."),
+    PATH(config_store, tls_ca, "mariadb: who signed the server's certificate, PEM; set, the connection must be TLS."),
+    COUNT(config_store, batch_max, 1, 4096, "writes", "512", "Most writes in one commit."),
+    COUNT(config_store, queue_max, 64, 1000000, "writes", "65536",
+          "Most writes waiting for a commit; beyond it new work is refused with OVERLOADED."),
+    COUNT(config_store, retry_first_ms, 1, 60000, "ms", "50", "First pause while the store is down; doubles."),
+    COUNT(config_store, retry_max_ms, 1, 600000, "ms", "2000", "Longest pause while the store is down."),
+    COUNT(config_store, start_wait_ms, 0, 600000, "ms", "30000",
+          "mariadb: how long the start waits for a server that does not answer, before it gives up."),
+};
+
+static const struct config_row limit_rows[] = {
+    COUNT(config_limits, message_max_bytes, 65536, 67108864, "bytes", "1048576", "Largest message received."),
+    COUNT(config_limits, in_flight_max, 1, 65536, "calls", "4096",
+          "Most calls served at once; beyond it OVERLOADED, lists first, payments last."),
+    COUNT(config_limits, bytes_in_flight_max, 1048576, 2147483648, "bytes", "67108864",
+          "Most bytes of the requests of these calls together; beyond it OVERLOADED."),
+    COUNT(config_limits, resident_sagas_max, 64, 1000000, "sagas", "20000",
+          "Most sagas in memory; those that only wait give way."),
+    COUNT(config_limits, resident_trades_max, 64, 1000000, "trades", "20000", "Most trades in memory."),
+    COUNT(config_limits, wait_max_ms, 0, 30000, "ms", "30000", "Longest `wait_ms` that a call may ask for."),
+    COUNT(config_limits, watchers_max, 0, 100000, "streams", "1000", "Most streams that watch trades."),
+};
+
+static const struct config_row log_rows[] = {
+    WORD(config_log, level, levels, "info", "The least level that is logged."),
+    WORD(config_log, format, formats, "auto", "How lines look."),
+};
+
+static const struct config_row trade_rows[] = {
+    COUNT(config_trade, quote_ttl_s, 1, DAY_S, "s", "900", "How long a quote is kept and can be ordered from."),
+    COUNT(config_trade, quote_budget_ms, 10, 30000, "ms", "800",
+          "What a quote's sources may take together; an optional one that is later is left out (degraded)."),
+    COUNT(config_trade, order_ttl_s, 1, DAY_S, "s", "900",
+          "How long an order waits for its payment, unless the caller says."),
+    COUNT(config_trade, order_ttl_max_s, 1, DAY_S, "s", "86400", "The longest that a caller may say."),
+    COUNT(config_trade, refund_window_days, 0, 3650, "days", "365", "How long after the payment a refund can be made."),
+    TEXT(config_trade, currency, 3, &currency_form, "CNY", "The currency of prices."),
+    TEXT(config_trade, timezone, 64, &timezone_form, "Asia/Shanghai",
+         "The stations' time zone: business dates are theirs."),
+    TEXT(config_trade, merchant_id, 64, &printable_form, "M001",
+         "Our merchant number at the payment gateway; a callback for another one is a conflict."),
+};
+
+static const struct config_row payment_rows[] = {
+    COUNT(config_payment, query_first_ms, 10, 600000, "ms", "2000",
+          "After this long without a callback the gateway is asked; the pause doubles."),
+    COUNT(config_payment, query_max_ms, 10, HOUR_MS, "ms", "60000", "Longest pause between two queries."),
+    COUNT(config_payment, attempt_ttl_s, 1, DAY_S, "s", "900", "How long one payment attempt may stay open."),
+};
+
+static const struct config_row callback_rows[] = {
+    COUNT(config_callback, window_s, 1, 3600, "s", "300",
+          "How far a callback's time may be from ours, and how long its nonce is remembered."),
+};
+
+static const struct config_row callback_key_rows[] = {
+    {.name = "id",
+     .type = CONFIG_TEXT,
+     .offset = OFFSET(config_callback_key, id),
+     .min = 1,
+     .max = 64,
+     .unit = "",
+     .form = &name_form,
+     .required = true,
+     .text = "The key's name, sent with each callback."},
+    PATH(config_callback_key, secret_file, "A file that holds the secret and nothing else."),
+    {.name = "secret",
+     .type = CONFIG_SECRET,
+     .offset = OFFSET(config_callback_key, secret),
+     .min = 16,
+     .max = 256,
+     .unit = "bytes",
+     .text = "The secret itself; rather use `secret_file`."},
+};
+
+static const struct config_row participant_rows[] = {
+    TEXT(config_participant, target, 1024, &target_form, "127.0.0.1:7700", "Where it is; the default is txsim's."),
+    COUNT(config_participant, deadline_ms, 1, 60000, "ms", "3000",
+          "The longest that one call may take; a step's own deadline may be shorter."),
+    COUNT(config_participant, in_flight_max, 1, 65536, "calls", "1024",
+          "Most calls to it at once; the others wait their turn."),
+    PATH(config_participant, tls_ca, "Who signed its certificate, PEM; set, the connection is TLS."),
+    PATH(config_participant, certificate, "Our certificate for it, PEM (mutual TLS)."),
+    PATH(config_participant, key, "Its private key, PEM."),
+    TEXT(config_participant, server_name, 255, &printable_form, NULL,
+         "The name expected in its certificate. Default: the target's host."),
+};
+
+static const struct config_row caller_rows[] = {
+    {.name = "name",
+     .type = CONFIG_TEXT,
+     .offset = OFFSET(config_caller, name),
+     .min = 1,
+     .max = RPC_NAME_MAX - 1,
+     .unit = "",
+     .form = &printable_form,
+     .required = true,
+     .text = "Its identity: the certificate's SPIFFE id or, where it has none, common name. Without TLS: `x-caller`."},
+    {.name = "scopes",
+     .type = CONFIG_WORDS,
+     .offset = OFFSET(config_caller, scopes),
+     .min = 1,
+     .max = 8,
+     .unit = "",
+     .words = scopes,
+     .required = true,
+     .text = "What it may call."},
+    {.name = "tenants",
+     .type = CONFIG_LIST,
+     .offset = OFFSET(config_caller, tenants),
+     .min = 1,
+     .max = 256,
+     .unit = "",
+     .form = &printable_form,
+     .required = true,
+     .text = "Whose trades it may see and act on; `\"*\"` is everyone's."},
+};
+
+static const struct config_row sentinel_rows[] = {
+    COUNT(config_sentinel, scan_interval_ms, 50, 60000, "ms", "5000", "How often the store is asked for what is due."),
+    COUNT(config_sentinel, resume_rate_per_s, 1, 1000000, "sagas/s", "2000", "Most sagas resumed in a second."),
+    COUNT(config_sentinel, horizon_s, 1, 3600, "s", "60", "How far ahead timers are held in memory."),
+    COUNT(config_sentinel, resume_max, 1, 100, "times", "3",
+          "After so many resumptions without progress (the process died each time) a saga is parked."),
+};
+
+#define RETRY_ROWS(first, longest, times, jitter)                                                                      \
+    {                                                                                                                  \
+        COUNT(config_retry, first_ms, 1, HOUR_MS, "ms", first, "Pause after the first failure; doubles."),             \
+            COUNT(config_retry, max_ms, 1, HOUR_MS, "ms", longest, "Longest pause."),                                  \
+            COUNT(config_retry, attempts, 1, 100000, "attempts", times, "After so many the policy is exhausted."),     \
+            COUNT(config_retry, jitter_percent, 0, 100, "%", jitter, "How much each pause may differ, either way."),   \
+    }
+static const struct config_row quick_rows[] = RETRY_ROWS("100", "1000", "6", "20");
+static const struct config_row stubborn_rows[] = RETRY_ROWS("200", "30000", "40", "20");
+static const struct config_row leisurely_rows[] = RETRY_ROWS("500", "300000", "60", "30");
+
+// ---- Sections -----------------------------------------------------------------------------------------------------
+
+// As in enum config_system.
+static const char *const system_names[] = {"user",   "oil",    "order", "payment",    "card",
+                                           "coupon", "points", "push",  "settlement", NULL};
+_Static_assert(sizeof system_names / sizeof system_names[0] == CONFIG_SYSTEMS + 1, "a name for each system");
+
+#define ROWS(array) .rows = (array), .n_rows = sizeof(array) / sizeof((array)[0])
+#define ONE(field, array, about)                                                                                       \
+    {                                                                                                                  \
+        .path = #field, .shape = CONFIG_ONE, .offset = OFFSET(config, field),                                          \
+        .size = sizeof(((struct config *)0)->field), ROWS(array), .text = (about)                                      \
+    }
+
+#define RETRY(name, patience, array, about)                                                                            \
+    {                                                                                                                  \
+        .path = (name), .shape = CONFIG_ONE, .offset = OFFSET(config, retry[patience]),                                \
+        .size = sizeof(struct config_retry), ROWS(array), .text = (about)                                              \
+    }
+
+static const struct config_section sections[] = {
+    {.path = "", .shape = CONFIG_ONE, .size = sizeof(struct config), ROWS(top_rows), .text = "The instance."},
+    ONE(tls, tls_rows, "How the services are protected."),
+    ONE(store, store_rows, "The store."),
+    ONE(limits, limit_rows, "Bounds of the whole instance."),
+    ONE(log, log_rows, "The log, on standard error."),
+    ONE(trade, trade_rows, "Trades."),
+    ONE(payment, payment_rows, "Payment attempts."),
+    ONE(callback, callback_rows, "Callbacks of the payment gateway."),
+    {.path = "callback.keys",
+     .shape = CONFIG_ENTRIES,
+     .offset = OFFSET(config, callback.keys),
+     .size = sizeof(struct config_callback_key),
+     .count_offset = OFFSET(config, callback.n_keys),
+     .entries_max = 32,
+     ROWS(callback_key_rows),
+     .text = "The keys that callbacks may be signed with: each an id and either a secret_file or a secret."},
+    {.path = "participants",
+     .shape = CONFIG_EACH,
+     .offset = OFFSET(config, participants),
+     .size = sizeof(struct config_participant),
+     .names = system_names,
+     ROWS(participant_rows),
+     .text = "The remote systems, one mapping each."},
+    {.path = "callers",
+     .shape = CONFIG_ENTRIES,
+     .offset = OFFSET(config, callers),
+     .size = sizeof(struct config_caller),
+     .count_offset = OFFSET(config, n_callers),
+     .entries_max = 1024,
+     ROWS(caller_rows),
+     .text = "Who may call. Without TLS and without this list (development) every caller has every scope and every "
+             "tenant, under the name that its metadata `x-caller` gives (\"dev\" where it gives none)."},
+    ONE(sentinel, sentinel_rows, "The sentinel: finds what is due and drives it on."),
+    {.path = "retry", .shape = CONFIG_ONE, .text = "The retry policies that steps name."},
+    RETRY("retry.quick", CONFIG_QUICK, quick_rows, "Somebody waits; exhausted, the saga turns round."),
+    RETRY("retry.stubborn", CONFIG_STUBBORN, stubborn_rows, "Must be done soon; exhausted, an operator is called."),
+    RETRY("retry.leisurely", CONFIG_LEISURELY, leisurely_rows, "Background work; exhausted, an operator is called."),
+};
+
+const struct config_section *config_sections(size_t *ret_count) {
+    *ret_count = sizeof sections / sizeof sections[0];
+    return sections;
+}
+
+const struct config_section *config_section_find(struct str path) {
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
+        if (str_eq_c(path, sections[i].path))
+            return &sections[i];
+    return NULL;
+}
+
+const char *config_system_name(enum config_system system) {
+    return system_names[system];
+}
+
+size_t config_section_count(const struct config_section *section, const struct config *config) {
+    size_t n = 1;
+    if (section->shape == CONFIG_EACH)
+        for (n = 0; section->names[n];)
+            n++;
+    else if (section->shape == CONFIG_ENTRIES)
+        memcpy(&n, (const char *)config + section->count_offset, sizeof n);
+    return n;
+}
+
+void *config_section_at(const struct config_section *section, struct config *config, size_t i) {
+    char *base = (char *)config + section->offset;
+    if (section->shape == CONFIG_ENTRIES)
+        memcpy(&base, (char *)config + section->offset, sizeof base);
+    return base + i * section->size;
+}
+
+static void list_words(const struct config_word *words, const char *between, char *out, size_t size) {
+    size_t at = 0;
+    for (const struct config_word *w = words; w->name && at < size; w++) {
+        int n = snprintf(out + at, size - at, "%s%s", w == words ? "" : w[1].name ? ", " : between, w->name);
+        at += n > 0 ? (size_t)n : 0;
+    }
+}
+
+void config_expects(const struct config_row *row, char out[CONFIG_EXPECTS_MAX]) {
+    char words[128] = "";
+    if (row->words)
+        list_words(row->words, row->type == CONFIG_WORD ? " or " : " and ", words, sizeof words);
+    switch (row->type) {
+    case CONFIG_COUNT:
+        snprintf(out, CONFIG_EXPECTS_MAX, "a whole number from %u to %u%s%s%s", row->min, row->max,
+                 *row->unit ? " (" : "", row->unit, *row->unit ? ")" : "");
+        break;
+    case CONFIG_WORD: snprintf(out, CONFIG_EXPECTS_MAX, "%s", words); break;
+    case CONFIG_WORDS: snprintf(out, CONFIG_EXPECTS_MAX, "a list of some of %s", words); break;
+    case CONFIG_TEXT:
+        snprintf(out, CONFIG_EXPECTS_MAX, "%s, at most %u bytes", row->form ? row->form->expects : "text", row->max);
+        break;
+    case CONFIG_FILE: snprintf(out, CONFIG_EXPECTS_MAX, "the path of a file"); break;
+    case CONFIG_SECRET: snprintf(out, CONFIG_EXPECTS_MAX, "a secret of %u to %u bytes", row->min, row->max); break;
+    case CONFIG_LIST:
+        snprintf(out, CONFIG_EXPECTS_MAX, "a list of 1 to %u, each %s", row->max,
+                 row->form ? row->form->expects : "text");
+        break;
+    }
+}

@@ -1,0 +1,453 @@
+// The rows. What an option is called, what it means and which field it fills stands here and nowhere else.
+#include "orchestrator/ctl/command.h"
+
+#include "grpc/health/v1/health.pb-c.h"
+#include "orchestrator/ctl/flow_view.h"
+#include "orchestrator/ctl/run.h"
+#include "orchestrator/ctl/saga_view.h"
+#include "orchestrator/ctl/trade_specs.h"
+#include "orchestrator/ctl/trade_view.h"
+
+#define SET(array)                                                                                                     \
+    { (array), sizeof(array) / sizeof((array)[0]) }
+
+// ---- Options of every command -------------------------------------------------------------------------------------
+
+static const struct option global[] = {
+    {.name = "server",
+     .kind = OPTION_TEXT,
+     .value = "TARGET",
+     .text = "where txcenterd is (default 127.0.0.1:7600, or TXCENTER_SERVER)"},
+    {.name = "caller",
+     .kind = OPTION_TEXT,
+     .value = "NAME",
+     .text = "who calls, where the server runs without TLS (x-caller)"},
+    {.name = "tls-ca",
+     .kind = OPTION_TEXT,
+     .value = "FILE",
+     .text = "who signed the server's certificate; the connection is TLS"},
+    {.name = "tls-cert", .kind = OPTION_TEXT, .value = "FILE", .text = "our certificate"},
+    {.name = "tls-key", .kind = OPTION_TEXT, .value = "FILE", .text = "its private key"},
+    {.name = "tls-name", .kind = OPTION_TEXT, .value = "NAME", .text = "the name expected in the server's certificate"},
+    {.name = "timeout",
+     .kind = OPTION_NUMBER,
+     .value = "SECONDS",
+     .min = 1,
+     .max = 86400,
+     .text = "how long a call may take (default 10, of a watch 3600)"},
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_TEXT,
+     .value = "human|json",
+     .fallback = "human",
+     .text = "for people, or one JSON document (of a watch one a line)"},
+    {.name = "request-id",
+     .kind = OPTION_TEXT,
+     .value = "ID",
+     .text = "of a call that changes something; made when absent; the same again gets the same answer"},
+    {.name = "currency",
+     .kind = OPTION_TEXT,
+     .value = "CODE",
+     .fallback = "CNY",
+     .text = "of the amounts on this command line"},
+    {.name = "no-color", .kind = OPTION_FLAG, .text = "no colours (nor with NO_COLOR set, nor when not on a terminal)"},
+    {.name = "help", .letter = 'h', .kind = OPTION_FLAG, .text = "what the command does and takes"},
+};
+static const struct option_set global_set = SET(global);
+
+const struct option_set *command_global_options(void) {
+    return &global_set;
+}
+
+// ---- Options of trades --------------------------------------------------------------------------------------------
+
+#define TEXT(option_name, value_name, field_path, about)                                                               \
+    { .name = (option_name), .kind = OPTION_TEXT, .value = (value_name), .field = (field_path), .text = (about) }
+
+static const struct option context_options[] = {
+    TEXT("user", "USER", "context.user_id", "who buys"),
+    TEXT("station", "STATION", "context.station_id", "where"),
+    TEXT("tenant", "TENANT", "context.tenant_id", "the group that the station belongs to"),
+    TEXT("terminal", "TERMINAL", "context.terminal_id", "the device"),
+    TEXT("employee", "EMPLOYEE", "context.employee_id", "who serves"),
+    TEXT("channel", "CHANNEL", "context.channel", "merchant, wechat, senseless, …"),
+    TEXT("scenario", "SCENARIO", "context.scenario", "passed on as it is"),
+    TEXT("shift", "SHIFT", "context.shift_id", "the shift, where it is known"),
+    TEXT("business-date", "YYYY-MM-DD", "context.business_date", "the station's, where it is known"),
+};
+static const struct option_set context_set = SET(context_options);
+
+static const struct option line_options[] = {
+    {.name = "fuel",
+     .kind = OPTION_SPEC,
+     .many = true,
+     .required = true,
+     .value = "CODE:amount=A|volume=V[,nozzle=N]",
+     .field = "lines",
+     .spec = trade_fuel_spec,
+     .text = "what is bought"},
+    {.name = "exclude-coupon",
+     .kind = OPTION_TEXT,
+     .many = true,
+     .value = "COUPON",
+     .field = "excluded_coupon_ids",
+     .text = "never use this one"},
+    {.name = "no-points", .kind = OPTION_FLAG, .field = "exclude_points", .text = "never use points"},
+};
+static const struct option_set line_set = SET(line_options);
+
+static const struct option quote_options[] = {
+    TEXT("trade", "TRADE", "trade_no", "a new version of this trade's quote"),
+    {.name = "require-coupon",
+     .kind = OPTION_TEXT,
+     .many = true,
+     .value = "COUPON",
+     .field = "required_coupon_ids",
+     .text = "only combinations that use it"},
+    {.name = "combinations",
+     .kind = OPTION_NUMBER,
+     .value = "N",
+     .field = "max_combinations",
+     .min = 1,
+     .max = 10,
+     .text = "how many to answer (default 3)"},
+};
+static const struct option_set quote_set = SET(quote_options);
+
+static const struct option version_options[] = {
+    {.name = "version",
+     .kind = OPTION_NUMBER,
+     .required = true,
+     .value = "N",
+     .field = "quote_version",
+     .min = 1,
+     .max = INT32_MAX,
+     .text = "of the quote"},
+    TEXT("combination", "ID", "combination_id", "of the quote (default: the best)"),
+};
+static const struct option_set version_set = SET(version_options);
+
+static const struct option order_options[] = {
+    {.name = "expect",
+     .kind = OPTION_MONEY,
+     .value = "AMOUNT",
+     .field = "expected_payable",
+     .text = "refuse when another amount is payable"},
+    {.name = "mode",
+     .kind = OPTION_WORD,
+     .value = "MODE",
+     .field = "mode",
+     .words = &txcenter__trade__v1__order_mode__descriptor,
+     .text = "when benefits are taken"},
+    {.name = "expires",
+     .kind = OPTION_NUMBER,
+     .value = "SECONDS",
+     .field = "expires_in_seconds",
+     .min = 1,
+     .max = 86400,
+     .text = "how long the order waits for its payment"},
+    {.name = "accept-degraded",
+     .kind = OPTION_FLAG,
+     .field = "accept_degraded",
+     .text = "order though an optional source did not answer the quote"},
+};
+static const struct option_set order_set = SET(order_options);
+
+static const struct option pay_options[] = {
+    {.name = "tender",
+     .kind = OPTION_SPEC,
+     .many = true,
+     .value = "KIND[=AMOUNT][:ACCOUNT]",
+     .field = "tenders",
+     .spec = trade_tender_spec,
+     .text = "one part of the payment: card=50.00:C0001"},
+    {.name = "on-failure",
+     .kind = OPTION_WORD,
+     .value = "WHAT",
+     .field = "on_failure",
+     .words = &txcenter__trade__v1__on_failure__descriptor,
+     .text = "what a failed payment does to the order"},
+    {.name = "wait-for",
+     .kind = OPTION_WORD,
+     .value = "WHAT",
+     .field = "wait_for",
+     .words = &txcenter__trade__v1__wait_for__descriptor,
+     .text = "when to answer"},
+};
+static const struct option_set pay_set = SET(pay_options);
+
+static const struct option wait_options[] = {
+    {.name = "wait",
+     .kind = OPTION_NUMBER,
+     .value = "SECONDS",
+     .field = "wait_ms",
+     .fallback = "5",
+     .min = 0,
+     .max = 30,
+     .scale = 1000,
+     .text = "how long to wait for the outcome; after it exit code 4"},
+};
+static const struct option_set wait_set = SET(wait_options);
+
+static const struct option number_options[] = {
+    TEXT("order", "ORDER", "order_no", "by the order's number instead"),
+};
+static const struct option_set number_set = SET(number_options);
+
+static const struct option reason_options[] = {
+    TEXT("reason", "TEXT", "reason", "why"),
+};
+static const struct option_set reason_set = SET(reason_options);
+
+static const struct option refund_options[] = {
+    {.name = "whole", .kind = OPTION_FLAG, .field = "whole", .text = "all that is left"},
+    {.name = "amount", .kind = OPTION_MONEY, .value = "AMOUNT", .field = "amount", .text = "so much"},
+    {.name = "line",
+     .kind = OPTION_NUMBER,
+     .many = true,
+     .value = "N",
+     .field = "lines.indexes",
+     .min = 0,
+     .max = 10000,
+     .text = "what this line cost (from 0)"},
+    TEXT("refund-no", "NUMBER", "refund_no", "the refund's number; made when absent"),
+    {.name = "split",
+     .kind = OPTION_SPEC,
+     .many = true,
+     .value = "TENDER_NO=AMOUNT",
+     .field = "split",
+     .spec = trade_split_spec,
+     .text = "which tender gives back how much"},
+};
+static const struct option_set refund_set = SET(refund_options);
+
+static const struct option list_options[] = {
+    TEXT("user", "USER", "filter.user_id", "of this user"),
+    TEXT("station", "STATION", "filter.station_id", "at this station"),
+    TEXT("tenant", "TENANT", "filter.tenant_id", "of this group"),
+    {.name = "state",
+     .kind = OPTION_WORD,
+     .value = "STATE",
+     .field = "filter.state",
+     .words = &txcenter__trade__v1__trade_state__descriptor,
+     .text = "in this state"},
+};
+static const struct option_set list_set = SET(list_options);
+
+static const struct option made_options[] = {
+    {.name = "from",
+     .kind = OPTION_TIME,
+     .value = "TIME",
+     .field = "filter.created_from",
+     .text = "made at or after: 2026-01-31, 2026-01-31T12:00:00+08:00, or 2h ago"},
+    {.name = "to", .kind = OPTION_TIME, .value = "TIME", .field = "filter.created_to", .text = "made before"},
+};
+static const struct option_set made_set = SET(made_options);
+
+static const struct option page_options[] = {
+    {.name = "page-size",
+     .kind = OPTION_NUMBER,
+     .value = "N",
+     .field = "page_size",
+     .min = 1,
+     .max = 200,
+     .text = "rows of a page (default 50)"},
+    TEXT("page-token", "TOKEN", "page_token", "the page that the one before named"),
+};
+static const struct option_set page_set = SET(page_options);
+
+static const struct option watch_options[] = {
+    {.name = "after",
+     .kind = OPTION_NUMBER,
+     .value = "VERSION",
+     .field = "after_version",
+     .min = 0,
+     .max = INT64_MAX,
+     .text = "only changes after this version of the trade"},
+};
+static const struct option_set watch_set = SET(watch_options);
+
+// ---- Options of sagas ---------------------------------------------------------------------------------------------
+
+static const struct option saga_list_options[] = {
+    {.name = "status",
+     .kind = OPTION_WORD,
+     .value = "STATUS",
+     .field = "filter.status",
+     .words = &txcenter__saga__v1__saga_status__descriptor,
+     .text = "with this status"},
+    {.name = "parked", .kind = OPTION_FLAG, .field = "filter.parked", .text = "that wait for an operator"},
+    {.name = "unfinished", .kind = OPTION_FLAG, .field = "filter.unfinished", .text = "that have not ended"},
+    TEXT("flow", "NAME", "filter.flow", "of this flow"),
+    TEXT("subject", "SUBJECT", "filter.subject", "about this subject (a trade's number)"),
+};
+static const struct option_set saga_list_set = SET(saga_list_options);
+
+static const struct option retry_options[] = {
+    {.name = "reason",
+     .kind = OPTION_TEXT,
+     .required = true,
+     .value = "TEXT",
+     .field = "reason",
+     .text = "why; it is kept in the audit"},
+};
+static const struct option_set retry_set = SET(retry_options);
+
+// ---- Commands -----------------------------------------------------------------------------------------------------
+
+#define TRADE(method_name) .method = {.service = &txcenter__trade__v1__trade_service__descriptor, .name = (method_name)}
+#define SAGA(method_name) .method = {.service = &txcenter__saga__v1__saga_service__descriptor, .name = (method_name)}
+#define OPERATOR(method_name)                                                                                          \
+    .method = {.service = &txcenter__saga__v1__operator_service__descriptor, .name = (method_name)}
+
+static const struct command commands[] = {
+    {.words = "trade quote",
+     .sets = {&line_set, &context_set, &quote_set},
+     TRADE("Quote"),
+     .show = trade_show_quote,
+     .text = "price what is to be bought and keep the quote",
+     .details = "txctl trade quote --user U0001 --station S001 --fuel 92#:amount=200.00,nozzle=3"},
+    {.words = "trade order",
+     .operand = "TRADE",
+     .operand_field = "trade_no",
+     .sets = {&version_set, &order_set, &wait_set},
+     TRADE("PlaceOrder"),
+     .show = trade_show_order,
+     .text = "order from a kept quote",
+     .details = "txctl trade order 01J0000000000000000000000A --version 1 --combination 2"},
+    {.words = "trade pay",
+     .operand = "TRADE",
+     .operand_field = "trade_no",
+     .sets = {&pay_set, &wait_set},
+     TRADE("Pay"),
+     .show = trade_show_pay,
+     .text = "start a payment attempt",
+     .details = "txctl trade pay 01J0000000000000000000000A --tender card=50.00:C0001 --tender wechat=130.00:openid1"},
+    {.words = "trade order-pay",
+     .operand = "TRADE",
+     .operand_field = "trade_no",
+     .sets = {&version_set, &order_set, &pay_set, &wait_set},
+     TRADE("OrderPay"),
+     .show = trade_show_order_pay,
+     .text = "order and pay in one"},
+    {.words = "trade quote-order-pay",
+     .sets = {&line_set, &context_set, &order_set, &pay_set, &wait_set},
+     TRADE("QuoteOrderPay"),
+     .show = trade_show_quote_order_pay,
+     .text = "quote, order and pay in one",
+     .details =
+         "The best combination is taken. One tender may have no amount: it pays the rest.\n"
+         "txctl trade quote-order-pay --user U0001 --station S001 --fuel 92#:volume=30.00 --tender wechat:openid1"},
+    {.words = "trade cancel",
+     .operand = "[TRADE]",
+     .operand_field = "trade_no",
+     .sets = {&number_set, &reason_set, &wait_set},
+     TRADE("Cancel"),
+     .show = trade_show_cancel,
+     .text = "cancel a trade; one that is paid is refunded"},
+    {.words = "trade refund",
+     .operand = "[TRADE]",
+     .operand_field = "trade_no",
+     .sets = {&refund_set, &number_set, &reason_set, &wait_set},
+     TRADE("Refund"),
+     .show = trade_show_refund,
+     .text = "refund the whole, an amount, or lines",
+     .details = "txctl trade refund 01J0000000000000000000000A --amount 20.00 --reason 'wrong nozzle'"},
+    {.words = "trade get",
+     .operand = "[TRADE]",
+     .operand_field = "trade_no",
+     .sets = {&number_set},
+     TRADE("GetTrade"),
+     .show = trade_show_get,
+     .text = "everything about one trade"},
+    {.words = "trade list",
+     .sets = {&list_set, &made_set, &page_set},
+     TRADE("ListTrades"),
+     .show = trade_show_list,
+     .text = "trades, newest first",
+     .details = "txctl trade list --state paying --from 2h"},
+    {.words = "trade watch",
+     .operand = "TRADE",
+     .operand_field = "trade_no",
+     .sets = {&watch_set},
+     .method = {.service = &txcenter__trade__v1__trade_service__descriptor,
+                .name = "WatchTrade",
+                .server_streaming = true},
+     .show = trade_show_watch,
+     .run = run_watch,
+     .text = "every change of a trade until it has ended",
+     .details = "A connection that breaks is taken up again behind the last version seen."},
+    {.words = "saga get",
+     .operand = "GID",
+     .operand_field = "gid",
+     SAGA("GetSaga"),
+     .show = saga_show_get,
+     .text = "one saga with its steps"},
+    {.words = "saga list",
+     .sets = {&saga_list_set, &made_set, &page_set},
+     SAGA("ListSagas"),
+     .show = saga_show_list,
+     .text = "sagas by status, flow, subject and time",
+     .details = "txctl saga list --parked"},
+    {.words = "saga trace",
+     .operand = "GID|TRADE",
+     .operand_field = "gid",
+     SAGA("GetSaga"),
+     .run = run_trace,
+     .text = "the timeline of a saga, or of all sagas of a trade"},
+    {.words = "saga retry",
+     .operand = "GID",
+     .operand_field = "gid",
+     .sets = {&retry_set},
+     OPERATOR("Retry"),
+     .show = saga_show_retry,
+     .text = "try parked and waiting steps again now"},
+    {.words = "saga audit",
+     .operand = "[GID]",
+     .operand_field = "gid",
+     .sets = {&page_set},
+     OPERATOR("ListAudit"),
+     .show = saga_show_audit,
+     .text = "what operators did"},
+    {.words = "flow list", SAGA("ListFlows"), .show = flow_show_list, .text = "the flows that the server has"},
+    {.words = "flow graph",
+     .operand = "NAME",
+     .operand_field = "name",
+     SAGA("GetFlow"),
+     .show = flow_show_graph,
+     .text = "the picture of a flow, from its table"},
+    {.words = "health",
+     .operand = "[SERVICE]",
+     .operand_field = "service",
+     .method = {.service = &grpc__health__v1__health__descriptor, .name = "Check"},
+     .run = run_health,
+     .text = "whether the server, or one service, serves"},
+    {.words = "completion",
+     .operand = "bash",
+     .run = run_completion,
+     .text = "the script for a shell",
+     .details = "source <(txctl completion bash)"},
+    {.words = "version", .run = run_version, .text = "the version of this program"},
+    {.words = "help", .operand = "[COMMAND]", .run = run_help, .text = "what there is, or what a command takes"},
+};
+
+const struct command *command_table(size_t *ret_count) {
+    *ret_count = sizeof commands / sizeof commands[0];
+    return commands;
+}
+
+const struct option *command_option(const struct command *command, size_t i) {
+    for (size_t k = 0; k < COMMAND_SETS_MAX && command->sets[k]; k++) {
+        if (i < command->sets[k]->n)
+            return &command->sets[k]->options[i];
+        i -= command->sets[k]->n;
+    }
+    return i < global_set.n ? &global_set.options[i] : NULL;
+}
+
+const struct command *command_find(struct str words) {
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (str_eq_c(words, commands[i].words))
+            return &commands[i];
+    return NULL;
+}

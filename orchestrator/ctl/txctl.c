@@ -1,0 +1,30 @@
+#include "orchestrator/ctl/txctl.h"
+
+#include "orchestrator/ctl/help.h"
+
+static int run(struct session *session) {
+    const struct command *command = session->args->command;
+    if (args_flag(session->args, "help") && strcmp(command->words, "help") != 0) {
+        help_command(&session->view, command);
+        session_flush(session);
+        return TXCTL_OK;
+    }
+    return command->run ? command->run(session) : session_run_call(session);
+}
+
+int txctl_main(int argc, char *const *argv, const struct session_env *env) {
+    struct args args;
+    struct session session;
+    struct error error = {0};
+    if (!args_parse(argc, argv, &args, &error) || !session_init(&session, &args, env, &error)) {
+        fprintf(env->err, "txctl: %s\n", error.text);
+        return TXCTL_USAGE;
+    }
+    int code = run(&session);
+    if (session.cut) {
+        fprintf(env->err, "txctl: the output could not be written whole\n");
+        code = TXCTL_OUTPUT;
+    }
+    session_release(&session);
+    return code;
+}

@@ -1,0 +1,103 @@
+// How a center lives and ends: signals, looking at its vitals, stopping in order.
+#include "base/log.h"
+#include "orchestrator/compose.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+enum {
+    VITALS_EVERY_MS = 1000,
+    CUT_MS = 5000, // after drain_ms
+};
+
+// ---- Ending -------------------------------------------------------------------------------------------------------
+
+static void drained(void *ctx) {
+    struct center *center = ctx;
+    rpc_loop_stop(center->loop);
+}
+
+static void hurry(void *ctx) {
+    struct center *center = ctx;
+    trades_hurry(center->trades);
+}
+
+// Something still owes an answer (a store that is down, say): what is durable stays so, and goes on at the next start.
+static void cut(void *ctx) {
+    struct center *center = ctx;
+    LOG(LOG_ERROR, "ending with calls in flight", LOG_INT("in_flight", rpc_server_in_flight(center->server)));
+    _exit(1);
+}
+
+static void set_timer(struct center *center, struct rpc_timer *timer, void (*fire)(void *ctx), int64_t wait_ms) {
+    *timer = (struct rpc_timer){.fire = fire, .ctx = center};
+    rpc_timer_set(center->loop, timer, clock_now_ms(rpc_loop_clock(center->loop)) + wait_ms);
+}
+
+// Health says NOT_SERVING, what is new is refused, what is in flight ends. Calls that only wait for an outcome are told
+// how far it is when three quarters of drain_ms are over; after drain_ms connections are cut.
+static void stop(struct center *center) {
+    center->stopping = true;
+    if (!center->serving)
+        return; // whoever opens it sees that it is stopping
+    int64_t drain_ms = center->config->drain_ms;
+    set_timer(center, &center->hurry_timer, hurry, drain_ms * 3 / 4);
+    set_timer(center, &center->cut_timer, cut, drain_ms + CUT_MS);
+    rpc_server_drain(center->server, drained, center);
+    trade_service_end_streams(center->trade_service);
+}
+
+static void caught(void *ctx, int signal_number) {
+    struct center *center = ctx;
+    if (center->stopping) {
+        LOG(LOG_WARN, "ending at once", LOG_INT("signal", signal_number));
+        _exit(1); // what is durable stays so; what is in flight is taken up at the next start
+    }
+    LOG(LOG_INFO, "stopping", LOG_INT("signal", signal_number),
+        LOG_INT("in_flight", center->serving ? rpc_server_in_flight(center->server) : 0));
+    stop(center);
+}
+
+void center_fenced(struct center *center) {
+    center->failed = true;
+    if (center->stopping)
+        return;
+    LOG(LOG_ERROR, "stopping: another process has taken over this instance",
+        LOG_C("instance", center->config->instance));
+    stop(center);
+}
+
+// ---- Vitals -------------------------------------------------------------------------------------------------------
+
+static void look(void *ctx) {
+    struct center *center = ctx;
+    struct vitals_seen seen = {.drift_ms = clock_drift_ms()};
+    struct store_stats stats;
+    if (center->store) {
+        store_stats(center->store, &stats);
+        seen.store_down = stats.down;
+    }
+    unsigned news = vitals_look(&center->vitals, &seen);
+    if (news & VITALS_CLOCK_JUMPED)
+        LOG(LOG_WARN, "the wall clock has jumped; time goes on here as if it had not",
+            LOG_INT("drift_ms", seen.drift_ms));
+    if (news & VITALS_STORE_DOWN)
+        LOG(LOG_ERROR, "the store does not answer; nothing new is accepted until it does");
+    if (news & VITALS_STORE_BACK)
+        LOG(LOG_INFO, "the store answers again");
+    set_timer(center, &center->vitals_timer, look, VITALS_EVERY_MS);
+}
+
+// ---- Living -------------------------------------------------------------------------------------------------------
+
+bool center_listen(struct center *center, struct error *error) {
+    static const int signals[] = {SIGTERM, SIGINT};
+    set_timer(center, &center->vitals_timer, look, 0);
+    return rpc_loop_on_signal(center->loop, signals, sizeof signals / sizeof signals[0], caught, center, error);
+}
+
+bool center_run(struct center *center) {
+    if (!center->stopping)
+        rpc_loop_run(center->loop);
+    return !center->failed;
+}

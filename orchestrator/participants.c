@@ -1,0 +1,83 @@
+#include "orchestrator/participants.h"
+
+#include <assert.h>
+
+// Which row of the configuration each adapter has.
+static const struct {
+    const char *name;
+    size_t offset;
+} systems[] = {
+#define X(name) {#name, offsetof(struct adapters, name)},
+    ADAPTER_SYSTEMS(X)
+#undef X
+};
+enum { SYSTEMS = sizeof systems / sizeof systems[0] };
+_Static_assert((int)SYSTEMS == (int)CONFIG_SYSTEMS, "each system is configured");
+
+static const struct config_participant *row_of(const struct config *config, const char *name) {
+    for (int i = 0; i < CONFIG_SYSTEMS; i++)
+        if (strcmp(config_system_name((enum config_system)i), name) == 0)
+            return &config->participants[i];
+    assert(false && "each system is configured");
+    return NULL;
+}
+
+static bool same(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool reached_alike(const struct config_participant *a, const struct config_participant *b) {
+    return same(a->target, b->target) && same(a->tls_ca, b->tls_ca) && same(a->certificate, b->certificate) &&
+           same(a->key, b->key) && same(a->server_name, b->server_name);
+}
+
+static struct rpc_channel *open_channel(struct rpc_loop *loop, const struct config *config,
+                                        const struct config_participant *row, struct error *error) {
+    // Systems that share a channel may have as many calls on it as all of them together.
+    uint32_t in_flight_max = 0;
+    for (int i = 0; i < CONFIG_SYSTEMS; i++)
+        if (reached_alike(&config->participants[i], row))
+            in_flight_max += config->participants[i].in_flight_max;
+    struct rpc_channel_options options = {
+        .ca = row->tls_ca,
+        .certificate = row->certificate,
+        .key = row->key,
+        .server_name = row->server_name,
+        .message_max = config->limits.message_max_bytes,
+        .in_flight_max = in_flight_max,
+    };
+    return rpc_channel_open(loop, row->target, &options, error);
+}
+
+bool participants_open(struct rpc_loop *loop, const struct config *config, struct participants *ret_participants,
+                       struct error *error) {
+    struct participants made = {.n_channels = 0};
+    const struct config_participant *opened[SYSTEMS];
+    for (size_t i = 0; i < SYSTEMS; i++) {
+        const struct config_participant *row = row_of(config, systems[i].name);
+        size_t k = 0;
+        while (k < made.n_channels && !reached_alike(opened[k], row))
+            k++;
+        if (k == made.n_channels) {
+            struct rpc_channel *channel = open_channel(loop, config, row, error);
+            if (!channel) {
+                error_within(error, "participants.%s", systems[i].name);
+                participants_close(&made);
+                return false;
+            }
+            opened[made.n_channels] = row;
+            made.channels[made.n_channels++] = channel;
+        }
+        struct adapter *adapter = (struct adapter *)(void *)((char *)&made.adapters + systems[i].offset);
+        *adapter =
+            (struct adapter){.system = systems[i].name, .channel = made.channels[k], .deadline_ms = row->deadline_ms};
+    }
+    *ret_participants = made;
+    return true;
+}
+
+void participants_close(struct participants *participants) {
+    for (size_t i = 0; i < participants->n_channels; i++)
+        rpc_channel_close(participants->channels[i]);
+    participants->n_channels = 0;
+}

@@ -1,0 +1,470 @@
+#include "orchestrator/saga_service.h"
+
+#include "orchestrator/authorize.h"
+#include "orchestrator/page_token.h"
+#include "orchestrator/saga_view.h"
+#include "rpc/message.h"
+#include "saga/tables.h"
+
+#include <assert.h>
+
+enum {
+    PAGE_DEFAULT = 50,
+    PAGE_MAX = 200,
+    ATTEMPTS_SHOWN = 500, // the latest
+    REASON_MAX = sizeof(((struct audit_row *)NULL)->reason) - 1,
+};
+
+// ---- Checks of form -----------------------------------------------------------------------------------------------
+
+static void check_text(struct error *error, const char *path, const char *text, size_t least, size_t most) {
+    size_t len = strlen(text);
+    if (len < least || len > most)
+        error_field(error, path, "must have %zu..%zu bytes, has %zu", least, most, len);
+}
+
+static void check_moment(struct error *error, const char *path, const Google__Protobuf__Timestamp *at) {
+    static const int64_t first = -62135596800, last = 253402300799; // the years 1 to 9999, as the type's own page says
+    if (at && (at->seconds < first || at->seconds > last || at->nanos < 0 || at->nanos > 999999999))
+        error_field(error, path, "is not a time");
+}
+
+static int64_t moment_ms(const Google__Protobuf__Timestamp *at) {
+    return at->seconds * 1000 + at->nanos / 1000000;
+}
+
+// What every method begins with. False: the call is over.
+static bool enter(struct rpc_inbound *in, struct error *error) {
+    if (error_is(error)) {
+        call_fail(in, error, NULL, NULL);
+        return false;
+    }
+    if (call_may_all(call_context(in)))
+        return true;
+    error_set(error, ERR_TENANT_FORBIDDEN, "sagas belong to no tenant: only callers of every tenant (\"*\") see them");
+    call_fail(in, error, NULL, NULL);
+    return false;
+}
+
+static void note_gid(struct rpc_inbound *in, const char *gid) {
+    call_context(in)->notes->gid = str_c(gid);
+}
+
+static void *no_memory(struct rpc_inbound *in) {
+    struct error error = {0};
+    error_set(&error, ERR_OVERLOADED, "no memory for the answer; a smaller page may fit");
+    call_fail(in, &error, NULL, NULL);
+    return NULL;
+}
+
+static void *kept(struct rpc_inbound *in, size_t size) {
+    void *made = arena_calloc(rpc_inbound_arena(in), 1, size);
+    return made ? made : no_memory(in);
+}
+
+// ---- One saga -----------------------------------------------------------------------------------------------------
+
+// A saga being read: its row, then its attempts.
+struct lookup {
+    struct saga_service *service;
+    struct rpc_inbound *in;
+    const char *gid;
+    const struct saga_flow *flow;
+    Txcenter__Saga__V1__Saga *view;
+    void (*reply)(struct rpc_inbound *in, Txcenter__Saga__V1__Saga *view);
+};
+
+static void attempts_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct lookup *lookup = ctx;
+    if (error)
+        call_fail(lookup->in, error, NULL, NULL);
+    else if (!saga_view_attempts(lookup->view, rows, n, lookup->flow, rpc_inbound_arena(lookup->in)))
+        no_memory(lookup->in);
+    else
+        lookup->reply(lookup->in, lookup->view);
+}
+
+static void saga_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct lookup *lookup = ctx;
+    const struct saga_row *row = rows;
+    struct saga_engine *engine = lookup->service->engine;
+    struct arena *arena = rpc_inbound_arena(lookup->in);
+    struct error missing = {0};
+    if (error || n == 0) {
+        error_set(&missing, ERR_SAGA_NOT_FOUND, "no saga has the gid %s", lookup->gid);
+        call_fail(lookup->in, error ? error : &missing, NULL, NULL);
+        return;
+    }
+    lookup->view = saga_view(row, arena);
+    if (!lookup->view || !saga_view_steps(lookup->view, row, engine, arena)) {
+        no_memory(lookup->in);
+        return;
+    }
+    lookup->flow = row->flow_version > 0 ? saga_engine_flow(engine, str_c(row->flow), row->flow_version) : NULL;
+    struct store_query query = {
+        .table = &attempt_table,
+        .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(lookup->gid)}},
+        .descending = true,
+        .limit = ATTEMPTS_SHOWN,
+    };
+    store_read(lookup->service->store, &query, attempts_read, lookup);
+}
+
+static void look_up(struct lookup *lookup) {
+    struct store_query query = {
+        .table = &saga_table,
+        .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(lookup->gid)}},
+        .limit = 1,
+    };
+    store_read(lookup->service->store, &query, saga_read, lookup);
+}
+
+static void reply_saga(struct rpc_inbound *in, Txcenter__Saga__V1__Saga *view) {
+    Txcenter__Saga__V1__GetSagaResponse response = TXCENTER__SAGA__V1__GET_SAGA_RESPONSE__INIT;
+    response.saga = view;
+    rpc_reply(in, &response.base);
+}
+
+static void get_saga(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    const Txcenter__Saga__V1__GetSagaRequest *request = (const void *)message;
+    struct error error = {0};
+    check_text(&error, "gid", request->gid, 1, SAGA_GID_MAX);
+    struct lookup *lookup;
+    if (!enter(in, &error) || !(lookup = kept(in, sizeof *lookup)))
+        return;
+    note_gid(in, request->gid);
+    *lookup = (struct lookup){.service = service, .in = in, .gid = request->gid, .reply = reply_saga};
+    look_up(lookup);
+}
+
+// ---- Pages --------------------------------------------------------------------------------------------------------
+
+// A page being read.
+struct page {
+    struct rpc_inbound *in;
+    struct page_of of;
+    uint32_t size;
+    bool by_due; // sagas: ordered by due_ms, else by created_ms
+    struct page_cursor cursor;
+    bool has_cursor;
+};
+
+// `request` without its page is the filter.
+static struct page *page_new(struct rpc_inbound *in, const char *list, const ProtobufCMessage *request, int32_t size,
+                             const char *token, struct error *error) {
+    struct arena *arena = rpc_inbound_arena(in);
+    struct page *page = arena_calloc(arena, 1, sizeof *page);
+    struct str filter = rpc_encode(request, arena);
+    if (!page || !filter.ptr) {
+        error_set(error, ERR_OVERLOADED, "no memory for the call");
+        return NULL;
+    }
+    page->in = in;
+    page->of = (struct page_of){.list = str_c(list), .filter = filter};
+    page->size = size == 0 ? PAGE_DEFAULT : size > PAGE_MAX ? PAGE_MAX : (uint32_t)size;
+    page->has_cursor = *token != '\0';
+    if (size < 0)
+        error_field(error, "page_size", "must not be negative");
+    if (page->has_cursor && !page_token_read(str_c(token), &page->of, &page->cursor))
+        error_field(error, "page_token", "is not one that this list gave for this filter");
+    return page;
+}
+
+// The token behind the last row of a page that has more behind it; NULL without memory.
+static char *next_token(const struct page *page, int64_t key, const char *id) {
+    struct page_cursor last = {.key = key};
+    char token[PAGE_TOKEN_MAX + 1];
+    str_copy(str_c(id), last.id, sizeof last.id);
+    page_token_make(&page->of, &last, token);
+    return rpc_text(arena_str(rpc_inbound_arena(page->in), str_c(token)).ptr);
+}
+
+static const struct store_index *index_named(const struct store_table *table, const char *name) {
+    for (uint8_t i = 0; i < table->n_indexes; i++)
+        if (strcmp(table->indexes[i].name, name) == 0)
+            return &table->indexes[i];
+    assert(false && "the table has the index");
+    return NULL;
+}
+
+// ---- Lists of sagas -----------------------------------------------------------------------------------------------
+
+static void sagas_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct page *page = ctx;
+    const struct saga_row *row = rows;
+    struct arena *arena = rpc_inbound_arena(page->in);
+    Txcenter__Saga__V1__ListSagasResponse response = TXCENTER__SAGA__V1__LIST_SAGAS_RESPONSE__INIT;
+    if (error) {
+        call_fail(page->in, error, NULL, NULL);
+        return;
+    }
+    size_t shown = n > page->size ? page->size : n;
+    response.sagas = arena_calloc(arena, shown + 1, sizeof *response.sagas);
+    bool made = response.sagas != NULL;
+    for (size_t i = 0; made && i < shown; i++)
+        made = (response.sagas[response.n_sagas++] = saga_view(&row[i], arena)) != NULL;
+    if (made && n > shown) {
+        const struct saga_row *last = &row[shown - 1];
+        response.next_page_token = next_token(page, page->by_due ? last->due_ms : last->created_ms, last->gid);
+        made = response.next_page_token != NULL;
+    }
+    if (made)
+        rpc_reply(page->in, &response.base);
+    else
+        no_memory(page->in);
+}
+
+// What is not finished is few among many: found by when it is due, which what has ended never is.
+static bool wants_unfinished(const Txcenter__Saga__V1__SagaFilter *filter) {
+    int status = (int)filter->status;
+    return filter->unfinished || filter->parked ||
+           (status >= (int)SAGA_RUNNING && !saga_status_ended((enum saga_status)status));
+}
+
+static void add_cond(struct store_query *query, struct store_cond cond) {
+    size_t n = 0;
+    while (query->conds[n].column)
+        n++;
+    assert(n < STORE_CONDS_MAX);
+    query->conds[n] = cond;
+}
+
+static void filter_sagas(const Txcenter__Saga__V1__SagaFilter *filter, struct store_query *query) {
+    if (filter->status)
+        add_cond(query, (struct store_cond){"status", STORE_EQ, .integer = (int64_t)filter->status});
+    if (filter->parked)
+        add_cond(query, (struct store_cond){"parked", STORE_EQ, .integer = 1});
+    if (*filter->flow)
+        add_cond(query, (struct store_cond){"flow", STORE_EQ, .text = str_c(filter->flow)});
+    if (*filter->subject)
+        add_cond(query, (struct store_cond){"subject", STORE_EQ, .text = str_c(filter->subject)});
+    if (filter->created_from)
+        add_cond(query, (struct store_cond){"created_ms", STORE_GE, .integer = moment_ms(filter->created_from)});
+    if (filter->created_to)
+        add_cond(query, (struct store_cond){"created_ms", STORE_LT, .integer = moment_ms(filter->created_to)});
+    if (wants_unfinished(filter))
+        add_cond(query, (struct store_cond){"due_ms", STORE_LE, .integer = SAGA_DUE_PARKED});
+}
+
+static void check_filter(const Txcenter__Saga__V1__SagaFilter *filter, struct error *error) {
+    if (!protobuf_c_enum_descriptor_get_value(&txcenter__saga__v1__saga_status__descriptor, (int)filter->status))
+        error_field(error, "filter.status", "is no status");
+    check_text(error, "filter.flow", filter->flow, 0, SAGA_NAME_MAX);
+    check_text(error, "filter.subject", filter->subject, 0, SAGA_SUBJECT_MAX);
+    check_moment(error, "filter.created_from", filter->created_from);
+    check_moment(error, "filter.created_to", filter->created_to);
+}
+
+static void read_sagas(struct saga_service *service, struct page *page, const Txcenter__Saga__V1__SagaFilter *filter) {
+    struct saga_row after = {0};
+    page->by_due = wants_unfinished(filter) && !*filter->subject;
+    const char *order = *filter->subject ? "saga_by_subject" : page->by_due ? "saga_by_due" : "saga_by_created";
+    str_copy(str_c(page->cursor.id), after.gid, sizeof after.gid);
+    str_copy(str_c(filter->subject), after.subject, sizeof after.subject);
+    *(page->by_due ? &after.due_ms : &after.created_ms) = page->cursor.key;
+    struct store_query query = {
+        .table = &saga_table,
+        .order = index_named(&saga_table, order),
+        .descending = true,
+        .after = page->has_cursor ? &after : NULL,
+        .limit = page->size + 1,
+    };
+    filter_sagas(filter, &query);
+    store_read(service->store, &query, sagas_read, page);
+}
+
+static void list_sagas(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    static const Txcenter__Saga__V1__SagaFilter everything = TXCENTER__SAGA__V1__SAGA_FILTER__INIT;
+    const Txcenter__Saga__V1__ListSagasRequest *request = (const void *)message;
+    Txcenter__Saga__V1__ListSagasRequest unpaged = *request;
+    unpaged.page_size = 0;
+    unpaged.page_token = rpc_text("");
+    const Txcenter__Saga__V1__SagaFilter *filter = request->filter ? request->filter : &everything;
+    struct error error = {0};
+    struct page *page = page_new(in, "sagas", &unpaged.base, request->page_size, request->page_token, &error);
+    check_filter(filter, &error);
+    if (enter(in, &error))
+        read_sagas(service, page, filter);
+}
+
+// ---- Flows --------------------------------------------------------------------------------------------------------
+
+static void list_flows(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    (void)message;
+    const struct saga_flow *const *flows = saga_engine_flows(((struct saga_service *)service)->engine);
+    Txcenter__Saga__V1__ListFlowsResponse response = TXCENTER__SAGA__V1__LIST_FLOWS_RESPONSE__INIT;
+    struct error error = {0};
+    if (!enter(in, &error))
+        return;
+    size_t n = 0;
+    while (flows[n])
+        n++;
+    response.flows = kept(in, (n + 1) * sizeof *response.flows);
+    if (!response.flows)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        response.flows[i] = flow_view(flows[i], rpc_inbound_arena(in));
+        if (!response.flows[i]) {
+            no_memory(in);
+            return;
+        }
+    }
+    response.n_flows = n;
+    rpc_reply(in, &response.base);
+}
+
+static void get_flow(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    const Txcenter__Saga__V1__GetFlowRequest *request = (const void *)message;
+    Txcenter__Saga__V1__GetFlowResponse response = TXCENTER__SAGA__V1__GET_FLOW_RESPONSE__INIT;
+    struct error error = {0};
+    check_text(&error, "name", request->name, 1, SAGA_NAME_MAX);
+    if (!enter(in, &error))
+        return;
+    const struct saga_flow *flow = saga_engine_flow(((struct saga_service *)service)->engine, str_c(request->name), 0);
+    if (!flow) {
+        error_set(&error, ERR_FLOW_UNKNOWN, "no flow has the name %s", request->name);
+        call_fail(in, &error, NULL, NULL);
+        return;
+    }
+    response.flow = flow_view(flow, rpc_inbound_arena(in));
+    if (response.flow)
+        rpc_reply(in, &response.base);
+    else
+        no_memory(in);
+}
+
+// ---- Operators ----------------------------------------------------------------------------------------------------
+
+// A retry on its way: it acts once for its request id; a repeat is answered with how the saga stands now.
+struct retry {
+    struct lookup lookup; // the answer
+    struct request_entry *entry;
+    const char *request_id, *reason;
+};
+
+static void reply_retried(struct rpc_inbound *in, Txcenter__Saga__V1__Saga *view) {
+    Txcenter__Saga__V1__RetryResponse response = TXCENTER__SAGA__V1__RETRY_RESPONSE__INIT;
+    response.saga = view;
+    rpc_reply(in, &response.base);
+}
+
+static void retry_decided(void *ctx, struct saga_turn *turn) {
+    struct retry *retry = ctx;
+    request_made(retry->entry, turn, str_c(retry->lookup.gid), STR_NONE, NULL);
+    retry->entry = NULL;
+}
+
+static void retried(void *ctx, const struct error *error) {
+    struct retry *retry = ctx;
+    if (retry->entry)
+        request_dropped(retry->entry);
+    retry->entry = NULL;
+    if (error)
+        call_fail(retry->lookup.in, error, NULL, retry->request_id);
+    else
+        look_up(&retry->lookup);
+}
+
+static void retry_begun(void *ctx, enum request_verdict verdict, struct request_entry *entry,
+                        const struct request_row *row, const struct error *error) {
+    (void)row; // what it made is the saga's present state
+    struct retry *retry = ctx;
+    struct saga_operator op = {.caller = str_c(rpc_inbound_caller(retry->lookup.in)->name),
+                               .reason = str_c(retry->reason),
+                               .also = retry_decided};
+    retry->entry = entry;
+    switch (verdict) {
+    case REQUEST_NEW: saga_retry(retry->lookup.service->engine, str_c(retry->lookup.gid), &op, retried, retry); break;
+    case REQUEST_KNOWN: look_up(&retry->lookup); break;
+    case REQUEST_ERROR: call_fail(retry->lookup.in, error, NULL, retry->request_id); break;
+    }
+}
+
+static void retry(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    const Txcenter__Saga__V1__RetryRequest *request = (const void *)message;
+    struct saga_service *sagas = service;
+    struct error error = {0};
+    check_text(&error, "request_id", request->request_id, 1, REQUEST_ID_MAX);
+    check_text(&error, "gid", request->gid, 1, SAGA_GID_MAX);
+    check_text(&error, "reason", request->reason, 1, REASON_MAX);
+    struct retry *made;
+    if (!enter(in, &error) || !(made = kept(in, sizeof *made)))
+        return;
+    note_gid(in, request->gid);
+    *made = (struct retry){
+        .lookup = {.service = sagas, .in = in, .gid = request->gid, .reply = reply_retried},
+        .request_id = request->request_id,
+        .reason = request->reason,
+    };
+    struct request_id id = {.caller = str_c(rpc_inbound_caller(in)->name),
+                            .id = str_c(request->request_id),
+                            .method = "Retry",
+                            .body = rpc_encode(message, rpc_inbound_arena(in))};
+    request_begin(sagas->requests, &id, retry_begun, made);
+}
+
+static void audit_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct page *page = ctx;
+    const struct audit_row *row = rows;
+    struct arena *arena = rpc_inbound_arena(page->in);
+    Txcenter__Saga__V1__ListAuditResponse response = TXCENTER__SAGA__V1__LIST_AUDIT_RESPONSE__INIT;
+    if (error) {
+        call_fail(page->in, error, NULL, NULL);
+        return;
+    }
+    size_t shown = n > page->size ? page->size : n;
+    response.entries = arena_calloc(arena, shown + 1, sizeof *response.entries);
+    bool made = response.entries != NULL;
+    for (size_t i = 0; made && i < shown; i++)
+        made = (response.entries[response.n_entries++] = audit_view(&row[i], arena)) != NULL;
+    if (made && n > shown)
+        made = (response.next_page_token = next_token(page, 0, row[shown - 1].audit_no)) != NULL;
+    if (made)
+        rpc_reply(page->in, &response.base);
+    else
+        no_memory(page->in);
+}
+
+static void list_audit(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    const Txcenter__Saga__V1__ListAuditRequest *request = (const void *)message;
+    Txcenter__Saga__V1__ListAuditRequest unpaged = *request;
+    unpaged.page_size = 0;
+    unpaged.page_token = rpc_text("");
+    struct error error = {0};
+    struct page *page = page_new(in, "audit", &unpaged.base, request->page_size, request->page_token, &error);
+    check_text(&error, "gid", request->gid, 0, SAGA_GID_MAX);
+    if (!enter(in, &error))
+        return;
+    struct audit_row after = {0};
+    str_copy(str_c(request->gid), after.gid, sizeof after.gid);
+    str_copy(str_c(page->cursor.id), after.audit_no, sizeof after.audit_no);
+    struct store_query query = {
+        .table = &audit_table,
+        .descending = true,
+        .after = page->has_cursor ? &after : NULL,
+        .limit = page->size + 1,
+    };
+    if (*request->gid) {
+        query.order = index_named(&audit_table, "audit_by_gid");
+        query.conds[0] = (struct store_cond){"gid", STORE_EQ, .text = str_c(request->gid)};
+    }
+    store_read(((struct saga_service *)service)->store, &query, audit_read, page);
+}
+
+// ---- Rows ---------------------------------------------------------------------------------------------------------
+
+#define ROW(of, method_name, handler, needed, urgency)                                                                 \
+    {                                                                                                                  \
+        .method = {.service = &txcenter__saga__v1__##of##_service__descriptor, .name = (method_name)},                 \
+        .handle = (handler), .scope = (needed), .tier = (urgency)                                                      \
+    }
+
+const struct rpc_route saga_routes[] = {
+    ROW(saga, "GetSaga", get_saga, RPC_SAGA, RPC_TIER_LIST),
+    ROW(saga, "ListSagas", list_sagas, RPC_SAGA, RPC_TIER_LIST),
+    ROW(saga, "ListFlows", list_flows, RPC_SAGA, RPC_TIER_LIST),
+    ROW(saga, "GetFlow", get_flow, RPC_SAGA, RPC_TIER_LIST),
+    ROW(operator, "Retry", retry, RPC_OPERATE, RPC_TIER_PAY),
+    ROW(operator, "ListAudit", list_audit, RPC_OPERATE, RPC_TIER_LIST),
+};
+const size_t n_saga_routes = sizeof saga_routes / sizeof saga_routes[0];

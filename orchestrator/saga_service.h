@@ -1,0 +1,18 @@
+// SagaService and OperatorService: what the engine's sagas are doing and did, and what an operator may do to them.
+// Reads show what is durable. Sagas belong to no tenant, so both services are for callers of every tenant.
+#ifndef TXC_ORCHESTRATOR_SAGA_SERVICE_H
+#define TXC_ORCHESTRATOR_SAGA_SERVICE_H
+
+#include "rpc/server.h"
+#include "saga/request.h"
+
+struct saga_service {
+    struct saga_engine *engine;
+    struct store *store;
+    struct requests *requests;
+};
+
+extern const struct rpc_route saga_routes[];
+extern const size_t n_saga_routes;
+
+#endif

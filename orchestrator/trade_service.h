@@ -1,0 +1,26 @@
+// TradeService and CallbackService: every row of the trade's methods becomes a row of the server's.
+#ifndef TXC_ORCHESTRATOR_TRADE_SERVICE_H
+#define TXC_ORCHESTRATOR_TRADE_SERVICE_H
+
+#include "flows/trade/trades.h"
+#include "rpc/server.h"
+
+struct trade_service;
+
+// `queue_max` is the store's: when little of it is left, calls that change something are refused, quotes before
+// payments.
+struct trade_service *trade_service_new(struct trades *trades, const struct store *store, uint32_t queue_max);
+void trade_service_add(struct trade_service *service, struct rpc_server *server);
+
+// Ends every stream with SHUTTING_DOWN, so that whoever watches goes on at another instance.
+void trade_service_end_streams(struct trade_service *service);
+
+// After the server was freed.
+void trade_service_free(struct trade_service *service);
+
+// May a call of this urgency that changes something come in, with `room` writes left of `queue_max`? False with
+// STORE_UNAVAILABLE or OVERLOADED and when to try again.
+bool trade_service_admits(enum trade_urgency urgency, uint32_t room, uint32_t queue_max, bool store_down,
+                          struct error *error);
+
+#endif

@@ -1,0 +1,15 @@
+#include "orchestrator/vitals.h"
+
+unsigned vitals_look(struct vitals *vitals, const struct vitals_seen *seen) {
+    unsigned news = 0;
+    int64_t moved = seen->drift_ms - vitals->drift_ms;
+    if (moved >= VITALS_DRIFT_MS || moved <= -VITALS_DRIFT_MS) {
+        news |= VITALS_CLOCK_JUMPED;
+        vitals->drift_ms = seen->drift_ms;
+    }
+    if (seen->store_down != vitals->store_down) {
+        news |= seen->store_down ? VITALS_STORE_DOWN : VITALS_STORE_BACK;
+        vitals->store_down = seen->store_down;
+    }
+    return news;
+}

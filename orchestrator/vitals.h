@@ -1,0 +1,25 @@
+// What is looked at now and then: has the wall clock jumped, does the store answer, does it still take our writes. Each
+// change is said once.
+#ifndef TXC_ORCHESTRATOR_VITALS_H
+#define TXC_ORCHESTRATOR_VITALS_H
+
+#include "store/store.h"
+
+enum { VITALS_DRIFT_MS = 1000 }; // a jump of the wall clock that is spoken of
+
+struct vitals {
+    int64_t drift_ms; // as it was spoken of last
+    bool store_down;
+};
+
+struct vitals_seen {
+    int64_t drift_ms; // clock_drift_ms()
+    bool store_down;
+};
+
+enum vitals_news { VITALS_CLOCK_JUMPED = 1, VITALS_STORE_DOWN = 2, VITALS_STORE_BACK = 4 };
+
+// A set of enum vitals_news: what has changed since it was spoken of.
+unsigned vitals_look(struct vitals *vitals, const struct vitals_seen *seen);
+
+#endif

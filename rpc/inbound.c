@@ -1,0 +1,111 @@
+#include "rpc/inbound.h"
+
+#include "rpc/status.h"
+
+#include <assert.h>
+
+enum { DETAILS_MAX = 16 * 1024 }; // memory for making the details of a failure
+
+static const struct {
+    enum rpc_scope scope;
+    const char *name;
+} scope_names[] = {
+    {RPC_TRADE_READ, "trade.read"}, {RPC_TRADE, "trade"},       {RPC_SAGA, "saga"},
+    {RPC_OPERATE, "operate"},       {RPC_CALLBACK, "callback"}, {RPC_SIM, "sim"},
+};
+
+bool rpc_inbound_permitted(const struct rpc_inbound *in, struct error *error) {
+    enum rpc_scope needed = in->route->scope;
+    if (needed == RPC_PUBLIC || (in->caller.scopes & needed))
+        return true;
+    const char *name = "?";
+    for (size_t i = 0; i < sizeof scope_names / sizeof scope_names[0]; i++)
+        if (scope_names[i].scope == needed)
+            name = scope_names[i].name;
+    return error_set(error, ERR_SCOPE_MISSING, "%s needs the scope %s", in->route->method.name, name);
+}
+
+bool rpc_inbound_dispatch(struct rpc_inbound *in, struct error *error) {
+    const ProtobufCMessage *request = rpc_decode(in->request_type, in->bytes, &in->arena, error);
+    if (!request)
+        return false;
+    in->route->handle(in->service, in, request);
+    return true;
+}
+
+// ---- For handlers -------------------------------------------------------------------------------------------------
+
+const struct rpc_caller *rpc_inbound_caller(const struct rpc_inbound *in) {
+    return &in->caller;
+}
+
+struct arena *rpc_inbound_arena(struct rpc_inbound *in) {
+    return &in->arena;
+}
+
+int64_t rpc_inbound_deadline_ms(const struct rpc_inbound *in) {
+    return in->deadline_ms;
+}
+
+struct str rpc_inbound_header(const struct rpc_inbound *in, const char *name) {
+    return in->ops->header(in, name);
+}
+
+struct str rpc_inbound_bytes(const struct rpc_inbound *in) {
+    return in->bytes;
+}
+
+bool rpc_inbound_gone(const struct rpc_inbound *in) {
+    return in->gone || in->deadline_ms <= clock_now_ms(in->clock);
+}
+
+static void answer(struct rpc_inbound *in, const struct rpc_answer *how) {
+    assert(!in->answered);
+    in->answered = true;
+    in->ops->answer(in, how);
+    in->bytes = STR_NONE;
+    arena_release(&in->arena);
+}
+
+void rpc_reply(struct rpc_inbound *in, const ProtobufCMessage *response) {
+    assert(response->descriptor == in->response_type);
+    answer(in, &(struct rpc_answer){.message = response});
+}
+
+void rpc_reply_bytes(struct rpc_inbound *in, struct str response) {
+    answer(in, &(struct rpc_answer){.bytes = response});
+}
+
+void rpc_fail(struct rpc_inbound *in, const struct error *error, const char *const *metadata) {
+    assert(error_is(error));
+    struct arena arena;
+    arena_init(&arena, DETAILS_MAX);
+    struct error clean = *error;
+    rpc_status_clean(&clean);
+    struct rpc_answer how = {
+        .status = err_info(clean.code)->grpc_status,
+        .text = str_c(clean.text),
+        .details = rpc_status_encode(&clean, metadata, &arena),
+    };
+    answer(in, &how);
+    arena_release(&arena);
+}
+
+void rpc_inbound_fail(struct rpc_inbound *in, int status, const char *text) {
+    answer(in, &(struct rpc_answer){.status = status, .text = str_c(text)});
+}
+
+bool rpc_stream_send(struct rpc_inbound *in, const ProtobufCMessage *message) {
+    assert(in->route->method.server_streaming && !in->answered);
+    return in->ops->send(in, message);
+}
+
+void rpc_stream_end(struct rpc_inbound *in) {
+    assert(in->route->method.server_streaming);
+    answer(in, &(struct rpc_answer){.status = 0});
+}
+
+void rpc_stream_on_gone(struct rpc_inbound *in, void (*gone)(void *ctx), void *ctx) {
+    assert(in->route->method.server_streaming && !in->answered);
+    in->ops->on_gone(in, gone, ctx);
+}

@@ -1,0 +1,95 @@
+// Inside rpc/ only: the server's side of calls that come over gRPC.
+#ifndef TXC_RPC_SERVED_H
+#define TXC_RPC_SERVED_H
+
+#include "rpc/buffer.h"
+#include "rpc/inbound.h"
+#include "rpc/tag.h"
+
+struct rpc_flow;
+
+// A row that is served, with what gRPC knows it by.
+struct rpc_served_route {
+    const struct rpc_route *route; // NULL: whatever no row names
+    void *service;
+    const ProtobufCMessageDescriptor *request_type, *response_type;
+    void *registered;
+    bool own;       // health and reflection: outside the limits and the observer, with a limit of their own
+    uint32_t most;  // of an own row's calls at once
+    uint32_t calls; // of the row, being served
+};
+
+struct rpc_server {
+    struct rpc_loop *loop;
+    struct rpc_server_options options;
+    grpc_server *core; // NULL before the start
+    int *ports;
+    struct rpc_served_route *routes;
+    size_t n_routes;
+    struct rpc_served_route unknown;
+    uint32_t posted;    // accepts
+    uint32_t calls;     // that are not freed yet
+    uint32_t in_flight; // those of them that were let in, but for the own rows'
+    size_t bytes;       // of requests in flight
+
+    struct rpc_health *health;
+    struct rpc_reflection *reflection;
+
+    bool draining, closing, closed;
+    struct rpc_tag shut;
+    struct rpc_timer grace;
+    void (*drained)(void *ctx);
+    void *drained_ctx;
+};
+
+// One accept, and then the call that it took.
+struct rpc_served {
+    struct rpc_inbound in;
+    struct rpc_server *server;
+    struct rpc_served_route *route;
+    grpc_call *call;
+    grpc_call_details details; // of the unknown route
+    grpc_metadata_array headers;
+    gpr_timespec deadline;
+    grpc_byte_buffer *payload;
+    grpc_slice request;
+    size_t request_size; // counted in server->bytes
+    int64_t started_ns;
+
+    struct rpc_tag accepted, sent, closed;
+    uint32_t pending; // batches that still come back
+    bool counted;     // it was let in
+    bool over;        // the last batch has come back
+    bool watching;    // the close is waited for in a batch of its own
+    bool greeted;     // the initial metadata has been sent
+    int cancelled;
+    grpc_byte_buffer *response;
+    grpc_slice text;
+    grpc_metadata detail; // the status details, when there are any
+
+    struct rpc_flow *flow; // of streaming methods
+};
+
+// Posts one accept for the route.
+void rpc_served_accept(struct rpc_server *server, struct rpc_served_route *route);
+
+// Starts a batch on the call, which comes back to `tag`. The call lives until then.
+void rpc_served_start(struct rpc_served *served, const grpc_op *ops, size_t n, struct rpc_tag *tag);
+
+// To be called first by each tag: counts the batch back in. False: that was the last, the call is gone.
+bool rpc_served_finish(struct rpc_served *served);
+
+// Whether a message that came fits into what one may have, and all may have together: counts it.
+bool rpc_served_count(struct rpc_served *served, grpc_slice message, struct error *error);
+
+// Sends status (and answer), the last batch of the call.
+void rpc_served_end(struct rpc_served *served, const struct rpc_answer *answer);
+
+// What has to happen when a call is over: see server.c.
+void rpc_server_call_over(struct rpc_server *server);
+
+// Adds rows of the server's own, of which at most `most` calls each are served at once.
+void rpc_server_add_own(struct rpc_server *server, const struct rpc_route *routes, size_t n, void *service,
+                        uint32_t most);
+
+#endif

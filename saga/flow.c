@@ -1,0 +1,133 @@
+#include "saga/flow.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *saga_kind_name(enum saga_kind kind) {
+    static const char *const names[] = {"compensatable", "pivot", "retriable"};
+    return names[kind];
+}
+
+const char *saga_op_name(enum saga_op op) {
+    static const char *const names[] = {"action", "compensate", "inquire"};
+    return names[op];
+}
+
+const char *saga_patience_name(enum saga_patience patience) {
+    static const char *const names[] = {"quick", "stubborn", "leisurely"};
+    return names[patience];
+}
+
+const char *saga_step_shape(const struct saga_step *step) {
+    if (step->run)
+        return "call";
+    if (step->child)
+        return "child";
+    if (step->signal)
+        return "await";
+    return "local";
+}
+
+// Collects faults, one line each, cut at the error's size.
+struct faults {
+    const struct saga_flow *flow;
+    struct error *error;
+    bool any;
+};
+
+__attribute__((format(printf, 3, 4))) static void fault(struct faults *faults, const struct saga_step *step,
+                                                        const char *format, ...) {
+    char line[160];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (!faults->any)
+        error_set(faults->error, ERR_CONFIG_INVALID, "flow %s:", faults->flow->name ? faults->flow->name : "(no name)");
+    faults->any = true;
+    size_t at = strlen(faults->error->text);
+    snprintf(faults->error->text + at, sizeof faults->error->text - at, "\n  step %s (%u): %s",
+             step && step->name ? step->name : "-", step ? step->id : 0, line);
+}
+
+static bool name_fits(const char *name) {
+    return name && name[0] && strlen(name) <= SAGA_NAME_MAX;
+}
+
+static void check_shape(struct faults *faults, const struct saga_step *step) {
+    int shapes = !!step->run + !!step->decide + !!step->signal + !!step->child;
+    if (shapes != 1)
+        fault(faults, step, "must have exactly one of run, decide, signal, child");
+    if (step->ask && !step->decide)
+        fault(faults, step, "ask without decide");
+    if (step->inquire && !step->run)
+        fault(faults, step, "inquire without run");
+    if ((step->run || step->ask || step->undo) && step->deadline_ms == 0)
+        fault(faults, step, "an effect without a deadline");
+    if (step->signal && (step->timeout_ms == 0 || !name_fits(step->signal)))
+        fault(faults, step, "an await needs a name that fits and a timeout");
+    if (step->signal && str_starts(str_c(step->signal), STR("child:")))
+        fault(faults, step, "the prefix child: is the engine's");
+    if ((unsigned)step->retry >= SAGA_PATIENCES || (unsigned)step->undo_retry >= SAGA_PATIENCES)
+        fault(faults, step, "unknown retry policy");
+}
+
+static void check_kind(struct faults *faults, const struct saga_step *step, bool pivot_passed,
+                       bool compensatable_seen) {
+    if (step->kind == SAGA_COMPENSATABLE && (step->run || step->child) && !step->undo)
+        fault(faults, step, "compensatable and acts, but has no undo");
+    if (step->kind == SAGA_COMPENSATABLE && pivot_passed)
+        fault(faults, step, "compensatable at or after the pivot");
+    if (step->kind != SAGA_COMPENSATABLE && step->undo)
+        fault(faults, step, "undo of a step that is never undone");
+    if (step->kind == SAGA_RETRIABLE && !pivot_passed && compensatable_seen)
+        fault(faults, step, "retriable before the pivot");
+    if (step->tier == SAGA_NON_CORE && step->kind != SAGA_RETRIABLE)
+        fault(faults, step, "only retriable steps can be non-core");
+    if (step->kind == SAGA_PIVOT && step->legs)
+        fault(faults, step, "a pivot has one leg");
+}
+
+static void check_order(struct faults *faults, uint8_t i) {
+    const struct saga_step *step = &faults->flow->steps[i];
+    if (step->stage == 0)
+        fault(faults, step, "stages count from 1");
+    if (i > 0 && step->stage < step[-1].stage)
+        fault(faults, step, "stages must not go down");
+    for (uint8_t k = 0; k < i; k++) {
+        if (faults->flow->steps[k].id == step->id)
+            fault(faults, step, "duplicate id");
+        if (step->name && faults->flow->steps[k].name && strcmp(faults->flow->steps[k].name, step->name) == 0)
+            fault(faults, step, "duplicate name");
+    }
+}
+
+bool saga_flow_valid(const struct saga_flow *flow, struct error *ret_error) {
+    struct faults faults = {.flow = flow, .error = ret_error};
+    if (!name_fits(flow->name) || flow->version == 0)
+        fault(&faults, NULL, "needs a name of at most %d bytes and a version from 1", SAGA_NAME_MAX);
+    if (flow->n_steps == 0 || flow->n_steps > SAGA_LEGS_MAX)
+        fault(&faults, NULL, "needs 1..%d steps", SAGA_LEGS_MAX);
+    bool pivot = false, compensatable = false;
+    uint8_t pivot_stage = 0;
+    for (uint8_t i = 0; i < flow->n_steps; i++) {
+        const struct saga_step *step = &flow->steps[i];
+        if (!name_fits(step->name) || strchr(step->name, '/'))
+            fault(&faults, step, "needs a name of at most %d bytes without '/'", SAGA_NAME_MAX);
+        check_shape(&faults, step);
+        check_order(&faults, i);
+        check_kind(&faults, step, pivot, compensatable || (pivot && step->stage == pivot_stage));
+        if (step->kind == SAGA_PIVOT && pivot)
+            fault(&faults, step, "a second pivot");
+        if (step->kind == SAGA_PIVOT && i > 0 && step[-1].stage == step->stage)
+            fault(&faults, step, "the pivot must be alone in its stage");
+        if (pivot && step->stage == pivot_stage)
+            fault(&faults, step, "the pivot must be alone in its stage");
+        if (step->kind == SAGA_PIVOT) {
+            pivot = true;
+            pivot_stage = step->stage;
+        }
+        compensatable = compensatable || step->kind == SAGA_COMPENSATABLE;
+    }
+    return !faults.any;
+}

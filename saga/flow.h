@@ -1,0 +1,142 @@
+// A flow is a table: its steps, read from top to bottom, are the whole transaction. The engine knows flows only through
+// what stands here; it never names one.
+#ifndef TXC_SAGA_FLOW_H
+#define TXC_SAGA_FLOW_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "store/store.h"
+
+struct saga_call;    // one effect on its way (saga/call.h)
+struct saga_turn;    // what is decided together and committed together (saga/turn.h)
+struct saga_subject; // what several sagas are about, e.g. a trade (saga/saga.h)
+struct saga_engine;
+
+enum {
+    SAGA_GID_MAX = 96,
+    SAGA_KEY_MAX = 128,
+    SAGA_NAME_MAX = 40,
+    SAGA_SUBJECT_MAX = 64,
+    SAGA_CODE_MAX = 48,
+    SAGA_TEXT_MAX = 160,
+    SAGA_LEGS_MAX = 64,       // steps of a flow, those that run several times counted as often
+    SAGA_INPUT_MAX = 32768,   // bytes
+    SAGA_ANSWER_MAX = 4096,   // bytes kept of one step's answer
+    SAGA_SIGNALS_MAX = 32,    // signals that one saga holds
+    SAGA_SIGNAL_MAX = 1024,   // bytes of one signal's payload
+    SAGA_RECORD_MAX = 524288, // bytes of the journal; more than the greatest number of the greatest legs and signals
+    SAGA_STAGES_MAX = 255,
+};
+
+enum saga_kind {
+    SAGA_COMPENSATABLE, // before the watershed: can be undone
+    SAGA_PIVOT,         // the watershed
+    SAGA_RETRIABLE,     // after it: only forward
+};
+
+enum saga_tier {
+    SAGA_CORE,
+    SAGA_NON_CORE, // retriable steps only: neither fails nor delays the saga's other steps
+};
+
+enum saga_op { SAGA_ACTION, SAGA_COMPENSATE, SAGA_INQUIRE };
+
+// Back-off: first_ms, doubled up to max_ms, each shortened or lengthened by up to jitter_percent; after `attempts`
+// (0: without end) the policy is exhausted.
+struct saga_retry {
+    uint32_t first_ms, max_ms, attempts;
+    uint32_t jitter_percent;
+};
+
+// Named policies; the engine's options hold what each means.
+enum saga_patience {
+    SAGA_QUICK,     // somebody is waiting: a few attempts, then the saga turns round
+    SAGA_STUBBORN,  // must be done soon: many attempts, then parked
+    SAGA_LEISURELY, // background work: many attempts with long pauses, then parked
+    SAGA_PATIENCES,
+};
+
+// Starts an effect: builds the request from what is durable or kept (E11) and sends it under saga_call_key(). Must end
+// in exactly one saga_call_done() (at once or later).
+typedef void saga_call_fn(struct saga_call *call);
+
+// What a decision says.
+enum saga_answer { SAGA_DONE, SAGA_REJECT, SAGA_WAIT, SAGA_ASK, SAGA_PARK };
+struct saga_verdict {
+    enum saga_answer answer;
+    int64_t until_ms; // WAIT: decide again at this time at the latest (and after each poke or signal)
+    enum err code;    // REJECT, PARK: why
+    const char *text; // REJECT, PARK: copied; NULL for the code's own
+};
+
+// Looks at the saga and its subject, changes the subject, says how it stands. Runs inside a turn: what it changes is
+// committed together with the saga's progress, exactly once. Must not do I/O.
+typedef struct saga_verdict saga_decide_fn(struct saga_turn *turn);
+
+// A definite answer (OK or REJECTED) of an action or a compensation, before it is journalled: the place to copy what
+// the subject wants to know. It may run again for the same answer after a crash.
+typedef void saga_answered_fn(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer);
+
+// How many legs the step has (0: it does not apply). Asked once, when the saga starts; must follow from what is durable
+// at that time.
+typedef unsigned saga_legs_fn(const struct saga_subject *subject, struct str input);
+
+// The child to start. Text is copied into the arena by the callee.
+struct saga_child {
+    const char *flow;
+    struct str gid, input;
+};
+typedef bool saga_child_fn(struct saga_turn *turn, struct arena *arena, struct saga_child *ret_child);
+
+// One step. It is exactly one of: a call (`run`), a decision (`decide`, optionally with `ask`), an await of a signal
+// (`signal` with `timeout_ms`), a child saga (`child`).
+struct saga_step {
+    uint16_t id;   // stable for ever
+    uint8_t stage; // steps of one stage run in parallel, stages in order
+    enum saga_kind kind;
+    enum saga_tier tier;
+    const char *name;
+    const char *text;        // one line for people
+    const char *participant; // whom it calls; NULL for nobody
+    saga_legs_fn *legs;      // NULL: once
+    saga_call_fn *run;
+    saga_call_fn *inquire; // what became of `run`: OK, REJECTED, or saga_call_never_seen()
+    saga_call_fn *undo;    // the compensation
+    saga_answered_fn *answered;
+    saga_decide_fn *decide;
+    saga_call_fn *ask; // made when `decide` says SAGA_ASK; its answer is there for the next `decide`
+    saga_child_fn *child;
+    const char *signal;
+    uint32_t timeout_ms;  // of `signal`: after it the step is rejected with TIMED_OUT
+    uint32_t deadline_ms; // of each call
+    enum saga_patience retry, undo_retry;
+    const struct saga_retry *policy; // overrides `retry` and `undo_retry` (flows made at run time)
+};
+
+// What the flow does at the saga's turning points, inside the same turn. Any may be NULL.
+struct saga_flow {
+    const char *name; // "trade.purchase"
+    uint16_t version;
+    const char *text;
+    const struct saga_step *steps; // in the order of their stages
+    uint8_t n_steps;
+    saga_decide_fn *on_turn; // turned round: verdict ignored
+    saga_decide_fn *on_end;  // ended, either way; saga_turn_status() says which
+    // Finds the subject of a saga that was loaded, calls saga_attached() at once or later. `ctx` is the engine's option
+    // flow_ctx. NULL: no subject.
+    void (*attach)(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);
+};
+
+// Checks a flow's table: unique ids, ascending stages, exactly one shape per step, a compensatable step that acts has
+// `undo`, at most one pivot, nothing compensatable at or after the pivot's stage, retriable only after it (or in a flow
+// without compensatable steps), every call has a deadline, non-core only where retriable, names that fit. One line per
+// fault into `ret_error`; false when there is any.
+bool saga_flow_valid(const struct saga_flow *flow, struct error *ret_error);
+
+// "call", "local", "await", "child".
+const char *saga_step_shape(const struct saga_step *step);
+const char *saga_kind_name(enum saga_kind kind);
+const char *saga_op_name(enum saga_op op);
+const char *saga_patience_name(enum saga_patience patience);
+
+#endif

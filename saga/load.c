@@ -1,0 +1,236 @@
+#include "saga/engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+// ---- Rows ---------------------------------------------------------------------------------------------------------
+
+void row_of(struct saga_resident *resident, struct arena *arena, struct saga_row *ret_row) {
+    const struct saga_instance *saga = &resident->saga;
+    struct saga_row row = {
+        .flow_version = saga->flow->version,
+        .status = (int32_t)saga->status,
+        .parked = saga_instance_parked(saga),
+        .slot = (int32_t)resident->slot,
+        .due_ms = saga_instance_due(saga),
+        .incarnation = resident->engine->incarnation,
+        .resume_count = resident->resume_count,
+        .parent_step = resident->parent_step,
+        .parent_leg = resident->parent_leg,
+        .created_ms = resident->created_ms,
+        .updated_ms = resident->updated_ms,
+        .ended_ms = resident->ended_ms,
+        .input = resident->input,
+    };
+    memcpy(row.gid, saga->gid, sizeof row.gid);
+    str_copy(str_c(saga->flow->name), row.flow, sizeof row.flow);
+    memcpy(row.subject, resident->subject_key, sizeof row.subject);
+    memcpy(row.parent_gid, resident->parent_gid, sizeof row.parent_gid);
+    memcpy(row.reason, saga->reason, sizeof row.reason);
+    memcpy(row.text, saga->text, sizeof row.text);
+    struct error error = {0};
+    bool encoded = saga_journal_encode(saga, arena, &row.journal, &error);
+    assert(encoded); // SAGA_RECORD_MAX holds the largest instance there can be
+    *ret_row = row;
+}
+
+bool saga_row_instance(const struct saga_engine *engine, const struct saga_row *row, struct saga_instance *ret_instance,
+                       struct error *error) {
+    struct saga_instance instance = {.status = (enum saga_status)row->status};
+    memcpy(instance.gid, row->gid, sizeof instance.gid);
+    instance.flow = row->flow_version > 0 ? saga_engine_flow(engine, str_c(row->flow), row->flow_version) : NULL;
+    if (!instance.flow)
+        return error_set(error, ERR_FLOW_UNKNOWN, "flow %s version %d is not known here", row->flow, row->flow_version);
+    if (row->status < SAGA_RUNNING || row->status > SAGA_TERMINATED)
+        return error_set(error, ERR_STORE_CORRUPT, "saga %s has status %d", row->gid, row->status);
+    if (!saga_journal_decode(row->journal, &instance, error))
+        return false;
+    *ret_instance = instance;
+    return true;
+}
+
+// ---- Loading ------------------------------------------------------------------------------------------------------
+
+struct waiter {
+    struct waiter *next;
+    saga_loaded_fn *done;
+    void *ctx;
+};
+
+// One saga on its way into memory: row, then parent, then subject. Whoever wants it meanwhile waits here.
+struct loading {
+    struct map_node node; // by gid
+    struct saga_engine *engine;
+    char gid[SAGA_GID_MAX + 1];
+    struct waiter *waiters, **last;
+    struct saga_instance saga;
+    struct saga_row row; // blobs copied
+    char *input;
+    struct saga_resident *parent; // pinned
+};
+
+static void loading_finish(struct loading *loading, struct saga_resident *resident, const struct error *error) {
+    struct saga_engine *engine = loading->engine;
+    map_remove(&engine->loadings, &loading->node);
+    if (loading->parent)
+        loading->parent->pins--;
+    struct waiter *waiter = loading->waiters;
+    while (waiter) {
+        struct waiter *next = waiter->next;
+        waiter->done(waiter->ctx, resident, error);
+        free(waiter);
+        waiter = next;
+    }
+    saga_instance_release(&loading->saga);
+    free(loading->input);
+    free(loading);
+}
+
+static void enter_memory(struct loading *loading, struct saga_subject *subject) {
+    struct saga_engine *engine = loading->engine;
+    const struct saga_row *row = &loading->row;
+    struct saga_resident *resident =
+        resident_add(engine, &loading->saga, subject, loading->parent, str_n(loading->input, row->input.len));
+    loading->saga = (struct saga_instance){0}; // it is the resident's now
+    resident->stored = true;
+    resident->created_ms = row->created_ms;
+    resident->updated_ms = row->updated_ms;
+    resident->resume_count = row->resume_count;
+    resident->parent_step = (uint16_t)row->parent_step;
+    resident->parent_leg = (uint8_t)row->parent_leg;
+    memcpy(resident->parent_gid, row->parent_gid, sizeof resident->parent_gid);
+    memcpy(resident->subject_key, row->subject, sizeof resident->subject_key);
+    // It was under way when another process wrote it: count this resumption before doing anything.
+    resident->resuming = row->incarnation != engine->incarnation && row->due_ms == 0;
+    engine->stats.loads++;
+    engine->stats.resumed += resident->resuming;
+    engine_notice(engine, SAGA_NOTICE_RESUMED, resident, NULL, SAGA_ACTION, NULL, NULL);
+    resident_wake(resident, WAKE_RESUMED);
+    loading_finish(loading, resident, NULL);
+}
+
+void saga_attached(struct saga_engine *engine, void *token, struct saga_subject *subject, const struct error *error) {
+    struct loading *loading = token;
+    engine_enter(engine);
+    if (subject)
+        enter_memory(loading, saga_subject_hold(subject));
+    else
+        loading_finish(loading, NULL, error);
+    engine_leave(engine);
+}
+
+static void load_subject(struct loading *loading) {
+    const struct saga_flow *flow = loading->saga.flow;
+    if (flow->attach && loading->row.subject[0])
+        flow->attach(loading->engine->options.flow_ctx, loading->engine, str_c(loading->row.subject), loading);
+    else
+        enter_memory(loading, NULL);
+}
+
+static void parent_loaded(void *ctx, struct saga_resident *parent, const struct error *error) {
+    struct loading *loading = ctx;
+    // A parent that has ended or is gone: the child ends on its own.
+    bool gone = error && (error->code == ERR_SAGA_STATE || error->code == ERR_SAGA_NOT_FOUND);
+    if (error && !gone) {
+        loading_finish(loading, NULL, error);
+        return;
+    }
+    loading->parent = parent;
+    if (parent)
+        parent->pins++;
+    load_subject(loading);
+}
+
+static void report_unreadable(struct loading *loading, const struct error *error) {
+    struct saga_engine *engine = loading->engine;
+    bool unknown = error->code == ERR_FLOW_UNKNOWN;
+    engine->stats.unknown_flows += unknown;
+    engine->stats.corrupt += !unknown;
+    if (engine->options.notice) {
+        struct saga_notice notice = {.kind = unknown ? SAGA_NOTICE_FLOW_UNKNOWN : SAGA_NOTICE_CORRUPT,
+                                     .gid = loading->gid,
+                                     .subject = loading->row.subject,
+                                     .flow = loading->row.flow,
+                                     .step = "",
+                                     .reason = err_info(error->code)->name,
+                                     .text = error->text};
+        engine->options.notice(engine->options.notice_ctx, &notice);
+    }
+    loading_finish(loading, NULL, error);
+}
+
+static void row_loaded(struct loading *loading, const struct saga_row *row) {
+    struct error error = {0};
+    loading->row = *row;
+    loading->input = malloc(row->input.len + 1);
+    if (!loading->input)
+        abort();
+    if (row->input.len)
+        memcpy(loading->input, row->input.ptr, row->input.len);
+    if (saga_status_ended((enum saga_status)row->status)) {
+        error_set(&error, ERR_SAGA_STATE, "the saga has ended: %s", saga_status_name((enum saga_status)row->status));
+        loading_finish(loading, NULL, &error);
+    } else if (!saga_row_instance(loading->engine, row, &loading->saga, &error)) {
+        report_unreadable(loading, &error);
+    } else if (row->parent_gid[0]) {
+        saga_load(loading->engine, str_c(row->parent_gid), parent_loaded, loading);
+    } else {
+        load_subject(loading);
+    }
+}
+
+static void row_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct loading *loading = ctx;
+    struct saga_engine *engine = loading->engine;
+    engine_enter(engine);
+    struct error missing = {0};
+    if (error) {
+        loading_finish(loading, NULL, error);
+    } else if (n == 0) {
+        error_set(&missing, ERR_SAGA_NOT_FOUND, "no saga has the gid %s", loading->gid);
+        loading_finish(loading, NULL, &missing);
+    } else {
+        row_loaded(loading, rows);
+    }
+    engine_leave(engine);
+}
+
+static void wait_for(struct loading *loading, saga_loaded_fn *done, void *ctx) {
+    struct waiter *waiter = calloc(1, sizeof *waiter);
+    if (!waiter)
+        abort();
+    waiter->done = done;
+    waiter->ctx = ctx;
+    *loading->last = waiter;
+    loading->last = &waiter->next;
+}
+
+void saga_load(struct saga_engine *engine, struct str gid, saga_loaded_fn *done, void *ctx) {
+    struct saga_resident *resident = resident_find(engine, gid);
+    struct error error = {0};
+    if (resident) {
+        done(ctx, resident, NULL);
+        return;
+    }
+    struct map_node *node = map_find(&engine->loadings, gid);
+    if (node) {
+        wait_for(CONTAINER_OF(node, struct loading, node), done, ctx);
+        return;
+    }
+    struct loading *loading = calloc(1, sizeof *loading);
+    if (!loading)
+        abort();
+    loading->engine = engine;
+    loading->last = &loading->waiters;
+    if (str_empty(gid) || !str_copy(gid, loading->gid, sizeof loading->gid)) {
+        free(loading);
+        error_set(&error, ERR_SAGA_NOT_FOUND, "no saga has this gid");
+        done(ctx, NULL, &error);
+        return;
+    }
+    map_insert(&engine->loadings, &loading->node, str_c(loading->gid));
+    wait_for(loading, done, ctx);
+    struct store_query query = {
+        .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(loading->gid)}}, .limit = 1};
+    store_read(engine->options.store, &query, row_read, loading);
+}

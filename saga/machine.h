@@ -1,0 +1,168 @@
+// The machine: (flow, instance, event) -> (instance', effects). It reads no clock, does no I/O, and allocates nothing
+// but the answers that it keeps. The driver (saga/turn.c) runs it, carries out what it asks for, and makes what it
+// decided durable before anything of it is sent.
+#ifndef TXC_SAGA_MACHINE_H
+#define TXC_SAGA_MACHINE_H
+
+#include "saga/flow.h"
+
+// Values are stored; never renumber.
+enum saga_status {
+    SAGA_RUNNING = 1,      // before the pivot
+    SAGA_FORWARD = 2,      // after it
+    SAGA_COMPENSATING = 3, // turned round
+    SAGA_SUCCEEDED = 4,
+    SAGA_FAILED = 5, // everything undone
+    SAGA_TERMINATED = 6,
+};
+
+static inline bool saga_status_ended(enum saga_status status) {
+    return status >= SAGA_SUCCEEDED;
+}
+
+// Values are stored; never renumber. saga/machine.c has the table of allowed moves.
+enum leg_state {
+    LEG_IDLE = 1,
+    LEG_RUNNING = 2,   // the action is on its way
+    LEG_INQUIRING = 3, // asking what became of it
+    LEG_RETRYING = 4,  // again at due_ms
+    LEG_WAITING = 5,   // a decision, signal or child is awaited; looked at again at due_ms
+    LEG_ASKING = 6,    // a decision's question is on its way
+    LEG_DONE = 7,
+    LEG_REJECTED = 8,
+    LEG_SKIPPED = 9,
+    LEG_PARKED = 10, // waits for an operator
+    LEG_UNDOING = 11,
+    LEG_UNDO_RETRYING = 12,
+    LEG_UNDONE = 13,
+    LEG_UNDO_PARKED = 14,
+    LEG_STATES = 15,
+};
+
+struct saga_leg {
+    const struct saga_step *step;
+    uint8_t leg; // from 0
+    enum leg_state state;
+    bool may_have_run; // an attempt's outcome was not known, or the process died while it could have been sent
+    bool unknown;      // the last attempt's outcome is not known: inquire before sending again
+    bool refused;      // PARKED because of a proven rejection: another try needs the next generation of the key
+    uint32_t attempts; // of the present phase (action, ask or compensation), durable
+    uint32_t generation;
+    int64_t due_ms; // RETRYING, WAITING, UNDO_RETRYING
+    int64_t started_ms, ended_ms;
+    enum err code; // of the last failure
+    char reason[SAGA_CODE_MAX];
+    char text[SAGA_TEXT_MAX];
+    struct str answer; // owned (malloc); of the action, kept for later steps; of the last `ask` while WAITING
+};
+
+struct saga_signal {
+    char name[SAGA_NAME_MAX + 1];
+    char id[SAGA_GID_MAX + 1];
+    struct str payload; // owned
+    bool consumed;
+};
+
+struct saga_instance {
+    char gid[SAGA_GID_MAX + 1];
+    const struct saga_flow *flow;
+    enum saga_status status;
+    struct saga_leg *legs; // owned; in the order of the flow's steps
+    uint8_t n_legs;
+    struct saga_signal signals[SAGA_SIGNALS_MAX];
+    uint8_t n_signals;
+    enum err code; // why it turned round
+    char reason[SAGA_CODE_MAX];
+    char text[SAGA_TEXT_MAX];
+};
+
+// What happened.
+enum saga_event_kind {
+    SAGA_EV_STARTED,   // a new saga, about to be committed for the first time
+    SAGA_EV_RESUMED,   // loaded: whatever was in flight when it was last committed may or may not have happened
+    SAGA_EV_ANSWERED,  // a call ended
+    SAGA_EV_DECIDED,   // a decision, child or ask was evaluated
+    SAGA_EV_TIMER,     // due_ms of some leg has passed
+    SAGA_EV_POKED,     // the subject changed, or a signal was added: look again at what waits
+    SAGA_EV_RETRY,     // an operator says: try again now
+    SAGA_EV_SUSPECTED, // it was under way at several deaths of the process: what is unfinished is parked (E14)
+};
+
+struct saga_event {
+    enum saga_event_kind kind;
+    int64_t now_ms;
+    uint64_t random; // for jitter
+    uint8_t leg;     // ANSWERED, DECIDED: index into legs
+    enum saga_op op; // ANSWERED: of which call (an ask answers as SAGA_ACTION while ASKING)
+    enum outcome outcome;
+    bool never_seen; // ANSWERED to an inquiry
+    enum err code;   // ANSWERED not OK
+    const char *reason, *text;
+    struct str answer;           // borrowed; copied where kept
+    struct saga_verdict verdict; // DECIDED
+};
+
+// What the driver must do, in order.
+enum saga_effect_kind {
+    SAGA_FX_COMMIT,  // make this turn durable before any call of it is sent
+    SAGA_FX_CALL,    // send `op` of leg
+    SAGA_FX_ASK,     // send the leg's question
+    SAGA_FX_DECIDE,  // evaluate the leg's decision now and feed the verdict back
+    SAGA_FX_CHILD,   // start the leg's child in this turn
+    SAGA_FX_TURNED,  // run the flow's on_turn
+    SAGA_FX_PARKED,  // tell the operators
+    SAGA_FX_ATTEMPT, // keep a row of the failed attempt
+    SAGA_FX_ENDED,   // run the flow's on_end; status says how
+};
+
+struct saga_effect {
+    enum saga_effect_kind kind;
+    uint8_t leg;
+    enum saga_op op;
+};
+
+// One event of one leg gives a handful; a turn of the whole saga at most a few per leg.
+enum { SAGA_EFFECTS_MAX = 4 * SAGA_LEGS_MAX + 8 };
+struct saga_effects {
+    struct saga_effect list[SAGA_EFFECTS_MAX];
+    uint16_t n;
+};
+
+struct saga_machine {
+    struct saga_retry patience[SAGA_PATIENCES];
+};
+
+// Makes the legs of a new instance: asks every step how many it has. False (error set) when there would be too many.
+bool saga_instance_init(struct saga_instance *instance, const struct saga_flow *flow, struct str gid,
+                        const struct saga_subject *subject, struct str input, struct error *error);
+void saga_instance_release(struct saga_instance *instance);
+
+// Applies the event; appends to `effects`. Events that no longer fit (an answer for a leg that has moved on) do
+// nothing.
+void saga_machine_apply(const struct saga_machine *machine, struct saga_instance *instance,
+                        const struct saga_event *event, struct saga_effects *effects);
+
+// Appends a signal. False with SIGNALS_FULL; *ret_duplicate tells that its id was there before (and nothing changed).
+bool saga_instance_signal(struct saga_instance *instance, struct str name, struct str id, struct str payload,
+                          bool *ret_duplicate, struct error *error);
+
+// When the saga must be looked at next: 0 while something is in flight (after a crash: at once), the least due_ms of
+// what waits, INT64_MAX when it has ended, SAGA_DUE_PARKED when it only waits for an operator.
+#define SAGA_DUE_PARKED (INT64_MAX - 1)
+int64_t saga_instance_due(const struct saga_instance *instance);
+
+// The least due_ms of what waits or retries, whatever else is in flight; INT64_MAX when nothing does.
+int64_t saga_instance_timer(const struct saga_instance *instance);
+
+bool saga_instance_parked(const struct saga_instance *instance);
+
+// The leg of a step by its id; NULL when there is none.
+struct saga_leg *saga_instance_leg(const struct saga_instance *instance, uint16_t step_id, uint8_t leg);
+
+const char *saga_status_name(enum saga_status status);
+const char *leg_state_name(enum leg_state state);
+
+// How long until attempt number `attempt` + 1 (from 1).
+int64_t saga_backoff_ms(const struct saga_retry *retry, uint32_t attempt, uint64_t random);
+
+#endif

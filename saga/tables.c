@@ -1,0 +1,108 @@
+#include "saga/tables.h"
+
+static const struct store_column saga_columns[] = {
+    STORE_COL_TEXT(saga_row, gid),
+    STORE_COL_TEXT(saga_row, flow),
+    STORE_COL_I32(saga_row, flow_version),
+    STORE_COL_I32(saga_row, status),
+    STORE_COL_I32(saga_row, parked),
+    STORE_COL_I32(saga_row, slot),
+    STORE_COL_I64(saga_row, due_ms),
+    STORE_COL_I64(saga_row, incarnation),
+    STORE_COL_I32(saga_row, resume_count),
+    STORE_COL_TEXT(saga_row, subject),
+    STORE_COL_TEXT(saga_row, parent_gid),
+    STORE_COL_I32(saga_row, parent_step),
+    STORE_COL_I32(saga_row, parent_leg),
+    STORE_COL_I64(saga_row, created_ms),
+    STORE_COL_I64(saga_row, updated_ms),
+    STORE_COL_I64(saga_row, ended_ms),
+    STORE_COL_TEXT(saga_row, reason),
+    STORE_COL_TEXT(saga_row, text),
+    STORE_COL_BLOB(saga_row, input, SAGA_INPUT_MAX),
+    STORE_COL_BLOB(saga_row, journal, SAGA_RECORD_MAX),
+};
+// Ended sagas have the largest due_ms there is, so the sentinel's scan of what is due never meets them.
+static const struct store_index saga_indexes[] = {
+    {.name = "saga_by_due", .columns = {"due_ms"}},
+    {.name = "saga_by_created", .columns = {"created_ms"}},
+    {.name = "saga_by_subject", .columns = {"subject", "created_ms"}},
+};
+const struct store_table saga_table = {
+    .name = "saga",
+    .row_size = sizeof(struct saga_row),
+    .columns = saga_columns,
+    .n_columns = STORE_COUNT(saga_columns),
+    .n_key = 1,
+    .indexes = saga_indexes,
+    .n_indexes = STORE_COUNT(saga_indexes),
+    .since = 1,
+};
+
+static const struct store_column attempt_columns[] = {
+    STORE_COL_TEXT(attempt_row, gid),       STORE_COL_I64(attempt_row, ended_ms), STORE_COL_I32(attempt_row, step_id),
+    STORE_COL_I32(attempt_row, leg),        STORE_COL_I32(attempt_row, op),       STORE_COL_I32(attempt_row, number),
+    STORE_COL_I64(attempt_row, started_ms), STORE_COL_I32(attempt_row, outcome),  STORE_COL_TEXT(attempt_row, reason),
+    STORE_COL_TEXT(attempt_row, text),
+};
+const struct store_table attempt_table = {
+    .name = "attempt",
+    .row_size = sizeof(struct attempt_row),
+    .columns = attempt_columns,
+    .n_columns = STORE_COUNT(attempt_columns),
+    .n_key = 5,
+    .since = 1,
+};
+
+static const struct store_column request_columns[] = {
+    STORE_COL_TEXT(request_row, caller),
+    STORE_COL_TEXT(request_row, request_id),
+    STORE_COL_TEXT(request_row, method),
+    STORE_COL_TEXT(request_row, fingerprint),
+    STORE_COL_TEXT(request_row, ref),
+    STORE_COL_I32(request_row, answered),
+    STORE_COL_I32(request_row, code),
+    STORE_COL_TEXT(request_row, text),
+    STORE_COL_BLOB(request_row, answer, REQUEST_ANSWER_MAX),
+    STORE_COL_I64(request_row, created_ms),
+};
+const struct store_table request_table = {
+    .name = "request",
+    .row_size = sizeof(struct request_row),
+    .columns = request_columns,
+    .n_columns = STORE_COUNT(request_columns),
+    .n_key = 2,
+    .since = 1,
+};
+
+static const struct store_column outbox_columns[] = {
+    STORE_COL_I32(outbox_row, slot),       STORE_COL_I64(outbox_row, seq),
+    STORE_COL_TEXT(outbox_row, type),      STORE_COL_TEXT(outbox_row, gid),
+    STORE_COL_TEXT(outbox_row, subject),   STORE_COL_BLOB(outbox_row, payload, 4096),
+    STORE_COL_I64(outbox_row, created_ms),
+};
+const struct store_table outbox_table = {
+    .name = "outbox",
+    .row_size = sizeof(struct outbox_row),
+    .columns = outbox_columns,
+    .n_columns = STORE_COUNT(outbox_columns),
+    .n_key = 2,
+    .since = 1,
+};
+
+static const struct store_column audit_columns[] = {
+    STORE_COL_TEXT(audit_row, audit_no), STORE_COL_TEXT(audit_row, gid),    STORE_COL_TEXT(audit_row, action),
+    STORE_COL_TEXT(audit_row, caller),   STORE_COL_TEXT(audit_row, reason), STORE_COL_TEXT(audit_row, before),
+    STORE_COL_TEXT(audit_row, after),    STORE_COL_I64(audit_row, at_ms),
+};
+static const struct store_index audit_indexes[] = {{.name = "audit_by_gid", .columns = {"gid"}}};
+const struct store_table audit_table = {
+    .name = "audit",
+    .row_size = sizeof(struct audit_row),
+    .columns = audit_columns,
+    .n_columns = STORE_COUNT(audit_columns),
+    .n_key = 1,
+    .indexes = audit_indexes,
+    .n_indexes = STORE_COUNT(audit_indexes),
+    .since = 1,
+};

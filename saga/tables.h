@@ -1,0 +1,83 @@
+// The engine's tables, described once. Every flow's tables stand beside them in the same store.
+#ifndef TXC_SAGA_TABLES_H
+#define TXC_SAGA_TABLES_H
+
+#include "saga/machine.h"
+
+// One saga: its state and its journal in one row, so that the happy path writes it twice.
+struct saga_row {
+    char gid[SAGA_GID_MAX + 1];
+    char flow[SAGA_NAME_MAX + 1];
+    int32_t flow_version;
+    int32_t status;      // enum saga_status
+    int32_t parked;      // 1: some step waits for an operator
+    int32_t slot;        // partition that owns it
+    int64_t due_ms;      // saga_instance_due()
+    int64_t incarnation; // of the instance that wrote it last
+    int32_t resume_count;
+    char subject[SAGA_SUBJECT_MAX + 1];
+    char parent_gid[SAGA_GID_MAX + 1];
+    int32_t parent_step, parent_leg;
+    int64_t created_ms, updated_ms, ended_ms;
+    char reason[SAGA_CODE_MAX];
+    char text[SAGA_TEXT_MAX];
+    struct str input;
+    struct str journal;
+};
+extern const struct store_table saga_table;
+
+// One failed attempt, for the operators' timeline.
+struct attempt_row {
+    char gid[SAGA_GID_MAX + 1];
+    int64_t ended_ms;
+    int32_t step_id, leg;
+    int32_t op; // enum saga_op
+    int32_t number;
+    int64_t started_ms;
+    int32_t outcome; // enum outcome
+    char reason[SAGA_CODE_MAX];
+    char text[SAGA_TEXT_MAX];
+};
+extern const struct store_table attempt_table;
+
+// One request that changes something: the same (caller, request_id) acts once.
+enum { REQUEST_CALLER_MAX = 128, REQUEST_ID_MAX = 64, REQUEST_REF_MAX = 128, REQUEST_ANSWER_MAX = 262144 };
+struct request_row {
+    char caller[REQUEST_CALLER_MAX + 1];
+    char request_id[REQUEST_ID_MAX + 1];
+    char method[65];
+    char fingerprint[65];          // SHA-256 of the canonical request, hexadecimal
+    char ref[REQUEST_REF_MAX + 1]; // what it made, in the method's own words: trade number, attempt, refund number
+    int32_t answered;              // 1: `answer` (or code and text) is the answer that was or will be given
+    int32_t code;                  // enum err
+    char text[ERR_TEXT_MAX];
+    struct str answer; // encoded response
+    int64_t created_ms;
+};
+extern const struct store_table request_table;
+
+// Events in the order of their commits: seq is assigned per slot by the loop (E16).
+struct outbox_row {
+    int32_t slot;
+    int64_t seq;
+    char type[41];
+    char gid[SAGA_GID_MAX + 1];
+    char subject[SAGA_SUBJECT_MAX + 1];
+    struct str payload;
+    int64_t created_ms;
+};
+extern const struct store_table outbox_table;
+
+// What operators did.
+struct audit_row {
+    char audit_no[27];
+    char gid[SAGA_GID_MAX + 1];
+    char action[41];
+    char caller[REQUEST_CALLER_MAX + 1];
+    char reason[201];
+    char before[41], after[41]; // the saga's status
+    int64_t at_ms;
+};
+extern const struct store_table audit_table;
+
+#endif

@@ -1,0 +1,95 @@
+// A turn: what is decided together and becomes durable together. A saga's event runs in a turn of its own; a command
+// (an order, a callback, an operator's action) opens one, changes its subject, starts, pokes or signals sagas in it,
+// and commits. Sagas of the same subject that are poked in a turn take part in it, so that what they conclude from the
+// change is in the same transaction. Calls that a turn decides on are sent when it is durable.
+#ifndef TXC_SAGA_TURN_H
+#define TXC_SAGA_TURN_H
+
+#include "saga/saga.h"
+
+// ---- For commands -------------------------------------------------------------------------------------------------
+
+// Opens a turn outside any saga. `subject` may be NULL (then `start` needs sagas without a subject). Must end in
+// saga_turn_commit() or, with nothing changed, saga_turn_abandon(), before control goes back to the loop.
+struct saga_turn *saga_turn_begin(struct saga_engine *engine, struct saga_subject *subject);
+void saga_turn_abandon(struct saga_turn *turn);
+
+// Called once, later: `error` NULL when the turn is durable.
+typedef void saga_turn_fn(void *ctx, const struct error *error);
+
+void saga_turn_commit(struct saga_turn *turn, saga_turn_fn *done, void *ctx);
+
+// ---- For commands and decisions -----------------------------------------------------------------------------------
+
+int64_t saga_turn_now(const struct saga_turn *turn);
+struct saga_subject *saga_turn_subject(const struct saga_turn *turn);
+struct saga_engine *saga_turn_engine(const struct saga_turn *turn);
+
+// One more row in the turn's transaction.
+void saga_turn_row(struct saga_turn *turn, const struct store_table *table, enum store_verb verb, const void *row);
+
+// Starts a saga in this turn: its row is in the transaction, its first calls go out after. The gid must be new. False,
+// and nothing is started, when the flow is unknown or the input does not fit.
+struct saga_start {
+    const char *flow;
+    struct str gid, input;
+    struct str parent_gid; // empty, or the saga whose child this is
+    uint16_t parent_step;
+    uint8_t parent_leg;
+};
+bool saga_turn_start(struct saga_turn *turn, const struct saga_start *start, struct error *error);
+
+// The saga's waiting steps look again: in this turn when it is in memory and free, else after it.
+void saga_turn_poke(struct saga_turn *turn, struct str gid);
+
+// An event for the outbox.
+void saga_turn_event(struct saga_turn *turn, const char *type, struct str payload);
+
+// Called with the others when the turn is durable (or not).
+void saga_turn_after(struct saga_turn *turn, saga_turn_fn *done, void *ctx);
+
+// ---- For decisions only -------------------------------------------------------------------------------------------
+
+const struct saga_instance *saga_turn_saga(const struct saga_turn *turn);
+struct str saga_turn_input(const struct saga_turn *turn);
+uint8_t saga_turn_leg(const struct saga_turn *turn);
+
+// The kept answer of a step.
+struct str saga_turn_answer_of(const struct saga_turn *turn, uint16_t step_id, uint8_t leg);
+
+// What the step's last question (`ask`) brought; NULL when this decision doesn't follow one.
+struct saga_asked {
+    enum outcome outcome;
+    enum err code;
+    bool never_seen;
+    const char *reason, *text;
+    struct str answer;
+};
+const struct saga_asked *saga_turn_asked(const struct saga_turn *turn);
+
+// How many questions in a row have failed.
+uint32_t saga_turn_attempts(const struct saga_turn *turn);
+
+// Whether that is as often as the step's policy allows.
+bool saga_turn_exhausted(const struct saga_turn *turn);
+
+// When to ask again after `attempts` failed questions in a row, by the step's policy; attempts are the leg's own.
+int64_t saga_turn_again_ms(const struct saga_turn *turn);
+
+static inline struct saga_verdict saga_done(void) {
+    return (struct saga_verdict){.answer = SAGA_DONE};
+}
+static inline struct saga_verdict saga_ask(void) {
+    return (struct saga_verdict){.answer = SAGA_ASK};
+}
+static inline struct saga_verdict saga_wait(int64_t until_ms) {
+    return (struct saga_verdict){.answer = SAGA_WAIT, .until_ms = until_ms};
+}
+static inline struct saga_verdict saga_park(enum err code, const char *text) {
+    return (struct saga_verdict){.answer = SAGA_PARK, .code = code, .text = text};
+}
+static inline struct saga_verdict saga_reject(enum err code, const char *text) {
+    return (struct saga_verdict){.answer = SAGA_REJECT, .code = code, .text = text};
+}
+
+#endif

@@ -1,0 +1,32 @@
+// What txsim is asked to do on its command line.
+#ifndef TXC_SIM_SETTINGS_H
+#define TXC_SIM_SETTINGS_H
+
+#include "base/err.h"
+
+enum { SIM_LISTEN_MAX = 4 };
+
+enum sim_command { SIM_COMMAND_SERVE, SIM_COMMAND_SEED, SIM_COMMAND_HELP, SIM_COMMAND_VERSION };
+
+// Texts are borrowed from argv.
+struct sim_settings {
+    enum sim_command command;
+    const char *listen[SIM_LISTEN_MAX + 1]; // NULL-terminated
+    const char *data;
+    const char *systems; // separated by commas; NULL: all
+    const char *center;  // NULL: no callbacks
+    char callback_key_id[65];
+    const char *callback_secret; // NULL with center NULL
+    bool seed_world;
+    int64_t users;
+    int64_t auto_pay_ms; // < 0: off
+    int64_t refund_ms;
+    int64_t fault_seed;
+};
+
+bool sim_settings_parse(int argc, char **argv, struct sim_settings *ret_settings, struct error *error);
+
+// Every command and option, one a line, for --help.
+void sim_settings_help(void);
+
+#endif

@@ -1,0 +1,235 @@
+// The rows of every system: what the control service and the seed put into the world, and what the systems keep.
+// Each system's file has the table of its rows; the enums are the places of its sets.
+#ifndef TXC_SIM_WORLD_H
+#define TXC_SIM_WORLD_H
+
+#include "sim/core.h"
+
+extern const struct store_table sim_users_table, sim_prices_table, sim_nozzles_table, sim_pump_records_table,
+    sim_orders_table, sim_tenders_table, sim_refunds_table, sim_notes_table, sim_cards_table, sim_holds_table,
+    sim_coupons_table, sim_templates_table, sim_issue_rules_table, sim_points_table, sim_point_holds_table,
+    sim_point_trades_table, sim_awards_table, sim_accounts_table, sim_recorded_table;
+
+// The row takes the place of the one with its key, or is new. The key is the table's first column.
+void sim_world_put(struct sim_change *change, unsigned set, const void *row);
+
+// ---- user ------------------------------------------------------------------------------------------------------
+
+enum { SIM_USERS };
+
+struct sim_user_row {
+    sim_name user_id;
+    sim_name name;
+    sim_id card_no, plate_no;
+    int32_t frozen;
+};
+
+// ---- oil -------------------------------------------------------------------------------------------------------
+
+enum { SIM_PRICES, SIM_NOZZLES, SIM_PUMP_RECORDS };
+
+struct sim_price_row {
+    char place[2 * SIM_ID_MAX + 2]; // station/oil code
+    sim_id oil_code;
+    sim_name name;
+    char currency[4];
+    int64_t unit_price;
+};
+
+struct sim_nozzle_row {
+    char place[2 * SIM_ID_MAX + 2]; // station/nozzle
+    sim_id oil_code;
+};
+
+struct sim_pump_record_row {
+    char place[3 * SIM_ID_MAX + 3]; // station/nozzle/serial
+    sim_id oil_code;
+    char currency[4];
+    int64_t volume_centi, unit_price, amount;
+};
+
+// ---- order -----------------------------------------------------------------------------------------------------
+
+enum { SIM_ORDERS };
+
+enum sim_order_state {
+    SIM_ORDER_OPEN = 1,
+    SIM_ORDER_PAID,
+    SIM_ORDER_CLOSED,
+    SIM_ORDER_PARTIALLY_REFUNDED,
+    SIM_ORDER_REFUNDED,
+};
+
+struct sim_order_row {
+    sim_id order_no;
+    sim_id trade_no, station_id;
+    sim_name user_id;
+    char currency[4];
+    int32_t state;
+    int64_t payable, list_price, paid, refunded, created_ms;
+};
+
+// ---- payment ---------------------------------------------------------------------------------------------------
+
+enum { SIM_TENDERS, SIM_REFUNDS, SIM_NOTES };
+
+struct sim_tender_row {
+    sim_id tender_no;
+    sim_key made_by; // key of its creation
+    sim_key gid;
+    sim_id trade_no, merchant_id, gateway_no;
+    sim_name payer;
+    sim_code code; // why it failed
+    char currency[4];
+    int32_t method, state; // PaymentMethod, PaymentState
+    int64_t amount, gateway_discount, merchant_discount;
+    int64_t refunded, refunding; // done; accepted and not done yet
+    int64_t created_ms, paid_ms, expires_ms;
+    int64_t pay_ms; // when it pays itself; 0: it doesn't
+    int32_t pay_result;
+    int64_t pay_gateway_discount, pay_merchant_discount;
+    sim_code pay_code;
+    int32_t notified; // notifications made so far
+};
+
+struct sim_refund_row {
+    sim_id refund_no;
+    sim_key made_by, gid;
+    sim_id tender_no, trade_no;
+    sim_code code, fails; // `fails`: it will, with this code
+    char currency[4];
+    int32_t state; // RefundState
+    int64_t amount, payer_amount, done_ms;
+};
+
+// A notification that was not acknowledged yet.
+struct sim_note_row {
+    char note_id[SIM_ID_MAX + 17]; // tender_no:n, refund_no:r
+    sim_id tender_no, refund_no;   // refund_no empty: of the payment
+    int32_t twist;                 // a FaultKind, 0: none
+    int64_t send_ms;
+    int32_t attempts; // since the start of the process; not stored
+};
+
+// ---- card ------------------------------------------------------------------------------------------------------
+
+enum { SIM_CARDS, SIM_HOLDS };
+
+struct sim_card_row {
+    sim_id card_no;
+    sim_name user_id;
+    char currency[4];
+    int32_t frozen;
+    int64_t principal, bonus;           // available
+    int64_t held_principal, held_bonus; // frozen by holds
+    int64_t freeze_ms;                  // how long a hold lasts; 0: the default
+};
+
+enum sim_hold_state {
+    SIM_HOLD_FROZEN = 1,
+    SIM_HOLD_RELEASED,
+    SIM_HOLD_CONFIRMED,
+    SIM_HOLD_EXPIRED,
+    SIM_HOLD_RETURNED, // confirmed, then given back
+};
+
+struct sim_hold_row {
+    sim_id tender_no;
+    sim_key made_by;
+    sim_key gid;
+    sim_id card_no, trade_no;
+    int32_t state;
+    int64_t principal, bonus;
+    int64_t refunded; // both parts
+    int64_t expires_ms;
+};
+
+// ---- coupon ----------------------------------------------------------------------------------------------------
+
+enum { SIM_COUPONS, SIM_TEMPLATES, SIM_ISSUE_RULES };
+
+enum sim_coupon_state {
+    SIM_COUPON_USABLE = 1,
+    SIM_COUPON_LOCKED,
+    SIM_COUPON_USED,
+    SIM_COUPON_EXPIRED,
+    SIM_COUPON_WITHDRAWN,
+};
+
+struct sim_coupon_row {
+    char coupon_id[49];
+    sim_name user_id;
+    char template_id[49];
+    int32_t state;
+    int64_t expires_ms; // 0: never
+    sim_key held_by;    // the key under which it is locked, or was used
+    sim_id trade_no;    // that holds it
+};
+
+// The rule of a coupon, shared by all of its kind.
+struct sim_template_row {
+    char template_id[49];
+    sim_name name;
+    int32_t kind, minimum_base, percent_off_bp; // CouponKind, MinimumBase
+    char currency[4];
+    int64_t amount_off, cap, minimum_spend;
+    char condition_scope[256], benefit_scope[256], conflicts_with[256]; // separated by commas
+    sim_id exclusive_group;
+};
+
+struct sim_issue_rule_row {
+    sim_id rule_id;
+    char template_id[49];
+    char currency[4];
+    int64_t least;
+    int32_t valid_days;
+};
+
+// ---- points ----------------------------------------------------------------------------------------------------
+
+enum { SIM_POINT_ACCOUNTS, SIM_POINT_HOLDS, SIM_POINT_TRADES, SIM_AWARDS };
+
+struct sim_points_row {
+    sim_name user_id;
+    int64_t available, frozen;
+};
+
+enum sim_point_hold_state { SIM_POINTS_FROZEN = 1, SIM_POINTS_UNFROZEN, SIM_POINTS_DEDUCTED };
+
+struct sim_point_hold_row {
+    sim_key hold_key;
+    sim_name user_id;
+    int32_t state;
+    int64_t points;
+};
+
+// What a trade has taken and given back.
+struct sim_point_trade_row {
+    sim_id trade_no;
+    sim_name user_id;
+    int64_t deducted, given_back;
+};
+
+struct sim_award_row {
+    sim_key award_key;
+    sim_name user_id;
+    int32_t cancelled;
+    int64_t points, clawed_back;
+};
+
+// ---- settlement ------------------------------------------------------------------------------------------------
+
+enum { SIM_ACCOUNTS, SIM_RECORDED };
+
+struct sim_account_row {
+    char account[5 * SIM_ID_MAX + 16]; // tenant/station/date/shift/account/currency
+    int64_t amount, postings;
+};
+
+// What was recorded of a trade on one account, and reversed.
+struct sim_recorded_row {
+    char place[2 * SIM_ID_MAX + 6]; // trade_no/account/currency
+    int64_t recorded, reversed;
+};
+
+#endif

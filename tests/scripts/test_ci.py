@@ -1,0 +1,79 @@
+#!/usr/bin/python3
+""".ci/run adds up what its stages say, with a stand-in for ./dev."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import cases
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+DEV = """#!/bin/bash
+echo "$*" >>calls
+cat "answers/$1" 2>/dev/null
+exit "$(cat "codes/$1" 2>/dev/null || echo 0)"
+"""
+
+
+class Ci(unittest.TestCase):
+    def setUp(self):
+        self.root = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.root)
+        for path in (".ci/run", "scripts/say.sh"):
+            os.makedirs(os.path.dirname(os.path.join(self.root, path)), exist_ok=True)
+            shutil.copy(os.path.join(ROOT, path), os.path.join(self.root, path))
+        self.write("dev", DEV, 0o755)
+        self.answer("test", "much noise\n100 passed, 0 failed\n")
+        self.answer("fuzz", "3 passed, 0 failed\n")
+
+    def write(self, path, text, mode=0o644):
+        full = os.path.join(self.root, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(full, mode)
+
+    def answer(self, command, text, code=0):
+        self.write("answers/" + command, text)
+        self.write("codes/" + command, f"{code}\n")
+
+    def run_it(self):
+        """Exit code and last line."""
+        done = subprocess.run([os.path.join(self.root, ".ci/run")], capture_output=True, text=True, check=False, cwd="/")
+        self.assertEqual(done.stderr, "")
+        return done.returncode, done.stdout.splitlines()[-1]
+
+    def test_all_green(self):
+        # packages, two builds, lint
+        self.assertEqual(self.run_it(), (0, "107 passed, 0 failed"))
+        with open(os.path.join(self.root, "calls"), encoding="utf-8") as calls:
+            self.assertEqual(calls.read().splitlines(), ["setup", "build release", "build clang", "lint --all",
+                                                         "test --all", "fuzz --seconds 10"])
+
+    def test_a_storm_runs_when_there_is_one(self):
+        self.write("tests/storm/storm.sh", "", 0o755)
+        self.answer("storm", "2 passed, 0 failed\n")
+        self.assertEqual(self.run_it(), (0, "109 passed, 0 failed"))
+
+    def test_failed_cases_add_up(self):
+        self.answer("test", "98 passed, 2 failed\n", 1)
+        self.answer("fuzz", "2 passed, 1 failed\n", 1)
+        self.assertEqual(self.run_it(), (1, "104 passed, 3 failed"))
+
+    def test_a_stage_that_fails_does_not_stop_the_others(self):
+        self.answer("build", "no\n", 1)
+        self.assertEqual(self.run_it(), (1, "105 passed, 2 failed"))
+
+    def test_a_stage_that_fails_against_its_own_count_failed(self):
+        self.answer("test", "100 passed, 0 failed\n", 1)
+        self.assertEqual(self.run_it(), (1, "107 passed, 1 failed"))
+
+    def test_a_count_in_the_middle_is_no_result(self):
+        self.answer("test", "100 passed, 0 failed\nthen it crashed\n", 139)
+        self.assertEqual(self.run_it(), (1, "7 passed, 1 failed"))
+
+
+if __name__ == "__main__":
+    cases.run()
