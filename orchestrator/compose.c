@@ -208,8 +208,9 @@ void center_close(struct center *center) {
     rpc_server_free(center->server);
     if (center->store_waker.poll)
         rpc_loop_remove_waker(center->loop, &center->store_waker);
-    rpc_timer_stop(center->loop, &center->engine_timer);
-    rpc_timer_stop(center->loop, &center->trades_timer);
-    rpc_timer_stop(center->loop, &center->vitals_timer);
+    struct rpc_timer *timers[] = {&center->engine_timer, &center->trades_timer, &center->vitals_timer,
+                                  &center->hurry_timer, &center->cut_timer};
+    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++)
+        rpc_timer_stop(center->loop, timers[i]);
     rpc_loop_free(center->loop);
 }

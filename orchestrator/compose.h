@@ -23,7 +23,7 @@ struct center {
     struct stats_service stats_service;
     struct trade_service *trade_service;
     struct rpc_server *server;
-    struct rpc_timer engine_timer, trades_timer, vitals_timer;
+    struct rpc_timer engine_timer, trades_timer, vitals_timer, hurry_timer, cut_timer;
     struct vitals vitals;
     bool serving, stopping, failed;
 };

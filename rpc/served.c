@@ -294,8 +294,8 @@ void rpc_served_accept(struct rpc_server *server, struct rpc_served_route *route
     grpc_call_error refused =
         route->route
             ? grpc_server_request_registered_call(server->core, route->registered, &served->call, &served->deadline,
-                                                  &served->headers, one_message ? &served->payload : NULL, queue,
-                                                  queue, &served->accepted)
+                                                  &served->headers, one_message ? &served->payload : NULL, queue, queue,
+                                                  &served->accepted)
             : grpc_server_request_call(server->core, &served->call, &served->details, &served->headers, queue, queue,
                                        &served->accepted);
     assert(refused == GRPC_CALL_OK);

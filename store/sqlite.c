@@ -39,7 +39,7 @@ struct sqlite_conn {
     sqlite3 *db;
     int log_pages; // as of the last commit
     sqlite3_stmt *begin, *fence, *commit;
-    struct write_statements writes[STORE_TABLES_MAX + 3];
+    struct write_statements writes[STORE_TABLES_MAX];
     size_t n_writes;
     struct statement_cache reads;
     struct buf sql;

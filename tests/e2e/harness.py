@@ -71,6 +71,25 @@ class Program:
         """The log's lines as dicts."""
         return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
 
+    def follow(self):
+        """The log's lines as they are written, from the beginning; an error when none comes for a long time."""
+        tail = subprocess.Popen(["tail", "-n", "+1", "-f", f"--pid={self.pid}", self.log_path], stdout=subprocess.PIPE)
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(tail.stdout, selectors.EVENT_READ)
+                rest = b""
+                while selector.select(READY_S):
+                    some = os.read(tail.stdout.fileno(), 65536)
+                    if not some:
+                        break
+                    *lines, rest = (rest + some).split(b"\n")
+                    yield from (json.loads(line) for line in lines if line.startswith(b"{"))
+            raise AssertionError(f"nothing more came:\n{self.log()}")
+        finally:
+            tail.kill()
+            tail.wait()
+            tail.stdout.close()
+
     def signal(self, number):
         self.process.send_signal(number)
 

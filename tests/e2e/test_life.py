@@ -64,7 +64,7 @@ class CommandLine(harness.Case):
         folder = harness.scratch()
         self.addCleanup(shutil.rmtree, folder)
         with open(folder + "/port.yaml", "w", encoding="utf-8") as file:
-            file.write("listen: ["127.0.0.1:0"]  # whoever tests may use the usual one\n")
+            file.write("listen: ['127.0.0.1:0']  # whoever tests may use the usual one\n")
         program = harness.Program(folder, "txcenterd", ["--config", "port.yaml"])
         self.addCleanup(program.kill)
         program.start()

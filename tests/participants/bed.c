@@ -7,7 +7,7 @@
 #include "rpc/message.h"
 #include "sim/core.h"
 #include "tests/cmocka.h"
-#include "tests/participants/program.h"
+#include "tests/participants/txsim.h"
 #include "txcenter/callback/v1/callback.pb-c.h"
 
 #include <inttypes.h>
@@ -102,20 +102,20 @@ static void start_process(struct bed *bed) {
     snprintf(key, sizeof key, "%s:%s", callback_key_id, callback_secret);
     const char *const args[] = {"serve",          "--listen", listen,         "--data",  data,  "--center", center,
                                 "--callback-key", key,        "--seed-world", "--users", users, NULL};
-    bed->pid = program_start(TXSIM, args, NULL);
+    bed->pid = txsim_start(args);
     if (!(bed->channel = rpc_channel_open(bed->loop, listen, NULL, &error)))
         fail_msg("%s", error.text);
 }
 
 static void kill_process(struct bed *bed) {
-    program_kill(bed->pid);
+    txsim_kill(bed->pid);
     rpc_channel_close(bed->channel);
 }
 
 static void open_process(struct bed *bed) {
     char center[96];
     struct error error = {0};
-    program_folder(bed->folder, sizeof bed->folder);
+    assert_true(scratch_make("txsim", bed->folder));
     bed->loop = rpc_loop_new();
     snprintf(center, sizeof center, "unix:%s/center", bed->folder);
     const char *const listen[] = {center, NULL};
@@ -138,7 +138,7 @@ static void close_process(struct bed *bed) {
         rpc_loop_once(bed->loop, 1000);
     rpc_server_free(bed->center);
     rpc_loop_free(bed->loop);
-    program_remove_folder(bed->folder);
+    scratch_remove(bed->folder);
 }
 
 // ---- Both ------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 
 #include "tests/participants/fields.h"
 #include "tests/participants/inproc_sim.h"
+#include "tests/scratch.h"
 
 #include <sys/types.h>
 
@@ -44,7 +45,7 @@ struct bed {
     struct rpc_loop *loop;
     struct rpc_server *center;
     pid_t pid;
-    char folder[64];
+    char folder[SCRATCH_PATH_MAX];
 };
 
 void bed_open(struct bed *bed, enum bed_kind kind);

@@ -18,8 +18,4 @@ int program_stop(pid_t pid);
 // Runs it to its end: the exit status, and what it wrote to standard output, cut to the size.
 int program_run(const char *path, const char *const *args, char *out, size_t size);
 
-// A folder of its own.
-void program_folder(char *out, size_t size);
-void program_remove_folder(const char *folder);
-
 #endif

@@ -269,6 +269,53 @@ static void ten_thousand_calls_are_answered(void **state) {
     echo_stop(&echo);
 }
 
+// A caller that calls again whenever it fails, which is at once: gRPC doesn't even wait for a connection.
+struct hammer {
+    struct rpc_channel *nobody;
+    size_t times;
+    bool enough;
+};
+
+static void strike(void *ctx, const struct rpc_result *result) {
+    (void)result;
+    struct hammer *hammer = ctx;
+    hammer->times++;
+    EchoRequest request = ECHO_REQUEST;
+    if (!hammer->enough)
+        rpc_call(hammer->nobody, &echo_method, &request.base, &(struct rpc_call_options){.deadline_ms = 60000}, strike,
+                 hammer);
+}
+
+struct waited {
+    struct rpc_loop *loop;
+    struct echo_got got;
+};
+
+static void stop_when_done(void *ctx, const struct rpc_result *result) {
+    struct waited *waited = ctx;
+    echo_done(&waited->got, result);
+    rpc_loop_stop(waited->loop);
+}
+
+static void calls_that_fail_at_once_do_not_keep_others_from_the_network(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, NULL, NULL);
+    struct error error = {0};
+    struct hammer hammer = {.nobody = rpc_channel_open(echo.loop, "127.0.0.1:1", NULL, &error)};
+    strike(&hammer, NULL);
+    echo_until(echo.loop, &hammer.times, 100);
+    EchoRequest request = ECHO_REQUEST;
+    struct waited waited = {.loop = echo.loop};
+    rpc_call(echo.channel, &echo_method, &request.base, &(struct rpc_call_options){.deadline_ms = 60000},
+             stop_when_done, &waited);
+    rpc_loop_run(echo.loop);
+    assert_int_equal(waited.got.outcome, OUTCOME_OK);
+    hammer.enough = true;
+    rpc_channel_close(hammer.nobody);
+    echo_stop(&echo);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_answered),
@@ -283,6 +330,7 @@ int main(void) {
         cmocka_unit_test(a_path_and_bytes_are_enough_for_a_call),
         cmocka_unit_test(waiting_for_a_call_gives_its_message_or_the_servers_own_error),
         cmocka_unit_test(ten_thousand_calls_are_answered),
+        cmocka_unit_test(calls_that_fail_at_once_do_not_keep_others_from_the_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

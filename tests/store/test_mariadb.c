@@ -202,6 +202,50 @@ static void test_row_past_the_packet(void **state) {
     free(bytes);
 }
 
+// Rows that the server has looked at or sorted so far.
+static long long rows_touched(struct bed *bed) {
+    return mariadb_ask(
+        bed->variant->server, NULL,
+        "SELECT SUM(variable_value) FROM information_schema.global_status WHERE variable_name IN "
+        "('Handler_read_next', 'Handler_read_prev', 'Handler_read_rnd', 'Handler_read_rnd_next', 'Sort_rows')");
+}
+
+static void test_pages_come_from_an_index(void **state) {
+    struct bed *bed = *state;
+    enum { ROWS = 4000 };
+    struct store_write *write = store_write_new(bed->store);
+    for (int i = 0; i < ROWS; i++) {
+        struct item row = numbered(i);
+        row.rank = i % 4;
+        snprintf(row.owner, sizeof row.owner, "owner%d", i % 4);
+        store_row(write, &item_table, STORE_INSERT, &row);
+    }
+    struct fate fate = {0};
+    bed_submit(bed, write, NULL, &fate);
+    bed_drain(bed);
+    assert_int_equal(fate.code, ERR_OK);
+    mariadb_run(bed->variant->server, bed->place, "ANALYZE TABLE item");
+    struct item after = item("00002000", "owner1", 2000, 1);
+    const struct store_cond owner = {.column = "owner", .cmp = STORE_EQ, .text = STR("owner1")};
+    const struct store_cond late = {.column = "amount", .cmp = STORE_LE, .integer = 3000};
+    const struct store_query queries[] = {
+        {.table = &item_table, .limit = 9, .after = &after},
+        {.table = &item_table, .limit = 9, .after = &after, .descending = true},
+        {.table = &item_table, .limit = 9, .order = item_by_rank},
+        {.table = &item_table, .limit = 9, .after = &after, .order = item_by_owner_amount, .conds = {owner, late}},
+        {.table = &item_table, .limit = 9, .order = item_by_owner_amount, .conds = {owner, late}},
+    };
+    long long asking = -rows_touched(bed); // the question reads a table itself
+    asking += rows_touched(bed);
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        long long before = rows_touched(bed);
+        assert_int_equal(bed_read(bed, &queries[i]).n, 9);
+        long long touched = rows_touched(bed) - before - asking;
+        if (touched > 50)
+            fail_msg("query %zu touched %lld rows", i, touched);
+    }
+}
+
 static void test_warns_of_weak_settings(void **state) {
     struct bed *bed = *state;
     // The tests' server flushes once a second.
@@ -315,6 +359,7 @@ int main(void) {
         cmocka_unit_test_prestate_setup_teardown(test_connections_are_killed, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_lock_wait_is_tried_again, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_row_past_the_packet, set_up, tear_down, server),
+        cmocka_unit_test_prestate_setup_teardown(test_pages_come_from_an_index, set_up_inline, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_warns_of_weak_settings, set_up_inline, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_many_start_at_once, set_up_inline, tear_down, server),
         cmocka_unit_test(test_nobody_there),

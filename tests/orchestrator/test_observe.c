@@ -1,4 +1,4 @@
-#include "orchestrator/call_log.h"
+#include "orchestrator/observe.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,12 +29,25 @@ static const struct {
 static void test_only_faults_of_ours_are_errors(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_int_equal(call_log_level(rows[i].status), rows[i].level);
+        assert_int_equal(observe_call_level(rows[i].status), rows[i].level);
+}
+
+static void test_attempts_are_spoken_of_only_when_they_go_on_failing(void **state) {
+    (void)state;
+    struct saga_notice notice = {.kind = SAGA_NOTICE_ATTEMPT_FAILED, .attempt = 1};
+    assert_int_equal(observe_saga_level(&notice), LOG_DEBUG);
+    notice.attempt = 4;
+    assert_int_equal(observe_saga_level(&notice), LOG_INFO);
+    notice.kind = SAGA_NOTICE_PARKED;
+    assert_int_equal(observe_saga_level(&notice), LOG_WARN);
+    notice.kind = SAGA_NOTICE_CORRUPT;
+    assert_int_equal(observe_saga_level(&notice), LOG_ERROR);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_faults_of_ours_are_errors),
+        cmocka_unit_test(test_attempts_are_spoken_of_only_when_they_go_on_failing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
