@@ -12,11 +12,14 @@ static void **field_of(const ProtobufCMessage *message, const char *name) {
     return field ? (void **)(void *)((char *)(uintptr_t)message + field->offset) : NULL;
 }
 
-struct pending {
+// One call, until it is answered.
+struct adapter_pending {
+    struct adapter *adapter;
     const struct adapter_method *method; // whose answer it is
     bool inquiry;
     adapter_done_fn *done;
     void *ctx;
+    struct adapter_pending *next; // among the refused
 };
 
 static char *text_of(const char *text) {
@@ -85,7 +88,7 @@ static void judge(struct adapter_answer *answer, const struct adapter_method *me
     }
 }
 
-static void answer_inquiry(const struct pending *pending, const struct rpc_result *result,
+static void answer_inquiry(const struct adapter_pending *pending, const struct rpc_result *result,
                            struct adapter_answer *answer) {
     const ProtobufCMessage *response = result->message;
     outcome_message **outcome = (outcome_message **)(void *)field_of(response, "outcome");
@@ -99,6 +102,7 @@ static void answer_inquiry(const struct pending *pending, const struct rpc_resul
     if (!*outcome || (*outcome)->verdict != PARTICIPANT__TYPE__V1__VERDICT__VERDICT_APPLIED) {
         judge(answer, pending->method, *outcome);
         answer->message = NULL; // it would be the inquiry's, not the action's
+        answer->bytes = STR_NONE;
         pending->done(pending->ctx, answer);
         return;
     }
@@ -116,7 +120,8 @@ static void answer_inquiry(const struct pending *pending, const struct rpc_resul
 }
 
 static void answered(void *ctx, const struct rpc_result *result) {
-    struct pending *pending = ctx;
+    struct adapter_pending *pending = ctx;
+    pending->adapter->in_flight--;
     struct adapter_answer answer = {
         .outcome = result->outcome,
         .code = result->error.code,
@@ -137,10 +142,49 @@ static void answered(void *ctx, const struct rpc_result *result) {
     free(pending);
 }
 
+// ---- The bound --------------------------------------------------------------------------------------------------
+
+static void answer_refused(void *ctx) {
+    struct adapter *adapter = ctx;
+    struct adapter_pending *pending = adapter->refused;
+    adapter->refused = NULL;
+    while (pending) {
+        struct adapter_pending *next = pending->next;
+        pending->done(pending->ctx, &(struct adapter_answer){.outcome = OUTCOME_RETRY,
+                                                             .code = ERR_OVERLOADED,
+                                                             .reason = "OVERLOADED",
+                                                             .text = "this system has as many calls as it may"});
+        free(pending);
+        pending = next;
+    }
+}
+
+// Answered later, like any call.
+static void refuse(struct adapter *adapter, struct adapter_pending *pending) {
+    const struct rpc_timers *timers = adapter->timers;
+    pending->next = adapter->refused;
+    adapter->refused = pending;
+    adapter->timer.fire = answer_refused;
+    adapter->timer.ctx = adapter;
+    timers->set(timers->ctx, &adapter->timer, clock_now_ms(timers->clock));
+}
+
+void adapter_release(struct adapter *adapter) {
+    if (!adapter->timers)
+        return;
+    adapter->timers->stop(adapter->timers->ctx, &adapter->timer);
+    answer_refused(adapter);
+}
+
 // ---- Calls --------------------------------------------------------------------------------------------------------
 
 static void send(struct adapter *adapter, const struct adapter_method *method, const struct adapter_effect *effect,
-                 ProtobufCMessage *request, struct pending *pending) {
+                 ProtobufCMessage *request, struct adapter_pending *pending) {
+    if (adapter->in_flight_max > 0 && adapter->in_flight >= adapter->in_flight_max) {
+        refuse(adapter, pending);
+        return;
+    }
+    adapter->in_flight++;
     effect_message message = PARTICIPANT__TYPE__V1__EFFECT__INIT;
     message.key = text_of(effect->key);
     message.gid = text_of(effect->gid);
@@ -171,19 +215,20 @@ static void send(struct adapter *adapter, const struct adapter_method *method, c
     *field = NULL;
 }
 
-static struct pending *pending_new(const struct adapter_method *method, bool inquiry, adapter_done_fn *done,
-                                   void *ctx) {
-    struct pending *pending = malloc(sizeof *pending);
+static struct adapter_pending *pending_new(struct adapter *adapter, const struct adapter_method *method, bool inquiry,
+                                           adapter_done_fn *done, void *ctx) {
+    struct adapter_pending *pending = malloc(sizeof *pending);
     if (!pending)
         abort();
-    *pending = (struct pending){method, inquiry, done, ctx};
+    *pending =
+        (struct adapter_pending){.adapter = adapter, .method = method, .inquiry = inquiry, .done = done, .ctx = ctx};
     return pending;
 }
 
 void adapter_call(struct adapter *adapter, const struct adapter_method *method, const struct adapter_effect *effect,
                   ProtobufCMessage *request, adapter_done_fn *done, void *ctx) {
     assert(request->descriptor == rpc_method_request(&method->method));
-    send(adapter, method, effect, request, pending_new(method, false, done, ctx));
+    send(adapter, method, effect, request, pending_new(adapter, method, false, done, ctx));
 }
 
 void adapter_inquire(struct adapter *adapter, const struct adapter_method *inquire, const struct adapter_method *method,
@@ -197,7 +242,7 @@ void adapter_inquire(struct adapter *adapter, const struct adapter_method *inqui
     } request;
     assert(type->sizeof_message <= sizeof request);
     type->message_init(&request.base);
-    send(adapter, inquire, effect, &request.base, pending_new(method, true, done, ctx));
+    send(adapter, inquire, effect, &request.base, pending_new(adapter, method, true, done, ctx));
 }
 
 const void *adapter_decode(struct str bytes, const ProtobufCMessageDescriptor *type, struct arena *arena) {

@@ -6,13 +6,27 @@
 
 #include "participant/type/v1/effect.pb-c.h"
 #include "rpc/client.h"
+#include "rpc/timers.h"
 
-// One remote system.
+struct adapter_pending;
+
+// One remote system. Several may share a channel; each has a bound of its own, so that one that hangs takes nothing
+// from the others.
 struct adapter {
     const char *system; // "coupon"
     struct rpc_channel *channel;
-    uint32_t deadline_ms; // of calls whose effect names none
+    uint32_t deadline_ms;            // of calls whose effect names none
+    uint32_t in_flight_max;          // calls at once; above it OVERLOADED/RETRY. 0: only the channel's own bound
+    const struct rpc_timers *timers; // where in_flight_max is set: they answer what is refused. Borrowed
+
+    // Its own; zero at the start. It must not move while calls are under way.
+    uint32_t in_flight;
+    struct adapter_pending *refused;
+    struct rpc_timer timer;
 };
+
+// Answers what was refused and not told yet. After the channel is closed; the adapter can be dropped then.
+void adapter_release(struct adapter *adapter);
 
 enum { ADAPTER_REQUIRED_MAX = 2 };
 
@@ -40,15 +54,16 @@ struct adapter_answer {
     enum err code;      // ERR_OK, or a PARTICIPANT_… code
     const char *reason; // REJECTED: the participant's own code ("INSUFFICIENT_BALANCE"), else the name of `code`
     const char *text;
-    bool never_seen;                 // answer to an inquiry (outcome OK): the key is not known there
-    const ProtobufCMessage *message; // the method's response; set when outcome is OK (and not never_seen) or REJECTED
-    struct str bytes;                // the same, encoded
+    bool never_seen; // answer to an inquiry (outcome OK): the key is not known there
+    // The method's response; set when outcome is OK (and not never_seen), or REJECTED by the method itself.
+    const ProtobufCMessage *message;
+    struct str bytes; // the same, encoded
 };
 
 // Everything in the answer is borrowed until the callback returns.
 typedef void adapter_done_fn(void *ctx, const struct adapter_answer *answer);
 
-// `request` may live on the stack; its field `effect` is set here. `done` runs exactly once, on the loop, by the
+// `request` may live on the stack; its field `effect` is set here. `done` runs exactly once, later, on the loop, by the
 // deadline at the latest.
 void adapter_call(struct adapter *adapter, const struct adapter_method *method, const struct adapter_effect *effect,
                   ProtobufCMessage *request, adapter_done_fn *done, void *ctx);

@@ -41,7 +41,7 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     engine->options = with_defaults;
     engine->ready_last = &engine->ready;
     engine->unnumbered_last = &engine->unnumbered;
-    engine->alarm_ms = INT64_MAX;
+    engine->alarm_ms = engine->trial_ms = INT64_MAX;
     arena_init(&engine->scratch, SCRATCH_MAX);
     struct store_identity identity;
     store_identity(options->store, &identity);
@@ -86,6 +86,7 @@ void saga_engine_free(struct saga_engine *engine) {
     map_release(&engine->loadings);
     sentinel_free(engine->sentinel);
     heap_release(&engine->timers);
+    heap_release(&engine->suspects);
     arena_release(&engine->scratch);
     free(engine);
 }
@@ -101,6 +102,8 @@ static void alarm_at(struct saga_engine *engine) {
     struct heap_node *least = heap_least(&engine->timers);
     if (least && least->key < due)
         due = least->key;
+    if (engine->trial_ms < due)
+        due = engine->trial_ms;
     if (due == engine->alarm_ms)
         return;
     engine->alarm_ms = due;
@@ -164,6 +167,7 @@ void saga_engine_tick(struct saga_engine *engine) {
         heap_remove(&engine->timers, least);
         resident_wake(CONTAINER_OF(least, struct saga_resident, timer), WAKE_TIMER);
     }
+    trial_tick(engine, now);
     sentinel_tick(engine->sentinel, now);
     engine_leave(engine);
 }
@@ -193,7 +197,7 @@ void engine_notice(struct saga_engine *engine, enum saga_notice_kind kind, const
 static void count_orphan(void *ctx, struct map_node *node) {
     const struct saga_resident *resident = CONTAINER_OF(node, struct saga_resident, node);
     const struct saga_instance *saga = &resident->saga;
-    if (!resident_idle(resident) || saga_status_ended(saga->status))
+    if (!resident_idle(resident) || !resident_free(resident) || saga_status_ended(saga->status))
         return;
     bool lost_call = false; // no call is out, so none may be on its way
     for (uint8_t i = 0; i < saga->n_legs; i++)

@@ -70,6 +70,7 @@ struct saga_resident {
     uint16_t n_held, cap_held;
     struct saga_call *calls; // on their way
     struct heap_node timer;
+    struct heap_node suspect; // by resume_count, while it waits for its trial
     struct saga_resident *ready_next;
     struct saga_resident *older, *newer; // by last activity
 };
@@ -153,6 +154,9 @@ struct saga_engine {
     int64_t outbox_seq[SLOT_COUNT];
     struct arena scratch; // of one row at a time
     struct saga_sentinel *sentinel;
+    struct heap suspects;
+    struct saga_resident *trial; // the suspect that is being resumed alone
+    int64_t trial_ms;            // when that is over, or the first begins
     struct saga_stats stats;
 };
 
@@ -205,6 +209,12 @@ void row_of(const struct saga_resident *resident, struct arena *arena, struct sa
 // The saga was in memory and is no longer: what was read of it before is out of date.
 void engine_outdate(struct saga_engine *engine, struct str gid);
 void engine_drop_loadings(struct saga_engine *engine);
+
+// trial.c
+void trial_wait(struct saga_resident *resident);
+void trial_passed(struct saga_resident *resident); // when it was its trial
+void trial_forget(struct saga_resident *resident);
+void trial_tick(struct saga_engine *engine, int64_t now_ms);
 
 // sentinel.c
 struct saga_sentinel *sentinel_new(struct saga_engine *engine);

@@ -92,6 +92,7 @@ void resident_drop(struct saga_resident *resident) {
         sentinel_reload(engine->sentinel, str_c(resident->saga.gid), resident->failures + 1, resident->refused);
     if (resident->ready)
         unready(resident);
+    trial_forget(resident);
     call_forget_all(resident);
     answers_free(resident);
     heap_remove(&engine->timers, &resident->timer);

@@ -82,7 +82,8 @@ struct saga_options {
     uint32_t resume_rate;      // sagas resumed per second after a start (default 2000)
     uint32_t scan_interval_ms; // how often the sentinel looks for what comes due (default 5000)
     uint32_t horizon_ms;       // how far ahead it loads (default 60000)
-    uint32_t resume_max;       // resumptions without progress before a saga is parked (default 3)
+    uint32_t resume_max; // resumptions without progress before a saga is only resumed alone; as many of those, and it
+                         // is parked (default 3)
 };
 
 // Checks every flow's table. Nothing runs before saga_engine_recover().

@@ -333,8 +333,9 @@ static struct saga_turn *turn_of(struct saga_resident *resident) {
 // be the cause waits for an operator instead (E13, E14).
 static void take_up(struct saga_resident *resident) {
     struct saga_turn *turn = turn_of(resident);
+    uint32_t most = 2 * resident->engine->options.resume_max; // half of them trials
     enum err why = resident->refused;
-    if (resident->resuming && (uint32_t)++resident->resume_count > resident->engine->options.resume_max)
+    if (resident->resuming && (uint32_t)++resident->resume_count > most)
         why = ERR_RESUMED_TOO_OFTEN;
     resident->resuming = false;
     resident->refused = ERR_OK;
@@ -350,6 +351,12 @@ static void take_up(struct saga_resident *resident) {
     turn_finish(turn);
 }
 
+static bool must_be_tried(const struct saga_resident *resident) {
+    const struct saga_engine *engine = resident->engine;
+    return resident->resuming && !resident->refused && engine->trial != resident &&
+           (uint32_t)resident->resume_count >= engine->options.resume_max;
+}
+
 // A resumption was survived when a call came back, or when nothing but waiting came of it.
 static void note_survival(struct saga_turn *turn, struct saga_resident *resident, bool answered, bool resumed) {
     bool waits = resumed && saga_instance_due(&resident->saga) != 0;
@@ -357,11 +364,16 @@ static void note_survival(struct saga_turn *turn, struct saga_resident *resident
         return;
     resident->resume_count = 0;
     turn->must_commit = turn->must_commit || waits;
+    trial_passed(resident);
 }
 
 void turn_run(struct saga_resident *resident) {
     if (resident->busy || resident->gone || !(resident->wake || resident->first))
         return;
+    if (must_be_tried(resident)) {
+        trial_wait(resident);
+        return;
+    }
     if (resident->resuming || resident->refused) {
         take_up(resident);
         return;

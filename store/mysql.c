@@ -20,7 +20,7 @@ enum {
     SQL_MAX = 256 * 1024,
     ROWS_MAX = 1024,               // in one bulk statement
     VALUES_MAX = 64,               // in one statement of many rows, where the server does no bulk statements
-    LOCK_WAIT_S = 10,              // after which a batch is tried again
+    LOCK_WAIT_S = 3,               // after which a batch is tried again
     ANSWER_TIMEOUT_S = 30,         // after which a connection counts as lost; longer than any wait for a lock
     PACKET_MAX = 16 * 1024 * 1024, // MariaDB's own default, when the server does not say
     PACKET_SLACK = 64 * 1024,      // of a packet, for all that is not the rows

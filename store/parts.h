@@ -132,7 +132,8 @@ struct store {
     bool closing, abandoned;
     bool writer_sleeps, reader_sleeps;
 
-    atomic_bool down, refusing; // for store_room()
+    atomic_uint down; // set of enum store_down
+    atomic_bool refusing;
     struct writer writer;
     struct reader reader;
     pthread_t writer_thread, reader_thread;
@@ -143,6 +144,10 @@ _Noreturn void store_die(const struct store *store, const char *what, const stru
 
 // For the workers: are we closing? (An abandoned store's threads leave at once.)
 bool store_is_closing(struct store *store);
+
+// Whose backend does not answer at present; for store_room() and store_stats().
+enum store_down { DOWN_WRITER = 1, DOWN_READER = 2 };
+void store_set_down(struct store *store, enum store_down worker, bool down);
 
 void back_off_failed(struct back_off *back_off, const struct store_options *options);
 

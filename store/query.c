@@ -53,7 +53,7 @@ bool query_copy(const struct store_query *query, struct arena *arena, struct sto
     return true;
 }
 
-static const struct store_cond *fixing_cond(const struct store_query *query, const struct store_column *column) {
+const struct store_cond *query_fixing(const struct store_query *query, const struct store_column *column) {
     for (size_t i = 0; i < STORE_CONDS_MAX; i++) {
         const struct store_cond *cond = &query->conds[i];
         if (cond->column && cond->cmp == STORE_EQ && strcmp(cond->column, column->name) == 0)
@@ -85,7 +85,7 @@ void query_order(const struct store_query *query, struct query_order *ret_order)
     for (size_t i = 0; i < n_index + table->n_key; i++) {
         const struct store_column *column =
             i < n_index ? schema_column(table, query->order->columns[i]) : &table->columns[i - n_index];
-        const struct store_cond *cond = fixing_cond(query, column);
+        const struct store_cond *cond = query_fixing(query, column);
         if (!cond) {
             if (!has(&order, column))
                 order.columns[order.n++] = column;

@@ -23,6 +23,9 @@ struct query_order {
 };
 void query_order(const struct store_query *query, struct query_order *ret_order);
 
+// The condition that fixes the column to one value; NULL when there is none.
+const struct store_cond *query_fixing(const struct store_query *query, const struct store_column *column);
+
 // The least text that is greater than every text that begins with `prefix`, into out (as long as the prefix); its
 // length, or 0 when there is none.
 size_t query_prefix_end(struct str prefix, char *out);

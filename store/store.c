@@ -34,6 +34,13 @@ bool store_is_closing(struct store *store) {
     return closing;
 }
 
+void store_set_down(struct store *store, enum store_down worker, bool down) {
+    if (down)
+        atomic_fetch_or(&store->down, worker);
+    else
+        atomic_fetch_and(&store->down, ~(unsigned)worker);
+}
+
 void back_off_failed(struct back_off *back_off, const struct store_options *options) {
     uint32_t failures = ++back_off->failures;
     if (failures == 1) {
@@ -427,6 +434,7 @@ void store_stats(const struct store *store, struct store_stats *ret_stats) {
     pthread_mutex_lock(mutex_of(store));
     *ret_stats = store->stats;
     ret_stats->queue = (int64_t)store->writes.n;
+    ret_stats->down = atomic_load(&store->down) != 0;
     pthread_mutex_unlock(mutex_of(store));
 }
 

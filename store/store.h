@@ -54,7 +54,7 @@ enum {
     STORE_INDEX_COLUMNS_MAX = 5,
     STORE_COLUMNS_MAX = 64,
     STORE_KEY_COLUMNS_MAX = 6,
-    STORE_TABLES_MAX = 64,
+    STORE_TABLES_MAX = 64,           // with the store's own
     STORE_NAME_MAX = 48,             // of tables, columns and indexes: lower case letters, digits, '_'
     STORE_INDEX_BYTES_MAX = 3000,    // of the columns of one index or key together (InnoDB takes 3072)
     STORE_ROW_BYTES_MAX = 60000,     // of all columns but the blobs' contents (MariaDB takes 65535)

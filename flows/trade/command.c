@@ -157,6 +157,8 @@ static int64_t wait_until(const struct command *command) {
 }
 
 static void wait_to(struct command *command, int64_t until_ms) {
+    if (command->trades->hurried)
+        until_ms = trades_now(command->trades);
     heap_set(&command->trades->waits, &command->until, until_ms);
     trades_alarm_at(command->trades, until_ms);
 }

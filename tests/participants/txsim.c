@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -13,8 +12,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 enum { ARGS_MAX = 32 };
 
@@ -93,20 +90,4 @@ int txsim_run(const char *const *args, char *text, size_t size) {
     close(out);
     int status = wait_for(pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-void txsim_folder(char *out, size_t size) {
-    const char *parent = getenv("TMPDIR");
-    int length = snprintf(out, size, "%s/txsim-XXXXXX", parent && strlen(parent) < 30 ? parent : "/tmp");
-    assert_true(length > 0 && (size_t)length < size);
-    assert_non_null(mkdtemp(out));
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where) {
-    (void)info, (void)kind, (void)where;
-    return remove(path);
-}
-
-void txsim_remove_folder(const char *folder) {
-    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

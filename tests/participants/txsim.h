@@ -17,8 +17,4 @@ int txsim_stop(pid_t pid);
 // Runs it to its end: the exit status, and what it wrote to standard output, cut to the size.
 int txsim_run(const char *const *args, char *out, size_t size);
 
-// A folder of its own.
-void txsim_folder(char *out, size_t size);
-void txsim_remove_folder(const char *folder);
-
 #endif

@@ -162,6 +162,7 @@ static void install(const struct mariadb_server *server) {
     add_common(&arguments, server);
     add(&arguments, "--auth-root-authentication-method=normal");
     add(&arguments, "--skip-test-db");
+    add(&arguments, "--force"); // though the host's name can't be looked up, as in a bare container
     pid_t pid = spawn(server, &arguments);
     int status;
     if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
@@ -188,15 +189,22 @@ const char *mariadb_socket(const struct mariadb_server *server) {
     return server->socket;
 }
 
-void mariadb_run(struct mariadb_server *server, const char *database, const char *sql) {
+long long mariadb_ask(struct mariadb_server *server, const char *database, const char *sql) {
     MYSQL *mysql = try_connect(server, database);
     if (!mysql)
         die("connecting", server->socket);
     if (mysql_real_query(mysql, sql, strlen(sql)) != 0)
         die(sql, mysql_error(mysql));
     MYSQL_RES *result = mysql_store_result(mysql);
+    MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
+    long long value = row && row[0] ? strtoll(row[0], NULL, 10) : 0;
     mysql_free_result(result);
     mysql_close(mysql);
+    return value;
+}
+
+void mariadb_run(struct mariadb_server *server, const char *database, const char *sql) {
+    mariadb_ask(server, database, sql);
 }
 
 void mariadb_drop_database(struct mariadb_server *server, const char *name) {
