@@ -20,7 +20,7 @@ enum { ARGS_MAX = 32 };
 static pid_t spawn(const char *const *args, int *ret_out) {
     char *argv[ARGS_MAX + 2] = {(char *)(uintptr_t) "txsim"};
     for (size_t i = 0; args[i]; i++) {
-        assert_true(i < ARGS_MAX);
+        assert_true(i <= ARGS_MAX);
         argv[i + 1] = (char *)(uintptr_t)args[i];
     }
     int ends[2];
@@ -63,7 +63,15 @@ static int wait_for(pid_t pid) {
 pid_t txsim_start(const char *const *args) {
     int out;
     char line[128];
-    pid_t pid = spawn(args, &out);
+    const char *with_parent[ARGS_MAX + 2];
+    size_t n = 0;
+    for (; args[n]; n++) {
+        assert_true(n < ARGS_MAX);
+        with_parent[n] = args[n];
+    }
+    with_parent[n++] = "--with-parent"; // so that a test which crashes leaves nothing behind
+    with_parent[n] = NULL;
+    pid_t pid = spawn(with_parent, &out);
     read_text(out, line, sizeof line, true);
     close(out);
     if (strncmp(line, "ready", 5) != 0) {
