@@ -173,6 +173,8 @@ static bool serve(struct center *center, struct error *error) {
     center->server = rpc_server_new(center->loop, &options);
     trade_service_add(center->trade_service, center->server);
     rpc_server_add(center->server, saga_routes, n_saga_routes, &center->saga_service);
+    center->stats_service = (struct stats_service){center->store, center->engine, center->trades};
+    rpc_server_add(center->server, stats_routes, n_stats_routes, &center->stats_service);
     center->serving = rpc_server_start(center->server, error);
     return center->serving;
 }
@@ -206,8 +208,9 @@ void center_close(struct center *center) {
     rpc_server_free(center->server);
     if (center->store_waker.poll)
         rpc_loop_remove_waker(center->loop, &center->store_waker);
-    rpc_timer_stop(center->loop, &center->engine_timer);
-    rpc_timer_stop(center->loop, &center->trades_timer);
-    rpc_timer_stop(center->loop, &center->vitals_timer);
+    struct rpc_timer *timers[] = {&center->engine_timer, &center->trades_timer, &center->vitals_timer,
+                                  &center->hurry_timer, &center->cut_timer};
+    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++)
+        rpc_timer_stop(center->loop, timers[i]);
     rpc_loop_free(center->loop);
 }

@@ -6,6 +6,7 @@
 #include "orchestrator/config.h"
 #include "orchestrator/participants.h"
 #include "orchestrator/saga_service.h"
+#include "orchestrator/stats_service.h"
 #include "orchestrator/trade_service.h"
 #include "orchestrator/vitals.h"
 
@@ -19,9 +20,10 @@ struct center {
     struct trades *trades;
     struct saga_engine *engine;
     struct saga_service saga_service;
+    struct stats_service stats_service;
     struct trade_service *trade_service;
     struct rpc_server *server;
-    struct rpc_timer engine_timer, trades_timer, vitals_timer;
+    struct rpc_timer engine_timer, trades_timer, vitals_timer, hurry_timer, cut_timer;
     struct vitals vitals;
     bool serving, stopping, failed;
 };

@@ -22,7 +22,7 @@ struct config_store {
     struct str password;                                                  // what password_file holds
     uint32_t port;
     uint32_t batch_max, queue_max;
-    uint32_t retry_first_ms, retry_max_ms;
+    uint32_t retry_first_ms, retry_max_ms, start_wait_ms;
 };
 
 struct config_limits {
@@ -37,7 +37,7 @@ struct config_log {
 
 struct config_trade {
     uint32_t quote_ttl_s, quote_budget_ms;
-    uint32_t order_ttl_s, order_ttl_min_s, order_ttl_max_s;
+    uint32_t order_ttl_s, order_ttl_max_s;
     uint32_t refund_window_days;
     const char *currency, *timezone, *merchant_id;
 };
@@ -82,7 +82,7 @@ struct config_caller {
 };
 
 struct config_sentinel {
-    uint32_t scan_interval_ms, resume_rate_per_s, horizon_s;
+    uint32_t scan_interval_ms, resume_rate_per_s, horizon_s, resume_max;
 };
 
 // In the order of the engine's named policies.

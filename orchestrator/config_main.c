@@ -27,7 +27,17 @@ static void print_help(FILE *out) {
                  "  -c, --config FILE  the configuration; without it everything has its default\n");
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
         fprintf(out, "  %-18s %s\n", actions[i].name, actions[i].text);
-    fprintf(out, "\nexit codes: 0 done, 1 the configuration is not valid, 2 the command line is not valid\n");
+    fprintf(
+        out,
+        "\n"
+        "When it serves, it prints \"ready\" and the port of each address it listens on. SIGTERM stops it in order.\n\n"
+        "examples:\n"
+        "  txcenterd                                             everything at its default, data in ./data\n"
+        "  txcenterd --config /etc/txcenter/txcenter.yaml        with a configuration\n"
+        "  txcenterd --config txcenter.yaml --check-config       is it valid?\n"
+        "  txcenterd --print-config > txcenter.yaml              a configuration to begin with\n"
+        "\nexit codes: 0 done, 1 the configuration is not valid or the start failed, 2 the command line is not "
+        "valid\n");
 }
 
 // False when the argument is none of ours.

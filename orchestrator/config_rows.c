@@ -164,6 +164,8 @@ static const struct config_row store_rows[] = {
           "Most writes waiting for a commit; beyond it new work is refused with OVERLOADED."),
     COUNT(config_store, retry_first_ms, 1, 60000, "ms", "50", "First pause while the store is down; doubles."),
     COUNT(config_store, retry_max_ms, 1, 600000, "ms", "2000", "Longest pause while the store is down."),
+    COUNT(config_store, start_wait_ms, 0, 600000, "ms", "30000",
+          "mariadb: how long the start waits for a server that does not answer, before it gives up."),
 };
 
 static const struct config_row limit_rows[] = {
@@ -190,7 +192,6 @@ static const struct config_row trade_rows[] = {
           "What a quote's sources may take together; an optional one that is later is left out (degraded)."),
     COUNT(config_trade, order_ttl_s, 1, DAY_S, "s", "900",
           "How long an order waits for its payment, unless the caller says."),
-    COUNT(config_trade, order_ttl_min_s, 1, DAY_S, "s", "1", "The shortest that a caller may say."),
     COUNT(config_trade, order_ttl_max_s, 1, DAY_S, "s", "86400", "The longest that a caller may say."),
     COUNT(config_trade, refund_window_days, 0, 3650, "days", "365", "How long after the payment a refund can be made."),
     TEXT(config_trade, currency, 3, &currency_form, "CNY", "The currency of prices."),
@@ -276,21 +277,23 @@ static const struct config_row caller_rows[] = {
 };
 
 static const struct config_row sentinel_rows[] = {
-    COUNT(config_sentinel, scan_interval_ms, 50, 60000, "ms", "1000", "How often the store is asked for what is due."),
-    COUNT(config_sentinel, resume_rate_per_s, 1, 1000000, "sagas/s", "5000", "Most sagas resumed in a second."),
+    COUNT(config_sentinel, scan_interval_ms, 50, 60000, "ms", "5000", "How often the store is asked for what is due."),
+    COUNT(config_sentinel, resume_rate_per_s, 1, 1000000, "sagas/s", "2000", "Most sagas resumed in a second."),
     COUNT(config_sentinel, horizon_s, 1, 3600, "s", "60", "How far ahead timers are held in memory."),
+    COUNT(config_sentinel, resume_max, 1, 100, "times", "3",
+          "After so many resumptions without progress (the process died each time) a saga is parked."),
 };
 
-#define RETRY_ROWS(first, longest, times)                                                                              \
+#define RETRY_ROWS(first, longest, times, jitter)                                                                      \
     {                                                                                                                  \
         COUNT(config_retry, first_ms, 1, HOUR_MS, "ms", first, "Pause after the first failure; doubles."),             \
             COUNT(config_retry, max_ms, 1, HOUR_MS, "ms", longest, "Longest pause."),                                  \
             COUNT(config_retry, attempts, 1, 100000, "attempts", times, "After so many the policy is exhausted."),     \
-            COUNT(config_retry, jitter_percent, 0, 100, "%", "20", "How much each pause may differ, either way."),     \
+            COUNT(config_retry, jitter_percent, 0, 100, "%", jitter, "How much each pause may differ, either way."),   \
     }
-static const struct config_row quick_rows[] = RETRY_ROWS("100", "2000", "5");
-static const struct config_row stubborn_rows[] = RETRY_ROWS("200", "30000", "60");
-static const struct config_row leisurely_rows[] = RETRY_ROWS("1000", "600000", "200");
+static const struct config_row quick_rows[] = RETRY_ROWS("100", "1000", "6", "20");
+static const struct config_row stubborn_rows[] = RETRY_ROWS("200", "30000", "40", "20");
+static const struct config_row leisurely_rows[] = RETRY_ROWS("500", "300000", "60", "30");
 
 // ---- Sections -----------------------------------------------------------------------------------------------------
 

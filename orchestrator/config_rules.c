@@ -81,7 +81,6 @@ static void check_pair(struct config_reader *reader, const char *section, const 
 
 static void check_orders(struct config_reader *reader) {
     const struct config *c = reader->config;
-    in_order(reader, "trade.order_ttl_min_s", c->trade.order_ttl_min_s, "trade.order_ttl_s", c->trade.order_ttl_s);
     in_order(reader, "trade.order_ttl_s", c->trade.order_ttl_s, "trade.order_ttl_max_s", c->trade.order_ttl_max_s);
     in_order(reader, "payment.query_first_ms", c->payment.query_first_ms, "payment.query_max_ms",
              c->payment.query_max_ms);

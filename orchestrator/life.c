@@ -5,7 +5,10 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { VITALS_EVERY_MS = 1000 };
+enum {
+    VITALS_EVERY_MS = 1000,
+    CUT_MS = 5000, // after drain_ms
+};
 
 // ---- Ending -------------------------------------------------------------------------------------------------------
 
@@ -14,11 +17,32 @@ static void drained(void *ctx) {
     rpc_loop_stop(center->loop);
 }
 
-// Health says NOT_SERVING, what is new is refused, what is in flight ends or is cut off after drain_ms.
+static void hurry(void *ctx) {
+    struct center *center = ctx;
+    trades_hurry(center->trades);
+}
+
+// Something still owes an answer (a store that is down, say): what is durable stays so, and goes on at the next start.
+static void cut(void *ctx) {
+    struct center *center = ctx;
+    LOG(LOG_ERROR, "ending with calls in flight", LOG_INT("in_flight", rpc_server_in_flight(center->server)));
+    _exit(1);
+}
+
+static void set_timer(struct center *center, struct rpc_timer *timer, void (*fire)(void *ctx), int64_t wait_ms) {
+    *timer = (struct rpc_timer){.fire = fire, .ctx = center};
+    rpc_timer_set(center->loop, timer, clock_now_ms(rpc_loop_clock(center->loop)) + wait_ms);
+}
+
+// Health says NOT_SERVING, what is new is refused, what is in flight ends. Calls that only wait for an outcome are told
+// how far it is when three quarters of drain_ms are over; after drain_ms connections are cut.
 static void stop(struct center *center) {
     center->stopping = true;
     if (!center->serving)
         return; // whoever opens it sees that it is stopping
+    int64_t drain_ms = center->config->drain_ms;
+    set_timer(center, &center->hurry_timer, hurry, drain_ms * 3 / 4);
+    set_timer(center, &center->cut_timer, cut, drain_ms + CUT_MS);
     rpc_server_drain(center->server, drained, center);
     trade_service_end_streams(center->trade_service);
 }
@@ -61,15 +85,14 @@ static void look(void *ctx) {
         LOG(LOG_ERROR, "the store does not answer; nothing new is accepted until it does");
     if (news & VITALS_STORE_BACK)
         LOG(LOG_INFO, "the store answers again");
-    rpc_timer_set(center->loop, &center->vitals_timer, clock_now_ms(rpc_loop_clock(center->loop)) + VITALS_EVERY_MS);
+    set_timer(center, &center->vitals_timer, look, VITALS_EVERY_MS);
 }
 
 // ---- Living -------------------------------------------------------------------------------------------------------
 
 bool center_listen(struct center *center, struct error *error) {
     static const int signals[] = {SIGTERM, SIGINT};
-    center->vitals_timer = (struct rpc_timer){.fire = look, .ctx = center};
-    rpc_timer_set(center->loop, &center->vitals_timer, clock_now_ms(rpc_loop_clock(center->loop)));
+    set_timer(center, &center->vitals_timer, look, 0);
     return rpc_loop_on_signal(center->loop, signals, sizeof signals / sizeof signals[0], caught, center, error);
 }
 

@@ -18,7 +18,7 @@ static const struct config_participant *row_of(const struct config *config, cons
     for (int i = 0; i < CONFIG_SYSTEMS; i++)
         if (strcmp(config_system_name((enum config_system)i), name) == 0)
             return &config->participants[i];
-    assert(!"each system is configured");
+    assert(false && "each system is configured");
     return NULL;
 }
 

@@ -183,7 +183,7 @@ static const struct store_index *index_named(const struct store_table *table, co
     for (uint8_t i = 0; i < table->n_indexes; i++)
         if (strcmp(table->indexes[i].name, name) == 0)
             return &table->indexes[i];
-    assert(!"the table has the index");
+    assert(false && "the table has the index");
     return NULL;
 }
 

@@ -29,6 +29,7 @@ struct trade_served {
     struct rpc_inbound *in;
     struct trade_service *service;
     struct trade_served *next, **link; // streams only
+    enum err ending;                   // a stream that is being ended from here: why
 };
 
 // ---- Letting in ---------------------------------------------------------------------------------------------------
@@ -93,13 +94,16 @@ static void reply_bytes(void *ctx, struct str response) {
 
 static void fail(void *ctx, const struct error *error, const char *trade_no, const char *request_id) {
     struct trade_served *served = ctx;
+    struct error why = *error;
+    if (served->ending)
+        error_set(&why, served->ending, NULL);
     forget(served);
-    call_fail(served->in, error, trade_no, request_id);
+    call_fail(served->in, &why, trade_no, request_id);
 }
 
 static bool send_one(void *ctx, const ProtobufCMessage *message) {
     struct trade_served *served = ctx;
-    return rpc_stream_send(served->in, message);
+    return !served->ending && rpc_stream_send(served->in, message);
 }
 
 static void end(void *ctx) {
@@ -108,13 +112,11 @@ static void end(void *ctx) {
     rpc_stream_end(served->in);
 }
 
-// Nothing more comes of the call: its stream is ended from here.
+// The trade ends the call, at once or when it comes to it: with fail(), which says why. Nothing here may be touched
+// afterwards.
 static void end_stream(struct trade_served *served, enum err code) {
-    struct error error = {0};
-    error_set(&error, code, NULL);
-    forget(served);
+    served->ending = code;
     trades_gone(served->service->trades, &served->call);
-    call_fail(served->in, &error, NULL, NULL);
 }
 
 static void gone(void *ctx) {
@@ -122,8 +124,10 @@ static void gone(void *ctx) {
 }
 
 void trade_service_end_streams(struct trade_service *service) {
-    while (service->streams)
-        end_stream(service->streams, ERR_SHUTTING_DOWN);
+    for (struct trade_served *served = service->streams, *next; served; served = next) {
+        next = served->next;
+        end_stream(served, ERR_SHUTTING_DOWN);
+    }
 }
 
 // ---- Calls --------------------------------------------------------------------------------------------------------
@@ -209,9 +213,18 @@ struct trade_service *trade_service_new(struct trades *trades, const struct stor
     return service;
 }
 
-void trade_service_add(struct trade_service *service, struct rpc_server *server) {
+void trade_service_each(struct trade_service *service,
+                        void (*row)(void *ctx, const struct rpc_route *route, void *route_service), void *ctx) {
     for (size_t i = 0; i < service->n_routes; i++)
-        rpc_server_add(server, &service->routes[i].row, 1, &service->routes[i]);
+        row(ctx, &service->routes[i].row, &service->routes[i]);
+}
+
+static void add_row(void *server, const struct rpc_route *route, void *route_service) {
+    rpc_server_add(server, route, 1, route_service);
+}
+
+void trade_service_add(struct trade_service *service, struct rpc_server *server) {
+    trade_service_each(service, add_row, server);
 }
 
 void trade_service_free(struct trade_service *service) {

@@ -11,7 +11,7 @@ void rpc_flow_free(struct rpc_flow *flow);
 bool rpc_flow_send(struct rpc_flow *flow, const ProtobufCMessage *message);
 
 // Ends the call once what is queued has gone out; a caller that doesn't take it within RPC_FLOW_LINGER_MS is cut off.
-enum { RPC_FLOW_LINGER_MS = 10000 };
+enum { RPC_FLOW_LINGER_MS = 3000 };
 void rpc_flow_end(struct rpc_flow *flow, const struct rpc_answer *answer);
 
 // As rpc_stream_on_gone().

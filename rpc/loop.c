@@ -6,12 +6,21 @@
 
 #include <assert.h>
 #include <grpc/slice.h>
+#include <grpc/support/log.h>
 #include <grpc/support/time.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { ROUND_MAX = 256 }; // completions handled in one round before timers get their turn
+enum {
+    BATCH_MAX = 8192, // completions taken at once
+    STREAK_MAX = 64,  // completions handled one by one before all that is ready is taken at once
+};
+
+struct completion {
+    struct rpc_tag *tag;
+    bool ok;
+};
 
 struct rpc_loop {
     grpc_completion_queue *queue;
@@ -25,6 +34,7 @@ struct rpc_loop {
     struct rpc_tag woken;
     atomic_bool wake_pending;
 
+    struct completion *batch; // of BATCH_MAX
     struct rpc_signals *signals;
     bool stopping;
     bool inside; // a callback is running
@@ -40,6 +50,18 @@ void *rpc_alloc(size_t size) {
     if (!ptr)
         abort();
     return ptr;
+}
+
+// gRPC's logging has no context to carry it in.
+static void (*core_log)(const char *text);
+
+static void take_core_log(gpr_log_func_args *args) {
+    core_log(args->message);
+}
+
+void rpc_set_core_log(void (*line)(const char *text)) {
+    core_log = line;
+    gpr_set_log_function(take_core_log);
 }
 
 static void run_wakers(struct rpc_tag *tag, bool ok) {
@@ -69,13 +91,13 @@ struct rpc_loop *rpc_loop_new(void) {
                                  gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     loop->woken.done = run_wakers;
+    loop->batch = rpc_alloc(BATCH_MAX * sizeof *loop->batch);
     return loop;
 }
 
-static void handle(struct rpc_loop *loop, grpc_event event) {
-    struct rpc_tag *tag = event.tag;
+static void handle(struct rpc_loop *loop, struct completion completion) {
     loop->inside = true;
-    tag->done(tag, event.success != 0);
+    completion.tag->done(completion.tag, completion.ok);
     loop->inside = false;
 }
 
@@ -91,9 +113,10 @@ void rpc_loop_free(struct rpc_loop *loop) {
         grpc_event event = grpc_completion_queue_next(loop->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
         if (event.type == GRPC_QUEUE_SHUTDOWN)
             break;
-        handle(loop, event);
+        handle(loop, (struct completion){event.tag, event.success != 0});
     }
     grpc_completion_queue_destroy(loop->queue);
+    free(loop->batch);
     heap_release(&loop->timers);
     free(loop);
     grpc_shutdown_blocking();
@@ -101,13 +124,28 @@ void rpc_loop_free(struct rpc_loop *loop) {
 
 // ---- Running ------------------------------------------------------------------------------------------------------
 
-// Waits until `deadline` for one completion and handles it; false when none came.
-static bool step(struct rpc_loop *loop, gpr_timespec deadline) {
+// Waits until `deadline` for one completion; false when none came.
+static bool next(struct rpc_loop *loop, gpr_timespec deadline, struct completion *ret_completion) {
     grpc_event event = grpc_completion_queue_next(loop->queue, deadline, NULL);
     if (event.type != GRPC_OP_COMPLETE)
         return false;
-    handle(loop, event);
+    *ret_completion = (struct completion){event.tag, event.success != 0};
     return true;
+}
+
+// Takes all that is ready, and handles it only then. The queue looks at its sockets only when it is asked and has
+// nothing, so that handlers whose calls fail at once could otherwise keep it from the network for ever. The first time
+// that it has nothing it may not have looked: a completion posted from this thread leaves a note to return early.
+static void handle_all(struct rpc_loop *loop) {
+    size_t n = 0;
+    for (unsigned empty = 0; empty < 2 && n < BATCH_MAX;) {
+        if (next(loop, gpr_time_0(GPR_CLOCK_MONOTONIC), &loop->batch[n]))
+            n++;
+        else
+            empty++;
+    }
+    for (size_t i = 0; i < n; i++)
+        handle(loop, loop->batch[i]);
 }
 
 static gpr_timespec next_deadline(const struct rpc_loop *loop, int64_t wait_ms) {
@@ -141,9 +179,13 @@ static void fire_due(struct rpc_loop *loop) {
 
 void rpc_loop_run(struct rpc_loop *loop) {
     assert(!loop->inside);
+    struct completion completion;
     loop->stopping = false;
-    while (!loop->stopping) {
-        step(loop, next_deadline(loop, INT64_MAX));
+    for (size_t streak = 0; !loop->stopping; streak++) {
+        if (next(loop, next_deadline(loop, INT64_MAX), &completion))
+            handle(loop, completion);
+        if (streak % STREAK_MAX == STREAK_MAX - 1)
+            handle_all(loop);
         fire_due(loop);
     }
 }
@@ -154,9 +196,11 @@ void rpc_loop_stop(struct rpc_loop *loop) {
 
 void rpc_loop_once(struct rpc_loop *loop, int64_t wait_ms) {
     assert(!loop->inside);
-    if (step(loop, next_deadline(loop, wait_ms)))
-        for (size_t left = ROUND_MAX; left > 0 && step(loop, gpr_time_0(GPR_CLOCK_MONOTONIC)); left--)
-            ;
+    struct completion first;
+    if (next(loop, next_deadline(loop, wait_ms), &first)) {
+        handle(loop, first);
+        handle_all(loop);
+    }
     fire_due(loop);
 }
 

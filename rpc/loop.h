@@ -9,6 +9,10 @@
 
 struct rpc_loop;
 
+// gRPC's own error lines (a TLS handshake that failed, an address that can't be bound, …) go to standard error unless
+// they are taken here. For the whole process; call it before rpc_loop_new(). `line` runs on any thread.
+void rpc_set_core_log(void (*line)(const char *text));
+
 // Initialises gRPC (once per process; see rpc.md's facts in docs/ARCHITECTURE). Fork before, never after.
 struct rpc_loop *rpc_loop_new(void);
 

@@ -101,8 +101,8 @@ static void register_methods(struct rpc_server *server) {
         (void)fits;
         bool one_message = !server->routes[i].route->method.client_streaming;
         server->routes[i].registered = grpc_server_register_method(
-            server->core, path, NULL,
-            one_message ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER : GRPC_SRM_PAYLOAD_NONE, 0);
+            server->core, path, NULL, one_message ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER : GRPC_SRM_PAYLOAD_NONE,
+            0);
         assert(server->routes[i].registered); // two rows of one method
     }
 }

@@ -224,6 +224,9 @@ void resident_drop(struct saga_resident *resident) {
     assert(resident->pins == 0);
     if (resident->ready)
         unready(resident);
+    engine->suspects -= resident->suspect;
+    if (engine->trial == resident)
+        engine->trial = NULL;
     call_forget_all(resident);
     answers_free(resident);
     heap_remove(&engine->timers, &resident->timer);

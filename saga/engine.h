@@ -57,7 +57,8 @@ struct saga_resident {
     bool lost;     // a write of its group failed: to be dropped
     bool dirty;    // ahead of its row
     bool ready;    // in the engine's list of sagas with something to do
-    bool resuming; // the present commit is the one before a resumption
+    bool resuming; // it was under way when its process died: a resumption is counted before it goes on
+    bool suspect;  // it was so too often: it waits for its trial
     unsigned wake;
     struct saga_answer_event *first, **last;
     struct saga_held *held;
@@ -128,6 +129,8 @@ struct saga_engine {
     int64_t outbox_seq[SLOT_COUNT];
     struct arena scratch;
     struct saga_sentinel *sentinel;
+    struct saga_resident *trial; // the suspect that is being resumed alone
+    uint32_t suspects;           // that wait for theirs
     struct saga_stats stats;
 };
 
@@ -171,5 +174,7 @@ int64_t sentinel_due(const struct saga_sentinel *sentinel);
 int64_t sentinel_horizon(const struct saga_sentinel *sentinel);       // what is due up to here is in memory
 void sentinel_reload(struct saga_sentinel *sentinel, struct str gid); // soon, again
 bool sentinel_recovered(const struct saga_sentinel *sentinel);
+void sentinel_suspect(struct saga_sentinel *sentinel, struct saga_resident *resident);
+void sentinel_acquit(struct saga_sentinel *sentinel, struct saga_resident *resident); // on trial, and it made progress
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { PAGE = 250, RELOAD_PAUSE_MS = 200 };
+enum { PAGE = 250, RELOAD_PAUSE_MS = 200, TRIAL_MS = 1000 };
 
 struct reload {
     struct reload *next;
@@ -23,6 +23,7 @@ struct saga_sentinel {
     int64_t page_ms, next_ms; // when the page was read; when to look again
     struct reload *reloads;
     int64_t reload_ms;
+    int64_t trial_ms; // when the present trial ends, or the first begins
 };
 
 struct saga_sentinel *sentinel_new(struct saga_engine *engine) {
@@ -30,7 +31,7 @@ struct saga_sentinel *sentinel_new(struct saga_engine *engine) {
     if (!sentinel)
         abort();
     sentinel->engine = engine;
-    sentinel->next_ms = sentinel->reload_ms = INT64_MAX;
+    sentinel->next_ms = sentinel->reload_ms = sentinel->trial_ms = INT64_MAX;
     sentinel->from_ms = sentinel->to_ms = -1;
     return sentinel;
 }
@@ -45,7 +46,8 @@ void sentinel_free(struct saga_sentinel *sentinel) {
 }
 
 int64_t sentinel_due(const struct saga_sentinel *sentinel) {
-    return sentinel->next_ms < sentinel->reload_ms ? sentinel->next_ms : sentinel->reload_ms;
+    int64_t due = sentinel->next_ms < sentinel->reload_ms ? sentinel->next_ms : sentinel->reload_ms;
+    return due < sentinel->trial_ms ? due : sentinel->trial_ms;
 }
 
 int64_t sentinel_horizon(const struct saga_sentinel *sentinel) {
@@ -199,6 +201,61 @@ void sentinel_start(struct saga_sentinel *sentinel) {
         ask_last_seq(sentinel, slot);
 }
 
+// ---- Suspects -------------------------------------------------------------------------------------------------------
+//
+// Whoever was under way at several deaths of the process may be their cause, or only slow while others were. So it is
+// resumed alone for a while, one after the other; only those that die of their own trials, several times, are parked
+// (E14).
+
+struct least {
+    struct saga_resident *resident;
+};
+
+static void find_suspect(void *ctx, struct map_node *node) {
+    struct least *least = ctx;
+    struct saga_resident *resident = CONTAINER_OF(node, struct saga_resident, node);
+    if (resident->suspect && (!least->resident || resident->resume_count < least->resident->resume_count))
+        least->resident = resident;
+}
+
+static void next_trial(struct saga_sentinel *sentinel) {
+    struct saga_engine *engine = sentinel->engine;
+    sentinel->trial_ms = INT64_MAX;
+    if (engine->suspects == 0)
+        return;
+    struct least least = {0};
+    map_each(&engine->residents, find_suspect, &least);
+    engine->trial = least.resident;
+    engine->suspects--;
+    least.resident->suspect = false;
+    sentinel->trial_ms = now_ms(sentinel) + TRIAL_MS;
+    resident_wake(least.resident, 0);
+}
+
+void sentinel_suspect(struct saga_sentinel *sentinel, struct saga_resident *resident) {
+    if (resident->suspect)
+        return;
+    resident->suspect = true;
+    sentinel->engine->suspects++;
+    if (!sentinel->engine->trial && sentinel->trial_ms == INT64_MAX)
+        sentinel->trial_ms = now_ms(sentinel) + TRIAL_MS; // when the innocent have had their time
+}
+
+void sentinel_acquit(struct saga_sentinel *sentinel, struct saga_resident *resident) {
+    if (sentinel->engine->trial != resident)
+        return;
+    sentinel->engine->trial = NULL;
+    next_trial(sentinel);
+}
+
+static void end_trial(struct saga_sentinel *sentinel) {
+    struct saga_resident *resident = sentinel->engine->trial;
+    sentinel->engine->trial = NULL;
+    if (resident)
+        resident_wake(resident, WAKE_FLUSH); // it has survived: durably, so that it isn't tried for this again
+    next_trial(sentinel);
+}
+
 // ---- Time ---------------------------------------------------------------------------------------------------------
 
 void sentinel_reload(struct saga_sentinel *sentinel, struct str gid) {
@@ -237,6 +294,8 @@ void sentinel_tick(struct saga_sentinel *sentinel, int64_t now) {
             reload = next;
         }
     }
+    if (sentinel->trial_ms <= now)
+        end_trial(sentinel);
     if (!sentinel->started || sentinel->next_ms > now)
         return;
     if (sentinel->scanning)

@@ -294,7 +294,7 @@ static void count_resumption(struct saga_resident *resident) {
     struct saga_turn *turn = turn_new(resident->engine, resident->subject, resident->group);
     join(turn, resident);
     resident->resume_count++;
-    if ((uint32_t)resident->resume_count > resident->engine->options.resume_max) {
+    if ((uint32_t)resident->resume_count > 2 * resident->engine->options.resume_max) {
         resident->wake &= ~(unsigned)WAKE_RESUMED;
         resident->resume_count = 0;
         resident->resuming = false;
@@ -310,7 +310,11 @@ void turn_run(struct saga_resident *resident) {
     if (resident->busy || resident->lost)
         return;
     if (resident->resuming) {
-        count_resumption(resident);
+        bool suspected = (uint32_t)resident->resume_count >= resident->engine->options.resume_max;
+        if (suspected && resident->engine->trial != resident)
+            sentinel_suspect(resident->engine->sentinel, resident);
+        else
+            count_resumption(resident);
         return;
     }
     struct saga_turn *turn = turn_new(resident->engine, resident->subject, resident->group);
@@ -327,8 +331,10 @@ void turn_run(struct saga_resident *resident) {
         apply_answer(turn, resident, answer);
         free(answer);
     }
-    if (turn->must_commit)
+    if (turn->must_commit) {
         resident->resume_count = 0; // it made progress since it was resumed
+        sentinel_acquit(resident->engine->sentinel, resident);
+    }
     finish(turn);
 }
 

@@ -112,7 +112,7 @@ static void end_hold(struct sim_change *change, struct sim_hold_row *hold, enum 
         card->principal += hold->principal;
         card->bonus += hold->bonus;
     }
-    hold->state = state;
+    hold->state = (int32_t)state;
     sim_put(change, card);
     sim_put(change, hold);
     post(change, kind, hold, card, hold->principal, hold->bonus);

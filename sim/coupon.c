@@ -215,13 +215,13 @@ static void list_usable(struct sim_call *call) {
 static void move(struct sim_call *call, struct sim_coupon_row *coupon, enum sim_coupon_state state, const char *kind,
                  const char *detail) {
     bool held = state == SIM_COUPON_LOCKED || state == SIM_COUPON_USED;
-    coupon->state = state;
+    coupon->state = (int32_t)state;
     SIM_COPY(coupon->held_by, held ? call->effect->key : "");
     SIM_COPY(coupon->trade_no, held ? call->effect->trade_no : "");
     sim_put(&call->change, coupon);
     sim_post(&call->change,
              &(struct sim_posting){
-                 .kind = kind, .account = coupon->coupon_id, .state = state_name(state), .detail = str_c(detail)});
+                 .kind = kind, .account = coupon->coupon_id, .state = state_name((int32_t)state), .detail = str_c(detail)});
 }
 
 // All that are named, each once; false after a rejection.

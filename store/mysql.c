@@ -9,6 +9,7 @@
 #include "store/row.h"
 #include "store/statement.h"
 
+#include <errmsg.h>
 #include <mysql.h>
 #include <mysqld_error.h>
 
@@ -20,7 +21,7 @@ enum {
     SQL_MAX = 256 * 1024,
     ROWS_MAX = 1024,               // in one bulk statement
     VALUES_MAX = 64,               // in one statement of many rows, where the server does no bulk statements
-    LOCK_WAIT_S = 10,              // after which a batch is tried again
+    LOCK_WAIT_S = 3,               // after which a batch is tried again
     ANSWER_TIMEOUT_S = 30,         // after which a connection counts as lost; longer than any wait for a lock
     PACKET_MAX = 16 * 1024 * 1024, // MariaDB's own default, when the server does not say
     PACKET_SLACK = 64 * 1024,      // of a packet, for all that is not the rows
@@ -63,7 +64,13 @@ static enum backend_result conn_failed(struct mysql_conn *conn, const char *doin
 
 static enum backend_result statement_failed(struct mysql_conn *conn, MYSQL_STMT *statement, const char *doing,
                                             struct error *error) {
-    return failed(conn, doing, mysql_stmt_errno(statement), mysql_stmt_error(statement), error);
+    if (mysql_stmt_errno(statement) != 0)
+        return failed(conn, doing, mysql_stmt_errno(statement), mysql_stmt_error(statement), error);
+    // An error that comes while rows are fetched is only the connection's. Without one there neither, nothing is known
+    // of what comes next on it.
+    if (mysql_errno(conn->mysql) != 0)
+        return conn_failed(conn, doing, error);
+    return failed(conn, doing, CR_UNKNOWN_ERROR, "the answer can't be read", error);
 }
 
 static bool execute(struct mysql_conn *conn, const char *sql, struct error *error) {

@@ -1,6 +1,6 @@
-// SQLite: one file, one process. WAL with synchronous=FULL: a commit is one write and one fsync of the log. What SQLite
-// leaves to chance is decided here: a second process is kept out by a lock on a file beside the database, and the log
-// is copied back into the database by settle(), not inside a commit, where SQLite would swallow a failed fsync.
+// SQLite: one file, one process. WAL, synced at every commit: a commit is one write and one fsync of the log. What
+// SQLite leaves to chance is decided here: a second process is kept out by a lock on a file beside the database, and
+// the log is copied back into the database by settle(), not inside a commit, where SQLite would swallow a failed fsync.
 #include "store/backend.h"
 #include "store/claim.h"
 #include "store/migrate.h"
@@ -39,7 +39,7 @@ struct sqlite_conn {
     sqlite3 *db;
     int log_pages; // as of the last commit
     sqlite3_stmt *begin, *fence, *commit;
-    struct write_statements writes[STORE_TABLES_MAX + 3];
+    struct write_statements writes[STORE_TABLES_MAX];
     size_t n_writes;
     struct statement_cache reads;
     struct buf sql;
@@ -167,8 +167,11 @@ static bool open_database(struct sqlite_backend *backend, sqlite3 **ret_db, stru
     if (done) {
         sqlite3_extended_result_codes(db, 1);
         sqlite3_busy_timeout(db, BUSY_MS);
+        // EXTRA is FULL once the log is in use. Before, while the file is turned over to it, there is a rollback
+        // journal: without EXTRA its deletion is not synced, and a power loss could bring it back to undo everything
+        // since.
         done = execute(db,
-                       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
+                       "PRAGMA synchronous = EXTRA; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"
                        "PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;"
                        "PRAGMA secure_delete = OFF",
                        "opening", error);

@@ -148,7 +148,7 @@ int64_t commands_tick(struct trades *trades, int64_t now_ms) {
 
 static int64_t wait_until(const struct command *command) {
     const struct trades_options *options = &command->trades->options;
-    int64_t wait_ms = request_int(command->request, "wait_ms"), now = trades_now(command->trades);
+    int64_t wait_ms = request_int(command->request, "wait_ms"), now = command->started_ms;
     if (wait_ms > options->wait_max_ms)
         wait_ms = options->wait_max_ms;
     // Less a margin, so that the answer is there before the caller gives up.
@@ -156,12 +156,27 @@ static int64_t wait_until(const struct command *command) {
     return now + wait_ms < deadline ? now + wait_ms : deadline;
 }
 
+static void wait_to(struct command *command, int64_t until_ms) {
+    if (command->trades->hurried)
+        until_ms = trades_now(command->trades);
+    heap_set(&command->trades->waits, &command->until, until_ms);
+    trades_alarm_at(command->trades, until_ms);
+}
+
+// What was accepted is durable: now the caller's own wait counts.
+static void waiter_accepted(struct trade_waiter *waiter) {
+    struct command *command = CONTAINER_OF(waiter, struct command, waiter);
+    wait_to(command, wait_until(command));
+}
+
 static void attach(struct command *command) {
-    command->waiter = (struct trade_waiter){.outcome = waiter_outcome, .done = waiter_done, .request = &command->row};
+    command->waiter = (struct trade_waiter){
+        .outcome = waiter_outcome, .done = waiter_done, .accepted = waiter_accepted, .request = &command->row};
     trade_wait(command->trade, &command->waiter);
-    heap_set(&command->trades->waits, &command->until, wait_until(command));
+    command->started_ms = trades_now(command->trades);
+    int64_t longest = command->started_ms + command->trades->options.wait_max_ms;
+    wait_to(command, command->call->deadline_ms < longest ? command->call->deadline_ms : longest);
     command->trades->stats.waiting++;
-    trades_alarm_at(command->trades, command->until.key);
 }
 
 // ---- Executing ----------------------------------------------------------------------------------------------------

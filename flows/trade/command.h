@@ -33,6 +33,7 @@ struct command {
     struct trade *trade;             // held
     struct str ref;                  // what was made, behind the trade's number: "3", "R1"; in the arena
     struct trade_waiter waiter;
+    int64_t started_ms;
     struct heap_node until; // in trades->waits
     void *state;            // of the kind, in the arena
 };

@@ -13,6 +13,7 @@ struct trades {
     struct map resident, loading;
     struct trade *oldest, *newest;
     struct heap waits; // commands by the time their wait ends
+    bool hurried;      // waits end at once
     int64_t alarm_ms;
     void (*alarm)(void *ctx, int64_t due_ms);
     void *alarm_ctx;

@@ -60,6 +60,11 @@ int64_t trades_tick(struct trades *trades) {
     return trades->alarm_ms;
 }
 
+void trades_hurry(struct trades *trades) {
+    trades->hurried = true;
+    commands_tick(trades, INT64_MAX);
+}
+
 // ---- Watching -------------------------------------------------------------------------------------------------------
 
 void trades_on_alert(struct trades *trades, trades_alarm_fn *alert, void *ctx) {

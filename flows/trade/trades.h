@@ -51,6 +51,9 @@ int64_t trades_tick(struct trades *trades);
 // Told whenever that time becomes earlier.
 void trades_on_alarm(struct trades *trades, void (*alarm)(void *ctx, int64_t due_ms), void *ctx);
 
+// The host is stopping: every wait ends now, and no new one begins. Calls are answered with how far they are.
+void trades_hurry(struct trades *trades);
+
 struct trades_stats {
     int64_t resident, waiting, watching, commands, callbacks, unknown_callbacks, conflicts, returned;
 };

@@ -9,7 +9,8 @@ enum { SCRATCH_MAX = 4 * 1024 * 1024 };
 void trade_wait(struct trade *trade, struct trade_waiter *waiter) {
     saga_subject_hold(&trade->subject);
     waiter->trade = trade;
-    waiter->ready = false;
+    waiter->ready = waiter->told = false;
+    waiter->attached = trade->flushes + 1;
     waiter->next = NULL;
     struct trade_waiter **at = &trade->waiters;
     while (*at)
@@ -84,6 +85,11 @@ void trade_waiters_release(struct trade *trade) {
         waiter->done(waiter, answer, error_is(&error) ? &error : NULL);
         free((void *)(uintptr_t)answer.ptr);
     }
+    for (struct trade_waiter *waiter = trade->waiters; waiter; waiter = waiter->next)
+        if (waiter->accepted && !waiter->told && !waiter->ready && waiter->attached <= trade->commits) {
+            waiter->told = true;
+            waiter->accepted(waiter); // must not detach
+        }
     saga_subject_release(&trade->subject);
 }
 

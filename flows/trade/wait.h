@@ -14,10 +14,14 @@ struct trade_waiter {
     bool (*outcome)(struct trade_waiter *waiter, struct arena *arena, struct str *ret_answer, struct error *ret_error);
     // Once (streams: each time), when that is durable; or when the trade's writes failed. A call's waiter is detached.
     void (*done)(struct trade_waiter *waiter, struct str answer, const struct error *error);
+    // The turn after which it was attached is durable, and it isn't ready yet: from here on the wait may end. NULL is
+    // fine.
+    void (*accepted)(struct trade_waiter *waiter);
     bool streams;                // stays attached; `outcome` is asked again after each change
     struct request_row *request; // gets the answer; NULL: none
     // Of wait.c:
-    int64_t flush;
+    int64_t attached, flush; // the flush that was next when it was attached, and that of the answer
+    bool told;
     bool ready;
     struct str answer; // owned
     struct error error;

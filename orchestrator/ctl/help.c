@@ -88,8 +88,9 @@ bool help_show(struct view *view, const char *first, const char *second) {
     if (!first) {
         show_list(view, NULL);
         show_global_options(view);
-        view_printf(view, "\nexit codes: 0 done, 1 refused by the server, 2 the command line is not valid, 3 no answer "
-                          "from the server,\n4 accepted and still processing\n");
+        view_printf(view,
+                    "\nexit codes: 0 done, 1 refused by the server, 2 the command line is not valid, 3 no answer from "
+                    "the server,\n4 accepted and still processing, 5 the output could not be written\n");
         return true;
     }
     char words[LABEL_MAX];

@@ -14,12 +14,16 @@ static unsigned terminal_width(void) {
     return size.ws_col < WIDTH_MAX ? size.ws_col : WIDTH_MAX;
 }
 
+static const char *environment(const char *name) {
+    return getenv(name); // NOLINT(concurrency-mt-unsafe): there is one thread yet
+}
+
 int main(int argc, char **argv) {
-    const char *no_color = getenv("NO_COLOR");
+    const char *no_color = environment("NO_COLOR");
     const struct session_env env = {
         .out = stdout,
         .err = stderr,
-        .server = getenv("TXCENTER_SERVER"),
+        .server = environment("TXCENTER_SERVER"),
         .version = TXC_VERSION,
         .colour = isatty(STDOUT_FILENO) && !(no_color && *no_color),
         .width = terminal_width(),

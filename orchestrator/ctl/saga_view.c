@@ -4,8 +4,6 @@
 #include "orchestrator/ctl/table.h"
 #include "orchestrator/ctl/words.h"
 
-#include <assert.h>
-
 // ---- Headline -----------------------------------------------------------------------------------------------------
 
 static void print_status(struct view *view, const Txcenter__Saga__V1__Saga *saga) {
@@ -103,16 +101,13 @@ static struct str bar(struct arena *arena, const struct scale *scale, int64_t fr
     size_t first = column_of(scale, from), end = column_of(scale, to);
     first = first == BAR_COLUMNS ? BAR_COLUMNS - 1 : first;
     end = end > first ? end : first + 1;
-    char text[BAR_COLUMNS * 4 + 1];
-    size_t n = 0;
-    for (size_t i = 0; i < end; i++) {
-        const char *c = i < first ? " " : cell;
-        size_t len = strlen(c);
-        assert(n + len < sizeof text);
-        memcpy(text + n, c, len);
-        n += len;
-    }
-    return arena_str(arena, str_n(text, n));
+    struct buf text;
+    buf_init(&text, BAR_COLUMNS * 4); // bytes of the longest cell
+    for (size_t i = 0; i < end; i++)
+        buf_append(&text, i < first ? STR(" ") : str_c(cell));
+    struct str kept = arena_str(arena, buf_str(&text));
+    buf_release(&text);
+    return kept;
 }
 
 // ---- Timeline -----------------------------------------------------------------------------------------------------

@@ -240,10 +240,9 @@ int session_report(struct session *session, const struct session_failure *failur
 
 void session_flush(struct session *session) {
     struct str text = buf_str(&session->view.text);
-    fwrite(text.ptr, 1, text.len, session->env->out);
-    fflush(session->env->out);
-    if (session->view.text.failed)
-        fprintf(session->env->err, "txctl: the output was cut off: it is too large\n");
+    bool whole = !session->view.text.failed && fwrite(text.ptr, 1, text.len, session->env->out) == text.len;
+    if (fflush(session->env->out) != 0 || !whole)
+        session->cut = true;
     buf_clear(&session->view.text);
 }
 

@@ -15,6 +15,7 @@ enum {
     TXCTL_USAGE = 2,       // the command line is not valid
     TXCTL_UNREACHABLE = 3, // no answer: what happened is not known
     TXCTL_PROCESSING = 4,  // accepted; the outcome isn't there yet
+    TXCTL_OUTPUT = 5,      // the answer came, but could not be written whole
 };
 
 // What comes from outside of the command line.
@@ -30,6 +31,7 @@ struct session {
     const struct args *args;
     const struct session_env *env;
     bool json;
+    bool cut; // something could not be written
     struct view view;
     struct arena arena; // of the requests and answers
     const char *server;
@@ -70,7 +72,7 @@ int session_report(struct session *session, const struct session_failure *failur
 // Prints an answer: as JSON, or by `show`, and at once.
 void session_print(struct session *session, show_fn *show, const ProtobufCMessage *response);
 
-// What the view holds goes to `out`.
+// What the view holds goes to `out`. What can't be written sets `cut`.
 void session_flush(struct session *session);
 
 // A command that is one call: makes the request, calls, prints.

@@ -21,6 +21,10 @@ int txctl_main(int argc, char *const *argv, const struct session_env *env) {
         return TXCTL_USAGE;
     }
     int code = run(&session);
+    if (session.cut) {
+        fprintf(env->err, "txctl: the output could not be written whole\n");
+        code = TXCTL_OUTPUT;
+    }
     session_release(&session);
     return code;
 }

@@ -20,7 +20,7 @@ static bool on_change(void *ctx, const ProtobufCMessage *message) {
     }
     session->view.now_ms = clock_now_ms(clock_system());
     session_print(session, trade_show_watch, message);
-    return true;
+    return !session->cut; // nobody reads any more
 }
 
 // Waits without missing what the loop has to do.
@@ -44,7 +44,7 @@ int run_watch(struct session *session) {
         watch.heard = false;
         session_stream(session, &session->args->command->method, &watch.request->base, (uint32_t)left, on_change,
                        &watch, &failure);
-        if (failure.grpc_status == 0 || watch.ended)
+        if (failure.grpc_status == 0 || watch.ended || session->cut)
             return watch.ended ? TXCTL_OK : TXCTL_PROCESSING;
         if (clock_now_ms(clock_system()) >= until)
             return TXCTL_PROCESSING;

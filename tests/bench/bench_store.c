@@ -164,7 +164,12 @@ static void measure(struct store_backend *backend, int seconds) {
 }
 
 int main(int argc, char **argv) {
-    int seconds = argc > 1 ? atoi(argv[1]) : 5;
+    int64_t given = 5;
+    if (argc > 1 && (!str_to_i64(str_c(argv[1]), &given) || given < 1 || given > 3600)) {
+        fprintf(stderr, "usage: %s [SECONDS [FOLDER]]\n", argv[0]);
+        return 2;
+    }
+    int seconds = (int)given;
     char path[512];
     snprintf(path, sizeof path, "%s/bench-XXXXXX", argc > 2 ? argv[2] : ".");
     if (!mkdtemp(path)) {

@@ -153,7 +153,7 @@ static void test_what_was_set_survives_kill_9_and_is_not_seeded_again(void **sta
     bed_crash(bed);
     struct bed_answer answer = ask(bed, "user", "GetUser", NULL, NULL, "user_id=U0001");
     assert_string_equal(fields_text(answer.message, "user.name"), "Wang");
-    assert_false(sim_seed(bed->sim, 1, NULL, NULL));
+    assert_false(sim_seed(bed->sims.sim, 1, NULL, NULL));
 }
 
 // ---- Dumps -----------------------------------------------------------------------------------------------------

@@ -1,13 +1,10 @@
 // Unary calls over gRPC, from one end to the other.
-#include "echo.h"
+#include "tests/cmocka.h"
+#include "tests/rpc/echo.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static void a_request_is_answered(void **state) {
     (void)state;
@@ -181,6 +178,38 @@ static void closing_the_channel_ends_its_calls_as_unknown(void **state) {
     echo_stop(&echo);
 }
 
+struct persistent {
+    struct rpc_channel *channel;
+    size_t times;
+    enum outcome last;
+};
+
+static void call_again(void *ctx, const struct rpc_result *result) {
+    struct persistent *persistent = ctx;
+    persistent->last = result->outcome;
+    EchoRequest request = ECHO_REQUEST;
+    if (++persistent->times == 1)
+        rpc_call(persistent->channel, &echo_method, &request.base, &(struct rpc_call_options){.deadline_ms = 1000},
+                 call_again, persistent);
+}
+
+static void a_call_made_while_the_channel_closes_is_refused_later(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, NULL, NULL);
+    EchoRequest request = ECHO_REQUEST;
+    struct persistent persistent = {.channel = echo.channel};
+    rpc_call(echo.channel, &echo_method, &request.base, &(struct rpc_call_options){.deadline_ms = 1000}, call_again,
+             &persistent);
+    rpc_channel_close(echo.channel);
+    echo.channel = NULL;
+    assert_int_equal(persistent.times, 1);
+    assert_int_equal(persistent.last, OUTCOME_UNKNOWN);
+    echo_until(echo.loop, &persistent.times, 2);
+    assert_int_equal(persistent.last, OUTCOME_RETRY);
+    echo_stop(&echo);
+}
+
 static void the_channel_refuses_more_calls_than_it_may_have_in_flight(void **state) {
     (void)state;
     struct echo echo;
@@ -269,6 +298,53 @@ static void ten_thousand_calls_are_answered(void **state) {
     echo_stop(&echo);
 }
 
+// A caller that calls again whenever it fails, which is at once: gRPC doesn't even wait for a connection.
+struct hammer {
+    struct rpc_channel *nobody;
+    size_t times;
+    bool enough;
+};
+
+static void strike(void *ctx, const struct rpc_result *result) {
+    (void)result;
+    struct hammer *hammer = ctx;
+    hammer->times++;
+    EchoRequest request = ECHO_REQUEST;
+    if (!hammer->enough)
+        rpc_call(hammer->nobody, &echo_method, &request.base, &(struct rpc_call_options){.deadline_ms = 60000}, strike,
+                 hammer);
+}
+
+struct waited {
+    struct rpc_loop *loop;
+    struct echo_got got;
+};
+
+static void stop_when_done(void *ctx, const struct rpc_result *result) {
+    struct waited *waited = ctx;
+    echo_done(&waited->got, result);
+    rpc_loop_stop(waited->loop);
+}
+
+static void calls_that_fail_at_once_do_not_keep_others_from_the_network(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, NULL, NULL);
+    struct error error = {0};
+    struct hammer hammer = {.nobody = rpc_channel_open(echo.loop, "127.0.0.1:1", NULL, &error)};
+    strike(&hammer, NULL);
+    echo_until(echo.loop, &hammer.times, 100);
+    EchoRequest request = ECHO_REQUEST;
+    struct waited waited = {.loop = echo.loop};
+    rpc_call(echo.channel, &echo_method, &request.base, &(struct rpc_call_options){.deadline_ms = 60000},
+             stop_when_done, &waited);
+    rpc_loop_run(echo.loop);
+    assert_int_equal(waited.got.outcome, OUTCOME_OK);
+    hammer.enough = true;
+    rpc_channel_close(hammer.nobody);
+    echo_stop(&echo);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_answered),
@@ -279,10 +355,12 @@ int main(void) {
         cmocka_unit_test(a_call_without_a_server_is_retry_for_it_was_never_sent),
         cmocka_unit_test(a_server_that_speaks_of_failed_connections_is_unknown),
         cmocka_unit_test(closing_the_channel_ends_its_calls_as_unknown),
+        cmocka_unit_test(a_call_made_while_the_channel_closes_is_refused_later),
         cmocka_unit_test(the_channel_refuses_more_calls_than_it_may_have_in_flight),
         cmocka_unit_test(a_path_and_bytes_are_enough_for_a_call),
         cmocka_unit_test(waiting_for_a_call_gives_its_message_or_the_servers_own_error),
         cmocka_unit_test(ten_thousand_calls_are_answered),
+        cmocka_unit_test(calls_that_fail_at_once_do_not_keep_others_from_the_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

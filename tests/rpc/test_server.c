@@ -1,3 +1,356 @@
+// What a server lets in, and what it refuses before a handler runs.
+#include "tests/cmocka.h"
+#include "tests/rpc/echo.h"
+#include "tests/scratch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct rpc_call_options patient = {.deadline_ms = ECHO_PATIENCE_MS};
+
+// ---- Who may call -------------------------------------------------------------------------------------------------
+
+static bool authorize(void *ctx, struct str identity, struct rpc_inbound *in, struct rpc_caller *caller,
+                      struct error *error) {
+    (void)ctx;
+    assert_true(str_empty(identity));
+    struct str name = rpc_inbound_header(in, "x-caller");
+    if (str_empty(name))
+        return error_set(error, ERR_UNAUTHENTICATED, "no x-caller");
+    assert_true(str_copy(name, caller->name, sizeof caller->name));
+    caller->scopes = str_eq_c(name, "operator") ? RPC_TRADE | RPC_OPERATE : RPC_TRADE;
+    return true;
+}
+
+static void call_as(struct echo *echo, const char *caller, const struct rpc_method *method, struct echo_got *got) {
+    const struct rpc_header headers[] = {{"x-caller", str_c(caller)}, {NULL, STR_NONE}};
+    struct rpc_call_options options = {.deadline_ms = ECHO_PATIENCE_MS, .headers = caller ? headers : NULL};
+    EchoRequest request = ECHO_REQUEST;
+    *got = (struct echo_got){0};
+    rpc_call(echo->channel, method, &request.base, &options, echo_done, got);
+    echo_until(echo->loop, &got->times, 1);
+}
+
+static void a_method_needs_its_scope(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.authorize = authorize}, NULL);
+    struct echo_got got;
+    call_as(&echo, "operator", &echo_operate, &got);
+    assert_int_equal(got.status, 0);
+    assert_string_equal(got.caller, "operator");
+    call_as(&echo, "shop", &echo_operate, &got);
+    assert_int_equal(got.status, 7);
+    assert_string_equal(got.reason, "SCOPE_MISSING");
+    assert_string_equal(got.error.text, "Operate needs the scope operate");
+    call_as(&echo, "shop", &echo_method, &got);
+    assert_int_equal(got.status, 0);
+    call_as(&echo, NULL, &echo_method, &got);
+    assert_int_equal(got.status, 16);
+    assert_string_equal(got.reason, "UNAUTHENTICATED");
+    assert_int_equal(got.outcome, OUTCOME_RETRY);
+    assert_int_equal(echo.service.calls, 2);
+    echo_stop(&echo);
+}
+
+static void health_needs_no_name(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.authorize = authorize}, NULL);
+    struct echo_got got = {0};
+    rpc_call_bytes(echo.channel, "/grpc.health.v1.Health/Check", STR_NONE, &patient, echo_done, &got);
+    echo_until(echo.loop, &got.times, 1);
+    assert_int_equal(got.status, 0);
+    echo_stop(&echo);
+}
+
+// ---- What is no call of ours --------------------------------------------------------------------------------------
+
+static void a_method_that_no_row_names_is_unimplemented(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, NULL, NULL);
+    EchoRequest request = ECHO_REQUEST;
+    struct echo_got got;
+    for (size_t i = 0; i < 3; i++) {
+        echo_call(&echo, &echo_nowhere, &request, &got);
+        assert_int_equal(got.status, 12);
+        assert_string_equal(got.reason, "METHOD_UNKNOWN");
+        assert_string_equal(got.error.text, "there is no method /txcenter.test.v1.EchoService/Nowhere");
+    }
+    echo_stop(&echo);
+}
+
+static void hostile_bytes_are_refused_and_the_server_goes_on(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, NULL, NULL);
+    const struct str hostile[] = {STR("\x0a\x05hel"), STR("\x0a\x01\xff"), STR("\x2a\x02\x0a\x05"), STR("\x0b"),
+                                  STR("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")};
+    struct echo_got got;
+    for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
+        got = (struct echo_got){0};
+        rpc_call_bytes(echo.channel, "/txcenter.test.v1.EchoService/Echo", hostile[i], &patient, echo_done, &got);
+        echo_until(echo.loop, &got.times, 1);
+        assert_int_equal(got.status, 3);
+        assert_string_equal(got.reason, "INVALID_REQUEST");
+    }
+    assert_int_equal(echo.service.calls, 0);
+    EchoRequest request = ECHO_REQUEST;
+    echo_call(&echo, &echo_method, &request, &got);
+    assert_int_equal(got.status, 0);
+    echo_stop(&echo);
+}
+
+static void another_implementations_odd_calls_are_answered(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, NULL, NULL);
+    echo_run_python(&echo, "odd_calls.py", "");
+    echo_stop(&echo);
+}
+
+// ---- Sizes --------------------------------------------------------------------------------------------------------
+
+static void call_with_payload(struct echo *echo, size_t size, struct echo_got *got) {
+    EchoRequest request = ECHO_REQUEST;
+    request.payload.data = calloc(1, size);
+    request.payload.len = size;
+    assert_non_null(request.payload.data);
+    echo_call(echo, &echo_method, &request, got);
+    free(request.payload.data);
+}
+
+static void a_message_that_is_too_large_is_refused(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.message_max = 10000}, NULL);
+    struct echo_got got;
+    call_with_payload(&echo, 9990, &got);
+    assert_int_equal(got.status, 0);
+    assert_int_equal(got.payload_len, 9990);
+    call_with_payload(&echo, 10001, &got);
+    assert_int_equal(got.status, 8);
+    assert_string_equal(got.reason, "MESSAGE_TOO_LARGE");
+    assert_int_equal(got.outcome, OUTCOME_RETRY);
+    call_with_payload(&echo, 500000, &got); // by gRPC itself, without a reason
+    assert_int_equal(got.status, 8);
+    assert_int_equal(echo.service.calls, 1);
+    echo_stop(&echo);
+}
+
+static void an_answer_that_is_too_large_is_unknown(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, NULL, &(struct rpc_channel_options){.message_max = 10000});
+    struct echo_got got;
+    call_with_payload(&echo, 20000, &got);
+    assert_int_equal(got.status, 8);
+    assert_int_equal(got.outcome, OUTCOME_UNKNOWN);
+    assert_int_equal(echo.service.calls, 1);
+    echo_stop(&echo);
+}
+
+static void a_long_message_arrives_whole(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, NULL, NULL);
+    struct echo_got got;
+    call_with_payload(&echo, 1000000, &got); // in many frames
+    assert_int_equal(got.status, 0);
+    assert_int_equal(got.payload_len, 1000000);
+    echo_stop(&echo);
+}
+
+// ---- Overload -----------------------------------------------------------------------------------------------------
+
+static void hold(struct echo *echo, struct echo_got *got, size_t n) {
+    EchoRequest request = ECHO_REQUEST;
+    request.what = TXCENTER__TEST__V1__WHAT__WHAT_HOLD;
+    for (size_t i = 0; i < n; i++) {
+        size_t before = echo->service.n_held;
+        rpc_call(echo->channel, &echo_method, &request.base, &patient, echo_done, got);
+        echo_until(echo->loop, &echo->service.n_held, before + 1);
+    }
+}
+
+static void release_all(struct echo *echo, struct echo_got *got, size_t n) {
+    while (echo->service.n_held)
+        echo_release(&echo->service);
+    echo_until(echo->loop, &got->times, n);
+}
+
+static void what_matters_less_is_refused_first(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 20}, NULL);
+    static const struct {
+        size_t held;
+        int list, quote, pay; // status of one more call of each tier
+    } steps[] = {{13, 0, 0, 0}, {14, 8, 0, 0}, {16, 8, 0, 0}, {17, 8, 8, 0}, {19, 8, 8, 0}, {20, 8, 8, 8}};
+    struct echo_got held = {0}, got;
+    EchoRequest request = ECHO_REQUEST;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        hold(&echo, &held, steps[i].held - echo.service.n_held);
+        echo_call(&echo, &echo_list, &request, &got);
+        assert_int_equal(got.status, steps[i].list);
+        echo_call(&echo, &echo_quote, &request, &got);
+        assert_int_equal(got.status, steps[i].quote);
+        echo_call(&echo, &echo_method, &request, &got);
+        assert_int_equal(got.status, steps[i].pay);
+    }
+    assert_string_equal(got.reason, "OVERLOADED");
+    assert_int_equal(got.outcome, OUTCOME_RETRY);
+    assert_true(got.error.retry_after_ms > 0);
+    // Health is asked just then.
+    got = (struct echo_got){0};
+    rpc_call_bytes(echo.channel, "/grpc.health.v1.Health/Check", STR_NONE, &patient, echo_done, &got);
+    echo_until(echo.loop, &got.times, 1);
+    assert_int_equal(got.status, 0);
+    release_all(&echo, &held, 20);
+    echo_call(&echo, &echo_list, &request, &got);
+    assert_int_equal(got.status, 0);
+    echo_stop(&echo);
+}
+
+static void a_flood_of_what_matters_less_keeps_no_payment_out(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 20}, NULL);
+    struct echo_got held = {0}, lists = {0}, payment = {0};
+    hold(&echo, &held, 14);
+    EchoRequest request = ECHO_REQUEST;
+    for (size_t i = 0; i < 200; i++)
+        rpc_call(echo.channel, &echo_list, &request.base, &patient, echo_done, &lists);
+    rpc_call(echo.channel, &echo_method, &request.base, &patient, echo_done, &payment);
+    echo_until(echo.loop, &payment.times, 1);
+    assert_int_equal(payment.status, 0);
+    echo_until(echo.loop, &lists.times, 200);
+    assert_string_equal(lists.reason, "OVERLOADED");
+    release_all(&echo, &held, 14);
+    echo_stop(&echo);
+}
+
+static void requests_together_have_a_bound_too(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.bytes_in_flight_max = 25000}, NULL);
+    struct echo_got held = {0}, got;
+    EchoRequest request = ECHO_REQUEST;
+    request.what = TXCENTER__TEST__V1__WHAT__WHAT_HOLD;
+    uint8_t payload[10000] = {0};
+    request.payload = (ProtobufCBinaryData){sizeof payload, payload};
+    for (size_t i = 1; i <= 2; i++) {
+        rpc_call(echo.channel, &echo_method, &request.base, &patient, echo_done, &held);
+        echo_until(echo.loop, &echo.service.n_held, i);
+    }
+    call_with_payload(&echo, 10000, &got);
+    assert_int_equal(got.status, 8);
+    assert_string_equal(got.reason, "OVERLOADED");
+    call_with_payload(&echo, 1000, &got);
+    assert_int_equal(got.status, 0);
+    release_all(&echo, &held, 2);
+    while (rpc_server_in_flight(echo.server))
+        rpc_loop_once(echo.loop, 10);
+    call_with_payload(&echo, 10000, &got);
+    assert_int_equal(got.status, 0);
+    echo_stop(&echo);
+}
+
+// ---- Around it ----------------------------------------------------------------------------------------------------
+
+struct observed {
+    size_t calls;
+    int status;
+    char method[32];
+};
+
+static void observe(void *ctx, const struct rpc_method *method, struct rpc_inbound *in, int status,
+                    int64_t duration_us) {
+    struct observed *observed = ctx;
+    assert_non_null(rpc_inbound_caller(in));
+    assert_true(duration_us >= 0);
+    observed->calls++;
+    observed->status = status;
+    snprintf(observed->method, sizeof observed->method, "%s", method->name);
+}
+
+static void each_call_is_observed_once(void **state) {
+    (void)state;
+    struct observed observed = {0};
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.observe = observe, .observe_ctx = &observed}, NULL);
+    EchoRequest request = ECHO_REQUEST;
+    struct echo_got got;
+    echo_call(&echo, &echo_quote, &request, &got);
+    assert_int_equal(observed.calls, 1);
+    assert_int_equal(observed.status, 0);
+    assert_string_equal(observed.method, "QuoteEcho");
+    request.what = TXCENTER__TEST__V1__WHAT__WHAT_FAIL;
+    request.count = ERR_TRADE_NOT_FOUND;
+    echo_call(&echo, &echo_method, &request, &got);
+    assert_int_equal(observed.calls, 2);
+    assert_int_equal(observed.status, 5);
+    echo_stop(&echo);
+}
+
+static void a_server_that_can_not_listen_says_so(void **state) {
+    (void)state;
+    struct rpc_loop *loop = rpc_loop_new();
+    static const char *const nowhere[] = {"127.0.0.1:0", "203.0.113.1:1", NULL};
+    struct rpc_server *server = rpc_server_new(loop, &(struct rpc_server_options){.listen = nowhere});
+    struct error error = {0};
+    assert_false(rpc_server_start(server, &error));
+    assert_int_equal(error.code, ERR_CONFIG_INVALID);
+    assert_string_equal(error.text, "can't listen on 203.0.113.1:1");
+    rpc_server_free(server);
+    rpc_loop_free(loop);
+}
+
+static void a_unix_socket_serves_too(void **state) {
+    (void)state;
+    char folder[SCRATCH_PATH_MAX], listen[SCRATCH_PATH_MAX + 16];
+    assert_true(scratch_make("rpc", folder));
+    snprintf(listen, sizeof listen, "unix:%s/socket", folder);
+    const char *const list[] = {listen, NULL};
+    struct echo echo = {.loop = rpc_loop_new()};
+    echo.server = rpc_server_new(echo.loop, &(struct rpc_server_options){.listen = list});
+    rpc_server_add(echo.server, echo_routes, echo_n_routes, &echo.service);
+    struct error error = {0};
+    assert_true(rpc_server_start(echo.server, &error));
+    assert_int_equal(rpc_server_port(echo.server, 0), 0);
+    echo.channel = rpc_channel_open(echo.loop, listen, NULL, &error);
+    EchoRequest request = ECHO_REQUEST;
+    struct echo_got got;
+    echo_call(&echo, &echo_method, &request, &got);
+    assert_int_equal(got.status, 0);
+    // Not mistaken for a call that was never sent.
+    request.what = TXCENTER__TEST__V1__WHAT__WHAT_FAIL;
+    request.count = ERR_RETRIES_EXHAUSTED;
+    error_set(&echo.service.error, ERR_RETRIES_EXHAUSTED, "failed to connect to all addresses");
+    echo_call(&echo, &echo_method, &request, &got);
+    assert_int_equal(got.outcome, OUTCOME_UNKNOWN);
+    echo_stop(&echo);
+    scratch_remove(folder);
+}
+
 int main(void) {
-    return 0;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_method_needs_its_scope),
+        cmocka_unit_test(health_needs_no_name),
+        cmocka_unit_test(a_method_that_no_row_names_is_unimplemented),
+        cmocka_unit_test(hostile_bytes_are_refused_and_the_server_goes_on),
+        cmocka_unit_test(another_implementations_odd_calls_are_answered),
+        cmocka_unit_test(a_message_that_is_too_large_is_refused),
+        cmocka_unit_test(an_answer_that_is_too_large_is_unknown),
+        cmocka_unit_test(a_long_message_arrives_whole),
+        cmocka_unit_test(what_matters_less_is_refused_first),
+        cmocka_unit_test(a_flood_of_what_matters_less_keeps_no_payment_out),
+        cmocka_unit_test(requests_together_have_a_bound_too),
+        cmocka_unit_test(each_call_is_observed_once),
+        cmocka_unit_test(a_server_that_can_not_listen_says_so),
+        cmocka_unit_test(a_unix_socket_serves_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

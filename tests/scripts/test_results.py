@@ -30,6 +30,11 @@ class Results(unittest.TestCase):
         output = "[ RUN      ] test_a\n[       OK ] test_a\nnoise [ RUN      ] test_b\n[       OK ] test_b\n"
         self.assertEqual(self.results(program("x.y", output)), (0, ["2 passed, 0 failed"]))
 
+    def test_a_name_may_be_a_sentence(self):
+        output = "[ RUN      ] order: kept\n[       OK ] order: kept\n[ RUN      ] order: lost\n[  FAILED  ] order: lost\n"
+        code, lines = self.results(program("x.y", output, "fail"))
+        self.assertEqual((code, lines), (1, ["failed: x.y: order: lost", "1 passed, 1 failed"]))
+
     def test_a_program_without_lines_of_its_own_is_one_case(self):
         self.assertEqual(self.results(program("x.y", "fine"), program("x.z", "")), (0, ["2 passed, 0 failed"]))
 

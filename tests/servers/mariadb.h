@@ -27,6 +27,9 @@ void mariadb_drop_database(struct mariadb_server *server, const char *name);
 // Runs one statement as root, in `database` (may be NULL).
 void mariadb_run(struct mariadb_server *server, const char *database, const char *sql);
 
+// The same, for a query whose answer is one integer.
+long long mariadb_ask(struct mariadb_server *server, const char *database, const char *sql);
+
 // kill -9, and waits until it is gone. Nothing when it is not running.
 void mariadb_kill(struct mariadb_server *server);
 

@@ -160,7 +160,7 @@ struct str read_text(const char *path, struct arena *arena) {
 void assert_golden(const char *name, struct str text) {
     char path[256];
     snprintf(path, sizeof path, "tests/orchestrator/ctl/golden/%s", name);
-    const char *mode = getenv("TXC_GOLDEN");
+    const char *mode = getenv("TXC_GOLDEN"); // NOLINT(concurrency-mt-unsafe): there is one thread
     if (mode && strcmp(mode, "write") == 0) {
         FILE *file = fopen(path, "w");
         assert_non_null(file);

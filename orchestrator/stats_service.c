@@ -1,0 +1,78 @@
+#include "orchestrator/stats_service.h"
+
+#include "txcenter/ops/v1/stats.pb-c.h"
+
+struct seen {
+    struct store_stats store;
+    struct saga_stats sagas;
+    struct trades_stats trades;
+};
+
+// One row per counter: what it is called, where it is, what it counts.
+static const struct {
+    const char *name;
+    size_t offset;
+    const char *text;
+} counters[] = {
+#define COUNTER(name, field, text) {(name), offsetof(struct seen, field), (text)}
+    COUNTER("store.commits", store.commits, "transactions committed"),
+    COUNTER("store.writes", store.writes, "writes made durable; several share a commit"),
+    COUNTER("store.rows", store.rows, "rows written"),
+    COUNTER("store.reads", store.reads, "queries answered"),
+    COUNTER("store.commit_ns", store.commit_ns, "time spent committing, in nanoseconds"),
+    COUNTER("store.failed_writes", store.failed_writes, "writes that had no effect"),
+    COUNTER("store.retries", store.retries, "batches tried again because the store did not answer"),
+    COUNTER("store.queue", store.queue, "writes waiting now"),
+    COUNTER("sagas.resident", sagas.resident, "sagas in memory now"),
+    COUNTER("sagas.in_flight_calls", sagas.in_flight_calls, "calls to participants under way now"),
+    COUNTER("sagas.started", sagas.started, "sagas started"),
+    COUNTER("sagas.ended", sagas.ended, "sagas ended"),
+    COUNTER("sagas.resumed", sagas.resumed, "sagas resumed that were under way when their process died"),
+    COUNTER("sagas.loads", sagas.loads, "sagas loaded from the store"),
+    COUNTER("sagas.evictions", sagas.evictions, "waiting sagas that went back to being rows"),
+    COUNTER("sagas.attempts_failed", sagas.attempts_failed, "attempts of steps that failed"),
+    COUNTER("sagas.parked", sagas.parked_events, "times that a step was parked for an operator"),
+    COUNTER("sagas.unknown_flows", sagas.unknown_flows, "sagas left untouched because their flow is not known here"),
+    COUNTER("sagas.corrupt", sagas.corrupt, "sagas whose record can't be read"),
+    COUNTER("sagas.orphans", sagas.orphans, "sagas that nothing would ever drive on: must be 0"),
+    COUNTER("trades.resident", trades.resident, "trades in memory now"),
+    COUNTER("trades.waiting", trades.waiting, "calls waiting for their outcome now"),
+    COUNTER("trades.watching", trades.watching, "streams watching a trade now"),
+    COUNTER("trades.commands", trades.commands, "calls that change a trade"),
+    COUNTER("trades.callbacks", trades.callbacks, "notifications of the payment gateway"),
+    COUNTER("trades.unknown_callbacks", trades.unknown_callbacks, "notifications that name nothing we know"),
+    COUNTER("trades.conflicts", trades.conflicts, "payments that do not match what was asked for"),
+    COUNTER("trades.returned", trades.returned, "payments given back because the trade did not want them"),
+#undef COUNTER
+};
+
+enum { COUNTERS = sizeof counters / sizeof counters[0] };
+
+static void get_stats(void *service, struct rpc_inbound *in, const ProtobufCMessage *request) {
+    const struct stats_service *stats = service;
+    struct seen seen;
+    Txcenter__Ops__V1__Stat rows[COUNTERS], *pointers[COUNTERS];
+    Txcenter__Ops__V1__GetStatsResponse response = TXCENTER__OPS__V1__GET_STATS_RESPONSE__INIT;
+    (void)request;
+    store_stats(stats->store, &seen.store);
+    saga_engine_stats(stats->engine, &seen.sagas);
+    trades_stats(stats->trades, &seen.trades);
+    for (size_t i = 0; i < COUNTERS; i++) {
+        txcenter__ops__v1__stat__init(&rows[i]);
+        rows[i].name = (char *)(uintptr_t)counters[i].name;
+        rows[i].text = (char *)(uintptr_t)counters[i].text;
+        memcpy(&rows[i].value, (const char *)&seen + counters[i].offset, sizeof rows[i].value);
+        pointers[i] = &rows[i];
+    }
+    response.stats = pointers;
+    response.n_stats = COUNTERS;
+    rpc_reply(in, &response.base);
+}
+
+const struct rpc_route stats_routes[] = {
+    {.method = {.service = &txcenter__ops__v1__stats_service__descriptor, .name = "GetStats"},
+     .handle = get_stats,
+     .scope = RPC_OPERATE,
+     .tier = RPC_TIER_LIST},
+};
+const size_t n_stats_routes = sizeof stats_routes / sizeof stats_routes[0];

@@ -1,0 +1,17 @@
+// StatsService: the counters of the store, the engine and the trades, from one table.
+#ifndef TXC_ORCHESTRATOR_STATS_SERVICE_H
+#define TXC_ORCHESTRATOR_STATS_SERVICE_H
+
+#include "flows/trade/trades.h"
+#include "rpc/server.h"
+
+struct stats_service {
+    const struct store *store;
+    const struct saga_engine *engine;
+    const struct trades *trades;
+};
+
+extern const struct rpc_route stats_routes[];
+extern const size_t n_stats_routes;
+
+#endif

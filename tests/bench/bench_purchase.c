@@ -1,0 +1,190 @@
+// Closed-loop load of whole purchases: QuoteOrderPay with one WeChat-like tender, each waited for until it is PAID. So
+// many are kept in flight for so long; then throughput, latency, the CPU time of the processes and the store's commits
+// are printed, one JSON object a run.
+//   bench_purchase TARGET SECONDS IN_FLIGHT USERS CENTER_PID SIM_PID
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "rpc/client.h"
+#include "txcenter/ops/v1/stats.pb-c.h"
+#include "txcenter/trade/v1/trade.pb-c.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SAMPLES_MAX = 4000000, DEADLINE_MS = 35000 };
+
+struct load {
+    struct rpc_loop *loop;
+    struct rpc_channel *channel;
+    unsigned users, in_flight;
+    uint64_t next;
+    bool stopping;
+    int64_t failed, processing;
+    int64_t *latency_us;
+    size_t n;
+    char run[ID_LEN + 1];
+};
+
+struct purchase {
+    struct load *load;
+    int64_t begun_ns;
+    uint64_t number;
+};
+
+static void begin(struct purchase *purchase);
+
+static void answered(void *ctx, const struct rpc_result *result) {
+    struct purchase *purchase = ctx;
+    struct load *load = purchase->load;
+    const Txcenter__Trade__V1__QuoteOrderPayResponse *response = (const void *)result->message;
+    if (result->outcome != OUTCOME_OK) {
+        if (load->failed++ == 0)
+            fprintf(stderr, "a purchase failed: %s %s\n", result->reason, result->error.text);
+    } else if (response->processing) {
+        load->processing++;
+    } else if (load->n < SAMPLES_MAX) {
+        load->latency_us[load->n++] = (clock_monotonic_ns() - purchase->begun_ns) / 1000;
+    }
+    load->in_flight--;
+    if (!load->stopping)
+        begin(purchase);
+}
+
+static void begin(struct purchase *purchase) {
+    static const struct rpc_method method = {.service = &txcenter__trade__v1__trade_service__descriptor,
+                                             .name = "QuoteOrderPay"};
+    struct load *load = purchase->load;
+    char request_id[64], user[16];
+    Txcenter__Trade__V1__Context context = TXCENTER__TRADE__V1__CONTEXT__INIT;
+    Txcenter__Trade__V1__Fuel fuel = TXCENTER__TRADE__V1__FUEL__INIT;
+    Txcenter__Trade__V1__Line line = TXCENTER__TRADE__V1__LINE__INIT, *lines = &line;
+    Txcenter__Trade__V1__TenderInput tender = TXCENTER__TRADE__V1__TENDER_INPUT__INIT, *tenders = &tender;
+    Txcenter__Type__V1__Money amount = TXCENTER__TYPE__V1__MONEY__INIT;
+    Txcenter__Trade__V1__QuoteOrderPayRequest request = TXCENTER__TRADE__V1__QUOTE_ORDER_PAY_REQUEST__INIT;
+    purchase->number = load->next++;
+    purchase->begun_ns = clock_monotonic_ns();
+    snprintf(request_id, sizeof request_id, "%s-%" PRIu64, load->run, purchase->number);
+    snprintf(user, sizeof user, "U%04u", (unsigned)(purchase->number % load->users) + 1);
+    context.tenant_id = (char[]){"T001"};
+    context.user_id = user;
+    context.station_id = (char[]){"S001"};
+    amount.currency = (char[]){"CNY"};
+    amount.minor_units = 20000;
+    fuel.oil_code = (char[]){"92#"};
+    fuel.amount = &amount;
+    line.item_case = TXCENTER__TRADE__V1__LINE__ITEM_FUEL;
+    line.fuel = &fuel;
+    tender.kind = TXCENTER__TRADE__V1__TENDER_KIND__TENDER_KIND_WECHAT;
+    tender.account = (char[]){"payer"};
+    request.request_id = request_id;
+    request.context = &context;
+    request.lines = &lines;
+    request.n_lines = 1;
+    request.exclude_points = true;
+    request.tenders = &tenders;
+    request.n_tenders = 1;
+    request.wait_for = TXCENTER__TRADE__V1__WAIT_FOR__WAIT_FOR_OUTCOME;
+    request.wait_ms = 30000;
+    load->in_flight++;
+    rpc_call(load->channel, &method, &request.base, &(struct rpc_call_options){.deadline_ms = DEADLINE_MS}, answered,
+             purchase);
+}
+
+// User and system time of a process in microseconds; 0 when there is none.
+static int64_t cpu_us(pid_t pid) {
+    clockid_t id;
+    struct timespec t;
+    if (pid <= 0 || clock_getcpuclockid(pid, &id) != 0 || clock_gettime(id, &t) != 0)
+        return 0;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t counter(struct load *load, const char *name) {
+    static const struct rpc_method method = {.service = &txcenter__ops__v1__stats_service__descriptor,
+                                             .name = "GetStats"};
+    Txcenter__Ops__V1__GetStatsRequest request = TXCENTER__OPS__V1__GET_STATS_REQUEST__INIT;
+    const ProtobufCMessage *message = NULL;
+    struct arena arena;
+    struct error error = {0};
+    int64_t value = 0;
+    arena_init(&arena, 1 << 20);
+    if (rpc_call_wait(load->loop, load->channel, &method, &request.base,
+                      &(struct rpc_call_options){.deadline_ms = 5000}, &arena, &message, &error)) {
+        const Txcenter__Ops__V1__GetStatsResponse *response = (const void *)message;
+        for (size_t i = 0; i < response->n_stats; i++)
+            if (strcmp(response->stats[i]->name, name) == 0)
+                value = response->stats[i]->value;
+    } else {
+        fprintf(stderr, "no stats: %s\n", error.text);
+    }
+    arena_release(&arena);
+    return value;
+}
+
+static int by_size(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static double quantile_ms(const struct load *load, double q) {
+    return load->n ? (double)load->latency_us[(size_t)(q * (double)(load->n - 1))] / 1000 : 0;
+}
+
+static void run_until(struct load *load, int64_t end_ns) {
+    while (clock_monotonic_ns() < end_ns)
+        rpc_loop_once(load->loop, 50);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 7) {
+        fprintf(stderr, "usage: bench_purchase TARGET SECONDS IN_FLIGHT USERS CENTER_PID SIM_PID\n");
+        return 2;
+    }
+    struct error error = {0};
+    struct load load = {.loop = rpc_loop_new(), .users = (unsigned)strtoul(argv[4], NULL, 10)};
+    load.channel = rpc_channel_open(load.loop, argv[1], NULL, &error);
+    load.latency_us = malloc(SAMPLES_MAX * sizeof *load.latency_us);
+    if (!load.channel || !load.latency_us || load.users == 0)
+        return 1;
+    id_make(clock_now_ms(clock_system()), 0, id_random, NULL, load.run);
+    unsigned width = (unsigned)strtoul(argv[3], NULL, 10);
+    struct purchase *purchases = calloc(width, sizeof *purchases);
+    double seconds = strtod(argv[2], NULL);
+    pid_t center = (pid_t)strtol(argv[5], NULL, 10), sim = (pid_t)strtol(argv[6], NULL, 10);
+    for (unsigned i = 0; i < width; i++) {
+        purchases[i].load = &load;
+        begin(&purchases[i]);
+    }
+    run_until(&load, clock_monotonic_ns() + (int64_t)(seconds * 0.2e9)); // warm
+    int64_t commits = counter(&load, "store.commits"), rows = counter(&load, "store.rows");
+    int64_t center_us = cpu_us(center), sim_us = cpu_us(sim), own_us = cpu_us(getpid());
+    load.n = 0;
+    int64_t begun = clock_monotonic_ns();
+    run_until(&load, begun + (int64_t)(seconds * 1e9));
+    size_t n = load.n;
+    double took = (double)(clock_monotonic_ns() - begun) / 1e9;
+    center_us = cpu_us(center) - center_us, sim_us = cpu_us(sim) - sim_us, own_us = cpu_us(getpid()) - own_us;
+    commits = counter(&load, "store.commits") - commits, rows = counter(&load, "store.rows") - rows;
+    load.stopping = true;
+    while (load.in_flight > 0)
+        rpc_loop_once(load.loop, 100);
+    qsort(load.latency_us, n, sizeof *load.latency_us, by_size);
+    load.n = n;
+    double per = n ? (double)n : 1;
+    printf(
+        "{\"in_flight\": %u, \"purchases\": %zu, \"per_second\": %.1f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, "
+        "\"commits_per_purchase\": %.3f, \"rows_per_purchase\": %.1f, \"center_cpu_us\": %.0f, \"sim_cpu_us\": %.0f, "
+        "\"load_cpu_us\": %.0f, \"failed\": %" PRId64 ", \"processing\": %" PRId64 "}\n",
+        width, n, (double)n / took, quantile_ms(&load, 0.5), quantile_ms(&load, 0.99), (double)commits / per,
+        (double)rows / per, (double)center_us / per, (double)sim_us / per, (double)own_us / per, load.failed,
+        load.processing);
+    rpc_channel_close(load.channel);
+    rpc_loop_free(load.loop);
+    free(load.latency_us);
+    free(purchases);
+    return load.failed > 0;
+}

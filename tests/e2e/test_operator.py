@@ -1,0 +1,74 @@
+#!/usr/bin/python3
+"""What an operator sees and does when a step is refused by its system."""
+
+import harness
+from shop import OPERATOR, SAGA, Shop, Sim
+
+PATIENCE = {"retry": {"leisurely": {"first_ms": 10, "max_ms": 20, "attempts": 3}}}
+
+
+class Parked(harness.Case):
+    def setUp(self):
+        self.center = self.world(PATIENCE, sim=["--auto-pay", "20"]).start()
+        self.shop = Shop(self.center.client())
+        self.sim = Sim(self.center.sim_client())
+        self.operator = self.center.client("olga")
+        self.sim.fault("REJECT", "settlement", count=1, code="SHIFT_CLOSED")
+        trade = self.shop.order()
+        self.shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
+        self.trade_no = trade.trade_no
+        self.gid = self.parked_gid()
+
+    def parked_gid(self):
+        """Of the saga that the center says is parked, as soon as it does."""
+        for line in self.center.center.follow():
+            if line["msg"].startswith("saga parked"):
+                self.assertEqual(self.trade_no, line["trade_no"])
+                return line["gid"]
+        return None
+
+    def retry(self, request_id="again-1", reason="the shift is open again", **options):
+        return self.operator.call(OPERATOR + "Retry", {"requestId": request_id, "gid": self.gid, "reason": reason},
+                                  **options)
+
+    def audit(self, **fields):
+        return self.operator.call(OPERATOR + "ListAudit", fields).entries
+
+    # [A34] a permanent failure after the watershed goes to an operator; nothing is rolled back
+    def test_a_refusal_after_the_watershed_waits_for_an_operator(self):
+        parked = self.operator.call(SAGA + "ListSagas", {"filter": {"parked": True}}).sagas
+        self.assertEqual([self.gid], [saga.gid for saga in parked])
+        shown = self.operator.call(SAGA + "GetSaga", {"gid": self.gid}).saga
+        waiting = [step for step in shown.steps if step.state == 9]
+        self.assertEqual(["SHIFT_CLOSED"], [step.reason for step in waiting])
+        self.assertEqual(["SHIFT_CLOSED"], [attempt.reason for attempt in shown.attempts])
+        self.assertEqual(waiting[0].name, shown.attempts[0].step_name)
+        for system in ("order", "points", "coupon"):
+            for effect in self.sim.effects(system, self.trade_no):
+                self.assertEqual(1, effect.state, "applied, not compensated")
+
+    # [A32] a manual retry works
+    def test_a_retry_completes_it_once_however_often_it_is_asked_for(self):
+        first = self.retry()
+        self.assertEqual(self.gid, first.saga.gid)
+        self.shop.until(self.trade_no, "COMPLETED")
+        self.assertEqual(self.gid, self.retry().saga.gid, "a repeat is answered")
+        entries = self.audit(gid=self.gid)
+        self.assertEqual([("retry", "olga", "the shift is open again")],
+                         [(entry.action, entry.caller, entry.reason) for entry in entries])
+        self.assertEqual(entries, self.audit())
+        error = self.refused("IDEMPOTENCY_KEY_REUSED", self.operator, OPERATOR + "Retry",
+                             {"requestId": "again-1", "gid": self.gid, "reason": "another one"})
+        self.assertEqual("again-1", error.metadata["request_id"])
+
+    def test_a_retry_that_does_not_fit_is_refused_and_does_not_use_its_id_up(self):
+        payment = f"{self.trade_no}/pay/1"
+        request = {"requestId": "again-2", "gid": payment, "reason": "try"}
+        error = self.refused("SAGA_STATE", self.operator, OPERATOR + "Retry", request)
+        self.assertEqual("FAILED_PRECONDITION", error.code)
+        self.retry(request_id="again-2")
+        self.assertEqual([self.gid], [entry.gid for entry in self.audit()])
+
+
+if __name__ == "__main__":
+    harness.run()
