@@ -173,7 +173,7 @@ static void a_key_is_wanted(struct contract_run *run) {
 static void a_repeat_after_a_crash(struct contract_run *run) {
     struct bed_answer first = act(run);
     bed_crash(run->bed);
-    struct bed_answer second = act(run), asked = inquire(run);
+    struct bed_answer asked = inquire(run), second = act(run);
     assert_verdict(run->bed, &first, "APPLIED");
     assert_same(&first, &second);
     assert_verdict(run->bed, &asked, "APPLIED");
