@@ -42,11 +42,13 @@ static bool follow_plan(void) {
     if (is_same(&now, &plug.seen))
         return true;
     FILE *file = fopen(plug.path, "re");
-    char word[8], line[64];
-    if (!file || !fgets(line, sizeof line, file) || sscanf(line, "%ld %7s", &plug.at, word) != 2)
+    char line[64] = "", *word = NULL;
+    bool read = file && fgets(line, sizeof line, file);
+    plug.at = strtol(line, &word, 10);
+    if (!read || word == line || *word != ' ')
         die("the plan is not \"K before\" or \"K after\"");
     fclose(file);
-    plug.before = strcmp(word, "before") == 0;
+    plug.before = strncmp(word + 1, "before", 6) == 0;
     plug.seen = now;
     plug.count = 0;
     return true;
