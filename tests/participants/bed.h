@@ -7,7 +7,7 @@
 #include "sim/sim.h"
 #include "store/backend.h"
 #include "tests/participants/fields.h"
-#include "tests/participants/virtual_time.h"
+#include "tests/time/virtual_time.h"
 #include "tests/scratch.h"
 
 #include <sys/types.h>
