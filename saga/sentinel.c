@@ -52,6 +52,8 @@ static int64_t now_ms(const struct saga_sentinel *sentinel) {
 }
 
 static void tell_failure(const struct saga_sentinel *sentinel, const struct error *error) {
+    if (sentinel->engine->stopped)
+        return; // the next start loads everything
     engine_notice(sentinel->engine, SAGA_NOTICE_LOAD_FAILED, NULL, NULL, SAGA_ACTION, err_info(error->code)->name,
                   error->text);
 }
