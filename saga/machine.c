@@ -210,8 +210,9 @@ static const struct saga_retry *policy(const struct work *work, const struct sag
 
 static void note_failure(struct saga_leg *leg, enum err code, const char *reason, const char *text) {
     leg->code = code;
-    snprintf(leg->reason, sizeof leg->reason, "%s", reason && reason[0] ? reason : err_info(code)->name);
-    snprintf(leg->text, sizeof leg->text, "%s", text && text[0] ? text : err_info(code)->text);
+    // Written by others, kept in rows of text, and answered: it must stay UTF-8 where it is cut.
+    str_fit(str_c(reason && reason[0] ? reason : err_info(code)->name), leg->reason, sizeof leg->reason);
+    str_fit(str_c(text && text[0] ? text : err_info(code)->text), leg->text, sizeof leg->text);
 }
 
 static void start_leg(struct work *work, struct saga_leg *leg) {

@@ -641,6 +641,10 @@ uint8_t saga_turn_leg(const struct saga_turn *turn) {
     return turn->current ? turn->current->saga.legs[turn->leg].leg : 0;
 }
 
+const struct saga_step *saga_turn_step(const struct saga_turn *turn) {
+    return turn->current ? turn->current->saga.legs[turn->leg].step : NULL;
+}
+
 struct str saga_turn_answer_of(const struct saga_turn *turn, uint16_t step_id, uint8_t leg) {
     const struct saga_leg *found = turn->current ? saga_instance_leg(&turn->current->saga, step_id, leg) : NULL;
     return found ? found->answer : STR_NONE;

@@ -29,7 +29,7 @@ struct bed {
     enum bed_kind kind;
     struct arena arena; // what tests make and are answered; bed_clear() empties it
     struct rpc_channel *channel;
-    unsigned sending;           // calls without an answer yet
+    unsigned sending; // calls without an answer yet
 
     struct bed_note notes[BED_NOTES_MAX];
     size_t n_notes;
