@@ -164,6 +164,8 @@ static const struct config_row store_rows[] = {
           "Most writes waiting for a commit; beyond it new work is refused with OVERLOADED."),
     COUNT(config_store, retry_first_ms, 1, 60000, "ms", "50", "First pause while the store is down; doubles."),
     COUNT(config_store, retry_max_ms, 1, 600000, "ms", "2000", "Longest pause while the store is down."),
+    COUNT(config_store, start_wait_ms, 0, 600000, "ms", "30000",
+          "mariadb: how long the start waits for a server that does not answer, before it gives up."),
 };
 
 static const struct config_row limit_rows[] = {

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-enum { CONNECT_TIMEOUT_MS = 2000, PATIENCE_MS = 30000, PAUSE_MS = 500, PATH_LENGTH_MAX = 4096 };
+enum { CONNECT_TIMEOUT_MS = 2000, PAUSE_FIRST_MS = 250, PAUSE_MAX_MS = 4000, PATH_LENGTH_MAX = 4096 };
 
 static bool make_folder(const char *path, struct error *error) {
     char part[PATH_LENGTH_MAX + 1];
@@ -30,7 +30,7 @@ static struct store_backend *backend_of(const struct config_store *store) {
     if (store->kind == CONFIG_SQLITE)
         return store_sqlite(store->path);
     struct store_mariadb_options options = {
-        .host = store->host,
+        .host = store->socket ? NULL : store->host,
         .user = store->user,
         .password = store->password.ptr,
         .database = store->database,
@@ -42,9 +42,10 @@ static struct store_backend *backend_of(const struct config_store *store) {
     return store_mariadb(&options);
 }
 
-static void pause_on(struct rpc_loop *loop, int64_t pause_ms, const bool *stopping) {
+static void pause_until(struct rpc_loop *loop, int64_t pause_ms, int64_t until_ms, const bool *stopping) {
     const struct clock *clock = rpc_loop_clock(loop);
-    int64_t until_ms = clock_now_ms(clock) + pause_ms;
+    if (clock_now_ms(clock) + pause_ms < until_ms)
+        until_ms = clock_now_ms(clock) + pause_ms;
     for (int64_t rest; !*stopping && (rest = until_ms - clock_now_ms(clock)) > 0;)
         rpc_loop_once(loop, rest);
 }
@@ -60,13 +61,14 @@ bool storage_open(struct rpc_loop *loop, const struct config *config, const stru
     all.retry_max_ms = config->store.retry_max_ms;
     if (!make_folder(config->data_dir, error))
         return false;
-    int64_t until_ms = clock_now_ms(rpc_loop_clock(loop)) + PATIENCE_MS;
+    int64_t until_ms = clock_now_ms(rpc_loop_clock(loop)) + config->store.start_wait_ms, pause_ms = PAUSE_FIRST_MS;
     while (!store_open(backend_of(&config->store), &all, ret_store, error)) {
         bool waits = config->store.kind == CONFIG_MARIADB && error->code == ERR_STORE_UNAVAILABLE;
         if (!waits || *stopping || clock_now_ms(rpc_loop_clock(loop)) >= until_ms)
             return false;
         LOG(LOG_WARN, "the store does not answer yet", LOG_C("text", error->text));
-        pause_on(loop, PAUSE_MS, stopping);
+        pause_until(loop, pause_ms, until_ms, stopping);
+        pause_ms = pause_ms < PAUSE_MAX_MS / 2 ? pause_ms * 2 : PAUSE_MAX_MS;
         *error = (struct error){.code = ERR_OK};
     }
     return true;

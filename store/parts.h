@@ -23,6 +23,9 @@ struct store_write {
     char text[ERR_TEXT_MAX];
 };
 
+// Writes and reads are kept for reuse, but for those that grew.
+enum { SPARE_WRITES_MAX = 256, SPARE_READS_MAX = 64, SPARE_BYTES_MAX = 64 * 1024, SPARE_ROWS_MAX = 64 };
+
 struct store_read {
     struct store_read *next;
     struct arena arena; // the query's texts, then the answer
@@ -132,7 +135,8 @@ struct store {
     bool closing, abandoned;
     bool writer_sleeps, reader_sleeps;
 
-    atomic_bool down, refusing; // for store_room()
+    atomic_uint down; // set of enum store_down
+    atomic_bool refusing;
     struct writer writer;
     struct reader reader;
     pthread_t writer_thread, reader_thread;
@@ -143,6 +147,10 @@ _Noreturn void store_die(const struct store *store, const char *what, const stru
 
 // For the workers: are we closing? (An abandoned store's threads leave at once.)
 bool store_is_closing(struct store *store);
+
+// Whose backend does not answer at present; for store_room() and store_stats().
+enum store_down { DOWN_WRITER = 1, DOWN_READER = 2 };
+void store_set_down(struct store *store, enum store_down worker, bool down);
 
 void back_off_failed(struct back_off *back_off, const struct store_options *options);
 

@@ -34,6 +34,8 @@ static void finish(struct store *store, const struct error *error) {
     struct reader *reader = &store->reader;
     struct store_read *read = reader->current;
     reader->current = NULL;
+    if (reader->back_off.failures > 0)
+        store_set_down(store, DOWN_READER, false);
     reader->back_off = (struct back_off){0};
     if (error) {
         read->code = error->code;
@@ -60,6 +62,7 @@ static enum turn backend_down(struct store *store) {
         reader->last_try = true;
     }
     back_off_failed(&reader->back_off, &store->options);
+    store_set_down(store, DOWN_READER, reader->back_off.failures > 1);
     pthread_mutex_lock(&store->mutex);
     store->stats.retries++;
     pthread_mutex_unlock(&store->mutex);

@@ -120,11 +120,9 @@ static enum turn backend_down(struct store *store) {
         writer->last_try = true;
     }
     back_off_failed(&writer->back_off, &store->options);
-    if (writer->back_off.failures > 1)
-        atomic_store(&store->down, true);
+    store_set_down(store, DOWN_WRITER, writer->back_off.failures > 1);
     pthread_mutex_lock(&store->mutex);
     store->stats.retries++;
-    store->stats.down = writer->back_off.failures > 1;
     pthread_mutex_unlock(&store->mutex);
     return writer->back_off.wait_ms ? TURN_WAIT : TURN_WORKED;
 }
@@ -133,10 +131,7 @@ static void backend_up(struct store *store) {
     if (store->writer.back_off.failures == 0)
         return;
     store->writer.back_off = (struct back_off){0};
-    atomic_store(&store->down, false);
-    pthread_mutex_lock(&store->mutex);
-    store->stats.down = false;
-    pthread_mutex_unlock(&store->mutex);
+    store_set_down(store, DOWN_WRITER, false);
 }
 
 static void committed(struct store *store, const struct write_range *range) {

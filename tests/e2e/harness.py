@@ -42,11 +42,18 @@ class Program:
         self.folder, self.name, self.arguments = folder, name, arguments
         self.log_path = os.path.join(folder, name + ".log")
         self.process, self.ports = None, []
+        self.environment = {}  # beside ours
 
-    def start(self):
+    def launch(self):
+        """Without waiting until it is ready."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [os.path.join(BIN, self.name), *self.arguments], cwd=self.folder, stdout=subprocess.PIPE, stderr=log)
+                [os.path.join(BIN, self.name), *self.arguments], cwd=self.folder, stdout=subprocess.PIPE, stderr=log,
+                env={**os.environ, **self.environment})
+        return self
+
+    def start(self):
+        self.launch()
         self.ports = [int(word) for word in self._ready_line().split()[1:]]
         return self
 
@@ -124,6 +131,33 @@ class Program:
     @property
     def running(self):
         return self.process is not None and self.process.poll() is None
+
+
+class Database:
+    """A MariaDB of the test's own, with an empty database "txcenter"."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([os.path.join(BIN, "..", "tests", "e2e_database")], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        word, self.socket = self.process.stdout.readline().split()
+        if word != "ready":
+            raise AssertionError("no database")
+
+    def config(self):
+        return {"kind": "mariadb", "socket": self.socket, "user": "root", "database": "txcenter"}
+
+    def do(self, command):
+        """kill, restart, pause or resume; returns when it is done."""
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if answer != "done\n":
+            raise AssertionError(f"{command}: {answer}")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(READY_S)
+        self.process.stdout.close()
 
 
 class World:

@@ -10,9 +10,11 @@ class Mariadb:
         self.folder = os.path.join(folder, "mariadb")
         self.socket = os.path.join(folder, "mariadb.sock")
         self.log_path = os.path.join(folder, "mariadb.log")
+        self.tmp = os.path.join(folder, "mariadb-tmp")  # servers that share one delete each other's files
         self.process = None
 
     def start(self):
+        os.makedirs(self.tmp, exist_ok=True)
         user = [f"--user={'root' if os.geteuid() == 0 else os.environ.get('USER', 'nobody')}"]
         with open(self.log_path, "ab") as log:
             if not os.path.isdir(self.folder):
@@ -20,7 +22,7 @@ class Mariadb:
                                 "--skip-test-db", f"--datadir={self.folder}", *user], check=True, stdout=log, stderr=log)
             self.process = subprocess.Popen(
                 ["mariadbd", "--no-defaults", f"--datadir={self.folder}", f"--socket={self.socket}", "--skip-networking",
-                 "--innodb-log-file-size=64M", "--innodb-buffer-pool-size=128M", "--log-bin=bin", "--sync-binlog=1",
+                 "--tmpdir=" + self.tmp, "--innodb-log-file-size=64M", "--innodb-buffer-pool-size=128M", "--log-bin=bin", "--sync-binlog=1",
                  "--innodb-flush-log-at-trx-commit=1", "--pid-file=" + self.folder + ".pid", *user],
                 stdout=log, stderr=log)
         end = time.monotonic() + 60

@@ -62,13 +62,16 @@ class Refused(Exception):
 class Client:
     """A connection. Calls are named "package.Service/Method"; requests are dicts in the JSON form of protobuf."""
 
-    def __init__(self, protos, target, caller=None):
+    def __init__(self, protos, target, caller=None, credentials=None):
         self.protos = protos
         self.caller = caller
         # Restarts in tests are quick: so is coming back.
         options = [("grpc.initial_reconnect_backoff_ms", 20), ("grpc.max_reconnect_backoff_ms", 100),
                    ("grpc.min_reconnect_backoff_ms", 20)]
-        self.channel = grpc.insecure_channel(target, options)
+        if credentials:
+            self.channel = grpc.secure_channel(target, credentials, options)
+        else:
+            self.channel = grpc.insecure_channel(target, options)
 
     def close(self):
         self.channel.close()

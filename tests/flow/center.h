@@ -10,7 +10,7 @@
 #include "tests/flow/bed.h"
 #include "tests/participants/crash_point.h"
 #include "tests/participants/switchboard.h"
-#include "tests/participants/virtual_time.h"
+#include "tests/time/virtual_time.h"
 
 struct flow_center {
     struct virtual_time *time;

@@ -9,7 +9,7 @@
 static const struct {
     int status;
     enum log_level level;
-} rows[] = {
+} calls[] = {
     {0, LOG_DEBUG},  // OK
     {1, LOG_INFO},   // CANCELLED
     {2, LOG_ERROR},  // UNKNOWN
@@ -26,28 +26,36 @@ static const struct {
     {99, LOG_INFO},
 };
 
-static void test_only_faults_of_ours_are_errors(void **state) {
+static void test_of_calls_only_faults_of_ours_are_errors(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_int_equal(observe_call_level(rows[i].status), rows[i].level);
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+        assert_int_equal(observe_call_level(calls[i].status), calls[i].level);
 }
 
-static void test_attempts_are_spoken_of_only_when_they_go_on_failing(void **state) {
+static const struct {
+    enum saga_notice_kind kind;
+    uint32_t attempt;
+    enum log_level level;
+} sagas[] = {
+    {SAGA_NOTICE_STARTED, 0, LOG_DEBUG},        {SAGA_NOTICE_ENDED, 0, LOG_DEBUG},
+    {SAGA_NOTICE_ATTEMPT_FAILED, 1, LOG_DEBUG}, {SAGA_NOTICE_ATTEMPT_FAILED, 4, LOG_INFO},
+    {SAGA_NOTICE_TURNED, 0, LOG_INFO},          {SAGA_NOTICE_PARKED, 0, LOG_WARN},
+    {SAGA_NOTICE_FLOW_UNKNOWN, 0, LOG_WARN},    {SAGA_NOTICE_CORRUPT, 0, LOG_ERROR},
+    {SAGA_NOTICE_WRITE_FAILED, 0, LOG_ERROR},
+};
+
+static void test_of_sagas_what_waits_for_people_is_a_warning_and_what_goes_well_is_not(void **state) {
     (void)state;
-    struct saga_notice notice = {.kind = SAGA_NOTICE_ATTEMPT_FAILED, .attempt = 1};
-    assert_int_equal(observe_saga_level(&notice), LOG_DEBUG);
-    notice.attempt = 4;
-    assert_int_equal(observe_saga_level(&notice), LOG_INFO);
-    notice.kind = SAGA_NOTICE_PARKED;
-    assert_int_equal(observe_saga_level(&notice), LOG_WARN);
-    notice.kind = SAGA_NOTICE_CORRUPT;
-    assert_int_equal(observe_saga_level(&notice), LOG_ERROR);
+    for (size_t i = 0; i < sizeof sagas / sizeof sagas[0]; i++) {
+        struct saga_notice notice = {.kind = sagas[i].kind, .attempt = sagas[i].attempt};
+        assert_int_equal(observe_saga_level(&notice), sagas[i].level);
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_only_faults_of_ours_are_errors),
-        cmocka_unit_test(test_attempts_are_spoken_of_only_when_they_go_on_failing),
+        cmocka_unit_test(test_of_calls_only_faults_of_ours_are_errors),
+        cmocka_unit_test(test_of_sagas_what_waits_for_people_is_a_warning_and_what_goes_well_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,8 +6,10 @@ static void before_commit(void *ctx) {
         return;
     point->due = true;
     if (point->before) {
+        // And all that follow: a store tries a commit that failed once more at once.
         point->faults.fail_result = BACKEND_AGAIN;
-        point->faults.fail_commit_at = point->faults.fail_for = 1;
+        point->faults.fail_for = INT64_MAX;
+        point->faults.fail_commit_at = 1;
     }
 }
 
@@ -32,6 +34,8 @@ void crash_point_seal(struct crash_point *point) {
 
 bool crash_point_pump(struct crash_point *point, struct store *store) {
     struct store_stats before, after;
+    if (point->held)
+        return false;
     store_stats(store, &before);
     store_pump(store); // says that there is more to do also while it waits, so what it did is what counts
     store_stats(store, &after);

@@ -9,7 +9,8 @@ struct crash_point {
     int64_t commits;            // since it was set
     int64_t at;                 // 0: nowhere
     bool before;
-    bool due; // here it is: the process must not do anything more
+    bool due;  // here it is: the process must not do anything more
+    bool held; // set by a test: the store does nothing, as if each commit took long
 };
 
 // A backend on this disk that dies there. The point lives as long as the store.

@@ -32,6 +32,8 @@ static void test_an_orders_lines_add_up(void **state) {
                   LINES "station_id=S001 payable=CNY901 list_price=CNY1000");
     assert_answer(bed, "REJECTED LINES_UNEQUAL", "order", "CreateOrder", "T1/b", NULL,
                   LINES "station_id=S001 payable=CNY900 list_price=CNY1001");
+    assert_answer(bed, "REJECTED LINES_UNEQUAL", "order", "CreateOrder", "T1/e", NULL,
+                  LINES "station_id=S001 payable=CNY900 list_price=USD1000");
     assert_string_not_equal(order(bed, "T1/c"), order(bed, "T1/d"));
 }
 

@@ -4,8 +4,21 @@
 
 #include "tests/participants/program.h"
 
+#include <assert.h>
+
+enum { TXSIM_ARGS_MAX = 30 };
+
+// It ends with this process, so that a test which crashes leaves nothing behind.
 static inline pid_t txsim_start(const char *const *args) {
-    return program_start(TXSIM, args, NULL);
+    const char *all[TXSIM_ARGS_MAX + 2];
+    size_t n = 0;
+    for (; args[n]; n++) {
+        assert(n < TXSIM_ARGS_MAX);
+        all[n] = args[n];
+    }
+    all[n++] = "--with-parent";
+    all[n] = NULL;
+    return program_start(TXSIM, all, NULL);
 }
 static inline void txsim_kill(pid_t pid) {
     program_kill(pid);

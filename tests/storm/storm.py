@@ -139,7 +139,7 @@ class Storm:
         self.world.start()
         self.client = self.world.client()
         sim = Sim(self.world.sim_client())
-        longest = 1500 * ARGUMENTS.kills + 2000  # so that enough are unfinished at the last kill
+        longest = 2600 * ARGUMENTS.kills + 4000  # so that enough are unfinished at the last kill
         rules = [{"payer": f"payer-{n}", "result": "PAY_RESULT_PAID" if n else "PAY_RESULT_FAILED",
                   "afterMs": str(200 + n * longest // PAYERS), "code": "PAYER_REFUSED"} for n in range(PAYERS)]
         sim.client.call("participant.sim.v1.SimControlService/SetAutoPay", {"rules": rules})

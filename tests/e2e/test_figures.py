@@ -1,0 +1,53 @@
+#!/usr/bin/python3
+"""What txcenterd costs while nobody calls it. With sanitizers memory and time are theirs: then only the CPU counts."""
+
+import glob
+import os
+import time
+
+import harness
+
+SANITIZED = bool(os.environ.get("TXC_SANITIZED"))
+WINDOW_S = 5
+READY_MS, RESIDENT_KB, IDLE_SHARE = 200, 25 * 1024, 0.005
+
+
+def cpu_ns(pid):
+    """Of all threads together."""
+    total = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        with open(path, encoding="ascii") as file:
+            total += int(file.read().split()[0])
+    return total
+
+
+def resident_kb(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+
+class Idle(harness.Case):
+    def test_it_uses_no_more_than_half_a_percent_of_a_core(self):
+        pid = self.world().start(sim=False).center.pid
+        before, begun = cpu_ns(pid), time.monotonic()
+        time.sleep(WINDOW_S)  # the passing of time is what is measured
+        share = (cpu_ns(pid) - before) / ((time.monotonic() - begun) * 1e9)
+        print(f"idle: {share:.3%} of a core")
+        self.assertLessEqual(share, IDLE_SHARE)
+
+    if not SANITIZED:
+
+        def test_it_is_ready_within_200_ms_and_stays_below_25_mb(self):
+            took, resident = [], 0
+            for _ in range(5):  # the machine may be busy: the best counts
+                world = self.world().start(sim=False)
+                took.append(next(line["took_ms"] for line in world.center.lines() if line["msg"] == "ready"))
+                resident = max(resident, resident_kb(world.center.pid))
+                world.close()
+            print(f"ready: {min(took)}..{max(took)} ms; resident: {resident / 1024:.1f} MB")
+            self.assertLessEqual(min(took), READY_MS)
+            self.assertLessEqual(resident, RESIDENT_KB)
+
+
+if __name__ == "__main__":
+    harness.run()

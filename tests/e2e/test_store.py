@@ -1,0 +1,73 @@
+#!/usr/bin/python3
+"""txcenterd on MariaDB: at its start, through an outage, and after its own death."""
+
+import signal
+
+import harness
+from shop import TRADE, Shop, Sim, state_of
+
+
+class Absent(harness.Case):
+    def open(self, wait_ms):
+        world = self.world({"store": {"kind": "mariadb", "socket": "/nonexistent/sock", "start_wait_ms": wait_ms}})
+        return world.center.launch()
+
+    def test_a_start_gives_up_when_the_database_does_not_answer_in_time(self):
+        center = self.open(600)
+        self.assertEqual(1, center.wait())
+        *before, last, _ = center.lines()
+        self.assertIn("the store does not answer yet", [line["msg"] for line in before])
+        self.assertEqual(("can't start", "STORE_UNAVAILABLE"), (last["msg"], last["reason"]))
+
+    def test_a_start_that_waits_can_be_stopped(self):
+        center = self.open(600000)
+        next(line for line in center.follow() if line["msg"] == "the store does not answer yet")
+        center.signal(signal.SIGTERM)
+        self.assertEqual(0, center.wait())
+
+
+class Present(harness.Case):
+    def setUp(self):
+        self.database = harness.Database()
+        self.addCleanup(self.database.close)
+
+    def open(self):
+        config = {"store": {**self.database.config(), "retry_first_ms": 10, "retry_max_ms": 100}}
+        world = self.world(config, sim=["--auto-pay", "20"]).start()
+        return world, Shop(world.client()), Sim(world.sim_client())
+
+    def test_a_purchase_completes_and_is_there_after_kill_9(self):
+        world, shop, _ = self.open()
+        trade = shop.order()
+        shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
+        done = shop.until(trade.trade_no, "COMPLETED")
+        world.center.kill()
+        world.center.start()
+        found = world.client().call(TRADE + "GetTrade", {"tradeNo": trade.trade_no}, wait_for_ready=True).trade
+        self.assertEqual(done, found)
+
+    def test_while_the_database_is_down_nothing_is_accepted_and_then_all_goes_on(self):
+        world, shop, sim = self.open()
+        trade = shop.order()
+        self.database.do("kill")
+        request = shop.pay_request(trade, waitFor="WAIT_FOR_OUTCOME")
+        waiting = world.client().start(TRADE + "Pay", request)  # may have been let in before the outage was noticed
+        next(line for line in world.center.follow() if "nothing new is accepted" in line["msg"])
+        error = self.refused("STORE_UNAVAILABLE", world.client(), TRADE + "Quote", shop.quote_request())
+        self.assertEqual("UNAVAILABLE", error.code)
+        self.assertGreater(error.retry_after_s, 0)
+        self.database.do("restart")
+        next(line for line in world.center.follow() if line["msg"] == "the store answers again")
+        try:
+            world.client().finish(waiting)
+        except harness.Refused as error:
+            self.assertEqual("UNAVAILABLE", error.code)
+        paid = world.client().call(TRADE + "Pay", request)  # the same request: it acts once, whatever became of the first
+        self.assertEqual("PAID", state_of(paid.attempt))
+        shop.until(trade.trade_no, "COMPLETED")
+        for stats in sim.stats().values():
+            self.assertEqual(0, stats.took_effect_twice)
+
+
+if __name__ == "__main__":
+    harness.run()

@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+"""Callers by their certificates."""
+
+import os
+import subprocess
+
+import grpc
+
+import harness
+from harness import PROTOS
+from shop import SAGA, TRADE
+
+CERTIFICATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "rpc", "certificates.sh")
+
+
+class Tls(harness.Case):
+    CALLERS = [{"name": "shop-frontend", "scopes": ["trade.read"], "tenants": ["T1"]},
+               {"name": "spiffe://example.org/ns/trade/sa/gateway", "scopes": ["saga"], "tenants": ["*"]}]
+
+    def setUp(self):
+        self.center = self.world()
+        self.folder = os.path.join(self.center.folder, "certificates")
+        os.mkdir(self.folder)
+        subprocess.run(["/bin/sh", CERTIFICATES, self.folder], check=True, capture_output=True)
+        self.center.configure({
+            "listen": ["127.0.0.1:0"], "callers": self.CALLERS,
+            "tls": {"certificate": self.path("old-server.pem"), "key": self.path("old-server.key"),
+                    "client_ca": self.path("old-ca.pem")}})
+        self.center.start(sim=False)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def read(self, name):
+        with open(self.path(name), "rb") as file:
+            return file.read()
+
+    def client(self, who, caller=None):
+        credentials = grpc.ssl_channel_credentials(
+            self.read("old-ca.pem"), *(() if who is None else (self.read(who + ".key"), self.read(who + ".pem"))))
+        client = harness.Client(PROTOS, f"localhost:{self.center.center.ports[0]}", caller, credentials)
+        self.addCleanup(client.close)
+        return client
+
+    def test_the_common_name_or_the_spiffe_id_names_the_caller(self):
+        self.client("old-shop").call(TRADE + "ListTrades", {"filter": {"tenantId": "T1"}})
+        self.client("old-spiffe").call(SAGA + "ListFlows")
+        self.refused("SCOPE_MISSING", self.client("old-shop"), SAGA + "ListFlows")
+
+    def test_x_caller_means_nothing_where_certificates_are_asked_for(self):
+        client = self.client("old-shop", caller="spiffe://example.org/ns/trade/sa/gateway")
+        self.refused("SCOPE_MISSING", client, SAGA + "ListFlows")
+
+    def test_a_certificate_of_nobody_that_is_configured_is_unauthenticated(self):
+        error = self.refused("UNAUTHENTICATED", self.client("old-server"), SAGA + "ListFlows")
+        self.assertIn("localhost", error.text)
+
+    def test_without_a_certificate_or_with_one_of_another_authority_there_is_no_connection(self):
+        for who in (None, "new-shop"):
+            with self.assertRaises(harness.Refused) as caught:
+                self.client(who).call(SAGA + "ListFlows", timeout=10)
+            self.assertEqual("UNAVAILABLE", caught.exception.code)
+
+
+if __name__ == "__main__":
+    harness.run()
