@@ -41,9 +41,16 @@ static struct str canonical(struct command *command) {
 
 // ---- The end ------------------------------------------------------------------------------------------------------
 
-static void command_free(struct command *command) {
+static void end_wait(struct command *command) {
     trade_unwait(&command->waiter);
+    if (!command->until.place)
+        return;
     heap_remove(&command->trades->waits, &command->until);
+    command->trades->stats.waiting--;
+}
+
+static void command_free(struct command *command) {
+    end_wait(command);
     if (command->trade)
         saga_subject_release(&command->trade->subject);
     arena_release(&command->arena);
@@ -138,9 +145,7 @@ int64_t commands_tick(struct trades *trades, int64_t now_ms) {
     struct heap_node *least;
     while ((least = heap_least(&trades->waits)) && least->key <= now_ms) {
         struct command *command = CONTAINER_OF(least, struct command, until);
-        heap_remove(&trades->waits, least);
-        trade_unwait(&command->waiter);
-        trades->stats.waiting--;
+        end_wait(command);
         trade_read(trades, str_c(command->trade_no), present_read, command);
     }
     return least ? least->key : INT64_MAX;
@@ -336,6 +341,11 @@ void check_money(const struct trades *trades, struct error *error, const char *p
         error_field(error, path, "currency must be %s", trades->options.currency);
     if (money->minor_units < least || money->minor_units > MONEY_MAX)
         error_field(error, path, "minor_units must be %lld..%lld", (long long)least, (long long)MONEY_MAX);
+}
+
+void check_moment(struct error *error, const char *path, const Google__Protobuf__Timestamp *at) {
+    if (at && !clock_is_moment(at->seconds, at->nanos))
+        error_field(error, path, "is not a time");
 }
 
 void check_trade_no(struct error *error, const char *path, const char *trade_no, bool required) {

@@ -496,7 +496,7 @@ void payment_start(struct saga_turn *turn, struct payment_row *attempt) {
         // Can't be, unless a gid is used twice: the attempt fails at once, the order stays payable.
         attempt->state = ATTEMPT_FAILED;
         snprintf(attempt->reason, sizeof attempt->reason, "%s", err_info(error.code)->name);
-        snprintf(attempt->text, sizeof attempt->text, "%.150s", error.text);
+        str_print(attempt->text, sizeof attempt->text, "%.150s", error.text);
         trade_set_state(trade, TRADE_STATE(ORDERED), saga_turn_now(turn));
     }
 }

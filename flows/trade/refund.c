@@ -134,7 +134,7 @@ static void learn_leg(struct trade *trade, struct refund_leg_row *leg,
     case GATEWAY_REFUND(ACCEPTED): leg->state = LEG_STATE(ACCEPTED); break;
     case GATEWAY_REFUND(FAILED):
         leg->state = LEG_STATE(FAILED);
-        snprintf(leg->detail, sizeof leg->detail, "%.100s", refund->code);
+        str_print(leg->detail, sizeof leg->detail, "%.100s", refund->code);
         break;
     default: leg->state = LEG_STATE(PENDING); break; // not there: it is asked for again, under the same key
     }
@@ -147,7 +147,7 @@ static void learn_answer(struct saga_turn *turn, struct refund_leg_row *leg, con
     if (asked->outcome == OUTCOME_REJECTED) {
         trade_change(trade, leg);
         leg->state = LEG_STATE(FAILED);
-        snprintf(leg->detail, sizeof leg->detail, "%s: %s", asked->reason, asked->text);
+        str_print(leg->detail, sizeof leg->detail, "%s: %s", asked->reason, asked->text);
         return;
     }
     if (!tender_is_gateway(tender)) {

@@ -57,7 +57,8 @@ static void note_payment(struct trade *trade, struct tender_row *tender,
     tender->gateway_discount = minor(payment->gateway_discount);
     tender->merchant_discount = minor(payment->merchant_discount);
     tender->settlement_amount = minor(payment->settlement_amount);
-    tender->paid_ms = payment->paid_at && payment->paid_at->seconds > 0 ? payment->paid_at->seconds * 1000 : now_ms;
+    const Google__Protobuf__Timestamp *paid_at = payment->paid_at;
+    tender->paid_ms = paid_at && paid_at->seconds > 0 ? clock_moment_ms(paid_at->seconds, 0) : now_ms;
 }
 
 static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
@@ -71,9 +72,9 @@ static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
     note_payment(trade, tender, payment, now_ms);
     if (what) {
         tender->state = TENDER_STATE(CONFLICTED);
-        snprintf(tender->detail, sizeof tender->detail, "%s: the gateway says %lld %.3s for merchant %.40s", what,
-                 (long long)minor(payment->amount), payment->amount ? payment->amount->currency : "",
-                 payment->merchant_id);
+        str_print(tender->detail, sizeof tender->detail, "%s: the gateway says %lld %.3s for merchant %.40s", what,
+                  (long long)minor(payment->amount), payment->amount ? payment->amount->currency : "",
+                  payment->merchant_id);
         books_suspense(trade, LEDGER_CONFLICTED, tender, minor(payment->amount), now_ms);
         trade->trades->stats.conflicts++;
         trades_alert(trade->trades, "payment does not match", trade, tender->detail);
@@ -101,7 +102,7 @@ void tender_learn(struct saga_turn *turn, struct tender_row *tender, const Parti
             break; // a failure after a success changes nothing
         trade_change(trade, tender);
         tender->state = payment->state == PAYMENT_STATE(FAILED) ? TENDER_STATE(FAILED) : TENDER_STATE(CLOSED);
-        snprintf(tender->detail, sizeof tender->detail, "%.100s", payment->code);
+        str_print(tender->detail, sizeof tender->detail, "%.100s", payment->code);
         break;
     default: break; // NOT_FOUND: the create has not arrived (yet)
     }
