@@ -15,7 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SAMPLES_MAX = 4000000, DEADLINE_MS = 35000 };
+enum {
+    SAMPLES_MAX = 4000000,
+    DEADLINE_MS = 35000,
+    FIRST_USER = 5, // the simulators' world begins with special ones: frozen, poor
+};
 
 struct load {
     struct rpc_loop *loop;
@@ -68,7 +72,7 @@ static void begin(struct purchase *purchase) {
     purchase->number = load->next++;
     purchase->begun_ns = clock_monotonic_ns();
     snprintf(request_id, sizeof request_id, "%s-%" PRIu64, load->run, purchase->number);
-    snprintf(user, sizeof user, "U%04u", (unsigned)(purchase->number % load->users) + 1);
+    snprintf(user, sizeof user, "U%04u", (unsigned)(purchase->number % load->users) + FIRST_USER);
     context.tenant_id = (char[]){"T001"};
     context.user_id = user;
     context.station_id = (char[]){"S001"};
@@ -146,6 +150,7 @@ int main(int argc, char **argv) {
     }
     struct error error = {0};
     struct load load = {.loop = rpc_loop_new(), .users = (unsigned)strtoul(argv[4], NULL, 10)};
+    load.users -= load.users >= FIRST_USER ? FIRST_USER - 1 : load.users;
     load.channel = rpc_channel_open(load.loop, argv[1], NULL, &error);
     load.latency_us = malloc(SAMPLES_MAX * sizeof *load.latency_us);
     if (!load.channel || !load.latency_us || load.users == 0)
