@@ -23,8 +23,9 @@ Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *t
     }
 }
 
+// What is no amount of money counts as none said.
 static int64_t minor(const Txcenter__Type__V1__Money *money) {
-    return money ? money->minor_units : 0;
+    return money && money->minor_units > 0 && money->minor_units <= MONEY_MAX ? money->minor_units : 0;
 }
 
 // What of it does not match; NULL when all does.
@@ -73,9 +74,10 @@ static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
     if (what) {
         tender->state = TENDER_STATE(CONFLICTED);
         str_print(tender->detail, sizeof tender->detail, "%s: the gateway says %lld %.3s for merchant %.40s", what,
-                  (long long)minor(payment->amount), payment->amount ? payment->amount->currency : "",
-                  payment->merchant_id);
-        books_suspense(trade, LEDGER_CONFLICTED, tender, minor(payment->amount), now_ms);
+                  payment->amount ? (long long)payment->amount->minor_units : 0,
+                  payment->amount ? payment->amount->currency : "", payment->merchant_id);
+        if (minor(payment->amount) > 0) // else nothing is there to be kept apart; an operator finds out what is
+            books_suspense(trade, LEDGER_CONFLICTED, tender, minor(payment->amount), now_ms);
         trade->trades->stats.conflicts++;
         trades_alert(trade->trades, "payment does not match", trade, tender->detail);
     } else if (open) {

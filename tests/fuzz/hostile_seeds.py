@@ -75,8 +75,9 @@ class Pool:
                 shop.refund(trade, whole=True, waitMs=WAIT_MAX_MS)
         return shop.get(trade.trade_no)
 
-    def renew(self):
-        stages = [stage for stage in STAGES for _ in range(2)]
+    def renew(self, waiting=2):
+        """Two new trades in each state; so many that wait for their payment."""
+        stages = [stage for stage in STAGES for _ in range(waiting if stage == "paying" else 2)]
         with concurrent.futures.ThreadPoolExecutor(8) as workers:
             made = list(workers.map(self._make, stages))
         self.trades = {stage: [] for stage in STAGES}

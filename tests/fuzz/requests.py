@@ -37,7 +37,7 @@ DEADLINE_S = 15  # of a call
 QUIET_S = 1  # after so long without a message a stream has nothing to tell
 SETTLE_S = 120
 WORKERS = 16
-CHUNK = 250  # so many requests, then new trades
+CHUNK, LATE_CHUNK, LATE_WAITING = 250, 50, 16  # so many requests, then new trades; for callbacks many that are not paid
 # What the resident memory may grow by in one row of the table: so much, and for each request what a trade kept in memory
 # takes with its sagas (sanitizers make it several times as much).
 GROWTH_MAX_KB, GROWTH_EACH_KB = 48 * 1024, 24
@@ -52,7 +52,7 @@ class Case:
         chance = random.Random(f"{seed}/{method.name}/{number}")
         message = method.seed(pool, chance)
         self.caller, self.what, self.compressed, self.by_core, self.metadata = method.caller, [], False, False, []
-        kind = chance.random()
+        kind = 0 if method.late and chance.random() < 0.7 else chance.random()  # what is signed well is hostile inside
         if 0.05 < kind < 0.6:
             for _ in range(chance.choice((1, 1, 2, 3, 6))):
                 self.what.append(change(chance, pool, message))
@@ -189,14 +189,14 @@ class Fuzz:
     def numbers(self):
         return [self.options.only] if self.options.only is not None else range(self.options.requests)
 
-    def run(self, name, one):
+    def run(self, name, one, chunk=CHUNK, waiting=2):
         """Every request of one row of the table; `one` runs the request of a number."""
         counts, slowest, before = collections.Counter(), (0, 0), self.resident_kb()
         numbers = list(self.numbers())
-        for at in range(0, len(numbers), CHUNK):
-            self.pool.renew()
+        for at in range(0, len(numbers), chunk):
+            self.pool.renew(waiting)
             with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
-                for number, result in zip(numbers[at:at + CHUNK], workers.map(one, numbers[at:at + CHUNK])):
+                for number, result in zip(numbers[at:at + chunk], workers.map(one, numbers[at:at + chunk])):
                     counts[result.status] += 1
                     slowest = max(slowest, (result.seconds, number))
                     if result.fault:
@@ -222,7 +222,7 @@ class Fuzz:
             with contextlib.closing(Wire(self.world.center_target)) as wire:
                 return wire.run(method, case)
 
-        self.run(method.name, one)
+        self.run(method.name, one, *((LATE_CHUNK, LATE_WAITING) if method.late else ()))
         for wire in wires:
             wire.close()
 
