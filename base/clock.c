@@ -54,3 +54,16 @@ void clock_format(int64_t unix_ms, char out[25]) {
              tm.tm_hour, tm.tm_min, tm.tm_sec, (int)ms);
     snprintf(out, 25, "%.24s", text);
 }
+
+// The years 1 to 9999.
+static const int64_t first_second = -62135596800, last_second = 253402300799;
+
+bool clock_is_moment(int64_t seconds, int32_t nanos) {
+    return seconds >= first_second && seconds <= last_second && nanos >= 0 && nanos <= 999999999;
+}
+
+int64_t clock_moment_ms(int64_t seconds, int32_t nanos) {
+    if (seconds < first_second || seconds > last_second)
+        return (seconds < 0 ? first_second : last_second) * 1000;
+    return seconds * 1000 + nanos / 1000000;
+}

@@ -2,6 +2,7 @@
 #ifndef TXC_BASE_CLOCK_H
 #define TXC_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct clock {
@@ -27,5 +28,11 @@ int64_t clock_monotonic_ns(void);
 
 // "2026-01-31T23:59:59.123Z" into out[25].
 void clock_format(int64_t unix_ms, char out[25]);
+
+// Whether a pair as in google.protobuf.Timestamp is a time: within the years 1 to 9999, as its page says.
+bool clock_is_moment(int64_t seconds, int32_t nanos);
+
+// Its milliseconds; one that is none counts as the nearest that is.
+int64_t clock_moment_ms(int64_t seconds, int32_t nanos);
 
 #endif

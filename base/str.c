@@ -1,5 +1,7 @@
 #include "base/str.h"
 
+#include <stdio.h>
+
 int str_cmp(struct str a, struct str b) {
     size_t common = a.len < b.len ? a.len : b.len;
     int order = common ? memcmp(a.ptr, b.ptr, common) : 0;
@@ -138,4 +140,33 @@ uint64_t str_hash(struct str s) {
     for (size_t i = 0; i < s.len; i++)
         hash = (hash ^ (unsigned char)s.ptr[i]) * 0x100000001b3u;
     return hash;
+}
+
+static void make_utf8(char *text, bool cut) {
+    struct str rest = str_c(text);
+    while (rest.len > 0) {
+        size_t len = str_utf8_len(rest);
+        if (len == 0) {
+            char *at = text + (rest.ptr - text);
+            if (cut && rest.len < 4 && (unsigned char)*at >= 0xC2) { // begun, and cut off
+                *at = '\0';
+                return;
+            }
+            *at = '?';
+            len = 1;
+        }
+        rest = str_n(rest.ptr + len, rest.len - len);
+    }
+}
+
+void str_vprint(char *out, size_t size, const char *format, va_list args) {
+    int length = vsnprintf(out, size, format, args);
+    make_utf8(out, length < 0 || (size_t)length >= size);
+}
+
+void str_print(char *out, size_t size, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    str_vprint(out, size, format, args);
+    va_end(args);
 }

@@ -3,6 +3,7 @@
 #ifndef TXC_BASE_STR_H
 #define TXC_BASE_STR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -69,6 +70,11 @@ size_t str_utf8_len(struct str s);
 
 // Well-formed UTF-8 throughout.
 bool str_is_utf8(struct str s);
+
+// printf for text that others will read as UTF-8, whatever it is made from: what doesn't fit is cut between characters,
+// any other byte that is not UTF-8 becomes '?'. No argument may lie in `out`.
+void str_print(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void str_vprint(char *out, size_t size, const char *format, va_list args) __attribute__((format(printf, 3, 0)));
 
 // FNV-1a over the bytes. For hash tables and slots, never for anything an attacker must not predict.
 uint64_t str_hash(struct str s);

@@ -1,6 +1,7 @@
 #include "orchestrator/authorize.h"
 
 #include "base/id.h"
+#include "saga/tables.h"
 
 enum { EVERY_SCOPE = RPC_TRADE_READ | RPC_TRADE | RPC_SAGA | RPC_OPERATE | RPC_CALLBACK };
 
@@ -99,11 +100,13 @@ bool call_may_all(const struct call_context *context) {
 void call_fail(struct rpc_inbound *in, const struct error *error, const char *trade_no, const char *request_id) {
     const char *metadata[5] = {NULL};
     size_t n = 0;
+    if (trade_no && !id_valid(str_c(trade_no)))
+        trade_no = NULL;
     if (trade_no && *trade_no) {
         metadata[n++] = "trade_no";
         metadata[n++] = trade_no;
     }
-    if (request_id && *request_id) {
+    if (request_id && *request_id && strlen(request_id) <= REQUEST_ID_MAX) { // a longer one is what is refused
         metadata[n++] = "request_id";
         metadata[n++] = request_id;
     }

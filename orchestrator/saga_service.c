@@ -24,13 +24,12 @@ static void check_text(struct error *error, const char *path, const char *text, 
 }
 
 static void check_moment(struct error *error, const char *path, const Google__Protobuf__Timestamp *at) {
-    static const int64_t first = -62135596800, last = 253402300799; // the years 1 to 9999, as the type's own page says
-    if (at && (at->seconds < first || at->seconds > last || at->nanos < 0 || at->nanos > 999999999))
+    if (at && !clock_is_moment(at->seconds, at->nanos))
         error_field(error, path, "is not a time");
 }
 
 static int64_t moment_ms(const Google__Protobuf__Timestamp *at) {
-    return at->seconds * 1000 + at->nanos / 1000000;
+    return clock_moment_ms(at->seconds, at->nanos);
 }
 
 // What every method begins with. False: the call is over.

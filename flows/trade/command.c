@@ -367,6 +367,11 @@ void check_money(const struct trades *trades, struct error *error, const char *p
         error_field(error, path, "minor_units must be %lld..%lld", (long long)least, (long long)MONEY_MAX);
 }
 
+void check_moment(struct error *error, const char *path, const Google__Protobuf__Timestamp *at) {
+    if (at && !clock_is_moment(at->seconds, at->nanos))
+        error_field(error, path, "is not a time");
+}
+
 void check_trade_no(struct error *error, const char *path, const char *trade_no, bool required) {
     if (trade_no && trade_no[0] && !id_valid(str_c(trade_no)))
         error_field(error, path, "is not a trade number");

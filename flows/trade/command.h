@@ -69,6 +69,7 @@ void check_range(struct error *error, const char *path, int64_t value, int64_t l
 // An amount in the center's currency, from `least`; absent is a violation when `required`.
 void check_money(const struct trades *trades, struct error *error, const char *path,
                  const Txcenter__Type__V1__Money *money, int64_t least, bool required);
+void check_moment(struct error *error, const char *path, const Google__Protobuf__Timestamp *at);
 void check_trade_no(struct error *error, const char *path, const char *trade_no, bool required);
 
 // The field of a request by its name, for what every request has: NULL when it has none.

@@ -165,6 +165,7 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
     if (with_quote) {
         const Txcenter__Trade__V1__QuoteOrderPayRequest *r = (const void *)message;
         quote_check(trades, r->context, r->lines, r->n_lines, error);
+        quote_check_ids(error, "excluded_coupon_ids", r->excluded_coupon_ids, r->n_excluded_coupon_ids);
     } else {
         check_trade_no(error, "trade_no", request_text(message, "trade_no"), true);
         check_range(error, "quote_version", wish.quote_version, 1, INT32_MAX);

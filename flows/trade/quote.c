@@ -45,7 +45,7 @@ void quote_check(const struct trades *trades, const Txcenter__Trade__V1__Context
     }
 }
 
-static void check_ids(struct error *error, const char *field, char *const *ids, size_t n) {
+void quote_check_ids(struct error *error, const char *field, char *const *ids, size_t n) {
     if (n > 32)
         error_field(error, field, "must have at most 32");
     for (size_t i = 0; i < n && i < 32; i++) {
@@ -59,8 +59,8 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
     const Txcenter__Trade__V1__QuoteRequest *request = (const void *)message;
     check_trade_no(error, "trade_no", request->trade_no, false);
     quote_check(trades, request->context, request->lines, request->n_lines, error);
-    check_ids(error, "excluded_coupon_ids", request->excluded_coupon_ids, request->n_excluded_coupon_ids);
-    check_ids(error, "required_coupon_ids", request->required_coupon_ids, request->n_required_coupon_ids);
+    quote_check_ids(error, "excluded_coupon_ids", request->excluded_coupon_ids, request->n_excluded_coupon_ids);
+    quote_check_ids(error, "required_coupon_ids", request->required_coupon_ids, request->n_required_coupon_ids);
     check_range(error, "max_combinations", request->max_combinations, 0, 10);
 }
 

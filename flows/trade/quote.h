@@ -31,6 +31,9 @@ void quote_make(struct trades *trades, const struct quote_wish *wish, struct are
 void quote_check(const struct trades *trades, const Txcenter__Trade__V1__Context *context,
                  Txcenter__Trade__V1__Line *const *lines, size_t n_lines, struct error *error);
 
+// The same of a list of coupons.
+void quote_check_ids(struct error *error, const char *field, char *const *ids, size_t n);
+
 // Keeps the quote as the trade's newest version (which it sets in made->quote).
 void quote_keep(struct saga_turn *turn, const Txcenter__Trade__V1__Context *context, const struct quote_made *made);
 

@@ -205,7 +205,7 @@ static int64_t minor(const Txcenter__Type__V1__Money *money) {
 }
 
 static int64_t time_ms(const Google__Protobuf__Timestamp *time) {
-    return time ? time->seconds * 1000 + time->nanos / 1000000 : 0;
+    return time ? clock_moment_ms(time->seconds, time->nanos) : 0;
 }
 
 static struct solver_coupon coupon_of(const Participant__Coupon__V1__Coupon *coupon, struct arena *arena) {

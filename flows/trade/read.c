@@ -88,7 +88,7 @@ void read_get(struct trades *trades, struct trade_call *call, const ProtobufCMes
 // ---- ListTrades -----------------------------------------------------------------------------------------------------
 
 static int64_t time_ms(const Google__Protobuf__Timestamp *time) {
-    return time ? time->seconds * 1000 + time->nanos / 1000000 : 0;
+    return time ? clock_moment_ms(time->seconds, time->nanos) : 0;
 }
 
 // A page token is "<created_ms>.<trade_no>" of the page's last trade.
@@ -178,6 +178,9 @@ void read_list(struct trades *trades, struct trade_call *call, const ProtobufCMe
         check_text(&error, "filter.tenant_id", request->filter->tenant_id, 0, TRADE_ID_MAX);
         check_text(&error, "filter.user_id", request->filter->user_id, 0, TRADE_ID_MAX);
         check_text(&error, "filter.station_id", request->filter->station_id, 0, TRADE_ID_MAX);
+        check_range(&error, "filter.state", (int64_t)request->filter->state, 0, TRADE_STATE(CONFLICTED));
+        check_moment(&error, "filter.created_from", request->filter->created_from);
+        check_moment(&error, "filter.created_to", request->filter->created_to);
     }
     if (error_is(&error) || !may_list(reading, request->filter, &error)) {
         finish(reading, NULL, &error);

@@ -23,8 +23,9 @@ Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *t
     }
 }
 
+// What is no amount of money counts as none said.
 static int64_t minor(const Txcenter__Type__V1__Money *money) {
-    return money ? money->minor_units : 0;
+    return money && money->minor_units > 0 && money->minor_units <= MONEY_MAX ? money->minor_units : 0;
 }
 
 // What of it does not match; NULL when all does.
@@ -57,7 +58,8 @@ static void note_payment(struct trade *trade, struct tender_row *tender,
     tender->gateway_discount = minor(payment->gateway_discount);
     tender->merchant_discount = minor(payment->merchant_discount);
     tender->settlement_amount = minor(payment->settlement_amount);
-    tender->paid_ms = payment->paid_at && payment->paid_at->seconds > 0 ? payment->paid_at->seconds * 1000 : now_ms;
+    const Google__Protobuf__Timestamp *paid_at = payment->paid_at;
+    tender->paid_ms = paid_at && paid_at->seconds > 0 ? clock_moment_ms(paid_at->seconds, 0) : now_ms;
 }
 
 static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
@@ -71,12 +73,11 @@ static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
     note_payment(trade, tender, payment, now_ms);
     if (what) {
         tender->state = TENDER_STATE(CONFLICTED);
-        char text[SAGA_TEXT_MAX * 2];
-        snprintf(text, sizeof text, "%s: the gateway says %lld %.3s for merchant %.64s", what,
-                 (long long)minor(payment->amount), payment->amount ? payment->amount->currency : "",
-                 payment->merchant_id);
-        str_fit(str_c(text), tender->detail, sizeof tender->detail);
-        books_suspense(trade, LEDGER_CONFLICTED, tender, minor(payment->amount), now_ms);
+        str_print(tender->detail, sizeof tender->detail, "%s: the gateway says %lld %.3s for merchant %.64s", what,
+                  payment->amount ? (long long)payment->amount->minor_units : 0,
+                  payment->amount ? payment->amount->currency : "", payment->merchant_id);
+        if (minor(payment->amount) > 0) // else nothing is there to be kept apart; an operator finds out what is
+            books_suspense(trade, LEDGER_CONFLICTED, tender, minor(payment->amount), now_ms);
         trade->trades->stats.conflicts++;
         trades_alert(trade->trades, "payment does not match", trade, tender->detail);
     } else if (open) {

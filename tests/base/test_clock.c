@@ -94,11 +94,22 @@ static void test_the_system_clock_never_goes_back_in_any_thread(void **state) {
     }
 }
 
+static void test_moments_are_those_of_the_years_1_to_9999(void **state) {
+    (void)state;
+    assert_true(clock_is_moment(-62135596800, 0) && clock_is_moment(253402300799, 999999999));
+    assert_false(clock_is_moment(-62135596801, 0) || clock_is_moment(253402300800, 0));
+    assert_false(clock_is_moment(0, -1) || clock_is_moment(0, 1000000000));
+    assert_int_equal(clock_moment_ms(1, 999999999), 1999);
+    assert_int_equal(clock_moment_ms(INT64_MAX, 0), INT64_C(253402300799000));
+    assert_int_equal(clock_moment_ms(INT64_MIN, 0), INT64_C(-62135596800000));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_times_are_written_as_rfc_3339_in_utc),
         cmocka_unit_test(test_times_beyond_four_digits_of_years_are_a_dash),
         cmocka_unit_test(test_what_is_written_is_that_moment),
+        cmocka_unit_test(test_moments_are_those_of_the_years_1_to_9999),
         cmocka_unit_test(test_the_system_clock_starts_at_the_wall_clock),
         cmocka_unit_test(test_the_system_clock_never_goes_back_in_any_thread),
     };

@@ -241,8 +241,18 @@ static void test_hash_is_fnv_1a(void **state) {
     assert_true(str_hash(STR("foobar")) == 0x85944171f73967e8u);
 }
 
+static void test_what_is_printed_is_utf8_and_cut_between_characters(void **state) {
+    (void)state;
+    char out[8];
+    str_print(out, sizeof out, "%s", "\xe6\xb2\xb9\xe6\xb2\xb9\xe6\xb2\xb9");
+    assert_string_equal(out, "\xe6\xb2\xb9\xe6\xb2\xb9");
+    str_print(out, sizeof out, "%.2s:%c", "\xe6\xb2\xb9", 0xff);
+    assert_string_equal(out, "??:?");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_printed_is_utf8_and_cut_between_characters),
         cmocka_unit_test(test_comparison_is_bytewise_with_a_prefix_first),
         cmocka_unit_test(test_equality_counts_length_and_nul_bytes),
         cmocka_unit_test(test_starts_needs_the_whole_prefix),

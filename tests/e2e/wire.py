@@ -28,6 +28,12 @@ class Protos:
         service, _, name = path.partition("/")
         return self.pool.FindServiceByName(service).methods_by_name[name]
 
+    def service_proto(self, path):
+        """The same as it was declared: with the kinds of streams."""
+        proto = descriptor_pb2.MethodDescriptorProto()
+        self.method(path).CopyToProto(proto)
+        return proto
+
     def prototype(self, descriptor):
         return self.factory.GetPrototype(descriptor)
 
