@@ -107,6 +107,22 @@ size_t str_utf8_len(struct str s) {
     return len;
 }
 
+void str_fit(struct str s, char *out, size_t size) {
+    size_t at = 0;
+    while (s.len > 0) {
+        size_t len = s.ptr[0] ? str_utf8_len(s) : 0;
+        if (at + (len ? len : 1) >= size)
+            break;
+        if (len)
+            memcpy(out + at, s.ptr, len);
+        else
+            out[at] = '?';
+        at += len ? len : 1;
+        s = str_n(s.ptr + (len ? len : 1), s.len - (len ? len : 1));
+    }
+    out[at] = '\0';
+}
+
 bool str_is_utf8(struct str s) {
     while (s.len > 0) {
         size_t len = str_utf8_len(s);

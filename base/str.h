@@ -59,6 +59,10 @@ bool str_to_i64(struct str s, int64_t *ret_value);
 // Copies into `out` with a NUL; false (and `out` an empty string) when it doesn't fit or holds a NUL itself.
 bool str_copy(struct str s, char *out, size_t size);
 
+// As much as fits, with a NUL, and well-formed UTF-8 whatever came: cut between characters, '?' for every byte that is
+// none of one, and for NUL.
+void str_fit(struct str s, char *out, size_t size);
+
 // Bytes of the UTF-8 sequence at the start of `s` (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF); 0
 // when there is none.
 size_t str_utf8_len(struct str s);

@@ -47,14 +47,19 @@ struct work {
     struct saga_effects *effects;
 };
 
+static bool is_there(const struct work *work, const struct saga_effect *effect) {
+    for (uint16_t i = 0; i < work->effects->n; i++)
+        if (work->effects->list[i].kind == effect->kind && work->effects->list[i].leg == effect->leg)
+            return true;
+    return false;
+}
+
 static void effect(struct work *work, enum saga_effect_kind kind, const struct saga_leg *leg, enum saga_op op) {
-    if (kind == SAGA_FX_COMMIT)
-        for (uint16_t i = 0; i < work->effects->n; i++)
-            if (work->effects->list[i].kind == SAGA_FX_COMMIT)
-                return; // one is enough for the whole turn
+    struct saga_effect made = {.kind = kind, .leg = leg ? (uint8_t)(leg - work->instance->legs) : 0, .op = op};
+    if ((kind == SAGA_FX_COMMIT || kind == SAGA_FX_DECIDE) && is_there(work, &made))
+        return; // one is enough for the whole turn
     assert(work->effects->n < SAGA_EFFECTS_MAX);
-    work->effects->list[work->effects->n++] =
-        (struct saga_effect){.kind = kind, .leg = leg ? (uint8_t)(leg - work->instance->legs) : 0, .op = op};
+    work->effects->list[work->effects->n++] = made;
 }
 
 static void commit(struct work *work) {
@@ -365,7 +370,9 @@ static void answered_inquiry(struct work *work, struct saga_leg *leg) {
     }
     leg->unknown = false;
     if (work->instance->status == SAGA_COMPENSATING) {
-        undo(work, leg); // never seen so far: the lost request may still come. The compensation marks the key.
+        // Never seen so far: the lost request may still come. The compensation marks the key, when it is its turn.
+        move(leg, LEG_RETRYING);
+        unwind(work);
     } else {
         move(leg, LEG_RUNNING);
         call(work, leg, SAGA_ACTION);
@@ -602,41 +609,56 @@ static void retried(struct work *work) {
 }
 
 static void park_suspect(struct work *work, struct saga_leg *leg, enum leg_state state) {
+    leg->may_have_run = leg->may_have_run || (leg->step->run && leg->state != LEG_IDLE);
+    leg->unknown = leg->unknown || leg->state == LEG_RUNNING;
     note_failure(leg, work->event->code, NULL, NULL);
     park(work, leg, state);
 }
 
-// Parks one leg that is under way; what is not an operator's to decide is left as it is.
-static bool suspected_leg(struct work *work, struct saga_leg *leg) {
-    bool turned = work->instance->status == SAGA_COMPENSATING;
-    if (!saga_leg_in_flight(leg) && !saga_leg_timed(work->instance, leg))
-        return false;
-    if (turned && !leg->step->run && leg->state != LEG_UNDOING && leg->state != LEG_UNDO_RETRYING) {
-        if (leg->state == LEG_ASKING)
-            move(leg, LEG_SKIPPED);
-        return false;
-    }
-    leg->may_have_run = leg->may_have_run || leg->step->run;
-    leg->unknown = leg->unknown || (leg->step->run && leg->state == LEG_RUNNING);
-    park_suspect(work, leg, turned ? LEG_UNDO_PARKED : LEG_PARKED);
-    return true;
-}
-
-// Parks what may be the cause: everything under way, or, between two stages, what would come next.
-static void suspected(struct work *work) {
+// Forward: everything under way, or, between two stages, what would come next.
+static void suspected_forward(struct work *work) {
     struct saga_instance *saga = work->instance;
-    bool found = false;
-    if (saga->status == SAGA_RUNNING)
-        suspect(saga);
     for (uint8_t i = 0; i < saga->n_legs; i++)
-        found = suspected_leg(work, &saga->legs[i]) || found;
-    if (found || saga->status == SAGA_COMPENSATING)
+        if (saga_leg_in_flight(&saga->legs[i]) || saga_leg_timed(saga, &saga->legs[i]))
+            park_suspect(work, &saga->legs[i], LEG_PARKED);
+    if (saga_instance_parked(saga))
         return;
     for (uint8_t i = 0, stage = 0; i < saga->n_legs; i++)
         if (saga->legs[i].state == LEG_IDLE && (stage == 0 || stage == saga->legs[i].step->stage)) {
             stage = saga->legs[i].step->stage;
             park_suspect(work, &saga->legs[i], LEG_PARKED);
         }
+}
+
+// Backward: what is under way in the stage that is being undone. Earlier ones wait until it is their turn.
+static void suspected_backward(struct work *work) {
+    struct saga_instance *saga = work->instance;
+    uint8_t stage = 0;
+    for (int i = saga->n_legs - 1; i >= 0; i--) {
+        struct saga_leg *leg = &saga->legs[i];
+        bool action = leg->state == LEG_RUNNING || leg->state == LEG_INQUIRING;
+        if (stage == 0 && !saga_leg_cleared(leg))
+            stage = leg->step->stage;
+        if (leg->state == LEG_ASKING) {
+            move(leg, LEG_SKIPPED);
+        } else if (action && leg->step->stage != stage) {
+            leg->may_have_run = leg->unknown = true;
+            move(leg, LEG_RETRYING);
+        } else if (action || leg->state == LEG_UNDOING || leg->state == LEG_UNDO_RETRYING) {
+            park_suspect(work, leg, LEG_UNDO_PARKED);
+        }
+    }
+}
+
+// Parks what may be the cause.
+static void suspected(struct work *work) {
+    if (work->instance->status == SAGA_COMPENSATING) {
+        suspected_backward(work);
+        return;
+    }
+    if (work->instance->status == SAGA_RUNNING)
+        suspect(work->instance);
+    suspected_forward(work);
 }
 
 static void started(struct work *work) {

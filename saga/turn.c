@@ -509,6 +509,10 @@ uint8_t saga_turn_leg(const struct saga_turn *turn) {
     return turn->current ? turn->current->saga.legs[turn->leg].leg : 0;
 }
 
+const struct saga_step *saga_turn_step(const struct saga_turn *turn) {
+    return turn->current ? turn->current->saga.legs[turn->leg].step : NULL;
+}
+
 uint32_t saga_turn_generation(const struct saga_turn *turn) {
     return turn->current->saga.legs[turn->leg].generation;
 }

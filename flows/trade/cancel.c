@@ -16,62 +16,82 @@ static bool closable(const struct trade *trade) {
            trade->row.state == TRADE_STATE(PAYING) || trade->row.state == TRADE_STATE(CLOSING);
 }
 
-static void close_trade(struct saga_turn *turn) {
+static void set_reason(struct trade *trade, const char *text) {
+    struct trade_row *row = trade_edit(trade);
+    str_fit(STR("CANCELLED"), row->reason, sizeof row->reason);
+    str_fit(str_c(text), row->text, sizeof row->text);
+}
+
+static void close_trade(struct saga_turn *turn, const char *reason) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     char gid[TRADE_GID_MAX];
-    if (trade->row.closing == CLOSING_NO) {
+    // An expiry that has not turned the order round yet may still find it paid, and that is not what the caller wants.
+    if (trade->row.closing == CLOSING_NO || (trade->row.closing == CLOSING_EXPIRY && trade->row.failure == ERR_OK)) {
         trade_edit(trade)->closing = CLOSING_CANCEL;
+        set_reason(trade, reason);
         trade_set_state(trade, TRADE_STATE(CLOSING), saga_turn_now(turn));
     }
     trade_purchase_gid(trade, gid);
     saga_turn_poke(turn, str_c(gid));
 }
 
+// Cancelled, or everything is on its way back already.
+static bool nothing_to_do(const struct trade *trade) {
+    const struct trade_row *row = &trade->row;
+    return row->state == TRADE_STATE(CANCELLED) ||
+           (trade_is_paid(trade) && row->refunded + row->refund_pending == row->paid && row->refund_count > 0);
+}
+
+static bool cancellable(const struct trade *trade, int64_t now_ms, struct error *error) {
+    if (nothing_to_do(trade))
+        return true;
+    if (trade->row.state == TRADE_STATE(EXPIRED) || trade->row.state == TRADE_STATE(FAILED))
+        return error_set(error, ERR_TRADE_ENDED, NULL);
+    if (trade->row.state == TRADE_STATE(CONFLICTED))
+        return error_set(error, ERR_NOT_CANCELLABLE, "its payment does not match: an operator decides");
+    if (trade_is_paid(trade) && trade_refund(trade, STR(REFUND_CANCELLED_NO)))
+        return error_set(error, ERR_ALREADY_PAID, "refund what is left");
+    return !trade_is_paid(trade) || refund_allowed(trade, now_ms, error);
+}
+
 static void execute(struct command *command) {
     const Txcenter__Trade__V1__CancelRequest *request = (const void *)command->request;
     struct trade *trade = command->trade;
     struct error error = {0};
-    if (trade->row.state == TRADE_STATE(CANCELLED) ||
-        (trade_is_paid(trade) && trade->row.refunded + trade->row.refund_pending == trade->row.paid &&
-         trade->row.refund_count > 0)) {
-        // Nothing is left to do: cancelled, or everything is on its way back already.
-        command_made(command, command_turn(command), "cancel");
-        return;
-    }
-    if (trade->row.state == TRADE_STATE(EXPIRED) || trade->row.state == TRADE_STATE(FAILED)) {
-        command_refuse_as(command, ERR_TRADE_ENDED, NULL);
-        return;
-    }
-    if (trade->row.state == TRADE_STATE(CONFLICTED)) {
-        command_refuse_as(command, ERR_NOT_CANCELLABLE, "its payment does not match: an operator decides");
+    if (!cancellable(trade, trades_now(command->trades), &error)) {
+        command_refuse(command, &error);
         return;
     }
     struct refund_plan plan = {.refund_no = REFUND_CANCELLED_NO, .reason = request->reason};
-    if (trade_is_paid(trade) && trade_refund(trade, STR(REFUND_CANCELLED_NO))) {
-        command_refuse_as(command, ERR_ALREADY_PAID, "refund what is left");
-        return;
-    }
     struct saga_turn *turn = command_turn(command);
-    if (trade_is_paid(trade)) {
+    if (nothing_to_do(trade)) {
+        // The answer says how it is.
+    } else if (trade_is_paid(trade)) {
         refund_plan_rest(trade, &plan);
         if (!refund_start(turn, &plan, &error))
             trades_alert(command->trades, "a refund can't start", trade, error.text);
     } else if (closable(trade)) {
-        close_trade(turn);
+        close_trade(turn, request->reason);
     } else {
+        set_reason(trade, request->reason);
         trade_set_state(trade, TRADE_STATE(CANCELLED), saga_turn_now(turn));
     }
-    str_copy(str_c(request->reason), trade_edit(trade)->text, sizeof trade->row.text);
-    command_made(command, turn, "cancel");
+    command_made(command, turn, arena_printf(&command->arena, "%d", trade->row.purchase_no).ptr);
+}
+
+// Still on its way to what was asked for; a trade that was ordered again since is no longer what it was about.
+static bool under_way(const struct command *command, const struct trade *trade, const struct refund_row *refund) {
+    int64_t purchase_no = trade->row.purchase_no;
+    str_to_i64(command->ref, &purchase_no);
+    if (purchase_no != trade->row.purchase_no)
+        return false;
+    return closable(trade) || (trade_is_paid(trade) && refund && refund->state != REFUND_STATE(DONE));
 }
 
 static bool outcome(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
                     ProtobufCMessage **ret_response, struct error *ret_error) {
-    (void)command;
     const struct refund_row *refund = trade_refund(trade, STR(REFUND_CANCELLED_NO));
-    if (settled && trade_is_paid(trade) && refund && refund->state != REFUND_STATE(DONE))
-        return false;
-    if (settled && closable(trade))
+    if (settled && under_way(command, trade, refund))
         return false;
     Txcenter__Trade__V1__CancelResponse *response =
         VIEW_NEW(arena, txcenter__trade__v1__cancel_response, Txcenter__Trade__V1__CancelResponse);

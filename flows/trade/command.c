@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA_MAX = 8 * 1024 * 1024 };
+enum { ARENA_MAX = 8 * 1024 * 1024, TRADE_WAITERS_MAX = 256 };
 
 // ---- Fields that every request has --------------------------------------------------------------------------------
 
@@ -44,6 +44,7 @@ static struct str canonical(struct command *command) {
 static void command_free(struct command *command) {
     trade_unwait(&command->waiter);
     heap_remove(&command->trades->waits, &command->until);
+    command->trades->stats.waiting -= command->waits;
     if (command->trade)
         saga_subject_release(&command->trade->subject);
     arena_release(&command->arena);
@@ -127,11 +128,19 @@ static void present_read(void *ctx, struct trade *trade, const struct error *err
         answer_bytes(command, answer);
         return;
     }
-    if (error && error->code != ERR_TRADE_NOT_FOUND)
+    if (error)
         failed = *error;
     else if (!error_is(&failed))
-        error_set(&failed, ERR_STORE_UNAVAILABLE, "not durable yet; ask again with the same request_id");
+        error_set(&failed, ERR_INTERNAL, "the answer is too large");
     answer_error(command, &failed);
+}
+
+// Nothing is said to be accepted that a crash could still take back.
+static void not_durable(struct command *command) {
+    struct error error;
+    error_set(&error, ERR_STORE_UNAVAILABLE, "not durable yet; ask again with the same request_id");
+    error.retry_after_ms = 1000;
+    answer_error(command, &error);
 }
 
 int64_t commands_tick(struct trades *trades, int64_t now_ms) {
@@ -139,11 +148,21 @@ int64_t commands_tick(struct trades *trades, int64_t now_ms) {
     while ((least = heap_least(&trades->waits)) && least->key <= now_ms) {
         struct command *command = CONTAINER_OF(least, struct command, until);
         heap_remove(&trades->waits, least);
+        bool accepted = command->waiter.told || command->known;
         trade_unwait(&command->waiter);
-        trades->stats.waiting--;
-        trade_read(trades, str_c(command->trade_no), present_read, command);
+        if (accepted)
+            trade_read(trades, str_c(command->trade_no), present_read, command);
+        else
+            not_durable(command);
     }
     return least ? least->key : INT64_MAX;
+}
+
+void commands_end(struct trades *trades) {
+    struct error error;
+    error_set(&error, ERR_SHUTTING_DOWN, NULL);
+    for (struct heap_node *least; (least = heap_least(&trades->waits));)
+        answer_error(CONTAINER_OF(least, struct command, until), &error);
 }
 
 static int64_t wait_until(const struct command *command) {
@@ -176,7 +195,17 @@ static void attach(struct command *command) {
     command->started_ms = trades_now(command->trades);
     int64_t longest = command->started_ms + command->trades->options.wait_max_ms;
     wait_to(command, command->call->deadline_ms < longest ? command->call->deadline_ms : longest);
+    command->waits = true;
     command->trades->stats.waiting++;
+}
+
+// So that what one commit must answer stays bounded.
+static bool has_room(const struct trade *trade, struct error *error) {
+    if (trade->n_waiters < TRADE_WAITERS_MAX)
+        return true;
+    error_set(error, ERR_OVERLOADED, "%d calls wait for this trade already", TRADE_WAITERS_MAX);
+    error->retry_after_ms = 500;
+    return false;
 }
 
 // ---- Executing ----------------------------------------------------------------------------------------------------
@@ -196,31 +225,29 @@ void command_made(struct command *command, struct saga_turn *turn, const char *r
     saga_turn_commit(turn, NULL, NULL);
 }
 
-static void trade_ready(struct command *command, struct trade *trade) {
+static void trade_found(void *ctx, struct trade *trade, const struct error *error) {
+    struct command *command = ctx;
+    struct error crowded;
+    if (error) {
+        command_refuse(command, error);
+        return;
+    }
     command->trade = trade;
     memcpy(command->trade_no, trade->row.trade_no, sizeof command->trade_no);
     if (!command->call->may(command->call->ctx, str_c(trade->row.tenant_id)))
         command_refuse_as(command, ERR_TENANT_FORBIDDEN, NULL);
+    else if (!has_room(trade, &crowded))
+        command_refuse(command, &crowded);
     else
         command->kind->execute(command);
 }
 
-static void trade_found(void *ctx, struct trade *trade, const struct error *error) {
+static void order_found(void *ctx, const char *trade_no, const struct error *error) {
     struct command *command = ctx;
     if (error)
         command_refuse(command, error);
     else
-        trade_ready(command, trade);
-}
-
-static void order_found(void *ctx, const struct error *error, const void *rows, size_t n) {
-    struct command *command = ctx;
-    if (error)
-        command_refuse(command, error);
-    else if (n == 0)
-        command_refuse_as(command, ERR_TRADE_NOT_FOUND, "no trade has this order number");
-    else
-        trade_find(command->trades, str_c(((const struct trade_row *)rows)->trade_no), trade_found, command);
+        trade_find(command->trades, str_c(trade_no), trade_found, command);
 }
 
 static void execute(struct command *command) {
@@ -229,11 +256,7 @@ static void execute(struct command *command) {
     if (trade_no && trade_no[0]) {
         trade_find(command->trades, str_c(trade_no), trade_found, command);
     } else if (order_no && order_no[0]) {
-        struct store_query query = {.table = &trade_table,
-                                    .conds = {{.column = "order_no", .cmp = STORE_EQ, .text = str_c(order_no)}},
-                                    .order = &trade_table.indexes[TRADE_BY_ORDER],
-                                    .limit = 1};
-        store_read(command->trades->options.store, &query, order_found, command);
+        trade_of_order(command->trades, str_c(order_no), order_found, command);
     } else {
         command->kind->execute(command);
     }
@@ -243,11 +266,17 @@ static void execute(struct command *command) {
 
 static void known_trade_found(void *ctx, struct trade *trade, const struct error *error) {
     struct command *command = ctx;
+    struct error crowded;
     if (error) {
         answer_error(command, error);
         return;
     }
     command->trade = trade;
+    if (!has_room(trade, &crowded)) {
+        answer_error(command, &crowded);
+        return;
+    }
+    command->known = true;
     attach(command);
     // If the outcome is there already, this turn makes the stored answer of it.
     struct saga_turn *turn = command_turn(command);

@@ -34,6 +34,8 @@ struct command {
     struct str ref;                  // what was made, behind the trade's number: "3", "R1"; in the arena
     struct trade_waiter waiter;
     int64_t started_ms;
+    bool waits;             // counted as waiting
+    bool known;             // a repeat: what it asks for is durable already
     struct heap_node until; // in trades->waits
     void *state;            // of the kind, in the arena
 };
@@ -55,6 +57,9 @@ void command_refuse_as(struct command *command, enum err code, const char *forma
 
 // The waits whose time is over; returns the next one's.
 int64_t commands_tick(struct trades *trades, int64_t now_ms);
+
+// The trades are being freed: whoever still waits is told to ask elsewhere.
+void commands_end(struct trades *trades);
 
 // ---- Checks of form -------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,11 @@ static void done(struct saga_call *call, const struct adapter_answer *answer, st
 }
 
 void effect_done(void *call, const struct adapter_answer *answer) {
+    if (answer->outcome == OUTCOME_OK && answer->bytes.len > SAGA_ANSWER_MAX) {
+        // What it did can't be kept, so it must not count as known: the step turns round or parks by its policy.
+        saga_call_done(call, OUTCOME_UNKNOWN, ERR_PARTICIPANT_BROKEN, NULL, "the answer is too large", STR_NONE);
+        return;
+    }
     done(call, answer, answer->bytes);
 }
 

@@ -159,6 +159,35 @@ void trade_read(struct trades *trades, struct str trade_no, trade_found_fn *done
         start(trades, trade_no, false, done, ctx);
 }
 
+// ---- By order number ----------------------------------------------------------------------------------------------
+
+struct numbering {
+    trade_number_fn *done;
+    void *ctx;
+};
+
+static void order_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct numbering numbering = *(struct numbering *)ctx;
+    const struct order_row *row = rows;
+    struct error missing;
+    free(ctx);
+    if (!error && n == 0) {
+        error_set(&missing, ERR_TRADE_NOT_FOUND, "no trade has this order number");
+        error = &missing;
+    }
+    numbering.done(numbering.ctx, error ? NULL : row->trade_no, error);
+}
+
+void trade_of_order(struct trades *trades, struct str order_no, trade_number_fn *done, void *ctx) {
+    struct numbering *numbering = malloc(sizeof *numbering);
+    if (!numbering)
+        abort();
+    *numbering = (struct numbering){done, ctx};
+    struct store_query query = {
+        .table = &order_table, .conds = {{.column = "order_no", .cmp = STORE_EQ, .text = order_no}}, .limit = 1};
+    store_read(trades->options.store, &query, order_read, numbering);
+}
+
 // ---- For the engine -----------------------------------------------------------------------------------------------
 
 struct attach {

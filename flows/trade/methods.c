@@ -31,6 +31,8 @@ void trades_start(struct trades *trades, struct saga_engine *engine) {
 void trades_free(struct trades *trades) {
     if (!trades)
         return;
+    commands_end(trades);
+    read_end(trades);
     trades_drop_all(trades);
     requests_free(trades->requests);
     heap_release(&trades->waits);

@@ -75,7 +75,7 @@ static void keep_lines(struct trade *trade, const Txcenter__Trade__V1__Quote *qu
         row->line = (int32_t)i;
         str_copy(str_c(line->kind), row->kind, sizeof row->kind);
         str_copy(str_c(line->code), row->code, sizeof row->code);
-        snprintf(row->name, sizeof row->name, "%s", line->name);
+        str_fit(str_c(line->name), row->name, sizeof row->name);
         str_copy(str_c(line->nozzle), row->nozzle, sizeof row->nozzle);
         row->volume_centi = line->volume_centi;
         row->unit_price = line->unit_price->minor_units;
@@ -103,6 +103,7 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
     row->points = chosen->points;
     row->order_no[0] = '\0';
     row->closing = CLOSING_NO;
+    row->failure = ERR_OK;
     row->order_expires_ms =
         now_ms + (wish->expires_in_seconds ? wish->expires_in_seconds * INT64_C(1000) : options->order_ttl_ms);
     const Txcenter__Trade__V1__Quote *quote = view_quote(trade_quote_row(trade, row->ordered_version), &arena);
@@ -258,14 +259,7 @@ static void execute_with_quote(struct command *command) {
 static bool order_failed(const struct trade *trade, struct error *ret_error) {
     if (!trade_ended_unpaid(trade) && trade->row.state != TRADE_STATE(CONFLICTED))
         return false;
-    // A step's own reason is the participants'; what the caller hears is which part of the order failed.
-    enum err code = ERR_ORDER_REFUSED;
-    if (strcmp(trade->row.reason, "PAYMENT_FAILED") == 0)
-        code = ERR_PAYMENT_FAILED;
-    else if (trade->row.state == TRADE_STATE(CANCELLED) || trade->row.state == TRADE_STATE(EXPIRED))
-        code = ERR_TRADE_ENDED;
-    else if (strstr(trade->row.reason, "COUPON") || strstr(trade->row.reason, "POINTS"))
-        code = ERR_BENEFIT_UNAVAILABLE;
+    enum err code = trade->row.failure ? (enum err)trade->row.failure : ERR_TRADE_ENDED;
     error_set(ret_error, code, "%s: %s", trade->row.reason, trade->row.text);
     return true;
 }

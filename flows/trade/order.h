@@ -37,6 +37,9 @@ struct payment_row *pay_plan(struct saga_turn *turn, const struct pay_wish *wish
 // The outcome of a call that pays: `wait_for` as in the API.
 bool pay_outcome(const struct trade *trade, int32_t attempt_no, int32_t wait_for, struct error *ret_error);
 
+// refund_command.c: may (more of) the trade be refunded?
+bool refund_allowed(const struct trade *trade, int64_t now_ms, struct error *error);
+
 extern const struct command_kind order_kind, order_pay_kind, quote_order_pay_kind, pay_kind, cancel_kind, refund_kind;
 
 #endif

@@ -117,7 +117,7 @@ static void frozen(struct saga_turn *turn, enum saga_op op, enum outcome outcome
     }
     if (outcome == OUTCOME_REJECTED) {
         set_tender(turn, tender, TENDER_STATE(FAILED));
-        snprintf(tender->detail, sizeof tender->detail, "%s", saga_turn_asked(turn)->reason);
+        str_fit(str_c(saga_turn_asked(turn)->reason), tender->detail, sizeof tender->detail);
         return;
     }
     struct arena arena;
@@ -158,13 +158,14 @@ static void inquire_create(struct saga_call *call) {
                     effect_done, call);
 }
 
-// Makes the tender definite: closed, or paid already. A scanned one is reversed, which gives back what was paid.
+// Makes the tender definite: closed, or paid already. A scanned one is reversed, which gives back what was paid; but
+// money that does not match is the operator's, so such a one is only closed.
 static void close_tender(struct saga_call *call, const char *key) {
     struct tender_row *tender = call_gateway(call);
     struct adapter *gateway = &effect_adapters(call)->payment;
     struct adapter_effect effect = effect_of(call);
     effect.key = key;
-    if (tender->kind == TENDER_KIND(SCANNED)) {
+    if (tender->kind == TENDER_KIND(SCANNED) && tender->state != TENDER_STATE(CONFLICTED)) {
         Participant__Payment__V1__ReversePaymentRequest request =
             PARTICIPANT__PAYMENT__V1__REVERSE_PAYMENT_REQUEST__INIT;
         request.tender_no = tender->tender_no;
@@ -195,7 +196,7 @@ static void created(struct saga_turn *turn, enum saga_op op, enum outcome outcom
     if (outcome == OUTCOME_REJECTED) {
         if (op == SAGA_ACTION && tender->state == TENDER_STATE(CREATED)) {
             set_tender(turn, tender, TENDER_STATE(FAILED));
-            snprintf(tender->detail, sizeof tender->detail, "%s", saga_turn_asked(turn)->reason);
+            str_fit(str_c(saga_turn_asked(turn)->reason), tender->detail, sizeof tender->detail);
         }
     } else if (op == SAGA_ACTION) {
         const Participant__Payment__V1__CreatePaymentResponse *response =
@@ -366,8 +367,8 @@ static struct saga_verdict turned(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct saga_instance *saga = saga_turn_saga(turn);
     struct payment_row *attempt = trade_change(trade, turn_payment(turn));
-    snprintf(attempt->reason, sizeof attempt->reason, "%s", saga->reason);
-    snprintf(attempt->text, sizeof attempt->text, "%s", saga->text);
+    str_fit(str_c(saga->reason), attempt->reason, sizeof attempt->reason);
+    str_fit(str_c(saga->text), attempt->text, sizeof attempt->text);
     return saga_done();
 }
 
@@ -452,7 +453,7 @@ static const struct saga_step steps[] = {
      .decide = collect,
      .ask = ask_gateway,
      .deadline_ms = 3000,
-     .retry = SAGA_QUICK},
+     .retry = SAGA_STUBBORN}, // its pauses while the gateway does not answer; it is asked for as long as that takes
     {.id = STEP_CONFIRM,
      .stage = 5,
      .kind = SAGA_COMPENSATABLE,
@@ -488,6 +489,7 @@ void payment_start(struct saga_turn *turn, struct payment_row *attempt) {
     snprintf(input, sizeof input, "%d", attempt->attempt_no);
     trade_change(trade, attempt);
     attempt->state = ATTEMPT_OPEN;
+    memcpy(attempt->order_no, trade->row.order_no, sizeof attempt->order_no);
     int64_t deadline_ms = saga_turn_now(turn) + trade->trades->options.attempt_ttl_ms;
     attempt->deadline_ms = deadline_ms < trade->row.order_expires_ms ? deadline_ms : trade->row.order_expires_ms;
     trade_set_state(trade, TRADE_STATE(PAYING), saga_turn_now(turn));
@@ -495,8 +497,8 @@ void payment_start(struct saga_turn *turn, struct payment_row *attempt) {
     if (!saga_turn_start(turn, &start, &error)) {
         // Can't be, unless a gid is used twice: the attempt fails at once, the order stays payable.
         attempt->state = ATTEMPT_FAILED;
-        snprintf(attempt->reason, sizeof attempt->reason, "%s", err_info(error.code)->name);
-        snprintf(attempt->text, sizeof attempt->text, "%.150s", error.text);
+        str_fit(str_c(err_info(error.code)->name), attempt->reason, sizeof attempt->reason);
+        str_fit(str_c(error.text), attempt->text, sizeof attempt->text);
         trade_set_state(trade, TRADE_STATE(ORDERED), saga_turn_now(turn));
     }
 }

@@ -146,20 +146,34 @@ static void close_order(struct saga_call *call) {
 
 // ---- 3: ordered ---------------------------------------------------------------------------------------------------
 
-static struct saga_verdict ordered(struct saga_turn *turn) {
+// Takes over the number that the order system gave; false when it is none that can be used.
+static bool take_order_no(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct order_row row = {.purchase_no = trade->row.purchase_no};
     struct arena arena;
     arena_init(&arena, 65536);
     const Participant__Order__V1__CreateOrderResponse *answer =
         effect_answer(saga_turn_answer_of(turn, STEP_CREATE_ORDER, 0),
                       &participant__order__v1__create_order_response__descriptor, &arena);
-    if (answer)
-        snprintf(trade_edit(trade)->order_no, sizeof trade->row.order_no, "%s", answer->order_no);
+    bool good = answer && str_copy(str_c(answer->order_no), row.order_no, sizeof row.order_no);
     arena_release(&arena);
+    if (!good)
+        return false;
+    memcpy(row.trade_no, trade->row.trade_no, sizeof row.trade_no);
+    memcpy(trade_edit(trade)->order_no, row.order_no, sizeof trade->row.order_no);
+    saga_turn_row(turn, &order_table, STORE_PUT, &row);
+    return true;
+}
+
+static struct saga_verdict ordered(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    int64_t now_ms = saga_turn_now(turn);
+    if (!take_order_no(turn))
+        return saga_reject(ERR_PARTICIPANT_BROKEN, "the order system's number is too long");
     if (trade->row.closing == CLOSING_NO) {
-        trade_set_state(trade, TRADE_STATE(ORDERED), saga_turn_now(turn));
+        trade_set_state(trade, TRADE_STATE(ORDERED), now_ms);
         struct payment_row *planned = trade_open_payment(trade);
-        if (planned)
+        if (planned && now_ms < trade->row.order_expires_ms)
             payment_start(turn, planned); // ordered and paid in one call
     }
     return saga_done();
@@ -167,15 +181,16 @@ static struct saga_verdict ordered(struct saga_turn *turn) {
 
 // ---- 4: paid, the watershed ---------------------------------------------------------------------------------------
 
+// Whoever ends tells us; should that be lost with the process, this is how late it is noticed.
+enum { CLOSING_LOOK_MS = 30000 };
+
 static struct saga_verdict close_unpaid(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct payment_row *open = trade_open_payment(trade);
-    if (open) {
+    if (open && open->state == ATTEMPT_OPEN) {
         // The attempt closes its tenders first, until it is definite what became of each. Paid beats what closes.
-        char gid[TRADE_GID_MAX];
-        trade_payment_gid(trade, open->attempt_no, gid);
-        saga_turn_poke(turn, str_c(gid));
-        return saga_wait(saga_turn_now(turn) + 3600 * 1000);
+        payment_poke(turn, open->attempt_no);
+        return saga_wait(saga_turn_now(turn) + CLOSING_LOOK_MS);
     }
     static const enum err codes[] = {
         [CLOSING_CANCEL] = ERR_TRADE_ENDED,
@@ -338,11 +353,11 @@ static void push_paid(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     Participant__Push__V1__PushRequest request = PARTICIPANT__PUSH__V1__PUSH_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    char amount[MONEY_TEXT_MAX], text[96];
+    char amount[MONEY_TEXT_MAX], text[TRADE_ID_MAX + MONEY_TEXT_MAX + 32];
     struct money sum = {.minor = trade->row.paid};
     memcpy(sum.currency, trade->row.currency, sizeof sum.currency);
     money_format(sum, amount);
-    snprintf(text, sizeof text, "Order %.40s paid: %s", trade->row.order_no, amount);
+    snprintf(text, sizeof text, "Order %s paid: %s", trade->row.order_no, amount);
     request.station_id = view_text(trade->row.station_id);
     request.event = view_text("PAID");
     request.text = text;
@@ -351,15 +366,29 @@ static void push_paid(struct saga_call *call) {
 
 // ---- The end ------------------------------------------------------------------------------------------------------
 
+// What whoever ordered is told: which part of it failed. The participant's own words stay beside it.
+static enum err failure_of(const struct saga_turn *turn, int32_t closing) {
+    switch (closing) {
+    case CLOSING_CANCEL:
+    case CLOSING_EXPIRY: return ERR_TRADE_ENDED;
+    case CLOSING_FAILURE:
+    case CLOSING_CONFLICT: return ERR_PAYMENT_FAILED;
+    default: break;
+    }
+    uint16_t step = saga_turn_step(turn)->id;
+    return step == STEP_LOCK_COUPONS || step == STEP_FREEZE_POINTS ? ERR_BENEFIT_UNAVAILABLE : ERR_ORDER_REFUSED;
+}
+
 static struct saga_verdict turned(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct saga_instance *saga = saga_turn_saga(turn);
     struct trade_row *row = trade_edit(trade);
+    row->failure = (int32_t)failure_of(turn, row->closing);
     if (row->closing == CLOSING_NO)
         row->closing = CLOSING_FAILURE;
-    snprintf(row->reason, sizeof row->reason, "%s", row->closing == CLOSING_CANCEL ? "CANCELLED" : saga->reason);
+    str_fit(str_c(row->closing == CLOSING_CANCEL ? "CANCELLED" : saga->reason), row->reason, sizeof row->reason);
     if (row->closing != CLOSING_CANCEL)
-        snprintf(row->text, sizeof row->text, "%s", saga->text); // else the caller's own words stay
+        str_fit(str_c(saga->text), row->text, sizeof row->text); // else the caller's own words stay
     trade_set_state(trade, TRADE_STATE(CLOSING), saga_turn_now(turn));
     return saga_done();
 }
@@ -378,8 +407,8 @@ static struct saga_verdict ended(struct saga_turn *turn) {
         trade_change(trade, planned);
         planned->state = ATTEMPT_FAILED;
         planned->ended_ms = saga_turn_now(turn);
-        snprintf(planned->reason, sizeof planned->reason, "%s", trade->row.reason);
-        snprintf(planned->text, sizeof planned->text, "%s", trade->row.text);
+        memcpy(planned->reason, trade->row.reason, sizeof planned->reason);
+        memcpy(planned->text, trade->row.text, sizeof planned->text);
     }
     trade_set_state(trade, states[trade->row.closing], saga_turn_now(turn));
     trade_edit(trade)->closing = CLOSING_NO;

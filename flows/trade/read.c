@@ -62,17 +62,12 @@ static void got(void *ctx, struct trade *trade, const struct error *failed) {
         saga_subject_release(&trade->subject);
 }
 
-static void order_found(void *ctx, const struct error *error, const void *rows, size_t n) {
+static void order_found(void *ctx, const char *trade_no, const struct error *error) {
     struct reading *reading = ctx;
-    struct error missing;
-    if (error) {
+    if (error)
         finish(reading, NULL, error);
-    } else if (n == 0) {
-        error_set(&missing, ERR_TRADE_NOT_FOUND, "no trade has this order number");
-        finish(reading, NULL, &missing);
-    } else {
-        trade_read(reading->trades, str_c(((const struct trade_row *)rows)->trade_no), got, reading);
-    }
+    else
+        trade_read(reading->trades, str_c(trade_no), got, reading);
 }
 
 void read_get(struct trades *trades, struct trade_call *call, const ProtobufCMessage *message) {
@@ -86,12 +81,7 @@ void read_get(struct trades *trades, struct trade_call *call, const ProtobufCMes
     } else if (request->trade_no[0]) {
         trade_read(trades, str_c(request->trade_no), got, reading);
     } else {
-        struct store_query query = {
-            .table = &trade_table,
-            .conds = {{.column = "order_no", .cmp = STORE_EQ, .text = str_c(request->order_no)}},
-            .order = &trade_table.indexes[TRADE_BY_ORDER],
-            .limit = 1};
-        store_read(trades->options.store, &query, order_found, reading);
+        trade_of_order(trades, str_c(request->order_no), order_found, reading);
     }
 }
 
@@ -115,8 +105,10 @@ static void add(struct store_query *query, size_t *n, struct store_cond cond) {
 static void filter_query(const Txcenter__Trade__V1__TradeFilter *filter, struct store_query *query) {
     size_t n = 0;
     int index = TRADE_BY_CREATED;
-    if (filter && filter->tenant_id[0])
+    if (filter && filter->tenant_id[0]) {
         add(query, &n, (struct store_cond){.column = "tenant_id", .cmp = STORE_EQ, .text = str_c(filter->tenant_id)});
+        index = TRADE_BY_TENANT;
+    }
     if (filter && filter->station_id[0]) {
         add(query, &n, (struct store_cond){.column = "station_id", .cmp = STORE_EQ, .text = str_c(filter->station_id)});
         index = TRADE_BY_STATION;
@@ -151,13 +143,27 @@ static void listed(void *ctx, const struct error *error, const void *rows, size_
     for (size_t i = 0; response && response->trades && i < n; i++) {
         // The rows are borrowed until this returns, and so is the answer.
         Txcenter__Trade__V1__Trade *trade = view_trade_row(&row[i], arena);
-        if (trade && reading->call->may(reading->call->ctx, str_c(row[i].tenant_id)))
+        if (trade)
             response->trades[response->n_trades++] = trade;
     }
     if (response && n == (size_t)reading->page_size)
         response->next_page_token =
             view_text(arena_printf(arena, "%lld.%s", (long long)row[n - 1].created_ms, row[n - 1].trade_no).ptr);
     finish(reading, response ? &response->base : NULL, NULL);
+}
+
+// Every row of a page is one that the caller may see, and so is the one that its token names: pages that were filtered
+// afterwards would tell of others' trades.
+static bool may_list(const struct reading *reading, const Txcenter__Trade__V1__TradeFilter *filter,
+                     struct error *error) {
+    struct trade_call *call = reading->call;
+    bool named = filter && filter->tenant_id[0];
+    if (named ? call->may(call->ctx, str_c(filter->tenant_id)) : call->may(call->ctx, STR("*")))
+        return true;
+    if (named)
+        return error_set(error, ERR_TENANT_FORBIDDEN, NULL);
+    error_field(error, "filter.tenant_id", "is required of callers that don't see every tenant");
+    return false;
 }
 
 void read_list(struct trades *trades, struct trade_call *call, const ProtobufCMessage *message) {
@@ -173,7 +179,7 @@ void read_list(struct trades *trades, struct trade_call *call, const ProtobufCMe
         check_text(&error, "filter.user_id", request->filter->user_id, 0, TRADE_ID_MAX);
         check_text(&error, "filter.station_id", request->filter->station_id, 0, TRADE_ID_MAX);
     }
-    if (error_is(&error)) {
+    if (error_is(&error) || !may_list(reading, request->filter, &error)) {
         finish(reading, NULL, &error);
         return;
     }
@@ -181,6 +187,7 @@ void read_list(struct trades *trades, struct trade_call *call, const ProtobufCMe
     struct store_query query = {.table = &trade_table, .descending = true, .limit = (uint32_t)reading->page_size};
     filter_query(request->filter, &query);
     if (request->filter) {
+        str_copy(str_c(request->filter->tenant_id), after.tenant_id, sizeof after.tenant_id);
         str_copy(str_c(request->filter->user_id), after.user_id, sizeof after.user_id);
         str_copy(str_c(request->filter->station_id), after.station_id, sizeof after.station_id);
     }
@@ -195,6 +202,7 @@ struct trade_watch {
     struct trades *trades;
     struct trade_call *call;
     int64_t version; // last sent
+    bool gone;       // the caller has left while the trade was being read
     struct trade_waiter waiter;
 };
 
@@ -208,63 +216,85 @@ static void watch_free(struct trade_watch *watch) {
     free(watch);
 }
 
-static bool is_over(const struct trade *trade) {
-    return trade_ended_unpaid(trade) || trade->row.state == TRADE_STATE(REFUNDED) ||
-           trade->row.state == TRADE_STATE(COMPLETED) || trade->row.state == TRADE_STATE(CONFLICTED);
+static void watch_fail(struct trade_watch *watch, const struct error *error) {
+    watch->call->fail(watch->call->ctx, error, "", "");
+    watch_free(watch);
 }
 
+static void watch_fail_as(struct trade_watch *watch, enum err code, const char *text) {
+    struct error error;
+    error_set(&error, code, "%s", text ? text : err_info(code)->text);
+    watch_fail(watch, &error);
+}
+
+// Nothing more is expected of a trade in this state, with this much on its way back.
+static bool is_over(int32_t state, int64_t refund_pending) {
+    switch (state) {
+    case TRADE_STATE(CANCELLED):
+    case TRADE_STATE(EXPIRED):
+    case TRADE_STATE(FAILED):
+    case TRADE_STATE(CONFLICTED):
+    case TRADE_STATE(REFUNDED): return true;
+    case TRADE_STATE(COMPLETED): return refund_pending == 0;
+    default: return false;
+    }
+}
+
+// What is sent, and with it whether it is the last: one byte, then the message.
 static bool watch_outcome(struct trade_waiter *waiter, struct arena *arena, struct str *ret_answer,
                           struct error *ret_error) {
     struct trade_watch *watch = CONTAINER_OF(waiter, struct trade_watch, waiter);
+    const struct trade_row *row = &waiter->trade->row;
+    bool over = is_over(row->state, row->refund_pending), changed = row->version > watch->version;
     (void)ret_error;
-    if (waiter->trade->row.version <= watch->version)
+    if (!changed && !over)
         return false;
     Txcenter__Trade__V1__WatchTradeResponse response = TXCENTER__TRADE__V1__WATCH_TRADE_RESPONSE__INIT;
-    response.trade = view_trade(waiter->trade, arena);
-    size_t size = txcenter__trade__v1__watch_trade_response__get_packed_size(&response);
+    response.trade = changed ? view_trade(waiter->trade, arena) : NULL;
+    size_t size = changed ? txcenter__trade__v1__watch_trade_response__get_packed_size(&response) : 0;
     uint8_t *bytes = arena_alloc(arena, size + 1);
-    if (!bytes || !response.trade)
+    if (!bytes || (changed && !response.trade))
         return false;
-    watch->version = waiter->trade->row.version;
-    *ret_answer = str_n(bytes, txcenter__trade__v1__watch_trade_response__pack(&response, bytes));
+    bytes[0] = over;
+    if (changed)
+        txcenter__trade__v1__watch_trade_response__pack(&response, bytes + 1);
+    watch->version = row->version;
+    *ret_answer = str_n(bytes, size + 1);
     return true;
+}
+
+static bool watch_send(struct trade_watch *watch, struct str message) {
+    struct arena arena;
+    if (str_empty(message))
+        return true;
+    arena_init(&arena, ARENA_MAX);
+    const Txcenter__Trade__V1__WatchTradeResponse *response =
+        adapter_decode(message, &txcenter__trade__v1__watch_trade_response__descriptor, &arena);
+    bool sent = response && watch->call->send(watch->call->ctx, &response->base);
+    arena_release(&arena);
+    return sent;
 }
 
 static void watch_done(struct trade_waiter *waiter, struct str answer, const struct error *error) {
     struct trade_watch *watch = CONTAINER_OF(waiter, struct trade_watch, waiter);
-    struct trade_call *call = watch->call;
     if (error) {
-        call->fail(call->ctx, error, "", "");
-        watch_free(watch);
-        return;
-    }
-    struct arena arena;
-    arena_init(&arena, ARENA_MAX);
-    const Txcenter__Trade__V1__WatchTradeResponse *response =
-        adapter_decode(answer, &txcenter__trade__v1__watch_trade_response__descriptor, &arena);
-    bool sent = response && call->send(call->ctx, &response->base);
-    arena_release(&arena);
-    if (!sent || is_over(waiter->trade)) {
-        struct error slow;
-        error_set(&slow, ERR_OVERLOADED, "the watcher does not keep up; watch again from the last version");
-        if (sent)
-            call->end(call->ctx);
-        else
-            call->fail(call->ctx, &slow, "", "");
+        watch_fail(watch, error);
+    } else if (!watch_send(watch, str_n(answer.ptr + 1, answer.len - 1))) {
+        watch_fail_as(watch, ERR_OVERLOADED, "the watcher does not keep up; watch again from the last version");
+    } else if (answer.ptr[0]) {
+        watch->call->end(watch->call->ctx);
         watch_free(watch);
     }
 }
 
 static void watch_found(void *ctx, struct trade *trade, const struct error *failed) {
     struct trade_watch *watch = ctx;
-    struct error error = {0};
-    if (failed)
-        error = *failed;
-    else if (!watch->call->may(watch->call->ctx, str_c(trade->row.tenant_id)))
-        error_set(&error, ERR_TENANT_FORBIDDEN, NULL);
-    if (error_is(&error)) {
-        watch->call->fail(watch->call->ctx, &error, "", "");
-        watch_free(watch);
+    if (watch->gone) {
+        watch_fail_as(watch, ERR_CANCELLED_BY_CALLER, NULL);
+    } else if (failed) {
+        watch_fail(watch, failed);
+    } else if (!watch->call->may(watch->call->ctx, str_c(trade->row.tenant_id))) {
+        watch_fail_as(watch, ERR_TENANT_FORBIDDEN, NULL);
     } else {
         watch->waiter = (struct trade_waiter){.outcome = watch_outcome, .done = watch_done, .streams = true};
         trade_wait(trade, &watch->waiter);
@@ -299,12 +329,17 @@ void read_watch(struct trades *trades, struct trade_call *call, const ProtobufCM
 }
 
 void read_gone(struct trades *trades, struct trade_call *call) {
-    for (struct trade_watch *watch = trades->watches; watch; watch = watch->next)
-        if (watch->call == call && watch->waiter.trade) {
-            struct error error;
-            error_set(&error, ERR_CANCELLED_BY_CALLER, NULL);
-            call->fail(call->ctx, &error, "", "");
-            watch_free(watch);
-            return;
-        }
+    for (struct trade_watch *watch = trades->watches; watch; watch = watch->next) {
+        if (watch->call != call)
+            continue;
+        watch->gone = true;
+        if (watch->waiter.trade)
+            watch_fail_as(watch, ERR_CANCELLED_BY_CALLER, NULL);
+        return; // else watch_found() ends it
+    }
+}
+
+void read_end(struct trades *trades) {
+    while (trades->watches)
+        watch_fail_as(trades->watches, ERR_SHUTTING_DOWN, NULL);
 }

@@ -9,5 +9,7 @@ void read_list(struct trades *trades, struct trade_call *call, const ProtobufCMe
 void read_watch(struct trades *trades, struct trade_call *call, const ProtobufCMessage *request);
 // The stream's caller has left.
 void read_gone(struct trades *trades, struct trade_call *call);
+// The trades are being freed: every stream ends.
+void read_end(struct trades *trades);
 
 #endif

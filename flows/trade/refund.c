@@ -97,6 +97,7 @@ static void pay_out_card(struct saga_call *call, struct refund_leg_row *leg, str
 static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, struct tender_row *tender) {
     struct adapter *gateway = &effect_adapters(call)->payment;
     struct adapter_effect effect = effect_of(call);
+    effect.order_no = trade_payment(effect_trade(call), leg->attempt_no)->order_no; // the trade may have a newer one
     char number[GATEWAY_REFUND_NO_MAX];
     gateway_refund_no(leg, saga_call_generation(call), number);
     if (leg->state == LEG_STATE(ACCEPTED)) {
@@ -134,7 +135,7 @@ static void learn_leg(struct trade *trade, struct refund_leg_row *leg,
     case GATEWAY_REFUND(ACCEPTED): leg->state = LEG_STATE(ACCEPTED); break;
     case GATEWAY_REFUND(FAILED):
         leg->state = LEG_STATE(FAILED);
-        snprintf(leg->detail, sizeof leg->detail, "%.100s", refund->code);
+        str_fit(str_c(refund->code), leg->detail, sizeof leg->detail);
         break;
     default: leg->state = LEG_STATE(PENDING); break; // not there: it is asked for again, under the same key
     }
@@ -145,9 +146,13 @@ static void learn_answer(struct saga_turn *turn, struct refund_leg_row *leg, con
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct tender_row *tender = trade_tender(trade, leg->attempt_no, leg->tender);
     if (asked->outcome == OUTCOME_REJECTED) {
+        if (leg->state != LEG_STATE(PENDING))
+            return; // it was asked how the refund stands: to be refused that says nothing of the refund
+        char text[SAGA_CODE_MAX + SAGA_TEXT_MAX];
+        snprintf(text, sizeof text, "%s: %s", asked->reason, asked->text);
         trade_change(trade, leg);
         leg->state = LEG_STATE(FAILED);
-        snprintf(leg->detail, sizeof leg->detail, "%s: %s", asked->reason, asked->text);
+        str_fit(str_c(text), leg->detail, sizeof leg->detail);
         return;
     }
     if (!tender_is_gateway(tender)) {
@@ -488,11 +493,11 @@ static void push_refunded(struct saga_call *call) {
     struct refund_row *refund = call_refund(call);
     Participant__Push__V1__PushRequest request = PARTICIPANT__PUSH__V1__PUSH_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    char amount[MONEY_TEXT_MAX], text[96];
+    char amount[MONEY_TEXT_MAX], text[TRADE_ID_MAX + MONEY_TEXT_MAX + 32];
     struct money sum = {.minor = refund->amount};
     memcpy(sum.currency, trade->row.currency, sizeof sum.currency);
     money_format(sum, amount);
-    snprintf(text, sizeof text, "Order %.40s refunded: %s", trade->row.order_no, amount);
+    snprintf(text, sizeof text, "Order %s refunded: %s", trade->row.order_no, amount);
     request.station_id = view_text(trade->row.station_id);
     request.event = view_text("REFUNDED");
     request.text = text;

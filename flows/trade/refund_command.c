@@ -56,7 +56,7 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
     }
 }
 
-static bool refundable(const struct trade *trade, int64_t now_ms, struct error *error) {
+bool refund_allowed(const struct trade *trade, int64_t now_ms, struct error *error) {
     if (!trade_is_paid(trade))
         return error_set(error, ERR_NOT_REFUNDABLE, "the trade is not paid");
     if (now_ms > trade->row.paid_ms + trade->trades->options.refund_window_ms)
@@ -130,12 +130,15 @@ static void execute(struct command *command) {
     struct trade *trade = command->trade;
     struct error error = {0};
     char number[33];
+    // One that we make must not be one that a caller has made before.
+    int32_t next = trade->row.refund_count;
+    do
+        snprintf(number, sizeof number, "R%d", ++next);
+    while (trade_refund(trade, str_c(number)));
     if (request->refund_no[0])
         snprintf(number, sizeof number, "%s", request->refund_no);
-    else
-        snprintf(number, sizeof number, "R%d", trade->row.refund_count + 1);
     struct refund_plan plan = {.refund_no = number, .reason = request->reason};
-    if (!refundable(trade, trades_now(command->trades), &error)) {
+    if (!refund_allowed(trade, trades_now(command->trades), &error)) {
         command_refuse(command, &error);
     } else if (trade_refund(trade, str_c(number))) {
         // The number names one refund for ever; its own request id is how to ask for it again (D43).

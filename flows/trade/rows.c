@@ -54,16 +54,24 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_TEXT(trade_row, request_id),
     STORE_COL_TEXT(trade_row, reason),
     STORE_COL_TEXT(trade_row, text),
+    STORE_COL_I32(trade_row, failure),
     STORE_COL_BLOB(trade_row, history, 4096),
 };
 static const struct store_index trade_indexes[] = {
-    [TRADE_BY_ORDER] = {.name = "trade_by_order", .columns = {"order_no"}},
     [TRADE_BY_CREATED] = {.name = "trade_by_created", .columns = {"created_ms"}},
+    [TRADE_BY_TENANT] = {.name = "trade_by_tenant", .columns = {"tenant_id", "created_ms"}},
     [TRADE_BY_USER] = {.name = "trade_by_user", .columns = {"user_id", "created_ms"}},
     [TRADE_BY_STATION] = {.name = "trade_by_station", .columns = {"station_id", "created_ms"}},
 };
 const struct store_table trade_table = {
     TABLE("trade", trade_row, 1, .indexes = trade_indexes, .n_indexes = STORE_COUNT(trade_indexes))};
+
+static const struct store_column order_row_columns[] = {
+    STORE_COL_TEXT(order_row, order_no),
+    STORE_COL_TEXT(order_row, trade_no),
+    STORE_COL_I32(order_row, purchase_no),
+};
+const struct store_table order_table = {TABLE("trade_order", order_row, 1, )};
 
 static const struct store_column quote_row_columns[] = {
     STORE_COL_TEXT(quote_row, trade_no),
@@ -100,7 +108,8 @@ static const struct store_column payment_row_columns[] = {
     STORE_COL_I32(payment_row, state),       STORE_COL_I32(payment_row, on_failure),
     STORE_COL_I32(payment_row, offered),     STORE_COL_I64(payment_row, created_ms),
     STORE_COL_I64(payment_row, deadline_ms), STORE_COL_I64(payment_row, ended_ms),
-    STORE_COL_TEXT(payment_row, reason),     STORE_COL_TEXT(payment_row, text),
+    STORE_COL_TEXT(payment_row, order_no),   STORE_COL_TEXT(payment_row, reason),
+    STORE_COL_TEXT(payment_row, text),
 };
 const struct store_table payment_table = {TABLE("trade_payment", payment_row, 2, )};
 
@@ -176,6 +185,6 @@ static const struct store_column stray_row_columns[] = {
 const struct store_table stray_table = {TABLE("trade_stray_callback", stray_row, 2, )};
 
 const struct store_table *const trade_tables[] = {
-    &trade_table,  &quote_table,      &line_table,   &payment_table, &tender_table,
-    &refund_table, &refund_leg_table, &ledger_table, &stray_table,   NULL,
+    &trade_table,  &order_table,      &quote_table,  &line_table,  &payment_table, &tender_table,
+    &refund_table, &refund_leg_table, &ledger_table, &stray_table, NULL,
 };

@@ -53,10 +53,19 @@ struct trade_row {
     char created_by[REQUEST_CALLER_MAX + 1];
     char request_id[REQUEST_ID_MAX + 1]; // of the call that made the trade: passed on to the participants
     char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];
+    int32_t failure;    // enum err: what whoever ordered is told, once the order has failed
     struct str history; // packed: state and time of each change
 };
 extern const struct store_table trade_table;
-enum { TRADE_BY_ORDER, TRADE_BY_CREATED, TRADE_BY_USER, TRADE_BY_STATION }; // indexes of trade_table
+enum { TRADE_BY_CREATED, TRADE_BY_TENANT, TRADE_BY_USER, TRADE_BY_STATION }; // indexes of trade_table
+
+// Every order number that a trade ever had: a re-order has a new one, and either finds the trade.
+struct order_row {
+    char order_no[TRADE_ID_MAX + 1];
+    char trade_no[TRADE_NO_MAX + 1];
+    int32_t purchase_no;
+};
+extern const struct store_table order_table;
 
 struct quote_row {
     char trade_no[TRADE_NO_MAX + 1];
@@ -87,6 +96,7 @@ struct payment_row {
     int32_t on_failure; // Txcenter__Trade__V1__OnFailure
     int32_t offered;    // 1: every tender has been created or frozen
     int64_t created_ms, deadline_ms, ended_ms;
+    char order_no[TRADE_ID_MAX + 1]; // what it pays: the trade may have another one by the time its money goes back
     char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];
 };
 extern const struct store_table payment_table;

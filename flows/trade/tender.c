@@ -71,9 +71,11 @@ static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
     note_payment(trade, tender, payment, now_ms);
     if (what) {
         tender->state = TENDER_STATE(CONFLICTED);
-        snprintf(tender->detail, sizeof tender->detail, "%s: the gateway says %lld %.3s for merchant %.40s", what,
+        char text[SAGA_TEXT_MAX * 2];
+        snprintf(text, sizeof text, "%s: the gateway says %lld %.3s for merchant %.64s", what,
                  (long long)minor(payment->amount), payment->amount ? payment->amount->currency : "",
                  payment->merchant_id);
+        str_fit(str_c(text), tender->detail, sizeof tender->detail);
         books_suspense(trade, LEDGER_CONFLICTED, tender, minor(payment->amount), now_ms);
         trade->trades->stats.conflicts++;
         trades_alert(trade->trades, "payment does not match", trade, tender->detail);
@@ -101,7 +103,7 @@ void tender_learn(struct saga_turn *turn, struct tender_row *tender, const Parti
             break; // a failure after a success changes nothing
         trade_change(trade, tender);
         tender->state = payment->state == PAYMENT_STATE(FAILED) ? TENDER_STATE(FAILED) : TENDER_STATE(CLOSED);
-        snprintf(tender->detail, sizeof tender->detail, "%.100s", payment->code);
+        str_fit(str_c(payment->code), tender->detail, sizeof tender->detail);
         break;
     default: break; // NOT_FOUND: the create has not arrived (yet)
     }

@@ -44,6 +44,7 @@ struct trade {
     struct trade_items parts[TRADE_PARTS];
     struct arena blobs; // what the rows' blobs point to
     struct trade_waiter *waiters;
+    uint32_t n_waiters;
     int64_t flushes, commits;    // turns flushed and turns known to be durable
     struct trade *older, *newer; // of those in memory, by last use
 };
@@ -109,6 +110,10 @@ struct trade *trade_new(struct trades *trades, const char *trade_no);
 // TRADE_NOT_FOUND, STORE_….
 typedef void trade_found_fn(void *ctx, struct trade *trade, const struct error *error);
 void trade_find(struct trades *trades, struct str trade_no, trade_found_fn *done, void *ctx);
+
+// The trade's number by one of its order numbers; NULL with an error when there is none. Later.
+typedef void trade_number_fn(void *ctx, const char *trade_no, const struct error *error);
+void trade_of_order(struct trades *trades, struct str order_no, trade_number_fn *done, void *ctx);
 
 // For trade_flows[].attach.
 void trade_attach(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);

@@ -43,7 +43,7 @@ extern const struct saga_flow *const trade_flows[];
 // `trades` is saga_options.flow_ctx of the engine, which is given to it with trades_start() before anything is served.
 struct trades *trades_new(const struct trades_options *options);
 void trades_start(struct trades *trades, struct saga_engine *engine);
-// After the engine was freed.
+// After the engine was freed. Calls that still wait are answered with SHUTTING_DOWN.
 void trades_free(struct trades *trades);
 
 // Sets off what is due (waits that end, trades to drop); returns when to be called again.
@@ -95,7 +95,7 @@ struct trade_method {
 };
 extern const struct trade_method trade_methods[]; // ended by a NULL name
 
-// A stream's caller has left: nothing more is sent, the call is over.
+// A stream's caller has left: nothing more is sent, and the call is ended with fail(), at once or later.
 void trades_gone(struct trades *trades, struct trade_call *call);
 
 #endif

@@ -16,6 +16,7 @@ void trade_wait(struct trade *trade, struct trade_waiter *waiter) {
     while (*at)
         at = &(*at)->next;
     *at = waiter;
+    trade->n_waiters++;
 }
 
 static void drop_answer(struct trade_waiter *waiter) {
@@ -31,6 +32,7 @@ void trade_unwait(struct trade_waiter *waiter) {
     while (*at != waiter)
         at = &(*at)->next;
     *at = waiter->next;
+    trade->n_waiters--;
     waiter->trade = NULL;
     drop_answer(waiter);
     saga_subject_release(&trade->subject);
@@ -46,6 +48,16 @@ static void keep(struct trade_waiter *waiter, struct str answer) {
     waiter->answer = str_n(copy, answer.len);
 }
 
+// Another one before it has put the same request's answer into this write.
+static bool is_stored(const struct trade *trade, const struct trade_waiter *waiter) {
+    for (const struct trade_waiter *other = trade->waiters; other != waiter; other = other->next)
+        if (other->request && other->ready && other->flush == trade->flushes &&
+            strcmp(other->request->request_id, waiter->request->request_id) == 0 &&
+            strcmp(other->request->caller, waiter->request->caller) == 0)
+            return true;
+    return false;
+}
+
 void trade_waiters_look(struct trade *trade, struct store_write *write) {
     struct arena arena;
     arena_init(&arena, SCRATCH_MAX);
@@ -58,7 +70,8 @@ void trade_waiters_look(struct trade *trade, struct store_write *write) {
         waiter->error = error;
         waiter->ready = true;
         waiter->flush = trade->flushes;
-        if (waiter->request)
+        // One too large to keep is given all the same, and made again for a repeat.
+        if (waiter->request && answer.len <= REQUEST_ANSWER_MAX && !is_stored(trade, waiter))
             request_answer(write, waiter->request, answer, error_is(&error) ? &error : NULL);
         arena_reset(&arena);
     }

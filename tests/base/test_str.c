@@ -163,6 +163,22 @@ static size_t encode(uint32_t point, char *out) {
     return len;
 }
 
+static void test_fit_cuts_between_characters_and_leaves_nothing_that_is_none(void **state) {
+    (void)state;
+    static const struct {
+        struct str from;
+        const char *to;
+    } rows[] = {
+        {STR(""), ""},           {STR("short"), "short"},   {STR("油号券"), "油号"},
+        {STR("ab油号"), "ab油"}, {STR("a\0b\xff"), "a?b?"}, {STR("12345678"), "1234567"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char out[8];
+        str_fit(rows[i].from, out, sizeof out);
+        assert_string_equal(out, rows[i].to);
+    }
+}
+
 static void test_every_code_point_but_surrogates_is_utf8(void **state) {
     (void)state;
     for (uint32_t point = 0; point < 0x110000; point++) {
@@ -236,6 +252,7 @@ int main(void) {
         cmocka_unit_test(test_every_int64_survives_being_written_and_read),
         cmocka_unit_test(test_a_text_that_is_no_int64_is_refused_and_changes_nothing),
         cmocka_unit_test(test_copy_fits_with_its_nul_or_leaves_an_empty_string),
+        cmocka_unit_test(test_fit_cuts_between_characters_and_leaves_nothing_that_is_none),
         cmocka_unit_test(test_every_code_point_but_surrogates_is_utf8),
         cmocka_unit_test(test_no_other_sequence_is_utf8),
         cmocka_unit_test(test_utf8_is_judged_to_the_end),

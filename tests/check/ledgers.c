@@ -321,6 +321,24 @@ static void check_trade(struct check *check, const trade_message *trade) {
     check_settlement(check, trade, &run);
 }
 
+static void check_one(struct check *check, const char *trade_no, struct arena *arena) {
+    Txcenter__Trade__V1__GetTradeRequest one = TXCENTER__TRADE__V1__GET_TRADE_REQUEST__INIT;
+    arena_reset(arena);
+    one.trade_no = (char *)(uintptr_t)trade_no;
+    const Txcenter__Trade__V1__GetTradeResponse *response = call(check, false, &get, &one.base, arena);
+    if (response)
+        check_trade(check, response->trade);
+}
+
+static bool check_named(struct check *check) {
+    struct arena arena;
+    arena_init(&arena, ARENA_MAX);
+    for (const char *const *trade_no = check->options->trade_nos; *trade_no; trade_no++)
+        check_one(check, *trade_no, &arena);
+    arena_release(&arena);
+    return true;
+}
+
 static bool check_all(struct check *check) {
     Txcenter__Trade__V1__ListTradesRequest request = TXCENTER__TRADE__V1__LIST_TRADES_REQUEST__INIT;
     struct arena page_arena, arena;
@@ -334,14 +352,8 @@ static bool check_all(struct check *check) {
         request.page_token = token;
         const Txcenter__Trade__V1__ListTradesResponse *page = call(check, false, &list, &request.base, &page_arena);
         good = page != NULL;
-        for (size_t i = 0; page && i < page->n_trades; i++) {
-            Txcenter__Trade__V1__GetTradeRequest one = TXCENTER__TRADE__V1__GET_TRADE_REQUEST__INIT;
-            arena_reset(&arena);
-            one.trade_no = page->trades[i]->trade_no;
-            const Txcenter__Trade__V1__GetTradeResponse *response = call(check, false, &get, &one.base, &arena);
-            if (response)
-                check_trade(check, response->trade);
-        }
+        for (size_t i = 0; page && i < page->n_trades; i++)
+            check_one(check, page->trades[i]->trade_no, &arena);
         snprintf(token, sizeof token, "%s", page ? page->next_page_token : "");
     } while (good && token[0]);
     arena_release(&page_arena);
@@ -375,7 +387,7 @@ bool check_ledgers(const struct check_options *options, struct check_counts *ret
     if (check.n_entries)
         qsort(check.entries, check.n_entries, sizeof(ledger_entry *), by_trade);
     check.counts.entries = (int64_t)check.n_entries;
-    good = good && check_all(&check);
+    good = good && (options->trade_nos ? check_named(&check) : check_all(&check));
     check_stats(&check);
     free(check.entries);
     arena_release(&check.arena);

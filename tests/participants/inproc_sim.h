@@ -6,7 +6,7 @@
 #include "sim/sim.h"
 #include "tests/participants/crash_point.h"
 #include "tests/participants/switchboard.h"
-#include "tests/participants/virtual_time.h"
+#include "tests/time/virtual_time.h"
 
 struct inproc_sim {
     struct virtual_time *time;

@@ -1,0 +1,220 @@
+#include "tests/flow/center.h"
+
+#include <stdlib.h>
+
+// ---- Who may call ---------------------------------------------------------------------------------------------------
+
+enum { EVERYTHING = RPC_TRADE_READ | RPC_TRADE | RPC_SAGA | RPC_OPERATE | RPC_CALLBACK };
+
+static const char *const everybody[] = {"*", NULL}, *const t001[] = {"T001", NULL}, *const t002[] = {"T002", NULL};
+
+static struct config_caller callers[] = {
+    {.name = FLOW_CALLER, .scopes = EVERYTHING, .tenants = everybody},
+    {.name = "txsim", .scopes = RPC_CALLBACK, .tenants = everybody},
+    {.name = FLOW_SHOP, .scopes = RPC_TRADE_READ | RPC_TRADE, .tenants = t001},
+    {.name = FLOW_OTHER, .scopes = RPC_TRADE_READ | RPC_TRADE, .tenants = t002},
+    {.name = FLOW_READER, .scopes = RPC_TRADE_READ, .tenants = t001},
+};
+
+// Whoever says no name is the payment gateway.
+static bool authorize_call(void *ctx, struct str identity, struct rpc_inbound *in, struct rpc_caller *caller,
+                           struct error *error) {
+    if (str_empty(rpc_inbound_header(in, "x-caller")))
+        identity = STR("txsim");
+    return authorize(ctx, identity, in, caller, error);
+}
+
+// ---- Its time -------------------------------------------------------------------------------------------------------
+
+static void tick_engine(void *ctx) {
+    saga_engine_tick(((struct flow_center *)ctx)->engine);
+}
+
+static void wake_engine(void *ctx, int64_t due_ms) {
+    struct flow_center *center = ctx;
+    center->time->timers.set(center->time, &center->engine_timer, due_ms);
+}
+
+static void tick_trades(void *ctx) {
+    struct flow_center *center = ctx;
+    int64_t due_ms = trades_tick(center->trades);
+    if (due_ms < INT64_MAX)
+        center->time->timers.set(center->time, &center->trades_timer, due_ms);
+}
+
+static void wake_trades(void *ctx, int64_t due_ms) {
+    struct flow_center *center = ctx;
+    center->time->timers.set(center->time, &center->trades_timer, due_ms);
+}
+
+static void back(void *ctx) {
+    flow_center_start(ctx);
+}
+
+static bool pump(void *ctx) {
+    struct flow_center *center = ctx;
+    if (!center->store)
+        return false;
+    bool worked = crash_point_pump(&center->point, center->store);
+    if (center->point.due) {
+        center->deaths++;
+        flow_center_kill(center);
+        center->back = (struct rpc_timer){.fire = back, .ctx = center};
+        center->time->timers.set(center->time, &center->back, center->time->now_ms + center->down_ms);
+    }
+    return worked;
+}
+
+// The same dice in every run.
+static uint64_t dice(void *ctx) {
+    uint64_t *state = ctx;
+    *state += 0x9e3779b97f4a7c15;
+    uint64_t z = *state;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+// ---- Parts ----------------------------------------------------------------------------------------------------------
+
+static void open_store(struct flow_center *center) {
+    // What txcenterd keeps: the engine's tables and the trade's.
+    static const struct store_table *tables[32];
+    size_t n = 0;
+    const struct store_table *const engine_tables[] = {&saga_table,   &attempt_table, &request_table,
+                                                       &outbox_table, &audit_table,   NULL};
+    for (const struct store_table *const *table = engine_tables; *table; table++)
+        tables[n++] = *table;
+    for (const struct store_table *const *table = trade_tables; *table; table++)
+        tables[n++] = *table;
+    struct store_options options = {
+        .tables = tables, .clock = &center->time->clock, .instance = "center", .address = "here"};
+    struct error error = {0};
+    if (!store_open(crash_point_backend(&center->point, center->disk), &options, &center->store, &error))
+        fail_msg("%s", error.text);
+}
+
+static void open_adapters(struct flow_center *center) {
+    center->channel = rpc_inproc_channel(center->participants, "center", center->fate, center->fate_ctx);
+#define X(name)                                                                                                        \
+    center->adapters.name = (struct adapter){.system = #name, .channel = center->channel, .deadline_ms = 3000};
+    ADAPTER_SYSTEMS(X)
+#undef X
+}
+
+static void open_engine(struct flow_center *center) {
+    struct error error = {0};
+    center->options.store = center->store;
+    center->options.adapters = &center->adapters;
+    center->trades = trades_new(&center->options);
+    center->trades_timer = (struct rpc_timer){.fire = tick_trades, .ctx = center};
+    trades_on_alarm(center->trades, wake_trades, center);
+    struct saga_options options = {
+        .store = center->store,
+        .clock = &center->time->clock,
+        .random = dice,
+        .random_ctx = &center->dice,
+        .flows = trade_flows,
+        .flow_ctx = center->trades,
+        .alarm = wake_engine,
+        .alarm_ctx = center,
+        .resident_max = center->resident_max,
+    };
+    center->engine_timer = (struct rpc_timer){.fire = tick_engine, .ctx = center};
+    if (!saga_engine_new(&options, &center->engine, &error))
+        fail_msg("%s", error.text);
+    trades_start(center->trades, center->engine);
+}
+
+static void connect_row(void *ctx, const struct rpc_route *route, void *service) {
+    switchboard_connect(ctx, route, service);
+}
+
+static void connect(struct flow_center *center) {
+    center->service = trade_service_new(center->trades, center->store, 65536);
+    trade_service_each(center->service, connect_row, &center->board);
+    center->sagas = (struct saga_service){.engine = center->engine,
+                                          .store = center->store,
+                                          .requests = requests_new(center->store, &center->time->clock)};
+    for (size_t i = 0; i < n_saga_routes; i++)
+        switchboard_connect(&center->board, &saga_routes[i], &center->sagas);
+    center->stats = (struct stats_service){.store = center->store, .engine = center->engine, .trades = center->trades};
+    for (size_t i = 0; i < n_stats_routes; i++)
+        switchboard_connect(&center->board, &stats_routes[i], &center->stats);
+}
+
+// ---- Life -----------------------------------------------------------------------------------------------------------
+
+void flow_center_start(struct flow_center *center) {
+    open_store(center);
+    open_adapters(center);
+    open_engine(center);
+    saga_engine_recover(center->engine);
+    connect(center);
+}
+
+// Nothing of it reaches anybody any more, and nothing becomes durable; then its memory is freed in good order.
+void flow_center_kill(struct flow_center *center) {
+    const struct rpc_timers *timers = &center->time->timers;
+    switchboard_cut(&center->board);
+    crash_point_seal(&center->point);
+    saga_engine_stop(center->engine);
+    trade_service_end_streams(center->service);
+    trades_hurry(center->trades);
+    rpc_channel_close(center->channel);
+    timers->stop(timers->ctx, &center->engine_timer);
+    timers->stop(timers->ctx, &center->trades_timer);
+    store_close(center->store);
+    center->store = NULL;
+    saga_engine_free(center->engine);
+    trades_free(center->trades);
+    requests_free(center->sagas.requests);
+    trade_service_free(center->service);
+    timers->stop(timers->ctx, &center->engine_timer);
+    timers->stop(timers->ctx, &center->trades_timer);
+    center->point.due = false;
+}
+
+static int64_t or_s(int32_t value, int64_t otherwise) {
+    return 1000 * (value ? value : otherwise);
+}
+
+void flow_center_prepare(struct flow_center *center, struct virtual_time *time, const struct flow_settings *settings) {
+    static const struct trade_callback_key keys[] = {{FLOW_KEY_ID, STR(FLOW_SECRET)}, {.id = NULL}};
+    center->time = time;
+    center->dice = 1;
+    center->options = (struct trades_options){
+        .clock = &time->clock,
+        .random = dice,
+        .random_ctx = &center->dice,
+        .merchant_id = "M001",
+        .currency = "CNY",
+        .quote_ttl_ms = or_s(settings->quote_ttl_s, 900),
+        .quote_budget_ms = 800,
+        .order_ttl_ms = 900 * 1000,
+        .order_ttl_max_ms = 86400 * 1000,
+        .attempt_ttl_ms = or_s(settings->attempt_ttl_s, 900),
+        .query_first_ms = 2000,
+        .query_max_ms = 60000,
+        .refund_window_ms = (settings->a_day_of_refunds ? 1 : 365) * INT64_C(86400000),
+        .wait_max_ms = 30000,
+        .callback_keys = keys,
+        .callback_window_ms = 300 * 1000,
+        .resident_max = center->resident_max ? center->resident_max : 20000,
+        .watchers_max = 100,
+    };
+    center->config = (struct config){
+        .callers = callers, .n_callers = sizeof callers / sizeof callers[0], .development = !settings->callers};
+    switchboard_open(&center->board, rpc_inproc_new(&time->scheduler));
+    rpc_inproc_authorize(center->board.net, authorize_call, &center->config);
+    center->disk = store_memory();
+    virtual_time_add_pump(time, pump, center);
+}
+
+void flow_center_close(struct flow_center *center) {
+    if (center->store)
+        flow_center_kill(center);
+    center->time->timers.stop(center->time, &center->back);
+    rpc_inproc_free(center->board.net);
+    switchboard_close(&center->board);
+    store_backend_free(center->disk);
+}

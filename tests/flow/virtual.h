@@ -1,0 +1,33 @@
+// What only the bed under virtual time has: every message and every commit can be hit.
+#ifndef TXC_TESTS_FLOW_VIRTUAL_H
+#define TXC_TESTS_FLOW_VIRTUAL_H
+
+#include "tests/flow/bed.h"
+#include "tests/flow/center.h"
+#include "tests/participants/inproc_sim.h"
+
+// Decides what happens to a call of the center to a participant, or of the gateway to the center, before it is sent.
+// `nth` counts the calls of this method, from 1. Every message takes a millisecond unless it says otherwise.
+typedef void flow_fate_fn(void *ctx, const char *method, unsigned nth, struct rpc_inproc_fate *fate);
+
+enum { FLOW_METHODS_MAX = 64 };
+
+struct virtual_bed {
+    struct flow_bed bed;
+    struct virtual_time time;
+    struct flow_center center;
+    struct inproc_sim sims;
+    flow_fate_fn *fate;
+    void *fate_ctx;
+    struct {
+        const char *method;
+        unsigned n;
+    } sent[FLOW_METHODS_MAX];
+};
+
+// The bed of a test that only runs there.
+struct virtual_bed *flow_virtual(struct flow_bed *bed);
+
+void flow_set_fate(struct flow_bed *bed, flow_fate_fn *fate, void *ctx);
+
+#endif
