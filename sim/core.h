@@ -139,6 +139,9 @@ void sim_row_hurry(void *row);
 // Every row of the set, in no particular order. The visitor must not make or remove rows.
 void sim_each(struct sim_system *system, unsigned set, void (*visit)(void *ctx, void *row), void *ctx);
 
+// Once everything is loaded: what is due may run.
+void sim_rows_loaded(struct sim *sim);
+
 // The simulator's timer: runs what is due.
 void sim_rows_due(void *ctx);
 

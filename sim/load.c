@@ -80,10 +80,12 @@ static void page(void *ctx, const struct error *error, const void *rows, size_t 
         return;
     }
     step(sim);
-    if (sim->load->stage == LOAD_DONE)
+    if (sim->load->stage == LOAD_DONE) {
         sim->ready = true;
-    else
+        sim_rows_loaded(sim);
+    } else {
         next_page(sim, NULL);
+    }
 }
 
 static void next_page(struct sim *sim, const void *after) {

@@ -92,10 +92,15 @@ void sim_set_release(struct sim_set *set) {
 
 // ---- Time ------------------------------------------------------------------------------------------------------
 
+// Nothing is due while rows are still being loaded: it would meet a world that is not whole, and change it.
 static void set_timer(struct sim *sim) {
     struct heap_node *least = heap_least(&sim->due);
-    if (least && !sim->stopped)
+    if (least && sim->ready && !sim->stopped)
         sim->options.timers.set(sim->options.timers.ctx, &sim->timer, least->key);
+}
+
+void sim_rows_loaded(struct sim *sim) {
+    set_timer(sim);
 }
 
 // Bounded, so that a thousand due rows don't keep the loop from its calls.
