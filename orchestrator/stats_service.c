@@ -14,7 +14,8 @@ static const struct {
     size_t offset;
     const char *text;
 } counters[] = {
-#define COUNTER(name, field, text) {(name), offsetof(struct seen, field), (text)}
+#define COUNTER(name, field, text)                                                                                     \
+    { (name), offsetof(struct seen, field), (text) }
     COUNTER("store.commits", store.commits, "transactions committed"),
     COUNTER("store.writes", store.writes, "writes made durable; several share a commit"),
     COUNTER("store.rows", store.rows, "rows written"),

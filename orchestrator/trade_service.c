@@ -213,9 +213,18 @@ struct trade_service *trade_service_new(struct trades *trades, const struct stor
     return service;
 }
 
-void trade_service_add(struct trade_service *service, struct rpc_server *server) {
+void trade_service_each(struct trade_service *service,
+                        void (*row)(void *ctx, const struct rpc_route *route, void *route_service), void *ctx) {
     for (size_t i = 0; i < service->n_routes; i++)
-        rpc_server_add(server, &service->routes[i].row, 1, &service->routes[i]);
+        row(ctx, &service->routes[i].row, &service->routes[i]);
+}
+
+static void add_row(void *server, const struct rpc_route *route, void *route_service) {
+    rpc_server_add(server, route, 1, route_service);
+}
+
+void trade_service_add(struct trade_service *service, struct rpc_server *server) {
+    trade_service_each(service, add_row, server);
 }
 
 void trade_service_free(struct trade_service *service) {

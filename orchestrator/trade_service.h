@@ -12,6 +12,10 @@ struct trade_service;
 struct trade_service *trade_service_new(struct trades *trades, const struct store *store, uint32_t queue_max);
 void trade_service_add(struct trade_service *service, struct rpc_server *server);
 
+// Its rows, each with the service pointer that goes with it, for another transport. They live as long as the service.
+void trade_service_each(struct trade_service *service,
+                        void (*row)(void *ctx, const struct rpc_route *route, void *route_service), void *ctx);
+
 // Ends every stream with SHUTTING_DOWN, so that whoever watches goes on at another instance.
 void trade_service_end_streams(struct trade_service *service);
 

@@ -237,7 +237,6 @@ static void on_refused(void *ctx) {
 }
 
 static struct outgoing *new_call(struct wire_channel *channel, rpc_each_fn *each, rpc_done_fn *done, void *ctx) {
-    assert(!channel->closed);
     struct outgoing *call = rpc_alloc(sizeof *call);
     call->channel = channel;
     call->each = each;
@@ -318,7 +317,7 @@ static bool headers_legal(const struct rpc_header *headers) {
 static bool may_send(struct outgoing *call, const struct rpc_call_options *options) {
     assert(options->deadline_ms > 0);
     bool full = call->channel->in_flight >= call->channel->in_flight_max;
-    if (!full && headers_legal(options->headers))
+    if (!full && !call->channel->closed && headers_legal(options->headers))
         return true;
     refuse_later(call, full ? ERR_OVERLOADED : ERR_PARTICIPANT_UNAVAILABLE);
     return false;
@@ -380,8 +379,13 @@ static void close_channel(struct rpc_channel *base) {
     struct wire_channel *channel = CONTAINER_OF(base, struct wire_channel, base);
     assert(!channel->closed);
     channel->closed = true;
-    while (channel->calls) {
-        struct outgoing *call = channel->calls;
+    // Those that there are now: a callback may call again, and is refused later.
+    struct outgoing *ending = channel->calls;
+    channel->calls = NULL;
+    if (ending)
+        ending->link = &ending;
+    while (ending) {
+        struct outgoing *call = ending;
         conclude_with(call, ERR_PARTICIPANT_SILENT, "the channel was closed before the answer came");
         if (call->call)
             grpc_call_cancel(call->call, NULL);

@@ -93,8 +93,8 @@ struct rpc_channel_options {
 struct rpc_channel *rpc_channel_open(struct rpc_loop *loop, const char *target,
                                      const struct rpc_channel_options *options, struct error *error);
 
-// Calls in flight end with UNKNOWN (their callbacks run before this returns; they must not use the channel). May be
-// called from a callback of the channel.
+// Calls in flight end with UNKNOWN: their callbacks run before this returns. A call that one of them makes ends as
+// RETRY, later. May be called from a callback of the channel.
 static inline void rpc_channel_close(struct rpc_channel *channel) {
     if (channel)
         channel->ops->close(channel);

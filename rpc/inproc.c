@@ -25,6 +25,9 @@ struct rpc_inproc {
     struct rpc_scheduler scheduler;
     struct map routes;
     struct inproc_call *calls; // all that are not freed
+    bool (*authorize)(void *ctx, struct str identity, struct rpc_inbound *in, struct rpc_caller *caller,
+                      struct error *error);
+    void *authorize_ctx;
 };
 
 struct inproc_channel {
@@ -55,6 +58,7 @@ struct inproc_call {
     struct rpc_received received;
     size_t scheduled; // events that still come
     bool serving;     // the handler owes an answer
+    bool cut;         // its host died
 };
 
 // ---- Life ---------------------------------------------------------------------------------------------------------
@@ -144,6 +148,14 @@ static const struct rpc_inbound_ops ops = {.header = header, .answer = answer};
 
 // ---- The request --------------------------------------------------------------------------------------------------
 
+static bool permitted(struct inproc_call *call, struct error *error) {
+    struct rpc_inproc *net = call->net;
+    if (net->authorize && call->in.route->scope != RPC_PUBLIC &&
+        !net->authorize(net->authorize_ctx, STR_NONE, &call->in, &call->in.caller, error))
+        return false;
+    return rpc_inbound_permitted(&call->in, error);
+}
+
 static void serve(struct inproc_call *call) {
     struct map_node *node = map_find(&call->net->routes, str_c(call->path));
     struct error error = {0};
@@ -156,7 +168,7 @@ static void serve(struct inproc_call *call) {
         call->in.service = served->service;
         call->in.request_type = rpc_method_request(&served->route->method);
         call->in.response_type = rpc_method_response(&served->route->method);
-        if (rpc_inbound_permitted(&call->in, &error) && rpc_inbound_dispatch(&call->in, &error))
+        if (permitted(call, &error) && rpc_inbound_dispatch(&call->in, &error))
             return;
     }
     rpc_fail(&call->in, &error, NULL);
@@ -168,7 +180,8 @@ static void request_arrives(void *arg) {
     // The time that a request was under way is not known to its receiver: as with gRPC, the deadline starts anew.
     call->in.deadline_ms = clock_now_ms(call->in.clock) + call->timeout_ms;
     call->in.bytes = call->request;
-    serve(call);
+    if (!call->cut)
+        serve(call);
     settle(call);
 }
 
@@ -297,6 +310,33 @@ void rpc_inproc_add(struct rpc_inproc *net, const struct rpc_route *routes, size
         assert(fits);
         (void)fits;
         map_insert(&net->routes, &served->node, str_c(served->path));
+    }
+}
+
+void rpc_inproc_authorize(struct rpc_inproc *net,
+                          bool (*authorize)(void *ctx, struct str identity, struct rpc_inbound *in,
+                                            struct rpc_caller *caller, struct error *error),
+                          void *ctx) {
+    net->authorize = authorize;
+    net->authorize_ctx = ctx;
+}
+
+static struct inproc_call *cut_and_not_told(const struct rpc_inproc *net) {
+    struct inproc_call *call = net->calls;
+    while (call && !(call->cut && call->channel))
+        call = call->next;
+    return call;
+}
+
+void rpc_inproc_cut(struct rpc_inproc *net) {
+    // Marked first: those that are made while others are told go to whatever comes after.
+    for (struct inproc_call *call = net->calls; call; call = call->next)
+        call->cut = true;
+    for (struct inproc_call *call; (call = cut_and_not_told(net));) {
+        struct rpc_result result;
+        rpc_outcome_local(ERR_PARTICIPANT_SILENT, "the connection was lost", &result);
+        conclude(call, &result);
+        settle(call);
     }
 }
 

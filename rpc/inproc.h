@@ -19,6 +19,16 @@ struct rpc_scheduler {
 struct rpc_inproc *rpc_inproc_new(const struct rpc_scheduler *scheduler);
 void rpc_inproc_add(struct rpc_inproc *net, const struct rpc_route *routes, size_t n, void *service);
 
+// As rpc_server_options.authorize: asked for every call when it arrives. Without it callers are as their channel says.
+void rpc_inproc_authorize(struct rpc_inproc *net,
+                          bool (*authorize)(void *ctx, struct str identity, struct rpc_inbound *in,
+                                            struct rpc_caller *caller, struct error *error),
+                          void *ctx);
+
+// The host behind the net dies: every call that is under way ends with UNKNOWN (the callbacks run before this returns),
+// requests that have not arrived never do, and answers that handlers still give go nowhere.
+void rpc_inproc_cut(struct rpc_inproc *net);
+
 // Every channel must be closed before. The scheduler must not run anything of the net's after this.
 void rpc_inproc_free(struct rpc_inproc *net);
 

@@ -49,8 +49,10 @@ bool rpc_served_finish(struct rpc_served *served) {
         return true;
     struct rpc_server *server = served->server;
     server->calls--;
-    served->route->calls--;
-    server->in_flight -= !served->route->own;
+    if (served->counted) {
+        served->route->calls--;
+        server->in_flight -= !served->route->own;
+    }
     server->bytes -= served->request_size;
     free_served(served);
     rpc_server_call_over(server);
@@ -143,20 +145,26 @@ static const struct rpc_inbound_ops ops = {header, answer, send_message, on_gone
 
 // ---- Letting in ---------------------------------------------------------------------------------------------------
 
-static bool has_room(const struct rpc_served *served, struct error *error) {
-    const struct rpc_served_route *route = served->route;
-    const struct rpc_server *server = served->server;
+// Whether one more call may be served; then it counts. What is refused doesn't: however many are refused, those that
+// matter more still get in.
+static bool take_room(struct rpc_served *served, struct error *error) {
+    struct rpc_served_route *route = served->route;
+    struct rpc_server *server = served->server;
     uint64_t most = (uint64_t)server->options.in_flight_max * tier_percent[route->route->tier] / 100;
     uint32_t now = server->in_flight;
     if (route->own) {
         most = route->most;
         now = route->calls;
     }
-    if (now <= most)
-        return true;
-    error_set(error, ERR_OVERLOADED, "%u calls are being served", now - 1);
-    error->retry_after_ms = OVERLOADED_RETRY_MS;
-    return false;
+    if (now >= most) {
+        error_set(error, ERR_OVERLOADED, "%u calls are being served", now);
+        error->retry_after_ms = OVERLOADED_RETRY_MS;
+        return false;
+    }
+    served->counted = true;
+    route->calls++;
+    server->in_flight += !route->own;
+    return true;
 }
 
 bool rpc_served_count(struct rpc_served *served, grpc_slice message, struct error *error) {
@@ -234,7 +242,7 @@ static bool admit(struct rpc_served *served, struct error *error) {
         struct str path = rpc_slice_str(&served->details.method);
         return error_set(error, ERR_METHOD_UNKNOWN, "there is no method %.*s", STR_FMT(path));
     }
-    if (!has_room(served, error) || !identify(served, error) || !rpc_inbound_permitted(&served->in, error))
+    if (!take_room(served, error) || !identify(served, error) || !rpc_inbound_permitted(&served->in, error))
         return false;
     if (served->route->route->method.client_streaming) {
         rpc_flow_receive(served->flow);
@@ -256,8 +264,6 @@ static void on_accepted(struct rpc_tag *tag, bool ok) {
     if (!server->closing)
         rpc_served_accept(server, route);
     server->calls++;
-    route->calls++;
-    server->in_flight += !route->own;
     served->started_ns = clock_monotonic_ns();
     served->in.deadline_ms = rpc_deadline_ms(server->loop, route->route ? served->deadline : served->details.deadline);
     if (route->route && route->route->method.server_streaming)

@@ -16,7 +16,7 @@ struct rpc_served_route {
     void *registered;
     bool own;       // health and reflection: outside the limits and the observer, with a limit of their own
     uint32_t most;  // of an own row's calls at once
-    uint32_t calls; // of it, now
+    uint32_t calls; // of the row, being served
 };
 
 struct rpc_server {
@@ -28,8 +28,8 @@ struct rpc_server {
     size_t n_routes;
     struct rpc_served_route unknown;
     uint32_t posted;    // accepts
-    uint32_t calls;     // arrived and not yet freed, all
-    uint32_t in_flight; // those of them that count against the limit
+    uint32_t calls;     // that are not freed yet
+    uint32_t in_flight; // those of them that were let in, but for the own rows'
     size_t bytes;       // of requests in flight
 
     struct rpc_health *health;
@@ -58,6 +58,7 @@ struct rpc_served {
 
     struct rpc_tag accepted, sent, closed;
     uint32_t pending; // batches that still come back
+    bool counted;     // it was let in
     bool over;        // the last batch has come back
     bool watching;    // the close is waited for in a batch of its own
     bool greeted;     // the initial metadata has been sent

@@ -130,7 +130,8 @@ void rpc_reply_bytes(struct rpc_inbound *in, struct str response);
 void rpc_fail(struct rpc_inbound *in, const struct error *error, const char *const *metadata);
 
 // Server streaming: any number of messages, then rpc_stream_end() or rpc_fail(). Messages are queued (at most
-// `RPC_STREAM_QUEUE`); false when the caller is gone or too slow: end the call then.
+// `RPC_STREAM_QUEUE`, and 1 MiB of more than one); false when the caller is gone or too slow: end the call then. What
+// is queued at the end still goes out, unless the caller doesn't read it for some seconds.
 enum { RPC_STREAM_QUEUE = 64 };
 bool rpc_stream_send(struct rpc_inbound *in, const ProtobufCMessage *message);
 void rpc_stream_end(struct rpc_inbound *in);

@@ -6,25 +6,41 @@
 
 // ---- Poke ---------------------------------------------------------------------------------------------------------
 
+struct poke {
+    struct saga_engine *engine;
+    char gid[SAGA_GID_MAX + 1];
+};
+
 static void poke_loaded(void *ctx, struct saga_resident *resident, const struct error *error) {
-    (void)ctx;
-    (void)error; // ended or gone: there is nothing left to look at
+    struct poke *poke = ctx;
     if (resident)
         resident_wake(resident, WAKE_POKED);
+    else if (err_info(error->code)->outcome == OUTCOME_RETRY && !poke->engine->stopped)
+        sentinel_reload(poke->engine->sentinel, str_c(poke->gid), 1, ERR_OK); // it looks when it is loaded, too
+    free(poke); // else ended or gone: there is nothing left to look at
 }
 
 void saga_poke(struct saga_engine *engine, struct str gid) {
+    struct poke *poke = calloc(1, sizeof *poke);
+    if (!poke)
+        abort();
+    poke->engine = engine;
+    if (!str_copy(gid, poke->gid, sizeof poke->gid)) {
+        free(poke); // no saga is called so
+        return;
+    }
     engine_enter(engine);
-    saga_load(engine, gid, poke_loaded, NULL);
+    saga_load(engine, gid, poke_loaded, poke);
     engine_leave(engine);
 }
 
-// ---- Signals and operators ----------------------------------------------------------------------------------------
+// ---- Commands -----------------------------------------------------------------------------------------------------
 
 struct command {
     struct saga_engine *engine;
     saga_reply_fn *done;
     void *ctx;
+    char gid[SAGA_GID_MAX + 1];
     char name[SAGA_NAME_MAX + 1];
     char id[SAGA_GID_MAX + 1];
     struct str payload; // owned
@@ -49,95 +65,132 @@ static void command_finish(void *ctx, const struct error *error) {
     free(command);
 }
 
-static void commit(struct saga_turn *turn, struct command *command) {
-    saga_turn_commit(turn, command_finish, command);
+static void refuse(struct command *command, enum err code, const char *text) {
+    struct error error;
+    error_set(&error, code, "%s", text ? text : err_info(code)->text);
+    if (code == ERR_RETRY)
+        error.retry_after_ms = 100;
+    command_finish(command, &error);
 }
 
-static struct saga_turn *turn_of(struct saga_resident *resident) {
+static struct saga_turn *turn_about(struct saga_resident *resident) {
     engine_enter(resident->engine); // left by saga_turn_commit()
-    return turn_new(resident->engine, resident->subject, resident->group);
+    return turn_new(resident->engine, resident->subject, resident);
+}
+
+// ---- Signals ------------------------------------------------------------------------------------------------------
+
+static void ended_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct command *command = ctx;
+    struct saga_instance instance;
+    struct error unreadable = {0};
+    if (error) {
+        command_finish(command, error);
+    } else if (n == 0 || !saga_row_instance(command->engine, rows, &instance, &unreadable)) {
+        refuse(command, ERR_SAGA_STATE, "the saga has ended");
+    } else {
+        bool known = saga_instance_has_signal(&instance, str_c(command->name), str_c(command->id));
+        saga_instance_release(&instance);
+        if (known)
+            command_finish(command, NULL);
+        else
+            refuse(command, ERR_SAGA_STATE, "the saga has ended");
+    }
+}
+
+static void signal_resident(struct command *command, struct saga_resident *resident) {
+    struct error error = {0};
+    bool duplicate = false;
+    if (resident->lost || saga_status_ended(resident->saga.status)) {
+        // Its end is just being written, or what led to it is loaded afresh: soon it will be known which.
+        refuse(command, ERR_RETRY, NULL);
+    } else if (!saga_instance_signal(&resident->saga, str_c(command->name), str_c(command->id), command->payload,
+                                     &duplicate, &error)) {
+        command_finish(command, &error);
+    } else {
+        // A repeat is acknowledged when the first is durable: behind it, in the same group.
+        struct saga_turn *turn = turn_about(resident);
+        if (!duplicate)
+            turn_tell(turn, resident);
+        saga_turn_commit(turn, command_finish, command);
+    }
 }
 
 static void signal_loaded(void *ctx, struct saga_resident *resident, const struct error *error) {
     struct command *command = ctx;
-    struct error refused = {0};
-    bool duplicate = false;
-    if (!resident || resident->lost) {
-        error_set(&refused, ERR_STORE_STALE, NULL);
-        command_finish(command, error ? error : &refused);
-    } else if (!saga_instance_signal(&resident->saga, str_c(command->name), str_c(command->id), command->payload,
-                                     &duplicate, &refused)) {
-        command_finish(command, &refused);
+    if (resident) {
+        signal_resident(command, resident);
+    } else if (error->code == ERR_SAGA_STATE) {
+        struct store_query query = {.table = &saga_table,
+                                    .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(command->gid)}},
+                                    .limit = 1};
+        store_read(command->engine->options.store, &query, ended_read, command);
     } else {
-        // A repeat is acknowledged when the first is durable: behind it, in the same group.
-        struct saga_turn *turn = turn_of(resident);
-        if (!duplicate)
-            turn_signal(turn, resident);
-        commit(turn, command);
+        command_finish(command, error);
     }
 }
 
 void saga_signal(struct saga_engine *engine, struct str gid, struct str name, struct str id, struct str payload,
                  saga_reply_fn *done, void *ctx) {
     struct command *command = command_new(engine, done, ctx);
-    struct error error = {0};
     engine_enter(engine);
-    char *copy = payload.len <= SAGA_SIGNAL_MAX ? malloc(payload.len + 1) : NULL;
-    bool reserved = str_starts(name, STR("child:"));
-    if (!copy || reserved || str_empty(name) || str_empty(id) || !str_copy(name, command->name, sizeof command->name) ||
-        !str_copy(id, command->id, sizeof command->id)) {
-        free(copy);
+    if (payload.len <= SAGA_SIGNAL_MAX)
+        command->payload = saga_copy_bytes(payload);
+    bool fits = command->payload.ptr && !str_empty(name) && str_copy(name, command->name, sizeof command->name) &&
+                !str_empty(id) && str_copy(id, command->id, sizeof command->id) && str_is_utf8(name) && str_is_utf8(id);
+    struct error error;
+    if (!fits) {
         error_set(&error, ERR_INVALID_REQUEST,
-                  "a signal has a name of 1..%d bytes (not child:…), an id of 1..%d and at most %d bytes",
-                  SAGA_NAME_MAX, SAGA_GID_MAX, SAGA_SIGNAL_MAX);
+                  "a signal has a name of 1..%d bytes, an id of 1..%d and at most %d of its own", SAGA_NAME_MAX,
+                  SAGA_GID_MAX, SAGA_SIGNAL_MAX);
         command_finish(command, &error);
     } else {
-        if (payload.len)
-            memcpy(copy, payload.ptr, payload.len);
-        command->payload = str_n(copy, payload.len);
+        str_copy(gid, command->gid, sizeof command->gid);
         saga_load(engine, gid, signal_loaded, command);
     }
     engine_leave(engine);
 }
 
+// ---- Operators ----------------------------------------------------------------------------------------------------
+
 static bool can_retry(const struct saga_instance *saga) {
-    for (uint8_t i = 0; i < saga->n_legs; i++) {
-        enum leg_state state = saga->legs[i].state;
-        if (state == LEG_PARKED || state == LEG_UNDO_PARKED || state == LEG_RETRYING || state == LEG_UNDO_RETRYING ||
-            state == LEG_WAITING)
-            return true;
-    }
+    for (uint8_t i = 0; i < saga->n_legs; i++)
+        if (saga->legs[i].state == LEG_PARKED || saga->legs[i].state == LEG_UNDO_PARKED ||
+            saga_leg_timed(saga, &saga->legs[i]))
+            return !saga_status_ended(saga->status);
     return false;
+}
+
+static void retry(struct command *command, struct saga_resident *resident) {
+    struct saga_turn *turn = turn_about(resident);
+    struct saga_engine *engine = resident->engine;
+    struct audit_row *audit = &command->audit;
+    memcpy(audit->gid, resident->saga.gid, sizeof audit->gid);
+    audit->at_ms = turn->now_ms;
+    snprintf(audit->before, sizeof audit->before, "%s%s", saga_status_name(resident->saga.status),
+             saga_instance_parked(&resident->saga) ? ", parked" : "");
+    turn_takes(turn, resident);
+    turn_apply(turn, resident, SAGA_EV_RETRY);
+    snprintf(audit->after, sizeof audit->after, "%s", saga_status_name(resident->saga.status));
+    id_make(turn->now_ms, resident->slot, engine->options.random, engine->options.random_ctx, audit->audit_no);
+    saga_turn_row(turn, &audit_table, STORE_INSERT, audit);
+    if (command->also)
+        command->also(command->ctx, turn);
+    saga_turn_commit(turn, command_finish, command);
 }
 
 static void retry_loaded(void *ctx, struct saga_resident *resident, const struct error *error) {
     struct command *command = ctx;
-    struct error refused = {0};
-    if (!resident) {
+    if (resident && resident->ready)
+        turn_run(resident); // just loaded: it is resumed first
+    if (!resident)
         command_finish(command, error);
-    } else if (resident->busy || resident->lost || resident->resuming || resident->wake & WAKE_RESUMED) {
-        error_set(&refused, ERR_SAGA_STATE, "the saga is just being written; try again");
-        refused.retry_after_ms = 100;
-        command_finish(command, &refused);
-    } else if (!can_retry(&resident->saga)) {
-        error_set(&refused, ERR_SAGA_STATE, "no step is parked or waits for its next attempt");
-        command_finish(command, &refused);
-    } else {
-        struct saga_turn *turn = turn_of(resident);
-        struct audit_row *audit = &command->audit;
-        memcpy(audit->gid, resident->saga.gid, sizeof audit->gid);
-        audit->at_ms = turn->now_ms;
-        snprintf(audit->before, sizeof audit->before, "%s%s", saga_status_name(resident->saga.status),
-                 saga_instance_parked(&resident->saga) ? ", parked" : "");
-        turn_retry(turn, resident);
-        snprintf(audit->after, sizeof audit->after, "%s", saga_status_name(resident->saga.status));
-        id_make(turn->now_ms, resident->slot, resident->engine->options.random, resident->engine->options.random_ctx,
-                audit->audit_no);
-        saga_turn_row(turn, &audit_table, STORE_INSERT, audit);
-        if (command->also)
-            command->also(command->ctx, turn);
-        commit(turn, command);
-    }
+    else if (!resident_free(resident))
+        refuse(command, ERR_RETRY, "the saga is just being written; try again");
+    else if (!can_retry(&resident->saga))
+        refuse(command, ERR_SAGA_STATE, "no step is parked or waits for its next attempt");
+    else
+        retry(command, resident);
 }
 
 void saga_retry(struct saga_engine *engine, struct str gid, const struct saga_operator *op, saga_reply_fn *done,
@@ -147,13 +200,14 @@ void saga_retry(struct saga_engine *engine, struct str gid, const struct saga_op
     command->also = op->also;
     engine_enter(engine);
     str_copy(STR("retry"), command->audit.action, sizeof command->audit.action);
-    if (str_empty(op->reason) || !str_copy(op->reason, command->audit.reason, sizeof command->audit.reason) ||
-        !str_copy(op->caller, command->audit.caller, sizeof command->audit.caller)) {
-        error_set(&error, ERR_INVALID_REQUEST, NULL);
-        error_field(&error, "reason", "must have 1..200 bytes");
+    if (str_empty(op->reason) || !str_is_utf8(op->reason) ||
+        !str_copy(op->reason, command->audit.reason, sizeof command->audit.reason))
+        error_field(&error, "reason", "must have 1..%zu bytes of UTF-8", sizeof command->audit.reason - 1);
+    if (!str_is_utf8(op->caller) || !str_copy(op->caller, command->audit.caller, sizeof command->audit.caller))
+        error_field(&error, "caller", "must have at most %d bytes of UTF-8", REQUEST_CALLER_MAX);
+    if (error_is(&error))
         command_finish(command, &error);
-    } else {
+    else
         saga_load(engine, gid, retry_loaded, command);
-    }
     engine_leave(engine);
 }

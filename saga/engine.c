@@ -1,9 +1,8 @@
 #include "saga/engine.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
-enum { SCRATCH_MAX = 4 * SAGA_RECORD_MAX };
+enum { SCRATCH_MAX = 2 * SAGA_RECORD_MAX, EVICT_LOOKS = 32 };
 
 // ---- Life ---------------------------------------------------------------------------------------------------------
 
@@ -29,13 +28,20 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     for (const struct saga_flow *const *flow = options->flows; *flow; flow++)
         if (!saga_flow_valid(*flow, error))
             return false;
+    struct saga_options with_defaults = *options;
+    defaults(&with_defaults);
+    for (int i = 0; i < SAGA_PATIENCES; i++)
+        if (!saga_retry_valid(&with_defaults.machine.patience[i]))
+            return error_set(error, ERR_CONFIG_INVALID,
+                             "retry policy %s: needs first_ms <= max_ms and at most 100 percent of jitter",
+                             saga_patience_name((enum saga_patience)i));
     struct saga_engine *engine = calloc(1, sizeof *engine);
     if (!engine)
         return error_set(error, ERR_OVERLOADED, "no memory");
-    engine->options = *options;
-    defaults(&engine->options);
+    engine->options = with_defaults;
     engine->ready_last = &engine->ready;
-    engine->alarm_ms = INT64_MAX;
+    engine->unnumbered_last = &engine->unnumbered;
+    engine->alarm_ms = engine->trial_ms = INT64_MAX;
     arena_init(&engine->scratch, SCRATCH_MAX);
     struct store_identity identity;
     store_identity(options->store, &identity);
@@ -57,12 +63,13 @@ bool saga_engine_recovered(const struct saga_engine *engine) {
 
 void saga_engine_stop(struct saga_engine *engine) {
     engine->stopped = true;
+    engine_drop_turns(engine, true);
 }
 
 static void drop_node(void *ctx, struct map_node *node) {
     (void)ctx;
     struct saga_resident *resident = CONTAINER_OF(node, struct saga_resident, node);
-    resident->pins = 0;
+    resident->pins = 0; // children may come after their parents here
     resident->parent = NULL;
     resident_drop(resident);
 }
@@ -70,11 +77,16 @@ static void drop_node(void *ctx, struct map_node *node) {
 void saga_engine_free(struct saga_engine *engine) {
     if (!engine)
         return;
+    engine->stopped = true;
+    engine->depth++; // nothing is started by what is told now
+    engine_drop_turns(engine, false);
+    engine_drop_loadings(engine);
     map_each(&engine->residents, drop_node, NULL);
     map_release(&engine->residents);
-    sentinel_free(engine->sentinel);
     map_release(&engine->loadings);
+    sentinel_free(engine->sentinel);
     heap_release(&engine->timers);
+    heap_release(&engine->suspects);
     arena_release(&engine->scratch);
     free(engine);
 }
@@ -90,6 +102,8 @@ static void alarm_at(struct saga_engine *engine) {
     struct heap_node *least = heap_least(&engine->timers);
     if (least && least->key < due)
         due = least->key;
+    if (engine->trial_ms < due)
+        due = engine->trial_ms;
     if (due == engine->alarm_ms)
         return;
     engine->alarm_ms = due;
@@ -109,21 +123,26 @@ static struct saga_resident *pop_ready(struct saga_engine *engine) {
     return resident;
 }
 
-// Waiting sagas beyond the bound go back to being rows. Looks at a few of the longest idle each time.
+// Waiting sagas beyond the bound go back to being rows. Looks at a few of the longest idle each time; what can't go
+// now comes to the other end, so that it doesn't hide those behind it.
 static void evict(struct saga_engine *engine) {
-    struct saga_resident *resident = engine->oldest;
-    for (int looked = 0; looked < 32 && resident && engine->residents.count > engine->options.resident_max; looked++) {
-        struct saga_resident *next = resident->newer;
-        if (resident_idle(resident) && resident->timer.key > sentinel_horizon(engine->sentinel)) {
-            if (resident->dirty) {
-                resident_wake(resident, WAKE_FLUSH);
-            } else {
-                engine->stats.evictions++;
-                resident_drop(resident);
-            }
+    for (int looked = 0; looked < EVICT_LOOKS && engine->residents.count > engine->options.resident_max; looked++) {
+        struct saga_resident *resident = engine->oldest;
+        bool far = resident->timer.key > sentinel_horizon(engine->sentinel);
+        if (!resident_idle(resident) || !resident_free(resident) || !far)
+            resident_touch(resident);
+        else if (resident->dirty)
+            resident_wake(resident, WAKE_FLUSH);
+        else {
+            engine->stats.evictions++;
+            resident_drop(resident);
         }
-        resident = next;
     }
+}
+
+static void run_ready(struct saga_engine *engine) {
+    for (struct saga_resident *resident; (resident = pop_ready(engine));)
+        turn_run(resident);
 }
 
 void engine_leave(struct saga_engine *engine) {
@@ -131,12 +150,10 @@ void engine_leave(struct saga_engine *engine) {
         engine->depth--;
         return;
     }
-    for (struct saga_resident *resident; (resident = pop_ready(engine));)
-        turn_run(resident);
+    run_ready(engine);
     if (engine->residents.count > engine->options.resident_max) {
         evict(engine);
-        for (struct saga_resident *resident; (resident = pop_ready(engine));)
-            turn_run(resident);
+        run_ready(engine); // what must be written before it can go
     }
     engine->depth--;
     alarm_at(engine);
@@ -150,121 +167,9 @@ void saga_engine_tick(struct saga_engine *engine) {
         heap_remove(&engine->timers, least);
         resident_wake(CONTAINER_OF(least, struct saga_resident, timer), WAKE_TIMER);
     }
+    trial_tick(engine, now);
     sentinel_tick(engine->sentinel, now);
     engine_leave(engine);
-}
-
-// ---- Residents ----------------------------------------------------------------------------------------------------
-
-static void lru_remove(struct saga_resident *resident) {
-    struct saga_engine *engine = resident->engine;
-    *(resident->older ? &resident->older->newer : &engine->oldest) = resident->newer;
-    *(resident->newer ? &resident->newer->older : &engine->newest) = resident->older;
-    resident->older = resident->newer = NULL;
-}
-
-static void lru_append(struct saga_resident *resident) {
-    struct saga_engine *engine = resident->engine;
-    resident->older = engine->newest;
-    resident->newer = NULL;
-    *(engine->newest ? &engine->newest->newer : &engine->oldest) = resident;
-    engine->newest = resident;
-}
-
-struct saga_resident *resident_find(struct saga_engine *engine, struct str gid) {
-    struct map_node *node = map_find(&engine->residents, gid);
-    return node ? CONTAINER_OF(node, struct saga_resident, node) : NULL;
-}
-
-struct saga_resident *resident_add(struct saga_engine *engine, struct saga_instance *instance,
-                                   struct saga_subject *subject, struct saga_resident *parent, struct str input) {
-    struct saga_resident *resident = calloc(1, sizeof *resident);
-    char *copy = malloc(input.len + 1);
-    if (!resident || !copy)
-        abort();
-    if (input.len)
-        memcpy(copy, input.ptr, input.len);
-    resident->engine = engine;
-    resident->saga = *instance;
-    resident->input = str_n(copy, input.len);
-    resident->subject = subject;
-    resident->parent = parent;
-    resident->group = subject ? &subject->group : parent ? parent->group : &resident->own_group;
-    resident->slot = id_slot(str_c(resident->saga.gid));
-    resident->last = &resident->first;
-    if (subject)
-        str_copy(str_c(subject->key), resident->subject_key, sizeof resident->subject_key);
-    if (parent) {
-        parent->pins++;
-        memcpy(resident->parent_gid, parent->saga.gid, sizeof resident->parent_gid);
-    }
-    map_insert(&engine->residents, &resident->node, str_c(resident->saga.gid));
-    lru_append(resident);
-    engine->stats.resident++;
-    return resident;
-}
-
-static void unready(struct saga_resident *resident) {
-    struct saga_engine *engine = resident->engine;
-    struct saga_resident **at = &engine->ready;
-    while (*at && *at != resident)
-        at = &(*at)->ready_next;
-    if (!*at)
-        return;
-    *at = resident->ready_next;
-    if (!*at) {
-        engine->ready_last = &engine->ready;
-        for (struct saga_resident *r = engine->ready; r; r = r->ready_next)
-            engine->ready_last = &r->ready_next;
-    }
-}
-
-void resident_drop(struct saga_resident *resident) {
-    struct saga_engine *engine = resident->engine;
-    assert(resident->pins == 0);
-    if (resident->ready)
-        unready(resident);
-    call_forget_all(resident);
-    answers_free(resident);
-    heap_remove(&engine->timers, &resident->timer);
-    map_remove(&engine->residents, &resident->node);
-    lru_remove(resident);
-    engine->stats.resident--;
-    if (resident->parent)
-        resident->parent->pins--;
-    if (resident->subject)
-        saga_subject_release(resident->subject);
-    saga_instance_release(&resident->saga);
-    free((void *)(uintptr_t)resident->input.ptr);
-    free(resident->held);
-    free(resident);
-}
-
-void resident_wake(struct saga_resident *resident, unsigned why) {
-    resident->wake |= why;
-    if (resident->ready || resident->busy || resident->lost)
-        return; // it will be looked at when it is free
-    resident->ready = true;
-    resident->ready_next = NULL;
-    *resident->engine->ready_last = resident;
-    resident->engine->ready_last = &resident->ready_next;
-    lru_remove(resident);
-    lru_append(resident);
-}
-
-void resident_arm(struct saga_resident *resident) {
-    int64_t due = saga_status_ended(resident->saga.status) ? INT64_MAX : saga_instance_timer(&resident->saga);
-    if (due < SAGA_DUE_PARKED) {
-        heap_set(&resident->engine->timers, &resident->timer, due);
-    } else {
-        heap_remove(&resident->engine->timers, &resident->timer);
-        resident->timer.key = due;
-    }
-}
-
-bool resident_idle(const struct saga_resident *resident) {
-    return !resident->busy && !resident->lost && !resident->ready && !resident->first && !resident->calls &&
-           resident->pins == 0;
 }
 
 // ---- Telling and answering ----------------------------------------------------------------------------------------
@@ -291,16 +196,22 @@ void engine_notice(struct saga_engine *engine, enum saga_notice_kind kind, const
 
 static void count_orphan(void *ctx, struct map_node *node) {
     const struct saga_resident *resident = CONTAINER_OF(node, struct saga_resident, node);
-    bool alive = saga_status_ended(resident->saga.status) || !resident_idle(resident) || resident->lost ||
-                 saga_instance_timer(&resident->saga) < SAGA_DUE_PARKED || saga_instance_parked(&resident->saga);
-    *(int64_t *)ctx += !alive;
+    const struct saga_instance *saga = &resident->saga;
+    if (!resident_idle(resident) || !resident_free(resident) || saga_status_ended(saga->status))
+        return;
+    bool lost_call = false; // no call is out, so none may be on its way
+    for (uint8_t i = 0; i < saga->n_legs; i++)
+        lost_call = lost_call || saga_leg_in_flight(&saga->legs[i]);
+    bool led = saga_instance_timer(saga) < INT64_MAX || saga_instance_parked(saga);
+    *(int64_t *)ctx += lost_call || !led;
 }
 
 void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_stats) {
     *ret_stats = engine->stats;
     ret_stats->orphans = 0;
     struct map *residents = (struct map *)(uintptr_t)&engine->residents; // map_each may remove; this visitor doesn't
-    map_each(residents, count_orphan, &ret_stats->orphans);
+    if (!engine->stopped)
+        map_each(residents, count_orphan, &ret_stats->orphans);
 }
 
 const struct saga_flow *saga_engine_flow(const struct saga_engine *engine, struct str name, int version) {

@@ -32,38 +32,45 @@ struct saga_held {
 };
 
 // Why a saga is looked at next; flags, because several of a kind mean no more than one.
-enum { WAKE_POKED = 1, WAKE_TIMER = 2, WAKE_RETRY = 4, WAKE_RESUMED = 8, WAKE_FLUSH = 16 };
+enum { WAKE_POKED = 1, WAKE_TIMER = 2, WAKE_RESUMED = 4, WAKE_FLUSH = 8 };
 
 // One saga in memory.
 struct saga_resident {
     struct map_node node; // by gid
     struct saga_engine *engine;
     struct saga_instance saga;
-    struct saga_subject *subject; // held; NULL: none
-    struct store_group *group;    // the subject's, the parent's, or own_group
+    struct saga_subject *subject;               // held; NULL: none
+    struct store_group *group;                  // the subject's, the parent's, or own_group
+    struct saga_family *family;                 // likewise
+    struct saga_resident *kin_next, **kin_link; // in the family
     struct store_group own_group;
+    struct saga_family own_family;
     struct str input; // owned
     char subject_key[SAGA_SUBJECT_MAX + 1];
-    struct saga_resident *parent; // pinned by this one
+    struct saga_resident *parent; // pinned by this one; NULL: none, or not in memory because it has ended
     char parent_gid[SAGA_GID_MAX + 1];
     uint16_t parent_step;
     uint8_t parent_leg;
-    uint32_t pins; // children in memory
+    uint32_t pins; // children in memory, turns, loads: it stays where it is
     unsigned slot;
     int64_t created_ms, updated_ms, ended_ms;
     int32_t resume_count;
-    bool stored;   // its row was submitted at least once
-    bool busy;     // its turn is being committed; events wait
-    bool lost;     // a write of its group failed: to be dropped
-    bool dirty;    // ahead of its row
-    bool ready;    // in the engine's list of sagas with something to do
-    bool resuming; // the present commit is the one before a resumption
+    bool stored;       // its row was submitted at least once
+    bool busy;         // its turn is being committed; events wait
+    bool lost;         // a write of its family failed: it is loaded afresh
+    bool gone;         // it is lost or has ended durably: dropped when nothing pins it any more
+    bool dirty;        // ahead of its row
+    bool ready;        // in the engine's list of sagas with something to do
+    bool resuming;     // it may have been under way when another process died: to be counted before anything is done
+    enum err refused;  // the store refused what it wanted to write last time: to be parked before anything is done
+    uint32_t failures; // writes of its that failed in a row
     unsigned wake;
     struct saga_answer_event *first, **last;
     struct saga_held *held;
     uint16_t n_held, cap_held;
     struct saga_call *calls; // on their way
     struct heap_node timer;
+    struct heap_node suspect; // by resume_count, while it waits for its trial
     struct saga_resident *ready_next;
     struct saga_resident *older, *newer; // by last activity
 };
@@ -93,15 +100,30 @@ struct turn_poke {
     char gid[SAGA_GID_MAX + 1];
 };
 
+// An event that gets its number when the turn is submitted (E16).
+struct turn_event {
+    struct turn_event *next;
+    struct outbox_row row;
+};
+
 struct saga_turn {
     struct saga_engine *engine;
-    struct saga_subject *subject; // held
+    struct saga_turn *next, **link; // of the engine's turns under way
+    struct saga_subject *subject;   // held
+    struct saga_resident *opener;   // pinned; NULL: a command's
     struct store_group *group;
+    struct saga_family *family;
     struct store_group own_group; // of a command without a subject
+    struct saga_family own_family;
     struct store_write *write;
-    bool must_commit, flushed;
+    bool of_saga; // the opener's own events, not a command about it
+    bool must_commit;
+    bool flushed;                 // the subject waits to hear of it
+    bool changing;                // counted in its family
+    bool submitted;               // the store has the write
+    struct saga_turn *unnumbered; // next of those that wait for the outbox's numbers
     int64_t now_ms;
-    struct saga_resident *sagas[TURN_SAGAS_MAX];
+    struct saga_resident *sagas[TURN_SAGAS_MAX]; // pinned
     uint8_t n_sagas;
     struct saga_resident *current; // whose decision is being evaluated
     uint8_t leg;
@@ -109,6 +131,7 @@ struct saga_turn {
     int64_t started_ms; // of the call whose answer is being applied
     struct turn_done *done;
     struct turn_poke *pokes;
+    struct turn_event *events, **last_event;
     struct arena arena;
 };
 
@@ -121,13 +144,19 @@ struct saga_engine {
     struct heap timers;
     struct saga_resident *ready, **ready_last;
     struct saga_resident *oldest, *newest;
+    struct saga_turn *turns; // under way
+    struct saga_turn *unnumbered, **unnumbered_last;
     unsigned depth; // nested entries
     bool stopped;
+    bool numbered; // outbox_seq is known
     int64_t alarm_ms;
     int64_t incarnation;
     int64_t outbox_seq[SLOT_COUNT];
-    struct arena scratch;
+    struct arena scratch; // of one row at a time
     struct saga_sentinel *sentinel;
+    struct heap suspects;
+    struct saga_resident *trial; // the suspect that is being resumed alone
+    int64_t trial_ms;            // when that is over, or the first begins
     struct saga_stats stats;
 };
 
@@ -136,21 +165,37 @@ void engine_enter(struct saga_engine *engine);
 void engine_leave(struct saga_engine *engine); // does what has become ready, then sets the alarm
 void engine_notice(struct saga_engine *engine, enum saga_notice_kind kind, const struct saga_resident *resident,
                    const struct saga_leg *leg, enum saga_op op, const char *reason, const char *text);
+
+// resident.c
 struct saga_resident *resident_find(struct saga_engine *engine, struct str gid);
 // A new resident in the map; takes `instance` and `subject`'s reference.
 struct saga_resident *resident_add(struct saga_engine *engine, struct saga_instance *instance,
                                    struct saga_subject *subject, struct saga_resident *parent, struct str input);
-void resident_drop(struct saga_resident *resident);
+void resident_drop(struct saga_resident *resident); // nothing may pin it
+void resident_pin(struct saga_resident *resident);
+void resident_unpin(struct saga_resident *resident); // drops it when it was the last pin and it is gone
 void resident_wake(struct saga_resident *resident, unsigned why);
+void resident_touch(struct saga_resident *resident); // it was active
 void resident_arm(struct saga_resident *resident);
 bool resident_idle(const struct saga_resident *resident);
+// Whether events may be applied to it now: not while it is being written, and not before it was resumed.
+bool resident_free(const struct saga_resident *resident);
 
 // turn.c
-struct saga_turn *turn_new(struct saga_engine *engine, struct saga_subject *subject, struct store_group *group);
+struct saga_turn *turn_new(struct saga_engine *engine, struct saga_subject *subject, struct saga_resident *opener);
+void turn_free(struct saga_turn *turn);
+bool turn_takes(struct saga_turn *turn, struct saga_resident *resident); // in it, or free to take part, and now does
+void turn_apply(struct saga_turn *turn, struct saga_resident *resident, enum saga_event_kind kind);
 // Everything that waits for this saga, in one turn.
 void turn_run(struct saga_resident *resident);
-void turn_signal(struct saga_turn *turn, struct saga_resident *resident); // a signal was added: commit and look again
-void turn_retry(struct saga_turn *turn, struct saga_resident *resident);
+// Something was added to what the saga knows: it is committed with the turn, and looked at.
+void turn_tell(struct saga_turn *turn, struct saga_resident *resident);
+void turn_put(struct saga_turn *turn, struct saga_resident *resident); // its row, as it stands
+
+// commit.c
+void turn_finish(struct saga_turn *turn);       // makes it durable when it must be, else lets its calls go at once
+void engine_number(struct saga_engine *engine); // the outbox's numbers are known
+void engine_drop_turns(struct saga_engine *engine, bool unnumbered_only);
 
 // call.c
 void call_send_held(struct saga_resident *resident);
@@ -160,7 +205,16 @@ void answers_free(struct saga_resident *resident);
 // load.c
 // Calls back at once when it is there, later when it must be loaded. error SAGA_NOT_FOUND, SAGA_STATE (ended), …
 void saga_load(struct saga_engine *engine, struct str gid, saga_loaded_fn *done, void *ctx);
-void row_of(struct saga_resident *resident, struct arena *arena, struct saga_row *ret_row);
+void row_of(const struct saga_resident *resident, struct arena *arena, struct saga_row *ret_row);
+// The saga was in memory and is no longer: what was read of it before is out of date.
+void engine_outdate(struct saga_engine *engine, struct str gid);
+void engine_drop_loadings(struct saga_engine *engine);
+
+// trial.c
+void trial_wait(struct saga_resident *resident);
+void trial_passed(struct saga_resident *resident); // when it was its trial
+void trial_forget(struct saga_resident *resident);
+void trial_tick(struct saga_engine *engine, int64_t now_ms);
 
 // sentinel.c
 struct saga_sentinel *sentinel_new(struct saga_engine *engine);
@@ -168,8 +222,11 @@ void sentinel_free(struct saga_sentinel *sentinel);
 void sentinel_start(struct saga_sentinel *sentinel);
 void sentinel_tick(struct saga_sentinel *sentinel, int64_t now_ms);
 int64_t sentinel_due(const struct saga_sentinel *sentinel);
-int64_t sentinel_horizon(const struct saga_sentinel *sentinel);       // what is due up to here is in memory
-void sentinel_reload(struct saga_sentinel *sentinel, struct str gid); // soon, again
+int64_t sentinel_horizon(const struct saga_sentinel *sentinel); // what is due up to here is in memory
+// A lost saga is loaded again, the later the more often it failed; `refused` as in struct saga_resident.
+void sentinel_reload(struct saga_sentinel *sentinel, struct str gid, uint32_t failures, enum err refused);
+// For a saga that has just come into memory: how often it failed before.
+void sentinel_inform(struct saga_sentinel *sentinel, struct saga_resident *resident);
 bool sentinel_recovered(const struct saga_sentinel *sentinel);
 
 #endif

@@ -51,7 +51,11 @@ __attribute__((format(printf, 3, 4))) static void fault(struct faults *faults, c
 }
 
 static bool name_fits(const char *name) {
-    return name && name[0] && strlen(name) <= SAGA_NAME_MAX;
+    return name && name[0] && strlen(name) <= SAGA_NAME_MAX && str_is_utf8(str_c(name));
+}
+
+bool saga_retry_valid(const struct saga_retry *retry) {
+    return retry->first_ms > 0 && retry->max_ms >= retry->first_ms && retry->jitter_percent <= 100;
 }
 
 static void check_shape(struct faults *faults, const struct saga_step *step) {
@@ -62,34 +66,50 @@ static void check_shape(struct faults *faults, const struct saga_step *step) {
         fault(faults, step, "ask without decide");
     if (step->inquire && !step->run)
         fault(faults, step, "inquire without run");
+    if (step->answered && !step->run && !step->undo)
+        fault(faults, step, "answered without a call");
     if ((step->run || step->ask || step->undo) && step->deadline_ms == 0)
         fault(faults, step, "an effect without a deadline");
     if (step->signal && (step->timeout_ms == 0 || !name_fits(step->signal)))
         fault(faults, step, "an await needs a name that fits and a timeout");
-    if (step->signal && str_starts(str_c(step->signal), STR("child:")))
-        fault(faults, step, "the prefix child: is the engine's");
     if ((unsigned)step->retry >= SAGA_PATIENCES || (unsigned)step->undo_retry >= SAGA_PATIENCES)
         fault(faults, step, "unknown retry policy");
+    if (step->policy && !saga_retry_valid(step->policy))
+        fault(faults, step, "a policy needs first_ms <= max_ms and at most 100 percent of jitter");
 }
 
-static void check_kind(struct faults *faults, const struct saga_step *step, bool pivot_passed,
-                       bool compensatable_seen) {
+static void check_kind(struct faults *faults, const struct saga_step *step) {
+    if ((unsigned)step->kind > SAGA_RETRIABLE || (unsigned)step->tier > SAGA_NON_CORE)
+        fault(faults, step, "unknown kind or tier");
     if (step->kind == SAGA_COMPENSATABLE && (step->run || step->child) && !step->undo)
         fault(faults, step, "compensatable and acts, but has no undo");
-    if (step->kind == SAGA_COMPENSATABLE && pivot_passed)
-        fault(faults, step, "compensatable at or after the pivot");
     if (step->kind != SAGA_COMPENSATABLE && step->undo)
         fault(faults, step, "undo of a step that is never undone");
-    if (step->kind == SAGA_RETRIABLE && !pivot_passed && compensatable_seen)
-        fault(faults, step, "retriable before the pivot");
     if (step->tier == SAGA_NON_CORE && step->kind != SAGA_RETRIABLE)
         fault(faults, step, "only retriable steps can be non-core");
     if (step->kind == SAGA_PIVOT && step->legs)
         fault(faults, step, "a pivot has one leg");
 }
 
+// The pivot divides the flow: what can be undone is before it, what only goes forward behind it.
+static void check_side(struct faults *faults, const struct saga_step *step, const struct saga_step *pivot,
+                       bool any_compensatable) {
+    if (step == pivot)
+        return;
+    if (step->kind == SAGA_PIVOT)
+        fault(faults, step, "a second pivot");
+    else if (pivot && step->stage == pivot->stage)
+        fault(faults, step, "the pivot must be alone in its stage");
+    else if (step->kind == SAGA_COMPENSATABLE && pivot && step->stage > pivot->stage)
+        fault(faults, step, "compensatable behind the pivot");
+    else if (step->kind == SAGA_RETRIABLE && (pivot ? step->stage < pivot->stage : any_compensatable))
+        fault(faults, step, "retriable, but not behind a pivot");
+}
+
 static void check_order(struct faults *faults, uint8_t i) {
     const struct saga_step *step = &faults->flow->steps[i];
+    if (step->id == 0)
+        fault(faults, step, "ids count from 1");
     if (step->stage == 0)
         fault(faults, step, "stages count from 1");
     if (i > 0 && step->stage < step[-1].stage)
@@ -106,28 +126,25 @@ bool saga_flow_valid(const struct saga_flow *flow, struct error *ret_error) {
     struct faults faults = {.flow = flow, .error = ret_error};
     if (!name_fits(flow->name) || flow->version == 0)
         fault(&faults, NULL, "needs a name of at most %d bytes and a version from 1", SAGA_NAME_MAX);
-    if (flow->n_steps == 0 || flow->n_steps > SAGA_LEGS_MAX)
+    if (flow->n_steps == 0 || flow->n_steps > SAGA_LEGS_MAX) {
         fault(&faults, NULL, "needs 1..%d steps", SAGA_LEGS_MAX);
-    bool pivot = false, compensatable = false;
-    uint8_t pivot_stage = 0;
+        return false;
+    }
+    const struct saga_step *pivot = NULL;
+    bool any_compensatable = false;
+    for (uint8_t i = 0; i < flow->n_steps; i++) {
+        if (flow->steps[i].kind == SAGA_PIVOT && !pivot)
+            pivot = &flow->steps[i];
+        any_compensatable = any_compensatable || flow->steps[i].kind == SAGA_COMPENSATABLE;
+    }
     for (uint8_t i = 0; i < flow->n_steps; i++) {
         const struct saga_step *step = &flow->steps[i];
         if (!name_fits(step->name) || strchr(step->name, '/'))
             fault(&faults, step, "needs a name of at most %d bytes without '/'", SAGA_NAME_MAX);
         check_shape(&faults, step);
+        check_kind(&faults, step);
+        check_side(&faults, step, pivot, any_compensatable);
         check_order(&faults, i);
-        check_kind(&faults, step, pivot, compensatable || (pivot && step->stage == pivot_stage));
-        if (step->kind == SAGA_PIVOT && pivot)
-            fault(&faults, step, "a second pivot");
-        if (step->kind == SAGA_PIVOT && i > 0 && step[-1].stage == step->stage)
-            fault(&faults, step, "the pivot must be alone in its stage");
-        if (pivot && step->stage == pivot_stage)
-            fault(&faults, step, "the pivot must be alone in its stage");
-        if (step->kind == SAGA_PIVOT) {
-            pivot = true;
-            pivot_stage = step->stage;
-        }
-        compensatable = compensatable || step->kind == SAGA_COMPENSATABLE;
     }
     return !faults.any;
 }

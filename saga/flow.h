@@ -81,11 +81,13 @@ typedef void saga_answered_fn(struct saga_turn *turn, enum saga_op op, enum outc
 // at that time.
 typedef unsigned saga_legs_fn(const struct saga_subject *subject, struct str input);
 
-// The child to start. Text is copied into the arena by the callee.
+// The child to start, which has the saga's subject. Texts live in the arena, or longer.
 struct saga_child {
     const char *flow;
     struct str gid, input;
 };
+// False: there is none, as if it had succeeded. After an operator's retry it is asked again, with the leg's next
+// generation (saga_turn_generation()), and must give a new gid.
 typedef bool saga_child_fn(struct saga_turn *turn, struct arena *arena, struct saga_child *ret_child);
 
 // One step. It is exactly one of: a call (`run`), a decision (`decide`, optionally with `ask`), an await of a signal
@@ -110,7 +112,7 @@ struct saga_step {
     uint32_t timeout_ms;  // of `signal`: after it the step is rejected with TIMED_OUT
     uint32_t deadline_ms; // of each call
     enum saga_patience retry, undo_retry;
-    const struct saga_retry *policy; // overrides `retry` and `undo_retry` (flows made at run time)
+    const struct saga_retry *policy; // overrides `retry` and `undo_retry` (flows made at run time); NULL: those
 };
 
 // What the flow does at the saga's turning points, inside the same turn. Any may be NULL.
@@ -128,10 +130,13 @@ struct saga_flow {
 };
 
 // Checks a flow's table: unique ids, ascending stages, exactly one shape per step, a compensatable step that acts has
-// `undo`, at most one pivot, nothing compensatable at or after the pivot's stage, retriable only after it (or in a flow
-// without compensatable steps), every call has a deadline, non-core only where retriable, names that fit. One line per
-// fault into `ret_error`; false when there is any.
+// `undo`, at most one pivot and alone in its stage, nothing compensatable behind it, retriable steps only behind it or
+// where there is nothing else, every call has a deadline, non-core only where retriable, names and policies that fit.
+// One line per fault into `ret_error`, as many as fit; false when there is any.
 bool saga_flow_valid(const struct saga_flow *flow, struct error *ret_error);
+
+// A policy that backs off: a first pause, a maximum that is no less, jitter of at most 100 percent.
+bool saga_retry_valid(const struct saga_retry *retry);
 
 // "call", "local", "await", "child".
 const char *saga_step_shape(const struct saga_step *step);

@@ -29,6 +29,7 @@ static bool encode_leg(pb_ostream_t *stream, const pb_field_t *field, const stru
         .started_ms = leg->started_ms,
         .ended_ms = leg->ended_ms,
         .code = (uint32_t)leg->code,
+        .child = (uint8_t)leg->child,
     };
     memcpy(record.reason, leg->reason, sizeof record.reason);
     memcpy(record.text, leg->text, sizeof record.text);
@@ -87,15 +88,6 @@ bool saga_journal_encode(const struct saga_instance *instance, struct arena *are
 
 // ---- Decoding -----------------------------------------------------------------------------------------------------
 
-static struct str copy_bytes(const pb_byte_t *bytes, size_t size) {
-    char *copy = malloc(size + 1);
-    if (!copy)
-        abort();
-    memcpy(copy, bytes, size);
-    copy[size] = '\0';
-    return str_n(copy, size);
-}
-
 static const struct saga_step *find_step(const struct saga_flow *flow, uint32_t id) {
     for (uint8_t i = 0; i < flow->n_steps; i++)
         if (flow->steps[i].id == id)
@@ -111,8 +103,12 @@ static bool decode_leg(pb_istream_t *stream, const pb_field_t *field, void **arg
         return false;
     const struct saga_step *step = find_step(instance->flow, record.step);
     const struct saga_leg *last = instance->n_legs ? &instance->legs[instance->n_legs - 1] : NULL;
-    bool in_order = !last || (step == last->step ? record.leg == last->leg + 1 : step > last->step && record.leg == 0);
-    if (!step || !in_order || record.state < LEG_IDLE || record.state >= LEG_STATES || record.generation == 0)
+    if (!step || (last && step < last->step) || record.leg != (last && step == last->step ? last->leg + 1 : 0))
+        return false;
+    if (record.state < LEG_IDLE || record.state >= LEG_STATES || record.child > CHILD_REFUSED)
+        return false;
+    // They end in text columns again, which a store refuses when they are not UTF-8.
+    if (!str_is_utf8(str_c(record.reason)) || !str_is_utf8(str_c(record.text)))
         return false;
     struct saga_leg *leg = &instance->legs[instance->n_legs++];
     *leg = (struct saga_leg){
@@ -128,11 +124,12 @@ static bool decode_leg(pb_istream_t *stream, const pb_field_t *field, void **arg
         .started_ms = record.started_ms,
         .ended_ms = record.ended_ms,
         .code = (enum err)record.code,
+        .child = (enum leg_child)record.child,
     };
     memcpy(leg->reason, record.reason, sizeof leg->reason);
     memcpy(leg->text, record.text, sizeof leg->text);
     if (record.answer.size)
-        leg->answer = copy_bytes(record.answer.bytes, record.answer.size);
+        leg->answer = saga_copy_bytes(str_n(record.answer.bytes, record.answer.size));
     return true;
 }
 
@@ -140,13 +137,14 @@ static bool decode_signal(pb_istream_t *stream, const pb_field_t *field, void **
     (void)field;
     struct saga_instance *instance = *arg;
     saga_Signal record = saga_Signal_init_zero;
-    if (instance->n_signals == SAGA_SIGNALS_MAX || !pb_decode(stream, saga_Signal_fields, &record))
+    struct error error;
+    bool duplicate;
+    if (!pb_decode(stream, saga_Signal_fields, &record) ||
+        !saga_instance_signal(instance, str_c(record.name), str_c(record.id),
+                              str_n(record.payload.bytes, record.payload.size), &duplicate, &error) ||
+        duplicate)
         return false;
-    struct saga_signal *signal = &instance->signals[instance->n_signals++];
-    *signal = (struct saga_signal){.consumed = record.consumed};
-    memcpy(signal->name, record.name, sizeof signal->name);
-    memcpy(signal->id, record.id, sizeof signal->id);
-    signal->payload = copy_bytes(record.payload.bytes, record.payload.size);
+    instance->signals[instance->n_signals - 1].consumed = record.consumed;
     return true;
 }
 
@@ -159,25 +157,31 @@ static bool complete(const struct saga_instance *instance) {
     return step == instance->flow->n_steps;
 }
 
-bool saga_journal_decode(struct str bytes, struct saga_instance *instance, struct error *error) {
-    instance->legs = calloc(SAGA_LEGS_MAX, sizeof *instance->legs);
-    if (!instance->legs)
-        return error_set(error, ERR_OVERLOADED, "no memory");
+static bool decode(struct str bytes, struct saga_instance *instance, struct error *error) {
     saga_Journal record = {
         .legs = {.funcs.decode = decode_leg, .arg = instance},
         .signals = {.funcs.decode = decode_signal, .arg = instance},
     };
     pb_istream_t stream = pb_istream_from_buffer((const pb_byte_t *)bytes.ptr, bytes.len);
-    if (!pb_decode(&stream, saga_Journal_fields, &record) || !complete(instance)) {
-        char gid[SAGA_GID_MAX + 1];
-        memcpy(gid, instance->gid, sizeof gid);
-        saga_instance_release(instance);
-        return error_set(error, ERR_STORE_CORRUPT, "the journal of saga %s can't be read: %s", gid,
-                         stream.errmsg ? stream.errmsg : "it does not fit its flow");
-    }
+    if (!pb_decode(&stream, saga_Journal_fields, &record))
+        return error_set(error, ERR_STORE_CORRUPT, "%s", stream.errmsg ? stream.errmsg : "not a journal of its flow");
+    if (!complete(instance) || !str_is_utf8(str_c(record.reason)) || !str_is_utf8(str_c(record.text)))
+        return error_set(error, ERR_STORE_CORRUPT, "it does not fit its flow");
     instance->code = (enum err)record.code;
     memcpy(instance->reason, record.reason, sizeof instance->reason);
     memcpy(instance->text, record.text, sizeof instance->text);
+    return saga_instance_valid(instance, error);
+}
+
+bool saga_journal_decode(struct str bytes, struct saga_instance *instance, struct error *error) {
+    instance->legs = calloc(SAGA_LEGS_MAX, sizeof *instance->legs);
+    if (!instance->legs)
+        return error_set(error, ERR_OVERLOADED, "no memory");
+    if (!decode(bytes, instance, error)) {
+        error_within(error, "the journal of saga %s can't be read", instance->gid);
+        saga_instance_release(instance);
+        return false;
+    }
     struct saga_leg *exact = realloc(instance->legs, instance->n_legs * sizeof *exact);
     if (exact)
         instance->legs = exact;

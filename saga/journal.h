@@ -8,8 +8,9 @@
 bool saga_journal_encode(const struct saga_instance *instance, struct arena *arena, struct str *ret_bytes,
                          struct error *error);
 
-// Fills legs, signals, code, reason and text of *instance, whose flow, gid and status the caller has set; legs must be
-// NULL before. Any bytes are safe: what is no journal of this flow gives STORE_CORRUPT, and nothing is kept.
+// Fills legs, signals, code, reason and text of *instance, whose flow, gid and status the caller has set; the rest must
+// be zero. Any bytes are safe: what is no valid journal of this flow and status gives STORE_CORRUPT, and nothing is
+// kept.
 bool saga_journal_decode(struct str bytes, struct saga_instance *instance, struct error *error);
 
 #endif

@@ -5,7 +5,7 @@
 
 // ---- Rows ---------------------------------------------------------------------------------------------------------
 
-void row_of(struct saga_resident *resident, struct arena *arena, struct saga_row *ret_row) {
+void row_of(const struct saga_resident *resident, struct arena *arena, struct saga_row *ret_row) {
     const struct saga_instance *saga = &resident->saga;
     struct saga_row row = {
         .flow_version = saga->flow->version,
@@ -64,16 +64,15 @@ struct loading {
     char gid[SAGA_GID_MAX + 1];
     struct waiter *waiters, **last;
     struct saga_instance saga;
-    struct saga_row row; // blobs copied
-    char *input;
+    struct saga_row row;          // without its blobs
+    struct str input;             // owned
     struct saga_resident *parent; // pinned
+    bool outdated;                // the saga was in memory meanwhile, so what was read may be older than what is stored
 };
 
 static void loading_finish(struct loading *loading, struct saga_resident *resident, const struct error *error) {
     struct saga_engine *engine = loading->engine;
     map_remove(&engine->loadings, &loading->node);
-    if (loading->parent)
-        loading->parent->pins--;
     struct waiter *waiter = loading->waiters;
     while (waiter) {
         struct waiter *next = waiter->next;
@@ -81,16 +80,32 @@ static void loading_finish(struct loading *loading, struct saga_resident *reside
         free(waiter);
         waiter = next;
     }
+    if (loading->parent)
+        resident_unpin(loading->parent);
     saga_instance_release(&loading->saga);
-    free(loading->input);
+    free((void *)(uintptr_t)loading->input.ptr);
     free(loading);
+}
+
+static void loading_stale(struct loading *loading) {
+    struct error error;
+    error_set(&error, ERR_STORE_STALE, NULL);
+    loading_finish(loading, NULL, &error);
+}
+
+void engine_drop_loadings(struct saga_engine *engine) {
+    struct error error;
+    error_set(&error, ERR_SHUTTING_DOWN, NULL);
+    // One after the other from the start: a child's loading waits at its parent's.
+    for (size_t i = 0; i < engine->loadings.n_buckets; i++)
+        while (engine->loadings.buckets[i])
+            loading_finish(CONTAINER_OF(engine->loadings.buckets[i], struct loading, node), NULL, &error);
 }
 
 static void enter_memory(struct loading *loading, struct saga_subject *subject) {
     struct saga_engine *engine = loading->engine;
     const struct saga_row *row = &loading->row;
-    struct saga_resident *resident =
-        resident_add(engine, &loading->saga, subject, loading->parent, str_n(loading->input, row->input.len));
+    struct saga_resident *resident = resident_add(engine, &loading->saga, subject, loading->parent, loading->input);
     loading->saga = (struct saga_instance){0}; // it is the resident's now
     resident->stored = true;
     resident->created_ms = row->created_ms;
@@ -100,22 +115,45 @@ static void enter_memory(struct loading *loading, struct saga_subject *subject) 
     resident->parent_leg = (uint8_t)row->parent_leg;
     memcpy(resident->parent_gid, row->parent_gid, sizeof resident->parent_gid);
     memcpy(resident->subject_key, row->subject, sizeof resident->subject_key);
-    // It was under way when another process wrote it: count this resumption before doing anything.
-    resident->resuming = row->incarnation != engine->incarnation && row->due_ms == 0;
+    // Another process wrote it, and may have been at it when it died: something was due.
+    resident->resuming = row->incarnation != engine->incarnation && row->due_ms <= clock_now_ms(engine->options.clock);
+    sentinel_inform(engine->sentinel, resident);
     engine->stats.loads++;
-    engine->stats.resumed += resident->resuming;
-    engine_notice(engine, SAGA_NOTICE_RESUMED, resident, NULL, SAGA_ACTION, NULL, NULL);
+    if (resident->resuming) {
+        engine->stats.resumed++;
+        engine_notice(engine, SAGA_NOTICE_RESUMED, resident, NULL, SAGA_ACTION, NULL, NULL);
+    }
     resident_wake(resident, WAKE_RESUMED);
     loading_finish(loading, resident, NULL);
+}
+
+// It may have been started while it was looked for here, or even come and gone.
+static bool is_overtaken(struct loading *loading) {
+    struct saga_resident *resident = resident_find(loading->engine, str_c(loading->gid));
+    if (resident)
+        loading_finish(loading, resident, NULL);
+    else if (loading->outdated)
+        loading_stale(loading);
+    else
+        return false;
+    return true;
+}
+
+void engine_outdate(struct saga_engine *engine, struct str gid) {
+    struct map_node *node = map_find(&engine->loadings, gid);
+    if (node)
+        CONTAINER_OF(node, struct loading, node)->outdated = true;
 }
 
 void saga_attached(struct saga_engine *engine, void *token, struct saga_subject *subject, const struct error *error) {
     struct loading *loading = token;
     engine_enter(engine);
-    if (subject)
-        enter_memory(loading, saga_subject_hold(subject));
-    else
+    if (!subject)
         loading_finish(loading, NULL, error);
+    else if (subject->failed || (loading->parent && loading->parent->lost))
+        loading_stale(loading);
+    else if (!is_overtaken(loading))
+        enter_memory(loading, saga_subject_hold(subject));
     engine_leave(engine);
 }
 
@@ -133,12 +171,14 @@ static void parent_loaded(void *ctx, struct saga_resident *parent, const struct 
     bool gone = error && (error->code == ERR_SAGA_STATE || error->code == ERR_SAGA_NOT_FOUND);
     if (error && !gone) {
         loading_finish(loading, NULL, error);
-        return;
+    } else if (parent && parent->lost) {
+        loading_stale(loading);
+    } else if (!is_overtaken(loading)) {
+        loading->parent = parent;
+        if (parent)
+            resident_pin(parent);
+        load_subject(loading);
     }
-    loading->parent = parent;
-    if (parent)
-        parent->pins++;
-    load_subject(loading);
 }
 
 static void report_unreadable(struct loading *loading, const struct error *error) {
@@ -162,11 +202,8 @@ static void report_unreadable(struct loading *loading, const struct error *error
 static void row_loaded(struct loading *loading, const struct saga_row *row) {
     struct error error = {0};
     loading->row = *row;
-    loading->input = malloc(row->input.len + 1);
-    if (!loading->input)
-        abort();
-    if (row->input.len)
-        memcpy(loading->input, row->input.ptr, row->input.len);
+    loading->row.input = loading->row.journal = STR_NONE;
+    loading->input = saga_copy_bytes(row->input);
     if (saga_status_ended((enum saga_status)row->status)) {
         error_set(&error, ERR_SAGA_STATE, "the saga has ended: %s", saga_status_name((enum saga_status)row->status));
         loading_finish(loading, NULL, &error);
@@ -179,19 +216,26 @@ static void row_loaded(struct loading *loading, const struct saga_row *row) {
     }
 }
 
+static void look_at(struct loading *loading, const struct error *error, const struct saga_row *row) {
+    struct error missing = {0};
+    if (error && error->code == ERR_STORE_CORRUPT) {
+        report_unreadable(loading, error);
+    } else if (error) {
+        loading_finish(loading, NULL, error);
+    } else if (!row) {
+        error_set(&missing, ERR_SAGA_NOT_FOUND, "no saga has the gid %s", loading->gid);
+        loading_finish(loading, NULL, &missing);
+    } else {
+        row_loaded(loading, row);
+    }
+}
+
 static void row_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct loading *loading = ctx;
     struct saga_engine *engine = loading->engine;
     engine_enter(engine);
-    struct error missing = {0};
-    if (error) {
-        loading_finish(loading, NULL, error);
-    } else if (n == 0) {
-        error_set(&missing, ERR_SAGA_NOT_FOUND, "no saga has the gid %s", loading->gid);
-        loading_finish(loading, NULL, &missing);
-    } else {
-        row_loaded(loading, rows);
-    }
+    if (!is_overtaken(loading))
+        look_at(loading, error, n ? rows : NULL);
     engine_leave(engine);
 }
 

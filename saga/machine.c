@@ -1,7 +1,6 @@
 #include "saga/machine.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 // ---- The table of states ------------------------------------------------------------------------------------------
@@ -12,20 +11,21 @@ static const struct {
     const char *name;
     uint32_t to; // states that it may move to
 } states[LEG_STATES] = {
-    [LEG_IDLE] = {"idle", TO(RUNNING) | TO(WAITING) | TO(SKIPPED) | TO(UNDOING) | TO(PARKED)},
-    [LEG_RUNNING] = {"running", TO(DONE) | TO(REJECTED) | TO(RETRYING) | TO(PARKED) | TO(UNDOING)},
-    [LEG_INQUIRING] = {"inquiring", TO(DONE) | TO(REJECTED) | TO(RUNNING) | TO(RETRYING) | TO(PARKED) | TO(UNDOING)},
+    [LEG_IDLE] = {"idle", TO(RUNNING) | TO(WAITING) | TO(SKIPPED) | TO(PARKED) | TO(INQUIRING) | TO(UNDOING)},
+    [LEG_RUNNING] = {"running", TO(DONE) | TO(REJECTED) | TO(RETRYING) | TO(PARKED) | TO(UNDO_PARKED)},
+    [LEG_INQUIRING] = {"inquiring", TO(DONE) | TO(REJECTED) | TO(RUNNING) | TO(RETRYING) | TO(PARKED) | TO(UNDOING) |
+                                        TO(UNDO_PARKED)},
     [LEG_RETRYING] = {"retrying", TO(RUNNING) | TO(INQUIRING) | TO(REJECTED) | TO(UNDOING) | TO(PARKED)},
-    [LEG_WAITING] = {"waiting", TO(DONE) | TO(REJECTED) | TO(ASKING) | TO(SKIPPED) | TO(PARKED)},
+    [LEG_WAITING] = {"waiting", TO(DONE) | TO(REJECTED) | TO(ASKING) | TO(SKIPPED) | TO(PARKED) | TO(UNDOING)},
     [LEG_ASKING] = {"asking", TO(WAITING) | TO(SKIPPED) | TO(PARKED)},
     [LEG_DONE] = {"done", TO(UNDOING)},
     [LEG_REJECTED] = {"rejected", 0},
     [LEG_SKIPPED] = {"skipped", 0},
-    [LEG_PARKED] = {"parked", TO(RUNNING) | TO(INQUIRING) | TO(WAITING)},
+    [LEG_PARKED] = {"parked", TO(RUNNING) | TO(INQUIRING) | TO(WAITING) | TO(REJECTED) | TO(SKIPPED) | TO(UNDOING)},
     [LEG_UNDOING] = {"undoing", TO(UNDONE) | TO(UNDO_RETRYING) | TO(UNDO_PARKED)},
     [LEG_UNDO_RETRYING] = {"undo-retrying", TO(UNDOING) | TO(UNDO_PARKED)},
     [LEG_UNDONE] = {"undone", 0},
-    [LEG_UNDO_PARKED] = {"undo-parked", TO(UNDOING)},
+    [LEG_UNDO_PARKED] = {"undo-parked", TO(UNDOING) | TO(INQUIRING)},
 };
 
 static void move(struct saga_leg *leg, enum leg_state to) {
@@ -35,133 +35,6 @@ static void move(struct saga_leg *leg, enum leg_state to) {
 
 const char *leg_state_name(enum leg_state state) {
     return state > 0 && state < LEG_STATES ? states[state].name : "?";
-}
-
-const char *saga_status_name(enum saga_status status) {
-    static const char *const names[] = {"?", "running", "forward", "compensating", "succeeded", "failed", "terminated"};
-    return status >= SAGA_RUNNING && status <= SAGA_TERMINATED ? names[status] : names[0];
-}
-
-// ---- Instances ----------------------------------------------------------------------------------------------------
-
-bool saga_instance_init(struct saga_instance *instance, const struct saga_flow *flow, struct str gid,
-                        const struct saga_subject *subject, struct str input, struct error *error) {
-    unsigned counts[SAGA_LEGS_MAX], total = 0;
-    for (uint8_t i = 0; i < flow->n_steps; i++) {
-        // A step that does not apply still has one leg, so that the record shows it as skipped.
-        counts[i] = flow->steps[i].legs ? flow->steps[i].legs(subject, input) : 1;
-        total += counts[i] ? counts[i] : 1;
-        if (counts[i] > SAGA_LEGS_MAX || total > SAGA_LEGS_MAX)
-            return error_set(error, ERR_RECORD_TOO_LARGE, "more than %d steps", SAGA_LEGS_MAX);
-    }
-    struct saga_instance made = {.flow = flow, .status = SAGA_RUNNING};
-    if (!str_copy(gid, made.gid, sizeof made.gid) || str_empty(gid))
-        return error_set(error, ERR_INVALID_REQUEST, "a gid has 1..%d bytes", SAGA_GID_MAX);
-    made.legs = calloc(total, sizeof *made.legs);
-    if (!made.legs)
-        return error_set(error, ERR_OVERLOADED, "no memory");
-    for (uint8_t i = 0; i < flow->n_steps; i++)
-        for (unsigned k = 0; k < (counts[i] ? counts[i] : 1); k++)
-            made.legs[made.n_legs++] = (struct saga_leg){.step = &flow->steps[i],
-                                                         .leg = (uint8_t)k,
-                                                         .state = counts[i] ? LEG_IDLE : LEG_SKIPPED,
-                                                         .generation = 1};
-    *instance = made;
-    return true;
-}
-
-static void free_str(struct str *s) {
-    free((void *)(uintptr_t)s->ptr);
-    *s = STR_NONE;
-}
-
-void saga_instance_release(struct saga_instance *instance) {
-    for (uint8_t i = 0; i < instance->n_legs; i++)
-        free_str(&instance->legs[i].answer);
-    for (uint8_t i = 0; i < instance->n_signals; i++)
-        free_str(&instance->signals[i].payload);
-    free(instance->legs);
-    *instance = (struct saga_instance){0};
-}
-
-// Keeps a copy; aborts without memory, as nothing sensible could be decided then.
-static void keep(struct str *to, struct str value) {
-    free_str(to);
-    char *copy = malloc(value.len + 1);
-    if (!copy)
-        abort();
-    if (value.len)
-        memcpy(copy, value.ptr, value.len);
-    copy[value.len] = '\0';
-    *to = str_n(copy, value.len);
-}
-
-bool saga_instance_signal(struct saga_instance *instance, struct str name, struct str id, struct str payload,
-                          bool *ret_duplicate, struct error *error) {
-    if (str_empty(name) || name.len > SAGA_NAME_MAX || str_empty(id) || id.len > SAGA_GID_MAX ||
-        payload.len > SAGA_SIGNAL_MAX)
-        return error_set(error, ERR_INVALID_REQUEST,
-                         "a signal has a name of 1..%d, an id of 1..%d and at most %d bytes", SAGA_NAME_MAX,
-                         SAGA_GID_MAX, SAGA_SIGNAL_MAX);
-    for (uint8_t i = 0; i < instance->n_signals; i++)
-        if (str_eq_c(name, instance->signals[i].name) && str_eq_c(id, instance->signals[i].id)) {
-            *ret_duplicate = true;
-            return true;
-        }
-    if (instance->n_signals == SAGA_SIGNALS_MAX)
-        return error_set(error, ERR_SIGNALS_FULL, NULL);
-    struct saga_signal signal = {0};
-    if (!str_copy(name, signal.name, sizeof signal.name) || !str_copy(id, signal.id, sizeof signal.id))
-        return error_set(error, ERR_INVALID_REQUEST, "a signal's name and id must not hold NUL");
-    keep(&signal.payload, payload);
-    instance->signals[instance->n_signals++] = signal;
-    *ret_duplicate = false;
-    return true;
-}
-
-struct saga_leg *saga_instance_leg(const struct saga_instance *instance, uint16_t step_id, uint8_t leg) {
-    for (uint8_t i = 0; i < instance->n_legs; i++)
-        if (instance->legs[i].step->id == step_id && instance->legs[i].leg == leg)
-            return &instance->legs[i];
-    return NULL;
-}
-
-// ---- When it must be looked at ------------------------------------------------------------------------------------
-
-static bool in_flight(enum leg_state state) {
-    return state == LEG_RUNNING || state == LEG_INQUIRING || state == LEG_ASKING || state == LEG_UNDOING;
-}
-
-static bool timed(enum leg_state state) {
-    return state == LEG_RETRYING || state == LEG_WAITING || state == LEG_UNDO_RETRYING;
-}
-
-bool saga_instance_parked(const struct saga_instance *instance) {
-    for (uint8_t i = 0; i < instance->n_legs; i++)
-        if (instance->legs[i].state == LEG_PARKED || instance->legs[i].state == LEG_UNDO_PARKED)
-            return true;
-    return false;
-}
-
-int64_t saga_instance_timer(const struct saga_instance *instance) {
-    int64_t due = INT64_MAX;
-    for (uint8_t i = 0; i < instance->n_legs; i++)
-        if (timed(instance->legs[i].state) && instance->legs[i].due_ms < due)
-            due = instance->legs[i].due_ms;
-    return due;
-}
-
-int64_t saga_instance_due(const struct saga_instance *instance) {
-    if (saga_status_ended(instance->status))
-        return INT64_MAX;
-    for (uint8_t i = 0; i < instance->n_legs; i++)
-        if (in_flight(instance->legs[i].state))
-            return 0;
-    int64_t due = saga_instance_timer(instance);
-    if (due < SAGA_DUE_PARKED)
-        return due;
-    // Neither in flight nor timed: an operator's, or about to be moved on by this very turn.
-    return saga_instance_parked(instance) ? SAGA_DUE_PARKED : 0;
 }
 
 // ---- Applying events ----------------------------------------------------------------------------------------------
@@ -174,14 +47,19 @@ struct work {
     struct saga_effects *effects;
 };
 
+static bool is_there(const struct work *work, const struct saga_effect *effect) {
+    for (uint16_t i = 0; i < work->effects->n; i++)
+        if (work->effects->list[i].kind == effect->kind && work->effects->list[i].leg == effect->leg)
+            return true;
+    return false;
+}
+
 static void effect(struct work *work, enum saga_effect_kind kind, const struct saga_leg *leg, enum saga_op op) {
-    if (kind == SAGA_FX_COMMIT)
-        for (uint16_t i = 0; i < work->effects->n; i++)
-            if (work->effects->list[i].kind == SAGA_FX_COMMIT)
-                return; // one is enough for the whole turn
+    struct saga_effect made = {.kind = kind, .leg = leg ? (uint8_t)(leg - work->instance->legs) : 0, .op = op};
+    if ((kind == SAGA_FX_COMMIT || kind == SAGA_FX_DECIDE) && is_there(work, &made))
+        return; // one is enough for the whole turn
     assert(work->effects->n < SAGA_EFFECTS_MAX);
-    work->effects->list[work->effects->n++] =
-        (struct saga_effect){.kind = kind, .leg = leg ? (uint8_t)(leg - work->instance->legs) : 0, .op = op};
+    work->effects->list[work->effects->n++] = made;
 }
 
 static void commit(struct work *work) {
@@ -202,16 +80,44 @@ int64_t saga_backoff_ms(const struct saga_retry *retry, uint32_t attempt, uint64
     return spread ? pause - spread + (int64_t)(random % (uint64_t)(2 * spread + 1)) : pause;
 }
 
-static const struct saga_retry *policy(const struct work *work, const struct saga_leg *leg, bool undo) {
+const struct saga_retry *saga_leg_policy(const struct saga_machine *machine, const struct saga_leg *leg, bool undo) {
     if (leg->step->policy)
         return leg->step->policy;
-    return &work->machine->patience[undo ? leg->step->undo_retry : leg->step->retry];
+    return &machine->patience[undo ? leg->step->undo_retry : leg->step->retry];
 }
 
 static void note_failure(struct saga_leg *leg, enum err code, const char *reason, const char *text) {
     leg->code = code;
-    snprintf(leg->reason, sizeof leg->reason, "%s", reason && reason[0] ? reason : err_info(code)->name);
-    snprintf(leg->text, sizeof leg->text, "%s", text && text[0] ? text : err_info(code)->text);
+    saga_copy_text(leg->reason, sizeof leg->reason, reason && reason[0] ? reason : err_info(code)->name);
+    saga_copy_text(leg->text, sizeof leg->text, text && text[0] ? text : err_info(code)->text);
+}
+
+static void look(struct work *work, struct saga_leg *leg);
+
+static void wait_for_child(struct work *work, struct saga_leg *leg) {
+    leg->due_ms = SAGA_DUE_CHILD;
+    if (leg->child == CHILD_NONE) {
+        leg->child = CHILD_STARTED;
+        effect(work, SAGA_FX_CHILD, leg, SAGA_ACTION);
+    }
+}
+
+// A step that calls nobody begins to wait, and is looked at at once.
+static void wait(struct work *work, struct saga_leg *leg) {
+    move(leg, LEG_WAITING);
+    commit(work);
+    if (leg->step->child)
+        wait_for_child(work, leg);
+    else
+        leg->due_ms = work->event->now_ms + (leg->step->signal ? leg->step->timeout_ms : 0);
+    look(work, leg);
+}
+
+// Sends the action; or asks first what became of it, where that isn't known and can be asked.
+static void run(struct work *work, struct saga_leg *leg) {
+    bool inquire = leg->unknown && leg->step->inquire;
+    move(leg, inquire ? LEG_INQUIRING : LEG_RUNNING);
+    call(work, leg, inquire ? SAGA_INQUIRE : SAGA_ACTION);
 }
 
 static void start_leg(struct work *work, struct saga_leg *leg) {
@@ -220,15 +126,7 @@ static void start_leg(struct work *work, struct saga_leg *leg) {
         move(leg, LEG_RUNNING);
         call(work, leg, SAGA_ACTION);
     } else {
-        move(leg, LEG_WAITING);
-        leg->due_ms = work->event->now_ms;
-        if (leg->step->signal)
-            leg->due_ms += leg->step->timeout_ms;
-        if (leg->step->child) {
-            leg->due_ms = SAGA_DUE_PARKED - 1;
-            commit(work);
-            effect(work, SAGA_FX_CHILD, leg, SAGA_ACTION);
-        }
+        wait(work, leg);
     }
 }
 
@@ -238,12 +136,6 @@ static void end(struct work *work, enum saga_status status) {
     effect(work, SAGA_FX_ENDED, NULL, SAGA_ACTION);
 }
 
-static bool settled(const struct saga_leg *leg) {
-    return leg->state == LEG_DONE || leg->state == LEG_SKIPPED;
-}
-
-static void look(struct work *work, struct saga_leg *leg);
-
 // Starts what can be started: every leg of the first stage whose core legs are not all settled, and of those before it.
 static void advance(struct work *work) {
     struct saga_instance *saga = work->instance;
@@ -252,14 +144,11 @@ static void advance(struct work *work) {
         bool open = false;
         for (; i < saga->n_legs && saga->legs[i].step->stage == stage; i++) {
             struct saga_leg *leg = &saga->legs[i];
-            if (leg->state == LEG_IDLE) {
+            if (leg->state == LEG_IDLE)
                 start_leg(work, leg);
-                if (leg->state == LEG_WAITING)
-                    look(work, leg);
-            }
             if (saga->status == SAGA_COMPENSATING || saga_status_ended(saga->status))
                 return; // looking at it turned the saga round, or went all the way
-            open = open || (leg->step->tier == SAGA_CORE && !settled(leg));
+            open = open || (leg->step->tier == SAGA_CORE && !saga_leg_settled(leg));
         }
         if (open)
             return;
@@ -269,54 +158,58 @@ static void advance(struct work *work) {
         }
     }
     for (uint8_t i = 0; i < saga->n_legs; i++)
-        if (!settled(&saga->legs[i]))
+        if (!saga_leg_settled(&saga->legs[i]))
             return;
-    if (!saga_status_ended(saga->status))
-        end(work, SAGA_SUCCEEDED);
+    end(work, SAGA_SUCCEEDED);
 }
 
 // ---- Turning round ------------------------------------------------------------------------------------------------
 
-static void start_undo(struct work *work, struct saga_leg *leg) {
-    move(leg, LEG_UNDOING);
+// What is to be undone is inquired first where it isn't known and can be asked; else the compensation is sent anyway.
+static void undo(struct work *work, struct saga_leg *leg) {
+    bool inquire = leg->unknown && leg->step->inquire;
     leg->attempts = 0;
-    call(work, leg, SAGA_COMPENSATE);
+    move(leg, inquire ? LEG_INQUIRING : LEG_UNDOING);
+    call(work, leg, inquire ? SAGA_INQUIRE : SAGA_COMPENSATE);
 }
 
-// Brings one leg nearer to being undone; true when nothing is left to do for it.
-static bool unwind_leg(struct work *work, struct saga_leg *leg) {
+// A child is undone like a step of its own, once its end is known.
+static void unwind_child(struct work *work, struct saga_leg *leg) {
+    switch (leg->child) {
+    case CHILD_STARTED:
+        if (leg->state == LEG_PARKED)
+            move(leg, LEG_WAITING);
+        leg->due_ms = SAGA_DUE_CHILD;
+        break;
+    case CHILD_SUCCEEDED: undo(work, leg); break;
+    case CHILD_NONE:
+    case CHILD_FAILED:
+    case CHILD_REFUSED: move(leg, LEG_SKIPPED); break;
+    }
+}
+
+// Brings one leg nearer to being undone.
+static void unwind_leg(struct work *work, struct saga_leg *leg) {
     switch (leg->state) {
     case LEG_IDLE:
-        if (!leg->may_have_run)
-            return true;
-        start_undo(work, leg);
-        return false;
-    case LEG_RETRYING:
-        if (!leg->may_have_run) {
-            move(leg, LEG_REJECTED); // every attempt is known to have done nothing
-            return true;
-        }
-        if (leg->unknown && leg->step->inquire) {
-            move(leg, LEG_INQUIRING);
-            call(work, leg, SAGA_INQUIRE);
-        } else {
-            start_undo(work, leg);
-        }
-        return false;
+        if (leg->may_have_run)
+            undo(work, leg);
+        break;
     case LEG_DONE:
-        if (!leg->step->undo)
-            return true;
-        start_undo(work, leg);
-        return false;
+        if (leg->step->undo)
+            undo(work, leg);
+        break;
+    case LEG_RETRYING:
     case LEG_WAITING:
+    case LEG_PARKED: // whatever an operator might have done about it, there is only one way now
         if (leg->step->child)
-            return false; // its end is awaited: only then is it known what there is to undo
-        move(leg, LEG_SKIPPED);
-        return true;
-    case LEG_REJECTED:
-    case LEG_SKIPPED:
-    case LEG_UNDONE: return true;
-    default: return false; // on its way, or parked
+            unwind_child(work, leg);
+        else if (leg->may_have_run)
+            undo(work, leg);
+        else
+            move(leg, leg->step->run ? LEG_REJECTED : LEG_SKIPPED); // every attempt is known to have done nothing
+        break;
+    default: break; // on its way, or at its end
     }
 }
 
@@ -326,17 +219,28 @@ static void unwind(struct work *work) {
     for (int i = saga->n_legs - 1; i >= 0;) {
         uint8_t stage = saga->legs[i].step->stage;
         bool clear = true;
-        for (; i >= 0 && saga->legs[i].step->stage == stage; i--)
-            if (!unwind_leg(work, &saga->legs[i]))
-                clear = false;
+        for (; i >= 0 && saga->legs[i].step->stage == stage; i--) {
+            unwind_leg(work, &saga->legs[i]);
+            clear = clear && saga_leg_cleared(&saga->legs[i]);
+        }
         if (!clear)
             return;
     }
     end(work, SAGA_FAILED);
 }
 
+static struct saga_leg *pivot_of(struct saga_instance *saga) {
+    for (uint8_t i = 0; i < saga->n_legs; i++)
+        if (saga->legs[i].step->kind == SAGA_PIVOT)
+            return &saga->legs[i];
+    return NULL;
+}
+
 static void turn_round(struct work *work, const struct saga_leg *leg) {
     struct saga_instance *saga = work->instance;
+    struct saga_leg *pivot = pivot_of(saga);
+    if (pivot && pivot->state == LEG_IDLE)
+        pivot->may_have_run = pivot->unknown = false; // see may_turn_round()
     saga->status = SAGA_COMPENSATING;
     saga->code = leg->code;
     memcpy(saga->reason, leg->reason, sizeof saga->reason);
@@ -357,7 +261,7 @@ static void go_on(struct work *work) {
 static void park(struct work *work, struct saga_leg *leg, enum leg_state state) {
     move(leg, state);
     commit(work);
-    effect(work, SAGA_FX_PARKED, leg, SAGA_ACTION);
+    effect(work, SAGA_FX_PARKED, leg, state == LEG_UNDO_PARKED ? SAGA_COMPENSATE : SAGA_ACTION);
 }
 
 // ---- Ends of attempts ---------------------------------------------------------------------------------------------
@@ -366,7 +270,7 @@ static void leg_done(struct work *work, struct saga_leg *leg, struct str answer)
     if (answer.len > SAGA_ANSWER_MAX) {
         // It took effect, but can't be kept; sending it again would give the same. Only a person can help.
         note_failure(leg, ERR_RECORD_TOO_LARGE, NULL, NULL);
-        leg->may_have_run = true;
+        leg->may_have_run = leg->step->run;
         if (work->instance->status != SAGA_COMPENSATING) {
             park(work, leg, LEG_PARKED);
             return;
@@ -376,7 +280,8 @@ static void leg_done(struct work *work, struct saga_leg *leg, struct str answer)
     move(leg, LEG_DONE);
     leg->ended_ms = work->event->now_ms;
     leg->unknown = false;
-    keep(&leg->answer, answer);
+    free((void *)(uintptr_t)leg->answer.ptr);
+    leg->answer = saga_copy_bytes(answer);
     go_on(work);
 }
 
@@ -398,11 +303,20 @@ static void leg_rejected(struct work *work, struct saga_leg *leg) {
         go_on(work);
 }
 
+// A pivot that may have taken effect keeps the saga from turning round. What an earlier step is refused proves that the
+// pivot was never sent: participants repeat their answers, so that step was never done before. That it was tried often
+// enough proves nothing of the kind: the pivot may have been sent before the process died.
+static bool may_turn_round(struct saga_instance *saga) {
+    const struct saga_leg *pivot = pivot_of(saga);
+    return saga->status == SAGA_RUNNING && !(pivot && pivot->may_have_run);
+}
+
 // An attempt failed without a definite answer: again later, or what the step's kind says when the policy is exhausted.
 static void leg_failed(struct work *work, struct saga_leg *leg, bool unknown) {
     leg->unknown = leg->unknown || unknown;
     leg->may_have_run = leg->may_have_run || unknown;
     effect(work, SAGA_FX_ATTEMPT, leg, work->event->op);
+    commit(work); // the count is durable
     if (work->instance->status == SAGA_COMPENSATING) {
         if (leg->state == LEG_INQUIRING)
             leg->unknown = false; // asked once, without avail: the compensation is sent anyway
@@ -411,24 +325,22 @@ static void leg_failed(struct work *work, struct saga_leg *leg, bool unknown) {
         return;
     }
     leg->attempts++;
-    const struct saga_retry *retry = policy(work, leg, false);
-    bool exhausted = retry->attempts && leg->attempts >= retry->attempts;
-    if (!exhausted) {
+    const struct saga_retry *retry = saga_leg_policy(work->machine, leg, false);
+    if (!retry->attempts || leg->attempts < retry->attempts) {
         move(leg, LEG_RETRYING);
         leg->due_ms = work->event->now_ms + saga_backoff_ms(retry, leg->attempts, work->event->random);
-        commit(work);
-    } else if (work->instance->status == SAGA_FORWARD || (leg->step->kind == SAGA_PIVOT && leg->unknown)) {
-        park(work, leg, LEG_PARKED);
-    } else {
+    } else if (may_turn_round(work->instance)) {
         move(leg, LEG_RETRYING);
         turn_round(work, leg);
+    } else {
+        park(work, leg, LEG_PARKED);
     }
 }
 
 static void undo_failed(struct work *work, struct saga_leg *leg, bool refused) {
     effect(work, SAGA_FX_ATTEMPT, leg, SAGA_COMPENSATE);
     leg->attempts++;
-    const struct saga_retry *retry = policy(work, leg, true);
+    const struct saga_retry *retry = saga_leg_policy(work->machine, leg, true);
     if (refused || (retry->attempts && leg->attempts >= retry->attempts)) {
         park(work, leg, LEG_UNDO_PARKED);
         return;
@@ -458,8 +370,9 @@ static void answered_inquiry(struct work *work, struct saga_leg *leg) {
     }
     leg->unknown = false;
     if (work->instance->status == SAGA_COMPENSATING) {
-        // Never seen so far: the lost request may still come. The compensation marks the key.
-        start_undo(work, leg);
+        // Never seen so far: the lost request may still come. The compensation marks the key, when it is its turn.
+        move(leg, LEG_RETRYING);
+        unwind(work);
     } else {
         move(leg, LEG_RUNNING);
         call(work, leg, SAGA_ACTION);
@@ -480,6 +393,7 @@ static void answered_ask(struct work *work, struct saga_leg *leg) {
         note_failure(leg, event->code, event->reason, event->text);
         effect(work, SAGA_FX_ATTEMPT, leg, SAGA_INQUIRE);
         leg->attempts++;
+        commit(work);
     }
     // The answer is in the event, which the driver hands to the decision.
     effect(work, SAGA_FX_DECIDE, leg, SAGA_INQUIRE);
@@ -508,50 +422,56 @@ static void answered(struct work *work) {
 
 // ---- What waits ---------------------------------------------------------------------------------------------------
 
-static struct saga_signal *unconsumed(struct saga_instance *instance, const char *name) {
-    for (uint8_t i = 0; i < instance->n_signals; i++)
-        if (!instance->signals[i].consumed && strcmp(instance->signals[i].name, name) == 0)
-            return &instance->signals[i];
-    return NULL;
-}
-
-static void await_rejected(struct work *work, struct saga_leg *leg, enum err code, const char *text) {
+static void wait_rejected(struct work *work, struct saga_leg *leg, enum err code, const char *text) {
     note_failure(leg, code, NULL, text);
     leg_rejected(work, leg);
 }
 
 static void look_for_child(struct work *work, struct saga_leg *leg) {
-    char name[SAGA_NAME_MAX + 1];
-    snprintf(name, sizeof name, "child:%u.%u", leg->step->id, leg->leg);
-    struct saga_signal *signal = unconsumed(work->instance, name);
-    if (!signal)
-        return;
-    signal->consumed = true;
-    commit(work);
-    if (str_starts(signal->payload, STR("S")))
+    switch (leg->child) {
+    case CHILD_NONE:
+    case CHILD_STARTED: break;
+    case CHILD_SUCCEEDED:
+        commit(work);
+        leg_done(work, leg, STR_NONE);
+        break;
+    case CHILD_FAILED: wait_rejected(work, leg, ERR_SAGA_STATE, "the child saga failed"); break;
+    case CHILD_REFUSED: wait_rejected(work, leg, ERR_SAGA_STATE, "the child saga could not be started"); break;
+    }
+}
+
+static void look_for_signal(struct work *work, struct saga_leg *leg) {
+    struct saga_signal *signal = saga_instance_unconsumed(work->instance, leg->step->signal);
+    if (signal) {
+        signal->consumed = true;
+        commit(work);
         leg_done(work, leg, signal->payload);
-    else
-        await_rejected(work, leg, ERR_SAGA_STATE, "the child saga failed");
+    } else if (leg->due_ms <= work->event->now_ms) {
+        wait_rejected(work, leg, ERR_TIMED_OUT, NULL);
+    }
 }
 
 // Looks again at one waiting leg.
 static void look(struct work *work, struct saga_leg *leg) {
     if (leg->state != LEG_WAITING)
         return;
-    if (leg->step->decide) {
-        effect(work, SAGA_FX_DECIDE, leg, SAGA_ACTION);
-    } else if (leg->step->child) {
+    if (leg->step->child)
         look_for_child(work, leg);
-    } else {
-        struct saga_signal *signal = unconsumed(work->instance, leg->step->signal);
-        if (signal) {
-            signal->consumed = true;
-            commit(work);
-            leg_done(work, leg, signal->payload);
-        } else if (leg->due_ms <= work->event->now_ms) {
-            await_rejected(work, leg, ERR_TIMED_OUT, NULL);
-        }
-    }
+    else if (leg->step->signal)
+        look_for_signal(work, leg);
+    else
+        effect(work, SAGA_FX_DECIDE, leg, SAGA_ACTION);
+}
+
+// A decision that waits looks again in the future, or it would keep the loop busy with nothing else.
+static void wait_until(struct work *work, struct saga_leg *leg, int64_t until_ms) {
+    if (until_ms <= work->event->now_ms)
+        until_ms = work->event->now_ms + 1;
+    if (until_ms > SAGA_DUE_CHILD)
+        until_ms = SAGA_DUE_CHILD;
+    if (leg->due_ms != until_ms)
+        commit(work); // and with it whatever the decision changed
+    leg->due_ms = until_ms;
 }
 
 static void decided(struct work *work) {
@@ -562,16 +482,18 @@ static void decided(struct work *work) {
     switch (event->verdict.answer) {
     case SAGA_DONE:
         commit(work);
-        leg_done(work, leg, event->answer);
+        leg_done(work, leg, STR_NONE);
         break;
-    case SAGA_REJECT: await_rejected(work, leg, event->verdict.code, event->verdict.text); break;
-    case SAGA_WAIT: leg->due_ms = event->verdict.until_ms; break;
+    case SAGA_REJECT: wait_rejected(work, leg, event->verdict.code, event->verdict.text); break;
+    case SAGA_WAIT: wait_until(work, leg, event->verdict.until_ms); break;
     case SAGA_PARK:
         note_failure(leg, event->verdict.code, NULL, event->verdict.text);
         park(work, leg, LEG_PARKED);
         break;
     case SAGA_ASK:
+        assert(leg->step->ask);
         move(leg, LEG_ASKING);
+        commit(work); // what the question is made from
         effect(work, SAGA_FX_ASK, leg, SAGA_INQUIRE);
         break;
     }
@@ -582,9 +504,7 @@ static void decided(struct work *work) {
 // Again now: what waited for its next attempt.
 static void again(struct work *work, struct saga_leg *leg) {
     if (leg->state == LEG_RETRYING) {
-        bool inquire = leg->unknown && leg->step->inquire;
-        move(leg, inquire ? LEG_INQUIRING : LEG_RUNNING);
-        call(work, leg, inquire ? SAGA_INQUIRE : SAGA_ACTION);
+        run(work, leg);
     } else if (leg->state == LEG_UNDO_RETRYING) {
         move(leg, LEG_UNDOING);
         call(work, leg, SAGA_COMPENSATE);
@@ -596,14 +516,16 @@ static void again(struct work *work, struct saga_leg *leg) {
 static void timer(struct work *work) {
     for (uint8_t i = 0; i < work->instance->n_legs; i++) {
         struct saga_leg *leg = &work->instance->legs[i];
-        if (timed(leg->state) && leg->due_ms <= work->event->now_ms)
+        if (saga_leg_timed(work->instance, leg) && leg->due_ms <= work->event->now_ms)
             again(work, leg);
     }
 }
 
 static void poked(struct work *work) {
-    for (uint8_t i = 0; i < work->instance->n_legs; i++)
-        look(work, &work->instance->legs[i]);
+    struct saga_instance *saga = work->instance;
+    for (uint8_t i = 0; i < saga->n_legs; i++)
+        if (saga->status != SAGA_COMPENSATING || saga->legs[i].step->child)
+            look(work, &saga->legs[i]);
     go_on(work);
 }
 
@@ -616,10 +538,34 @@ static void suspect(struct saga_instance *saga) {
         for (; i < saga->n_legs && saga->legs[i].step->stage == stage; i++) {
             struct saga_leg *leg = &saga->legs[i];
             if (leg->step->run && (leg->state == LEG_IDLE || leg->state == LEG_RUNNING || leg->state == LEG_RETRYING))
-                leg->may_have_run = true;
-            if (!leg->step->run && !settled(leg))
+                leg->may_have_run = leg->unknown = true;
+            if (!saga_leg_settled(leg) && (!leg->step->run || leg->state == LEG_PARKED))
                 reachable = false;
         }
+        // The pivot's success is durable before anything behind it is sent.
+        reachable = reachable && saga->legs[i - 1].step->kind != SAGA_PIVOT;
+    }
+}
+
+// What was on its way when the process ended is sent again, under the same key.
+static void send_again(struct work *work, struct saga_leg *leg) {
+    bool turned = work->instance->status == SAGA_COMPENSATING;
+    switch (leg->state) {
+    case LEG_RUNNING:
+        if (turned) {
+            leg->may_have_run = leg->unknown = true;
+            move(leg, LEG_RETRYING); // for unwind(): inquired or undone, never sent again
+        } else {
+            call(work, leg, SAGA_ACTION);
+        }
+        break;
+    case LEG_INQUIRING: call(work, leg, SAGA_INQUIRE); break;
+    case LEG_UNDOING: call(work, leg, SAGA_COMPENSATE); break;
+    case LEG_ASKING:
+        move(leg, LEG_WAITING); // to be decided, or unwound
+        leg->due_ms = work->event->now_ms;
+        break;
+    default: break;
     }
 }
 
@@ -627,84 +573,92 @@ static void resumed(struct work *work) {
     struct saga_instance *saga = work->instance;
     if (saga->status == SAGA_RUNNING)
         suspect(saga);
-    for (uint8_t i = 0; i < saga->n_legs; i++) {
-        struct saga_leg *leg = &saga->legs[i];
-        switch (leg->state) {
-        case LEG_RUNNING:
-            if (saga->status == SAGA_COMPENSATING) {
-                leg->may_have_run = leg->unknown = true;
-                move(leg, LEG_RETRYING); // for unwind(): inquired or undone, never sent again
-            } else {
-                call(work, leg, SAGA_ACTION);
-            }
-            break;
-        case LEG_INQUIRING: call(work, leg, SAGA_INQUIRE); break;
-        case LEG_UNDOING: call(work, leg, SAGA_COMPENSATE); break;
-        case LEG_ASKING:
-            move(leg, LEG_WAITING);
-            leg->due_ms = work->event->now_ms;
-            look(work, leg);
-            break;
-        case LEG_WAITING: look(work, leg); break;
-        default: break;
-        }
-    }
-    go_on(work);
+    for (uint8_t i = 0; i < saga->n_legs; i++)
+        send_again(work, &saga->legs[i]);
+    poked(work);
 }
 
 static void retry_parked(struct work *work, struct saga_leg *leg) {
     leg->attempts = 0;
     if (leg->state == LEG_UNDO_PARKED) {
-        move(leg, LEG_UNDOING);
-        call(work, leg, SAGA_COMPENSATE);
+        undo(work, leg);
         return;
     }
-    if (leg->refused) {
-        leg->refused = false;
+    if (leg->refused)
         leg->generation++;
-    }
-    if (!leg->step->run) {
-        move(leg, LEG_WAITING);
-        leg->due_ms = work->event->now_ms;
-        look(work, leg);
-        return;
-    }
-    bool inquire = leg->unknown && leg->step->inquire;
-    move(leg, inquire ? LEG_INQUIRING : LEG_RUNNING);
-    call(work, leg, inquire ? SAGA_INQUIRE : SAGA_ACTION);
+    if (leg->child >= CHILD_FAILED)
+        leg->child = CHILD_NONE; // another child
+    leg->refused = false;
+    if (leg->step->run)
+        run(work, leg);
+    else
+        wait(work, leg);
 }
 
 static void retried(struct work *work) {
+    struct saga_instance *saga = work->instance;
     commit(work);
-    for (uint8_t i = 0; i < work->instance->n_legs; i++) {
-        struct saga_leg *leg = &work->instance->legs[i];
-        if (leg->state == LEG_PARKED || leg->state == LEG_UNDO_PARKED)
+    for (uint8_t i = 0; i < saga->n_legs; i++) {
+        struct saga_leg *leg = &saga->legs[i];
+        bool forward = leg->state == LEG_PARKED && saga->status != SAGA_COMPENSATING;
+        if (forward || leg->state == LEG_UNDO_PARKED)
             retry_parked(work, leg);
-        else if (timed(leg->state))
+        else if (saga_leg_timed(saga, leg))
             again(work, leg);
     }
 }
 
-// Parks what may be what brings the process down: everything under way, or, between two stages, what would come next.
-static void suspected(struct work *work) {
+static void park_suspect(struct work *work, struct saga_leg *leg, enum leg_state state) {
+    leg->may_have_run = leg->may_have_run || (leg->step->run && leg->state != LEG_IDLE);
+    leg->unknown = leg->unknown || leg->state == LEG_RUNNING;
+    note_failure(leg, work->event->code, NULL, NULL);
+    park(work, leg, state);
+}
+
+// Forward: everything under way, or, between two stages, what would come next.
+static void suspected_forward(struct work *work) {
     struct saga_instance *saga = work->instance;
-    bool found = false;
-    for (uint8_t i = 0; i < saga->n_legs; i++) {
-        struct saga_leg *leg = &saga->legs[i];
-        bool undoing = leg->state == LEG_UNDOING || leg->state == LEG_UNDO_RETRYING;
-        if (!undoing && !in_flight(leg->state) && !timed(leg->state))
-            continue;
-        found = true;
-        leg->may_have_run = leg->may_have_run || leg->step->run;
-        note_failure(leg, ERR_RESUMED_TOO_OFTEN, NULL, NULL);
-        park(work, leg, undoing ? LEG_UNDO_PARKED : LEG_PARKED);
-    }
-    for (uint8_t i = 0; i < saga->n_legs && !found; i++)
-        if (saga->legs[i].state == LEG_IDLE && saga->status != SAGA_COMPENSATING) {
-            found = true;
-            note_failure(&saga->legs[i], ERR_RESUMED_TOO_OFTEN, NULL, NULL);
-            park(work, &saga->legs[i], LEG_PARKED);
+    for (uint8_t i = 0; i < saga->n_legs; i++)
+        if (saga_leg_in_flight(&saga->legs[i]) || saga_leg_timed(saga, &saga->legs[i]))
+            park_suspect(work, &saga->legs[i], LEG_PARKED);
+    if (saga_instance_parked(saga))
+        return;
+    for (uint8_t i = 0, stage = 0; i < saga->n_legs; i++)
+        if (saga->legs[i].state == LEG_IDLE && (stage == 0 || stage == saga->legs[i].step->stage)) {
+            stage = saga->legs[i].step->stage;
+            park_suspect(work, &saga->legs[i], LEG_PARKED);
         }
+}
+
+// Backward: what is under way in the stage that is being undone. Earlier ones wait until it is their turn.
+static void suspected_backward(struct work *work) {
+    struct saga_instance *saga = work->instance;
+    uint8_t stage = 0;
+    for (int i = saga->n_legs - 1; i >= 0; i--) {
+        struct saga_leg *leg = &saga->legs[i];
+        bool action = leg->state == LEG_RUNNING || leg->state == LEG_INQUIRING;
+        if (stage == 0 && !saga_leg_cleared(leg))
+            stage = leg->step->stage;
+        if (leg->state == LEG_ASKING) {
+            move(leg, LEG_SKIPPED);
+        } else if (action && leg->step->stage != stage) {
+            leg->may_have_run = leg->unknown = true;
+            move(leg, LEG_RETRYING);
+        } else if (action || leg->state == LEG_UNDOING || leg->state == LEG_UNDO_RETRYING) {
+            park_suspect(work, leg, LEG_UNDO_PARKED);
+        }
+    }
+}
+
+// Parks what may be the cause.
+static void suspected(struct work *work) {
+    if (work->instance->status == SAGA_COMPENSATING) {
+        suspected_backward(work);
+        return;
+    }
+    if (work->instance->status == SAGA_RUNNING)
+        suspect(work->instance);
+    suspected_forward(work);
 }
 
 static void started(struct work *work) {

@@ -39,13 +39,23 @@ enum leg_state {
     LEG_STATES = 15,
 };
 
+// What is known of the child of a leg. Values are stored; never renumber.
+enum leg_child {
+    CHILD_NONE = 0,
+    CHILD_STARTED = 1, // in the store; its end is awaited
+    CHILD_SUCCEEDED = 2,
+    CHILD_FAILED = 3,
+    CHILD_REFUSED = 4, // could not be started
+};
+
 struct saga_leg {
     const struct saga_step *step;
     uint8_t leg; // from 0
     enum leg_state state;
     bool may_have_run; // an attempt's outcome was not known, or the process died while it could have been sent
-    bool unknown;      // the last attempt's outcome is not known: inquire before sending again
+    bool unknown;      // what became of the last attempts is not known: inquired first where that can be
     bool refused;      // PARKED because of a proven rejection: another try needs the next generation of the key
+    enum leg_child child;
     uint32_t attempts; // of the present phase (action, ask or compensation), durable
     uint32_t generation;
     int64_t due_ms; // RETRYING, WAITING, UNDO_RETRYING
@@ -53,7 +63,7 @@ struct saga_leg {
     enum err code; // of the last failure
     char reason[SAGA_CODE_MAX];
     char text[SAGA_TEXT_MAX];
-    struct str answer; // owned (malloc); of the action, kept for later steps; of the last `ask` while WAITING
+    struct str answer; // owned (malloc); of the action, kept for later steps
 };
 
 struct saga_signal {
@@ -69,8 +79,8 @@ struct saga_instance {
     enum saga_status status;
     struct saga_leg *legs; // owned; in the order of the flow's steps
     uint8_t n_legs;
-    struct saga_signal signals[SAGA_SIGNALS_MAX];
-    uint8_t n_signals;
+    struct saga_signal *signals; // owned; most sagas have none
+    uint8_t n_signals, cap_signals;
     enum err code; // why it turned round
     char reason[SAGA_CODE_MAX];
     char text[SAGA_TEXT_MAX];
@@ -81,11 +91,11 @@ enum saga_event_kind {
     SAGA_EV_STARTED,   // a new saga, about to be committed for the first time
     SAGA_EV_RESUMED,   // loaded: whatever was in flight when it was last committed may or may not have happened
     SAGA_EV_ANSWERED,  // a call ended
-    SAGA_EV_DECIDED,   // a decision, child or ask was evaluated
+    SAGA_EV_DECIDED,   // a decision was evaluated
     SAGA_EV_TIMER,     // due_ms of some leg has passed
-    SAGA_EV_POKED,     // the subject changed, or a signal was added: look again at what waits
+    SAGA_EV_POKED,     // the subject changed, a signal was added or a child ended: look again at what waits
     SAGA_EV_RETRY,     // an operator says: try again now
-    SAGA_EV_SUSPECTED, // it was under way at several deaths of the process: what is unfinished is parked (E14)
+    SAGA_EV_SUSPECTED, // loaded, and what was under way is not safe to go on with: it is parked, with `code` (E13, E14)
 };
 
 struct saga_event {
@@ -93,10 +103,10 @@ struct saga_event {
     int64_t now_ms;
     uint64_t random; // for jitter
     uint8_t leg;     // ANSWERED, DECIDED: index into legs
-    enum saga_op op; // ANSWERED: of which call (an ask answers as SAGA_ACTION while ASKING)
+    enum saga_op op; // ANSWERED: of which call (a question answers as SAGA_INQUIRE)
     enum outcome outcome;
     bool never_seen; // ANSWERED to an inquiry
-    enum err code;   // ANSWERED not OK
+    enum err code;   // ANSWERED not OK; SUSPECTED
     const char *reason, *text;
     struct str answer;           // borrowed; copied where kept
     struct saga_verdict verdict; // DECIDED
@@ -137,6 +147,10 @@ bool saga_instance_init(struct saga_instance *instance, const struct saga_flow *
                         const struct saga_subject *subject, struct str input, struct error *error);
 void saga_instance_release(struct saga_instance *instance);
 
+// Whether the machine could have left it like this; every instance that the machine is given must be valid, so what
+// was read from the store is asked first. False with STORE_CORRUPT.
+bool saga_instance_valid(const struct saga_instance *instance, struct error *error);
+
 // Applies the event; appends to `effects`. Events that no longer fit (an answer for a leg that has moved on) do
 // nothing.
 void saga_machine_apply(const struct saga_machine *machine, struct saga_instance *instance,
@@ -146,21 +160,51 @@ void saga_machine_apply(const struct saga_machine *machine, struct saga_instance
 bool saga_instance_signal(struct saga_instance *instance, struct str name, struct str id, struct str payload,
                           bool *ret_duplicate, struct error *error);
 
-// When the saga must be looked at next: 0 while something is in flight (after a crash: at once), the least due_ms of
-// what waits, INT64_MAX when it has ended, SAGA_DUE_PARKED when it only waits for an operator.
+bool saga_instance_has_signal(const struct saga_instance *instance, struct str name, struct str id);
+
+// The first signal of that name that no step has taken yet; NULL: none.
+struct saga_signal *saga_instance_unconsumed(const struct saga_instance *instance, const char *name);
+
+// When the saga must be looked at next: 0 while something is in flight (after a crash: at once) or what a step awaits
+// is there, the least due_ms of what waits, INT64_MAX when it has ended, SAGA_DUE_PARKED when it only waits for an
+// operator. A leg that only waits for its child is due at SAGA_DUE_CHILD: the child drives it.
 #define SAGA_DUE_PARKED (INT64_MAX - 1)
+#define SAGA_DUE_CHILD (INT64_MAX - 2)
 int64_t saga_instance_due(const struct saga_instance *instance);
 
 // The least due_ms of what waits or retries, whatever else is in flight; INT64_MAX when nothing does.
 int64_t saga_instance_timer(const struct saga_instance *instance);
+
+// Whether the leg does something again at its due_ms. A saga that has turned round no longer retries its actions.
+bool saga_leg_timed(const struct saga_instance *instance, const struct saga_leg *leg);
+
+// Whether a call of the leg is on its way.
+bool saga_leg_in_flight(const struct saga_leg *leg);
+
+// Whether nothing of the leg is left to undo.
+bool saga_leg_cleared(const struct saga_leg *leg);
+
+// Whether the leg is behind the saga on its way forward.
+static inline bool saga_leg_settled(const struct saga_leg *leg) {
+    return leg->state == LEG_DONE || leg->state == LEG_SKIPPED;
+}
 
 bool saga_instance_parked(const struct saga_instance *instance);
 
 // The leg of a step by its id; NULL when there is none.
 struct saga_leg *saga_instance_leg(const struct saga_instance *instance, uint16_t step_id, uint8_t leg);
 
+// Copies what fits, in whole characters of UTF-8; other bytes become '?'. What people wrote goes into text columns.
+void saga_copy_text(char *out, size_t size, const char *text);
+
+// A copy of its own (malloc); aborts without memory, as nothing sensible could be decided then.
+struct str saga_copy_bytes(struct str bytes);
+
 const char *saga_status_name(enum saga_status status);
 const char *leg_state_name(enum leg_state state);
+
+// The policy by which the leg's action (or question), or its compensation, is tried again.
+const struct saga_retry *saga_leg_policy(const struct saga_machine *machine, const struct saga_leg *leg, bool undo);
 
 // How long until attempt number `attempt` + 1 (from 1).
 int64_t saga_backoff_ms(const struct saga_retry *retry, uint32_t attempt, uint64_t random);

@@ -21,12 +21,18 @@ struct saga_subject_ops {
     // The last reference is gone.
     void (*free)(struct saga_subject *subject);
 };
+// Those whose writes fail together; the engine's.
+struct saga_family {
+    struct saga_resident *first;
+    uint32_t changing; // turns under way that change something
+};
 struct saga_subject {
     const struct saga_subject_ops *ops;
     struct store_group group;
     uint32_t refs;
     bool failed;
     char key[SAGA_SUBJECT_MAX + 1];
+    struct saga_family family;
 };
 static inline struct saga_subject *saga_subject_hold(struct saga_subject *subject) {
     subject->refs++;
@@ -76,7 +82,8 @@ struct saga_options {
     uint32_t resume_rate;      // sagas resumed per second after a start (default 2000)
     uint32_t scan_interval_ms; // how often the sentinel looks for what comes due (default 5000)
     uint32_t horizon_ms;       // how far ahead it loads (default 60000)
-    uint32_t resume_max;       // resumptions without progress before a saga is parked (default 3)
+    uint32_t resume_max; // resumptions without progress before a saga is only resumed alone; as many of those, and it
+                         // is parked (default 3)
 };
 
 // Checks every flow's table. Nothing runs before saga_engine_recover().
@@ -92,23 +99,28 @@ bool saga_engine_recovered(const struct saga_engine *engine);
 void saga_engine_tick(struct saga_engine *engine);
 
 // Stops sending effects and starting work. What is in flight ends as it ends; the store is the caller's to close, after
-// which saga_engine_free() drops everything from memory.
+// which saga_engine_free() drops everything from memory. Calls that have not ended by then may still end later. Whoever
+// waits for something that never came (the store was abandoned) is told SHUTTING_DOWN, and must not call the engine.
 void saga_engine_stop(struct saga_engine *engine);
 void saga_engine_free(struct saga_engine *engine);
 
 // ---- Talking to one saga ------------------------------------------------------------------------------------------
 
-// The saga's waiting steps look again, soon. A saga that isn't in memory is loaded for it.
+// The saga's waiting steps look again, soon. A saga that isn't in memory is loaded for it. A poke is a hint, not a
+// fact: it does not survive the process; then the steps look again when they are due.
 void saga_poke(struct saga_engine *engine, struct str gid);
 
-// A signal: durable when `done` runs without error; a repeat of its id has no effect and is answered alike (E10).
+// A signal: durable when `done` runs without error; a repeat of its id has no effect and is answered alike (E10), also
+// when the saga has ended. A new one is then refused with SAGA_STATE. `done` runs before this returns when the signal
+// is refused at once, else later.
 typedef void saga_reply_fn(void *ctx, const struct error *error);
 void saga_signal(struct saga_engine *engine, struct str gid, struct str name, struct str id, struct str payload,
                  saga_reply_fn *done, void *ctx);
 
 // An operator's retry: parked steps, and those that wait for their next attempt, are tried now. Audited. Refused with
-// SAGA_STATE when there is nothing to retry. `also` runs with the same `ctx` as `done`, before it, when the action is
-// decided on: it may put more rows into its turn (the request that asked for it). NULL: nothing.
+// SAGA_STATE when there is nothing to retry, with RETRY while the saga is just being written. `done` runs as above.
+// `also` runs with the same `ctx` as `done`, before it, when the action is decided on: it may put more rows into its
+// turn (the request that asked for it). NULL: nothing.
 struct saga_operator {
     struct str caller, reason;
     void (*also)(void *ctx, struct saga_turn *turn);
@@ -123,7 +135,8 @@ void saga_attached(struct saga_engine *engine, void *token, struct saga_subject 
 
 struct saga_stats {
     int64_t resident, in_flight_calls, started, ended, resumed, parked_events, attempts_failed, loads, evictions;
-    int64_t unknown_flows, corrupt, orphans; // E5: unfinished, no due time, no owner: must be 0
+    int64_t unknown_flows, corrupt;
+    int64_t orphans; // in memory, unfinished, and neither due nor under way nor parked: must be 0 (E5)
 };
 void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_stats);
 

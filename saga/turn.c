@@ -3,27 +3,36 @@
 #include "saga/engine.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { TURN_ARENA_MAX = 4 * 1024 * 1024 };
 
-static void apply(struct saga_turn *turn, struct saga_resident *resident, struct saga_event *event);
+static void apply(struct saga_turn *turn, struct saga_resident *resident, const struct saga_event *event);
 
-struct saga_turn *turn_new(struct saga_engine *engine, struct saga_subject *subject, struct store_group *group) {
+struct saga_turn *turn_new(struct saga_engine *engine, struct saga_subject *subject, struct saga_resident *opener) {
     struct saga_turn *turn = calloc(1, sizeof *turn);
     if (!turn)
         abort();
     turn->engine = engine;
+    turn->next = engine->turns;
+    turn->link = &engine->turns;
+    if (turn->next)
+        turn->next->link = &turn->next;
+    engine->turns = turn;
     turn->subject = subject ? saga_subject_hold(subject) : NULL;
-    turn->group = group ? group : subject ? &subject->group : &turn->own_group;
+    turn->group = opener ? opener->group : subject ? &subject->group : &turn->own_group;
+    turn->family = opener ? opener->family : subject ? &subject->family : &turn->own_family;
+    turn->opener = opener;
+    if (opener)
+        resident_pin(opener);
     turn->write = store_write_new(engine->options.store);
     turn->now_ms = clock_now_ms(engine->options.clock);
+    turn->last_event = &turn->events;
     arena_init(&turn->arena, TURN_ARENA_MAX);
     return turn;
 }
 
-static void turn_free(struct saga_turn *turn) {
+void turn_free(struct saga_turn *turn) {
     while (turn->done) {
         struct turn_done *next = turn->done->next;
         free(turn->done);
@@ -34,6 +43,13 @@ static void turn_free(struct saga_turn *turn) {
         free(turn->pokes);
         turn->pokes = next;
     }
+    *turn->link = turn->next;
+    if (turn->next)
+        turn->next->link = turn->link;
+    for (uint8_t i = 0; i < turn->n_sagas; i++)
+        resident_unpin(turn->sagas[i]);
+    if (turn->opener)
+        resident_unpin(turn->opener);
     if (turn->subject)
         saga_subject_release(turn->subject);
     store_write_free(turn->write);
@@ -55,26 +71,55 @@ void saga_turn_abandon(struct saga_turn *turn) {
 
 // ---- Taking part --------------------------------------------------------------------------------------------------
 
-static bool takes_part(const struct saga_turn *turn, const struct saga_resident *resident) {
+static void join(struct saga_turn *turn, struct saga_resident *resident) {
+    assert(turn->n_sagas < TURN_SAGAS_MAX);
+    resident_pin(resident);
+    turn->sagas[turn->n_sagas++] = resident;
+}
+
+bool turn_takes(struct saga_turn *turn, struct saga_resident *resident) {
+    if (!resident_free(resident))
+        return false;
     for (uint8_t i = 0; i < turn->n_sagas; i++)
         if (turn->sagas[i] == resident)
             return true;
-    return false;
-}
-
-static bool may_join(const struct saga_turn *turn, const struct saga_resident *resident) {
-    return takes_part(turn, resident) ||
-           (turn->n_sagas < TURN_SAGAS_MAX && !resident->busy && !resident->lost && resident->group == turn->group);
-}
-
-static void join(struct saga_turn *turn, struct saga_resident *resident) {
-    if (!takes_part(turn, resident))
-        turn->sagas[turn->n_sagas++] = resident;
+    if (turn->n_sagas == TURN_SAGAS_MAX || resident->group != turn->group)
+        return false;
+    join(turn, resident);
+    return true;
 }
 
 static struct saga_event event_of(const struct saga_turn *turn, enum saga_event_kind kind) {
     return (struct saga_event){
         .kind = kind, .now_ms = turn->now_ms, .random = turn->engine->options.random(turn->engine->options.random_ctx)};
+}
+
+void turn_apply(struct saga_turn *turn, struct saga_resident *resident, enum saga_event_kind kind) {
+    struct saga_event event = event_of(turn, kind);
+    apply(turn, resident, &event);
+}
+
+void turn_put(struct saga_turn *turn, struct saga_resident *resident) {
+    struct arena *arena = &turn->engine->scratch;
+    struct saga_row row;
+    arena_reset(arena);
+    resident->updated_ms = turn->now_ms;
+    row_of(resident, arena, &row);
+    saga_turn_row(turn, &saga_table, resident->stored ? STORE_PUT : STORE_INSERT, &row);
+    resident->stored = true;
+    resident->dirty = false;
+}
+
+void turn_tell(struct saga_turn *turn, struct saga_resident *resident) {
+    turn->must_commit = true;
+    if (turn_takes(turn, resident)) {
+        turn_apply(turn, resident, SAGA_EV_POKED);
+        return;
+    }
+    // Its own turn is under way (and what that holds was submitted before this, in the same group), or it is yet to be
+    // resumed: its row goes along, and it looks at what was added when it is free.
+    turn_put(turn, resident);
+    resident_wake(resident, WAKE_POKED);
 }
 
 // ---- Carrying out what the machine wants --------------------------------------------------------------------------
@@ -92,16 +137,24 @@ static void hold(struct saga_resident *resident, const struct saga_effect *effec
         (struct saga_held){.leg = effect->leg, .op = effect->op, .ask = effect->kind == SAGA_FX_ASK};
 }
 
-// Runs a callback of the flow as the decision of one leg.
+// Whose decision is being evaluated; a decision may lead to another one, of another leg or saga.
+struct focus {
+    struct saga_resident *resident;
+    uint8_t leg;
+};
+
+static struct focus focus_on(struct saga_turn *turn, struct focus focus) {
+    struct focus before = {turn->current, turn->leg};
+    turn->current = focus.resident;
+    turn->leg = focus.leg;
+    return before;
+}
+
 static struct saga_verdict evaluate(struct saga_turn *turn, struct saga_resident *resident, uint8_t leg,
                                     saga_decide_fn *decide) {
-    struct saga_resident *outer = turn->current;
-    uint8_t outer_leg = turn->leg;
-    turn->current = resident;
-    turn->leg = leg;
+    struct focus before = focus_on(turn, (struct focus){resident, leg});
     struct saga_verdict verdict = decide(turn);
-    turn->current = outer;
-    turn->leg = outer_leg;
+    focus_on(turn, before);
     return verdict;
 }
 
@@ -115,35 +168,26 @@ static void decide(struct saga_turn *turn, struct saga_resident *resident, const
     struct saga_event event = event_of(turn, SAGA_EV_DECIDED);
     event.leg = effect->leg;
     event.verdict = evaluate(turn, resident, effect->leg, leg->step->decide);
-    turn->asked = asked;
+    turn->asked = NULL;
     apply(turn, resident, &event);
+    turn->asked = asked;
 }
+
+static struct saga_resident *start(struct saga_turn *turn, const struct saga_start *start, struct saga_resident *parent,
+                                   const struct saga_leg *leg, struct error *error);
 
 static void start_child(struct saga_turn *turn, struct saga_resident *resident, uint8_t index) {
     struct saga_leg *leg = &resident->saga.legs[index];
     struct saga_child child = {0};
-    struct saga_resident *outer = turn->current;
-    uint8_t outer_leg = turn->leg;
-    turn->current = resident;
-    turn->leg = index;
-    bool wanted = leg->step->child(turn, &turn->arena, &child);
-    turn->current = outer;
-    turn->leg = outer_leg;
     struct error error = {0};
-    struct saga_start start = {.flow = child.flow,
-                               .gid = child.gid,
-                               .input = child.input,
-                               .parent_gid = str_c(resident->saga.gid),
-                               .parent_step = leg->step->id,
-                               .parent_leg = leg->leg};
-    if (wanted && saga_turn_start(turn, &start, &error))
+    struct focus before = focus_on(turn, (struct focus){resident, index});
+    bool wanted = leg->step->child(turn, &turn->arena, &child);
+    focus_on(turn, before);
+    struct saga_start as = {.flow = child.flow, .gid = child.gid, .input = child.input};
+    if (wanted && start(turn, &as, resident, leg, &error))
         return;
-    // No child: as if it had failed at once. The signal is the machine's way to hear of it.
-    char name[SAGA_NAME_MAX + 1];
-    snprintf(name, sizeof name, "child:%u.%u", leg->step->id, leg->leg);
-    bool duplicate;
-    saga_instance_signal(&resident->saga, str_c(name), STR("none"), str_c(wanted ? "F" : "S"), &duplicate, &error);
-    turn_signal(turn, resident);
+    leg->child = wanted ? CHILD_REFUSED : CHILD_SUCCEEDED;
+    turn_tell(turn, resident);
 }
 
 static void keep_attempt(struct saga_turn *turn, const struct saga_resident *resident, const struct saga_effect *effect,
@@ -169,30 +213,22 @@ static void keep_attempt(struct saga_turn *turn, const struct saga_resident *res
 // The child's end and the parent's progress are one transaction.
 static void tell_parent(struct saga_turn *turn, struct saga_resident *child) {
     struct saga_resident *parent = child->parent;
-    if (!parent || saga_status_ended(parent->saga.status))
+    struct saga_leg *leg = parent ? saga_instance_leg(&parent->saga, child->parent_step, child->parent_leg) : NULL;
+    if (!leg || leg->child != CHILD_STARTED || saga_status_ended(parent->saga.status))
         return;
-    char name[SAGA_NAME_MAX + 1];
-    snprintf(name, sizeof name, "child:%u.%u", child->parent_step, child->parent_leg);
-    bool duplicate = false;
-    struct error error = {0};
-    if (!saga_instance_signal(&parent->saga, str_c(name), str_c(child->saga.gid),
-                              child->saga.status == SAGA_SUCCEEDED ? STR("S") : STR("F"), &duplicate, &error))
-        engine_notice(turn->engine, SAGA_NOTICE_CORRUPT, parent, NULL, SAGA_ACTION, err_info(error.code)->name,
-                      error.text);
-    if (!duplicate)
-        turn_signal(turn, parent);
+    leg->child = child->saga.status == SAGA_SUCCEEDED ? CHILD_SUCCEEDED : CHILD_FAILED;
+    turn_tell(turn, parent);
 }
 
 static void ended(struct saga_turn *turn, struct saga_resident *resident) {
     resident->ended_ms = turn->now_ms;
     if (resident->saga.flow->on_end)
         evaluate(turn, resident, 0, resident->saga.flow->on_end);
-    tell_parent(turn, resident);
-    struct saga_resident *outer = turn->current;
-    turn->current = resident;
+    struct focus before = focus_on(turn, (struct focus){resident, 0});
     saga_turn_event(turn, "saga.ended", str_c(saga_status_name(resident->saga.status)));
-    turn->current = outer;
+    focus_on(turn, before);
     turn->engine->stats.ended++;
+    tell_parent(turn, resident);
 }
 
 static void carry_out(struct saga_turn *turn, struct saga_resident *resident, const struct saga_effect *effect,
@@ -219,7 +255,7 @@ static void carry_out(struct saga_turn *turn, struct saga_resident *resident, co
     }
 }
 
-static void apply(struct saga_turn *turn, struct saga_resident *resident, struct saga_event *event) {
+static void apply(struct saga_turn *turn, struct saga_resident *resident, const struct saga_event *event) {
     struct saga_effects effects;
     effects.n = 0;
     resident->dirty = true;
@@ -253,72 +289,17 @@ static void apply_answer(struct saga_turn *turn, struct saga_resident *resident,
     bool definite = (answer->outcome == OUTCOME_OK && !answer->never_seen) || answer->outcome == OUTCOME_REJECTED;
     bool acted = leg->state == LEG_RUNNING || leg->state == LEG_INQUIRING || leg->state == LEG_UNDOING;
     if (acted && definite && leg->step->answered) {
-        turn->current = resident;
-        turn->leg = answer->leg;
+        struct focus before = focus_on(turn, (struct focus){resident, answer->leg});
         enum saga_op op = answer->op == SAGA_INQUIRE ? SAGA_ACTION : answer->op; // it is the action's answer
         leg->step->answered(turn, op, answer->outcome, event.answer);
-        turn->current = NULL;
+        focus_on(turn, before);
     }
     apply(turn, resident, &event);
     turn->asked = NULL;
     turn->started_ms = 0;
 }
 
-// A saga that was under way when its process died too often: everything of it that could have been the cause waits for
-// an operator now.
-static void quarantine(struct saga_turn *turn, struct saga_resident *resident) {
-    struct saga_event event = event_of(turn, SAGA_EV_SUSPECTED);
-    apply(turn, resident, &event);
-}
-
-static void apply_wakes(struct saga_turn *turn, struct saga_resident *resident, unsigned wake) {
-    static const struct {
-        unsigned why;
-        enum saga_event_kind kind;
-    } kinds[] = {{WAKE_RESUMED, SAGA_EV_RESUMED},
-                 {WAKE_RETRY, SAGA_EV_RETRY},
-                 {WAKE_TIMER, SAGA_EV_TIMER},
-                 {WAKE_POKED, SAGA_EV_POKED}};
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (wake & kinds[i].why) {
-            struct saga_event event = event_of(turn, kinds[i].kind);
-            apply(turn, resident, &event);
-        }
-    turn->must_commit = turn->must_commit || wake & WAKE_FLUSH;
-}
-
-static void finish(struct saga_turn *turn);
-
-// Before a saga is resumed that was in flight when its process died, the attempt is counted durably (E14).
-static void count_resumption(struct saga_resident *resident) {
-    struct saga_turn *turn = turn_new(resident->engine, resident->subject, resident->group);
-    join(turn, resident);
-    resident->resume_count++;
-    if ((uint32_t)resident->resume_count > resident->engine->options.resume_max) {
-        resident->wake &= ~(unsigned)WAKE_RESUMED;
-        resident->resume_count = 0;
-        resident->resuming = false;
-        quarantine(turn, resident);
-        if (!saga_instance_parked(&resident->saga))
-            resident->wake |= WAKE_RESUMED; // nothing was under way after all
-    }
-    turn->must_commit = true;
-    finish(turn);
-}
-
-void turn_run(struct saga_resident *resident) {
-    if (resident->busy || resident->lost)
-        return;
-    if (resident->resuming) {
-        count_resumption(resident);
-        return;
-    }
-    struct saga_turn *turn = turn_new(resident->engine, resident->subject, resident->group);
-    join(turn, resident);
-    unsigned wake = resident->wake;
-    resident->wake = 0;
-    if (wake)
-        apply_wakes(turn, resident, wake);
+static void apply_answers(struct saga_turn *turn, struct saga_resident *resident) {
     while (resident->first) {
         struct saga_answer_event *answer = resident->first;
         resident->first = answer->next;
@@ -327,210 +308,84 @@ void turn_run(struct saga_resident *resident) {
         apply_answer(turn, resident, answer);
         free(answer);
     }
-    if (turn->must_commit)
-        resident->resume_count = 0; // it made progress since it was resumed
-    finish(turn);
 }
 
-void turn_signal(struct saga_turn *turn, struct saga_resident *resident) {
-    turn->must_commit = true;
-    resident->dirty = true;
-    if (!may_join(turn, resident)) {
-        // Its own turn is under way (and what it holds was submitted before this, in the same group): its row goes
-        // along, and it looks at the signal when it is free.
-        struct saga_row row;
-        row_of(resident, &turn->arena, &row);
-        saga_turn_row(turn, &saga_table, STORE_PUT, &row);
-        resident_wake(resident, WAKE_POKED);
-        return;
-    }
+static void apply_wakes(struct saga_turn *turn, struct saga_resident *resident, unsigned wake) {
+    static const struct {
+        unsigned why;
+        enum saga_event_kind kind;
+    } kinds[] = {{WAKE_RESUMED, SAGA_EV_RESUMED}, {WAKE_TIMER, SAGA_EV_TIMER}, {WAKE_POKED, SAGA_EV_POKED}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (wake & kinds[i].why)
+            turn_apply(turn, resident, kinds[i].kind);
+    turn->must_commit = turn->must_commit || wake & WAKE_FLUSH;
+}
+
+static struct saga_turn *turn_of(struct saga_resident *resident) {
+    struct saga_turn *turn = turn_new(resident->engine, resident->subject, resident);
+    turn->of_saga = true;
     join(turn, resident);
-    struct saga_event event = event_of(turn, SAGA_EV_POKED);
-    apply(turn, resident, &event);
+    return turn;
 }
 
-void turn_retry(struct saga_turn *turn, struct saga_resident *resident) {
-    join(turn, resident);
-    struct saga_event event = event_of(turn, SAGA_EV_RETRY);
-    apply(turn, resident, &event);
-}
-
-// ---- Committing ---------------------------------------------------------------------------------------------------
-
-static void run_pokes(struct saga_turn *turn) {
-    struct turn_poke **at = &turn->pokes;
-    // A poked saga may poke others: the list grows at its end while it is walked.
-    while (*at) {
-        struct saga_resident *resident = resident_find(turn->engine, str_c((*at)->gid));
-        if (resident && may_join(turn, resident) && !resident->resuming && !(resident->wake & WAKE_RESUMED)) {
-            struct turn_poke *poke = *at;
-            *at = poke->next;
-            free(poke);
-            join(turn, resident);
-            struct saga_event event = event_of(turn, SAGA_EV_POKED);
-            apply(turn, resident, &event);
-        } else {
-            at = &(*at)->next;
-        }
+// The turn before a saga goes on that may have been what its process died of, or whose write the store refused. The
+// resumption is counted durably; where that makes too many, or the write was refused, everything of the saga that could
+// be the cause waits for an operator instead (E13, E14).
+static void take_up(struct saga_resident *resident) {
+    struct saga_turn *turn = turn_of(resident);
+    uint32_t most = 2 * resident->engine->options.resume_max; // half of them trials
+    enum err why = resident->refused;
+    if (resident->resuming && (uint32_t)++resident->resume_count > most)
+        why = ERR_RESUMED_TOO_OFTEN;
+    resident->resuming = false;
+    resident->refused = ERR_OK;
+    if (why != ERR_OK) {
+        resident->resume_count = 0;
+        struct saga_event event = event_of(turn, SAGA_EV_SUSPECTED);
+        event.code = why;
+        apply(turn, resident, &event);
+        if (saga_instance_parked(&resident->saga))
+            resident->wake &= ~(unsigned)WAKE_RESUMED;
     }
-}
-
-// After the turn: those that could not take part.
-static void poke_rest(struct saga_turn *turn) {
-    for (struct turn_poke *poke = turn->pokes; poke; poke = poke->next)
-        saga_poke(turn->engine, str_c(poke->gid));
-}
-
-// Everything of this group was lost with the write that failed: dropped when its last write has come back, and loaded
-// afresh.
-struct lost_search {
-    struct store_group *group;
-    struct saga_resident *found;
-};
-
-static void mark_lost(void *ctx, struct map_node *node) {
-    struct lost_search *search = ctx;
-    struct saga_resident *resident = CONTAINER_OF(node, struct saga_resident, node);
-    if (resident->group == search->group)
-        resident->lost = true;
-}
-
-static void find_lost(void *ctx, struct map_node *node) {
-    struct lost_search *search = ctx;
-    struct saga_resident *resident = CONTAINER_OF(node, struct saga_resident, node);
-    if (resident->group == search->group && resident->lost && resident->pins == 0)
-        search->found = resident;
-}
-
-static void fail_group(struct saga_turn *turn, const struct error *error) {
-    struct saga_engine *engine = turn->engine;
-    struct saga_subject *subject = turn->subject;
-    struct lost_search search = {.group = turn->group};
-    map_each(&engine->residents, mark_lost, &search);
-    engine_notice(engine, SAGA_NOTICE_WRITE_FAILED, turn->n_sagas ? turn->sagas[0] : NULL, NULL, SAGA_ACTION,
-                  err_info(error->code)->name, error->text);
-    if (subject && !subject->failed) {
-        subject->failed = true;
-        subject->ops->fail(subject);
-    }
-    if (turn->group->in_flight > 0)
-        return;
-    for (;;) { // children before their parents, as pins allow
-        search.found = NULL;
-        map_each(&engine->residents, find_lost, &search);
-        if (!search.found)
-            break;
-        sentinel_reload(engine->sentinel, str_c(search.found->saga.gid));
-        resident_drop(search.found);
-    }
-    turn->n_sagas = 0;
-}
-
-static void release(struct saga_turn *turn) {
-    for (uint8_t i = 0; i < turn->n_sagas; i++) {
-        struct saga_resident *resident = turn->sagas[i];
-        resident->busy = false;
-        if (resident->lost)
-            continue;
-        if (resident->resuming) {
-            resident->resuming = false;
-            resident_wake(resident, 0);
-        }
-        call_send_held(resident);
-        if (saga_status_ended(resident->saga.status)) {
-            engine_notice(turn->engine, SAGA_NOTICE_ENDED, resident, NULL, SAGA_ACTION, resident->saga.reason,
-                          resident->saga.text);
-            continue;
-        }
-        resident_arm(resident);
-        if (resident->first || resident->wake)
-            resident_wake(resident, 0);
-    }
-    // Only now: a parent that ended in the same turn is pinned by its child until the child is gone.
-    for (int pass = 0; pass < 2; pass++)
-        for (uint8_t i = 0; i < turn->n_sagas; i++) {
-            struct saga_resident *resident = turn->sagas[i];
-            if (resident && !resident->lost && saga_status_ended(resident->saga.status) && resident->pins == 0) {
-                resident_drop(resident);
-                turn->sagas[i] = NULL;
-            }
-        }
-}
-
-static void committed(void *ctx, const struct error *error) {
-    struct saga_turn *turn = ctx;
-    struct saga_engine *engine = turn->engine;
-    engine_enter(engine);
-    if (error)
-        fail_group(turn, error);
-    else
-        release(turn);
-    if (!error && turn->subject && turn->flushed)
-        turn->subject->ops->committed(turn->subject);
-    struct turn_done *done = turn->done;
-    turn->done = NULL;
-    while (done) {
-        struct turn_done *next = done->next;
-        done->fn(done->ctx, error);
-        free(done);
-        done = next;
-    }
-    if (!error)
-        poke_rest(turn);
-    turn_free(turn);
-    engine_leave(engine);
-}
-
-static void put_rows(struct saga_turn *turn) {
-    for (uint8_t i = 0; i < turn->n_sagas; i++) {
-        struct saga_resident *resident = turn->sagas[i];
-        struct saga_row row;
-        resident->updated_ms = turn->now_ms;
-        row_of(resident, &turn->arena, &row);
-        saga_turn_row(turn, &saga_table, resident->stored ? STORE_PUT : STORE_INSERT, &row);
-        resident->stored = true;
-        resident->dirty = false;
-    }
-    if (turn->subject) {
-        turn->flushed = true;
-        turn->subject->ops->flush(turn->subject, turn->write);
-    }
-}
-
-static bool holds_calls(const struct saga_turn *turn) {
-    for (uint8_t i = 0; i < turn->n_sagas; i++)
-        if (turn->sagas[i]->n_held)
-            return true;
-    return false;
-}
-
-// Ends the turn: makes it durable when it must be, else lets its calls go at once.
-static void finish(struct saga_turn *turn) {
-    run_pokes(turn);
-    if (turn->must_commit || store_write_rows(turn->write) > 0) {
-        put_rows(turn);
-    } else if (turn->group->in_flight == 0 || !holds_calls(turn)) {
-        release(turn);
-        poke_rest(turn);
-        turn_free(turn);
-        return;
-    }
-    // Without rows this is a barrier: what the calls are made from was changed by a write that is still on its way
-    // (E11).
-    for (uint8_t i = 0; i < turn->n_sagas; i++)
-        turn->sagas[i]->busy = true;
-    struct store_write *write = turn->write;
-    turn->write = NULL;
-    store_submit(turn->engine->options.store, write, turn->group, committed, turn);
-}
-
-void saga_turn_commit(struct saga_turn *turn, saga_turn_fn *done, void *ctx) {
-    struct saga_engine *engine = turn->engine;
     turn->must_commit = true;
-    if (done)
-        saga_turn_after(turn, done, ctx);
-    finish(turn);
-    engine_leave(engine);
+    turn_finish(turn);
+}
+
+static bool must_be_tried(const struct saga_resident *resident) {
+    const struct saga_engine *engine = resident->engine;
+    return resident->resuming && !resident->refused && engine->trial != resident &&
+           (uint32_t)resident->resume_count >= engine->options.resume_max;
+}
+
+// A resumption was survived when a call came back, or when nothing but waiting came of it.
+static void note_survival(struct saga_turn *turn, struct saga_resident *resident, bool answered, bool resumed) {
+    bool waits = resumed && saga_instance_due(&resident->saga) != 0;
+    if (resident->resume_count == 0 || !(answered || waits))
+        return;
+    resident->resume_count = 0;
+    turn->must_commit = turn->must_commit || waits;
+    trial_passed(resident);
+}
+
+void turn_run(struct saga_resident *resident) {
+    if (resident->busy || resident->gone || !(resident->wake || resident->first))
+        return;
+    if (must_be_tried(resident)) {
+        trial_wait(resident);
+        return;
+    }
+    if (resident->resuming || resident->refused) {
+        take_up(resident);
+        return;
+    }
+    struct saga_turn *turn = turn_of(resident);
+    unsigned wake = resident->wake;
+    bool answered = resident->first != NULL;
+    resident->wake = 0;
+    apply_wakes(turn, resident, wake);
+    apply_answers(turn, resident);
+    note_survival(turn, resident, answered, wake & WAKE_RESUMED);
+    turn_finish(turn);
 }
 
 // ---- What commands and decisions can do ---------------------------------------------------------------------------
@@ -562,36 +417,48 @@ void saga_turn_after(struct saga_turn *turn, saga_turn_fn *fn, void *ctx) {
     turn->must_commit = true;
 }
 
-bool saga_turn_start(struct saga_turn *turn, const struct saga_start *start, struct error *error) {
+static struct saga_resident *start(struct saga_turn *turn, const struct saga_start *start, struct saga_resident *parent,
+                                   const struct saga_leg *leg, struct error *error) {
     struct saga_engine *engine = turn->engine;
     const struct saga_flow *flow = saga_engine_flow(engine, str_c(start->flow), 0);
-    if (!flow)
-        return error_set(error, ERR_FLOW_UNKNOWN, "no flow is named %s", start->flow);
-    if (start->input.len > SAGA_INPUT_MAX)
-        return error_set(error, ERR_RECORD_TOO_LARGE, "a saga's input has at most %d bytes", SAGA_INPUT_MAX);
-    if (resident_find(engine, start->gid))
-        return error_set(error, ERR_SAGA_EXISTS, NULL);
-    if (turn->n_sagas == TURN_SAGAS_MAX)
-        return error_set(error, ERR_OVERLOADED, "a turn takes at most %d sagas", TURN_SAGAS_MAX);
-    struct saga_resident *parent = str_empty(start->parent_gid) ? NULL : resident_find(engine, start->parent_gid);
-    struct saga_subject *subject = turn->subject;
     struct saga_instance instance;
-    if (!saga_instance_init(&instance, flow, start->gid, subject, start->input, error))
-        return false;
-    struct saga_resident *resident =
-        resident_add(engine, &instance, subject ? saga_subject_hold(subject) : NULL, parent, start->input);
-    if (!subject && !parent && turn->group != &resident->own_group && turn->n_sagas == 0 && turn->current == NULL)
-        turn->group = &resident->own_group; // a command that only starts this saga: its write is the saga's
+    if (!flow)
+        error_set(error, ERR_FLOW_UNKNOWN, "no flow is named %s", start->flow ? start->flow : "");
+    else if (start->input.len > SAGA_INPUT_MAX)
+        error_set(error, ERR_RECORD_TOO_LARGE, "a saga's input has at most %d bytes", SAGA_INPUT_MAX);
+    else if (resident_find(engine, start->gid))
+        error_set(error, ERR_SAGA_EXISTS, NULL);
+    else if (turn->n_sagas == TURN_SAGAS_MAX)
+        error_set(error, ERR_OVERLOADED, "a turn takes at most %d sagas", TURN_SAGAS_MAX);
+    else if (!turn->subject && !parent && turn->group != &turn->own_group)
+        error_set(error, ERR_INVALID_REQUEST, "sagas that are started together need a subject in common");
+    else
+        saga_instance_init(&instance, flow, start->gid, turn->subject, start->input, error);
+    if (error_is(error))
+        return NULL;
+    struct saga_subject *subject = turn->subject ? saga_subject_hold(turn->subject) : NULL;
+    struct saga_resident *resident = resident_add(engine, &instance, subject, parent, start->input);
+    if (turn->group == &turn->own_group) { // a command that only starts this saga: its write is the saga's
+        turn->group = resident->group;
+        turn->family = resident->family;
+    }
     assert(resident->group == turn->group);
-    resident->parent_step = start->parent_step;
-    resident->parent_leg = start->parent_leg;
+    if (leg) {
+        resident->parent_step = leg->step->id;
+        resident->parent_leg = leg->leg;
+    }
     resident->created_ms = turn->now_ms;
     join(turn, resident);
+    turn->must_commit = true;
     engine->stats.started++;
     engine_notice(engine, SAGA_NOTICE_STARTED, resident, NULL, SAGA_ACTION, NULL, NULL);
-    struct saga_event event = event_of(turn, SAGA_EV_STARTED);
-    apply(turn, resident, &event);
-    return true;
+    turn_apply(turn, resident, SAGA_EV_STARTED);
+    return resident;
+}
+
+bool saga_turn_start(struct saga_turn *turn, const struct saga_start *what, struct error *error) {
+    *error = (struct error){0};
+    return start(turn, what, NULL, NULL, error) != NULL;
 }
 
 void saga_turn_poke(struct saga_turn *turn, struct str gid) {
@@ -610,17 +477,24 @@ void saga_turn_poke(struct saga_turn *turn, struct str gid) {
 }
 
 void saga_turn_event(struct saga_turn *turn, const char *type, struct str payload) {
-    struct saga_engine *engine = turn->engine;
     const struct saga_resident *resident = turn->current;
     const char *subject = turn->subject ? turn->subject->key : "";
-    unsigned slot = resident ? resident->slot : id_slot(str_c(subject));
-    struct outbox_row row = {
-        .slot = (int32_t)slot, .seq = ++engine->outbox_seq[slot], .payload = payload, .created_ms = turn->now_ms};
-    str_copy(str_c(type), row.type, sizeof row.type);
+    struct turn_event *event = arena_calloc(&turn->arena, 1, sizeof *event);
+    struct str kept = arena_str(&turn->arena, payload);
+    if (!event || !kept.ptr)
+        abort();
+    assert(payload.len <= SAGA_EVENT_MAX);
+    event->row = (struct outbox_row){.slot = (int32_t)(resident ? resident->slot : id_slot(str_c(subject))),
+                                     .payload = kept,
+                                     .created_ms = turn->now_ms};
+    bool fits = str_copy(str_c(type), event->row.type, sizeof event->row.type);
+    assert(fits);
     if (resident)
-        memcpy(row.gid, resident->saga.gid, sizeof row.gid);
-    str_copy(str_c(subject), row.subject, sizeof row.subject);
-    saga_turn_row(turn, &outbox_table, STORE_INSERT, &row);
+        memcpy(event->row.gid, resident->saga.gid, sizeof event->row.gid);
+    str_copy(str_c(subject), event->row.subject, sizeof event->row.subject);
+    *turn->last_event = event;
+    turn->last_event = &event->next;
+    turn->must_commit = true;
 }
 
 const struct saga_instance *saga_turn_saga(const struct saga_turn *turn) {
@@ -633,6 +507,10 @@ struct str saga_turn_input(const struct saga_turn *turn) {
 
 uint8_t saga_turn_leg(const struct saga_turn *turn) {
     return turn->current ? turn->current->saga.legs[turn->leg].leg : 0;
+}
+
+uint32_t saga_turn_generation(const struct saga_turn *turn) {
+    return turn->current->saga.legs[turn->leg].generation;
 }
 
 struct str saga_turn_answer_of(const struct saga_turn *turn, uint16_t step_id, uint8_t leg) {
@@ -649,8 +527,7 @@ uint32_t saga_turn_attempts(const struct saga_turn *turn) {
 }
 
 static const struct saga_retry *policy(const struct saga_turn *turn) {
-    const struct saga_step *step = turn->current->saga.legs[turn->leg].step;
-    return step->policy ? step->policy : &turn->engine->options.machine.patience[step->retry];
+    return saga_leg_policy(&turn->engine->options.machine, &turn->current->saga.legs[turn->leg], false);
 }
 
 bool saga_turn_exhausted(const struct saga_turn *turn) {

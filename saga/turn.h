@@ -9,8 +9,8 @@
 
 // ---- For commands -------------------------------------------------------------------------------------------------
 
-// Opens a turn outside any saga. `subject` may be NULL (then `start` needs sagas without a subject). Must end in
-// saga_turn_commit() or, with nothing changed, saga_turn_abandon(), before control goes back to the loop.
+// Opens a turn outside any saga. `subject` may be NULL. Must end in saga_turn_commit() or, with nothing changed,
+// saga_turn_abandon(), before control goes back to the loop.
 struct saga_turn *saga_turn_begin(struct saga_engine *engine, struct saga_subject *subject);
 void saga_turn_abandon(struct saga_turn *turn);
 
@@ -29,20 +29,19 @@ struct saga_engine *saga_turn_engine(const struct saga_turn *turn);
 void saga_turn_row(struct saga_turn *turn, const struct store_table *table, enum store_verb verb, const void *row);
 
 // Starts a saga in this turn: its row is in the transaction, its first calls go out after. The gid must be new. False,
-// and nothing is started, when the flow is unknown or the input does not fit.
+// and nothing is started, when the flow is unknown, the input does not fit, or the saga could not fail together with
+// the rest of the turn: without a subject, a command starts one saga and a saga none but its children.
 struct saga_start {
     const char *flow;
     struct str gid, input;
-    struct str parent_gid; // empty, or the saga whose child this is
-    uint16_t parent_step;
-    uint8_t parent_leg;
 };
 bool saga_turn_start(struct saga_turn *turn, const struct saga_start *start, struct error *error);
 
-// The saga's waiting steps look again: in this turn when it is in memory and free, else after it.
+// The saga's waiting steps look again: in this turn when it is in memory and free, else after it (as saga_poke() does).
 void saga_turn_poke(struct saga_turn *turn, struct str gid);
 
-// An event for the outbox.
+// An event for the outbox: a type of at most 40 bytes of UTF-8, at most SAGA_EVENT_MAX bytes (both asserted).
+enum { SAGA_EVENT_MAX = 4096 };
 void saga_turn_event(struct saga_turn *turn, const char *type, struct str payload);
 
 // Called with the others when the turn is durable (or not).
@@ -53,6 +52,7 @@ void saga_turn_after(struct saga_turn *turn, saga_turn_fn *done, void *ctx);
 const struct saga_instance *saga_turn_saga(const struct saga_turn *turn);
 struct str saga_turn_input(const struct saga_turn *turn);
 uint8_t saga_turn_leg(const struct saga_turn *turn);
+uint32_t saga_turn_generation(const struct saga_turn *turn);
 
 // The kept answer of a step.
 struct str saga_turn_answer_of(const struct saga_turn *turn, uint16_t step_id, uint8_t leg);

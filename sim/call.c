@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { HOLD_MAX_MS = 10 * 60 * 1000, WAIT_FOR_MAX_MS = 5000 };
+enum { HOLD_MAX_MS = 10 * 60 * 1000, WAIT_FOR_MAX_MS = 5000, SILENCE_MS = 1000 };
 
 static void fail(struct sim_call *call, const struct error *error) {
     store_write_free(call->change.write);
@@ -76,6 +76,11 @@ static void reply(struct sim_call *call) {
     rpc_reply_bytes(call->in, call->answer);
 }
 
+// Of a call that is never to be answered: its caller has given up by now.
+static void give_up(struct sim_call *call) {
+    fail_with(call, ERR_INTERNAL, "no answer (a fault that was asked for)");
+}
+
 // What was done is durable: answer, unless a fault has other plans.
 static void committed(void *ctx, bool durable) {
     struct sim_call *call = ctx;
@@ -86,7 +91,7 @@ static void committed(void *ctx, bool durable) {
     else if (sim->stopped)
         reply(call);
     else if (call->plan.no_answer)
-        hold(call, deadline_ms == INT64_MAX ? INT64_MAX : deadline_ms + 1, reply);
+        hold(call, deadline_ms == INT64_MAX ? INT64_MAX : deadline_ms + SILENCE_MS, give_up);
     else if (call->plan.drip_ms > 0 && deadline_ms != INT64_MAX)
         hold(call, deadline_ms - call->plan.drip_ms, reply);
     else if (call->waits_for[0])

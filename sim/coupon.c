@@ -219,9 +219,10 @@ static void move(struct sim_call *call, struct sim_coupon_row *coupon, enum sim_
     SIM_COPY(coupon->held_by, held ? call->effect->key : "");
     SIM_COPY(coupon->trade_no, held ? call->effect->trade_no : "");
     sim_put(&call->change, coupon);
-    sim_post(&call->change,
-             &(struct sim_posting){
-                 .kind = kind, .account = coupon->coupon_id, .state = state_name((int32_t)state), .detail = str_c(detail)});
+    sim_post(&call->change, &(struct sim_posting){.kind = kind,
+                                                  .account = coupon->coupon_id,
+                                                  .state = state_name((int32_t)state),
+                                                  .detail = str_c(detail)});
 }
 
 // All that are named, each once; false after a rejection.

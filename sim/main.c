@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 struct program {
@@ -170,6 +171,8 @@ static bool serve(struct program *program, struct error *error) {
 
 static bool run(struct program *program, struct error *error) {
     static const int signals[] = {SIGTERM, SIGINT};
+    if (program->settings.with_parent)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
     program->loop = rpc_loop_new();
     if (!rpc_loop_on_signal(program->loop, signals, 2, stop, program, error) || !open_store(program, error) ||
         !open_sim(program, error))

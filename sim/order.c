@@ -44,14 +44,21 @@ static void put(struct sim_call *call, struct sim_order_row *order, const char *
                                                   .detail = str_c(detail)});
 }
 
+static bool in_currency(const Txcenter__Type__V1__Money *money, const char *currency) {
+    return !money || strcmp(money->currency, currency) == 0;
+}
+
 static bool lines_add_up(const PB(CreateOrderRequest) * request) {
+    const char *currency = request->payable->currency;
     int64_t list = 0, payable = 0;
+    if (!in_currency(request->list_price, currency))
+        return false;
     for (size_t i = 0; i < request->n_lines; i++) {
         const PB(OrderLine) *line = request->lines[i];
         int64_t price = line->list_price ? line->list_price->minor_units : 0;
         int64_t discount = line->discount ? line->discount->minor_units : 0;
-        if (discount < 0 || discount > price || !money_add(list, price, &list) ||
-            !money_add(payable, price - discount, &payable))
+        if (!in_currency(line->list_price, currency) || !in_currency(line->discount, currency) || discount < 0 ||
+            discount > price || !money_add(list, price, &list) || !money_add(payable, price - discount, &payable))
             return false;
     }
     return list == request->list_price->minor_units && payable == request->payable->minor_units;

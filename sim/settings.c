@@ -24,6 +24,7 @@ static const struct option_row option_rows[] = {
     {"--center", "HOST:PORT", "whom payment notifies (nobody)", OPTION_TEXT, AT(center), 0, 0},
     {"--callback-key", "ID:SECRET", "what notifications are signed with", OPTION_TEXT, AT(callback_secret), 0, 0},
     {"--seed-world", NULL, "puts the small world in when there is none", OPTION_FLAG, AT(seed_world), 0, 0},
+    {"--with-parent", NULL, "ends at once when whoever started it ends", OPTION_FLAG, AT(with_parent), 0, 0},
     {"--users", "N", "how many users the small world has (20)", OPTION_NUMBER, AT(users), 1, 1000000},
     {"--auto-pay", "MS", "tenders pay themselves after this time (they wait to be told)", OPTION_NUMBER,
      AT(auto_pay_ms), 0, 86400000},

@@ -18,6 +18,7 @@ struct sim_settings {
     char callback_key_id[65];
     const char *callback_secret; // NULL with center NULL
     bool seed_world;
+    bool with_parent; // ends when its parent does
     int64_t users;
     int64_t auto_pay_ms; // < 0: off
     int64_t refund_ms;

@@ -129,12 +129,7 @@ static bool store_version(struct sql_session *session, int64_t version, struct b
     return session->run(session, sql->ptr, params, 2, NULL, NULL, NULL, error) == BACKEND_OK;
 }
 
-static bool make_slots(struct sql_session *session, struct buf *sql, struct error *error) {
-    int64_t there = 0;
-    if (session->run(session, "SELECT COUNT(*) FROM slot", NULL, 0, keep_integer, &there, NULL, error) != BACKEND_OK)
-        return false;
-    if (there == SLOT_COUNT)
-        return true;
+static bool insert_slots(struct sql_session *session, struct buf *sql, struct error *error) {
     buf_clear(sql);
     sql_write(sql, session->dialect, &store_slot_table, STORE_INSERT, 1);
     for (int64_t slot = 0; slot < SLOT_COUNT; slot++) {
@@ -144,6 +139,20 @@ static bool make_slots(struct sql_session *session, struct buf *sql, struct erro
             return false;
     }
     return true;
+}
+
+static bool make_slots(struct sql_session *session, struct buf *sql, struct error *error) {
+    int64_t there = 0;
+    if (session->run(session, "SELECT COUNT(*) FROM slot", NULL, 0, keep_integer, &there, NULL, error) != BACKEND_OK)
+        return false;
+    if (there == SLOT_COUNT)
+        return true;
+    // In SQLite all of the migration is one transaction already. Elsewhere each row would be synced by itself.
+    if (session->dialect == SQL_SQLITE)
+        return insert_slots(session, sql, error);
+    return session->run(session, "START TRANSACTION", NULL, 0, NULL, NULL, NULL, error) == BACKEND_OK &&
+           insert_slots(session, sql, error) &&
+           session->run(session, "COMMIT", NULL, 0, NULL, NULL, NULL, error) == BACKEND_OK;
 }
 
 bool migrate_schema(struct sql_session *session, const struct store_table *const *tables, struct error *error) {

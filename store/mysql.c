@@ -9,6 +9,7 @@
 #include "store/row.h"
 #include "store/statement.h"
 
+#include <errmsg.h>
 #include <mysql.h>
 #include <mysqld_error.h>
 
@@ -63,7 +64,13 @@ static enum backend_result conn_failed(struct mysql_conn *conn, const char *doin
 
 static enum backend_result statement_failed(struct mysql_conn *conn, MYSQL_STMT *statement, const char *doing,
                                             struct error *error) {
-    return failed(conn, doing, mysql_stmt_errno(statement), mysql_stmt_error(statement), error);
+    if (mysql_stmt_errno(statement) != 0)
+        return failed(conn, doing, mysql_stmt_errno(statement), mysql_stmt_error(statement), error);
+    // An error that comes while rows are fetched is only the connection's. Without one there neither, nothing is known
+    // of what comes next on it.
+    if (mysql_errno(conn->mysql) != 0)
+        return conn_failed(conn, doing, error);
+    return failed(conn, doing, CR_UNKNOWN_ERROR, "the answer can't be read", error);
 }
 
 static bool execute(struct mysql_conn *conn, const char *sql, struct error *error) {

@@ -23,6 +23,9 @@ struct store_write {
     char text[ERR_TEXT_MAX];
 };
 
+// Writes and reads are kept for reuse, but for those that grew.
+enum { SPARE_WRITES_MAX = 256, SPARE_READS_MAX = 64, SPARE_BYTES_MAX = 64 * 1024, SPARE_ROWS_MAX = 64 };
+
 struct store_read {
     struct store_read *next;
     struct arena arena; // the query's texts, then the answer

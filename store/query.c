@@ -37,7 +37,10 @@ bool query_check(const struct store_query *query, struct error *error) {
 bool query_copy(const struct store_query *query, struct arena *arena, struct store_query *ret_copy) {
     struct store_query copy = *query;
     for (size_t i = 0; i < STORE_CONDS_MAX; i++) {
-        if (!copy.conds[i].column || str_empty(copy.conds[i].text))
+        if (!copy.conds[i].column)
+            continue;
+        copy.conds[i].column = schema_column(query->table, copy.conds[i].column)->name;
+        if (str_empty(copy.conds[i].text))
             continue;
         copy.conds[i].text = arena_str(arena, copy.conds[i].text);
         if (!copy.conds[i].text.ptr)
@@ -80,29 +83,18 @@ static bool has(const struct query_order *order, const struct store_column *colu
 void query_order(const struct store_query *query, struct query_order *ret_order) {
     const struct store_table *table = query->table;
     size_t n_index = query->order ? schema_index_columns(query->order) : 0;
-    struct query_order order = {.rest = query->after ? QUERY_AFTER : QUERY_ALL};
-    bool decided = !query->after;
+    struct query_order order = {0};
     for (size_t i = 0; i < n_index + table->n_key; i++) {
         const struct store_column *column =
             i < n_index ? schema_column(table, query->order->columns[i]) : &table->columns[i - n_index];
         const struct store_cond *cond = query_fixing(query, column);
-        if (!cond) {
-            if (!has(&order, column))
-                order.columns[order.n++] = column;
-            continue;
-        }
-        // Every row of the answer has this value. A cursor with another one lies before all of them or behind, unless
-        // another column comes first: then it has to be compared after all.
-        int side = decided ? 0 : compare_to_cond(column, query->after, cond);
-        if (side != 0 && order.n == 0) {
-            order.rest = (side < 0) != query->descending ? QUERY_ALL : QUERY_NOTHING;
-            decided = true;
-        } else if (side != 0 && !has(&order, column)) {
+        // A cursor that has another value than the condition, and so is no row of the answer, needs the column.
+        bool fixed = cond && (!query->after || compare_to_cond(column, query->after, cond) == 0);
+        if (!fixed && !has(&order, column))
             order.columns[order.n++] = column;
-        }
     }
-    if (!decided && order.n == 0)
-        order.rest = QUERY_NOTHING;
+    if (query->after)
+        order.rest = order.n > 0 ? QUERY_AFTER : QUERY_NOTHING;
     *ret_order = order;
 }
 

@@ -9,7 +9,8 @@ enum { QUERY_ORDER_MAX = STORE_INDEX_COLUMNS_MAX + STORE_KEY_COLUMNS_MAX };
 // Does the query fit its table? STORE_REFUSED when not.
 bool query_check(const struct store_query *query, struct error *error);
 
-// Copies conditions and cursor into `arena`, so that the query outlives what the caller gave. False when it is full.
+// Copies conditions and cursor of a query that was checked into `arena`, so that it outlives what the caller gave.
+// False when it is full.
 bool query_copy(const struct store_query *query, struct arena *arena, struct store_query *ret_copy);
 
 // The order of the answer: order columns, then key columns, without repetition and without those that a condition
@@ -17,9 +18,9 @@ bool query_copy(const struct store_query *query, struct arena *arena, struct sto
 struct query_order {
     const struct store_column *columns[QUERY_ORDER_MAX];
     size_t n;
-    // What `after` leaves: everything (no cursor, or one that lies before), nothing, or the rows whose `columns` come
-    // after the cursor's.
-    enum { QUERY_ALL, QUERY_NOTHING, QUERY_AFTER } rest;
+    // What `after` leaves: everything (there is no cursor), the rows whose `columns` come after the cursor's, or
+    // nothing (the conditions leave one row, which is the cursor's).
+    enum { QUERY_ALL, QUERY_AFTER, QUERY_NOTHING } rest;
 };
 void query_order(const struct store_query *query, struct query_order *ret_order);
 

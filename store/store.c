@@ -18,7 +18,6 @@ enum {
     READS_MAX = 4096,
     RETRY_FIRST_MS = 50,
     RETRY_MAX_MS = 2000,
-    SPARE_READS_MAX = 64,
 };
 
 void store_die(const struct store *store, const char *what, const struct error *error) {
@@ -342,27 +341,31 @@ void store_read(struct store *store, const struct store_query *query, store_rows
 
 // ---- Delivering -------------------------------------------------------------------------------------------------
 
+static const struct error *error_of(enum err code, const char *text, struct error *error) {
+    if (code == ERR_OK)
+        return NULL;
+    *error = (struct error){.code = code};
+    memcpy(error->text, text, sizeof error->text);
+    return error;
+}
+
 static void deliver_write(struct store *store, struct store_write *write) {
     store->writes_in_flight--;
     if (write->group) {
         write->group->in_flight--;
         write->group->failed = write->group->failed || write->code != ERR_OK;
     }
-    struct error error = {.code = write->code};
-    if (write->code != ERR_OK)
-        memcpy(error.text, write->text, sizeof error.text);
+    struct error error;
     if (write->done)
-        write->done(write->ctx, write->code != ERR_OK ? &error : NULL);
+        write->done(write->ctx, error_of(write->code, write->text, &error));
     store_write_free(write);
 }
 
 static void deliver_read(struct store *store, struct store_read *read) {
     store->reads_in_flight--;
-    struct error error = {.code = read->code};
-    if (read->code != ERR_OK)
-        memcpy(error.text, read->text, sizeof error.text);
-    read->done(read->ctx, read->code != ERR_OK ? &error : NULL, read->rows, read->n);
-    if (store->n_spare_reads == SPARE_READS_MAX) {
+    struct error error;
+    read->done(read->ctx, error_of(read->code, read->text, &error), read->rows, read->n);
+    if (store->n_spare_reads == SPARE_READS_MAX || read->arena.used > SPARE_BYTES_MAX) {
         read_destroy(read);
         return;
     }

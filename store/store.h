@@ -179,7 +179,7 @@ void store_group_reset(struct store_group *group);
 enum store_cmp { STORE_EQ, STORE_NE, STORE_LT, STORE_LE, STORE_GT, STORE_GE, STORE_PREFIX /* TEXT begins with */ };
 
 struct store_cond {
-    const char *column;
+    const char *column; // copied by store_read
     enum store_cmp cmp;
     int64_t integer; // I64, I32
     struct str text; // TEXT; copied by store_read
@@ -191,7 +191,7 @@ enum { STORE_CONDS_MAX = 10, STORE_LIMIT_MAX = 1000 };
 struct store_query {
     const struct store_table *table;
     struct store_cond conds[STORE_CONDS_MAX]; // those with a column
-    const struct store_index *order;          // NULL: by primary key
+    const struct store_index *order;          // NULL: by primary key; borrowed until the callback, as `table`
     bool descending;
     const void *after; // NULL, or a row whose order columns and key are the cursor (exclusive); copied by store_read
     uint32_t limit;    // 1..STORE_LIMIT_MAX

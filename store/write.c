@@ -7,11 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    SPARE_WRITES_MAX = 256,
-    SPARE_BYTES_MAX = 64 * 1024, // a write that held more gives its memory back
-};
-
 void write_queue_add(struct write_queue *queue, struct store_write *write) {
     write->next = NULL;
     if (queue->last)
@@ -64,7 +59,8 @@ void store_write_free(struct store_write *write) {
     if (!write)
         return;
     struct store *store = write->store;
-    if (store->n_spare_writes == SPARE_WRITES_MAX || write->arena.used > SPARE_BYTES_MAX) {
+    if (store->n_spare_writes == SPARE_WRITES_MAX || write->arena.used > SPARE_BYTES_MAX ||
+        write->cap_ops > SPARE_ROWS_MAX) {
         write_destroy(write);
         return;
     }

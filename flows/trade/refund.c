@@ -282,6 +282,47 @@ static void mark_refunded(struct saga_call *call) {
     order_mark_refunded(&effect_adapters(call)->order, &effect, &request, effect_done_bare, call);
 }
 
+// What a failed question means for a step that must be done: false when it did not fail (or none was asked).
+static bool asked_in_vain(struct saga_turn *turn, struct saga_verdict *ret_verdict) {
+    const struct saga_asked *asked = saga_turn_asked(turn);
+    if (!asked || asked->outcome == OUTCOME_OK)
+        return false;
+    if (asked->outcome == OUTCOME_REJECTED)
+        *ret_verdict = saga_reject(ERR_PARTICIPANT_REJECTED, asked->text);
+    else if (saga_turn_exhausted(turn))
+        *ret_verdict = saga_park(ERR_RETRIES_EXHAUSTED, asked->text);
+    else
+        *ret_verdict = saga_wait(saga_turn_again_ms(turn));
+    return true;
+}
+
+// The refund after which nothing is left closes the order's book: it comes last.
+static bool others_unmarked(const struct trade *trade, const struct refund_row *refund) {
+    const struct refund_row *other;
+    for (size_t i = 0; (other = trade_at(trade, PART_REFUND, i)); i++)
+        if (other != refund && other->kind == REFUND_OF_TRADE && !other->marked)
+            return true;
+    return false;
+}
+
+static struct saga_verdict marked_refunded(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_row *refund = turn_refund(turn);
+    struct saga_verdict failed;
+    if (asked_in_vain(turn, &failed))
+        return failed;
+    if (saga_turn_asked(turn)) {
+        trade_change(trade, refund);
+        refund->marked = 1;
+        refund_poke_all(turn);
+    }
+    if (refund->marked)
+        return saga_done();
+    if (refund->final && others_unmarked(trade, refund))
+        return saga_wait(saga_turn_now(turn) + 60000); // poked when they are
+    return saga_ask();
+}
+
 static void give_back_coupons(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct arena arena;
@@ -366,14 +407,11 @@ static struct saga_verdict taken_back(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_row *refund = turn_refund(turn);
     const struct saga_asked *asked = saga_turn_asked(turn);
-    if (asked && asked->outcome == OUTCOME_OK)
+    struct saga_verdict failed;
+    if (asked_in_vain(turn, &failed))
+        return failed;
+    if (asked)
         note_taken_back(trade, refund, asked->answer);
-    else if (asked && asked->outcome == OUTCOME_REJECTED)
-        return saga_reject(ERR_PARTICIPANT_REJECTED, asked->text);
-    else if (asked && saga_turn_exhausted(turn))
-        return saga_park(ERR_RETRIES_EXHAUSTED, asked->text);
-    else if (asked)
-        return saga_wait(saga_turn_again_ms(turn));
     if (refund->claw_back_done)
         return saga_done();
     switch (trade->row.award_state) {
@@ -489,7 +527,8 @@ static const struct saga_step steps[] = {
      .participant = "order",
      .text = "Marks the order refunded",
      .legs = of_trade,
-     .run = mark_refunded,
+     .decide = marked_refunded,
+     .ask = mark_refunded,
      .deadline_ms = 3000,
      .retry = SAGA_STUBBORN},
     {.id = 50,

@@ -109,8 +109,8 @@ void refund_poke_all(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct refund_row *refund;
     for (size_t i = 0; (refund = trade_at(trade, PART_REFUND, i)); i++) {
-        bool waits =
-            refund->state == REFUND_STATE(PENDING) || (refund->kind == REFUND_OF_TRADE && !refund->claw_back_done);
+        bool waits = refund->state == REFUND_STATE(PENDING) ||
+                     (refund->kind == REFUND_OF_TRADE && (!refund->claw_back_done || !refund->marked));
         if (!waits)
             continue;
         char gid[TRADE_GID_MAX];

@@ -5,8 +5,10 @@
 #include "orchestrator/ctl/flow_view.h"
 #include "orchestrator/ctl/run.h"
 #include "orchestrator/ctl/saga_view.h"
+#include "orchestrator/ctl/stats_view.h"
 #include "orchestrator/ctl/trade_specs.h"
 #include "orchestrator/ctl/trade_view.h"
+#include "txcenter/ops/v1/stats.pb-c.h"
 
 #define SET(array)                                                                                                     \
     { (array), sizeof(array) / sizeof((array)[0]) }
@@ -422,6 +424,10 @@ static const struct command commands[] = {
      .method = {.service = &grpc__health__v1__health__descriptor, .name = "Check"},
      .run = run_health,
      .text = "whether the server, or one service, serves"},
+    {.words = "stats",
+     .method = {.service = &txcenter__ops__v1__stats_service__descriptor, .name = "GetStats"},
+     .show = stats_show,
+     .text = "the server's counters"},
     {.words = "completion",
      .operand = "bash",
      .run = run_completion,

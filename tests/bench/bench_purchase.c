@@ -1,6 +1,6 @@
-// Closed-loop load of whole purchases: QuoteOrderPay with one WeChat-like tender, each waited for until it is PAID. So many
-// are kept in flight for so long; then throughput, latency, the CPU time of the processes and the store's commits are
-// printed, one JSON object a run.
+// Closed-loop load of whole purchases: QuoteOrderPay with one WeChat-like tender, each waited for until it is PAID. So
+// many are kept in flight for so long; then throughput, latency, the CPU time of the processes and the store's commits
+// are printed, one JSON object a run.
 //   bench_purchase TARGET SECONDS IN_FLIGHT USERS CENTER_PID SIM_PID
 #include "base/buf.h"
 #include "base/clock.h"
@@ -112,8 +112,8 @@ static int64_t counter(struct load *load, const char *name) {
     struct error error = {0};
     int64_t value = 0;
     arena_init(&arena, 1 << 20);
-    if (rpc_call_wait(load->loop, load->channel, &method, &request.base, &(struct rpc_call_options){.deadline_ms = 5000},
-                      &arena, &message, &error)) {
+    if (rpc_call_wait(load->loop, load->channel, &method, &request.base,
+                      &(struct rpc_call_options){.deadline_ms = 5000}, &arena, &message, &error)) {
         const Txcenter__Ops__V1__GetStatsResponse *response = (const void *)message;
         for (size_t i = 0; i < response->n_stats; i++)
             if (strcmp(response->stats[i]->name, name) == 0)
@@ -154,7 +154,7 @@ int main(int argc, char **argv) {
     unsigned width = (unsigned)strtoul(argv[3], NULL, 10);
     struct purchase *purchases = calloc(width, sizeof *purchases);
     double seconds = strtod(argv[2], NULL);
-    pid_t center = (pid_t)atoi(argv[5]), sim = (pid_t)atoi(argv[6]);
+    pid_t center = (pid_t)strtol(argv[5], NULL, 10), sim = (pid_t)strtol(argv[6], NULL, 10);
     for (unsigned i = 0; i < width; i++) {
         purchases[i].load = &load;
         begin(&purchases[i]);
@@ -175,12 +175,13 @@ int main(int argc, char **argv) {
     qsort(load.latency_us, n, sizeof *load.latency_us, by_size);
     load.n = n;
     double per = n ? (double)n : 1;
-    printf("{\"in_flight\": %u, \"purchases\": %zu, \"per_second\": %.1f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, "
-           "\"commits_per_purchase\": %.3f, \"rows_per_purchase\": %.1f, \"center_cpu_us\": %.0f, \"sim_cpu_us\": %.0f, "
-           "\"load_cpu_us\": %.0f, \"failed\": %" PRId64 ", \"processing\": %" PRId64 "}\n",
-           width, n, (double)n / took, quantile_ms(&load, 0.5), quantile_ms(&load, 0.99), (double)commits / per,
-           (double)rows / per, (double)center_us / per, (double)sim_us / per, (double)own_us / per, load.failed,
-           load.processing);
+    printf(
+        "{\"in_flight\": %u, \"purchases\": %zu, \"per_second\": %.1f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, "
+        "\"commits_per_purchase\": %.3f, \"rows_per_purchase\": %.1f, \"center_cpu_us\": %.0f, \"sim_cpu_us\": %.0f, "
+        "\"load_cpu_us\": %.0f, \"failed\": %" PRId64 ", \"processing\": %" PRId64 "}\n",
+        width, n, (double)n / took, quantile_ms(&load, 0.5), quantile_ms(&load, 0.99), (double)commits / per,
+        (double)rows / per, (double)center_us / per, (double)sim_us / per, (double)own_us / per, load.failed,
+        load.processing);
     rpc_channel_close(load.channel);
     rpc_loop_free(load.loop);
     free(load.latency_us);

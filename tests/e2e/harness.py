@@ -42,12 +42,14 @@ class Program:
         self.folder, self.name, self.arguments = folder, name, arguments
         self.log_path = os.path.join(folder, name + ".log")
         self.process, self.ports = None, []
+        self.environment = {}  # beside ours
 
     def launch(self):
         """Without waiting until it is ready."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [os.path.join(BIN, self.name), *self.arguments], cwd=self.folder, stdout=subprocess.PIPE, stderr=log)
+                [os.path.join(BIN, self.name), *self.arguments], cwd=self.folder, stdout=subprocess.PIPE, stderr=log,
+                env={**os.environ, **self.environment})
         return self
 
     def start(self):

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA_MAX = 64 << 20, WORLD_USERS = 6, START_MS = 1000 };
+enum { ARENA_MAX = 64 << 20, WORLD_USERS = 6 };
 
 static const char callback_key_id[] = "test-key", callback_secret[] = "a secret of the tests";
 
@@ -74,69 +74,20 @@ static const ProtobufCServiceDescriptor *const callbacks = &txcenter__callback__
 
 // ---- In this process -------------------------------------------------------------------------------------------
 
-static bool pump_store(void *ctx) {
-    struct bed *bed = ctx;
-    bool worked = false;
-    while (store_pump(bed->store))
-        worked = true;
-    return store_poll(bed->store) > 0 || worked;
-}
-
-static void store_failed(void *ctx, const struct error *error) {
-    (void)ctx;
-    fail_msg("the simulator's store failed: %s", error->text);
-}
-
-static void start_inproc(struct bed *bed) {
-    struct error error = {0};
-    struct virtual_time *time = &bed->time;
-    virtual_time_init(time, time->now_ms);
-    struct store_options options = {
-        .tables = sim_tables(), .clock = &time->clock, .instance = "sim", .address = "here"};
-    if (!store_open(store_memory_share(bed->disk), &options, &bed->store, &error))
-        fail_msg("%s", error.text);
-    virtual_time_add_pump(time, pump_store, bed);
-    bed->net = rpc_inproc_new(&time->scheduler);
-    rpc_inproc_add(bed->net, bed->center_routes, 2, bed);
-    bed->callback = rpc_inproc_channel(bed->net, "txsim", NULL, NULL);
-    bed->options.timers = time->timers;
-    bed->options.store = bed->store;
-    bed->options.callback = bed->callback;
-    bed->sim = sim_new(&bed->options);
-    for (const char *const *name = sim_system_names(); *name; name++) {
-        size_t n;
-        void *service;
-        const struct rpc_route *routes = sim_routes(bed->sim, *name, &n, &service);
-        rpc_inproc_add(bed->net, routes, n, service);
-    }
-    bed->channel = rpc_inproc_channel(bed->net, "test", NULL, NULL);
-    while (!sim_ready(bed->sim))
-        assert_true(virtual_time_step(time));
-}
-
-static void kill_inproc(struct bed *bed) {
-    rpc_channel_close(bed->channel);
-    rpc_channel_close(bed->callback);
-    store_abandon(bed->store);
-    sim_free(bed->sim);
-    virtual_time_release(&bed->time);
-    rpc_inproc_free(bed->net);
-}
-
-static void seeded(void *ctx, bool durable) {
-    assert_true(durable);
-    *(bool *)ctx = true;
-}
-
 static void open_inproc(struct bed *bed) {
-    bool done = false;
-    bed->disk = store_memory();
-    bed->time.now_ms = INT64_C(1790000000000);
-    bed->options.failed = store_failed;
-    start_inproc(bed);
-    assert_true(sim_seed(bed->sim, WORLD_USERS, seeded, &done));
-    while (!done)
-        assert_true(virtual_time_step(&bed->time));
+    virtual_time_init(&bed->time, INT64_C(1790000000000));
+    bed->net = rpc_inproc_new(&bed->time.scheduler);
+    rpc_inproc_add(bed->net, bed->center_routes, 2, bed);
+    inproc_sim_open(&bed->sims, &bed->time, bed->net, WORLD_USERS);
+    bed->channel = rpc_inproc_channel(bed->sims.board.net, "test", NULL, NULL);
+}
+
+static void close_inproc(struct bed *bed) {
+    inproc_sim_kill(&bed->sims);
+    rpc_channel_close(bed->channel);
+    virtual_time_release(&bed->time);
+    inproc_sim_close(&bed->sims);
+    rpc_inproc_free(bed->net);
 }
 
 // ---- As a process ----------------------------------------------------------------------------------------------
@@ -181,6 +132,7 @@ static void drained(void *ctx) {
 
 static void close_process(struct bed *bed) {
     bool done = false;
+    kill_process(bed);
     rpc_server_drain(bed->center, drained, &done);
     while (!done)
         rpc_loop_once(bed->loop, 1000);
@@ -198,7 +150,7 @@ void bed_open(struct bed *bed, enum bed_kind kind) {
         (struct rpc_route){{callbacks, "NotifyPayment", false, false}, notify_payment, RPC_CALLBACK, RPC_TIER_PAY};
     bed->center_routes[1] =
         (struct rpc_route){{callbacks, "NotifyRefund", false, false}, notify_refund, RPC_CALLBACK, RPC_TIER_PAY};
-    bed->options =
+    bed->sims.options =
         (struct sim_options){.callback_key_id = callback_key_id, .callback_secret = callback_secret, .fault_seed = 1};
     if (kind == BED_INPROC)
         open_inproc(bed);
@@ -208,14 +160,14 @@ void bed_open(struct bed *bed, enum bed_kind kind) {
 
 void bed_kill(struct bed *bed) {
     if (bed->kind == BED_INPROC)
-        kill_inproc(bed);
+        inproc_sim_kill(&bed->sims);
     else
         kill_process(bed);
 }
 
 void bed_start(struct bed *bed) {
     if (bed->kind == BED_INPROC)
-        start_inproc(bed);
+        inproc_sim_start(&bed->sims);
     else
         start_process(bed);
 }
@@ -226,9 +178,8 @@ void bed_crash(struct bed *bed) {
 }
 
 void bed_close(struct bed *bed) {
-    bed_kill(bed);
     if (bed->kind == BED_INPROC)
-        store_backend_free(bed->disk);
+        close_inproc(bed);
     else
         close_process(bed);
     arena_release(&bed->arena);

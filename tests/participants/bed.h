@@ -4,10 +4,8 @@
 #ifndef TXC_TESTS_PARTICIPANTS_BED_H
 #define TXC_TESTS_PARTICIPANTS_BED_H
 
-#include "sim/sim.h"
-#include "store/backend.h"
 #include "tests/participants/fields.h"
-#include "tests/participants/virtual_time.h"
+#include "tests/participants/inproc_sim.h"
 #include "tests/scratch.h"
 
 #include <sys/types.h>
@@ -31,8 +29,7 @@ struct bed {
     enum bed_kind kind;
     struct arena arena; // what tests make and are answered; bed_clear() empties it
     struct rpc_channel *channel;
-    struct sim_options options; // of the simulator in this process; a test may change it before bed_crash()
-    unsigned sending;           // calls without an answer yet
+    unsigned sending; // calls without an answer yet
 
     struct bed_note notes[BED_NOTES_MAX];
     size_t n_notes;
@@ -41,11 +38,8 @@ struct bed {
 
     // BED_INPROC
     struct virtual_time time;
-    struct store_backend *disk;
-    struct store *store;
-    struct sim *sim;
-    struct rpc_inproc *net;
-    struct rpc_channel *callback;
+    struct inproc_sim sims; // a test may change its options before bed_crash()
+    struct rpc_inproc *net; // the center's
 
     // BED_PROCESS
     struct rpc_loop *loop;

@@ -173,7 +173,7 @@ static void a_key_is_wanted(struct contract_run *run) {
 static void a_repeat_after_a_crash(struct contract_run *run) {
     struct bed_answer first = act(run);
     bed_crash(run->bed);
-    struct bed_answer second = act(run), asked = inquire(run);
+    struct bed_answer asked = inquire(run), second = act(run);
     assert_verdict(run->bed, &first, "APPLIED");
     assert_same(&first, &second);
     assert_verdict(run->bed, &asked, "APPLIED");
@@ -231,9 +231,9 @@ static void empty_and_late(struct contract_run *run) {
 static void empty_and_late_over_a_crash(struct contract_run *run) {
     struct bed_answer undone = take_back(run);
     bed_crash(run->bed);
+    assert_does_not_stand(run);
     struct bed_answer again = take_back(run);
     assert_same(&undone, &again);
-    assert_does_not_stand(run);
     assert_int_equal(bed_ledger(run->bed, run->row->system, run->key, NULL).n, 0);
 }
 
@@ -241,9 +241,9 @@ static void an_undone_effect_stays_undone_over_a_crash(struct contract_run *run)
     struct bed_answer answer = act(run), undone = take_back(run);
     assert_verdict(run->bed, &answer, "APPLIED");
     bed_crash(run->bed);
+    assert_does_not_stand(run);
     struct bed_answer again = take_back(run);
     assert_same(&undone, &again);
-    assert_does_not_stand(run);
     assert_int_equal(postings(run), run->row->postings);
 }
 

@@ -97,12 +97,19 @@ static void set_scalar(const ProtobufCFieldDescriptor *field, void *place, const
         *(int32_t *)place = (int32_t)number; // int32, bool and enum
 }
 
+// Of a oneof, which of its fields is there.
+static void choose(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field) {
+    if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
+        *(uint32_t *)(void *)((char *)message + field->quantifier_offset) = field->id;
+}
+
 void fields_set(ProtobufCMessage *message, const char *path, const char *value, struct arena *arena) {
     struct str rest = str_c(path);
     while (true) {
         struct part part = next_part(&rest);
         const ProtobufCFieldDescriptor *field = field_of(message, &part);
         void *place = place_of(message, field, &part, arena);
+        choose(message, field);
         if (field->type != PROTOBUF_C_TYPE_MESSAGE) {
             set_scalar(field, place, value, arena);
             return;

@@ -143,7 +143,7 @@ static void test_chances_are_about_right_and_the_same_for_the_same_seed(void **s
     throw_dice(bed, first);
     bed_crash(bed);
     throw_dice(bed, second);
-    bed->options.fault_seed = 2;
+    bed->sims.options.fault_seed = 2;
     bed_crash(bed);
     throw_dice(bed, other);
     assert_string_equal(first, second);

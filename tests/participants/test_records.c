@@ -32,6 +32,8 @@ static void test_an_orders_lines_add_up(void **state) {
                   LINES "station_id=S001 payable=CNY901 list_price=CNY1000");
     assert_answer(bed, "REJECTED LINES_UNEQUAL", "order", "CreateOrder", "T1/b", NULL,
                   LINES "station_id=S001 payable=CNY900 list_price=CNY1001");
+    assert_answer(bed, "REJECTED LINES_UNEQUAL", "order", "CreateOrder", "T1/e", NULL,
+                  LINES "station_id=S001 payable=CNY900 list_price=USD1000");
     assert_string_not_equal(order(bed, "T1/c"), order(bed, "T1/d"));
 }
 
@@ -153,7 +155,7 @@ static void test_what_was_set_survives_kill_9_and_is_not_seeded_again(void **sta
     bed_crash(bed);
     struct bed_answer answer = ask(bed, "user", "GetUser", NULL, NULL, "user_id=U0001");
     assert_string_equal(fields_text(answer.message, "user.name"), "Wang");
-    assert_false(sim_seed(bed->sim, 1, NULL, NULL));
+    assert_false(sim_seed(bed->sims.sim, 1, NULL, NULL));
 }
 
 // ---- Dumps -----------------------------------------------------------------------------------------------------

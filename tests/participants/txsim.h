@@ -2,19 +2,32 @@
 #ifndef TXC_TESTS_PARTICIPANTS_TXSIM_H
 #define TXC_TESTS_PARTICIPANTS_TXSIM_H
 
-#include <stddef.h>
-#include <sys/types.h>
+#include "tests/participants/program.h"
 
-// Starts txsim with these arguments (ended by NULL), and waits until it says that it is ready.
-pid_t txsim_start(const char *const *args);
+#include <assert.h>
 
-// kill -9, and its end.
-void txsim_kill(pid_t pid);
+enum { TXSIM_ARGS_MAX = 30 };
 
-// SIGTERM: the exit status.
-int txsim_stop(pid_t pid);
-
-// Runs it to its end: the exit status, and what it wrote to standard output, cut to the size.
-int txsim_run(const char *const *args, char *out, size_t size);
+// It ends with this process, so that a test which crashes leaves nothing behind.
+static inline pid_t txsim_start(const char *const *args) {
+    const char *all[TXSIM_ARGS_MAX + 2];
+    size_t n = 0;
+    for (; args[n]; n++) {
+        assert(n < TXSIM_ARGS_MAX);
+        all[n] = args[n];
+    }
+    all[n++] = "--with-parent";
+    all[n] = NULL;
+    return program_start(TXSIM, all, NULL);
+}
+static inline void txsim_kill(pid_t pid) {
+    program_kill(pid);
+}
+static inline int txsim_stop(pid_t pid) {
+    return program_stop(pid);
+}
+static inline int txsim_run(const char *const *args, char *out, size_t size) {
+    return program_run(TXSIM, args, out, size);
+}
 
 #endif

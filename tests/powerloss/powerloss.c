@@ -9,9 +9,13 @@
 //
 //   POWERLOSS_SKIP=wal|db|folder    syncs of such files, or of folders, do nothing: what a missing sync would lose
 //   POWERLOSS_LEAK=PERCENT          so many of the writes reach the real file at once, as a disk may do in any order
+//   POWERLOSS_NONE=1                nothing is kept back: a kill is only a kill
+//   POWERLOSS_PLAN=FILE             ends the process at a chosen sync (plug.h)
 //
 // The file object is the real VFS's own; only its table of methods is exchanged, and a list beside it says which image
 // it belongs to.
+#include "tests/powerloss/plug.h"
+
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -44,6 +48,7 @@ static struct {
     sqlite3_io_methods ours;
 } tables[TABLES_MAX];
 static const char *skip;
+static bool keeps_nothing;
 static int leak_percent;
 static unsigned seed;
 
@@ -232,7 +237,20 @@ static int our_sync(sqlite3_file *file, int flags) {
     (void)flags;
     pthread_mutex_lock(&mutex);
     struct image *image = image_of(file);
+    plug_before_sync();
     int rc = is_skipped(image->is_log ? "wal" : "db") ? SQLITE_OK : make_solid(file, image);
+    plug_after_sync();
+    pthread_mutex_unlock(&mutex);
+    return rc;
+}
+
+// Where nothing is kept back.
+static int watched_sync(sqlite3_file *file, int flags) {
+    pthread_mutex_lock(&mutex);
+    const sqlite3_io_methods *methods = real_of(file);
+    plug_before_sync();
+    int rc = methods->xSync(file, flags);
+    plug_after_sync();
     pthread_mutex_unlock(&mutex);
     return rc;
 }
@@ -275,6 +293,9 @@ static const sqlite3_io_methods *methods_for(const sqlite3_io_methods *methods) 
             continue;
         tables[i].real = methods;
         tables[i].ours = *methods;
+        tables[i].ours.xSync = watched_sync;
+        if (keeps_nothing)
+            return &tables[i].ours;
         tables[i].ours.iVersion = 2; // without memory-mapped reading
         tables[i].ours.xClose = our_close;
         tables[i].ours.xRead = our_read;
@@ -319,6 +340,10 @@ static int open_image(const char *name, sqlite3_file *file, int flags, int *ret_
     int rc = real->xOpen(real, name, file, flags, ret_flags);
     if (rc != SQLITE_OK)
         return rc;
+    if (keeps_nothing) {
+        file->pMethods = methods_for(file->pMethods);
+        return SQLITE_OK;
+    }
     int place = 0;
     while (place < FILES_MAX && files[place].file)
         place++;
@@ -394,7 +419,9 @@ static int our_access(sqlite3_vfs *vfs, const char *path, int flags, int *ret_an
 __attribute__((constructor)) static void install(void) {
     const char *leak = getenv("POWERLOSS_LEAK");
     skip = getenv("POWERLOSS_SKIP");
-    leak_percent = leak ? atoi(leak) : 0;
+    keeps_nothing = getenv("POWERLOSS_NONE") != NULL;
+    plug_init(getenv("POWERLOSS_PLAN"));
+    leak_percent = leak ? (int)strtol(leak, NULL, 10) : 0;
     sqlite3_randomness(sizeof seed, &seed);
     real = sqlite3_vfs_find(NULL);
     if (!real)

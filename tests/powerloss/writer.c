@@ -53,9 +53,10 @@ static void done(void *ctx, const struct error *error) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 3)
+    int64_t first;
+    if (argc != 3 || !str_to_i64(str_c(argv[2]), &first))
         return 2;
-    struct writer writer = {.wake = eventfd(0, EFD_CLOEXEC), .next = atoll(argv[2])};
+    struct writer writer = {.wake = eventfd(0, EFD_CLOEXEC), .next = first};
     struct store_options options = {.tables = numbered_tables,
                                     .clock = clock_system(),
                                     .instance = "writer",

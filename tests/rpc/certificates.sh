@@ -2,6 +2,7 @@
 # Makes what the TLS tests need in the folder $1: two authorities (old, new), each with a server and clients.
 set -eu
 cd "$1"
+exec >log 2>&1
 
 authority() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$1" \

@@ -1,15 +1,12 @@
 #include "tests/rpc/echo.h"
+#include "tests/cmocka.h"
 
-#include <setjmp.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #define SERVICE &txcenter__test__v1__echo_service__descriptor
 
@@ -147,13 +144,17 @@ struct str echo_descriptors(void) {
     return str_n(bytes, len);
 }
 
+int echo_spawn(const char *const *args) {
+    pid_t child;
+    assert_int_equal(posix_spawn(&child, args[0], NULL, NULL, (char *const *)(uintptr_t)args, environ), 0);
+    return child;
+}
+
 void echo_run_python(struct echo *echo, const char *script, const char *argument) {
     char path[256];
     snprintf(path, sizeof path, "tests/rpc/%s", script);
     const char *const args[] = {"/usr/bin/python3", path, echo->target, argument, NULL};
-    pid_t child;
-    assert_int_equal(posix_spawn(&child, args[0], NULL, NULL, (char *const *)(uintptr_t)args, environ), 0);
-    int status;
+    int child = echo_spawn(args), status;
     while (waitpid(child, &status, WNOHANG) == 0)
         rpc_loop_once(echo->loop, 10);
     assert_true(WIFEXITED(status));

@@ -52,6 +52,9 @@ void echo_release(struct echo_service *service);
 // A FileDescriptorSet of EchoService and the standard services. Free its ptr.
 struct str echo_descriptors(void);
 
+// Starts a program, args[0], and returns its process.
+int echo_spawn(const char *const *args);
+
 // Runs tests/rpc/<script> with the server's address and `argument`, and the loop while it runs. Fails the test unless
 // the script ends with 0.
 void echo_run_python(struct echo *echo, const char *script, const char *argument);

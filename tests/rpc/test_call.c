@@ -1,13 +1,10 @@
 // Unary calls over gRPC, from one end to the other.
+#include "tests/cmocka.h"
 #include "tests/rpc/echo.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static void a_request_is_answered(void **state) {
     (void)state;
@@ -181,6 +178,38 @@ static void closing_the_channel_ends_its_calls_as_unknown(void **state) {
     echo_stop(&echo);
 }
 
+struct persistent {
+    struct rpc_channel *channel;
+    size_t times;
+    enum outcome last;
+};
+
+static void call_again(void *ctx, const struct rpc_result *result) {
+    struct persistent *persistent = ctx;
+    persistent->last = result->outcome;
+    EchoRequest request = ECHO_REQUEST;
+    if (++persistent->times == 1)
+        rpc_call(persistent->channel, &echo_method, &request.base, &(struct rpc_call_options){.deadline_ms = 1000},
+                 call_again, persistent);
+}
+
+static void a_call_made_while_the_channel_closes_is_refused_later(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, NULL, NULL);
+    EchoRequest request = ECHO_REQUEST;
+    struct persistent persistent = {.channel = echo.channel};
+    rpc_call(echo.channel, &echo_method, &request.base, &(struct rpc_call_options){.deadline_ms = 1000}, call_again,
+             &persistent);
+    rpc_channel_close(echo.channel);
+    echo.channel = NULL;
+    assert_int_equal(persistent.times, 1);
+    assert_int_equal(persistent.last, OUTCOME_UNKNOWN);
+    echo_until(echo.loop, &persistent.times, 2);
+    assert_int_equal(persistent.last, OUTCOME_RETRY);
+    echo_stop(&echo);
+}
+
 static void the_channel_refuses_more_calls_than_it_may_have_in_flight(void **state) {
     (void)state;
     struct echo echo;
@@ -326,6 +355,7 @@ int main(void) {
         cmocka_unit_test(a_call_without_a_server_is_retry_for_it_was_never_sent),
         cmocka_unit_test(a_server_that_speaks_of_failed_connections_is_unknown),
         cmocka_unit_test(closing_the_channel_ends_its_calls_as_unknown),
+        cmocka_unit_test(a_call_made_while_the_channel_closes_is_refused_later),
         cmocka_unit_test(the_channel_refuses_more_calls_than_it_may_have_in_flight),
         cmocka_unit_test(a_path_and_bytes_are_enough_for_a_call),
         cmocka_unit_test(waiting_for_a_call_gives_its_message_or_the_servers_own_error),

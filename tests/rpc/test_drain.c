@@ -1,12 +1,9 @@
 // The end of a server: what is in flight finishes, what is new is refused, what is late is cut off.
-#include "echo.h"
+#include "tests/cmocka.h"
+#include "tests/rpc/echo.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static const struct rpc_call_options patient = {.deadline_ms = ECHO_PATIENCE_MS};
 

@@ -1,14 +1,11 @@
 // grpc.health.v1, asked with our own client.
+#include "tests/cmocka.h"
 #include "tests/rpc/echo.h"
 
 #include "grpc/health/v1/health.pb-c.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define SERVICE &grpc__health__v1__health__descriptor
 #define STATUS(name) GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__##name

@@ -1,15 +1,12 @@
 // The in-process transport: the same calls as over gRPC, with a virtual clock and faults on demand.
 #include "rpc/inproc.h"
 
+#include "tests/cmocka.h"
 #include "tests/rpc/echo.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 // ---- A virtual scheduler ------------------------------------------------------------------------------------------
 

@@ -1,16 +1,13 @@
 // The loop: timers, wake-ups from other threads, signals.
 #include "rpc/loop.h"
+#include "tests/cmocka.h"
 
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 enum { PATIENCE_MS = 60000, TIMERS = 200, THREADS = 3, POSTS = 20000 };
 

@@ -2,14 +2,11 @@
 #include "rpc/method.h"
 
 #include "echo.pb-c.h"
+#include "tests/cmocka.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 typedef Txcenter__Test__V1__EchoRequest EchoRequest;
 #define TYPE &txcenter__test__v1__echo_request__descriptor

@@ -1,18 +1,15 @@
 // What an answer means for a saga, row by row of the table in rpc/client.h.
 #include "rpc/outcome.h"
 
-#include "echo.h"
 #include "google/rpc/error_details.pb-c.h"
 #include "google/rpc/status.pb-c.h"
 #include "rpc/status.h"
+#include "tests/cmocka.h"
+#include "tests/rpc/echo.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static char *text(const char *chars) {
     return (char *)(uintptr_t)chars;

@@ -1,12 +1,9 @@
 // Reflection, asked by another implementation's client.
+#include "tests/cmocka.h"
 #include "tests/rpc/echo.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static void a_client_that_knows_nothing_can_call(void **state) {
     (void)state;

@@ -1,13 +1,11 @@
 // What a server lets in, and what it refuses before a handler runs.
-#include "echo.h"
+#include "tests/cmocka.h"
+#include "tests/rpc/echo.h"
+#include "tests/scratch.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static const struct rpc_call_options patient = {.deadline_ms = ECHO_PATIENCE_MS};
 
@@ -216,6 +214,24 @@ static void what_matters_less_is_refused_first(void **state) {
     echo_stop(&echo);
 }
 
+static void a_flood_of_what_matters_less_keeps_no_payment_out(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 20}, NULL);
+    struct echo_got held = {0}, lists = {0}, payment = {0};
+    hold(&echo, &held, 14);
+    EchoRequest request = ECHO_REQUEST;
+    for (size_t i = 0; i < 200; i++)
+        rpc_call(echo.channel, &echo_list, &request.base, &patient, echo_done, &lists);
+    rpc_call(echo.channel, &echo_method, &request.base, &patient, echo_done, &payment);
+    echo_until(echo.loop, &payment.times, 1);
+    assert_int_equal(payment.status, 0);
+    echo_until(echo.loop, &lists.times, 200);
+    assert_string_equal(lists.reason, "OVERLOADED");
+    release_all(&echo, &held, 14);
+    echo_stop(&echo);
+}
+
 static void requests_together_have_a_bound_too(void **state) {
     (void)state;
     struct echo echo;
@@ -294,8 +310,8 @@ static void a_server_that_can_not_listen_says_so(void **state) {
 
 static void a_unix_socket_serves_too(void **state) {
     (void)state;
-    char folder[] = "/tmp/txc_rpc_XXXXXX", listen[64];
-    assert_non_null(mkdtemp(folder));
+    char folder[SCRATCH_PATH_MAX], listen[SCRATCH_PATH_MAX + 16];
+    assert_true(scratch_make("rpc", folder));
     snprintf(listen, sizeof listen, "unix:%s/socket", folder);
     const char *const list[] = {listen, NULL};
     struct echo echo = {.loop = rpc_loop_new()};
@@ -316,9 +332,7 @@ static void a_unix_socket_serves_too(void **state) {
     echo_call(&echo, &echo_method, &request, &got);
     assert_int_equal(got.outcome, OUTCOME_UNKNOWN);
     echo_stop(&echo);
-    snprintf(listen, sizeof listen, "%s/socket", folder);
-    remove(listen);
-    remove(folder);
+    scratch_remove(folder);
 }
 
 int main(void) {
@@ -332,6 +346,7 @@ int main(void) {
         cmocka_unit_test(an_answer_that_is_too_large_is_unknown),
         cmocka_unit_test(a_long_message_arrives_whole),
         cmocka_unit_test(what_matters_less_is_refused_first),
+        cmocka_unit_test(a_flood_of_what_matters_less_keeps_no_payment_out),
         cmocka_unit_test(requests_together_have_a_bound_too),
         cmocka_unit_test(each_call_is_observed_once),
         cmocka_unit_test(a_server_that_can_not_listen_says_so),

@@ -1,13 +1,10 @@
 // Server streams: order, bounds, and either side leaving.
-#include "echo.h"
+#include "tests/cmocka.h"
+#include "tests/rpc/echo.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static const struct rpc_call_options patient = {.deadline_ms = ECHO_PATIENCE_MS};
 

@@ -1,20 +1,18 @@
 // TLS and mutual TLS from files: who is let in, who a caller is, and certificates that are replaced.
-#include "echo.h"
+#include "tests/cmocka.h"
+#include "tests/rpc/echo.h"
+#include "tests/scratch.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/wait.h>
 
-#include <cmocka.h>
-
-static char folder[] = "/tmp/txc_tls_XXXXXX";
+static char folder[SCRATCH_PATH_MAX];
 
 // "<folder>/<name>", from a ring of buffers.
 static const char *file(const char *name) {
-    static char paths[64][64];
+    static char paths[64][SCRATCH_PATH_MAX + 32];
     static size_t next;
     char *path = paths[next++ % 64];
     snprintf(path, sizeof paths[0], "%s/%s", folder, name);
@@ -23,18 +21,19 @@ static const char *file(const char *name) {
 
 static int make_certificates(void **state) {
     (void)state;
-    char command[160];
-    if (!mkdtemp(folder))
+    int status;
+    if (!scratch_make("tls", folder))
         return -1;
-    snprintf(command, sizeof command, "tests/rpc/certificates.sh %s >%s/log 2>&1", folder, folder);
-    return system(command);
+    const char *const args[] = {"tests/rpc/certificates.sh", folder, NULL};
+    if (waitpid(echo_spawn(args), &status, 0) < 0)
+        return -1;
+    return status;
 }
 
 static int remove_certificates(void **state) {
     (void)state;
-    char command[80];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
+    scratch_remove(folder);
+    return 0;
 }
 
 static struct rpc_server_options serving(const char *client_ca) {
@@ -152,12 +151,17 @@ static void the_authorizer_gets_the_identity(void **state) {
     echo_stop(&echo);
 }
 
+// Written beside it and renamed, as what rotates certificates does.
 static void copy(const char *from, const char *to) {
-    char command[200];
-    // Written beside it and renamed, as what rotates certificates does.
-    snprintf(command, sizeof command, "cp %s/%s %s/.next && mv %s/.next %s/%s", folder, from, folder, folder, folder,
-             to);
-    assert_int_equal(system(command), 0);
+    char bytes[8192];
+    FILE *in = fopen(file(from), "r"), *out = fopen(file("next"), "w");
+    assert_non_null(in);
+    assert_non_null(out);
+    size_t len = fread(bytes, 1, sizeof bytes, in);
+    assert_in_range(len, 1, sizeof bytes - 1);
+    assert_int_equal(fwrite(bytes, 1, len, out), len);
+    assert_int_equal(fclose(in) | fclose(out), 0);
+    assert_int_equal(rename(file("next"), file(to)), 0);
 }
 
 static void replaced_certificates_serve_without_a_restart(void **state) {

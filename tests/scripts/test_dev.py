@@ -73,7 +73,7 @@ class Setup(unittest.TestCase):
         return done.returncode, done.stdout, done.stderr
 
     def test_with_everything_there_it_is_silent_and_quick(self):
-        self.put("installed", "\n".join(packages("build", "test", "lint", "fuzz")) + "\n")
+        self.put("installed", "\n".join(packages("build", "demo", "test", "lint", "fuzz")) + "\n")
         start = time.monotonic()
         self.assertEqual(self.run_it(), (0, "", ""))
         self.assertLess(time.monotonic() - start, 1)
@@ -96,7 +96,7 @@ class Setup(unittest.TestCase):
 
     def test_without_a_group_all_are(self):
         self.assertEqual(self.run_it()[0], 0)
-        self.assertEqual(set(self.get("installed").split()), packages("build", "test", "lint", "fuzz"))
+        self.assertEqual(set(self.get("installed").split()), packages("build", "demo", "test", "lint", "fuzz"))
 
     def test_a_stale_list_of_packages_is_renewed_once(self):
         self.put("refused", "")
@@ -116,6 +116,15 @@ class Setup(unittest.TestCase):
     def test_dev_installs_what_its_command_needs_before_it(self):
         self.assertEqual(self.run_it("requirements", command="dev")[0], 0)
         self.assertEqual(set(self.get("installed").split()), packages("build"))
+
+
+    def test_every_group_that_a_command_names_has_packages(self):
+        with open(os.path.join(ROOT, "dev"), encoding="utf-8") as script:
+            rows = [line.split("|") for line in script if line.count("|") == 4]
+        groups = {group for row in rows[1:] for group in row[1].strip().split(",")} - {""}
+        self.assertTrue({"build", "test", "lint", "fuzz"} <= groups)
+        for group in groups:
+            self.assertTrue(packages(group), group)
 
 
 class Dev(unittest.TestCase):
@@ -161,6 +170,7 @@ class Dev(unittest.TestCase):
         self.assertEqual(self.complete("test", "base.mon"), {"base.money", "base.money_allocate"})
         self.assertEqual(self.complete("test", "--a"), {"--all"})
         self.assertEqual(self.complete("lint", "--"), {"--all", "--help"})
+        self.assertEqual(self.complete("setup", ""), {"--check", "--help", "build", "demo", "fuzz", "lint", "test"})
 
 
 if __name__ == "__main__":

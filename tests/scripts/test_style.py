@@ -70,6 +70,9 @@ class Style(Planted):
     def test_a_long_python_function_fails(self):
         self.fails("scripts/long", "#!/usr/bin/python3\ndef f():\n" + "    g()\n" * 70, "f has 71", 2)
 
+    def test_python_that_is_none_fails(self):
+        self.fails("scripts/broken.py", "x = 1\nx = = 2\n", "no Python", 2)
+
     def test_what_only_looks_like_code_does_not_count(self):
         texts = ['/* { strcpy( */', '// } strcpy(a, b)', 'const char *s = "{ strcpy(a, \\"b\\") \\\\";', "char c = '{';",
                  '#define OPEN {                                                                   \\\n    strlen(']

@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PAIRS_MAX = 32, CHUNK = 65536 };
+enum { PAIRS_MAX = 32, CHUNK = 65536, LONG = 4096 };
 
 // A connection and what it is passed on to.
 struct pair {
@@ -67,6 +67,11 @@ static bool send_all(int fd, const char *bytes, size_t n) {
     return true;
 }
 
+static void was_cut(struct cutter *cutter) {
+    atomic_store(&cutter->cut, CUT_NOTHING);
+    atomic_fetch_add(&cutter->count, 1);
+}
+
 // From the client: a COM_QUERY (3) of COMMIT is what may be cut.
 static void pass_request(struct cutter *cutter, struct pair *pair) {
     char bytes[CHUNK];
@@ -75,27 +80,30 @@ static void pass_request(struct cutter *cutter, struct pair *pair) {
         close_pair(pair);
         return;
     }
-    if (memmem(bytes, (size_t)n,
-               "\x03"
-               "COMMIT",
-               7)) {
-        int cut = atomic_exchange(&cutter->cut, CUT_NOTHING);
-        if (cut != CUT_NOTHING)
-            atomic_fetch_add(&cutter->count, 1);
+    static const char commit[] = {3, 'C', 'O', 'M', 'M', 'I', 'T'};
+    int cut = atomic_load(&cutter->cut);
+    bool at_commit = cut == CUT_BEFORE_COMMIT || cut == CUT_AFTER_COMMIT;
+    if (at_commit && memmem(bytes, (size_t)n, commit, sizeof commit)) {
+        was_cut(cutter);
         if (cut == CUT_BEFORE_COMMIT) {
             close_pair(pair);
             return;
         }
-        pair->cut_at_answer = cut == CUT_AFTER_COMMIT;
+        pair->cut_at_answer = true;
     }
     if (!send_all(pair->server, bytes, (size_t)n))
         close_pair(pair);
 }
 
-static void pass_answer(struct pair *pair) {
+static void pass_answer(struct cutter *cutter, struct pair *pair) {
     char bytes[CHUNK];
     ssize_t n = recv(pair->server, bytes, sizeof bytes, 0);
-    if (n <= 0 || pair->cut_at_answer || !send_all(pair->client, bytes, (size_t)n))
+    bool halve = n >= LONG && atomic_load(&cutter->cut) == CUT_IN_ANSWER;
+    if (halve) {
+        was_cut(cutter);
+        n /= 2;
+    }
+    if (n <= 0 || pair->cut_at_answer || !send_all(pair->client, bytes, (size_t)n) || halve)
         close_pair(pair);
 }
 
@@ -115,7 +123,7 @@ static void *run(void *arg) {
         for (int i = 0; i < PAIRS_MAX; i++) {
             struct pair *pair = &cutter->pairs[i];
             if (pair->client >= 0 && fds[3 + 2 * i].revents)
-                pass_answer(pair);
+                pass_answer(cutter, pair);
             if (pair->client >= 0 && fds[2 + 2 * i].revents)
                 pass_request(cutter, pair);
         }

@@ -1,16 +1,17 @@
-// A proxy between a client and a server on unix sockets that cuts connections at the worst moment: when a COMMIT is on
-// its way, before the server has seen it or after the server has answered it. Runs on a thread of its own.
+// A proxy between a client and a server on unix sockets that cuts connections at the worst moments: when a COMMIT is on
+// its way, before the server has seen it or after the server has answered it; in the middle of a long answer. Runs on a
+// thread of its own.
 #ifndef TXC_TESTS_SERVERS_CUTTER_H
 #define TXC_TESTS_SERVERS_CUTTER_H
 
 struct cutter;
 
-enum cut { CUT_NOTHING, CUT_BEFORE_COMMIT, CUT_AFTER_COMMIT };
+enum cut { CUT_NOTHING, CUT_BEFORE_COMMIT, CUT_AFTER_COMMIT, CUT_IN_ANSWER };
 
 // Listens at `path` and passes everything on to `server`. Ends the program when it can't.
 struct cutter *cutter_start(const char *path, const char *server);
 
-// The next COMMIT on any connection is cut like this; then nothing more.
+// The next COMMIT on any connection, or the next answer that is long, is cut like this; then nothing more.
 void cutter_cut(struct cutter *cutter, enum cut cut);
 
 // How many connections were cut.

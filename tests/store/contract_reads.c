@@ -293,6 +293,36 @@ static void test_sees_what_was_called_back(struct bed *bed) {
     }
 }
 
+static void take_n(void *ctx, const struct error *error, const void *rows, size_t n) {
+    (void)rows;
+    struct look *look_at = ctx;
+    assert_null(error);
+    look_at->n = n;
+    look_at->bed->pending--;
+}
+
+static void test_query_is_copied(struct bed *bed) {
+    fill(bed);
+    char column[] = "owner", text[] = "ann";
+    struct item after = item("r0000", "ann", 0, 0);
+    struct store_query query = {.table = &item_table,
+                                .conds = {{.column = column, .cmp = STORE_EQ, .text = str_c(text)}},
+                                .after = &after,
+                                .limit = STORE_LIMIT_MAX};
+    struct expected expected;
+    expect(&query, &expected);
+    assert_true(expected.n > 0);
+    struct look look_at = {.bed = bed};
+    bed->pending++;
+    store_read(bed->store, &query, take_n, &look_at);
+    memset(column, 'x', sizeof column - 1);
+    memset(text, 'x', sizeof text - 1);
+    memset(&after, 'x', sizeof after);
+    memset(&query, 0, sizeof query);
+    bed_drain(bed);
+    assert_int_equal(look_at.n, expected.n);
+}
+
 // More shapes of queries than a connection keeps prepared.
 static void test_many_shapes(struct bed *bed) {
     fill(bed);
@@ -318,6 +348,7 @@ const struct contract_case contract_reads[] = {
     {.name = "a table the store was not opened with is refused", .run = test_unknown_table},
     {.name = "waiting reads are bounded", .run = test_reads_max},
     {.name = "a read sees every write whose callback has run", .run = test_sees_what_was_called_back},
+    {.name = "a query is copied when it is asked", .run = test_query_is_copied},
     {.name = "any number of query shapes may be used", .run = test_many_shapes},
     {0},
 };

@@ -1,5 +1,6 @@
 // What is MariaDB's own: a server that is killed, that hangs, that is full, that is set up badly.
 #include "tests/cmocka.h"
+#include "tests/scratch.h"
 #include "tests/servers/cutter.h"
 #include "tests/servers/mariadb.h"
 #include "tests/store/bed.h"
@@ -95,19 +96,24 @@ static void test_reads_survive_a_restart(void **state) {
     assert_int_equal(count(bed), 1);
 }
 
-// The connection is cut while COMMIT is under way, before the server sees it and after the server has answered.
-// Inserts: a batch that were done twice would conflict, one that were given up would be missing.
-static void test_cut_at_commit(void **state) {
-    struct bed *bed = *state;
+// The bed's database, through a proxy that can cut its connections.
+static struct cutter *open_through_cutter(struct bed *bed) {
     char path[160];
     snprintf(path, sizeof path, "%s.cut", mariadb_socket(bed->variant->server));
     struct cutter *cutter = cutter_start(path, mariadb_socket(bed->variant->server));
     bed_close(bed);
-    bed->options.tables = item_tables;
     const struct store_mariadb_options options = {.user = "root", .database = bed->place, .unix_socket = path};
     struct error error = {0};
     if (!store_open(store_mariadb(&options), &bed->options, &bed->store, &error))
         fail_msg("%s", error.text);
+    return cutter;
+}
+
+// The connection is cut while COMMIT is under way, before the server sees it and after the server has answered.
+// Inserts: a batch that were done twice would conflict, one that were given up would be missing.
+static void test_cut_at_commit(void **state) {
+    struct bed *bed = *state;
+    struct cutter *cutter = open_through_cutter(bed);
     enum { CUTS = 10, EACH = 7 };
     struct fate fates[CUTS * EACH] = {0};
     for (int n = 0; n < CUTS; n++) {
@@ -125,6 +131,29 @@ static void test_cut_at_commit(void **state) {
     struct store_identity identity;
     store_identity(bed->store, &identity);
     assert_int_equal(identity.incarnation, 2 + CUTS); // each was found out by raising it
+    bed_close(bed);
+    cutter_stop(cutter);
+}
+
+// In the middle of a page's rows: the whole page is read again.
+static void test_cut_in_answer(void **state) {
+    struct bed *bed = *state;
+    struct cutter *cutter = open_through_cutter(bed);
+    static const char bytes[ITEM_BODY_MAX];
+    enum { ROWS = 20 };
+    for (int i = 0; i < ROWS; i++) {
+        struct item row = numbered(i);
+        row.body = str_n(bytes, sizeof bytes);
+        bed_put(bed, &item_table, &row);
+    }
+    for (int n = 0; n < 5; n++) {
+        cutter_cut(cutter, CUT_IN_ANSWER);
+        struct answer answer = bed_read(bed, &(struct store_query){.table = &item_table, .limit = ROWS});
+        if (answer.code != ERR_OK)
+            fail_msg("%s", answer.text);
+        assert_int_equal(answer.n, ROWS);
+        assert_int_equal(cutter_count(cutter), n + 1);
+    }
     bed_close(bed);
     cutter_stop(cutter);
 }
@@ -316,6 +345,52 @@ static void test_nobody_there(void **state) {
     assert_non_null(strstr(error.text, "connecting"));
 }
 
+// A certificate for localhost, signed by itself.
+static void make_certificate(const char *folder, const char *name) {
+    char command[600];
+    snprintf(command, sizeof command,
+             "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout %s/%s.key -out %s/%s.pem "
+             "2>/dev/null && chmod 644 %s/%s.key",
+             folder, name, folder, name, folder, name);
+    assert_int_equal(system(command), 0);
+}
+
+static bool opens_with(const char *socket, const char *ca, struct error *error) {
+    const struct store_options options = {
+        .tables = item_tables, .clock = clock_system(), .instance = "x", .address = "y"};
+    const struct store_mariadb_options where = {
+        .user = "root", .database = "txc_tls", .unix_socket = socket, .tls_ca = ca};
+    struct store *store;
+    if (!store_open(store_mariadb(&where), &options, &store, error))
+        return false;
+    store_close(store);
+    return true;
+}
+
+static void test_tls(void **state) {
+    (void)state;
+    char folder[SCRATCH_PATH_MAX], cert[96], key[96], good[96], bad[96];
+    assert_true(scratch_make("tls", folder));
+    make_certificate(folder, "server");
+    make_certificate(folder, "other");
+    snprintf(cert, sizeof cert, "--ssl-cert=%s/server.pem", folder);
+    snprintf(key, sizeof key, "--ssl-key=%s/server.key", folder);
+    snprintf(good, sizeof good, "%s/server.pem", folder);
+    snprintf(bad, sizeof bad, "%s/other.pem", folder);
+    const char *const extra[] = {cert, key, NULL};
+    struct mariadb_server *server = mariadb_start(&(struct mariadb_options){.extra = extra});
+    mariadb_make_database(server, "txc_tls");
+    mariadb_run(server, NULL, "ALTER USER root@localhost REQUIRE SSL");
+    struct error error = {0};
+    bool opened = opens_with(mariadb_socket(server), good, &error);
+    if (!opened)
+        fail_msg("%s", error.text);
+    assert_false(opens_with(mariadb_socket(server), bad, &error));  // a certificate that nobody vouches for
+    assert_false(opens_with(mariadb_socket(server), NULL, &error)); // the server insists on TLS
+    mariadb_stop(server);
+    scratch_remove(folder);
+}
+
 // A server whose tablespace can't grow. It goes on once there is space.
 static void test_full(void **state) {
     (void)state;
@@ -356,6 +431,7 @@ int main(void) {
         cmocka_unit_test_prestate_setup_teardown(test_killed_and_restarted, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_reads_survive_a_restart, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_cut_at_commit, set_up, tear_down, server),
+        cmocka_unit_test_prestate_setup_teardown(test_cut_in_answer, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_connections_are_killed, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_lock_wait_is_tried_again, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_row_past_the_packet, set_up, tear_down, server),
@@ -363,6 +439,7 @@ int main(void) {
         cmocka_unit_test_prestate_setup_teardown(test_warns_of_weak_settings, set_up_inline, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_many_start_at_once, set_up_inline, tear_down, server),
         cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test(test_tls),
         cmocka_unit_test(test_full),
     };
     int failed = cmocka_run_group_tests_name("store over mariadb", tests, NULL, NULL);

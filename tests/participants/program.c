@@ -1,4 +1,4 @@
-#include "tests/participants/txsim.h"
+#include "tests/participants/program.h"
 
 #include "tests/cmocka.h"
 
@@ -15,8 +15,8 @@
 
 enum { ARGS_MAX = 32 };
 
-static pid_t spawn(const char *const *args, int *ret_out) {
-    char *argv[ARGS_MAX + 2] = {(char *)(uintptr_t) "txsim"};
+static pid_t spawn(const char *path, const char *const *args, const char *log, int *ret_out) {
+    char *argv[ARGS_MAX + 2] = {(char *)(uintptr_t)path};
     for (size_t i = 0; args[i]; i++) {
         assert_true(i < ARGS_MAX);
         argv[i + 1] = (char *)(uintptr_t)args[i];
@@ -26,10 +26,12 @@ static pid_t spawn(const char *const *args, int *ret_out) {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    if (log)
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0644);
     pid_t pid;
-    int result = posix_spawn(&pid, TXSIM, &actions, NULL, argv, environ);
+    int result = posix_spawn(&pid, path, &actions, NULL, argv, environ);
     if (result != 0)
-        fail_msg("%s can't be started: %d", TXSIM, result);
+        fail_msg("%s can't be started: %d", path, result);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     *ret_out = ends[0];
@@ -58,34 +60,34 @@ static int wait_for(pid_t pid) {
     return status;
 }
 
-pid_t txsim_start(const char *const *args) {
+pid_t program_start(const char *path, const char *const *args, const char *log) {
     int out;
     char line[128];
-    pid_t pid = spawn(args, &out);
+    pid_t pid = spawn(path, args, log, &out);
     read_text(out, line, sizeof line, true);
     close(out);
     if (strncmp(line, "ready", 5) != 0) {
         kill(pid, SIGKILL);
         wait_for(pid);
-        fail_msg("txsim does not serve: '%s'", line);
+        fail_msg("%s does not serve: '%s'", path, line);
     }
     return pid;
 }
 
-void txsim_kill(pid_t pid) {
+void program_kill(pid_t pid) {
     assert_int_equal(kill(pid, SIGKILL), 0);
     wait_for(pid);
 }
 
-int txsim_stop(pid_t pid) {
+int program_stop(pid_t pid) {
     assert_int_equal(kill(pid, SIGTERM), 0);
     int status = wait_for(pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-int txsim_run(const char *const *args, char *text, size_t size) {
+int program_run(const char *path, const char *const *args, char *text, size_t size) {
     int out;
-    pid_t pid = spawn(args, &out);
+    pid_t pid = spawn(path, args, NULL, &out);
     read_text(out, text, size, false);
     close(out);
     int status = wait_for(pid);

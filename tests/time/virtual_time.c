@@ -1,4 +1,4 @@
-#include "tests/participants/virtual_time.h"
+#include "tests/time/virtual_time.h"
 
 #include "base/map.h"
 

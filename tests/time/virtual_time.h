@@ -1,7 +1,7 @@
 // Virtual time: a clock that moves only when everything that is due has been done. Timers and scheduled events of one
 // millisecond run in the order in which they were set. Gives the views that the rpc and sim rooms want.
-#ifndef TXC_TESTS_PARTICIPANTS_VIRTUAL_TIME_H
-#define TXC_TESTS_PARTICIPANTS_VIRTUAL_TIME_H
+#ifndef TXC_TESTS_TIME_VIRTUAL_TIME_H
+#define TXC_TESTS_TIME_VIRTUAL_TIME_H
 
 #include "rpc/inproc.h"
 #include "rpc/timers.h"

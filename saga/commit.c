@@ -1,0 +1,226 @@
+// How a turn ends: its rows go to the store in one write, and what it decided is done when they are durable, or undone
+// when they are not.
+#include "saga/engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+// Pokes carried out within one turn. Sagas that poke each other without end go on with it in turns to come, between
+// which others have theirs.
+enum { POKES_MAX = 256 };
+
+// ---- Pokes --------------------------------------------------------------------------------------------------------
+
+static void run_pokes(struct saga_turn *turn) {
+    struct turn_poke **at = &turn->pokes;
+    // A poked saga may poke others: the list grows at its end while it is walked.
+    for (unsigned n = 0; *at && n < POKES_MAX; n++) {
+        struct saga_resident *resident = resident_find(turn->engine, str_c((*at)->gid));
+        if (!resident || !turn_takes(turn, resident)) {
+            at = &(*at)->next;
+            continue;
+        }
+        struct turn_poke *poke = *at;
+        *at = poke->next;
+        free(poke);
+        turn_apply(turn, resident, SAGA_EV_POKED);
+    }
+    turn->must_commit = turn->must_commit || *at;
+}
+
+// After the turn: those that could not take part.
+static void poke_rest(struct saga_turn *turn) {
+    for (struct turn_poke *poke = turn->pokes; poke; poke = poke->next)
+        saga_poke(turn->engine, str_c(poke->gid));
+}
+
+// ---- When it is durable -------------------------------------------------------------------------------------------
+
+static void release(struct saga_turn *turn) {
+    for (uint8_t i = 0; i < turn->n_sagas; i++) {
+        struct saga_resident *resident = turn->sagas[i];
+        resident->busy = false;
+        if (resident->gone)
+            continue;
+        call_send_held(resident);
+        if (saga_status_ended(resident->saga.status)) {
+            engine_notice(turn->engine, SAGA_NOTICE_ENDED, resident, NULL, SAGA_ACTION, resident->saga.reason,
+                          resident->saga.text);
+            resident->gone = true;
+            continue;
+        }
+        resident_arm(resident);
+        if (resident->first || resident->wake)
+            resident_wake(resident, 0);
+    }
+    poke_rest(turn);
+}
+
+static bool holds_calls(const struct saga_turn *turn) {
+    for (uint8_t i = 0; i < turn->n_sagas; i++)
+        if (turn->sagas[i]->n_held)
+            return true;
+    return false;
+}
+
+// ---- When it failed -----------------------------------------------------------------------------------------------
+
+// Whether the same write would be refused again, however often.
+static bool is_final(enum err code) {
+    return code == ERR_STORE_REFUSED || code == ERR_STORE_CONFLICT;
+}
+
+// Everything of this family is ahead of what is durable: it is dropped, as soon as nothing pins it, and loaded afresh.
+static void fail(struct saga_turn *turn, const struct error *error) {
+    struct saga_family *family = turn->family;
+    struct saga_subject *subject = turn->subject;
+    engine_notice(turn->engine, SAGA_NOTICE_WRITE_FAILED, turn->opener ? turn->opener : turn->sagas[0], NULL,
+                  SAGA_ACTION, err_info(error->code)->name, error->text);
+    for (struct saga_resident *kin = family->first; kin; kin = kin->kin_next)
+        kin->lost = kin->gone = true;
+    if (turn->of_saga && is_final(error->code))
+        turn->opener->refused = error->code;
+    if (subject && !subject->failed) {
+        subject->failed = true;
+        subject->ops->fail(subject);
+    }
+    for (struct saga_resident *kin = family->first; kin;) {
+        bool drops = kin->pins == 0;
+        if (drops)
+            resident_drop(kin);
+        kin = drops ? family->first : kin->kin_next; // a dropped child may have taken its parent along
+    }
+}
+
+// ---- Submitting ---------------------------------------------------------------------------------------------------
+
+static void submit(struct saga_turn *turn);
+
+static void tell(struct saga_turn *turn, const struct error *error) {
+    struct turn_done *done = turn->done;
+    turn->done = NULL;
+    while (done) {
+        struct turn_done *next = done->next;
+        done->fn(done->ctx, error);
+        free(done);
+        done = next;
+    }
+}
+
+static void committed(void *ctx, const struct error *error) {
+    struct saga_turn *turn = ctx;
+    struct saga_engine *engine = turn->engine;
+    engine_enter(engine);
+    turn->submitted = false;
+    if (turn->changing)
+        turn->family->changing--;
+    if (error)
+        fail(turn, error);
+    else if (turn->flushed)
+        turn->subject->ops->committed(turn->subject);
+    for (uint8_t i = 0; turn->changing && !error && i < turn->n_sagas; i++)
+        turn->sagas[i]->failures = 0;
+    turn->flushed = turn->changing = false;
+    tell(turn, error);
+    if (!error && turn->family->changing > 0 && holds_calls(turn)) {
+        submit(turn); // what the calls are made from has been changed meanwhile: once more, behind that
+    } else {
+        if (!error)
+            release(turn);
+        turn_free(turn);
+    }
+    engine_leave(engine);
+}
+
+static void number_events(struct saga_turn *turn) {
+    for (struct turn_event *event = turn->events; event; event = event->next) {
+        event->row.seq = ++turn->engine->outbox_seq[event->row.slot];
+        saga_turn_row(turn, &outbox_table, STORE_INSERT, &event->row);
+    }
+    turn->events = NULL;
+    turn->last_event = &turn->events;
+}
+
+static void submit(struct saga_turn *turn) {
+    struct saga_engine *engine = turn->engine;
+    if (!engine->numbered) {
+        *engine->unnumbered_last = turn;
+        engine->unnumbered_last = &turn->unnumbered;
+        return;
+    }
+    number_events(turn);
+    struct store_write *write = turn->write ? turn->write : store_write_new(engine->options.store);
+    turn->write = NULL;
+    turn->submitted = true;
+    store_submit(engine->options.store, write, turn->group, committed, turn);
+}
+
+void engine_number(struct saga_engine *engine) {
+    engine->numbered = true;
+    struct saga_turn *turn = engine->unnumbered;
+    engine->unnumbered = NULL;
+    engine->unnumbered_last = &engine->unnumbered;
+    while (turn) {
+        struct saga_turn *next = turn->unnumbered;
+        turn->unnumbered = NULL;
+        submit(turn);
+        turn = next;
+    }
+}
+
+static void put_rows(struct saga_turn *turn) {
+    for (uint8_t i = 0; i < turn->n_sagas; i++)
+        turn_put(turn, turn->sagas[i]);
+    if (turn->subject) {
+        turn->flushed = true;
+        turn->subject->ops->flush(turn->subject, turn->write);
+    }
+    turn->changing = turn->events || store_write_rows(turn->write) > 0;
+    turn->family->changing += turn->changing;
+}
+
+void turn_finish(struct saga_turn *turn) {
+    run_pokes(turn);
+    if (turn->must_commit || store_write_rows(turn->write) > 0) {
+        put_rows(turn);
+    } else if (turn->family->changing == 0 || !holds_calls(turn)) {
+        release(turn);
+        turn_free(turn);
+        return;
+    }
+    // Without rows this is a barrier: what the calls are made from was changed by a write that is still on its way
+    // (E11).
+    for (uint8_t i = 0; i < turn->n_sagas; i++)
+        turn->sagas[i]->busy = true;
+    submit(turn);
+}
+
+void saga_turn_commit(struct saga_turn *turn, saga_turn_fn *done, void *ctx) {
+    struct saga_engine *engine = turn->engine;
+    turn->must_commit = true;
+    if (done)
+        saga_turn_after(turn, done, ctx);
+    turn_finish(turn);
+    engine_leave(engine);
+}
+
+// ---- The end of the engine ----------------------------------------------------------------------------------------
+
+void engine_drop_turns(struct saga_engine *engine, bool unnumbered_only) {
+    struct error error;
+    error_set(&error, ERR_SHUTTING_DOWN, NULL);
+    for (struct saga_turn *turn = engine->turns, *next; turn; turn = next) {
+        next = turn->next;
+        if (unnumbered_only && (turn->submitted || engine->numbered))
+            continue;
+        if (turn->submitted)
+            turn->group->in_flight--; // the store is gone, and will not tell
+        turn->flushed = false;
+        for (uint8_t i = 0; i < turn->n_sagas; i++)
+            turn->sagas[i]->gone = true;
+        tell(turn, &error);
+        turn_free(turn);
+    }
+    engine->unnumbered = NULL;
+    engine->unnumbered_last = &engine->unnumbered;
+}

@@ -1,0 +1,155 @@
+// Sagas in memory: who is there, what pins them, what they wait for.
+#include "saga/engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void lru_remove(struct saga_resident *resident) {
+    struct saga_engine *engine = resident->engine;
+    *(resident->older ? &resident->older->newer : &engine->oldest) = resident->newer;
+    *(resident->newer ? &resident->newer->older : &engine->newest) = resident->older;
+    resident->older = resident->newer = NULL;
+}
+
+static void lru_append(struct saga_resident *resident) {
+    struct saga_engine *engine = resident->engine;
+    resident->older = engine->newest;
+    resident->newer = NULL;
+    *(engine->newest ? &engine->newest->newer : &engine->oldest) = resident;
+    engine->newest = resident;
+}
+
+void resident_touch(struct saga_resident *resident) {
+    lru_remove(resident);
+    lru_append(resident);
+}
+
+// ---- Coming and going ---------------------------------------------------------------------------------------------
+
+struct saga_resident *resident_find(struct saga_engine *engine, struct str gid) {
+    struct map_node *node = map_find(&engine->residents, gid);
+    return node ? CONTAINER_OF(node, struct saga_resident, node) : NULL;
+}
+
+static void join_family(struct saga_resident *resident) {
+    struct saga_subject *subject = resident->subject;
+    struct saga_resident *parent = resident->parent;
+    resident->group = subject ? &subject->group : parent ? parent->group : &resident->own_group;
+    resident->family = subject ? &subject->family : parent ? parent->family : &resident->own_family;
+    resident->kin_next = resident->family->first;
+    resident->kin_link = &resident->family->first;
+    if (resident->kin_next)
+        resident->kin_next->kin_link = &resident->kin_next;
+    resident->family->first = resident;
+}
+
+static void leave_family(struct saga_resident *resident) {
+    *resident->kin_link = resident->kin_next;
+    if (resident->kin_next)
+        resident->kin_next->kin_link = resident->kin_link;
+}
+
+struct saga_resident *resident_add(struct saga_engine *engine, struct saga_instance *instance,
+                                   struct saga_subject *subject, struct saga_resident *parent, struct str input) {
+    struct saga_resident *resident = calloc(1, sizeof *resident);
+    if (!resident)
+        abort();
+    resident->engine = engine;
+    resident->saga = *instance;
+    resident->input = saga_copy_bytes(input);
+    resident->subject = subject;
+    resident->slot = id_slot(str_c(resident->saga.gid));
+    resident->last = &resident->first;
+    if (subject)
+        str_copy(str_c(subject->key), resident->subject_key, sizeof resident->subject_key);
+    if (parent) {
+        resident->parent = parent;
+        resident_pin(parent);
+        memcpy(resident->parent_gid, parent->saga.gid, sizeof resident->parent_gid);
+    }
+    join_family(resident);
+    map_insert(&engine->residents, &resident->node, str_c(resident->saga.gid));
+    lru_append(resident);
+    engine->stats.resident++;
+    return resident;
+}
+
+static void unready(struct saga_resident *resident) {
+    struct saga_engine *engine = resident->engine;
+    struct saga_resident **at = &engine->ready;
+    while (*at != resident)
+        at = &(*at)->ready_next;
+    *at = resident->ready_next;
+    if (engine->ready_last == &resident->ready_next)
+        engine->ready_last = at;
+}
+
+void resident_drop(struct saga_resident *resident) {
+    struct saga_engine *engine = resident->engine;
+    struct saga_resident *parent = resident->parent;
+    assert(resident->pins == 0);
+    if (resident->lost && !engine->stopped)
+        sentinel_reload(engine->sentinel, str_c(resident->saga.gid), resident->failures + 1, resident->refused);
+    if (resident->ready)
+        unready(resident);
+    trial_forget(resident);
+    call_forget_all(resident);
+    answers_free(resident);
+    heap_remove(&engine->timers, &resident->timer);
+    engine_outdate(engine, str_c(resident->saga.gid));
+    map_remove(&engine->residents, &resident->node);
+    lru_remove(resident);
+    leave_family(resident);
+    engine->stats.resident--;
+    if (resident->subject)
+        saga_subject_release(resident->subject);
+    saga_instance_release(&resident->saga);
+    free((void *)(uintptr_t)resident->input.ptr);
+    free(resident->held);
+    free(resident);
+    if (parent)
+        resident_unpin(parent);
+}
+
+void resident_pin(struct saga_resident *resident) {
+    resident->pins++;
+}
+
+void resident_unpin(struct saga_resident *resident) {
+    assert(resident->pins > 0);
+    if (--resident->pins == 0 && resident->gone)
+        resident_drop(resident);
+}
+
+// ---- What they wait for -------------------------------------------------------------------------------------------
+
+void resident_wake(struct saga_resident *resident, unsigned why) {
+    resident->wake |= why;
+    if (resident->ready || resident->busy || resident->gone)
+        return; // it will be looked at when it is free
+    resident->ready = true;
+    resident->ready_next = NULL;
+    *resident->engine->ready_last = resident;
+    resident->engine->ready_last = &resident->ready_next;
+    resident_touch(resident);
+}
+
+void resident_arm(struct saga_resident *resident) {
+    int64_t due = saga_status_ended(resident->saga.status) ? INT64_MAX : saga_instance_timer(&resident->saga);
+    if (due < SAGA_DUE_CHILD) {
+        heap_set(&resident->engine->timers, &resident->timer, due);
+    } else {
+        heap_remove(&resident->engine->timers, &resident->timer);
+        resident->timer.key = due;
+    }
+}
+
+bool resident_idle(const struct saga_resident *resident) {
+    return !resident->busy && !resident->gone && !resident->ready && !resident->first && !resident->calls &&
+           resident->pins == 0;
+}
+
+bool resident_free(const struct saga_resident *resident) {
+    return !resident->busy && !resident->gone && !resident->resuming && !resident->refused &&
+           !(resident->wake & WAKE_RESUMED);
+}

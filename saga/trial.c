@@ -1,0 +1,54 @@
+// Suspects. Whoever was under way at several deaths of the process may be their cause, or only slow while others were.
+// So it is resumed alone for a while, one after the other; only those that die of their own trials, several times, are
+// parked (E14).
+#include "saga/engine.h"
+
+enum { TRIAL_MS = 1000 };
+
+static int64_t later_ms(const struct saga_engine *engine) {
+    return clock_now_ms(engine->options.clock) + TRIAL_MS;
+}
+
+void trial_wait(struct saga_resident *resident) {
+    struct saga_engine *engine = resident->engine;
+    heap_set(&engine->suspects, &resident->suspect, resident->resume_count);
+    if (engine->trial_ms == INT64_MAX)
+        engine->trial_ms = later_ms(engine); // when the innocent have had their time
+}
+
+static void next_trial(struct saga_engine *engine) {
+    struct heap_node *least = heap_least(&engine->suspects);
+    engine->trial = NULL;
+    engine->trial_ms = INT64_MAX;
+    if (!least)
+        return;
+    heap_remove(&engine->suspects, least);
+    engine->trial = CONTAINER_OF(least, struct saga_resident, suspect);
+    engine->trial_ms = later_ms(engine);
+    resident_wake(engine->trial, 0);
+}
+
+void trial_passed(struct saga_resident *resident) {
+    if (resident->engine->trial == resident)
+        next_trial(resident->engine);
+}
+
+void trial_forget(struct saga_resident *resident) {
+    heap_remove(&resident->engine->suspects, &resident->suspect);
+    trial_passed(resident);
+}
+
+void trial_tick(struct saga_engine *engine, int64_t now_ms) {
+    if (engine->trial_ms > now_ms)
+        return;
+    struct saga_resident *resident = engine->trial;
+    if (resident && !resident_free(resident)) {
+        engine->trial_ms = later_ms(engine); // the store is slow: it has not even begun
+        return;
+    }
+    if (resident) {
+        resident->resume_count = 0;
+        resident_wake(resident, WAKE_FLUSH); // it has survived: durably, so that it isn't tried for this again
+    }
+    next_trial(engine);
+}

@@ -1,0 +1,211 @@
+#include "tests/saga/hand.h"
+
+#include "saga/journal.h"
+#include "tests/cmocka.h"
+
+#include <stdlib.h>
+
+const struct saga_machine hand_machine = {
+    .patience = {[SAGA_QUICK] = {.first_ms = 100, .max_ms = 1000, .attempts = 3},
+                 [SAGA_STUBBORN] = {.first_ms = 200, .max_ms = 400, .attempts = 2},
+                 [SAGA_LEISURELY] = {.first_ms = 500, .max_ms = 500, .attempts = 2}},
+};
+
+void hand_init(struct hand *hand, const struct saga_flow *flow) {
+    *hand = (struct hand){.machine = hand_machine, .flow = flow, .now_ms = 1000};
+    struct error error = {0};
+    buf_init(&hand->effects, 16384);
+    if (!saga_flow_valid(flow, &error) || !saga_instance_init(&hand->saga, flow, STR("gid"), NULL, STR_NONE, &error))
+        fail_msg("%s", error.text);
+}
+
+void hand_release(struct hand *hand) {
+    saga_instance_release(&hand->saga);
+    buf_release(&hand->effects);
+    free((void *)(uintptr_t)hand->stored.ptr);
+}
+
+// ---- Names --------------------------------------------------------------------------------------------------------
+
+static void put_leg(struct buf *out, const struct saga_leg *leg) {
+    buf_printf(out, "%s", leg->step->name);
+    if (leg->leg > 0)
+        buf_printf(out, ".%u", leg->leg);
+}
+
+void hand_picture(const struct hand *hand, struct buf *out) {
+    buf_printf(out, "%s", saga_status_name(hand->saga.status));
+    for (uint8_t i = 0; i < hand->saga.n_legs; i++) {
+        const struct saga_leg *leg = &hand->saga.legs[i];
+        if (leg->state == LEG_IDLE)
+            continue;
+        buf_byte(out, ' ');
+        put_leg(out, leg);
+        buf_printf(out, "=%s", leg_state_name(leg->state));
+    }
+}
+
+uint8_t hand_leg(const struct hand *hand, struct str name) {
+    struct buf text;
+    buf_init(&text, 100);
+    for (uint8_t i = 0; i < hand->saga.n_legs; i++) {
+        buf_clear(&text);
+        put_leg(&text, &hand->saga.legs[i]);
+        if (str_eq(buf_str(&text), name)) {
+            buf_release(&text);
+            return i;
+        }
+    }
+    fail_msg("no leg is called %.*s", STR_FMT(name));
+    return 0;
+}
+
+static void put_effect(struct hand *hand, const struct saga_effect *effect) {
+    static const char *const calls[] = {[SAGA_ACTION] = "call", [SAGA_COMPENSATE] = "undo", [SAGA_INQUIRE] = "inquire"};
+    static const char *const names[] = {
+        [SAGA_FX_COMMIT] = "commit",   [SAGA_FX_ASK] = "ask",       [SAGA_FX_DECIDE] = "decide",
+        [SAGA_FX_CHILD] = "child",     [SAGA_FX_TURNED] = "turned", [SAGA_FX_PARKED] = "parked",
+        [SAGA_FX_ATTEMPT] = "attempt", [SAGA_FX_ENDED] = "ended"};
+    struct buf *out = &hand->effects;
+    if (effect->kind == SAGA_FX_COMMIT)
+        return; // written last, once
+    if (out->len > 0)
+        buf_byte(out, ' ');
+    buf_printf(out, "%s", effect->kind == SAGA_FX_CALL ? calls[effect->op] : names[effect->kind]);
+    if (effect->kind == SAGA_FX_TURNED || effect->kind == SAGA_FX_ENDED)
+        return;
+    buf_byte(out, ' ');
+    put_leg(out, &hand->saga.legs[effect->leg]);
+}
+
+// ---- What must hold -----------------------------------------------------------------------------------------------
+
+static void check(const struct hand *hand) {
+    const struct saga_instance *saga = &hand->saga;
+    struct error error = {0};
+    if (!saga_instance_valid(saga, &error))
+        fail_msg("%s", error.text);
+    for (uint8_t i = 0; i < saga->n_legs; i++) {
+        const struct saga_leg *leg = &saga->legs[i];
+        if (saga_leg_in_flight(leg) != hand->out[i])
+            fail_msg("step %s is %s, and %s", leg->step->name, leg_state_name(leg->state),
+                     hand->out[i] ? "a call is out" : "no call is out");
+    }
+    if (saga_status_ended(saga->status))
+        assert_true(saga_instance_due(saga) == INT64_MAX);
+    else if (saga_instance_due(saga) != 0) // something waits, or an operator has to
+        assert_true(saga_instance_timer(saga) < INT64_MAX || saga_instance_parked(saga));
+}
+
+static void send(struct hand *hand, const struct saga_effect *effect) {
+    const struct saga_leg *leg = &hand->saga.legs[effect->leg];
+    assert_false(hand->out[effect->leg]);
+    hand->out[effect->leg] = true;
+    hand->op[effect->leg] = effect->op;
+    if (effect->op == SAGA_COMPENSATE)
+        assert_int_equal(hand->stored_status, SAGA_COMPENSATING);
+    if (leg->step->kind == SAGA_RETRIABLE)
+        assert_int_equal(hand->stored_status, SAGA_FORWARD);
+    if (hand->sent)
+        hand->sent(hand, effect->leg, effect->op);
+}
+
+static void store(struct hand *hand) {
+    struct arena arena;
+    struct str bytes;
+    struct error error = {0};
+    arena_init(&arena, SAGA_RECORD_MAX);
+    if (!saga_journal_encode(&hand->saga, &arena, &bytes, &error))
+        fail_msg("%s", error.text);
+    free((void *)(uintptr_t)hand->stored.ptr);
+    hand->stored = saga_copy_bytes(bytes);
+    hand->stored_status = hand->saga.status;
+    arena_release(&arena);
+}
+
+// ---- Events -------------------------------------------------------------------------------------------------------
+
+static void run(struct hand *hand, const struct saga_event *event);
+
+static void decide(struct hand *hand, uint8_t leg) {
+    struct saga_event event = {.kind = SAGA_EV_DECIDED, .now_ms = hand->now_ms, .leg = leg};
+    if (hand->saga.legs[leg].state != LEG_WAITING)
+        return;
+    event.verdict = hand->decide ? hand->decide(hand, leg) : hand->verdicts[leg];
+    run(hand, &event);
+}
+
+static void run(struct hand *hand, const struct saga_event *event) {
+    bool ended = saga_status_ended(hand->saga.status);
+    struct saga_effects effects;
+    effects.n = 0;
+    saga_machine_apply(&hand->machine, &hand->saga, event, &effects);
+    assert_true(!ended || effects.n == 0);
+    for (uint16_t i = 0; i < effects.n; i++) {
+        put_effect(hand, &effects.list[i]);
+        switch (effects.list[i].kind) {
+        case SAGA_FX_COMMIT: hand->commits = true; break;
+        case SAGA_FX_CALL:
+        case SAGA_FX_ASK: hand->sends[hand->n_sends++] = effects.list[i]; break;
+        case SAGA_FX_DECIDE: decide(hand, effects.list[i].leg); break;
+        default: break;
+        }
+    }
+}
+
+static void apply(struct hand *hand, const struct saga_event *event) {
+    buf_clear(&hand->effects);
+    hand->commits = false;
+    hand->n_sends = 0;
+    run(hand, event);
+    if (hand->commits) {
+        store(hand);
+        buf_printf(&hand->effects, "%scommit", hand->effects.len ? " " : "");
+    }
+    for (uint16_t i = 0; i < hand->n_sends; i++)
+        send(hand, &hand->sends[i]);
+    check(hand);
+}
+
+static struct saga_event event_of(const struct hand *hand, enum saga_event_kind kind) {
+    return (struct saga_event){.kind = kind, .now_ms = hand->now_ms, .random = hand->random};
+}
+
+void hand_apply(struct hand *hand, enum saga_event_kind kind) {
+    struct saga_event event = event_of(hand, kind);
+    event.code = ERR_RESUMED_TOO_OFTEN;
+    apply(hand, &event);
+    if (kind == SAGA_EV_TIMER) // or the timer would fire again at once, and for ever
+        assert_true(saga_instance_timer(&hand->saga) > hand->now_ms);
+}
+
+void hand_answer(struct hand *hand, uint8_t leg, enum outcome outcome, bool never_seen, struct str answer) {
+    static const enum err codes[] = {ERR_OK, ERR_PARTICIPANT_REJECTED, ERR_PARTICIPANT_UNAVAILABLE,
+                                     ERR_PARTICIPANT_SILENT};
+    struct saga_event event = event_of(hand, SAGA_EV_ANSWERED);
+    assert_true(hand->out[leg]);
+    hand->out[leg] = false;
+    event.leg = leg;
+    event.op = hand->op[leg];
+    event.outcome = outcome;
+    event.never_seen = never_seen;
+    event.code = codes[outcome];
+    event.answer = answer;
+    apply(hand, &event);
+}
+
+void hand_child(struct hand *hand, uint8_t leg, enum leg_child end) {
+    assert_int_equal(hand->saga.legs[leg].child, CHILD_STARTED);
+    hand->saga.legs[leg].child = end;
+    hand_apply(hand, SAGA_EV_POKED);
+}
+
+void hand_reload(struct hand *hand, enum saga_event_kind kind) {
+    struct error error = {0};
+    saga_instance_release(&hand->saga);
+    hand->saga = (struct saga_instance){.flow = hand->flow, .status = hand->stored_status, .gid = "gid"};
+    if (!saga_journal_decode(hand->stored, &hand->saga, &error))
+        fail_msg("%s", error.text);
+    memset(hand->out, 0, sizeof hand->out);
+    hand_apply(hand, kind);
+}
