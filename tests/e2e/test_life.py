@@ -105,7 +105,7 @@ class Start(harness.Case):
         world = self.world().start(sim=False)
         world.center.kill()
         world.center.start()
-        answer = world.client().call(SAGA + "/ListSagas", wait_for_ready=True)
+        answer = world.client().call(SAGA + "/ListSagas")
         self.assertEqual(0, len(answer.sagas))
 
 

@@ -39,13 +39,19 @@ class Run(harness.Case):
         run = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=self.log, text=True,
                                start_new_session=True, env={**os.environ, "TXC_BIN": BIN})
         self.addCleanup(run.stdout.close)
-        self.addCleanup(run.kill)
+        self.addCleanup(self.end, run)
         said = []
         for line in run.stdout:
             said.append(line)
             if line.startswith("The world:"):
                 return run, "".join(said)
         raise AssertionError("it did not start:\n" + "".join(said))
+
+    def end(self, run):
+        """Whatever became of the test: only the script can stop what it started."""
+        if run.poll() is None:
+            run.terminate()
+            run.wait(harness.READY_S)
 
     def test_it_serves_purchases_and_ctrl_c_stops_both_programs(self):
         run, said = self.start()

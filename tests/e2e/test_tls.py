@@ -58,7 +58,7 @@ class Tls(harness.Case):
     def test_without_a_certificate_or_with_one_of_another_authority_there_is_no_connection(self):
         for who in (None, "new-shop"):
             with self.assertRaises(harness.Refused) as caught:
-                self.client(who).call(SAGA + "ListFlows", timeout=10)
+                self.client(who).call(SAGA + "ListFlows", wait_for_ready=False)
             self.assertEqual("UNAVAILABLE", caught.exception.code)
 
 

@@ -72,8 +72,7 @@ class Client:
         self.protos = protos
         self.caller = caller
         # Restarts in tests are quick: so is coming back.
-        options = [("grpc.initial_reconnect_backoff_ms", 20), ("grpc.max_reconnect_backoff_ms", 100),
-                   ("grpc.min_reconnect_backoff_ms", 20)]
+        options = [("grpc.initial_reconnect_backoff_ms", 20), ("grpc.max_reconnect_backoff_ms", 100)]
         if credentials:
             self.channel = grpc.secure_channel(target, credentials, options)
         else:
@@ -91,8 +90,8 @@ class Client:
             headers.append(("x-caller", caller or self.caller))
         return request, response, headers
 
-    def start(self, path, fields=None, caller=None, timeout=30, metadata=(), wait_for_ready=False):
-        """Begins a call; finish() waits for it."""
+    def start(self, path, fields=None, caller=None, timeout=30, metadata=(), wait_for_ready=True):
+        """Begins a call; finish() waits for it. A server that is not there (yet) is waited for, up to the timeout."""
         request, response, headers = self._prepare(path, fields, caller, metadata)
         call = self.channel.unary_unary("/" + path, type(request).SerializeToString, response.FromString)
         return call.future(request, timeout=timeout, metadata=headers, wait_for_ready=wait_for_ready)
@@ -111,7 +110,7 @@ class Client:
         request, response, headers = self._prepare(path, fields, caller, metadata)
         call = self.channel.unary_stream("/" + path, type(request).SerializeToString, response.FromString)
         try:
-            yield from call(request, timeout=timeout, metadata=headers)
+            yield from call(request, timeout=timeout, metadata=headers, wait_for_ready=True)
         except grpc.RpcError as error:
             raise Refused(self.protos, error) from None
 
@@ -121,4 +120,4 @@ class Client:
         made = [self.protos.message(method.input_type.full_name, fields) for fields in requests]
         response = self.protos.prototype(method.output_type)
         call = self.channel.stream_stream("/" + path, type(made[0]).SerializeToString, response.FromString)
-        return list(call(iter(made), timeout=timeout))
+        return list(call(iter(made), timeout=timeout, wait_for_ready=True))
