@@ -232,10 +232,10 @@ void bed_send(struct saga_call *call) {
     struct str input = saga_call_input(call);
     struct saga_subject *subject = saga_call_subject(call);
     buf_printf(&body, "%s %s input=%.*s", saga_call_key(call), saga_op_name(saga_call_op(call)), STR_FMT(input));
-    for (uint16_t step = 1; step < saga_call_step(call)->id; step++) {
-        struct str answer = saga_call_answer_of(call, step, 0);
-        buf_printf(&body, " %u=%.*s", step, STR_FMT(answer));
-    }
+    // The answers of earlier stages: these are known whenever this is sent. Our steps' ids count from 1.
+    const struct saga_step *self = saga_call_step(call);
+    for (const struct saga_step *step = self - (self->id - 1); step->stage < self->stage; step++)
+        buf_printf(&body, " %u=%.*s", step->id, STR_FMT(saga_call_answer_of(call, step->id, 0)));
     if (subject)
         buf_printf(&body, " amount=%lld", (long long)account_of(subject)->row.amount);
     model_send(&bed_now->model, call, body.ptr);
