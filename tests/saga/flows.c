@@ -96,8 +96,8 @@ const struct saga_flow flow_order = {.name = "test.order",
 
 static const struct saga_step await_steps[] = {
     {CALL(1, 1, "begin")},
-    {.id = 2, .stage = 1, .name = "await", .signal = "paid", .timeout_ms = 600000},
-    {CALL(3, 2, "close")},
+    {.id = 2, .stage = 2, .name = "await", .signal = "paid", .timeout_ms = 600000},
+    {CALL(3, 3, "close")},
 };
 const struct saga_flow flow_await = {.name = "test.await", .version = 1, .steps = await_steps, .n_steps = 3};
 

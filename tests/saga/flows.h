@@ -7,7 +7,7 @@
 extern const struct saga_flow flow_pair, // debit, then credit
     flow_trip,                           // a and b, then c, the pivot, then d beside extra (non-core), then e
     flow_order,  // about an account: reserve, book (local), paid (the pivot: waits for the account), ship beside tell
-    flow_await,  // begin beside an await of "paid", then close
+    flow_await,  // begin, then an await of "paid", then close
     flow_parent, // a child (pair), then b
     flow_ask;    // a decision that asks until it knows
 
