@@ -65,6 +65,8 @@ static struct saga_verdict turned(struct saga_turn *turn) {
 
 static struct saga_verdict ended(struct saga_turn *turn) {
     struct account_row *row = account_edit(account_of(saga_turn_subject(turn)));
+    if (bed_now->spoil_note)
+        return saga_done();
     snprintf(row->note, sizeof row->note, "%s", saga_status_name(saga_turn_saga(turn)->status));
     return saga_done();
 }
