@@ -42,6 +42,7 @@ static void release(struct saga_turn *turn) {
         resident->busy = false;
         if (resident->gone)
             continue;
+        trial_note(resident);
         call_send_held(resident);
         if (saga_status_ended(resident->saga.status)) {
             engine_notice(turn->engine, SAGA_NOTICE_ENDED, resident, NULL, SAGA_ACTION, resident->saga.reason,
@@ -179,8 +180,16 @@ static void put_rows(struct saga_turn *turn) {
     turn->family->changing += turn->changing;
 }
 
+// A saga that has come to rest says so in its row, or what was last on its way would be sent again at every start.
+static bool rests_anew(const struct saga_resident *resident) {
+    int64_t due_ms = saga_instance_due(&resident->saga);
+    return due_ms != 0 && due_ms != resident->row_due_ms;
+}
+
 void turn_finish(struct saga_turn *turn) {
     run_pokes(turn);
+    for (uint8_t i = 0; i < turn->n_sagas; i++)
+        turn->must_commit = turn->must_commit || rests_anew(turn->sagas[i]);
     if (turn->must_commit || store_write_rows(turn->write) > 0) {
         put_rows(turn);
     } else if (turn->family->changing == 0 || !holds_calls(turn)) {

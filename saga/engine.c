@@ -66,12 +66,14 @@ void saga_engine_stop(struct saga_engine *engine) {
     engine_drop_turns(engine, true);
 }
 
-static void drop_node(void *ctx, struct map_node *node) {
-    (void)ctx;
-    struct saga_resident *resident = CONTAINER_OF(node, struct saga_resident, node);
-    resident->pins = 0; // children may come after their parents here
-    resident->parent = NULL;
-    resident_drop(resident);
+// Children before their parents, as pins allow: nothing else pins any more.
+static void drop_all(struct saga_engine *engine) {
+    while (engine->oldest) {
+        struct saga_resident *resident = engine->oldest;
+        while (resident->pins > 0)
+            resident = resident->newer;
+        resident_drop(resident);
+    }
 }
 
 void saga_engine_free(struct saga_engine *engine) {
@@ -81,7 +83,7 @@ void saga_engine_free(struct saga_engine *engine) {
     engine->depth++; // nothing is started by what is told now
     engine_drop_turns(engine, false);
     engine_drop_loadings(engine);
-    map_each(&engine->residents, drop_node, NULL);
+    drop_all(engine);
     map_release(&engine->residents);
     map_release(&engine->loadings);
     sentinel_free(engine->sentinel);

@@ -55,15 +55,16 @@ struct saga_resident {
     unsigned slot;
     int64_t created_ms, updated_ms, ended_ms;
     int32_t resume_count;
-    bool stored;       // its row was submitted at least once
-    bool busy;         // its turn is being committed; events wait
-    bool lost;         // a write of its family failed: it is loaded afresh
-    bool gone;         // it is lost or has ended durably: dropped when nothing pins it any more
-    bool dirty;        // ahead of its row
-    bool ready;        // in the engine's list of sagas with something to do
-    bool resuming;     // it may have been under way when another process died: to be counted before anything is done
-    enum err refused;  // the store refused what it wanted to write last time: to be parked before anything is done
-    uint32_t failures; // writes of its that failed in a row
+    int64_t row_due_ms; // as its row says
+    bool stored;        // its row was submitted at least once
+    bool busy;          // its turn is being committed; events wait
+    bool lost;          // a write of its family failed: it is loaded afresh
+    bool gone;          // it is lost or has ended durably: dropped when nothing pins it any more
+    bool dirty;         // ahead of its row
+    bool ready;         // in the engine's list of sagas with something to do
+    bool resuming;      // it may have been under way when another process died: to be counted before anything is done
+    enum err refused;   // the store refused what it wanted to write last time: to be parked before anything is done
+    uint32_t failures;  // writes of its that failed in a row
     unsigned wake;
     struct saga_answer_event *first, **last;
     struct saga_held *held;
@@ -212,7 +213,7 @@ void engine_drop_loadings(struct saga_engine *engine);
 
 // trial.c
 void trial_wait(struct saga_resident *resident);
-void trial_passed(struct saga_resident *resident); // when it was its trial
+void trial_note(struct saga_resident *resident); // it was written: perhaps its trial is over
 void trial_forget(struct saga_resident *resident);
 void trial_tick(struct saga_engine *engine, int64_t now_ms);
 

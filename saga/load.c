@@ -110,6 +110,7 @@ static void enter_memory(struct loading *loading, struct saga_subject *subject) 
     resident->stored = true;
     resident->created_ms = row->created_ms;
     resident->updated_ms = row->updated_ms;
+    resident->row_due_ms = row->due_ms;
     resident->resume_count = row->resume_count;
     resident->parent_step = (uint16_t)row->parent_step;
     resident->parent_leg = (uint8_t)row->parent_leg;

@@ -28,14 +28,15 @@ static void next_trial(struct saga_engine *engine) {
     resident_wake(engine->trial, 0);
 }
 
-void trial_passed(struct saga_resident *resident) {
-    if (resident->engine->trial == resident)
+void trial_note(struct saga_resident *resident) {
+    if (resident->engine->trial == resident && resident->resume_count == 0)
         next_trial(resident->engine);
 }
 
 void trial_forget(struct saga_resident *resident) {
     heap_remove(&resident->engine->suspects, &resident->suspect);
-    trial_passed(resident);
+    if (resident->engine->trial == resident)
+        next_trial(resident->engine);
 }
 
 void trial_tick(struct saga_engine *engine, int64_t now_ms) {
@@ -46,9 +47,12 @@ void trial_tick(struct saga_engine *engine, int64_t now_ms) {
         engine->trial_ms = later_ms(engine); // the store is slow: it has not even begun
         return;
     }
-    if (resident) {
+    if (resident && resident->resume_count > 0) {
+        // It has survived. That becomes durable before the next one is tried, or it would be tried for it again.
         resident->resume_count = 0;
-        resident_wake(resident, WAKE_FLUSH); // it has survived: durably, so that it isn't tried for this again
+        resident_wake(resident, WAKE_FLUSH);
+        engine->trial_ms = later_ms(engine);
+        return;
     }
     next_trial(engine);
 }

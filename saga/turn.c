@@ -106,6 +106,7 @@ void turn_put(struct saga_turn *turn, struct saga_resident *resident) {
     resident->updated_ms = turn->now_ms;
     row_of(resident, arena, &row);
     saga_turn_row(turn, &saga_table, resident->stored ? STORE_PUT : STORE_INSERT, &row);
+    resident->row_due_ms = row.due_ms;
     resident->stored = true;
     resident->dirty = false;
 }
@@ -357,14 +358,13 @@ static bool must_be_tried(const struct saga_resident *resident) {
            (uint32_t)resident->resume_count >= engine->options.resume_max;
 }
 
-// A resumption was survived when a call came back, or when nothing but waiting came of it.
+// A resumption was survived when a call came back, or when nothing came of it but waiting for a later time.
 static void note_survival(struct saga_turn *turn, struct saga_resident *resident, bool answered, bool resumed) {
-    bool waits = resumed && saga_instance_due(&resident->saga) != 0;
+    bool waits = resumed && saga_instance_due(&resident->saga) > turn->now_ms;
     if (resident->resume_count == 0 || !(answered || waits))
         return;
     resident->resume_count = 0;
-    turn->must_commit = turn->must_commit || waits;
-    trial_passed(resident);
+    turn->must_commit = turn->must_commit || waits || resident->engine->trial == resident; // then the next one is tried
 }
 
 void turn_run(struct saga_resident *resident) {

@@ -1,0 +1,295 @@
+// Writes that fail: who fails with them, who goes on, and what is loaded afresh.
+#include "tests/cmocka.h"
+#include "tests/saga/bed.h"
+
+#include <stdio.h>
+
+static int setup(void **state) {
+    static struct saga_bed bed;
+    bed_init(&bed);
+    bed_open(&bed);
+    *state = &bed;
+    return 0;
+}
+
+static int teardown(void **state) {
+    bed_release(*state);
+    return 0;
+}
+
+static void clear_plans(struct saga_bed *bed) {
+    for (unsigned i = 0; i < bed->model.n_plans; i++)
+        bed->model.plans[i].times = 0;
+}
+
+// A write that the store refuses for what is in it.
+static void spoil(struct saga_bed *bed, const char *name, struct bed_reply *reply) {
+    struct account *account = accounts_find(&bed->accounts, name);
+    struct saga_turn *turn = saga_turn_begin(bed->engine, &account->subject);
+    memcpy(account_edit(account)->note, "\xff", 2);
+    account->row.amount += 1000;
+    *reply = (struct bed_reply){0};
+    saga_turn_commit(turn, bed_replied, reply);
+    account->row.note[0] = '\0'; // what is written behind it is good in itself
+}
+
+// [E13] a failed write fails the later ones of its subject, which is loaded afresh; its neighbours go on
+static void test_a_failed_write_fails_what_was_queued_behind_it(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply bad, behind, neighbour;
+    bed_start(bed, &flow_order, "one", "10", "bad");
+    bed_start(bed, &flow_order, "two", "20", "good");
+    bed_run(bed, 100);
+    bed->holds = true;
+    spoil(bed, "bad", &bad);
+    bed_pay(bed, "bad", "yes", 1, "one", &behind);
+    bed_pay(bed, "good", "yes", 1, "two", &neighbour);
+    bed->holds = false;
+    bed_wait(bed, &bad);
+    bed_wait(bed, &behind);
+    bed_wait(bed, &neighbour);
+    assert_int_equal(bad.code, ERR_STORE_REFUSED);
+    assert_int_equal(behind.code, ERR_STORE_STALE);
+    assert_int_equal(neighbour.code, ERR_OK);
+    assert_int_equal(bed->accounts.failed, 1);
+    bed_run(bed, 2000);
+    assert_int_equal(bed_status(bed, "two"), SAGA_SUCCEEDED);
+    assert_int_equal(bed_status(bed, "one"), SAGA_RUNNING);
+    // It is in memory again, as it is on the disk, and goes on.
+    assert_non_null(accounts_find(&bed->accounts, "bad"));
+    assert_int_equal(accounts_find(&bed->accounts, "bad")->row.amount, 10);
+    bed_pay(bed, "bad", "yes", 0, "one", &behind);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+    assert_int_equal(bed_account(bed, "bad")->amount, 10);
+    assert_int_equal(bed_account(bed, "good")->amount, 21);
+    bed_check_books(bed);
+}
+
+// [E13] what a saga wants to write is refused each time: the culprit is parked, and not run again and again
+static void test_a_saga_whose_write_is_refused_is_parked(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply reply;
+    bed_start(bed, &flow_order, "one", "10", "account");
+    bed_start(bed, &flow_order, "two", "10", "neighbour");
+    bed_run(bed, 100);
+    bed->spoil_note = true;
+    bed_pay(bed, "account", "yes", 0, "one", &reply);
+    bed_run(bed, 20000);
+    assert_true(bed_status(bed, "one") == SAGA_FORWARD && bed_parked(bed, "one"));
+    assert_string_equal(bed->last_reason, "STORE_REFUSED");
+    assert_int_equal(model_requests(&bed->model, "one/4/1", SAGA_ACTION), 1);
+    bed->spoil_note = false;
+    bed_pay(bed, "neighbour", "yes", 0, "two", &reply);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "two"), SAGA_SUCCEEDED);
+    bed_retry(bed, "one", &reply);
+    bed_wait(bed, &reply);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+    bed_check_books(bed);
+}
+
+// [E13] a row that is in the way stays there: parked as well
+static void test_a_child_that_exists_already_parks_its_parent(void **state) {
+    struct saga_bed *bed = *state;
+    bed_start(bed, &flow_pair, "one/child1", "somebody else's", NULL);
+    bed_settle(bed);
+    struct bed_reply reply;
+    model_plan(&bed->model, "b", SAGA_ACTION, MODEL_REFUSE, 1, 0);
+    bed_begin(bed, &flow_parent, "one", "", NULL, &reply);
+    bed_wait(bed, &reply);
+    assert_int_equal(reply.code, ERR_STORE_CONFLICT); // parent and child are one write: there is no parent either
+    bed_settle(bed);
+    assert_null(bed_row(bed, "one"));
+}
+
+// [E13] a full disk: nothing is lost, everything goes on when there is room, and meanwhile it is not tried all the time
+static void test_a_full_disk_is_gone_on_from(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply reply;
+    model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_SLOW, 20, 100);
+    for (unsigned i = 0; i < 20; i++) {
+        char gid[16];
+        snprintf(gid, sizeof gid, "s%u", i);
+        bed_start(bed, &flow_pair, gid, "", NULL);
+    }
+    bed->faults.fail_result = BACKEND_FULL;
+    bed->faults.fail_for = 1000000;
+    bed->faults.fail_commit_at = 1;
+    int64_t asked = bed->faults.commits;
+    bed_begin(bed, &flow_pair, "new", "", NULL, &reply);
+    bed_wait(bed, &reply);
+    assert_int_equal(reply.code, ERR_STORE_FULL);
+    bed_run(bed, 600000);
+    assert_true(bed->notices[SAGA_NOTICE_WRITE_FAILED] >= 20);
+    assert_true(bed->faults.commits - asked < 20 * 40); // backed off to one try in half a minute each
+    assert_null(bed_row(bed, "new"));
+    bed->faults.fail_for = bed->faults.fail_commit_at = 0;
+    bed_settle(bed);
+    for (unsigned i = 0; i < 20; i++) {
+        char gid[16];
+        snprintf(gid, sizeof gid, "s%u", i);
+        assert_int_equal(bed_status(bed, gid), SAGA_SUCCEEDED);
+    }
+    bed_check_books(bed);
+}
+
+static void test_a_store_that_is_down_delays_and_fails_nothing(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply reply;
+    bed_run(bed, 10);
+    bed->faults.fail_result = BACKEND_AGAIN;
+    bed->faults.fail_for = 20;
+    bed->faults.fail_commit_at = 1;
+    bed_begin(bed, &flow_trip, "one", "", NULL, &reply);
+    bed_wait(bed, &reply);
+    assert_int_equal(reply.code, ERR_OK);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+    assert_int_equal(bed->notices[SAGA_NOTICE_WRITE_FAILED], 0);
+}
+
+// Commit unknown, either way, at each of the saga's commits.
+static void test_a_commit_that_can_not_be_known_is_found_out(void **state) {
+    struct saga_bed *bed = *state;
+    for (int64_t at = 1; at <= 3; at++) {
+        char gid[] = {'u', (char)('0' + at), '\0'};
+        bed->faults.unknown_commit_at = at;
+        bed_start(bed, &flow_trip, gid, "", NULL);
+        bed_settle(bed);
+        assert_int_equal(bed_status(bed, gid), SAGA_SUCCEEDED);
+        gid[0] = 'l';
+        bed->faults.lost_commit_at = at;
+        bed_start(bed, &flow_trip, gid, "", NULL);
+        bed_settle(bed);
+        assert_int_equal(bed_status(bed, gid), SAGA_SUCCEEDED);
+    }
+    bed_check_books(bed);
+}
+
+// [E7] the store takes nothing of one whose instance has been taken over; nothing more is sent
+static void test_a_stale_owner_has_no_effect(void **state) {
+    struct saga_bed *bed = *state;
+    model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_SLOW, 1, 500);
+    bed_start(bed, &flow_pair, "one", "", NULL);
+    // Another process opens the same instance.
+    struct store_options options = {
+        .tables = bed->tables, .clock = &bed->time.clock, .instance = "one", .address = "elsewhere"};
+    struct error error = {0};
+    struct store *other;
+    assert_true(store_open(store_memory_share(bed->disk), &options, &other, &error));
+    model_plan(&bed->model, "credit", SAGA_ACTION, MODEL_REFUSE, 1, 0);
+    bed_run(bed, 5000);
+    assert_int_equal(bed_status(bed, "one"), SAGA_RUNNING);
+    assert_string_equal(bed->last_reason, "STORE_FENCED");
+    assert_int_equal(model_requests(&bed->model, "one/1/1", SAGA_COMPENSATE), 0);
+    store_close(other);
+    bed_revive(bed);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_FAILED);
+    bed_check_books(bed);
+}
+
+// [E13] parent and child fail together, and are both loaded afresh
+static void test_a_family_fails_together(void **state) {
+    struct saga_bed *bed = *state;
+    model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_AGAIN, 1, 0);
+    bed_start(bed, &flow_parent, "one", "", NULL);
+    bed->faults.fail_result = BACKEND_FULL;
+    bed->faults.fail_for = 1;
+    bed->faults.fail_commit_at = 1;
+    bed_run(bed, 50);
+    assert_int_equal(bed->notices[SAGA_NOTICE_WRITE_FAILED], 1);
+    assert_int_equal(bed_stats(bed).resident, 0);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+    assert_int_equal(bed_status(bed, "one/child1"), SAGA_SUCCEEDED);
+    bed_check_books(bed);
+}
+
+// Signals and operators meet a saga whose write has just failed: they are told to come again.
+static void test_a_lost_saga_is_asked_again(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply bad, again;
+    model_plan(&bed->model, "reserve", SAGA_ACTION, MODEL_SLOW, 1, 5000);
+    bed_start(bed, &flow_order, "one", "10", "account");
+    bed_run(bed, 100);
+    bed->holds = true;
+    spoil(bed, "account", &bad);
+    bed_signal(bed, "one", "any", "1", &again); // queued behind
+    bed->holds = false;
+    bed_wait(bed, &again);
+    assert_int_equal(again.code, ERR_STORE_STALE);
+    bed_signal(bed, "one", "any", "1", &again); // loads it
+    bed_wait(bed, &again);
+    assert_int_equal(again.code, ERR_OK);
+    bed_run(bed, 100);
+    bed_pay(bed, "account", "no", 0, "one", &bad);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_FAILED);
+    assert_int_equal(bed_account(bed, "account")->amount, 0);
+    bed_check_books(bed);
+}
+
+// Reads that fail delay, whoever wanted them.
+static void test_reads_that_fail_are_tried_again(void **state) {
+    struct saga_bed *bed = *state;
+    bed_start(bed, &flow_order, "one", "10", "account");
+    bed_start(bed, &flow_parent, "two", "", NULL);
+    bed_run(bed, 1);
+    bed_kill(bed);
+    bed->faults.fail_reads = 30;
+    bed_open(bed);
+    bed_run(bed, 120000);
+    assert_int_equal(bed->faults.fail_reads, 0);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "two"), SAGA_SUCCEEDED);
+    assert_int_equal(bed_status(bed, "one"), SAGA_FAILED); // nobody paid
+    bed_check_books(bed);
+}
+
+// A stop in the middle: what was accepted is durable, nothing more is sent, the next process goes on.
+static void test_a_stop_is_no_crash(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply reply;
+    model_plan(&bed->model, "a", SAGA_ACTION, MODEL_SLOW, 1, 200);
+    bed_begin(bed, &flow_trip, "early", "", NULL, &reply); // before the outbox's numbers are known
+    bed_close(bed);
+    assert_true(reply.came && reply.code == ERR_SHUTTING_DOWN);
+    assert_null(bed_row(bed, "early"));
+    bed_open(bed);
+    bed_start(bed, &flow_trip, "one", "", NULL);
+    bed_run(bed, 50);
+    unsigned sent = bed->model.sent;
+    saga_engine_stop(bed->engine);
+    bed_begin(bed, &flow_trip, "two", "", NULL, &reply);
+    bed_run(bed, 1000);
+    assert_true(reply.came && reply.code == ERR_OK);
+    assert_int_equal(bed->model.sent, sent);
+    bed_close(bed);
+    bed_open(bed);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+    assert_int_equal(bed_status(bed, "two"), SAGA_SUCCEEDED);
+    clear_plans(bed);
+    bed_check_books(bed);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_failed_write_fails_what_was_queued_behind_it),
+        TEST(test_a_saga_whose_write_is_refused_is_parked),
+        TEST(test_a_child_that_exists_already_parks_its_parent),
+        TEST(test_a_full_disk_is_gone_on_from),
+        TEST(test_a_store_that_is_down_delays_and_fails_nothing),
+        TEST(test_a_commit_that_can_not_be_known_is_found_out),
+        TEST(test_a_stale_owner_has_no_effect),
+        TEST(test_a_family_fails_together),
+        TEST(test_a_lost_saga_is_asked_again),
+        TEST(test_reads_that_fail_are_tried_again),
+        TEST(test_a_stop_is_no_crash),
+    };
+    return cmocka_run_group_tests_name("saga/engine: writes that fail", tests, NULL, NULL);
+}
