@@ -33,7 +33,8 @@ struct flow_cases {
 // clang-format off
 #define FLOW_CASES(X) \
     X(quote)          \
-    X(order)
+    X(order)          \
+    X(pay)
 // clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;
