@@ -34,7 +34,8 @@ struct flow_cases {
 #define FLOW_CASES(X) \
     X(quote)          \
     X(order)          \
-    X(pay)
+    X(pay)            \
+    X(callback)
 // clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;
