@@ -30,7 +30,13 @@ struct flow_cases {
 #define CASES(what)                                                                                                    \
     const struct flow_cases flow_cases_##what = {.name = #what, .list = cases, .n = sizeof cases / sizeof cases[0]}
 
-#define FLOW_CASES(X) X(quote)
+// clang-format off
+#define FLOW_CASES(X) \
+    X(quote)          \
+    X(order)          \
+    X(pay)            \
+    X(callback)
+// clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;
 FLOW_CASES(X)
