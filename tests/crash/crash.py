@@ -12,8 +12,6 @@ import concurrent.futures
 import json
 import os
 import random
-import signal
-import subprocess
 import sys
 import time
 
@@ -41,8 +39,10 @@ def arguments():
 
 ARGUMENTS = arguments()
 
-from harness import BIN  # noqa: E402
 from stage import Stage  # noqa: E402
+
+
+ENOUGH = 3  # runs with faults, after which a scenario is given up
 
 
 class Sweep:
@@ -52,7 +52,7 @@ class Sweep:
         self.name, self.random = name, random.Random(f"{seed}/{name}")
         self.points, self.kills, self.missed, self.runs, self.seconds = 0, 0, 0, 0, 0
         self.states = collections.Counter()  # what was durable at the kills
-        self.faults = []
+        self.faults, self.faulty = [], 0
 
     def run(self):
         begun = time.monotonic()
@@ -68,17 +68,27 @@ class Sweep:
 
     def sweep(self, stage):
         first = []
-        if getattr(stage.scenario, "killed_before", False):
+        if stage.scenario.killed_before:
             calm = self.one(stage, [], "undisturbed")
             first = [(max(1, calm.count * 6 // 10), "after")]
         calm = self.one(stage, first, "undisturbed")
         self.points = calm.count
-        for k in range(1, self.points + 1) if ARGUMENTS.at is None else [ARGUMENTS.at]:
-            for side in self.sides(k):
-                self.one(stage, first + [(k, side)], f"--at {k} --side {side}")
+        plans = [([*first, (k, side)], f"--at {k} --side {side}") for k in self.ks() for side in self.sides(k)]
         for _ in range(ARGUMENTS.kills):
             seconds = self.random.random() * max(0.3, calm.seconds * 1.2)
-            self.one(stage, [seconds], f"killed after {seconds * 1000:.0f} ms")
+            plans.append(([seconds], f"killed after {seconds * 1000:.0f} ms"))
+        for number, (plan, what) in enumerate(plans):
+            if self.faulty == ENOUGH:
+                self.fault("sweep", f"given up, with {len(plans) - number} of {len(plans)} runs to go")
+                break
+            self.one(stage, plan, what)
+
+    def ks(self):
+        return range(1, self.points + 1) if ARGUMENTS.at is None else [ARGUMENTS.at]
+
+    def fault(self, what, text):
+        self.faults.append(f"{self.name} {what}: {text}")
+        print("FAULT", self.faults[-1], flush=True)
 
     @staticmethod
     def sides(k):
@@ -92,9 +102,9 @@ class Sweep:
         self.kills += len(run.states)
         self.missed += len(plans) - len(run.states)
         self.states.update(run.states)
-        self.faults += [f"{self.name} {what}: {fault}" for fault in run.faults]
+        self.faulty += bool(run.faults)
         for fault in run.faults:
-            print(f"FAULT {self.name} {what}: {fault}", flush=True)
+            self.fault(what, fault)
         return run
 
 

@@ -137,6 +137,8 @@ class Buyer:
 class Purchase:
     """fuel with a coupon and points, paid by card and WeChat"""
 
+    killed_before = False  # the points are those after a first kill
+
     @staticmethod
     def prepare(buyer):
         pass
@@ -257,7 +259,7 @@ class Expiry(Purchase):
 class Restart(Purchase):
     """killed in the middle of a payment, and again while it starts and resumes"""
 
-    killed_before = True  # the sweep is over the points after a first kill
+    killed_before = True
 
 
 SCENARIOS = {"purchase": Purchase, "combined": Combined, "pay-again": PayAgain, "fail-trade": FailTrade, "cancel": Cancel,

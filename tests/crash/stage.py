@@ -88,22 +88,20 @@ class Stage:
     def run(self, plans):
         """`plans`: the deaths, each (k, side) counted from the start of the run or from the one before; or a number of
         seconds."""
-        run, witness = Run(), Witness()
+        run = Run()
         self.user += 1
-        buyer = Buyer(self.client, self.sim, witness, self.user)
+        buyer = Buyer(self.client, self.sim, Witness(), self.user)
         begun = time.monotonic()
         try:
             self.scenario.prepare(buyer)
             buyer.end = time.monotonic() + PATIENCE_S
             self.disturb(run, buyer, list(plans))
-            self.plug.clear()
-            self.judge(run, buyer)
-        except (Stuck, Refused, AssertionError) as error:
+        except (Stuck, Refused) as error:
             run.faults.append(f"{type(error).__name__}: {error}")
-            if not self.world.center.running:
-                self.world.center.start()
-        self.plug.clear()
+        finally:
+            self.plug.clear()
         run.seconds = time.monotonic() - begun
+        self.judge(run, buyer)
         return run
 
     def act(self, buyer):
@@ -125,13 +123,21 @@ class Stage:
             while not acting.done():
                 if at and time.monotonic() >= at:
                     self.world.center.process.kill()
-                with contextlib.suppress(subprocess.TimeoutExpired, AssertionError):
+                with contextlib.suppress(subprocess.TimeoutExpired):
                     self.world.center.process.wait(0.01)
                     self.died(run, buyer, at)
                     at = self.arm(plans)
-                    self.world.center.start()
+                    self.start_center()
+            run.count, _ = self.plug.read()
             acting.result()
-        run.count, _ = self.plug.read()
+
+    def start_center(self):
+        """It may be killed again before it is ready."""
+        try:
+            self.world.center.start()
+        except AssertionError:
+            if not self.plug.read()[1]:
+                raise
 
     def died(self, run, buyer, at):
         code = self.world.center.process.returncode
@@ -142,11 +148,11 @@ class Stage:
         self.world.center.kill()
 
     def settle(self, buyer):
-        """Until no saga is under way."""
+        """Until no saga of the trade is under way."""
         while True:
             listed = buyer.patiently(lambda: self.client.call(
-                "txcenter.saga.v1.SagaService/ListSagas", {"filter": {"unfinished": True}}, timeout=8,
-                wait_for_ready=True)).sagas
+                "txcenter.saga.v1.SagaService/ListSagas", {"filter": {"subject": buyer.trade_no, "unfinished": True}},
+                timeout=8, wait_for_ready=True)).sagas
             if not listed:
                 return
             if time.monotonic() > buyer.end or all(saga.parked for saga in listed):
@@ -157,10 +163,13 @@ class Stage:
     # ---- Afterwards -----------------------------------------------------------------------------------------------------
 
     def judge(self, run, buyer):
-        run.faults += buyer.witness.faults(self.client, self.client.call(TRADE + "GetTrade", {"tradeNo": buyer.trade_no}).trade)
         trades = self.client.call(TRADE + "ListTrades", {"filter": {"userId": buyer.user}}).trades
-        if len(trades) != 1:
-            run.faults.append(f"there are {len(trades)} trades of one request")
+        if len(trades) == 1:
+            trade = self.client.call(TRADE + "GetTrade", {"tradeNo": trades[0].trade_no}).trade
+            run.faults += buyer.witness.faults(self.client, trade)
+        else:
+            said = "forgotten" if buyer.witness.answered and not trades else "wrong"
+            run.faults.append(f"{said}: there are {len(trades)} trades of {len(buyer.witness.answered)} answered requests")
         done = subprocess.run([os.path.join(BIN, "txcheck"), "--center", self.world.center_target, "--sim",
                                self.world.sim_target], capture_output=True, text=True, check=False)
         lines = [line for line in (done.stdout + done.stderr).splitlines()[:-1] if line not in self.told]
