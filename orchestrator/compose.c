@@ -22,8 +22,8 @@ static void poll_store(void *ctx) {
 }
 
 static bool open_store(struct center *center, struct error *error) {
-    const struct store_table *tables[TABLES_MAX] = {&saga_table, &attempt_table, &request_table, &outbox_table,
-                                                    &audit_table};
+    const struct store_table *tables[TABLES_MAX] = {&saga_table,   &attempt_table, &request_table,
+                                                    &outbox_table, &poke_table,    &audit_table};
     size_t n = 0;
     while (tables[n])
         n++;

@@ -5,35 +5,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-// Pokes carried out within one turn. Sagas that poke each other without end go on with it in turns to come, between
-// which others have theirs.
-enum { POKES_MAX = 256 };
-
-// ---- Pokes --------------------------------------------------------------------------------------------------------
-
-static void run_pokes(struct saga_turn *turn) {
-    struct turn_poke **at = &turn->pokes;
-    // A poked saga may poke others: the list grows at its end while it is walked.
-    for (unsigned n = 0; *at && n < POKES_MAX; n++) {
-        struct saga_resident *resident = resident_find(turn->engine, str_c((*at)->gid));
-        if (!resident || !turn_takes(turn, resident)) {
-            at = &(*at)->next;
-            continue;
-        }
-        struct turn_poke *poke = *at;
-        *at = poke->next;
-        free(poke);
-        turn_apply(turn, resident, SAGA_EV_POKED);
-    }
-    turn->must_commit = turn->must_commit || *at;
-}
-
-// After the turn: those that could not take part.
-static void poke_rest(struct saga_turn *turn) {
-    for (struct turn_poke *poke = turn->pokes; poke; poke = poke->next)
-        saga_poke(turn->engine, str_c(poke->gid));
-}
-
 // ---- When it is durable -------------------------------------------------------------------------------------------
 
 static void release(struct saga_turn *turn) {
@@ -48,10 +19,11 @@ static void release(struct saga_turn *turn) {
             engine_notice(turn->engine, SAGA_NOTICE_ENDED, resident, NULL, SAGA_ACTION, resident->saga.reason,
                           resident->saga.text);
             resident->gone = true;
+            resident_serve(resident);
             continue;
         }
         resident_arm(resident);
-        if (resident->first || resident->wake)
+        if (resident->first || resident->wake || resident->waiters)
             resident_wake(resident, 0);
     }
     poke_rest(turn);
@@ -170,6 +142,7 @@ void engine_number(struct saga_engine *engine) {
 }
 
 static void put_rows(struct saga_turn *turn) {
+    poke_note(turn);
     for (uint8_t i = 0; i < turn->n_sagas; i++)
         turn_put(turn, turn->sagas[i]);
     if (turn->subject) {
@@ -187,7 +160,7 @@ static bool rests_anew(const struct saga_resident *resident) {
 }
 
 void turn_finish(struct saga_turn *turn) {
-    run_pokes(turn);
+    poke_run(turn);
     for (uint8_t i = 0; i < turn->n_sagas; i++)
         turn->must_commit = turn->must_commit || rests_anew(turn->sagas[i]);
     if (turn->must_commit || store_write_rows(turn->write) > 0) {

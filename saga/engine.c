@@ -87,6 +87,7 @@ void saga_engine_free(struct saga_engine *engine) {
     map_release(&engine->residents);
     map_release(&engine->loadings);
     sentinel_free(engine->sentinel);
+    free(engine->pokes);
     heap_release(&engine->timers);
     heap_release(&engine->suspects);
     arena_release(&engine->scratch);

@@ -90,6 +90,20 @@ const struct store_table outbox_table = {
     .since = 1,
 };
 
+static const struct store_column poke_columns[] = {
+    STORE_COL_I32(poke_row, slot),
+    STORE_COL_TEXT(poke_row, gid),
+    STORE_COL_I64(poke_row, created_ms),
+};
+const struct store_table poke_table = {
+    .name = "poke",
+    .row_size = sizeof(struct poke_row),
+    .columns = poke_columns,
+    .n_columns = STORE_COUNT(poke_columns),
+    .n_key = 2,
+    .since = 2,
+};
+
 static const struct store_column audit_columns[] = {
     STORE_COL_TEXT(audit_row, audit_no), STORE_COL_TEXT(audit_row, gid),    STORE_COL_TEXT(audit_row, action),
     STORE_COL_TEXT(audit_row, caller),   STORE_COL_TEXT(audit_row, reason), STORE_COL_TEXT(audit_row, before),

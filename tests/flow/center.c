@@ -80,8 +80,8 @@ static void open_store(struct flow_center *center) {
     // What txcenterd keeps: the engine's tables and the trade's.
     static const struct store_table *tables[32];
     size_t n = 0;
-    const struct store_table *const engine_tables[] = {&saga_table,   &attempt_table, &request_table,
-                                                       &outbox_table, &audit_table,   NULL};
+    const struct store_table *const engine_tables[] = {
+        &saga_table, &attempt_table, &request_table, &outbox_table, &poke_table, &audit_table, NULL};
     for (const struct store_table *const *table = engine_tables; *table; table++)
         tables[n++] = *table;
     for (const struct store_table *const *table = trade_tables; *table; table++)

@@ -47,8 +47,8 @@ static bool pump(void *ctx);
 
 void bed_init(struct saga_bed *bed) {
     *bed = (struct saga_bed){.seeded = {7}};
-    static const struct store_table *const tables[] = {
-        &saga_table, &attempt_table, &request_table, &outbox_table, &audit_table, &account_table, NULL};
+    static const struct store_table *const tables[] = {&saga_table, &attempt_table, &request_table, &outbox_table,
+                                                       &poke_table, &audit_table,   &account_table, NULL};
     memcpy(bed->tables, tables, sizeof tables);
     virtual_time_init(&bed->time, 1700000000000);
     virtual_time_add_pump(&bed->time, pump, bed);
