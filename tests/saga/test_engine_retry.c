@@ -282,8 +282,8 @@ static void test_a_saga_that_kills_the_process_is_parked_alone(void **state) {
     struct bed_reply reply;
     model_plan(&bed->model, "a", SAGA_ACTION, MODEL_KILLS, 100, 0);
     bed_start(bed, &flow_trip, "killer", "", NULL);
-    for (char i = '0'; i < '6'; i++) {
-        char gid[] = {'s', i, '\0'};
+    for (int i = '0'; i < '6'; i++) {
+        char gid[] = {'s', (char)i, '\0'};
         model_plan(&bed->model, "credit", SAGA_ACTION, MODEL_SLOW, 1, 30000);
         bed_start(bed, &flow_pair, gid, "", NULL);
     }
@@ -291,8 +291,8 @@ static void test_a_saga_that_kills_the_process_is_parked_alone(void **state) {
     assert_true(bed_status(bed, "killer") == SAGA_RUNNING && bed_parked(bed, "killer"));
     assert_string_equal(bed->last_reason, "RESUMED_TOO_OFTEN");
     assert_int_equal(bed->deaths, 7); // the first life, three resumptions, three trials
-    for (char i = '0'; i < '6'; i++) {
-        char gid[] = {'s', i, '\0'};
+    for (int i = '0'; i < '6'; i++) {
+        char gid[] = {'s', (char)i, '\0'};
         assert_int_equal(bed_status(bed, gid), SAGA_SUCCEEDED);
     }
     // What may have been sent behind what is parked is known of.
