@@ -183,8 +183,9 @@ static bool serve(struct center *center, struct error *error) {
 
 bool center_open(struct center *center, struct config *config, struct error *error) {
     *center = (struct center){.config = config, .loop = rpc_loop_new()};
+    center->timers = rpc_loop_timers(center->loop);
     if (!center_listen(center, error) || !open_store(center, error) ||
-        !participants_open(center->loop, config, &center->participants, error))
+        !participants_open(center->loop, config, &center->timers, &center->participants, error))
         return false;
     make_trades(center);
     if (!make_engine(center, error))

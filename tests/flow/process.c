@@ -133,7 +133,7 @@ static void start_sim(struct flow_bed *base) {
                                 "--center",
                                 center,
                                 "--callback-key",
-                                FLOW_KEY_ID ":" FLOW_SECRET,
+                                (FLOW_KEY_ID ":" FLOW_SECRET),
                                 "--seed-world",
                                 "--users",
                                 users,
