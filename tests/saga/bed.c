@@ -83,7 +83,8 @@ void bed_open(struct saga_bed *bed) {
                                     .clock = &bed->time.clock,
                                     .instance = "one",
                                     .address = "",
-                                    .batch_max = bed->batch_max};
+                                    .batch_max = bed->batch_max,
+                                    .reads_max = bed->reads_max};
     struct store_backend *backend = store_faulty(store_memory_share(bed->disk), &bed->faults);
     if (!store_open(backend, &options, &bed->store, &error))
         fail_msg("%s", error.text);
@@ -184,7 +185,9 @@ bool bed_step(struct saga_bed *bed) {
     bool did = virtual_time_step(&bed->time);
     if (bed->dying) {
         bed->dying = false;
-        bed->death = BED_LIVES;
+        bed->death = bed->next_death;
+        bed->death_at = bed->commits + bed->next_death_after;
+        bed->next_death = BED_LIVES;
         bed_revive(bed);
         return true;
     }
@@ -232,10 +235,11 @@ void bed_send(struct saga_call *call) {
     struct str input = saga_call_input(call);
     struct saga_subject *subject = saga_call_subject(call);
     buf_printf(&body, "%s %s input=%.*s", saga_call_key(call), saga_op_name(saga_call_op(call)), STR_FMT(input));
-    // The answers of earlier stages: these are known whenever this is sent. Our steps' ids count from 1.
+    // The core answers of earlier stages: these are known whenever this is sent. Our steps' ids count from 1.
     const struct saga_step *self = saga_call_step(call);
     for (const struct saga_step *step = self - (self->id - 1); step->stage < self->stage; step++)
-        buf_printf(&body, " %u=%.*s", step->id, STR_FMT(saga_call_answer_of(call, step->id, 0)));
+        if (step->tier == SAGA_CORE)
+            buf_printf(&body, " %u=%.*s", step->id, STR_FMT(saga_call_answer_of(call, step->id, 0)));
     if (subject)
         buf_printf(&body, " amount=%lld", (long long)account_of(subject)->row.amount);
     model_send(&bed_now->model, call, body.ptr);
