@@ -210,7 +210,7 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
     if (error) {
         tell_failure(sentinel, error);
         sentinel->next_ms = now_ms(sentinel) + PAUSE_MS; // the same page again
-    } else {
+    } else if (!engine->stopped) {
         load_page(sentinel, rows, n);
     }
     engine_leave(engine);
@@ -254,7 +254,8 @@ static void last_seq_read(void *ctx, const struct error *error, const void *rows
             engine->outbox_seq[last->slot] = ((const struct outbox_row *)rows)->seq;
         if (++sentinel->n_slots == SLOT_COUNT) {
             engine_number(engine);
-            scan(sentinel);
+            if (!engine->stopped)
+                scan(sentinel);
         }
     }
     engine_leave(engine);

@@ -140,6 +140,34 @@ static void test_a_row_tells_who_wrote_it(void **state) {
     assert_int_equal(bed_row(bed, "one")->resume_count, 1);
 }
 
+// [E14] a stop while sagas are being resumed is no death of theirs: who was not begun is not counted
+static void test_a_stop_during_the_recovery_counts_nothing(void **state) {
+    struct saga_bed *bed = *state;
+    gid_text gid;
+    model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_HANGS, 300, 0);
+    start_many(bed, &flow_pair, "s", 300);
+    bed_kill(bed);
+    for (unsigned steps = 1; steps < 40; steps++) {
+        bed_open(bed);
+        for (unsigned i = 0; i < steps % 8 && bed_stats(bed).loads == 0; i++)
+            bed_step(bed);
+        unsigned sent = bed->model.sent;
+        bed->holds = bed_stats(bed).loads > 0; // then they are being counted: lost with this process
+        saga_engine_stop(bed->engine);
+        bed_run(bed, 100);
+        assert_int_equal(bed->model.sent, sent);
+        bed_kill(bed);
+        bed->holds = false;
+    }
+    bed_open(bed);
+    unsigned counted = 0;
+    for (unsigned i = 0; i < 300; i++)
+        counted += (unsigned)bed_row(bed, name(gid, "s", i))->resume_count;
+    assert_int_equal(counted, 0);
+    bed_settle(bed);
+    check_all(bed, "s", 300, SAGA_SUCCEEDED);
+}
+
 // ---- The sentinel -------------------------------------------------------------------------------------------------
 
 // A recovery is no flood: so many in a second, and not more.
@@ -417,6 +445,7 @@ int main(void) {
         TEST(test_everything_unfinished_is_resumed),
         TEST(test_every_kind_of_wait_outlives_a_restart),
         TEST(test_a_row_tells_who_wrote_it),
+        TEST(test_a_stop_during_the_recovery_counts_nothing),
         TEST(test_sagas_are_resumed_under_a_rate_limit),
         TEST(test_what_is_far_is_loaded_before_it_is_due),
         TEST(test_a_load_that_fails_is_made_up_for),
