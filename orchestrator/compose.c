@@ -7,7 +7,6 @@
 #include "saga/tables.h"
 #include "txc_descriptors.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 enum { TABLES_MAX = 64, SECOND_MS = 1000 };
@@ -22,15 +21,8 @@ static void poll_store(void *ctx) {
 }
 
 static bool open_store(struct center *center, struct error *error) {
-    const struct store_table *tables[TABLES_MAX] = {&saga_table,   &attempt_table, &request_table,
-                                                    &outbox_table, &poke_table,    &audit_table};
-    size_t n = 0;
-    while (tables[n])
-        n++;
-    for (const struct store_table *const *table = trade_tables; *table; table++) {
-        assert(n < TABLES_MAX - 1);
-        tables[n++] = *table;
-    }
+    const struct store_table *tables[TABLES_MAX];
+    saga_tables_with(trade_tables, tables, TABLES_MAX);
     center->store_waker = (struct rpc_waker){.poll = poll_store, .ctx = center};
     rpc_loop_add_waker(center->loop, &center->store_waker);
     struct store_options options = {

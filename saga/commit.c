@@ -47,8 +47,9 @@ static bool is_final(enum err code) {
 static void fail(struct saga_turn *turn, const struct error *error) {
     struct saga_family *family = turn->family;
     struct saga_subject *subject = turn->subject;
-    engine_notice(turn->engine, SAGA_NOTICE_WRITE_FAILED, turn->opener ? turn->opener : turn->sagas[0], NULL,
-                  SAGA_ACTION, err_info(error->code)->name, error->text);
+    if (error->code != ERR_SHUTTING_DOWN)
+        engine_notice(turn->engine, SAGA_NOTICE_WRITE_FAILED, turn->opener ? turn->opener : turn->sagas[0], NULL,
+                      SAGA_ACTION, err_info(error->code)->name, error->text);
     for (struct saga_resident *kin = family->first; kin; kin = kin->kin_next)
         kin->lost = kin->gone = true;
     if (turn->of_saga && is_final(error->code))
@@ -80,11 +81,8 @@ static void tell(struct saga_turn *turn, const struct error *error) {
     }
 }
 
-static void committed(void *ctx, const struct error *error) {
-    struct saga_turn *turn = ctx;
-    struct saga_engine *engine = turn->engine;
-    engine_enter(engine);
-    turn->submitted = false;
+// The turn's write took place, or will not.
+static void conclude(struct saga_turn *turn, const struct error *error) {
     if (turn->changing)
         turn->family->changing--;
     if (error)
@@ -95,6 +93,14 @@ static void committed(void *ctx, const struct error *error) {
         turn->sagas[i]->failures = 0;
     turn->flushed = turn->changing = false;
     tell(turn, error);
+}
+
+static void committed(void *ctx, const struct error *error) {
+    struct saga_turn *turn = ctx;
+    struct saga_engine *engine = turn->engine;
+    engine_enter(engine);
+    turn->submitted = false;
+    conclude(turn, error);
     if (!error && turn->family->changing > 0 && holds_calls(turn)) {
         submit(turn); // what the calls are made from has been changed meanwhile: once more, behind that
     } else {
@@ -188,13 +194,25 @@ void saga_turn_commit(struct saga_turn *turn, saga_turn_fn *done, void *ctx) {
 
 // ---- The end of the engine ----------------------------------------------------------------------------------------
 
-void engine_drop_turns(struct saga_engine *engine, bool unnumbered_only) {
+void engine_refuse_turns(struct saga_engine *engine) {
     struct error error;
     error_set(&error, ERR_SHUTTING_DOWN, NULL);
-    for (struct saga_turn *turn = engine->turns, *next; turn; turn = next) {
-        next = turn->next;
-        if (unnumbered_only && (turn->submitted || engine->numbered))
-            continue;
+    struct saga_turn *turn = engine->unnumbered;
+    engine->unnumbered = NULL;
+    engine->unnumbered_last = &engine->unnumbered;
+    while (turn) {
+        struct saga_turn *next = turn->unnumbered;
+        conclude(turn, &error);
+        turn_free(turn);
+        turn = next;
+    }
+}
+
+void engine_drop_turns(struct saga_engine *engine) {
+    struct error error;
+    error_set(&error, ERR_SHUTTING_DOWN, NULL);
+    while (engine->turns) {
+        struct saga_turn *turn = engine->turns;
         if (turn->submitted)
             turn->group->in_flight--; // the store is gone, and will not tell
         turn->flushed = false;
@@ -203,6 +221,4 @@ void engine_drop_turns(struct saga_engine *engine, bool unnumbered_only) {
         tell(turn, &error);
         turn_free(turn);
     }
-    engine->unnumbered = NULL;
-    engine->unnumbered_last = &engine->unnumbered;
 }

@@ -210,7 +210,8 @@ void turn_put(struct saga_turn *turn, struct saga_resident *resident); // its ro
 // commit.c
 void turn_finish(struct saga_turn *turn);       // makes it durable when it must be, else lets its calls go at once
 void engine_number(struct saga_engine *engine); // the outbox's numbers are known
-void engine_drop_turns(struct saga_engine *engine, bool unnumbered_only);
+void engine_refuse_turns(struct saga_engine *engine); // those that wait for the numbers: they fail
+void engine_drop_turns(struct saga_engine *engine);   // all of them: the store is gone
 
 // call.c
 void call_send_held(struct saga_resident *resident);

@@ -153,7 +153,7 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
     struct saga_engine *engine = page->engine;
     const struct poke_row *row = rows;
     engine_enter(engine);
-    if (error) {
+    if (error || engine->stopped) {
         page_end(page, error);
     } else {
         page->last = n < PAGE;

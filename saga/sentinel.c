@@ -211,7 +211,7 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
     if (error) {
         tell_failure(sentinel, error);
         sentinel->next_ms = now_ms(sentinel) + PAUSE_MS; // the same page again
-    } else {
+    } else if (!engine->stopped) {
         load_page(sentinel, rows, n);
     }
     engine_leave(engine);
@@ -273,7 +273,8 @@ static void last_seq_read(void *ctx, const struct error *error, const void *rows
             engine->outbox_seq[last->slot] = ((const struct outbox_row *)rows)->seq;
         if (++sentinel->n_slots == SLOT_COUNT) {
             engine_number(engine);
-            wake_poked(sentinel);
+            if (!engine->stopped)
+                wake_poked(sentinel);
         }
     }
     engine_leave(engine);

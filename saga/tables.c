@@ -1,5 +1,7 @@
 #include "saga/tables.h"
 
+#include <assert.h>
+
 static const struct store_column saga_columns[] = {
     STORE_COL_TEXT(saga_row, gid),
     STORE_COL_TEXT(saga_row, flow),
@@ -120,3 +122,17 @@ const struct store_table audit_table = {
     .n_indexes = STORE_COUNT(audit_indexes),
     .since = 1,
 };
+
+const struct store_table *const saga_tables[] = {
+    &saga_table, &attempt_table, &request_table, &outbox_table, &poke_table, &audit_table, NULL};
+
+void saga_tables_with(const struct store_table *const *others, const struct store_table **tables, size_t max) {
+    const struct store_table *const *const sets[] = {saga_tables, others};
+    size_t n = 0;
+    for (size_t i = 0; i < STORE_COUNT(sets); i++)
+        for (const struct store_table *const *table = sets[i]; *table; table++) {
+            assert(n + 1 < max);
+            tables[n++] = *table;
+        }
+    tables[n] = NULL;
+}

@@ -379,7 +379,8 @@ void turn_run(struct saga_resident *resident) {
         return;
     }
     if (resident->resuming || resident->refused) {
-        take_up(resident);
+        if (!resident->engine->stopped) // else it is not begun, and must not be counted as if it were
+            take_up(resident);
         return;
     }
     struct saga_turn *turn = turn_of(resident);

@@ -186,12 +186,6 @@ static void test_signals_that_can_not_be_are_refused_at_once(void **state) {
 
 // ---- Poking -------------------------------------------------------------------------------------------------------
 
-static void poke(struct saga_bed *bed, const char *gid) {
-    struct saga_turn *turn = saga_turn_begin(bed->engine, NULL);
-    saga_turn_poke(turn, str_c(gid));
-    saga_turn_commit(turn, NULL, NULL);
-}
-
 static void test_a_poke_finds_its_saga_wherever_it_is(void **state) {
     struct saga_bed *bed = *state;
     struct bed_reply reply;
@@ -200,11 +194,11 @@ static void test_a_poke_finds_its_saga_wherever_it_is(void **state) {
     bed_pay(bed, "account", "yes", 0, NULL, &reply); // nobody is told
     bed_run(bed, 1000);
     assert_int_equal(bed_status(bed, "one"), SAGA_RUNNING);
-    poke(bed, "nobody");
-    poke(bed, "one");
+    bed_poke(bed, "nobody");
+    bed_poke(bed, "one");
     bed_settle(bed);
     assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
-    poke(bed, "one");
+    bed_poke(bed, "one");
     bed_run(bed, 100);
     assert_int_equal(bed_count(bed, &poke_table), 0);
 }
@@ -229,7 +223,7 @@ static void test_a_poke_survives_as_what_it_tells_of_does(void **state) {
             bed_wait(bed, &reply);
             bed_revive(bed);
             bed_run(bed, 100);
-            poke(bed, gid);
+            bed_poke(bed, gid);
         }
         bed->death_at = bed->commits + 1;
         bed->death = BED_AFTER_COMMIT;
