@@ -35,7 +35,8 @@ struct flow_cases {
     X(quote)          \
     X(order)          \
     X(pay)            \
-    X(callback)
+    X(callback)       \
+    X(after)
 // clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;
