@@ -36,7 +36,8 @@ struct flow_cases {
     X(order)          \
     X(pay)            \
     X(callback)       \
-    X(after)
+    X(after)          \
+    X(cancel)
 // clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;
