@@ -37,7 +37,8 @@ struct flow_cases {
     X(pay)            \
     X(callback)       \
     X(after)          \
-    X(cancel)
+    X(cancel)         \
+    X(expiry)
 // clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;
