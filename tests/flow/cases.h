@@ -38,7 +38,8 @@ struct flow_cases {
     X(callback)       \
     X(after)          \
     X(cancel)         \
-    X(expiry)
+    X(expiry)         \
+    X(refund)
 // clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;
