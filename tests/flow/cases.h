@@ -39,7 +39,8 @@ struct flow_cases {
     X(after)          \
     X(cancel)         \
     X(expiry)         \
-    X(refund)
+    X(refund)         \
+    X(aftermath)
 // clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;
