@@ -40,7 +40,8 @@ struct flow_cases {
     X(cancel)         \
     X(expiry)         \
     X(refund)         \
-    X(aftermath)
+    X(aftermath)      \
+    X(read)
 // clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;
