@@ -41,7 +41,8 @@ struct flow_cases {
     X(expiry)         \
     X(refund)         \
     X(aftermath)      \
-    X(read)
+    X(read)           \
+    X(again)
 // clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;
