@@ -199,7 +199,9 @@ static bool is_definite(const char *reason) {
 struct flow_answer *flow_insist(struct flow_bed *bed, const char *method, const char *fields, ...) {
     const char *text;
     FORMATTED(bed, fields, text);
-    if (!strstr(text, "request_id="))
+    struct rpc_method named = method_named(method);
+    bool has_id = protobuf_c_message_descriptor_get_field_by_name(rpc_method_request(&named), "request_id");
+    if (has_id && !strstr(text, "request_id="))
         text = flow_text(bed, "%s request_id=insist-%u-%u", text, bed->test_no, ++bed->request_no);
     for (int tries = 0; tries < 200; tries++) {
         struct flow_answer *answer = ask_text(bed, method, text);

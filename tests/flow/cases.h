@@ -42,7 +42,8 @@ struct flow_cases {
     X(refund)         \
     X(aftermath)      \
     X(read)           \
-    X(again)
+    X(again)          \
+    X(crash)
 // clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;
