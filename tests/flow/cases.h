@@ -43,7 +43,9 @@ struct flow_cases {
     X(aftermath)      \
     X(read)           \
     X(again)          \
-    X(crash)
+    X(crash)          \
+    X(loss)           \
+    X(race)
 // clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;
