@@ -98,6 +98,10 @@ static void keep_context(struct trade *trade, const Txcenter__Trade__V1__Context
     str_copy(str_c(context->business_date), row->business_date, sizeof row->business_date);
 }
 
+static int64_t moment_ms(const Google__Protobuf__Timestamp *at) {
+    return clock_moment_ms(at->seconds, at->nanos);
+}
+
 void quote_keep(struct saga_turn *turn, const Txcenter__Trade__V1__Context *context, const struct quote_made *made) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     keep_context(trade, context);
@@ -105,8 +109,9 @@ void quote_keep(struct saga_turn *turn, const Txcenter__Trade__V1__Context *cont
     struct trade_row *row = trade_edit(trade);
     struct quote_row *quote = trade_add(trade, PART_QUOTE);
     made->quote->version = quote->version = ++row->quote_version;
-    quote->created_ms = now_ms;
-    quote->expires_ms = now_ms + trade->trades->options.quote_ttl_ms;
+    // As the caller is told: it was priced at the moment at which its sources were asked.
+    quote->created_ms = moment_ms(made->quote->created_at);
+    quote->expires_ms = moment_ms(made->quote->expires_at);
     quote->degraded = made->quote->n_degraded_sources > 0;
     size_t size = txcenter__trade__v1__quote__get_packed_size(made->quote);
     uint8_t *bytes = arena_alloc(&trade->blobs, size + 1);

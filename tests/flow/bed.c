@@ -186,12 +186,11 @@ const void *flow_must(struct flow_bed *bed, const char *method, const char *fiel
     return answer->message;
 }
 
-// Whether the center has said a definite no.
-static bool is_definite(const char *reason) {
+bool flow_is_definite_no(const struct flow_answer *answer) {
     size_t n;
     const struct err_info *table = err_table(&n);
     for (size_t i = 0; i < n; i++)
-        if (strcmp(table[i].name, reason) == 0)
+        if (strcmp(table[i].name, answer->reason) == 0)
             return table[i].outcome == OUTCOME_REJECTED;
     return false;
 }
@@ -199,11 +198,13 @@ static bool is_definite(const char *reason) {
 struct flow_answer *flow_insist(struct flow_bed *bed, const char *method, const char *fields, ...) {
     const char *text;
     FORMATTED(bed, fields, text);
-    if (!strstr(text, "request_id="))
+    struct rpc_method named = method_named(method);
+    bool has_id = protobuf_c_message_descriptor_get_field_by_name(rpc_method_request(&named), "request_id");
+    if (has_id && !strstr(text, "request_id="))
         text = flow_text(bed, "%s request_id=insist-%u-%u", text, bed->test_no, ++bed->request_no);
     for (int tries = 0; tries < 200; tries++) {
         struct flow_answer *answer = ask_text(bed, method, text);
-        if (answer->message || is_definite(answer->reason))
+        if (answer->message || flow_is_definite_no(answer))
             return answer;
         flow_run_for(bed, 100);
     }

@@ -132,6 +132,9 @@ void flow_refused(struct flow_bed *bed, const char *reason, const char *method, 
 
 const char *flow_text(struct flow_bed *bed, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+// Whether the center has said no for good, and why.
+bool flow_is_definite_no(const struct flow_answer *answer);
+
 // "OK", or the reason of the failure.
 const char *flow_verdict(const struct flow_answer *answer);
 #define assert_verdict(answer, expected) assert_string_equal(flow_verdict(answer), (expected))

@@ -35,7 +35,17 @@ struct flow_cases {
     X(quote)          \
     X(order)          \
     X(pay)            \
-    X(callback)
+    X(callback)       \
+    X(after)          \
+    X(cancel)         \
+    X(expiry)         \
+    X(refund)         \
+    X(aftermath)      \
+    X(read)           \
+    X(again)          \
+    X(crash)          \
+    X(loss)           \
+    X(race)
 // clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;

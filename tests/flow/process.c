@@ -5,6 +5,7 @@
 #include "rpc/message.h"
 #include "tests/flow/bed.h"
 #include "tests/flow/center.h"
+#include "tests/flow/guard.h"
 #include "tests/participants/program.h"
 #include "tests/scratch.h"
 
@@ -208,6 +209,7 @@ struct flow_bed *flow_process_open(const struct flow_settings *settings) {
     bed->bed.ops = &ops;
     bed->bed.settings = *settings;
     assert_true(scratch_make("flow", bed->folder));
+    guard_folder(bed->folder);
     bed->loop = rpc_loop_new();
     configure(bed);
     start_sim(&bed->bed);

@@ -2,6 +2,7 @@
 //   flow virtual|process TABLE
 // On the virtual bed each test has a world of its own; with processes those of the same settings share one.
 #include "tests/flow/cases.h"
+#include "tests/flow/guard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +51,8 @@ static void run(void **state) {
         bed->ops->close(bed);
 }
 
-// What failed in the middle of something is left as it is, but for its processes: the next test has a world of its own.
+// What failed in the middle of something is left as it is, but for its processes: the next test has a world of its own,
+// and the folder is there until this process ends.
 static int after(void **state) {
     const struct running *running = *state;
     if (running->over_processes && !running->ended && shared) {
@@ -78,7 +80,7 @@ int main(int argc, char **argv) {
     struct CMUnitTest *tests = calloc(cases->n, sizeof *tests);
     struct running *running = calloc(cases->n, sizeof *running);
     size_t n = 0;
-    if (!tests || !running)
+    if (!tests || !running || (over_processes && !guard_start()))
         return 1;
     for (size_t i = 0; i < cases->n; i++) {
         if (over_processes && cases->list[i].virtual_only)

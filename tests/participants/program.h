@@ -1,4 +1,5 @@
-// Our programs as processes: started, listened to until they are ready, killed or stopped by their id.
+// Our programs as processes: started, listened to until they are ready, killed or stopped by their id. They die
+// with the process that started them.
 #ifndef TXC_TESTS_PARTICIPANTS_PROGRAM_H
 #define TXC_TESTS_PARTICIPANTS_PROGRAM_H
 

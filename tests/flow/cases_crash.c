@@ -1,0 +1,183 @@
+// Deaths: of the center and of the participants, at every commit of whole stories. Nothing is lost, nothing is doubled.
+#include "tests/flow/cases.h"
+#include "tests/flow/virtual.h"
+
+#include <stdio.h>
+
+typedef Txcenter__Trade__V1__Trade trade_message;
+
+// A call over deaths, which must be done in the end.
+#define INSIST(bed, method, ...)                                                                                       \
+    do {                                                                                                               \
+        const struct flow_answer *answer_ = flow_insist((bed), (method), __VA_ARGS__);                                 \
+        if (!answer_->message)                                                                                         \
+            fail_msg("%s: %s %s", (method), flow_verdict(answer_), answer_->text);                                     \
+    } while (0)
+
+static const trade_message *seen(struct flow_bed *bed, const char *trade_no) {
+    const struct flow_answer *answer = flow_insist(bed, "GetTrade", "trade_no=%s", trade_no);
+    assert_non_null(answer->message);
+    return ((const Txcenter__Trade__V1__GetTradeResponse *)(const void *)answer->message)->trade;
+}
+
+struct awaited {
+    const char *trade_no;
+    int state;
+};
+
+static bool is_there(struct flow_bed *bed, const void *ctx) {
+    const struct awaited *awaited = ctx;
+    return (int)seen(bed, awaited->trade_no)->state == awaited->state;
+}
+
+static void until(struct flow_bed *bed, const struct flow_trade *trade, int state) {
+    struct awaited awaited = {trade->no, state};
+    flow_until(bed, is_there, &awaited, "the trade must get there over any death");
+}
+
+static bool has_ended(struct flow_bed *bed, const void *ctx) {
+    const struct flow_answer *answer =
+        flow_insist(bed, "ListSagas", "filter.subject=%s filter.unfinished=true", (const char *)ctx);
+    assert_non_null(answer->message);
+    return fields_count(answer->message, "sagas") == 0;
+}
+
+// There, and with nothing left to do.
+static void until_ended(struct flow_bed *bed, const struct flow_trade *trade, int state) {
+    until(bed, trade, state);
+    flow_until(bed, has_ended, trade->no, "every saga must end over any death");
+    until(bed, trade, state);
+}
+
+static void ordered(struct flow_bed *bed, struct flow_trade *trade) {
+    *trade = (struct flow_trade){0};
+    const struct flow_answer *quoted = flow_insist(bed, "Quote", "%s " FUEL_200, flow_context(bed));
+    assert_non_null(quoted->message);
+    snprintf(trade->no, sizeof trade->no, "%s", fields_text(quoted->message, "trade_no"));
+    // A source that was dead in this moment makes the quote poorer, never wrong.
+    INSIST(bed, "PlaceOrder", "trade_no=%s quote_version=1 accept_degraded=true", trade->no);
+    trade->payable = seen(bed, trade->no)->payable->minor_units;
+}
+
+// ---- The stories: each pays without anybody telling the participants anything -------------------------------------
+
+// Bought with a card and a scanned code, refunded in part, then cancelled.
+static void bought_and_given_back(struct flow_bed *bed) {
+    struct flow_trade trade;
+    ordered(bed, &trade);
+    INSIST(bed, "Pay", "trade_no=%s wait_for=2 %s", trade.no,
+           flow_tenders(bed, 2, KIND(CARD), 2500, bed->card, KIND(SCANNED), (int)trade.payable - 2500, "code"));
+    until(bed, &trade, TRADE(COMPLETED));
+    INSIST(bed, "Refund", "trade_no=%s amount=CNY1000", trade.no);
+    until(bed, &trade, TRADE(PARTIALLY_REFUNDED));
+    INSIST(bed, "Cancel", "trade_no=%s", trade.no);
+    until_ended(bed, &trade, TRADE(REFUNDED));
+    assert_int_equal(seen(bed, trade.no)->n_refunds, 2);
+}
+
+// Ordered, offered to a payer who does not come, cancelled, ordered again, and left to expire.
+static void never_paid(struct flow_bed *bed) {
+    struct flow_trade trade;
+    ordered(bed, &trade);
+    INSIST(bed, "Pay", "trade_no=%s %s", trade.no,
+           flow_tenders(bed, 2, KIND(CARD), 2500, bed->card, KIND(WECHAT), (int)trade.payable - 2500, "payer"));
+    INSIST(bed, "Cancel", "trade_no=%s", trade.no);
+    until(bed, &trade, TRADE(CANCELLED));
+    INSIST(bed, "Quote", "trade_no=%s %s " FUEL_200, trade.no, flow_context(bed));
+    INSIST(bed, "PlaceOrder", "trade_no=%s quote_version=2 accept_degraded=true expires_in_seconds=5", trade.no);
+    until_ended(bed, &trade, TRADE(EXPIRED));
+}
+
+// Of two codes one is refused: the other's money and the card's freeze go back.
+static void half_paid(struct flow_bed *bed) {
+    struct flow_trade trade;
+    ordered(bed, &trade);
+    flow_insist(bed, "Pay", "trade_no=%s wait_for=2 on_failure=2 %s", trade.no,
+                flow_tenders(bed, 3, KIND(CARD), 2500, bed->card, KIND(SCANNED), 2500, "code", KIND(BANK_CARD),
+                             (int)trade.payable - 5000, "no-money"));
+    until_ended(bed, &trade, TRADE(FAILED));
+}
+
+typedef void story_fn(struct flow_bed *bed);
+static story_fn *const stories[] = {bought_and_given_back, never_paid, half_paid};
+enum { STORIES = 3, COMMITS_MAX = 400 };
+
+// Who fails to pay does so by himself; the rule is said again after each death, which forgets it.
+static void set_payers(struct flow_bed *bed) {
+    flow_control(bed, "SetAutoPay", "rules[0].payer=no-money rules[0].result=2 rules[0].code=NO_MONEY");
+}
+
+// Each story once for each commit of `point`'s store, which dies there. Returns how many there were.
+static int64_t sweep(struct flow_bed *bed, struct crash_point *point, story_fn *story, bool before) {
+    for (int64_t n = 1; n < COMMITS_MAX; n++) {
+        set_payers(bed);
+        crash_point_set(point, n, before);
+        story(bed);
+        bool died = point->at == 0; // a new life has a new point
+        crash_point_set(point, 0, false);
+        if (!died)
+            return n - 1;
+    }
+    fail_msg("the story has no end");
+    return 0;
+}
+
+static void sweep_center(struct flow_bed *bed, bool before) {
+    for (size_t i = 0; i < STORIES; i++)
+        assert_true(sweep(bed, &flow_virtual(bed)->center.point, stories[i], before) >= 8);
+}
+
+// [A29] the center dies before each of its commits
+static void test_a_death_before_any_commit_loses_nothing(struct flow_bed *bed) {
+    sweep_center(bed, true);
+}
+
+// [A29] [A28] the center dies after each of its commits, before anybody heard of it
+static void test_a_death_after_any_commit_doubles_nothing(struct flow_bed *bed) {
+    sweep_center(bed, false);
+}
+
+// [A29] [S3-21] the participants die at each of their commits, before or after it
+static void test_a_death_of_the_participants_at_any_commit(struct flow_bed *bed) {
+    for (int before = 0; before < 2; before++)
+        for (size_t i = 0; i < 2; i++) // a payer's rule would be forgotten
+            assert_true(sweep(bed, &flow_virtual(bed)->sims.point, stories[i], before) >= 8);
+}
+
+static void kill_either(struct flow_bed *bed, int which) {
+    if (which % 2)
+        flow_crash_sim(bed);
+    else
+        flow_crash_center(bed);
+}
+
+// [A29] the real programs are killed between any two calls
+static void test_deaths_between_calls_change_nothing(struct flow_bed *bed) {
+    for (int which = 0; which < 2; which++) {
+        struct flow_trade trade;
+        ordered(bed, &trade);
+        kill_either(bed, which);
+        INSIST(bed, "Pay", "trade_no=%s %s", trade.no,
+               flow_tenders(bed, 2, KIND(CARD), 2500, bed->card, KIND(WECHAT), (int)trade.payable - 2500, "payer"));
+        kill_either(bed, which);
+        flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 1));
+        kill_either(bed, which + 1);
+        until(bed, &trade, TRADE(COMPLETED));
+        kill_either(bed, which);
+        INSIST(bed, "Refund", "trade_no=%s amount=CNY1000 wait_ms=0", trade.no);
+        kill_either(bed, which);
+        INSIST(bed, "Cancel", "trade_no=%s wait_ms=0", trade.no);
+        kill_either(bed, which + 1);
+        until(bed, &trade, TRADE(REFUNDED));
+        flow_until_still(bed, &trade);
+    }
+}
+
+static const struct flow_case cases[] = {
+    VIRTUAL(test_a_death_before_any_commit_loses_nothing),
+    VIRTUAL(test_a_death_after_any_commit_doubles_nothing),
+    VIRTUAL(test_a_death_of_the_participants_at_any_commit),
+    CASE(test_deaths_between_calls_change_nothing),
+};
+
+CASES(crash);
