@@ -288,6 +288,7 @@ static void leg_done(struct work *work, struct saga_leg *leg, struct str answer)
 static void leg_rejected(struct work *work, struct saga_leg *leg) {
     leg->unknown = false;
     leg->may_have_run = false; // proven: under this key nothing ran and nothing will
+    leg->attempts++;
     leg->ended_ms = work->event->now_ms;
     effect(work, SAGA_FX_ATTEMPT, leg, work->event->op);
     if (work->instance->status == SAGA_FORWARD) {

@@ -76,7 +76,8 @@ static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
         str_print(tender->detail, sizeof tender->detail, "%s: the gateway says %lld %.3s for merchant %.64s", what,
                   payment->amount ? (long long)payment->amount->minor_units : 0,
                   payment->amount ? payment->amount->currency : "", payment->merchant_id);
-        if (minor(payment->amount) > 0) // else nothing is there to be kept apart; an operator finds out what is
+        // What the books can't name (no amount, another currency) is not in them; an operator finds out what there is.
+        if (minor(payment->amount) > 0 && strcmp(payment->amount->currency, trade->row.currency) == 0)
             books_suspense(trade, LEDGER_CONFLICTED, tender, minor(payment->amount), now_ms);
         trade->trades->stats.conflicts++;
         trades_alert(trade->trades, "payment does not match", trade, tender->detail);

@@ -83,6 +83,21 @@ static void test_each_failed_attempt_is_kept_for_the_operators(void **state) {
     assert_true(rows[1].step_id == 1 && rows[1].outcome == OUTCOME_UNKNOWN);
     assert_true(rows[1].ended_ms - rows[1].started_ms == 1000); // its deadline
     assert_string_equal(rows[1].text, "as planned");
+    assert_true(rows[0].number == 1 && rows[1].number == 2);
+}
+
+static void test_a_refusal_is_an_attempt_with_a_number(void **state) {
+    struct saga_bed *bed = *state;
+    model_plan(&bed->model, "credit", SAGA_ACTION, MODEL_AGAIN, 1, 0);
+    model_plan(&bed->model, "credit", SAGA_ACTION, MODEL_REFUSE, 1, 0);
+    bed_start(bed, &flow_pair, "one", "", NULL);
+    bed_settle(bed);
+    size_t n;
+    struct store_query query = {.table = &attempt_table, .limit = 10};
+    const struct attempt_row *rows = bed_rows(bed, &query, &n);
+    assert_int_equal(n, 2);
+    assert_true(rows[0].number == 1 && rows[0].outcome == OUTCOME_RETRY);
+    assert_true(rows[1].number == 2 && rows[1].outcome == OUTCOME_REJECTED);
 }
 
 // [E6] after the pivot: parked and told, and an operator's retry takes it on
@@ -380,6 +395,7 @@ int main(void) {
         TEST(test_exhausted_attempts_turn_the_saga_round),
         TEST(test_a_death_does_not_reset_the_attempts),
         TEST(test_each_failed_attempt_is_kept_for_the_operators),
+        TEST(test_a_refusal_is_an_attempt_with_a_number),
         TEST(test_exhausted_behind_the_pivot_it_parks),
         TEST(test_exhausted_in_a_compensation_it_parks),
         TEST(test_a_rejection_behind_the_pivot_parks),
