@@ -197,8 +197,8 @@ struct store_query {
     const void *after; // NULL, or a row whose order columns and key are the cursor (exclusive); copied by store_read
     uint32_t limit;    // 1..STORE_LIMIT_MAX
     bool count;        // answer only how many rows there are (limit ignored)
-    bool readable;     // leave out rows that do not fit their description, instead of failing: a page that is not full
-                       // need not be the last then, but an empty one is
+    bool readable;     // leave out rows that do not fit their description, instead of failing; a page that is not full
+                       // need not be the last then
 };
 
 // `rows` is an array of `n` row structs (blobs point beside it), borrowed until the callback returns; for a count
