@@ -4,6 +4,7 @@
 #include "orchestrator/page_token.h"
 #include "orchestrator/saga_view.h"
 #include "rpc/message.h"
+#include "saga/list.h"
 #include "saga/tables.h"
 
 #include <assert.h>
@@ -143,7 +144,7 @@ struct page {
     struct rpc_inbound *in;
     struct page_of of;
     uint32_t size;
-    bool by_due; // sagas: ordered by due_ms, else by created_ms
+    struct saga_filter filter; // of sagas
     struct page_cursor cursor;
     bool has_cursor;
 };
@@ -204,7 +205,7 @@ static void sagas_read(void *ctx, const struct error *error, const void *rows, s
         made = (response.sagas[response.n_sagas++] = saga_view(&row[i], arena)) != NULL;
     if (made && n > shown) {
         const struct saga_row *last = &row[shown - 1];
-        response.next_page_token = next_token(page, page->by_due ? last->due_ms : last->created_ms, last->gid);
+        response.next_page_token = next_token(page, saga_list_key(&page->filter, last), last->gid);
         made = response.next_page_token != NULL;
     }
     if (made)
@@ -213,36 +214,18 @@ static void sagas_read(void *ctx, const struct error *error, const void *rows, s
         no_memory(page->in);
 }
 
-// What is not finished is few among many: found by when it is due, which what has ended never is.
-static bool wants_unfinished(const Txcenter__Saga__V1__SagaFilter *filter) {
-    int status = (int)filter->status;
-    return filter->unfinished || filter->parked ||
-           (status >= (int)SAGA_RUNNING && !saga_status_ended((enum saga_status)status));
-}
-
-static void add_cond(struct store_query *query, struct store_cond cond) {
-    size_t n = 0;
-    while (query->conds[n].column)
-        n++;
-    assert(n < STORE_CONDS_MAX);
-    query->conds[n] = cond;
-}
-
-static void filter_sagas(const Txcenter__Saga__V1__SagaFilter *filter, struct store_query *query) {
-    if (filter->status)
-        add_cond(query, (struct store_cond){"status", STORE_EQ, .integer = (int64_t)filter->status});
-    if (filter->parked)
-        add_cond(query, (struct store_cond){"parked", STORE_EQ, .integer = 1});
-    if (*filter->flow)
-        add_cond(query, (struct store_cond){"flow", STORE_EQ, .text = str_c(filter->flow)});
-    if (*filter->subject)
-        add_cond(query, (struct store_cond){"subject", STORE_EQ, .text = str_c(filter->subject)});
-    if (filter->created_from)
-        add_cond(query, (struct store_cond){"created_ms", STORE_GE, .integer = moment_ms(filter->created_from)});
-    if (filter->created_to)
-        add_cond(query, (struct store_cond){"created_ms", STORE_LT, .integer = moment_ms(filter->created_to)});
-    if (wants_unfinished(filter))
-        add_cond(query, (struct store_cond){"due_ms", STORE_LE, .integer = SAGA_DUE_PARKED});
+static struct saga_filter filter_of(const Txcenter__Saga__V1__SagaFilter *asked) {
+    struct saga_filter filter = {.status = (enum saga_status)asked->status,
+                                 .parked = asked->parked,
+                                 .unfinished = asked->unfinished,
+                                 .flow = str_c(asked->flow),
+                                 .subject = str_c(asked->subject),
+                                 .to_ms = INT64_MAX};
+    if (asked->created_from)
+        filter.from_ms = moment_ms(asked->created_from);
+    if (asked->created_to)
+        filter.to_ms = moment_ms(asked->created_to);
+    return filter;
 }
 
 static void check_filter(const Txcenter__Saga__V1__SagaFilter *filter, struct error *error) {
@@ -254,21 +237,13 @@ static void check_filter(const Txcenter__Saga__V1__SagaFilter *filter, struct er
     check_moment(error, "filter.created_to", filter->created_to);
 }
 
-static void read_sagas(struct saga_service *service, struct page *page, const Txcenter__Saga__V1__SagaFilter *filter) {
-    struct saga_row after = {0};
-    page->by_due = wants_unfinished(filter) && !*filter->subject;
-    const char *order = *filter->subject ? "saga_by_subject" : page->by_due ? "saga_by_due" : "saga_by_created";
-    str_copy(str_c(page->cursor.id), after.gid, sizeof after.gid);
-    str_copy(str_c(filter->subject), after.subject, sizeof after.subject);
-    *(page->by_due ? &after.due_ms : &after.created_ms) = page->cursor.key;
-    struct store_query query = {
-        .table = &saga_table,
-        .order = index_named(&saga_table, order),
-        .descending = true,
-        .after = page->has_cursor ? &after : NULL,
-        .limit = page->size + 1,
-    };
-    filter_sagas(filter, &query);
+static void read_sagas(struct saga_service *service, struct page *page) {
+    struct store_query query;
+    struct saga_row after;
+    saga_list(&page->filter, &query);
+    saga_list_after(&page->filter, page->cursor.key, str_c(page->cursor.id), &after);
+    query.after = page->has_cursor ? &after : NULL;
+    query.limit = page->size + 1;
     store_read(service->store, &query, sagas_read, page);
 }
 
@@ -282,8 +257,10 @@ static void list_sagas(void *service, struct rpc_inbound *in, const ProtobufCMes
     struct error error = {0};
     struct page *page = page_new(in, "sagas", &unpaged.base, request->page_size, request->page_token, &error);
     check_filter(filter, &error);
-    if (enter(in, &error))
-        read_sagas(service, page, filter);
+    if (!enter(in, &error))
+        return;
+    page->filter = filter_of(filter);
+    read_sagas(service, page);
 }
 
 // ---- Flows --------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 
 struct command {
     struct saga_engine *engine;
+    struct command *next, **link; // of those that wait for a row
     saga_reply_fn *done;
     void *ctx;
     char gid[SAGA_GID_MAX + 1];
@@ -55,8 +56,34 @@ static void signal_known(struct command *command, const struct saga_instance *sa
         refuse(command, ERR_SAGA_STATE, "the saga has ended");
 }
 
+static void ask(struct command *command) {
+    struct saga_engine *engine = command->engine;
+    command->next = engine->asking;
+    command->link = &engine->asking;
+    if (command->next)
+        command->next->link = &command->next;
+    engine->asking = command;
+}
+
+static void stop_asking(struct command *command) {
+    *command->link = command->next;
+    if (command->next)
+        command->next->link = command->link;
+}
+
+void engine_drop_commands(struct saga_engine *engine) {
+    struct error error;
+    error_set(&error, ERR_SHUTTING_DOWN, NULL);
+    while (engine->asking) {
+        struct command *command = engine->asking;
+        stop_asking(command);
+        command_finish(command, &error);
+    }
+}
+
 static void ended_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct command *command = ctx;
+    stop_asking(command);
     struct saga_instance instance;
     struct error unreadable = {0};
     if (error) {
@@ -99,6 +126,7 @@ static void signal_loaded(void *ctx, struct saga_resident *resident, const struc
         struct store_query query = {.table = &saga_table,
                                     .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(command->gid)}},
                                     .limit = 1};
+        ask(command);
         store_read(command->engine->options.store, &query, ended_read, command);
     } else {
         command_finish(command, error);

@@ -83,6 +83,7 @@ void saga_engine_free(struct saga_engine *engine) {
     engine->depth++; // nothing is started by what is told now
     engine_drop_turns(engine);
     engine_drop_loadings(engine);
+    engine_drop_commands(engine);
     drop_all(engine);
     map_release(&engine->residents);
     map_release(&engine->loadings);

@@ -154,6 +154,7 @@ struct saga_engine {
     struct saga_resident *ready, **ready_last;
     struct saga_resident *oldest, *newest;
     struct saga_turn *turns; // under way
+    struct command *asking;  // wait for a row
     struct saga_turn *unnumbered, **unnumbered_last;
     unsigned depth; // nested entries
     bool stopped;
@@ -217,6 +218,9 @@ void engine_drop_turns(struct saga_engine *engine);   // all of them: the store 
 void call_send_held(struct saga_resident *resident);
 void call_forget_all(struct saga_resident *resident);
 void answers_free(struct saga_resident *resident);
+
+// command.c
+void engine_drop_commands(struct saga_engine *engine); // those that wait for a row: the store is gone
 
 // load.c
 // Calls back at once when it is there, later when it must be loaded. error SAGA_NOT_FOUND, SAGA_STATE (ended), …

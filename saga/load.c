@@ -67,6 +67,7 @@ struct loading {
     struct saga_row row;          // without its blobs
     struct str input;             // owned
     struct saga_resident *parent; // pinned
+    bool at_parent;               // waits at its parent's loading, which will finish it
     bool outdated;                // the saga was in memory meanwhile, so what was read may be older than what is stored
 };
 
@@ -93,13 +94,22 @@ static void loading_stale(struct loading *loading) {
     loading_finish(loading, NULL, &error);
 }
 
+// One that waits for the store or for its subject; NULL: there is none left, nor any that waits at it.
+static struct loading *first_loading(const struct saga_engine *engine) {
+    for (size_t i = 0; i < engine->loadings.n_buckets; i++)
+        for (struct map_node *node = engine->loadings.buckets[i]; node; node = node->next) {
+            struct loading *loading = CONTAINER_OF(node, struct loading, node);
+            if (!loading->at_parent)
+                return loading;
+        }
+    return NULL;
+}
+
 void engine_drop_loadings(struct saga_engine *engine) {
     struct error error;
     error_set(&error, ERR_SHUTTING_DOWN, NULL);
-    // One after the other from the start: a child's loading waits at its parent's.
-    for (size_t i = 0; i < engine->loadings.n_buckets; i++)
-        while (engine->loadings.buckets[i])
-            loading_finish(CONTAINER_OF(engine->loadings.buckets[i], struct loading, node), NULL, &error);
+    for (struct loading *loading; (loading = first_loading(engine));)
+        loading_finish(loading, NULL, &error);
 }
 
 static void enter_memory(struct loading *loading, struct saga_subject *subject) {
@@ -189,6 +199,7 @@ static void load_subject(struct loading *loading) {
 
 static void parent_loaded(void *ctx, struct saga_resident *parent, const struct error *error) {
     struct loading *loading = ctx;
+    loading->at_parent = false;
     // A parent that has ended or is gone: the child ends on its own.
     bool gone = error && (error->code == ERR_SAGA_STATE || error->code == ERR_SAGA_NOT_FOUND);
     if (error && !gone) {
@@ -213,7 +224,11 @@ static void row_loaded(struct loading *loading, const struct saga_row *row) {
         loading_finish(loading, NULL, &error);
     } else if (!saga_row_instance(loading->engine, row, &loading->saga, &error)) {
         report_unreadable(loading, &error);
+    } else if (strcmp(row->parent_gid, row->gid) == 0) {
+        error_set(&error, ERR_STORE_CORRUPT, "saga %s is its own parent", row->gid);
+        report_unreadable(loading, &error);
     } else if (row->parent_gid[0]) {
+        loading->at_parent = true;
         saga_load(loading->engine, str_c(row->parent_gid), parent_loaded, loading);
     } else {
         load_subject(loading);

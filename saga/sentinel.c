@@ -21,6 +21,7 @@ struct saga_sentinel {
     struct saga_row cursor; // of the present scan
     bool has_cursor;
     bool last_page;
+    bool readable;            // a row of the page can't be read: those that can
     uint32_t loading;         // of the present page
     int64_t page_ms, next_ms; // when the page was read; when to look again
     struct heap reloads;
@@ -184,7 +185,8 @@ static void page_loaded(void *ctx, struct saga_resident *resident, const struct 
 }
 
 static void load_page(struct saga_sentinel *sentinel, const struct saga_row *rows, size_t n) {
-    sentinel->last_page = n < PAGE;
+    sentinel->last_page = n < (sentinel->readable ? 1 : PAGE);
+    sentinel->readable = false;
     sentinel->loading = 1; // until all of the page are asked for
     for (size_t i = 0; i < n; i++) {
         struct page_load *load = calloc(1, sizeof *load);
@@ -204,12 +206,23 @@ static void load_page(struct saga_sentinel *sentinel, const struct saga_row *row
         page_done(sentinel);
 }
 
+// A row that can't be read must not stand in the way of those behind it.
+static void tell_page_failure(struct saga_sentinel *sentinel, const struct error *error) {
+    struct saga_engine *engine = sentinel->engine;
+    sentinel->readable = error->code == ERR_STORE_CORRUPT;
+    engine->stats.corrupt += sentinel->readable;
+    if (sentinel->readable)
+        engine_notice(engine, SAGA_NOTICE_CORRUPT, NULL, NULL, SAGA_ACTION, err_info(error->code)->name, error->text);
+    else
+        tell_failure(sentinel, error);
+}
+
 static void page_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct saga_sentinel *sentinel = ctx;
     struct saga_engine *engine = sentinel->engine;
     engine_enter(engine);
     if (error) {
-        tell_failure(sentinel, error);
+        tell_page_failure(sentinel, error);
         sentinel->next_ms = now_ms(sentinel) + PAUSE_MS; // the same page again
     } else if (!engine->stopped) {
         load_page(sentinel, rows, n);
@@ -225,6 +238,7 @@ static void read_page(struct saga_sentinel *sentinel) {
         .order = &saga_table.indexes[0],
         .after = sentinel->has_cursor ? &sentinel->cursor : NULL,
         .limit = PAGE,
+        .readable = sentinel->readable,
     };
     sentinel->page_ms = now_ms(sentinel);
     sentinel->next_ms = INT64_MAX;

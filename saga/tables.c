@@ -29,6 +29,10 @@ static const struct store_index saga_indexes[] = {
     {.name = "saga_by_due", .columns = {"due_ms"}},
     {.name = "saga_by_created", .columns = {"created_ms"}},
     {.name = "saga_by_subject", .columns = {"subject", "created_ms"}},
+    // For lists (saga/list.h).
+    {.name = "saga_by_status", .columns = {"status", "created_ms"}, .since = 2},
+    {.name = "saga_by_parked", .columns = {"parked", "created_ms"}, .since = 2},
+    {.name = "saga_by_flow", .columns = {"flow", "created_ms"}, .since = 2},
 };
 const struct store_table saga_table = {
     .name = "saga",

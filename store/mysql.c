@@ -470,7 +470,7 @@ static enum backend_result fetch_rows(struct mysql_conn *conn, MYSQL_STMT *state
         return statement_failed(conn, statement, page->table->name, error);
     int fetched;
     while ((fetched = mysql_stmt_fetch(statement)) == 0 || fetched == MYSQL_DATA_TRUNCATED)
-        if (!load_row(conn, statement, &arrival, page, error))
+        if (!load_row(conn, statement, &arrival, page, error) && !row_page_passes(page, error))
             return BACKEND_REFUSED;
     return fetched == MYSQL_NO_DATA ? BACKEND_OK : statement_failed(conn, statement, page->table->name, error);
 }
@@ -507,7 +507,8 @@ static enum backend_result mysql_read(struct backend_conn *base, const struct st
     bind_params(binds, params.list, params.n);
     if (mysql_stmt_bind_param(statement, binds) != 0 || mysql_stmt_execute(statement) != 0)
         return statement_failed(conn, statement, query->table->name, error);
-    struct row_page page = {.table = query->table, .arena = arena, .max = query->count ? 0 : query->limit};
+    struct row_page page = {
+        .table = query->table, .arena = arena, .max = query->count ? 0 : query->limit, .readable = query->readable};
     size_t count = 0;
     result = query->count ? fetch_count(conn, statement, &count, error) : fetch_rows(conn, statement, &page, error);
     mysql_stmt_free_result(statement);

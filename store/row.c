@@ -126,6 +126,14 @@ void *row_page_add(struct row_page *page, struct error *error) {
     return memset(page->rows + page->n++ * size, 0, size);
 }
 
+bool row_page_passes(struct row_page *page, struct error *error) {
+    if (!page->readable || error->code != ERR_STORE_CORRUPT)
+        return false;
+    page->n--;
+    *error = (struct error){0};
+    return true;
+}
+
 static bool misfit(const struct row_page *page, const struct store_column *column, struct error *error) {
     return error_set(error, ERR_STORE_CORRUPT, "%s.%s: the stored value does not fit its description",
                      page->table->name, column->name);

@@ -33,10 +33,14 @@ struct row_page {
     struct arena *arena;
     char *rows;
     size_t n, cap, max;
+    bool readable; // struct store_query's
 };
 
 // A cleared row at the end of the page. NULL with STORE_REFUSED when the arena is full; past `max` rows is asserted.
 void *row_page_add(struct row_page *page, struct error *error);
+
+// A row could not be loaded. True when it is left out, and the error forgotten.
+bool row_page_passes(struct row_page *page, struct error *error);
 
 // row_set_… with the error that a value read from a database deserves: STORE_CORRUPT when the description does not
 // allow it, STORE_REFUSED when the arena is full.

@@ -269,6 +269,12 @@ bool sql_select(struct buf *sql, enum sql_dialect dialect, const struct store_qu
     }
     buf_append(sql, STR(" FROM "));
     name(sql, dialect, query->table->name);
+    if (query->order && !query->count) {
+        // Else a database that knows no better sorts all that some other condition leaves.
+        buf_append(sql, dialect == SQL_SQLITE ? STR(" INDEXED BY ") : STR(" FORCE INDEX ("));
+        name(sql, dialect, query->order->name);
+        buf_append(sql, dialect == SQL_SQLITE ? STR("") : STR(")"));
+    }
     if (!where(sql, dialect, query, &order, arena, &params))
         return false;
     for (size_t i = 0; !query->count && i < order.n; i++) {

@@ -402,14 +402,15 @@ static enum backend_result sqlite_read(struct backend_conn *base, const struct s
     if (!statement)
         return failure(conn->db, query->table->name, error);
     bind_params(statement, params.list, params.n);
-    struct row_page page = {.table = query->table, .arena = arena, .max = query->count ? 0 : query->limit};
+    struct row_page page = {
+        .table = query->table, .arena = arena, .max = query->count ? 0 : query->limit, .readable = query->readable};
     size_t count = 0;
     enum backend_result result = BACKEND_OK;
     int step;
     while (result == BACKEND_OK && (step = sqlite3_step(statement)) == SQLITE_ROW) {
         if (query->count)
             count = (size_t)sqlite3_column_int64(statement, 0);
-        else if (!load_row(&page, statement, error))
+        else if (!load_row(&page, statement, error) && !row_page_passes(&page, error))
             result = BACKEND_REFUSED;
     }
     if (result == BACKEND_OK && step != SQLITE_DONE)

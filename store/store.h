@@ -191,11 +191,14 @@ enum { STORE_CONDS_MAX = 10, STORE_LIMIT_MAX = 1000 };
 struct store_query {
     const struct store_table *table;
     struct store_cond conds[STORE_CONDS_MAX]; // those with a column
-    const struct store_index *order;          // NULL: by primary key; borrowed until the callback, as `table`
+    const struct store_index *order; // and what is used for it, too; NULL: by primary key; borrowed until the callback,
+                                     // as `table`
     bool descending;
     const void *after; // NULL, or a row whose order columns and key are the cursor (exclusive); copied by store_read
     uint32_t limit;    // 1..STORE_LIMIT_MAX
     bool count;        // answer only how many rows there are (limit ignored)
+    bool readable;     // leave out rows that do not fit their description, instead of failing; a page that is not full
+                       // need not be the last then
 };
 
 // `rows` is an array of `n` row structs (blobs point beside it), borrowed until the callback returns; for a count

@@ -168,6 +168,25 @@ static void test_a_stop_during_the_recovery_counts_nothing(void **state) {
     check_all(bed, "s", 300, SAGA_SUCCEEDED);
 }
 
+// A death while sagas are on their way into memory, children waiting for their parents.
+static void test_a_death_during_the_recovery(void **state) {
+    struct saga_bed *bed = *state;
+    model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_HANGS, 60, 0);
+    start_many(bed, &flow_parent, "p", 60);
+    bed_kill(bed);
+    for (unsigned steps = 1; steps < 30; steps++) {
+        bed_open(bed);
+        bed->faults.fail_reads = steps % 3;
+        for (unsigned i = 0; i < steps && bed_stats(bed).resident == 0; i++)
+            bed_step(bed);
+        bed_kill(bed);
+    }
+    bed_open(bed);
+    bed_settle(bed);
+    check_all(bed, "p", 60, SAGA_SUCCEEDED);
+    bed_check_books(bed);
+}
+
 // ---- The sentinel -------------------------------------------------------------------------------------------------
 
 // A recovery is no flood: so many in a second, and not more.
@@ -447,6 +466,7 @@ int main(void) {
         TEST(test_every_kind_of_wait_outlives_a_restart),
         TEST(test_a_row_tells_who_wrote_it),
         TEST(test_a_stop_during_the_recovery_counts_nothing),
+        TEST(test_a_death_during_the_recovery),
         TEST(test_sagas_are_resumed_under_a_rate_limit),
         TEST(test_what_is_far_is_loaded_before_it_is_due),
         TEST(test_a_load_that_fails_is_made_up_for),

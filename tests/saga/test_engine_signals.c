@@ -143,6 +143,25 @@ static void test_a_signal_that_was_not_looked_at_is_not_forgotten(void **state) 
     assert_true(bed->time.now_ms - begun_ms < 10000);
 }
 
+// A death while it is looked up whether the ended saga knows the signal: the client hears of it, and asks again.
+static void test_a_signal_to_what_has_ended_is_always_answered(void **state) {
+    struct saga_bed *bed = *state;
+    bed_start(bed, &flow_await, "one", "", NULL);
+    send(bed, "one", "1", ERR_OK);
+    bed_settle(bed);
+    for (unsigned steps = 0; steps < 6; steps++) {
+        struct bed_reply replies[3];
+        for (unsigned i = 0; i < 3; i++)
+            bed_signal(bed, "one", "paid", "1", &replies[i]);
+        for (unsigned i = 0; i < steps; i++)
+            bed_step(bed);
+        bed_revive(bed);
+        for (unsigned i = 0; i < 3; i++)
+            assert_true(replies[i].came && (replies[i].code == ERR_OK || replies[i].code == ERR_SHUTTING_DOWN));
+    }
+    send(bed, "one", "1", ERR_OK);
+}
+
 static void test_a_saga_holds_so_many_signals_and_no_more(void **state) {
     struct saga_bed *bed = *state;
     struct bed_reply replies[SAGA_SIGNALS_MAX + 5];
@@ -380,6 +399,7 @@ int main(void) {
         TEST(test_a_signal_acts_once),
         TEST(test_signals_find_a_saga_that_is_busy_or_not_there),
         TEST(test_a_signal_that_was_not_looked_at_is_not_forgotten),
+        TEST(test_a_signal_to_what_has_ended_is_always_answered),
         TEST(test_a_saga_holds_so_many_signals_and_no_more),
         TEST(test_signals_that_can_not_be_are_refused_at_once),
         TEST(test_a_poke_finds_its_saga_wherever_it_is),

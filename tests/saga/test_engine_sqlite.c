@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -45,6 +46,7 @@ struct host {
     struct saga_call *calls[CALLS_MAX]; // to be answered
     bool dead[CALLS_MAX];               // their process is
     unsigned n_calls;
+    bool mute; // the participant does not answer
     struct map keys;
     struct effect effects[KEYS_MAX];
     unsigned n_effects;
@@ -100,7 +102,7 @@ static void serve(struct saga_call *call, bool dead) {
 }
 
 static bool serve_all(void) {
-    unsigned n = host->n_calls;
+    unsigned n = host->mute ? 0 : host->n_calls;
     for (unsigned i = 0; i < n; i++)
         serve(host->calls[i], host->dead[i]);
     memmove(host->calls, host->calls + n, (host->n_calls - n) * sizeof host->calls[0]);
@@ -371,9 +373,45 @@ static void test_a_stop_hands_everything_over(void **state) {
     check_effects();
 }
 
+// [E5] a row that can't be read is told, and does not stand in the way of those behind it
+static void test_a_damaged_row_stops_nobody_else(void **state) {
+    (void)state;
+    host->mute = true;
+    for (unsigned i = 1; i < 5; i++) {
+        host->clients[i].asked = true;
+        start(&host->clients[i]);
+    }
+    while (host->n_calls < 8)
+        step();
+    kill_host();
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(host->path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "UPDATE saga SET reason = hex(zeroblob(100)) WHERE gid IN ('s1', 's3')", NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+    host->mute = false;
+    open_host();
+    while (!saga_engine_recovered(host->engine))
+        step();
+    struct saga_stats stats;
+    saga_engine_stats(host->engine, &stats);
+    assert_int_equal(stats.corrupt, 1);
+    assert_int_equal(stats.resumed, 2);
+    for (unsigned i = 2; i < 5; i += 2) {
+        struct client *client = &host->clients[i];
+        saga_signal(host->engine, str_c(client->gid), STR("go"), STR("1"), STR_NONE, signalled, client);
+        do
+            read_status(client);
+        while (!saga_status_ended(client->status));
+        assert_int_equal(client->status, SAGA_SUCCEEDED);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sagas_outlive_the_deaths_of_the_process, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_damaged_row_stops_nobody_else, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_stop_hands_everything_over, setup, teardown),
     };
     return cmocka_run_group_tests_name("saga/engine over SQLite and its threads", tests, NULL, NULL);

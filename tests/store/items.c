@@ -1,5 +1,8 @@
 #include "tests/store/items.h"
 
+#include "tests/cmocka.h"
+#include "tests/store/bed.h"
+
 #include <stdio.h>
 
 static const struct store_column item_columns[] = {
@@ -60,4 +63,27 @@ struct item item(const char *id, const char *owner, int64_t amount, int32_t rank
     snprintf(row.id, sizeof row.id, "%s", id);
     snprintf(row.owner, sizeof row.owner, "%s", owner);
     return row;
+}
+
+void items_put_four(struct bed *bed) {
+    for (char id = 'a'; id <= 'd'; id++) {
+        struct item row = item((const char[]){id, '\0'}, "x", 1, 1);
+        bed_put(bed, &item_table, &row);
+    }
+}
+
+void items_check_readable(struct bed *bed) {
+    struct store_query query = {.table = &item_table, .limit = 2};
+    assert_int_equal(bed_read(bed, &query).code, ERR_STORE_CORRUPT);
+    query.readable = true;
+    struct answer page = bed_read(bed, &query); // two of "a" to "d"
+    assert_true(page.code == ERR_OK && page.n >= 1);
+    assert_string_equal(((const struct item *)page.rows)[0].id, "a");
+    query.after = &(struct item){.id = "c"};
+    page = bed_read(bed, &query);
+    assert_true(page.code == ERR_OK && page.n == 1);
+    assert_string_equal(((const struct item *)page.rows)[0].id, "d");
+    query.after = &(struct item){.id = "a"};
+    page = bed_read(bed, &query);
+    assert_true(page.code == ERR_OK && page.n == 0);
 }

@@ -31,6 +31,11 @@ extern const struct store_table mark_table;
 
 extern const struct store_table *const item_tables[]; // all of the above
 
+// Of items "a", "b", "c", "d" the rows b and c can't be read: a page fails, or leaves them out where it was asked to.
+struct bed;
+void items_check_readable(struct bed *bed);
+void items_put_four(struct bed *bed);
+
 struct item item(const char *id, const char *owner, int64_t amount, int32_t rank);
 
 #endif

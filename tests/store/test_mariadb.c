@@ -425,6 +425,13 @@ static void test_full(void **state) {
     mariadb_stop(server);
 }
 
+static void test_rows_that_can_not_be_read_are_left_out(void **state) {
+    struct bed *bed = *state;
+    items_put_four(bed);
+    mariadb_run(bed->variant->server, bed->place, "UPDATE item SET body = REPEAT('x', 5000) WHERE id IN ('b', 'c')");
+    items_check_readable(bed);
+}
+
 int main(void) {
     struct mariadb_server *server = mariadb_start(NULL);
     struct CMUnitTest tests[] = {
@@ -436,6 +443,8 @@ int main(void) {
         cmocka_unit_test_prestate_setup_teardown(test_lock_wait_is_tried_again, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_row_past_the_packet, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_pages_come_from_an_index, set_up_inline, tear_down, server),
+        cmocka_unit_test_prestate_setup_teardown(test_rows_that_can_not_be_read_are_left_out, set_up, tear_down,
+                                                 server),
         cmocka_unit_test_prestate_setup_teardown(test_warns_of_weak_settings, set_up_inline, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_many_start_at_once, set_up_inline, tear_down, server),
         cmocka_unit_test(test_nobody_there),

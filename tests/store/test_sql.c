@@ -90,6 +90,25 @@ static void test_cursor(void **state) {
     arena_release(&arena);
 }
 
+// The order's index is the one that is used, whatever else the database would think of.
+static void test_an_order_names_its_index(void **state) {
+    (void)state;
+    struct store_query query = {.table = &item_table, .limit = 3, .order = item_by_rank};
+    struct sql_params params;
+    struct arena arena;
+    arena_init(&arena, 1 << 16);
+    assert_true(sql_select(&sql, SQL_SQLITE, &query, &arena, &params));
+    assert_non_null(strstr(sql.ptr, " FROM \"item\" INDEXED BY \"item_by_rank\" ORDER BY "));
+    buf_clear(&sql);
+    assert_true(sql_select(&sql, SQL_MYSQL, &query, &arena, &params));
+    assert_non_null(strstr(sql.ptr, " FROM `item` FORCE INDEX (`item_by_rank`) ORDER BY "));
+    buf_clear(&sql);
+    query.count = true;
+    assert_true(sql_select(&sql, SQL_MYSQL, &query, &arena, &params));
+    assert_sql("SELECT COUNT(*) FROM `item`");
+    arena_release(&arena);
+}
+
 static void run(sqlite3 *db) {
     char *message = NULL;
     if (sqlite3_exec(db, sql.ptr, NULL, NULL, &message) != SQLITE_OK)
@@ -152,6 +171,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_definitions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_writes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cursor, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_order_names_its_index, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pages_come_from_an_index, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("store sql", tests, NULL, NULL);

@@ -256,6 +256,20 @@ static void test_settings(void **state) {
     sqlite3_close(db);
 }
 
+static void test_rows_that_can_not_be_read_are_left_out(void **state) {
+    struct state *s = *state;
+    sqlite3 *db;
+    items_put_four(&s->bed);
+    bed_close(&s->bed);
+    assert_int_equal(sqlite3_open(s->bed.place, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE item SET owner = hex(zeroblob(100)) WHERE id = 'b'", NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE item SET amount = 'none' WHERE id = 'c'", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    bed_open(&s->bed, item_tables);
+    items_check_readable(&s->bed);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
@@ -268,6 +282,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_lock_ends_with_the_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_missing_folder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_a_database, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rows_that_can_not_be_read_are_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_settings, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("store over sqlite", tests, NULL, NULL);
