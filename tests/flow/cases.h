@@ -45,7 +45,8 @@ struct flow_cases {
     X(again)          \
     X(crash)          \
     X(loss)           \
-    X(race)
+    X(race)           \
+    X(chance)
 // clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;
