@@ -44,6 +44,7 @@ struct flow_cases {
     X(read)           \
     X(again)          \
     X(crash)          \
+    X(ends)           \
     X(loss)           \
     X(race)           \
     X(chance)

@@ -68,28 +68,47 @@ static void move_payer(struct chance *chance, const struct flow_trade *trade) {
     flow_control_maybe(bed, "PayTender", fields);
 }
 
+enum what { QUOTE, ORDER, PAY, PAYER, CANCEL, REFUND_PART, REFUND_ALL, WHATS };
+
+// What somebody would do with a trade in this state; now and then, anything.
+static enum what next_move(struct chance *chance, int state) {
+    if (dice(chance, 5) == 0)
+        return (enum what)dice(chance, WHATS);
+    switch (state) {
+    case TRADE(QUOTED): return dice(chance, 8) ? ORDER : CANCEL;
+    case TRADE(ORDERING):
+    case TRADE(ORDERED): return dice(chance, 8) ? PAY : CANCEL;
+    case TRADE(PAYING):
+    case TRADE(CLOSING): return dice(chance, 6) ? PAYER : CANCEL;
+    case TRADE(PAID):
+    case TRADE(COMPLETED):
+    case TRADE(PARTIALLY_REFUNDED): return dice(chance, 8) ? REFUND_PART : dice(chance, 2) ? REFUND_ALL : CANCEL;
+    default: return dice(chance, 3) ? QUOTE : PAYER;
+    }
+}
+
 static void move(struct chance *chance) {
     struct flow_bed *bed = chance->bed;
     struct flow_trade *trade = &chance->trades[dice(chance, TRADES)];
     struct flow_answer **answer = &chance->answers[chance->n];
     const Txcenter__Trade__V1__Trade *now = flow_get(bed, trade->no);
     int64_t payable = now->payable ? now->payable->minor_units : 0;
-    switch (dice(chance, 9)) {
-    case 0: *answer = flow_send(bed, "Quote", "trade_no=%s %s " FUEL_200, trade->no, flow_context(bed)); break;
-    case 1:
-    case 2:
+    switch (next_move(chance, (int)now->state)) {
+    case QUOTE: *answer = flow_send(bed, "Quote", "trade_no=%s %s " FUEL_200, trade->no, flow_context(bed)); break;
+    case ORDER:
         *answer = flow_send(bed, "PlaceOrder",
                             "trade_no=%s quote_version=%d accept_degraded=true expires_in_seconds=%u wait_ms=%u",
                             trade->no, now->quote->version, 1 + dice(chance, 60), dice(chance, 2) * 20000);
         break;
-    case 3:
-    case 4:
+    case PAY:
         *answer = flow_send(bed, "Pay", "trade_no=%s wait_ms=%u on_failure=%u %s", trade->no, dice(chance, 2) * 10000,
                             1 + dice(chance, 2), some_tenders(chance, payable));
         break;
-    case 5: *answer = flow_send(bed, "Cancel", "trade_no=%s", trade->no); break;
-    case 6: *answer = flow_send(bed, "Refund", "trade_no=%s amount=CNY%u", trade->no, 1 + dice(chance, 5000)); break;
-    case 7: *answer = flow_send(bed, "Refund", "trade_no=%s whole=true wait_ms=0", trade->no); break;
+    case CANCEL: *answer = flow_send(bed, "Cancel", "trade_no=%s", trade->no); break;
+    case REFUND_PART:
+        *answer = flow_send(bed, "Refund", "trade_no=%s amount=CNY%u", trade->no, 1 + dice(chance, 5000));
+        break;
+    case REFUND_ALL: *answer = flow_send(bed, "Refund", "trade_no=%s whole=true wait_ms=0", trade->no); break;
     default: move_payer(chance, trade); return;
     }
     chance->n++;
