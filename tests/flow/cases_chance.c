@@ -4,7 +4,7 @@
 #include "tests/flow/cases.h"
 #include "tests/flow/virtual.h"
 
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 enum { TRADES = 4, MOVES = 60, SEEDS = 24, PAUSE_MAX_MS = 3000 };
@@ -154,13 +154,15 @@ static void run(struct flow_bed *bed, uint64_t seed) {
 // [A29] [A30] [A53] calls, losses and deaths in any order: afterwards nothing is open, and all agree
 static void test_whatever_chance_brings_all_agree(struct flow_bed *bed) {
     const char *seeds = getenv("FLOW_SEEDS"); // "FIRST COUNT"
-    unsigned long long first = 1, count = SEEDS;
-    if (seeds)
-        assert_int_equal(sscanf(seeds, "%llu %llu", &first, &count), 2);
-    for (unsigned long long seed = first; seed < first + count; seed++) {
+    int64_t first = 1, count = SEEDS;
+    if (seeds) {
+        struct str rest = str_c(seeds);
+        assert_true(str_to_i64(str_cut(&rest, ' '), &first) && str_to_i64(rest, &count));
+    }
+    for (int64_t seed = first; seed < first + count; seed++) {
         if (seeds)
-            print_message("seed %llu\n", seed);
-        run(bed, seed);
+            print_message("seed %" PRId64 "\n", seed);
+        run(bed, (uint64_t)seed);
     }
 }
 
