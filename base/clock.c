@@ -37,13 +37,14 @@ int64_t clock_monotonic_ns(void) {
     return read_ns(CLOCK_MONOTONIC);
 }
 
+// The whole second that a time lies in; also before 1970.
+static time_t second_of(int64_t unix_ms) {
+    return (time_t)(unix_ms / 1000 - (unix_ms % 1000 < 0));
+}
+
 void clock_format(int64_t unix_ms, char out[25]) {
-    int64_t seconds = unix_ms / 1000, ms = unix_ms % 1000;
-    if (ms < 0) {
-        ms += 1000;
-        seconds--;
-    }
-    time_t t = (time_t)seconds;
+    time_t t = second_of(unix_ms);
+    int64_t ms = (unix_ms % 1000 + 1000) % 1000;
     struct tm tm;
     if (!gmtime_r(&t, &tm) || tm.tm_year < -1900 || tm.tm_year > 8099) {
         snprintf(out, 25, "-");
@@ -53,6 +54,16 @@ void clock_format(int64_t unix_ms, char out[25]) {
     snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
              tm.tm_hour, tm.tm_min, tm.tm_sec, (int)ms);
     snprintf(out, 25, "%.24s", text);
+}
+
+void clock_date(int64_t unix_ms, char out[11]) {
+    time_t t = second_of(unix_ms);
+    struct tm tm;
+    char text[64];
+    tzset(); // localtime_r() need not read TZ
+    if (!localtime_r(&t, &tm) || strftime(text, sizeof text, "%F", &tm) != 10)
+        snprintf(text, sizeof text, "-");
+    snprintf(out, 11, "%.10s", text);
 }
 
 // The years 1 to 9999.

@@ -29,6 +29,9 @@ int64_t clock_monotonic_ns(void);
 // "2026-01-31T23:59:59.123Z" into out[25].
 void clock_format(int64_t unix_ms, char out[25]);
 
+// The calendar day "2026-01-31" into out[11], in the process's time zone (TZ).
+void clock_date(int64_t unix_ms, char out[11]);
+
 // Whether a pair as in google.protobuf.Timestamp is a time: within the years 1 to 9999, as its page says.
 bool clock_is_moment(int64_t seconds, int32_t nanos);
 

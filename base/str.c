@@ -116,7 +116,7 @@ void str_fit(struct str s, char *out, size_t size) {
         if (at + (len ? len : 1) >= size)
             break;
         if (len)
-            memcpy(out + at, s.ptr, len);
+            memmove(out + at, s.ptr, len);
         else
             out[at] = '?';
         at += len ? len : 1;
@@ -142,26 +142,23 @@ uint64_t str_hash(struct str s) {
     return hash;
 }
 
-static void make_utf8(char *text, bool cut) {
-    struct str rest = str_c(text);
-    while (rest.len > 0) {
-        size_t len = str_utf8_len(rest);
-        if (len == 0) {
-            char *at = text + (rest.ptr - text);
-            if (cut && rest.len < 4 && (unsigned char)*at >= 0xC2) { // begun, and cut off
-                *at = '\0';
-                return;
-            }
-            *at = '?';
-            len = 1;
-        }
-        rest = str_n(rest.ptr + len, rest.len - len);
+// Without a character at the end that has begun and is cut off.
+static size_t whole_len(struct str s) {
+    for (size_t back = 1; back < 4 && back <= s.len; back++) {
+        unsigned char c = (unsigned char)s.ptr[s.len - back];
+        if ((c & 0xC0) == 0x80)
+            continue;
+        uint32_t point, least;
+        return utf8_tail(c, &point, &least) >= (int)back ? s.len - back : s.len;
     }
+    return s.len;
 }
 
 void str_vprint(char *out, size_t size, const char *format, va_list args) {
     int length = vsnprintf(out, size, format, args);
-    make_utf8(out, length < 0 || (size_t)length >= size);
+    struct str printed = str_c(out);
+    bool cut = length < 0 || (size_t)length >= size;
+    str_fit(str_n(out, cut ? whole_len(printed) : printed.len), out, size);
 }
 
 void str_print(char *out, size_t size, const char *format, ...) {

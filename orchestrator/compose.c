@@ -7,7 +7,6 @@
 #include "saga/tables.h"
 #include "txc_descriptors.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 enum { TABLES_MAX = 64, SECOND_MS = 1000 };
@@ -22,15 +21,8 @@ static void poll_store(void *ctx) {
 }
 
 static bool open_store(struct center *center, struct error *error) {
-    const struct store_table *tables[TABLES_MAX] = {&saga_table, &attempt_table, &request_table, &outbox_table,
-                                                    &audit_table};
-    size_t n = 0;
-    while (tables[n])
-        n++;
-    for (const struct store_table *const *table = trade_tables; *table; table++) {
-        assert(n < TABLES_MAX - 1);
-        tables[n++] = *table;
-    }
+    const struct store_table *tables[TABLES_MAX];
+    saga_tables_with(trade_tables, tables, TABLES_MAX);
     center->store_waker = (struct rpc_waker){.poll = poll_store, .ctx = center};
     rpc_loop_add_waker(center->loop, &center->store_waker);
     struct store_options options = {
@@ -183,8 +175,9 @@ static bool serve(struct center *center, struct error *error) {
 
 bool center_open(struct center *center, struct config *config, struct error *error) {
     *center = (struct center){.config = config, .loop = rpc_loop_new()};
+    center->timers = rpc_loop_timers(center->loop);
     if (!center_listen(center, error) || !open_store(center, error) ||
-        !participants_open(center->loop, config, &center->participants, error))
+        !participants_open(center->loop, config, &center->timers, &center->participants, error))
         return false;
     make_trades(center);
     if (!make_engine(center, error))

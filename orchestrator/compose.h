@@ -15,6 +15,7 @@ struct center {
     struct rpc_loop *loop;
     struct rpc_waker store_waker;
     struct store *store;
+    struct rpc_timers timers; // the loop's
     struct participants participants;
     struct trade_callback_key *callback_keys;
     struct trades *trades;

@@ -3,6 +3,7 @@
 #include "orchestrator/config_main.h"
 
 #include <signal.h>
+#include <stdlib.h>
 
 // For people in the log, and one line on standard output for whoever started it: "ready", then the port of each
 // address.
@@ -52,7 +53,8 @@ int main(int argc, char **argv) {
     int code;
     if (!config_main(argc, argv, TXC_VERSION, stdout, stderr, &config, &code))
         return code;
-    signal(SIGPIPE, SIG_IGN); // who reads our output may leave
+    setenv("TZ", config.trade.timezone, 1); // NOLINT(concurrency-mt-unsafe): there is one thread yet
+    signal(SIGPIPE, SIG_IGN);               // who reads our output may leave
     log_setup(config.log.level, config.log.format);
     code = run(&config, started_ns);
     config_release(&config);

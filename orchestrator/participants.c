@@ -14,6 +14,10 @@ static const struct {
 enum { SYSTEMS = sizeof systems / sizeof systems[0] };
 _Static_assert((int)SYSTEMS == (int)CONFIG_SYSTEMS, "each system is configured");
 
+static struct adapter *adapter_at(struct participants *participants, size_t system) {
+    return (struct adapter *)(void *)((char *)&participants->adapters + systems[system].offset);
+}
+
 static const struct config_participant *row_of(const struct config *config, const char *name) {
     for (int i = 0; i < CONFIG_SYSTEMS; i++)
         if (strcmp(config_system_name((enum config_system)i), name) == 0)
@@ -49,8 +53,8 @@ static struct rpc_channel *open_channel(struct rpc_loop *loop, const struct conf
     return rpc_channel_open(loop, row->target, &options, error);
 }
 
-bool participants_open(struct rpc_loop *loop, const struct config *config, struct participants *ret_participants,
-                       struct error *error) {
+bool participants_open(struct rpc_loop *loop, const struct config *config, const struct rpc_timers *timers,
+                       struct participants *ret_participants, struct error *error) {
     struct participants made = {.n_channels = 0};
     const struct config_participant *opened[SYSTEMS];
     for (size_t i = 0; i < SYSTEMS; i++) {
@@ -68,9 +72,11 @@ bool participants_open(struct rpc_loop *loop, const struct config *config, struc
             opened[made.n_channels] = row;
             made.channels[made.n_channels++] = channel;
         }
-        struct adapter *adapter = (struct adapter *)(void *)((char *)&made.adapters + systems[i].offset);
-        *adapter =
-            (struct adapter){.system = systems[i].name, .channel = made.channels[k], .deadline_ms = row->deadline_ms};
+        *adapter_at(&made, i) = (struct adapter){.system = systems[i].name,
+                                                 .channel = made.channels[k],
+                                                 .deadline_ms = row->deadline_ms,
+                                                 .in_flight_max = row->in_flight_max,
+                                                 .timers = timers};
     }
     *ret_participants = made;
     return true;
@@ -80,4 +86,6 @@ void participants_close(struct participants *participants) {
     for (size_t i = 0; i < participants->n_channels; i++)
         rpc_channel_close(participants->channels[i]);
     participants->n_channels = 0;
+    for (size_t i = 0; i < SYSTEMS; i++)
+        adapter_release(adapter_at(participants, i));
 }

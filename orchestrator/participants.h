@@ -13,8 +13,10 @@ struct participants {
 };
 
 // Connecting happens in the background, so nobody needs to be there yet. On failure what was opened is closed again.
-bool participants_open(struct rpc_loop *loop, const struct config *config, struct participants *ret_participants,
-                       struct error *error);
+// `timers` are the loop's, and outlive them.
+bool participants_open(struct rpc_loop *loop, const struct config *config, const struct rpc_timers *timers,
+                       struct participants *ret_participants, struct error *error);
+// Ends the calls that are under way, too.
 void participants_close(struct participants *participants);
 
 #endif

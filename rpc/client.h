@@ -49,22 +49,19 @@ struct rpc_channel_ops {
 // Encodes the request at once (it may live on the stack), sends it, and runs `done` exactly once, later, on the loop:
 // by the deadline at the latest, also when the channel is closed meanwhile.
 //
-// What an answer means, by the first row that fits:
-//   | status                                       | and                                      | outcome  | error code |
-//   | OK                                           | the answer can be decoded                | OK       | OK | |
-//   UNAVAILABLE                                  | certainly no connection was there to     | RETRY    | UNAVAILABLE |
-//   |                                              | send the request on                      |          | | | any but
-//   OK                                   | ErrorInfo.reason "RETRY"                 | RETRY    | UNAVAILABLE | |
-//   UNAVAILABLE, RESOURCE_EXHAUSTED              | ErrorInfo.domain "txcenter", a reason    | RETRY    | UNAVAILABLE |
-//   |                                              | that our own servers give before they do |          | | | |
-//   anything (OVERLOADED, SHUTTING_DOWN, …)  |          |             | | ABORTED | | REJECTED | REJECTED    | |
-//   FAILED_PRECONDITION, INVALID_ARGUMENT,       | ErrorInfo.reason "REJECTED"              | REJECTED | REJECTED    |
-//   | NOT_FOUND, ALREADY_EXISTS, OUT_OF_RANGE,     |                                          |          | | |
-//   PERMISSION_DENIED, UNAUTHENTICATED,          | without it this is misconfiguration:     | RETRY    | UNAVAILABLE |
-//   | UNIMPLEMENTED                                | nothing was done, an operator can mend it|          | | | OK,
-//   INTERNAL, UNKNOWN, DATA_LOSS, others     |                                          | UNKNOWN  | BROKEN      | |
-//   DEADLINE_EXCEEDED, CANCELLED, UNAVAILABLE,   |                                          | UNKNOWN  | SILENT      |
-//   | RESOURCE_EXHAUSTED                           |                                          |          | |
+// What an answer means, by the first that fits (outcome/error code):
+//   - OK whose answer can be decoded: OK/OK.
+//   - UNAVAILABLE when certainly no connection was there to send the request on: RETRY/UNAVAILABLE.
+//   - Any but OK with ErrorInfo.reason "RETRY": RETRY/UNAVAILABLE.
+//   - UNAVAILABLE or RESOURCE_EXHAUSTED with ErrorInfo.domain "txcenter" and a reason that our own servers give before
+//     they do anything (OVERLOADED, SHUTTING_DOWN, …): RETRY/UNAVAILABLE.
+//   - ABORTED: REJECTED/REJECTED.
+//   - FAILED_PRECONDITION, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, OUT_OF_RANGE, PERMISSION_DENIED,
+//     UNAUTHENTICATED, UNIMPLEMENTED with ErrorInfo.reason "REJECTED": REJECTED/REJECTED. Without it this is
+//     misconfiguration: nothing was done, and an operator can mend it: RETRY/UNAVAILABLE.
+//   - OK that can't be decoded, INTERNAL, UNKNOWN, DATA_LOSS, others: UNKNOWN/BROKEN.
+//   - DEADLINE_EXCEEDED, CANCELLED, UNAVAILABLE, RESOURCE_EXHAUSTED: UNKNOWN/SILENT.
+//
 // A connection that breaks while the request is on its way is UNKNOWN: this version of gRPC does not say how far it
 // got.
 static inline void rpc_call(struct rpc_channel *channel, const struct rpc_method *method,

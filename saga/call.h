@@ -19,7 +19,8 @@ uint32_t saga_call_deadline_ms(const struct saga_call *call);
 struct saga_subject *saga_call_subject(const struct saga_call *call);
 struct str saga_call_input(const struct saga_call *call);
 
-// The kept answer of an earlier step; empty when it has none.
+// The kept answer of an earlier step; empty when it has none. Of a core step: one that is not core need not have ended,
+// and a request that is made from it would not be the same when it is sent again (E11).
 struct str saga_call_answer_of(const struct saga_call *call, uint16_t step_id, uint8_t leg);
 
 // The key of another step's effect (its present generation), for calls that refer to it.

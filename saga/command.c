@@ -1,38 +1,8 @@
-// What can be said to one saga from outside: look again, a signal, an operator's retry.
+// What can be said to one saga from outside: a signal, an operator's retry.
 #include "saga/engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-// ---- Poke ---------------------------------------------------------------------------------------------------------
-
-struct poke {
-    struct saga_engine *engine;
-    char gid[SAGA_GID_MAX + 1];
-};
-
-static void poke_loaded(void *ctx, struct saga_resident *resident, const struct error *error) {
-    struct poke *poke = ctx;
-    if (resident)
-        resident_wake(resident, WAKE_POKED);
-    else if (err_info(error->code)->outcome == OUTCOME_RETRY && !poke->engine->stopped)
-        sentinel_reload(poke->engine->sentinel, str_c(poke->gid), 1, ERR_OK); // it looks when it is loaded, too
-    free(poke); // else ended or gone: there is nothing left to look at
-}
-
-void saga_poke(struct saga_engine *engine, struct str gid) {
-    struct poke *poke = calloc(1, sizeof *poke);
-    if (!poke)
-        abort();
-    poke->engine = engine;
-    if (!str_copy(gid, poke->gid, sizeof poke->gid)) {
-        free(poke); // no saga is called so
-        return;
-    }
-    engine_enter(engine);
-    saga_load(engine, gid, poke_loaded, poke);
-    engine_leave(engine);
-}
 
 // ---- Commands -----------------------------------------------------------------------------------------------------
 
@@ -68,8 +38,6 @@ static void command_finish(void *ctx, const struct error *error) {
 static void refuse(struct command *command, enum err code, const char *text) {
     struct error error;
     error_set(&error, code, "%s", text ? text : err_info(code)->text);
-    if (code == ERR_RETRY)
-        error.retry_after_ms = 100;
     command_finish(command, &error);
 }
 
@@ -80,6 +48,13 @@ static struct saga_turn *turn_about(struct saga_resident *resident) {
 
 // ---- Signals ------------------------------------------------------------------------------------------------------
 
+static void signal_known(struct command *command, const struct saga_instance *saga) {
+    if (saga_instance_has_signal(saga, str_c(command->name), str_c(command->id)))
+        command_finish(command, NULL);
+    else
+        refuse(command, ERR_SAGA_STATE, "the saga has ended");
+}
+
 static void ended_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct command *command = ctx;
     struct saga_instance instance;
@@ -89,21 +64,21 @@ static void ended_read(void *ctx, const struct error *error, const void *rows, s
     } else if (n == 0 || !saga_row_instance(command->engine, rows, &instance, &unreadable)) {
         refuse(command, ERR_SAGA_STATE, "the saga has ended");
     } else {
-        bool known = saga_instance_has_signal(&instance, str_c(command->name), str_c(command->id));
+        signal_known(command, &instance);
         saga_instance_release(&instance);
-        if (known)
-            command_finish(command, NULL);
-        else
-            refuse(command, ERR_SAGA_STATE, "the saga has ended");
     }
 }
+
+static void signal_loaded(void *ctx, struct saga_resident *resident, const struct error *error);
 
 static void signal_resident(struct command *command, struct saga_resident *resident) {
     struct error error = {0};
     bool duplicate = false;
-    if (resident->lost || saga_status_ended(resident->saga.status)) {
+    if (resident_has_ended(resident)) {
+        signal_known(command, &resident->saga);
+    } else if (resident->lost || saga_status_ended(resident->saga.status)) {
         // Its end is just being written, or what led to it is loaded afresh: soon it will be known which.
-        refuse(command, ERR_RETRY, NULL);
+        resident_await(resident, signal_loaded, command);
     } else if (!saga_instance_signal(&resident->saga, str_c(command->name), str_c(command->id), command->payload,
                                      &duplicate, &error)) {
         command_finish(command, &error);
@@ -181,12 +156,12 @@ static void retry(struct command *command, struct saga_resident *resident) {
 
 static void retry_loaded(void *ctx, struct saga_resident *resident, const struct error *error) {
     struct command *command = ctx;
-    if (resident && resident->ready)
-        turn_run(resident); // just loaded: it is resumed first
     if (!resident)
         command_finish(command, error);
+    else if (resident_has_ended(resident))
+        refuse(command, ERR_SAGA_STATE, "the saga has ended");
     else if (!resident_free(resident))
-        refuse(command, ERR_RETRY, "the saga is just being written; try again");
+        resident_await(resident, retry_loaded, command); // it is being written, or yet to be resumed
     else if (!can_retry(&resident->saga))
         refuse(command, ERR_SAGA_STATE, "no step is parked or waits for its next attempt");
     else

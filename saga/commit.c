@@ -5,35 +5,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-// Pokes carried out within one turn. Sagas that poke each other without end go on with it in turns to come, between
-// which others have theirs.
-enum { POKES_MAX = 256 };
-
-// ---- Pokes --------------------------------------------------------------------------------------------------------
-
-static void run_pokes(struct saga_turn *turn) {
-    struct turn_poke **at = &turn->pokes;
-    // A poked saga may poke others: the list grows at its end while it is walked.
-    for (unsigned n = 0; *at && n < POKES_MAX; n++) {
-        struct saga_resident *resident = resident_find(turn->engine, str_c((*at)->gid));
-        if (!resident || !turn_takes(turn, resident)) {
-            at = &(*at)->next;
-            continue;
-        }
-        struct turn_poke *poke = *at;
-        *at = poke->next;
-        free(poke);
-        turn_apply(turn, resident, SAGA_EV_POKED);
-    }
-    turn->must_commit = turn->must_commit || *at;
-}
-
-// After the turn: those that could not take part.
-static void poke_rest(struct saga_turn *turn) {
-    for (struct turn_poke *poke = turn->pokes; poke; poke = poke->next)
-        saga_poke(turn->engine, str_c(poke->gid));
-}
-
 // ---- When it is durable -------------------------------------------------------------------------------------------
 
 static void release(struct saga_turn *turn) {
@@ -48,10 +19,11 @@ static void release(struct saga_turn *turn) {
             engine_notice(turn->engine, SAGA_NOTICE_ENDED, resident, NULL, SAGA_ACTION, resident->saga.reason,
                           resident->saga.text);
             resident->gone = true;
+            resident_serve(resident);
             continue;
         }
         resident_arm(resident);
-        if (resident->first || resident->wake)
+        if (resident->first || resident->wake || resident->waiters)
             resident_wake(resident, 0);
     }
     poke_rest(turn);
@@ -75,8 +47,9 @@ static bool is_final(enum err code) {
 static void fail(struct saga_turn *turn, const struct error *error) {
     struct saga_family *family = turn->family;
     struct saga_subject *subject = turn->subject;
-    engine_notice(turn->engine, SAGA_NOTICE_WRITE_FAILED, turn->opener ? turn->opener : turn->sagas[0], NULL,
-                  SAGA_ACTION, err_info(error->code)->name, error->text);
+    if (error->code != ERR_SHUTTING_DOWN)
+        engine_notice(turn->engine, SAGA_NOTICE_WRITE_FAILED, turn->opener ? turn->opener : turn->sagas[0], NULL,
+                      SAGA_ACTION, err_info(error->code)->name, error->text);
     for (struct saga_resident *kin = family->first; kin; kin = kin->kin_next)
         kin->lost = kin->gone = true;
     if (turn->of_saga && is_final(error->code))
@@ -108,11 +81,8 @@ static void tell(struct saga_turn *turn, const struct error *error) {
     }
 }
 
-static void committed(void *ctx, const struct error *error) {
-    struct saga_turn *turn = ctx;
-    struct saga_engine *engine = turn->engine;
-    engine_enter(engine);
-    turn->submitted = false;
+// The turn's write took place, or will not.
+static void conclude(struct saga_turn *turn, const struct error *error) {
     if (turn->changing)
         turn->family->changing--;
     if (error)
@@ -123,6 +93,14 @@ static void committed(void *ctx, const struct error *error) {
         turn->sagas[i]->failures = 0;
     turn->flushed = turn->changing = false;
     tell(turn, error);
+}
+
+static void committed(void *ctx, const struct error *error) {
+    struct saga_turn *turn = ctx;
+    struct saga_engine *engine = turn->engine;
+    engine_enter(engine);
+    turn->submitted = false;
+    conclude(turn, error);
     if (!error && turn->family->changing > 0 && holds_calls(turn)) {
         submit(turn); // what the calls are made from has been changed meanwhile: once more, behind that
     } else {
@@ -170,6 +148,7 @@ void engine_number(struct saga_engine *engine) {
 }
 
 static void put_rows(struct saga_turn *turn) {
+    poke_note(turn);
     for (uint8_t i = 0; i < turn->n_sagas; i++)
         turn_put(turn, turn->sagas[i]);
     if (turn->subject) {
@@ -187,7 +166,7 @@ static bool rests_anew(const struct saga_resident *resident) {
 }
 
 void turn_finish(struct saga_turn *turn) {
-    run_pokes(turn);
+    poke_run(turn);
     for (uint8_t i = 0; i < turn->n_sagas; i++)
         turn->must_commit = turn->must_commit || rests_anew(turn->sagas[i]);
     if (turn->must_commit || store_write_rows(turn->write) > 0) {
@@ -215,13 +194,25 @@ void saga_turn_commit(struct saga_turn *turn, saga_turn_fn *done, void *ctx) {
 
 // ---- The end of the engine ----------------------------------------------------------------------------------------
 
-void engine_drop_turns(struct saga_engine *engine, bool unnumbered_only) {
+void engine_refuse_turns(struct saga_engine *engine) {
     struct error error;
     error_set(&error, ERR_SHUTTING_DOWN, NULL);
-    for (struct saga_turn *turn = engine->turns, *next; turn; turn = next) {
-        next = turn->next;
-        if (unnumbered_only && (turn->submitted || engine->numbered))
-            continue;
+    struct saga_turn *turn = engine->unnumbered;
+    engine->unnumbered = NULL;
+    engine->unnumbered_last = &engine->unnumbered;
+    while (turn) {
+        struct saga_turn *next = turn->unnumbered;
+        conclude(turn, &error);
+        turn_free(turn);
+        turn = next;
+    }
+}
+
+void engine_drop_turns(struct saga_engine *engine) {
+    struct error error;
+    error_set(&error, ERR_SHUTTING_DOWN, NULL);
+    while (engine->turns) {
+        struct saga_turn *turn = engine->turns;
         if (turn->submitted)
             turn->group->in_flight--; // the store is gone, and will not tell
         turn->flushed = false;
@@ -230,6 +221,4 @@ void engine_drop_turns(struct saga_engine *engine, bool unnumbered_only) {
         tell(turn, &error);
         turn_free(turn);
     }
-    engine->unnumbered = NULL;
-    engine->unnumbered_last = &engine->unnumbered;
 }

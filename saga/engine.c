@@ -63,7 +63,7 @@ bool saga_engine_recovered(const struct saga_engine *engine) {
 
 void saga_engine_stop(struct saga_engine *engine) {
     engine->stopped = true;
-    engine_drop_turns(engine, true);
+    engine_refuse_turns(engine);
 }
 
 // Children before their parents, as pins allow: nothing else pins any more.
@@ -81,12 +81,13 @@ void saga_engine_free(struct saga_engine *engine) {
         return;
     engine->stopped = true;
     engine->depth++; // nothing is started by what is told now
-    engine_drop_turns(engine, false);
+    engine_drop_turns(engine);
     engine_drop_loadings(engine);
     drop_all(engine);
     map_release(&engine->residents);
     map_release(&engine->loadings);
     sentinel_free(engine->sentinel);
+    free(engine->pokes);
     heap_release(&engine->timers);
     heap_release(&engine->suspects);
     arena_release(&engine->scratch);

@@ -34,6 +34,15 @@ struct saga_held {
 // Why a saga is looked at next; flags, because several of a kind mean no more than one.
 enum { WAKE_POKED = 1, WAKE_TIMER = 2, WAKE_RESUMED = 4, WAKE_FLUSH = 8 };
 
+// Somebody waits for a saga to be in memory.
+typedef void saga_loaded_fn(void *ctx, struct saga_resident *resident, const struct error *error);
+
+struct saga_waiter {
+    struct saga_waiter *next;
+    saga_loaded_fn *done;
+    void *ctx;
+};
+
 // One saga in memory.
 struct saga_resident {
     struct map_node node; // by gid
@@ -66,10 +75,12 @@ struct saga_resident {
     enum err refused;   // the store refused what it wanted to write last time: to be parked before anything is done
     uint32_t failures;  // writes of its that failed in a row
     unsigned wake;
+    bool noted; // there may be a row that says that it is to look (poke_table)
     struct saga_answer_event *first, **last;
     struct saga_held *held;
     uint16_t n_held, cap_held;
-    struct saga_call *calls; // on their way
+    struct saga_call *calls;     // on their way
+    struct saga_waiter *waiters; // for it to be free
     struct heap_node timer;
     struct heap_node suspect; // by resume_count, while it waits for its trial
     struct saga_resident *ready_next;
@@ -136,9 +147,6 @@ struct saga_turn {
     struct arena arena;
 };
 
-// Somebody waits for a saga to be in memory.
-typedef void saga_loaded_fn(void *ctx, struct saga_resident *resident, const struct error *error);
-
 struct saga_engine {
     struct saga_options options;
     struct map residents, loadings;
@@ -155,6 +163,7 @@ struct saga_engine {
     int64_t outbox_seq[SLOT_COUNT];
     struct arena scratch; // of one row at a time
     struct saga_sentinel *sentinel;
+    struct poke_page *pokes; // being read at the start
     struct heap suspects;
     struct saga_resident *trial; // the suspect that is being resumed alone
     int64_t trial_ms;            // when that is over, or the first begins
@@ -181,6 +190,11 @@ void resident_arm(struct saga_resident *resident);
 bool resident_idle(const struct saga_resident *resident);
 // Whether events may be applied to it now: not while it is being written, and not before it was resumed.
 bool resident_free(const struct saga_resident *resident);
+bool resident_has_ended(const struct saga_resident *resident); // durably
+// `done` runs once when it is free, or has ended durably, or else is loaded afresh; never from within this call. As
+// many wait as commands are admitted.
+void resident_await(struct saga_resident *resident, saga_loaded_fn *done, void *ctx);
+void resident_serve(struct saga_resident *resident); // whoever waits, as long as it is free
 
 // turn.c
 struct saga_turn *turn_new(struct saga_engine *engine, struct saga_subject *subject, struct saga_resident *opener);
@@ -196,7 +210,8 @@ void turn_put(struct saga_turn *turn, struct saga_resident *resident); // its ro
 // commit.c
 void turn_finish(struct saga_turn *turn);       // makes it durable when it must be, else lets its calls go at once
 void engine_number(struct saga_engine *engine); // the outbox's numbers are known
-void engine_drop_turns(struct saga_engine *engine, bool unnumbered_only);
+void engine_refuse_turns(struct saga_engine *engine); // those that wait for the numbers: they fail
+void engine_drop_turns(struct saga_engine *engine);   // all of them: the store is gone
 
 // call.c
 void call_send_held(struct saga_resident *resident);
@@ -210,6 +225,15 @@ void row_of(const struct saga_resident *resident, struct arena *arena, struct sa
 // The saga was in memory and is no longer: what was read of it before is out of date.
 void engine_outdate(struct saga_engine *engine, struct str gid);
 void engine_drop_loadings(struct saga_engine *engine);
+
+// poke.c
+void poke_run(struct saga_turn *turn);  // those that can take part in the turn do
+void poke_note(struct saga_turn *turn); // the others go along as rows
+void poke_rest(struct saga_turn *turn); // after the turn: the others look now
+// It looks in this turn, or has ended: what was noted is taken away.
+void poke_looked(struct saga_turn *turn, struct saga_resident *resident);
+// Those that were noted and did not come to look before the process died; `done` with an error, or when all are woken.
+void poke_recover(struct saga_engine *engine, saga_turn_fn *done, void *ctx);
 
 // trial.c
 void trial_wait(struct saga_resident *resident);

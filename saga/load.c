@@ -146,11 +146,32 @@ void engine_outdate(struct saga_engine *engine, struct str gid) {
         CONTAINER_OF(node, struct loading, node)->outdated = true;
 }
 
+// It is left as it is, which somebody must hear of.
+static void report_unreadable(struct loading *loading, const struct error *error) {
+    struct saga_engine *engine = loading->engine;
+    bool unknown = error->code == ERR_FLOW_UNKNOWN;
+    engine->stats.unknown_flows += unknown;
+    engine->stats.corrupt += !unknown;
+    if (engine->options.notice) {
+        struct saga_notice notice = {.kind = unknown ? SAGA_NOTICE_FLOW_UNKNOWN : SAGA_NOTICE_CORRUPT,
+                                     .gid = loading->gid,
+                                     .subject = loading->row.subject,
+                                     .flow = loading->row.flow,
+                                     .step = "",
+                                     .reason = err_info(error->code)->name,
+                                     .text = error->text};
+        engine->options.notice(engine->options.notice_ctx, &notice);
+    }
+    loading_finish(loading, NULL, error);
+}
+
 void saga_attached(struct saga_engine *engine, void *token, struct saga_subject *subject, const struct error *error) {
     struct loading *loading = token;
     engine_enter(engine);
-    if (!subject)
+    if (!subject && err_info(error->code)->outcome == OUTCOME_RETRY)
         loading_finish(loading, NULL, error);
+    else if (!subject)
+        report_unreadable(loading, error);
     else if (subject->failed || (loading->parent && loading->parent->lost))
         loading_stale(loading);
     else if (!is_overtaken(loading))
@@ -180,24 +201,6 @@ static void parent_loaded(void *ctx, struct saga_resident *parent, const struct 
             resident_pin(parent);
         load_subject(loading);
     }
-}
-
-static void report_unreadable(struct loading *loading, const struct error *error) {
-    struct saga_engine *engine = loading->engine;
-    bool unknown = error->code == ERR_FLOW_UNKNOWN;
-    engine->stats.unknown_flows += unknown;
-    engine->stats.corrupt += !unknown;
-    if (engine->options.notice) {
-        struct saga_notice notice = {.kind = unknown ? SAGA_NOTICE_FLOW_UNKNOWN : SAGA_NOTICE_CORRUPT,
-                                     .gid = loading->gid,
-                                     .subject = loading->row.subject,
-                                     .flow = loading->row.flow,
-                                     .step = "",
-                                     .reason = err_info(error->code)->name,
-                                     .text = error->text};
-        engine->options.notice(engine->options.notice_ctx, &notice);
-    }
-    loading_finish(loading, NULL, error);
 }
 
 static void row_loaded(struct loading *loading, const struct saga_row *row) {

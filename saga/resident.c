@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void lru_remove(struct saga_resident *resident) {
     struct saga_engine *engine = resident->engine;
@@ -84,9 +85,27 @@ static void unready(struct saga_resident *resident) {
         engine->ready_last = at;
 }
 
+// Whoever waited for one that is dropped gets it as it is loaded then.
+static void wait_afresh(struct saga_engine *engine, struct str gid, struct saga_waiter *waiter) {
+    struct error error;
+    error_set(&error, ERR_SHUTTING_DOWN, NULL);
+    while (waiter) {
+        struct saga_waiter *next = waiter->next;
+        if (engine->stopped)
+            waiter->done(waiter->ctx, NULL, &error);
+        else
+            saga_load(engine, gid, waiter->done, waiter->ctx);
+        free(waiter);
+        waiter = next;
+    }
+}
+
 void resident_drop(struct saga_resident *resident) {
     struct saga_engine *engine = resident->engine;
     struct saga_resident *parent = resident->parent;
+    struct saga_waiter *waiters = resident->waiters;
+    char gid[SAGA_GID_MAX + 1];
+    memcpy(gid, resident->saga.gid, sizeof gid);
     assert(resident->pins == 0);
     if (resident->lost && !engine->stopped)
         sentinel_reload(engine->sentinel, str_c(resident->saga.gid), resident->failures + 1, resident->refused);
@@ -109,6 +128,7 @@ void resident_drop(struct saga_resident *resident) {
     free(resident);
     if (parent)
         resident_unpin(parent);
+    wait_afresh(engine, str_c(gid), waiters);
 }
 
 void resident_pin(struct saga_resident *resident) {
@@ -144,9 +164,35 @@ void resident_arm(struct saga_resident *resident) {
     }
 }
 
+void resident_await(struct saga_resident *resident, saga_loaded_fn *done, void *ctx) {
+    struct saga_waiter *waiter = malloc(sizeof *waiter), **at = &resident->waiters;
+    if (!waiter)
+        abort();
+    *waiter = (struct saga_waiter){.done = done, .ctx = ctx};
+    while (*at)
+        at = &(*at)->next;
+    *at = waiter;
+    resident_wake(resident, 0);
+}
+
+void resident_serve(struct saga_resident *resident) {
+    resident_pin(resident);
+    while (resident->waiters && (resident_free(resident) || resident_has_ended(resident))) {
+        struct saga_waiter *waiter = resident->waiters;
+        resident->waiters = waiter->next;
+        waiter->done(waiter->ctx, resident, NULL);
+        free(waiter);
+    }
+    resident_unpin(resident);
+}
+
 bool resident_idle(const struct saga_resident *resident) {
     return !resident->busy && !resident->gone && !resident->ready && !resident->first && !resident->calls &&
-           resident->pins == 0;
+           !resident->waiters && resident->pins == 0;
+}
+
+bool resident_has_ended(const struct saga_resident *resident) {
+    return resident->gone && !resident->lost;
 }
 
 bool resident_free(const struct saga_resident *resident) {

@@ -106,10 +106,6 @@ void saga_engine_free(struct saga_engine *engine);
 
 // ---- Talking to one saga ------------------------------------------------------------------------------------------
 
-// The saga's waiting steps look again, soon. A saga that isn't in memory is loaded for it. A poke is a hint, not a
-// fact: it does not survive the process; then the steps look again when they are due.
-void saga_poke(struct saga_engine *engine, struct str gid);
-
 // A signal: durable when `done` runs without error; a repeat of its id has no effect and is answered alike (E10), also
 // when the saga has ended. A new one is then refused with SAGA_STATE. `done` runs before this returns when the signal
 // is refused at once, else later.
@@ -118,7 +114,7 @@ void saga_signal(struct saga_engine *engine, struct str gid, struct str name, st
                  saga_reply_fn *done, void *ctx);
 
 // An operator's retry: parked steps, and those that wait for their next attempt, are tried now. Audited. Refused with
-// SAGA_STATE when there is nothing to retry, with RETRY while the saga is just being written. `done` runs as above.
+// SAGA_STATE when there is nothing to retry. `done` runs as above.
 // `also` runs with the same `ctx` as `done`, before it, when the action is decided on: it may put more rows into its
 // turn (the request that asked for it). NULL: nothing.
 struct saga_operator {

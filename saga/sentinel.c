@@ -27,6 +27,7 @@ struct saga_sentinel {
     struct map reloads_by_gid;
     struct last_seq last_seqs[SLOT_COUNT];
     uint32_t n_slots; // whose numbers are known
+    bool poked;       // those that were noted to look have been woken
 };
 
 struct saga_sentinel *sentinel_new(struct saga_engine *engine) {
@@ -210,7 +211,7 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
     if (error) {
         tell_failure(sentinel, error);
         sentinel->next_ms = now_ms(sentinel) + PAUSE_MS; // the same page again
-    } else {
+    } else if (!engine->stopped) {
         load_page(sentinel, rows, n);
     }
     engine_leave(engine);
@@ -238,6 +239,24 @@ static void scan(struct saga_sentinel *sentinel) {
     read_page(sentinel);
 }
 
+// ---- What was noted for sagas to look at --------------------------------------------------------------------------
+
+static void poked(void *ctx, const struct error *error) {
+    struct saga_sentinel *sentinel = ctx;
+    if (error) {
+        tell_failure(sentinel, error);
+        sentinel->next_ms = now_ms(sentinel) + PAUSE_MS;
+    } else if (!sentinel->engine->stopped) {
+        sentinel->poked = true;
+        scan(sentinel);
+    }
+}
+
+static void wake_poked(struct saga_sentinel *sentinel) {
+    sentinel->next_ms = INT64_MAX;
+    poke_recover(sentinel->engine, poked, sentinel);
+}
+
 // ---- The outbox's numbers -----------------------------------------------------------------------------------------
 
 static void last_seq_read(void *ctx, const struct error *error, const void *rows, size_t n) {
@@ -254,7 +273,8 @@ static void last_seq_read(void *ctx, const struct error *error, const void *rows
             engine->outbox_seq[last->slot] = ((const struct outbox_row *)rows)->seq;
         if (++sentinel->n_slots == SLOT_COUNT) {
             engine_number(engine);
-            scan(sentinel);
+            if (!engine->stopped)
+                wake_poked(sentinel);
         }
     }
     engine_leave(engine);
@@ -297,6 +317,8 @@ void sentinel_tick(struct saga_sentinel *sentinel, int64_t now) {
         return;
     if (sentinel->n_slots < SLOT_COUNT)
         ask_last_seqs(sentinel);
+    else if (!sentinel->poked)
+        wake_poked(sentinel);
     else if (sentinel->scanning)
         read_page(sentinel);
     else

@@ -1,5 +1,7 @@
 #include "saga/tables.h"
 
+#include <assert.h>
+
 static const struct store_column saga_columns[] = {
     STORE_COL_TEXT(saga_row, gid),
     STORE_COL_TEXT(saga_row, flow),
@@ -90,6 +92,20 @@ const struct store_table outbox_table = {
     .since = 1,
 };
 
+static const struct store_column poke_columns[] = {
+    STORE_COL_I32(poke_row, slot),
+    STORE_COL_TEXT(poke_row, gid),
+    STORE_COL_I64(poke_row, created_ms),
+};
+const struct store_table poke_table = {
+    .name = "poke",
+    .row_size = sizeof(struct poke_row),
+    .columns = poke_columns,
+    .n_columns = STORE_COUNT(poke_columns),
+    .n_key = 2,
+    .since = 2,
+};
+
 static const struct store_column audit_columns[] = {
     STORE_COL_TEXT(audit_row, audit_no), STORE_COL_TEXT(audit_row, gid),    STORE_COL_TEXT(audit_row, action),
     STORE_COL_TEXT(audit_row, caller),   STORE_COL_TEXT(audit_row, reason), STORE_COL_TEXT(audit_row, before),
@@ -106,3 +122,17 @@ const struct store_table audit_table = {
     .n_indexes = STORE_COUNT(audit_indexes),
     .since = 1,
 };
+
+const struct store_table *const saga_tables[] = {
+    &saga_table, &attempt_table, &request_table, &outbox_table, &poke_table, &audit_table, NULL};
+
+void saga_tables_with(const struct store_table *const *others, const struct store_table **tables, size_t max) {
+    const struct store_table *const *const sets[] = {saga_tables, others};
+    size_t n = 0;
+    for (size_t i = 0; i < STORE_COUNT(sets); i++)
+        for (const struct store_table *const *table = sets[i]; *table; table++) {
+            assert(n + 1 < max);
+            tables[n++] = *table;
+        }
+    tables[n] = NULL;
+}

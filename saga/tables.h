@@ -68,6 +68,14 @@ struct outbox_row {
 };
 extern const struct store_table outbox_table;
 
+// Who is to look again, because something it waits for has come; gone once it has looked.
+struct poke_row {
+    int32_t slot; // the saga's
+    char gid[SAGA_GID_MAX + 1];
+    int64_t created_ms;
+};
+extern const struct store_table poke_table;
+
 // What operators did.
 struct audit_row {
     char audit_no[27];
@@ -79,5 +87,11 @@ struct audit_row {
     int64_t at_ms;
 };
 extern const struct store_table audit_table;
+
+// All of them, ended by NULL.
+extern const struct store_table *const saga_tables[];
+
+// These and `others` (ended by NULL), for one store: into tables[max], which is more than there are, ended by NULL.
+void saga_tables_with(const struct store_table *const *others, const struct store_table **tables, size_t max);
 
 #endif

@@ -229,6 +229,7 @@ static void ended(struct saga_turn *turn, struct saga_resident *resident) {
     saga_turn_event(turn, "saga.ended", str_c(saga_status_name(resident->saga.status)));
     focus_on(turn, before);
     turn->engine->stats.ended++;
+    poke_looked(turn, resident);
     tell_parent(turn, resident);
 }
 
@@ -320,6 +321,8 @@ static void apply_wakes(struct saga_turn *turn, struct saga_resident *resident, 
         if (wake & kinds[i].why)
             turn_apply(turn, resident, kinds[i].kind);
     turn->must_commit = turn->must_commit || wake & WAKE_FLUSH;
+    if (wake & (WAKE_RESUMED | WAKE_POKED))
+        poke_looked(turn, resident);
 }
 
 static struct saga_turn *turn_of(struct saga_resident *resident) {
@@ -368,6 +371,7 @@ static void note_survival(struct saga_turn *turn, struct saga_resident *resident
 }
 
 void turn_run(struct saga_resident *resident) {
+    resident_serve(resident); // before its own events, or it would wait for as long as these come
     if (resident->busy || resident->gone || !(resident->wake || resident->first))
         return;
     if (must_be_tried(resident)) {
@@ -375,7 +379,8 @@ void turn_run(struct saga_resident *resident) {
         return;
     }
     if (resident->resuming || resident->refused) {
-        take_up(resident);
+        if (!resident->engine->stopped) // else it is not begun, and must not be counted as if it were
+            take_up(resident);
         return;
     }
     struct saga_turn *turn = turn_of(resident);
@@ -459,21 +464,6 @@ static struct saga_resident *start(struct saga_turn *turn, const struct saga_sta
 bool saga_turn_start(struct saga_turn *turn, const struct saga_start *what, struct error *error) {
     *error = (struct error){0};
     return start(turn, what, NULL, NULL, error) != NULL;
-}
-
-void saga_turn_poke(struct saga_turn *turn, struct str gid) {
-    struct turn_poke **at = &turn->pokes;
-    for (; *at; at = &(*at)->next)
-        if (str_eq_c(gid, (*at)->gid))
-            return;
-    struct turn_poke *poke = calloc(1, sizeof *poke);
-    if (!poke)
-        abort();
-    if (!str_copy(gid, poke->gid, sizeof poke->gid)) {
-        free(poke);
-        return;
-    }
-    *at = poke;
 }
 
 void saga_turn_event(struct saga_turn *turn, const char *type, struct str payload) {

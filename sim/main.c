@@ -87,6 +87,7 @@ static bool open_sim(struct program *program, struct error *error) {
         .callback = program->callback,
         .callback_key_id = settings->callback_key_id,
         .callback_secret = settings->callback_secret,
+        .callback_caller = settings->callback_caller,
         .fault_seed = (uint64_t)settings->fault_seed,
         .refund_ms = (uint32_t)settings->refund_ms,
         .failed = store_failed,

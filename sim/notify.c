@@ -135,9 +135,11 @@ static void send_one(const struct outgoing *out, const char *nonce, bool forged,
     SIM_COPY(delivery->note_id, out->note_id);
     state->sending++;
     state->sent++;
+    const char *caller = sim->options.callback_caller;
+    struct rpc_header headers[] = {{caller ? "x-caller" : NULL, str_c(caller ? caller : "")}, {NULL, STR_NONE}};
     rpc_call(sim->options.callback, out->refund ? &notify_refund : &notify_payment,
-             out->refund ? &refunded.base : &payment.base, &(struct rpc_call_options){.deadline_ms = CALL_DEADLINE_MS},
-             delivered, delivery);
+             out->refund ? &refunded.base : &payment.base,
+             &(struct rpc_call_options){.deadline_ms = CALL_DEADLINE_MS, .headers = headers}, delivered, delivery);
 }
 
 static void send_note(struct sim_system *system, struct sim_note_row *note) {

@@ -23,6 +23,8 @@ static const struct option_row option_rows[] = {
     {"--systems", "NAME,…", "which systems to serve (all)", OPTION_TEXT, AT(systems), 0, 0},
     {"--center", "HOST:PORT", "whom payment notifies (nobody)", OPTION_TEXT, AT(center), 0, 0},
     {"--callback-key", "ID:SECRET", "what notifications are signed with", OPTION_TEXT, AT(callback_secret), 0, 0},
+    {"--callback-caller", "NAME", "who notifies, where the center has no TLS (x-caller)", OPTION_TEXT,
+     AT(callback_caller), 0, 0},
     {"--seed-world", NULL, "puts the small world in when there is none", OPTION_FLAG, AT(seed_world), 0, 0},
     {"--with-parent", NULL, "ends at once when whoever started it ends", OPTION_FLAG, AT(with_parent), 0, 0},
     {"--users", "N", "how many users the small world has (20)", OPTION_NUMBER, AT(users), 1, 1000000},
@@ -49,7 +51,7 @@ void sim_settings_help(void) {
         printf("  txsim %-12s %s\n", commands[i].name, commands[i].text);
     printf("\n");
     for (size_t i = 0; i < sizeof option_rows / sizeof option_rows[0]; i++)
-        printf("  %-15s %-10s %s\n", option_rows[i].name, option_rows[i].value ? option_rows[i].value : "",
+        printf("  %-17s %-10s %s\n", option_rows[i].name, option_rows[i].value ? option_rows[i].value : "",
                option_rows[i].text);
     printf("\nsystems:");
     for (const char *const *name = sim_system_names(); *name; name++)

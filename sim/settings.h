@@ -17,6 +17,7 @@ struct sim_settings {
     const char *center;  // NULL: no callbacks
     char callback_key_id[65];
     const char *callback_secret; // NULL with center NULL
+    const char *callback_caller; // NULL: none
     bool seed_world;
     bool with_parent; // ends when its parent does
     int64_t users;

@@ -21,6 +21,7 @@ struct sim_options {
     struct rpc_channel *callback; // to the center's CallbackService; NULL: nobody is notified
     const char *callback_key_id;  // names the secret that notifications are signed with; borrowed, as the secret
     const char *callback_secret;
+    const char *callback_caller;    // the metadata `x-caller` of notifications; NULL: none. Borrowed
     uint64_t fault_seed;            // of the dice that faults with a probability throw
     uint32_t refund_ms;             // from a refund's acceptance to its end (default 50)
     uint32_t notify_retry_first_ms; // back-off of what was not acknowledged (default 200), doubling up to …

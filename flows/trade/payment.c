@@ -342,6 +342,8 @@ void trade_paid(struct saga_turn *turn, struct payment_row *attempt) {
     }
     row->paid = row->payable;
     row->paid_ms = now_ms;
+    if (!row->business_date[0])
+        clock_date(now_ms, row->business_date);
     row->award_state = row->issue_state = AFTER_PENDING;
     row->award_generation = row->issue_generation = 1;
     row->reason[0] = row->text[0] = '\0';

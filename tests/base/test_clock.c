@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -104,11 +105,30 @@ static void test_moments_are_those_of_the_years_1_to_9999(void **state) {
     assert_int_equal(clock_moment_ms(INT64_MIN, 0), INT64_C(-62135596800000));
 }
 
+static void test_a_day_is_the_time_zone_s(void **state) {
+    (void)state;
+    static const struct {
+        const char *zone;
+        int64_t unix_ms;
+        const char *day;
+    } rows[] = {
+        {"UTC", 0, "1970-01-01"},          {"UTC", -1, "1969-12-31"},  {"CST-8", 57599999, "1970-01-01"},
+        {"CST-8", 57600000, "1970-01-02"}, {"XYZ+5", 0, "1969-12-31"}, {"UTC", INT64_MAX, "-"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char day[11];
+        assert_int_equal(setenv("TZ", rows[i].zone, 1), 0); // NOLINT(concurrency-mt-unsafe): there is one thread
+        clock_date(rows[i].unix_ms, day);
+        assert_string_equal(day, rows[i].day);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_times_are_written_as_rfc_3339_in_utc),
         cmocka_unit_test(test_times_beyond_four_digits_of_years_are_a_dash),
         cmocka_unit_test(test_what_is_written_is_that_moment),
+        cmocka_unit_test(test_a_day_is_the_time_zone_s),
         cmocka_unit_test(test_moments_are_those_of_the_years_1_to_9999),
         cmocka_unit_test(test_the_system_clock_starts_at_the_wall_clock),
         cmocka_unit_test(test_the_system_clock_never_goes_back_in_any_thread),

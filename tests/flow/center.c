@@ -79,13 +79,7 @@ static uint64_t dice(void *ctx) {
 static void open_store(struct flow_center *center) {
     // What txcenterd keeps: the engine's tables and the trade's.
     static const struct store_table *tables[32];
-    size_t n = 0;
-    const struct store_table *const engine_tables[] = {&saga_table,   &attempt_table, &request_table,
-                                                       &outbox_table, &audit_table,   NULL};
-    for (const struct store_table *const *table = engine_tables; *table; table++)
-        tables[n++] = *table;
-    for (const struct store_table *const *table = trade_tables; *table; table++)
-        tables[n++] = *table;
+    saga_tables_with(trade_tables, tables, sizeof tables / sizeof tables[0]);
     struct store_options options = {
         .tables = tables, .clock = &center->time->clock, .instance = "center", .address = "here"};
     struct error error = {0};

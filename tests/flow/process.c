@@ -134,7 +134,7 @@ static void start_sim(struct flow_bed *base) {
                                 "--center",
                                 center,
                                 "--callback-key",
-                                FLOW_KEY_ID ":" FLOW_SECRET,
+                                (FLOW_KEY_ID ":" FLOW_SECRET),
                                 "--seed-world",
                                 "--users",
                                 users,

@@ -22,7 +22,9 @@ struct running {
 static struct flow_bed *shared; // the world of processes, and how it is configured
 
 static bool fits(const struct flow_bed *bed, const struct flow_settings *settings) {
-    return memcmp(&bed->settings, settings, sizeof *settings) == 0;
+    const struct flow_settings *has = &bed->settings;
+    return has->quote_ttl_s == settings->quote_ttl_s && has->attempt_ttl_s == settings->attempt_ttl_s &&
+           has->callers == settings->callers && has->a_day_of_refunds == settings->a_day_of_refunds;
 }
 
 static struct flow_bed *bed_for(const struct running *running) {

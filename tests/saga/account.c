@@ -118,7 +118,13 @@ void accounts_drop_all(struct accounts *accounts) {
 static void row_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct account_attach wish = *(struct account_attach *)ctx;
     struct account *account = accounts_find(wish.accounts, wish.key);
+    struct error planned;
     free_attach(ctx);
+    if (!error && wish.accounts->fail_loads > 0) {
+        wish.accounts->fail_loads--;
+        error_set(&planned, wish.accounts->fail_code ? wish.accounts->fail_code : ERR_STORE_UNAVAILABLE, "as planned");
+        error = &planned;
+    }
     if (!error && !account) {
         account = enter_memory(blank(wish.accounts, str_c(wish.key)));
         saga_subject_release(&account->subject); // memory's own hold is enough

@@ -29,6 +29,8 @@ struct accounts {
     struct account *first;
     struct account_attach *attaches; // under way
     unsigned loads, failed;
+    unsigned fail_loads; // the next ones fail …
+    enum err fail_code;  // … with this (default STORE_UNAVAILABLE)
 };
 
 // In memory, new when it is not stored. Held once more for the caller.

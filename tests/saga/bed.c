@@ -47,9 +47,8 @@ static bool pump(void *ctx);
 
 void bed_init(struct saga_bed *bed) {
     *bed = (struct saga_bed){.seeded = {7}};
-    static const struct store_table *const tables[] = {
-        &saga_table, &attempt_table, &request_table, &outbox_table, &audit_table, &account_table, NULL};
-    memcpy(bed->tables, tables, sizeof tables);
+    static const struct store_table *const own_tables[] = {&account_table, NULL};
+    saga_tables_with(own_tables, bed->tables, sizeof bed->tables / sizeof bed->tables[0]);
     virtual_time_init(&bed->time, 1700000000000);
     virtual_time_add_pump(&bed->time, pump, bed);
     model_init(&bed->model, &bed->time);
@@ -83,7 +82,8 @@ void bed_open(struct saga_bed *bed) {
                                     .clock = &bed->time.clock,
                                     .instance = "one",
                                     .address = "",
-                                    .batch_max = bed->batch_max};
+                                    .batch_max = bed->batch_max,
+                                    .reads_max = bed->reads_max};
     struct store_backend *backend = store_faulty(store_memory_share(bed->disk), &bed->faults);
     if (!store_open(backend, &options, &bed->store, &error))
         fail_msg("%s", error.text);
@@ -184,7 +184,9 @@ bool bed_step(struct saga_bed *bed) {
     bool did = virtual_time_step(&bed->time);
     if (bed->dying) {
         bed->dying = false;
-        bed->death = BED_LIVES;
+        bed->death = bed->next_death;
+        bed->death_at = bed->commits + bed->next_death_after;
+        bed->next_death = BED_LIVES;
         bed_revive(bed);
         return true;
     }
@@ -232,10 +234,11 @@ void bed_send(struct saga_call *call) {
     struct str input = saga_call_input(call);
     struct saga_subject *subject = saga_call_subject(call);
     buf_printf(&body, "%s %s input=%.*s", saga_call_key(call), saga_op_name(saga_call_op(call)), STR_FMT(input));
-    // The answers of earlier stages: these are known whenever this is sent. Our steps' ids count from 1.
+    // The core answers of earlier stages: these are known whenever this is sent. Our steps' ids count from 1.
     const struct saga_step *self = saga_call_step(call);
     for (const struct saga_step *step = self - (self->id - 1); step->stage < self->stage; step++)
-        buf_printf(&body, " %u=%.*s", step->id, STR_FMT(saga_call_answer_of(call, step->id, 0)));
+        if (step->tier == SAGA_CORE)
+            buf_printf(&body, " %u=%.*s", step->id, STR_FMT(saga_call_answer_of(call, step->id, 0)));
     if (subject)
         buf_printf(&body, " amount=%lld", (long long)account_of(subject)->row.amount);
     model_send(&bed_now->model, call, body.ptr);
@@ -326,6 +329,12 @@ void bed_pay(struct saga_bed *bed, const char *account, const char *paid, int64_
 void bed_signal(struct saga_bed *bed, const char *gid, const char *name, const char *id, struct bed_reply *reply) {
     *reply = (struct bed_reply){0};
     saga_signal(bed->engine, str_c(gid), str_c(name), str_c(id), STR("payload"), bed_replied, reply);
+}
+
+void bed_poke(struct saga_bed *bed, const char *gid) {
+    struct saga_turn *turn = saga_turn_begin(bed->engine, NULL);
+    saga_turn_poke(turn, str_c(gid));
+    saga_turn_commit(turn, NULL, NULL);
 }
 
 void bed_retry(struct saga_bed *bed, const char *gid, struct bed_reply *reply) {

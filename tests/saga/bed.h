@@ -40,11 +40,14 @@ struct saga_bed {
     char last_reason[SAGA_CODE_MAX], last_text[SAGA_TEXT_MAX]; // of the last notice that had them
     enum bed_death death;                                      // at commit number …
     int64_t death_at;
+    enum bed_death next_death; // the heir's, so many commits after the death
+    int64_t next_death_after;
     int64_t commits; // that took place
     unsigned deaths;
     bool dying;         // as soon as control is back
     bool holds;         // the store does nothing
     uint32_t batch_max; // writes that the store takes in one commit; 0: as it likes
+    uint32_t reads_max; // that wait; 0: the store's default
     bool spoil_note;    // see flows.c
     struct arena rows;  // what bed_rows() answered
 };
@@ -91,6 +94,7 @@ void bed_start(struct saga_bed *bed, const struct saga_flow *flow, const char *g
 void bed_pay(struct saga_bed *bed, const char *account, const char *paid, int64_t amount, const char *gid,
              struct bed_reply *reply);
 void bed_signal(struct saga_bed *bed, const char *gid, const char *name, const char *id, struct bed_reply *reply);
+void bed_poke(struct saga_bed *bed, const char *gid); // in a turn that is about nothing else
 void bed_retry(struct saga_bed *bed, const char *gid, struct bed_reply *reply);
 
 // ---- What is durable ----------------------------------------------------------------------------------------------

@@ -213,6 +213,34 @@ static void test_a_retry_is_audited_and_refused_where_it_does_not_fit(void **sta
     assert_string_equal(rows[0].after, "forward");
 }
 
+// A saga that is just being written answers when it is: nobody is told to come again.
+static void test_a_retry_waits_for_its_saga_to_be_free(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply first, second, third;
+    model_plan(&bed->model, "d", SAGA_ACTION, MODEL_REFUSE, 1, 0);
+    bed_start(bed, &flow_trip, "one", "", NULL);
+    bed_settle(bed);
+    bed->holds = true;
+    bed_retry(bed, "one", &first);
+    bed_retry(bed, "one", &second);
+    bed_run(bed, 1000);
+    assert_false(first.came || second.came);
+    bed->holds = false;
+    must(bed, &first);
+    bed_wait(bed, &second);
+    assert_int_equal(second.code, ERR_SAGA_STATE); // under way again
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+
+    bed_start(bed, &flow_pair, "two", "", NULL);
+    while (bed_row(bed, "two")->status != SAGA_SUCCEEDED) {
+        bed_retry(bed, "two", &third); // at every moment of its life, its end among them
+        assert_true(bed_step(bed));
+        bed_wait(bed, &third);
+        assert_int_equal(third.code, ERR_SAGA_STATE);
+    }
+}
+
 static void test_a_retry_says_why_in_words(void **state) {
     struct saga_bed *bed = *state;
     static const struct saga_operator operators[] = {
@@ -254,8 +282,8 @@ static void test_a_saga_that_kills_the_process_is_parked_alone(void **state) {
     struct bed_reply reply;
     model_plan(&bed->model, "a", SAGA_ACTION, MODEL_KILLS, 100, 0);
     bed_start(bed, &flow_trip, "killer", "", NULL);
-    for (char i = '0'; i < '6'; i++) {
-        char gid[] = {'s', i, '\0'};
+    for (int i = '0'; i < '6'; i++) {
+        char gid[] = {'s', (char)i, '\0'};
         model_plan(&bed->model, "credit", SAGA_ACTION, MODEL_SLOW, 1, 30000);
         bed_start(bed, &flow_pair, gid, "", NULL);
     }
@@ -263,8 +291,8 @@ static void test_a_saga_that_kills_the_process_is_parked_alone(void **state) {
     assert_true(bed_status(bed, "killer") == SAGA_RUNNING && bed_parked(bed, "killer"));
     assert_string_equal(bed->last_reason, "RESUMED_TOO_OFTEN");
     assert_int_equal(bed->deaths, 7); // the first life, three resumptions, three trials
-    for (char i = '0'; i < '6'; i++) {
-        char gid[] = {'s', i, '\0'};
+    for (int i = '0'; i < '6'; i++) {
+        char gid[] = {'s', (char)i, '\0'};
         assert_int_equal(bed_status(bed, gid), SAGA_SUCCEEDED);
     }
     // What may have been sent behind what is parked is known of.
@@ -359,6 +387,7 @@ int main(void) {
         TEST(test_a_question_is_asked_until_it_is_answered),
         TEST(test_an_exhausted_question_parks),
         TEST(test_a_retry_is_audited_and_refused_where_it_does_not_fit),
+        TEST(test_a_retry_waits_for_its_saga_to_be_free),
         TEST(test_a_retry_says_why_in_words),
         TEST(test_a_retry_takes_rows_along),
         TEST(test_a_saga_that_kills_the_process_is_parked_alone),

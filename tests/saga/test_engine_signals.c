@@ -194,12 +194,48 @@ static void test_a_poke_finds_its_saga_wherever_it_is(void **state) {
     bed_pay(bed, "account", "yes", 0, NULL, &reply); // nobody is told
     bed_run(bed, 1000);
     assert_int_equal(bed_status(bed, "one"), SAGA_RUNNING);
-    saga_poke(bed->engine, STR("nobody"));
-    saga_poke(bed->engine, STR("one"));
+    bed_poke(bed, "nobody");
+    bed_poke(bed, "one");
     bed_settle(bed);
     assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
-    saga_poke(bed->engine, STR("one"));
+    bed_poke(bed, "one");
     bed_run(bed, 100);
+    assert_int_equal(bed_count(bed, &poke_table), 0);
+}
+
+// A process that dies between a change and the look of the saga that waits for it has not forgotten the poke, however
+// far away the saga's own time is.
+static void test_a_poke_survives_as_what_it_tells_of_does(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply reply, signalled;
+    for (int in_memory = 0; in_memory < 2; in_memory++) {
+        const char *gid = in_memory ? "one" : "two", *account = in_memory ? "first" : "second";
+        bed_close(bed);
+        bed->options.horizon_ms = 1000;
+        bed_open(bed);
+        bed_start(bed, &flow_order, gid, "1", account);
+        bed_run(bed, 100);
+        if (in_memory) {
+            bed_signal(bed, gid, "any", "1", &signalled); // it is being written
+            bed_pay(bed, account, "yes", 0, gid, &reply);
+        } else {
+            bed_pay(bed, account, "yes", 0, NULL, &reply);
+            bed_wait(bed, &reply);
+            bed_revive(bed);
+            bed_run(bed, 100);
+            bed_poke(bed, gid);
+        }
+        bed->death_at = bed->commits + 1;
+        bed->death = BED_AFTER_COMMIT;
+        unsigned deaths = bed->deaths;
+        while (bed->deaths == deaths)
+            assert_true(bed_step(bed));
+        assert_int_equal(bed_status(bed, gid), SAGA_RUNNING);
+        assert_int_equal(bed_count(bed, &poke_table), 1);
+        bed_run(bed, 5000);
+        assert_int_equal(bed_status(bed, gid), SAGA_SUCCEEDED);
+        assert_int_equal(bed_count(bed, &poke_table), 0);
+    }
 }
 
 // A poked saga of the same subject decides in the same transaction.
@@ -347,6 +383,7 @@ int main(void) {
         TEST(test_a_saga_holds_so_many_signals_and_no_more),
         TEST(test_signals_that_can_not_be_are_refused_at_once),
         TEST(test_a_poke_finds_its_saga_wherever_it_is),
+        TEST(test_a_poke_survives_as_what_it_tells_of_does),
         TEST(test_what_a_poked_saga_concludes_is_in_the_same_commit),
         TEST(test_a_child_and_its_parent_go_on_together),
         TEST(test_a_child_that_fails_turns_its_parent_round),
