@@ -193,7 +193,8 @@ bool sim_payment_tell(struct sim *sim, const char *tender_no, const struct sim_p
         error_field(error, "tender_no", "is not known");
         return false;
     }
-    bool forced = force && tender->state != (int32_t)SIM_PAID;
+    // One that was paid and reversed is not paid again: no gateway takes a tender's money twice.
+    bool forced = force && tender->state != (int32_t)SIM_PAID && tender->refunded == 0;
     if (!may_pay(tender, pay, sim_now(sim), error)) {
         if (!forced || error->n_fields == 0 || strcmp(error->fields[0].path, "tender_no") != 0)
             return false;

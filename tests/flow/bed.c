@@ -228,11 +228,20 @@ const char *flow_verdict(const struct flow_answer *answer) {
 
 // ---- The participants -----------------------------------------------------------------------------------------------
 
-static const ProtobufCMessage *control_text(struct flow_bed *bed, const char *name, const char *fields) {
+static struct flow_answer *ask_sim(struct flow_bed *bed, const char *name, const char *fields) {
     struct rpc_method method = {.service = &participant__sim__v1__sim_control_service__descriptor, .name = name};
     ProtobufCMessage *request = fields_make(rpc_method_request(&method), fields, &bed->arena);
     struct flow_answer *answer = start(bed, bed->sim, FLOW_CALLER, &method, request);
     flow_wait(bed, answer);
+    return answer;
+}
+
+void flow_control_maybe(struct flow_bed *bed, const char *method, const char *fields) {
+    ask_sim(bed, method, fields);
+}
+
+static const ProtobufCMessage *control_text(struct flow_bed *bed, const char *name, const char *fields) {
+    struct flow_answer *answer = ask_sim(bed, name, fields);
     if (!answer->message)
         fail_msg("%s %s: %s %s", name, fields, flow_verdict(answer), answer->text);
     return answer->message;

@@ -80,6 +80,8 @@ struct flow_bed *flow_process_open(const struct flow_settings *settings);
 // then every ledger is compared.
 void flow_begin(struct flow_bed *bed);
 void flow_end(struct flow_bed *bed);
+// The same in the middle of a test.
+void flow_settle(struct flow_bed *bed);
 
 // ---- Time ---------------------------------------------------------------------------------------------------------
 
@@ -146,7 +148,10 @@ const void *flow_control(struct flow_bed *bed, const char *method, const char *f
     __attribute__((format(printf, 3, 4)));
 
 #define FAULT(name) PARTICIPANT__SIM__V1__FAULT_KIND__FAULT_KIND_##name
-// Of this test's users only where the method has a user; `more` as in message Fault: "count=1 code=NO".
+// The same, which may be refused.
+void flow_control_maybe(struct flow_bed *bed, const char *method, const char *fields);
+
+// `more` as in message Fault: "count=1 code=NO".
 int64_t flow_fault(struct flow_bed *bed, int kind, const char *system, const char *method, const char *more);
 void flow_clear_faults(struct flow_bed *bed);
 

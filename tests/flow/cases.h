@@ -44,8 +44,10 @@ struct flow_cases {
     X(read)           \
     X(again)          \
     X(crash)          \
+    X(ends)           \
     X(loss)           \
-    X(race)
+    X(race)           \
+    X(chance)
 // clang-format on
 
 #define X(what) extern const struct flow_cases flow_cases_##what;

@@ -203,7 +203,7 @@ static void test_fifty_payments_at_once_are_one_attempt(struct flow_bed *bed) {
     assert_int_equal(flow_ledger(bed, "payment", trade.no, "create").n, 1);
 }
 
-// [S3-12] 50 purchases at once, each of its own trade: all complete
+// 50 purchases at once, each of its own trade: all complete
 static void test_fifty_purchases_at_once_all_complete(struct flow_bed *bed) {
     struct flow_answer *answers[AT_ONCE];
     for (int i = 0; i < AT_ONCE; i++)

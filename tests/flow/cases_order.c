@@ -2,8 +2,8 @@
 #include "tests/flow/cases.h"
 #include "tests/flow/virtual.h"
 
-// [S3-6] [S3-22] [S3-24] [S3-47] ordering locks what was chosen and gives an order number beside the trade's; either
-// finds it
+// [S3-6] [S3-22] [S3-24] [S3-47] [S3-54] ordering locks what was chosen and gives an order number beside the trade's;
+// either finds it
 static void test_an_order_locks_what_was_chosen_and_either_number_finds_it(struct flow_bed *bed) {
     struct flow_trade trade;
     flow_ordered(bed, &trade);
@@ -173,7 +173,7 @@ static void test_an_order_that_is_not_paid_in_time_expires(struct flow_bed *bed)
     flow_refused(bed, "TRADE_ENDED", "Cancel", "trade_no=%s", trade.no);
 }
 
-// [S3-48] an ordered trade is quoted and ordered again only after a cancel; both order numbers find it
+// [A57] [S3-48] an ordered trade is quoted and ordered again only after a cancel; both order numbers find it
 static void test_ordering_again_needs_a_cancel_first(struct flow_bed *bed) {
     struct flow_trade trade;
     flow_ordered(bed, &trade);

@@ -27,8 +27,9 @@ static void test_tenders_must_add_up_to_what_is_payable(struct flow_bed *bed) {
     assert_int_equal(flow_get(bed, trade.no)->n_attempts, 0);
 }
 
-// [S3-7] [S3-28] [S3-50] [S3-52] [S3-53] [S3-58] [S3-60] [S3-61] one card and two asynchronous tenders: the card is
-// frozen first, paid only when both callbacks have come, then confirmed, and everything that follows is driven on
+// [S3-7] [S3-28] [S3-50] [S3-52] [S3-53] [S3-54] [S3-58] [S3-60] [S3-61] one card and two asynchronous tenders: the
+// card is frozen first, paid only when both callbacks have come, then confirmed, and everything that follows is driven
+// on
 static void test_a_mixed_payment_is_paid_when_every_tender_is(struct flow_bed *bed) {
     struct flow_trade trade;
     flow_ordered(bed, &trade);

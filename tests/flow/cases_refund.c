@@ -61,7 +61,7 @@ static void until_leg(struct flow_bed *bed, const struct flow_trade *trade, cons
 
 // ---- How much -------------------------------------------------------------------------------------------------------
 
-// [S3-9] [S3-55] [S3-56] [A47] the whole: to every tender its part, and everything that followed the payment comes back
+// [S3-9] [S3-54] [S3-55] [A47] the whole: to every tender its part, and everything that followed the payment comes back
 static void test_a_whole_refund_gives_everything_back(struct flow_bed *bed) {
     struct flow_trade trade;
     completed_with_three(bed, &trade);
@@ -404,7 +404,7 @@ static void test_a_leg_that_is_rejected_waits_for_an_operator(struct flow_bed *b
     }
 }
 
-// [A46] accepted is not done: its callback finishes it, and when that is lost, asking does
+// [A46] [S3-56] accepted is not done: its callback finishes it, and when that is lost, asking does
 static void test_an_accepted_leg_is_finished_by_callback_or_by_asking(struct flow_bed *bed) {
     struct flow_trade trade;
     flow_completed(bed, &trade);
