@@ -219,7 +219,8 @@ static void test_a_second_death_at_every_commit_of_the_heir(void **state) {
     for (size_t i = 0; i < SCENARIOS; i++)
         for (int64_t at = 1, after = 2; after > 1; at++) {
             after = 1;
-            while (dies_at(&scenarios[i], BED_AFTER_COMMIT, at, BED_BEFORE_COMMIT + (at + after) % 3, after))
+            while (dies_at(&scenarios[i], BED_AFTER_COMMIT, at, (enum bed_death)(BED_BEFORE_COMMIT + (at + after) % 3),
+                           after))
                 after++;
             assert_true(at < 100);
         }
