@@ -103,7 +103,7 @@ static void die(void) {
     if (below(2)) {
         bed_revive(bed);
     } else {
-        bed->death = BED_BEFORE_COMMIT + below(3);
+        bed->death = (enum bed_death)(BED_BEFORE_COMMIT + below(3));
         bed->death_at = bed->commits + 1 + (int64_t)below(4);
     }
 }

@@ -136,7 +136,8 @@ static void test_pages_hold_what_the_filter_says(void **state) {
     bed_open(&bed);
     model_plan(&bed.model, "d", SAGA_ACTION, MODEL_REFUSE, 5, 0);
     model_plan(&bed.model, "credit", SAGA_ACTION, MODEL_REFUSE, 4, 0);
-    for (char i = '1'; i <= '5'; i++) {
+    for (int n = 1; n <= 5; n++) {
+        char i = (char)('0' + n);
         const char parked[] = {'p', i, '\0'}, waits[] = {'w', i, '\0'}, done[] = {'d', i, '\0'};
         start(&bed, &flow_trip, parked, NULL);
         start(&bed, &flow_pair, done, NULL); // four fail

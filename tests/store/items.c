@@ -66,7 +66,8 @@ struct item item(const char *id, const char *owner, int64_t amount, int32_t rank
 }
 
 void items_put_four(struct bed *bed) {
-    for (char id = 'a'; id <= 'd'; id++) {
+    for (int i = 0; i < 4; i++) {
+        char id = (char)('a' + i);
         struct item row = item((const char[]){id, '\0'}, "x", 1, 1);
         bed_put(bed, &item_table, &row);
     }
