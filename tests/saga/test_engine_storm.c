@@ -63,7 +63,7 @@ static void say(void) {
             bed_pay(&storm.bed, account_name(i), below(3) ? "yes" : "", 0, gid_of(i), next_reply());
         break;
     case 1: bed_retry(&storm.bed, gid_of(i), next_reply()); break;
-    case 2: saga_poke(storm.bed.engine, str_c(gid_of(i))); break;
+    case 2: bed_poke(&storm.bed, gid_of(i)); break;
     default: bed_signal(&storm.bed, gid_of(i), "paid", "1", next_reply()); break;
     }
 }
