@@ -125,6 +125,7 @@ static bool make_engine(struct center *center, struct error *error) {
         .resume_rate = config->sentinel.resume_rate_per_s,
         .scan_interval_ms = config->sentinel.scan_interval_ms,
         .horizon_ms = config->sentinel.horizon_s * SECOND_MS,
+        .resume_max = config->sentinel.resume_max,
     };
     for (int i = 0; i < CONFIG_PATIENCES; i++)
         options.machine.patience[i] = (struct saga_retry){
