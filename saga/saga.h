@@ -17,7 +17,7 @@ struct saga_subject_ops {
     void (*committed)(struct saga_subject *subject);
     // A write failed: what is in memory is ahead of what is durable. The owner must not hand it out again; the last
     // saga_subject_release() frees it.
-    void (*fail)(struct saga_subject *subject);
+    void (*fail)(struct saga_subject *subject, const struct error *error);
     // The last reference is gone.
     void (*free)(struct saga_subject *subject);
 };

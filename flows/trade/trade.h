@@ -44,7 +44,7 @@ struct trade {
     struct trade_items parts[TRADE_PARTS];
     struct arena blobs; // what the rows' blobs point to
     struct trade_waiter *waiters;
-    uint32_t n_waiters;
+    uint32_t n_waiters, n_streams; // calls; watchers
     int64_t flushes, commits;    // turns flushed and turns known to be durable
     struct trade *older, *newer; // of those in memory, by last use
 };
