@@ -39,8 +39,14 @@ void refund_return(struct saga_turn *turn, struct tender_row *tender);
 // Unfinished refunds look again (the trade has completed, an award has come).
 void refund_poke_all(struct saga_turn *turn);
 
-// What the gateway says of one of our refunds; false when no leg has this number.
-bool refund_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *refund);
+// What the gateway says of one of our refunds. Only the newest try of a leg changes how the leg stands. What was not
+// learnt has changed nothing, and is for an operator.
+enum refund_learnt {
+    REFUND_LEARNT,
+    REFUND_UNKNOWN,         // no leg has this number
+    REFUND_PAID_OUT_BEFORE, // an older try, after which another one was made
+};
+enum refund_learnt refund_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *refund);
 
 // The postings of one entry of the trade's ledger, for the settlement system; `reversed` flips their signs.
 void settlement_postings(const struct trade *trade, int32_t entry, bool reversed, struct arena *arena,

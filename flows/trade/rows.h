@@ -150,7 +150,7 @@ struct refund_leg_row {
     int64_t amount;
     int64_t next_query_ms;
     int32_t queries;
-    int32_t parked; // 1: FAILED, and an operator's retry tries again
+    int32_t generation; // of what it has at the gateway now: each try after a definite no is another refund there
     char detail[SAGA_TEXT_MAX];
 };
 extern const struct store_table refund_leg_table;

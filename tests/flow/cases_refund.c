@@ -1,5 +1,6 @@
 // Refunds: how much, to which tender and line, at the same time, again, and what comes back with the money.
 #include "tests/flow/cases.h"
+#include "tests/flow/notice.h"
 #include "tests/flow/virtual.h"
 
 typedef Txcenter__Trade__V1__RefundResponse refund_response;
@@ -404,6 +405,53 @@ static void test_a_leg_that_is_rejected_waits_for_an_operator(struct flow_bed *b
     }
 }
 
+// [A45] [E9] what a leg's earlier try is said to have come to changes nothing of the one that is under way: told late
+// or twice, its no must not set off a third. A yes may be money that left twice: an operator's.
+static void test_a_late_word_of_an_earlier_try_changes_nothing(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_completed(bed, &trade);
+    flow_fault(bed, FAULT(REFUND_FAILS), "payment", "RefundPayment",
+               flow_text(bed, "code=NO_BALANCE count=1 key_prefix=%s", trade.no));
+    flow_must(bed, "Refund", "trade_no=%s refund_no=L1 amount=CNY5000 wait_ms=100", trade.no);
+    flow_until_parked(bed, &trade, 1);
+    // The second try goes on for as long as nobody hears of it.
+    flow_fault(bed, FAULT(DOWN), "payment", "QueryRefund", "");
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyRefund", "");
+    flow_retry_parked(bed, &trade);
+    until_leg(bed, &trade, "L1", 0, LEG(ACCEPTED));
+    const char *first = flow_text(bed, "%s@L1@0", trade.no);
+    for (int i = 0; i < 2; i++)
+        assert_verdict(flow_notify_refund(bed, first, REFUNDED(FAILED), "NO_BALANCE"), "OK");
+    int64_t conflicts = flow_stat(bed, "trades.conflicts"), unknown = flow_stat(bed, "trades.unknown_callbacks");
+    assert_verdict(flow_notify_refund(bed, first, REFUNDED(DONE), ""), "OK");
+    assert_int_equal(flow_stat(bed, "trades.conflicts"), conflicts + 1);
+    // Tries that were never made are not ours.
+    assert_verdict(flow_notify_refund(bed, flow_text(bed, "%s@3", first), REFUNDED(DONE), ""), "OK");
+    assert_verdict(flow_notify_refund(bed, flow_text(bed, "%s@1", first), REFUNDED(DONE), ""), "OK");
+    assert_int_equal(flow_stat(bed, "trades.unknown_callbacks"), unknown + 2);
+    flow_run_for(bed, 300);
+    until_leg(bed, &trade, "L1", 0, LEG(ACCEPTED));
+    assert_int_equal(flow_effects(bed, "payment", trade.no, "RefundPayment", EFFECT(APPLIED)), 2);
+    flow_clear_faults(bed);
+    flow_until_state(bed, &trade, TRADE(PARTIALLY_REFUNDED));
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, 5000);
+}
+
+// [A45] no two tries have one number at the gateway, whatever the refunds are called
+static void test_refunds_with_similar_numbers_are_told_apart(struct flow_bed *bed) {
+    struct flow_trade trade;
+    completed_with_three(bed, &trade);
+    flow_fault(bed, FAULT(REFUND_FAILS), "payment", "RefundPayment",
+               flow_text(bed, "code=NO_BALANCE count=1 key_prefix=%s/refund/A/20.1/", trade.no));
+    flow_must(bed, "Refund", "trade_no=%s refund_no=A amount=CNY5000 wait_ms=100", trade.no);
+    flow_until_parked(bed, &trade, 1);
+    refund(bed, &trade, "refund_no=A-1 amount=CNY5000");
+    flow_retry_parked(bed, &trade); // leg 1 of A for the second time, not leg 2 of A-1
+    flow_until_still(bed, &trade);
+    assert_int_equal(refund_of(bed, &trade, "A")->state, REFUND(DONE));
+    assert_int_equal(refunded_of(bed, &trade), 10000);
+}
+
 // [A46] [S3-56] accepted is not done: its callback finishes it, and when that is lost, asking does
 static void test_an_accepted_leg_is_finished_by_callback_or_by_asking(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -473,6 +521,8 @@ static const struct flow_case cases[] = {
     CASE(test_the_same_refund_at_once_is_one),
     CASE(test_one_leg_that_fails_is_tried_again_alone),
     CASE(test_a_leg_that_is_rejected_waits_for_an_operator),
+    CASE(test_a_late_word_of_an_earlier_try_changes_nothing),
+    CASE(test_refunds_with_similar_numbers_are_told_apart),
     CASE(test_an_accepted_leg_is_finished_by_callback_or_by_asking),
     CASE(test_a_refund_waits_for_a_gateway_out_of_reach),
     CASE(test_lost_answers_of_a_refund_double_nothing),
