@@ -167,9 +167,15 @@ static void learn_answer(struct saga_turn *turn, struct refund_leg_row *leg, con
     if (asked->outcome == OUTCOME_REJECTED) {
         if (leg->state != LEG_STATE(PENDING))
             return; // it was asked how the refund stands: to be refused that says nothing of the refund
+        trade_change(trade, leg);
+        if (turn_refund(turn)->kind == REFUND_RETURN && tender_is_reversed(tender) &&
+            strcmp(asked->reason, TENDER_NOT_PAID) == 0) {
+            leg->state = LEG_STATE(DONE);
+            str_fit(STR("the reversal gave it back"), leg->detail, sizeof leg->detail);
+            return;
+        }
         char text[SAGA_CODE_MAX + SAGA_TEXT_MAX];
         snprintf(text, sizeof text, "%s: %s", asked->reason, asked->text);
-        trade_change(trade, leg);
         leg->state = LEG_STATE(FAILED);
         str_fit(str_c(text), leg->detail, sizeof leg->detail);
         return;

@@ -118,6 +118,7 @@ struct tender_row {
     int32_t queries;
     int64_t paid_ms;
     char detail[SAGA_TEXT_MAX];
+    int32_t closing; // 1: we have asked the gateway to close it for good (a scanned one: to reverse it), or it has
 };
 extern const struct store_table tender_table;
 

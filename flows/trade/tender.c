@@ -23,6 +23,10 @@ Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *t
     }
 }
 
+bool tender_is_reversed(const struct tender_row *tender) {
+    return tender->kind == TENDER_KIND(SCANNED) && tender->closing;
+}
+
 // What is no amount of money counts as none said.
 static int64_t minor(const Txcenter__Type__V1__Money *money) {
     return money && money->minor_units > 0 && money->minor_units <= MONEY_MAX ? money->minor_units : 0;
