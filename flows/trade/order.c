@@ -70,9 +70,8 @@ static void keep_lines(struct trade *trade, const Txcenter__Trade__V1__Quote *qu
     for (size_t i = 0; i < quote->n_lines && i < chosen->n_line_shares; i++) {
         const Txcenter__Trade__V1__QuotedLine *line = quote->lines[i];
         const Txcenter__Trade__V1__LineShare *share = chosen->line_shares[i];
-        struct line_row *row = trade_add(trade, PART_LINE);
-        row->purchase_no = trade->row.purchase_no;
-        row->line = (int32_t)i;
+        const struct line_row key = {.purchase_no = trade->row.purchase_no, .line = (int32_t)i};
+        struct line_row *row = trade_add(trade, PART_LINE, &key);
         str_copy(str_c(line->kind), row->kind, sizeof row->kind);
         str_copy(str_c(line->code), row->code, sizeof row->code);
         str_fit(str_c(line->name), row->name, sizeof row->name);

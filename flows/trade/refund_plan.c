@@ -33,11 +33,17 @@ static bool start(struct saga_turn *turn, const struct refund_row *refund, struc
     return saga_turn_start(turn, &start, error);
 }
 
+static struct refund_row *add_refund(struct trade *trade, const char *refund_no) {
+    struct refund_row key = {0};
+    str_copy(str_c(refund_no), key.refund_no, sizeof key.refund_no);
+    return trade_add(trade, PART_REFUND, &key);
+}
+
 static struct refund_leg_row *add_leg(struct trade *trade, struct refund_row *refund, const struct tender_row *tender,
                                       int64_t amount) {
-    struct refund_leg_row *leg = trade_add(trade, PART_LEG);
-    memcpy(leg->refund_no, refund->refund_no, sizeof leg->refund_no);
-    leg->leg = refund->legs++;
+    struct refund_leg_row key = {.leg = refund->legs++};
+    memcpy(key.refund_no, refund->refund_no, sizeof key.refund_no);
+    struct refund_leg_row *leg = trade_add(trade, PART_LEG, &key);
     leg->attempt_no = tender->attempt_no;
     leg->tender = tender->tender;
     leg->amount = amount;
@@ -47,10 +53,9 @@ static struct refund_leg_row *add_leg(struct trade *trade, struct refund_row *re
 
 bool refund_start(struct saga_turn *turn, const struct refund_plan *plan, struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct refund_row *refund = trade_add(trade, PART_REFUND);
+    struct refund_row *refund = add_refund(trade, plan->refund_no);
     struct line_row *line;
     size_t n_line = 0;
-    snprintf(refund->refund_no, sizeof refund->refund_no, "%s", plan->refund_no);
     snprintf(refund->reason, sizeof refund->reason, "%s", plan->reason);
     refund->kind = REFUND_OF_TRADE;
     refund->state = REFUND_STATE(PENDING);
@@ -93,8 +98,7 @@ void refund_return(struct saga_turn *turn, struct tender_row *tender) {
     snprintf(number, sizeof number, "late-%d-%d", tender->attempt_no, tender->tender);
     if (trade_refund(trade, str_c(number)))
         return;
-    struct refund_row *refund = trade_add(trade, PART_REFUND);
-    memcpy(refund->refund_no, number, sizeof refund->refund_no);
+    struct refund_row *refund = add_refund(trade, number);
     snprintf(refund->reason, sizeof refund->reason, "received after the trade no longer wanted it");
     refund->kind = REFUND_RETURN;
     refund->state = REFUND_STATE(PENDING);
