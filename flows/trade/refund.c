@@ -443,6 +443,12 @@ static void note_taken_back(struct trade *trade, struct refund_row *refund, stru
     arena_release(&arena);
 }
 
+static struct saga_verdict nothing_to_take_back(struct trade *trade, struct refund_row *refund) {
+    trade_change(trade, refund);
+    refund->claw_back_done = 1; // else it would be poked for ever
+    return saga_done();
+}
+
 static struct saga_verdict taken_back(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_row *refund = turn_refund(turn);
@@ -456,10 +462,12 @@ static struct saga_verdict taken_back(struct saga_turn *turn) {
         return saga_done();
     switch (trade->row.award_state) {
     case AFTER_PENDING: return saga_wait(saga_turn_now(turn) + 60000); // poked when it has come
-    case AFTER_CANCELLED: return refund->final ? saga_ask() : saga_done();
+    case AFTER_CANCELLED: return refund->final ? saga_ask() : nothing_to_take_back(trade, refund);
     case AFTER_APPLIED:
-        return refund_share(trade->row.points_awarded, refund, trade->row.paid) > 0 ? saga_ask() : saga_done();
-    default: return saga_done();
+        if (refund_share(trade->row.points_awarded, refund, trade->row.paid) > 0)
+            return saga_ask();
+        return nothing_to_take_back(trade, refund);
+    default: return nothing_to_take_back(trade, refund);
     }
 }
 
