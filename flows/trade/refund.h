@@ -25,7 +25,8 @@ struct refund_plan {
 // Everything that is left.
 void refund_plan_rest(const struct trade *trade, struct refund_plan *plan);
 
-// Reserves and starts it in this turn. False when a saga of this number exists.
+// Reserves and starts it in this turn. False, and nothing is changed, when its saga can't be started (in memory there is
+// still one of this gid, whose writes have failed, say).
 bool refund_start(struct saga_turn *turn, const struct refund_plan *plan, struct error *error);
 
 // A cancel that found the trade paid: all of it goes back.
@@ -33,8 +34,8 @@ void refund_cancelled(struct saga_turn *turn);
 enum { REFUND_CANCELLED_NO_MAX = 16 };
 #define REFUND_CANCELLED_NO "cancel"
 
-// This tender's money was not wanted: it goes back. Once, however often it is said.
-void refund_return(struct saga_turn *turn, struct tender_row *tender);
+// This tender's money was not wanted: it goes back. Once, however often it is said. Fails as refund_start() does.
+bool refund_return(struct saga_turn *turn, const struct tender_row *tender, struct error *error);
 
 // Unfinished refunds look again (the trade has completed, an award has come).
 void refund_poke_all(struct saga_turn *turn);

@@ -22,7 +22,8 @@ bool tender_is_reversed(const struct tender_row *tender);
 // The gateway's code for a refund of what it does not hold.
 #define TENDER_NOT_PAID "NOT_PAID"
 
-// The tender's money is not wanted: starts its way back in this turn.
+// The tender's money is not wanted: starts its way back in this turn. Should that be impossible at present, the tender
+// stays as it is: an operator is told, and when it is heard of again it is tried again.
 void tender_return(struct saga_turn *turn, struct tender_row *tender);
 
 #endif

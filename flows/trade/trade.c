@@ -86,6 +86,18 @@ void *trade_add(struct trade *trade, enum trade_part part, const void *row) {
     return item->row;
 }
 
+void trade_forget(struct trade *trade, enum trade_part part, void *row) {
+    struct trade_items *items = &trade->parts[part];
+    struct trade_item *item = CONTAINER_OF(row, struct trade_item, row);
+    size_t at = 0;
+    assert(!item->stored);
+    while (items->list[at] != item)
+        at++;
+    items->n--;
+    memmove(items->list + at, items->list + at + 1, (items->n - at) * sizeof(struct trade_item *));
+    free(item);
+}
+
 struct str trade_keep(struct trade *trade, struct str bytes) {
     struct str kept = arena_str(&trade->blobs, bytes);
     if (!kept.ptr)

@@ -68,6 +68,8 @@ void *trade_change(struct trade *trade, void *row);
 // A new row, in its place: a copy of `row`, which has the rest of its key set (all but the trade number; nothing of the
 // trade has that key yet). It is written with the next commit.
 void *trade_add(struct trade *trade, enum trade_part part, const void *row);
+// Takes a row back that was added in this turn; it is freed.
+void trade_forget(struct trade *trade, enum trade_part part, void *row);
 // Bytes that live as long as the trade is in memory.
 struct str trade_keep(struct trade *trade, struct str bytes);
 
