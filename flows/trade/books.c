@@ -27,9 +27,8 @@ static int32_t close_page(struct page *page, struct trade *trade, bool posted, i
         return 0; // nothing was moved
     int32_t entry = page->postings[page->ledger.n - 1].entry;
     for (size_t i = first; i < page->ledger.n; i++) {
-        struct ledger_row *row = trade_add(trade, PART_LEDGER);
-        row->entry = entry;
-        row->line = (int32_t)(i - first);
+        const struct ledger_row key = {.entry = entry, .line = (int32_t)(i - first)};
+        struct ledger_row *row = trade_add(trade, PART_LEDGER, &key);
         row->amount = page->postings[i].amount;
         row->at_ms = now_ms;
         snprintf(row->account, sizeof row->account, "%s", page->postings[i].account);

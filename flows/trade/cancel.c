@@ -68,8 +68,10 @@ static void execute(struct command *command) {
         // The answer says how it is.
     } else if (trade_is_paid(trade)) {
         refund_plan_rest(trade, &plan);
-        if (!refund_start(turn, &plan, &error))
-            trades_alert(command->trades, "a refund can't start", trade, error.text);
+        if (!refund_start(turn, &plan, &error)) {
+            command_give_up(command, turn, &error);
+            return;
+        }
     } else if (closable(trade)) {
         close_trade(turn, request->reason);
     } else {

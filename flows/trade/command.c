@@ -83,6 +83,12 @@ void command_refuse_as(struct command *command, enum err code, const char *forma
     command_refuse(command, &error);
 }
 
+void command_give_up(struct command *command, struct saga_turn *turn, const struct error *error) {
+    saga_turn_abandon(turn);
+    trades_alert(command->trades, "a saga can't start", command->trade, error->text);
+    command_refuse_as(command, ERR_RETRY, "%s", error->text);
+}
+
 static struct str encode(struct arena *arena, const ProtobufCMessage *message) {
     size_t size = protobuf_c_message_get_packed_size(message);
     uint8_t *bytes = arena_alloc(arena, size + 1);

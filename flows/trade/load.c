@@ -1,4 +1,7 @@
-// Trades from the store: the trade's row, then its parts one after the other, all by the trade's number.
+// Trades from the store: the trade's row, then its parts one after the other, all by the trade's number. Each is a read
+// of its own, so a commit may come in between: the row is read once more at the end, and all of it again when its
+// version has moved. A trade that enters memory needs no such care: nobody but its owner writes it, who has just none
+// of it in memory and nothing on its way.
 #include "flows/trade/internal.h"
 #include "flows/trade/parts.h"
 
@@ -16,8 +19,11 @@ struct load {
     struct trade *trade;
     bool keep; // it enters memory
     int part;
+    int times; // that it was begun
     struct found *waiting, **last;
 };
+
+enum { TIMES_MAX = 8 }; // a trade that changes all the time is read another time
 
 static void finish(struct load *load, const struct error *error) {
     struct trade *trade = error ? NULL : load->trade;
@@ -49,7 +55,26 @@ static void adopt(struct trade *trade, const struct store_table *table, void *ro
         }
 }
 
+static void read_row(struct load *load, store_rows_fn *done);
 static void read_part(struct load *load);
+static void begin(struct load *load);
+
+static void row_read_again(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct load *load = ctx;
+    const struct trade_row *row = rows;
+    struct error busy;
+    if (error || (n == 1 && row->version == load->trade->row.version)) {
+        finish(load, error);
+    } else if (load->times == TIMES_MAX) {
+        error_set(&busy, ERR_OVERLOADED, "the trade changes faster than it can be read");
+        finish(load, &busy);
+    } else {
+        struct trade *stale = load->trade;
+        load->trade = trade_blank(load->trades, stale->row.trade_no);
+        saga_subject_release(&stale->subject);
+        begin(load);
+    }
+}
 
 static void part_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct load *load = ctx;
@@ -68,8 +93,10 @@ static void part_read(void *ctx, const struct error *error, const void *rows, si
         read_part(load); // there may be more behind the last one
     } else if (++load->part < TRADE_PARTS) {
         read_part(load);
-    } else {
+    } else if (load->keep) {
         finish(load, NULL);
+    } else {
+        read_row(load, row_read_again);
     }
 }
 
@@ -100,6 +127,20 @@ static void row_read(void *ctx, const struct error *error, const void *rows, siz
     }
 }
 
+static void read_row(struct load *load, store_rows_fn *done) {
+    struct store_query query = {
+        .table = &trade_table,
+        .conds = {{.column = "trade_no", .cmp = STORE_EQ, .text = str_c(load->trade->row.trade_no)}},
+        .limit = 1};
+    store_read(load->trades->options.store, &query, done, load);
+}
+
+static void begin(struct load *load) {
+    load->part = 0;
+    load->times++;
+    read_row(load, row_read);
+}
+
 static void wait_for(struct load *load, trade_found_fn *done, void *ctx) {
     struct found *found = calloc(1, sizeof *found);
     if (!found)
@@ -122,9 +163,7 @@ static void start(struct trades *trades, struct str trade_no, bool keep, trade_f
     if (keep)
         map_insert(&trades->loading, &load->node, str_c(load->trade->row.trade_no));
     wait_for(load, done, ctx);
-    struct store_query query = {
-        .table = &trade_table, .conds = {{.column = "trade_no", .cmp = STORE_EQ, .text = str_c(number)}}, .limit = 1};
-    store_read(trades->options.store, &query, row_read, load);
+    begin(load);
 }
 
 static bool is_trade_no(struct str trade_no, trade_found_fn *done, void *ctx) {

@@ -22,10 +22,12 @@ struct pay_wish {
 
 void order_check(const struct trades *trades, const struct order_wish *wish, struct error *error);
 
-// Puts the order into the turn: lines, amounts, state; with `pay`, the planned attempt too. The trade must have been
-// looked at by order_allowed(). Starts the saga.
+// Whether the trade can be ordered so, and then the combination that was chosen.
 bool order_allowed(const struct trade *trade, const struct order_wish *wish, int64_t now_ms, struct arena *arena,
                    const Txcenter__Trade__V1__Combination **ret_combination, struct error *error);
+// Puts the order into the turn: starts its saga, then lines, amounts, state; with `pay`, the planned attempt too. The
+// trade must have been looked at by order_allowed(), the tenders by pay_amounts(). False, and nothing is changed, when
+// the saga can't be started.
 bool order_start(struct saga_turn *turn, const struct order_wish *wish,
                  const Txcenter__Trade__V1__Combination *combination, const struct pay_wish *pay, struct error *error);
 

@@ -10,6 +10,7 @@ extern const struct store_table *const trade_part_tables[TRADE_PARTS];
 struct trade *trade_blank(struct trades *trades, const char *trade_no);
 void trade_enter_memory(struct trade *trade);
 void trade_touch(struct trade *trade);
+// A new row at the end, zeroed.
 struct trade_item *trade_append(struct trade *trade, enum trade_part part);
 void trades_drop_all(struct trades *trades);
 

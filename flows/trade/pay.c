@@ -46,15 +46,14 @@ bool pay_amounts(const struct pay_wish *wish, int64_t payable, int64_t *ret_amou
 
 struct payment_row *pay_plan(struct saga_turn *turn, const struct pay_wish *wish, const int64_t *amounts) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct payment_row *attempt = trade_add(trade, PART_PAYMENT);
-    attempt->attempt_no = ++trade_edit(trade)->attempt_no;
+    const struct payment_row key = {.attempt_no = ++trade_edit(trade)->attempt_no};
+    struct payment_row *attempt = trade_add(trade, PART_PAYMENT, &key);
     attempt->state = ATTEMPT_PLANNED;
     attempt->on_failure = wish->on_failure;
     attempt->created_ms = saga_turn_now(turn);
     for (size_t i = 0; i < wish->n_tenders; i++) {
-        struct tender_row *tender = trade_add(trade, PART_TENDER);
-        tender->attempt_no = attempt->attempt_no;
-        tender->tender = (int32_t)i;
+        const struct tender_row tender_key = {.attempt_no = attempt->attempt_no, .tender = (int32_t)i};
+        struct tender_row *tender = trade_add(trade, PART_TENDER, &tender_key);
         snprintf(tender->tender_no, sizeof tender->tender_no, "%s-%d-%d", trade->row.trade_no, attempt->attempt_no,
                  tender->tender);
         tender->kind = (int32_t)wish->tenders[i]->kind;

@@ -188,6 +188,17 @@ static const Participant__Payment__V1__Payment *payment_in(struct str answer, st
     return response ? response->payment : NULL;
 }
 
+// What closing a tender, or reversing it, has brought.
+static void learn_closed(struct saga_turn *turn, struct tender_row *tender,
+                         const Participant__Payment__V1__Payment *payment) {
+    bool was_paid = tender->state == TENDER_STATE(PAID);
+    trade_change(trade_of(saga_turn_subject(turn)), tender);
+    tender->closing = payment->state != PARTICIPANT__PAYMENT__V1__PAYMENT_STATE__PAYMENT_STATE_PAID;
+    tender_learn(turn, tender, payment);
+    if (was_paid && tender_is_reversed(tender))
+        set_tender(turn, tender, TENDER_STATE(RETURNED)); // the reversal gave it back
+}
+
 static void created(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct tender_row *tender = turn_tender(turn, tender_is_gateway);
@@ -210,12 +221,9 @@ static void created(struct saga_turn *turn, enum saga_op op, enum outcome outcom
         }
     } else {
         const Participant__Payment__V1__Payment *payment = payment_in(answer, &arena);
-        bool was_paid = tender->state == TENDER_STATE(PAID);
         if (payment)
-            tender_learn(turn, tender, payment);
-        if (was_paid && payment && payment->state != PARTICIPANT__PAYMENT__V1__PAYMENT_STATE__PAYMENT_STATE_PAID)
-            set_tender(turn, tender, TENDER_STATE(RETURNED)); // a reversal gave it back
-        else if (tender->state == TENDER_STATE(PAID))
+            learn_closed(turn, tender, payment);
+        if (tender->state == TENDER_STATE(PAID))
             tender_return(turn, tender);
         else if (tender->state == TENDER_STATE(CREATED) || tender->state == TENDER_STATE(PENDING))
             set_tender(turn, tender, TENDER_STATE(CLOSED));
@@ -238,11 +246,12 @@ static bool must_close(const struct trade *trade, const struct payment_row *atte
     return trade->row.closing != CLOSING_NO || now_ms >= attempt->deadline_ms;
 }
 
+// How the tender stands, or, once `closing` says so, that it be closed. That goes under the key of its creation: it is
+// the creation's compensation, so the gateway refuses a create that arrives after it, and when the attempt turns round
+// later, undo_create() says the same once more and is answered alike.
 static void ask_gateway(struct saga_call *call) {
-    struct trade *trade = effect_trade(call);
     struct tender_row *tender = call_gateway(call);
-    struct payment_row *attempt = trade_payment(trade, tender->attempt_no);
-    if (must_close(trade, attempt, trades_now(trade->trades))) {
+    if (tender->closing) {
         char key[SAGA_KEY_MAX];
         saga_call_key_of(call, STEP_CREATE, saga_call_leg(call), key);
         close_tender(call, key);
@@ -269,8 +278,12 @@ static struct saga_verdict pending(struct saga_turn *turn, struct tender_row *te
     struct payment_row *attempt = turn_payment(turn);
     int64_t now_ms = saga_turn_now(turn);
     bool asked = saga_turn_asked(turn) != NULL;
-    if (must_close(trade, attempt, now_ms))
+    if (tender->closing || must_close(trade, attempt, now_ms)) {
+        // Durable before it is asked for: from here on the tender may be reversed, whatever else is heard of it.
+        trade_change(trade, tender);
+        tender->closing = 1;
         return asked ? saga_wait(saga_turn_again_ms(turn)) : saga_ask();
+    }
     if (asked || tender->next_query_ms == 0)
         next_query(trade, tender, now_ms);
     else if (now_ms >= tender->next_query_ms)
@@ -285,12 +298,16 @@ static struct saga_verdict collect(struct saga_turn *turn) {
         struct arena arena;
         arena_init(&arena, 1 << 20);
         const Participant__Payment__V1__Payment *payment = payment_in(asked->answer, &arena);
-        if (payment)
+        if (payment && tender->closing)
+            learn_closed(turn, tender, payment);
+        else if (payment)
             tender_learn(turn, tender, payment);
         arena_release(&arena);
     }
     switch (tender->state) {
-    case TENDER_STATE(PAID): return saga_done();
+    case TENDER_STATE(PAID):
+        // Being reversed: paid or not, only the answer to that counts.
+        return tender_is_reversed(tender) ? pending(turn, tender) : saga_done();
     case TENDER_STATE(CREATED):
     case TENDER_STATE(PENDING): return pending(turn, tender);
     case TENDER_STATE(CONFLICTED): return saga_reject(ERR_PAYMENT_FAILED, "the payment does not match");

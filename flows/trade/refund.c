@@ -71,13 +71,32 @@ static struct saga_verdict captured(struct saga_turn *turn) {
 
 // ---- 2: pay out ---------------------------------------------------------------------------------------------------
 
-// Our number of a leg's refund at the gateway; another try after a definite refusal is another refund there.
+// A leg's refund at the gateway is "<trade_no>@<refund_no>@<leg>", and each try after a definite no another one there:
+// "…@<generation>", from 2. No refund_no holds an '@', so a number names one try of one leg. The gateway takes 64
+// bytes; with the longest refund_no (32 bytes) and leg (2 digits) that is enough for nine tries, with all others
+// for 99. What is longer is refused there: definite, and the operator's.
 enum { GATEWAY_REFUND_NO_MAX = 96 };
-static void gateway_refund_no(const struct refund_leg_row *leg, uint32_t generation, char out[GATEWAY_REFUND_NO_MAX]) {
+static void gateway_refund_no(const struct refund_leg_row *leg, int32_t generation, char out[GATEWAY_REFUND_NO_MAX]) {
+    int length = snprintf(out, GATEWAY_REFUND_NO_MAX, "%s@%s@%d", leg->trade_no, leg->refund_no, leg->leg);
     if (generation > 1)
-        snprintf(out, GATEWAY_REFUND_NO_MAX, "%s-%s-%d-%u", leg->trade_no, leg->refund_no, leg->leg, generation);
-    else
-        snprintf(out, GATEWAY_REFUND_NO_MAX, "%s-%s-%d", leg->trade_no, leg->refund_no, leg->leg);
+        snprintf(out + length, (size_t)(GATEWAY_REFUND_NO_MAX - length), "@%d", generation);
+}
+
+// Which try of this leg a number names; 0: none that was ever made.
+static int32_t generation_named(const struct refund_leg_row *leg, const char *number) {
+    char first[GATEWAY_REFUND_NO_MAX], same[GATEWAY_REFUND_NO_MAX];
+    int64_t generation = 1;
+    gateway_refund_no(leg, 1, first);
+    struct str rest = str_c(number);
+    if (!str_starts(rest, str_c(first)))
+        return 0;
+    rest = str_n(rest.ptr + strlen(first), rest.len - strlen(first));
+    if (rest.len > 0 && !str_to_i64(str_n(rest.ptr + 1, rest.len - 1), &generation))
+        return 0;
+    if (generation < 1 || generation > leg->generation)
+        return 0;
+    gateway_refund_no(leg, (int32_t)generation, same);
+    return strcmp(number, same) == 0 ? (int32_t)generation : 0;
 }
 
 static struct refund_leg_row *call_leg(const struct saga_call *call) {
@@ -99,7 +118,7 @@ static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, 
     struct adapter_effect effect = effect_of(call);
     effect.order_no = trade_payment(effect_trade(call), leg->attempt_no)->order_no; // the trade may have a newer one
     char number[GATEWAY_REFUND_NO_MAX];
-    gateway_refund_no(leg, saga_call_generation(call), number);
+    gateway_refund_no(leg, leg->generation, number);
     if (leg->state == LEG_STATE(ACCEPTED)) {
         Participant__Payment__V1__QueryRefundRequest request = PARTICIPANT__PAYMENT__V1__QUERY_REFUND_REQUEST__INIT;
         request.refund_no = number;
@@ -148,9 +167,15 @@ static void learn_answer(struct saga_turn *turn, struct refund_leg_row *leg, con
     if (asked->outcome == OUTCOME_REJECTED) {
         if (leg->state != LEG_STATE(PENDING))
             return; // it was asked how the refund stands: to be refused that says nothing of the refund
+        trade_change(trade, leg);
+        if (turn_refund(turn)->kind == REFUND_RETURN && tender_is_reversed(tender) &&
+            strcmp(asked->reason, TENDER_NOT_PAID) == 0) {
+            leg->state = LEG_STATE(DONE);
+            str_fit(STR("the reversal gave it back"), leg->detail, sizeof leg->detail);
+            return;
+        }
         char text[SAGA_CODE_MAX + SAGA_TEXT_MAX];
         snprintf(text, sizeof text, "%s: %s", asked->reason, asked->text);
-        trade_change(trade, leg);
         leg->state = LEG_STATE(FAILED);
         str_fit(str_c(text), leg->detail, sizeof leg->detail);
         return;
@@ -185,6 +210,13 @@ static struct saga_verdict wait_for_gateway(struct saga_turn *turn, struct refun
     return saga_wait(leg->next_query_ms);
 }
 
+// Durable before it is sent: whatever the gateway says later is told apart by the number it was asked under.
+static struct saga_verdict ask_to_pay_out(struct saga_turn *turn, struct refund_leg_row *leg) {
+    trade_change(trade_of(saga_turn_subject(turn)), leg);
+    leg->generation = (int32_t)saga_turn_generation(turn);
+    return saga_ask();
+}
+
 static struct saga_verdict paid_out(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_leg_row *leg = trade_refund_leg(trade, turn_refund(turn)->refund_no, saga_turn_leg(turn));
@@ -196,37 +228,40 @@ static struct saga_verdict paid_out(struct saga_turn *turn) {
     case LEG_STATE(DONE): return saga_done();
     case LEG_STATE(ACCEPTED): return wait_for_gateway(turn, leg, asked != NULL);
     case LEG_STATE(FAILED):
+        if (leg->generation == (int32_t)saga_turn_generation(turn))
+            return saga_reject(ERR_PARTICIPANT_REJECTED, leg->detail); // parks
         trade_change(trade, leg);
-        leg->parked = !leg->parked;
-        if (leg->parked)
-            return saga_reject(ERR_PARTICIPANT_REJECTED, leg->detail);
         leg->state = LEG_STATE(PENDING); // an operator said: try again
-        return saga_ask();
+        leg->queries = 0;
+        leg->next_query_ms = 0;
+        return ask_to_pay_out(turn, leg);
     default: break;
     }
     if (!asked)
-        return saga_ask();
+        return ask_to_pay_out(turn, leg);
     if (!definite && saga_turn_exhausted(turn))
         return saga_park(ERR_RETRIES_EXHAUSTED, asked->text);
     return saga_wait(saga_turn_again_ms(turn));
 }
 
-bool refund_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *refund) {
+enum refund_learnt refund_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *refund) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_leg_row *leg;
-    for (size_t i = 0; (leg = trade_at(trade, PART_LEG, i)); i++)
-        for (uint32_t generation = 1; generation <= 8; generation++) {
-            char number[GATEWAY_REFUND_NO_MAX], gid[TRADE_GID_MAX];
-            gateway_refund_no(leg, generation, number);
-            if (strcmp(refund->refund_no, number) != 0)
-                continue;
-            if (refund->state == GATEWAY_REFUND(DONE) || leg->state == LEG_STATE(ACCEPTED))
-                learn_leg(trade, leg, refund);
-            trade_refund_gid(trade, leg->refund_no, gid);
-            saga_turn_poke(turn, str_c(gid));
-            return true;
-        }
-    return false;
+    int32_t generation = 0;
+    for (size_t i = 0; generation == 0 && (leg = trade_at(trade, PART_LEG, i)); i++)
+        generation = generation_named(leg, refund->refund_no);
+    if (generation == 0)
+        return REFUND_UNKNOWN;
+    if (generation < leg->generation && refund->state == GATEWAY_REFUND(DONE))
+        return REFUND_PAID_OUT_BEFORE; // and what was sent instead may be, too
+    if (generation < leg->generation)
+        return REFUND_LEARNT; // the no to it was heard, and something else sent instead: of that it says nothing
+    char gid[TRADE_GID_MAX];
+    if (refund->state == GATEWAY_REFUND(DONE) || leg->state == LEG_STATE(ACCEPTED))
+        learn_leg(trade, leg, refund);
+    trade_refund_gid(trade, leg->refund_no, gid);
+    saga_turn_poke(turn, str_c(gid));
+    return REFUND_LEARNT;
 }
 
 // ---- 3: refunded --------------------------------------------------------------------------------------------------
@@ -408,6 +443,12 @@ static void note_taken_back(struct trade *trade, struct refund_row *refund, stru
     arena_release(&arena);
 }
 
+static struct saga_verdict nothing_to_take_back(struct trade *trade, struct refund_row *refund) {
+    trade_change(trade, refund);
+    refund->claw_back_done = 1; // else it would be poked for ever
+    return saga_done();
+}
+
 static struct saga_verdict taken_back(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_row *refund = turn_refund(turn);
@@ -421,10 +462,12 @@ static struct saga_verdict taken_back(struct saga_turn *turn) {
         return saga_done();
     switch (trade->row.award_state) {
     case AFTER_PENDING: return saga_wait(saga_turn_now(turn) + 60000); // poked when it has come
-    case AFTER_CANCELLED: return refund->final ? saga_ask() : saga_done();
+    case AFTER_CANCELLED: return refund->final ? saga_ask() : nothing_to_take_back(trade, refund);
     case AFTER_APPLIED:
-        return refund_share(trade->row.points_awarded, refund, trade->row.paid) > 0 ? saga_ask() : saga_done();
-    default: return saga_done();
+        if (refund_share(trade->row.points_awarded, refund, trade->row.paid) > 0)
+            return saga_ask();
+        return nothing_to_take_back(trade, refund);
+    default: return nothing_to_take_back(trade, refund);
     }
 }
 

@@ -147,9 +147,10 @@ static void execute(struct command *command) {
         command_refuse(command, &error);
     } else {
         struct saga_turn *turn = command_turn(command);
-        if (!refund_start(turn, &plan, &error))
-            trades_alert(command->trades, "a refund can't start", trade, error.text);
-        command_made(command, turn, number);
+        if (refund_start(turn, &plan, &error))
+            command_made(command, turn, number);
+        else
+            command_give_up(command, turn, &error);
     }
 }
 

@@ -136,6 +136,7 @@ static const struct store_column tender_row_columns[] = {
     STORE_COL_I32(tender_row, queries),
     STORE_COL_I64(tender_row, paid_ms),
     STORE_COL_TEXT(tender_row, detail),
+    STORE_COL_I32(tender_row, closing, .since = 3),
 };
 const struct store_table tender_table = {TABLE("trade_tender", tender_row, 3, )};
 
@@ -162,12 +163,17 @@ static const struct store_column refund_row_columns[] = {
 const struct store_table refund_table = {TABLE("trade_refund", refund_row, 2, )};
 
 static const struct store_column refund_leg_row_columns[] = {
-    STORE_COL_TEXT(refund_leg_row, trade_no), STORE_COL_TEXT(refund_leg_row, refund_no),
-    STORE_COL_I32(refund_leg_row, leg),       STORE_COL_I32(refund_leg_row, attempt_no),
-    STORE_COL_I32(refund_leg_row, tender),    STORE_COL_I32(refund_leg_row, state),
-    STORE_COL_I64(refund_leg_row, amount),    STORE_COL_I64(refund_leg_row, next_query_ms),
-    STORE_COL_I32(refund_leg_row, queries),   STORE_COL_I32(refund_leg_row, parked),
+    STORE_COL_TEXT(refund_leg_row, trade_no),
+    STORE_COL_TEXT(refund_leg_row, refund_no),
+    STORE_COL_I32(refund_leg_row, leg),
+    STORE_COL_I32(refund_leg_row, attempt_no),
+    STORE_COL_I32(refund_leg_row, tender),
+    STORE_COL_I32(refund_leg_row, state),
+    STORE_COL_I64(refund_leg_row, amount),
+    STORE_COL_I64(refund_leg_row, next_query_ms),
+    STORE_COL_I32(refund_leg_row, queries),
     STORE_COL_TEXT(refund_leg_row, detail),
+    STORE_COL_I32(refund_leg_row, generation, .since = 3),
 };
 const struct store_table refund_leg_table = {TABLE("trade_refund_leg", refund_leg_row, 3, )};
 

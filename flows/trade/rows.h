@@ -118,6 +118,7 @@ struct tender_row {
     int32_t queries;
     int64_t paid_ms;
     char detail[SAGA_TEXT_MAX];
+    int32_t closing; // 1: we have asked the gateway to close it for good (a scanned one: to reverse it), or it has
 };
 extern const struct store_table tender_table;
 
@@ -150,7 +151,7 @@ struct refund_leg_row {
     int64_t amount;
     int64_t next_query_ms;
     int32_t queries;
-    int32_t parked; // 1: FAILED, and an operator's retry tries again
+    int32_t generation; // of what it has at the gateway now: each try after a definite no is another refund there
     char detail[SAGA_TEXT_MAX];
 };
 extern const struct store_table refund_leg_table;

@@ -23,6 +23,10 @@ Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *t
     }
 }
 
+bool tender_is_reversed(const struct tender_row *tender) {
+    return tender->kind == TENDER_KIND(SCANNED) && tender->closing;
+}
+
 // What is no amount of money counts as none said.
 static int64_t minor(const Txcenter__Type__V1__Money *money) {
     return money && money->minor_units > 0 && money->minor_units <= MONEY_MAX ? money->minor_units : 0;
@@ -42,12 +46,16 @@ static const char *mismatch(const struct trade *trade, const struct tender_row *
 
 void tender_return(struct saga_turn *turn, struct tender_row *tender) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct error error = {0};
+    if (!refund_return(turn, tender, &error)) {
+        trades_alert(trade->trades, "return of money can't start", trade, error.text);
+        return;
+    }
     trade_change(trade, tender);
     tender->state = TENDER_STATE(RETURNING);
     books_suspense(trade, LEDGER_UNWANTED, tender, tender->amount, saga_turn_now(turn));
     trade->trades->stats.returned++;
     trades_alert(trade->trades, "money returned", trade, tender->tender_no);
-    refund_return(turn, tender);
 }
 
 static void note_payment(struct trade *trade, struct tender_row *tender,

@@ -15,7 +15,15 @@ Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *t
 // turn, exactly once. Money that doesn't match (amount, currency, merchant) makes the tender CONFLICTED.
 void tender_learn(struct saga_turn *turn, struct tender_row *tender, const Participant__Payment__V1__Payment *payment);
 
-// The tender's money is not wanted: starts its way back in this turn.
+// Whether what it held at the gateway has gone back there, or is just about to: a scanned tender that we closed. Money
+// that is said to have come for it is no longer there to be returned.
+bool tender_is_reversed(const struct tender_row *tender);
+
+// The gateway's code for a refund of what it does not hold.
+#define TENDER_NOT_PAID "NOT_PAID"
+
+// The tender's money is not wanted: starts its way back in this turn. Should that be impossible at present, the tender
+// stays as it is: an operator is told, and when it is heard of again it is tried again.
 void tender_return(struct saga_turn *turn, struct tender_row *tender);
 
 #endif

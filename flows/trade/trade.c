@@ -51,12 +51,51 @@ struct trade_item *trade_append(struct trade *trade, enum trade_part part) {
     return item;
 }
 
-void *trade_add(struct trade *trade, enum trade_part part) {
+// As the store orders them: numbers, or texts bytewise.
+static int compare_keys(const struct store_table *table, const char *a, const char *b) {
+    int order = 0;
+    for (uint8_t i = 0; i < table->n_key && order == 0; i++) {
+        uint32_t at = table->columns[i].offset;
+        int32_t x = 0, y = 0;
+        if (table->columns[i].type == STORE_TEXT) {
+            order = strcmp(a + at, b + at);
+            continue;
+        }
+        assert(table->columns[i].type == STORE_I32);
+        memcpy(&x, a + at, sizeof x);
+        memcpy(&y, b + at, sizeof y);
+        order = (x > y) - (x < y);
+    }
+    return order;
+}
+
+void *trade_add(struct trade *trade, enum trade_part part, const void *row) {
+    const struct store_table *table = trade_part_tables[part];
+    struct trade_items *items = &trade->parts[part];
     struct trade_item *item = trade_append(trade, part);
-    item->dirty = true;
+    memcpy(item->row, row, table->row_size);
     // The first column of every part is the trade's number.
     memcpy(item->row, trade->row.trade_no, sizeof trade->row.trade_no);
+    item->dirty = true;
+    size_t at = items->n - 1;
+    for (int order; at > 0 && (order = compare_keys(table, items->list[at - 1]->row, item->row)) >= 0; at--) {
+        assert(order != 0);
+        items->list[at] = items->list[at - 1];
+    }
+    items->list[at] = item;
     return item->row;
+}
+
+void trade_forget(struct trade *trade, enum trade_part part, void *row) {
+    struct trade_items *items = &trade->parts[part];
+    struct trade_item *item = CONTAINER_OF(row, struct trade_item, row);
+    size_t at = 0;
+    assert(!item->stored);
+    while (items->list[at] != item)
+        at++;
+    items->n--;
+    memmove(items->list + at, items->list + at + 1, (items->n - at) * sizeof(struct trade_item *));
+    free(item);
 }
 
 struct str trade_keep(struct trade *trade, struct str bytes) {

@@ -65,8 +65,11 @@ struct trade_row *trade_edit(struct trade *trade);
 void *trade_at(const struct trade *trade, enum trade_part part, size_t i);
 // The same row, about to be changed.
 void *trade_change(struct trade *trade, void *row);
-// A new row, zeroed but for its trade number; it is written with the next commit.
-void *trade_add(struct trade *trade, enum trade_part part);
+// A new row, in its place: a copy of `row`, which has the rest of its key set (all but the trade number; nothing of the
+// trade has that key yet). It is written with the next commit.
+void *trade_add(struct trade *trade, enum trade_part part, const void *row);
+// Takes a row back that was added in this turn; it is freed.
+void trade_forget(struct trade *trade, enum trade_part part, void *row);
 // Bytes that live as long as the trade is in memory.
 struct str trade_keep(struct trade *trade, struct str bytes);
 

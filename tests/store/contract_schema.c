@@ -24,9 +24,9 @@ struct thing_2 {
 static const struct store_column columns_2[] = {
     STORE_COL_TEXT(thing_2, id),
     STORE_COL_I64(thing_2, a),
-    {.name = "b", .type = STORE_I32, .offset = offsetof(struct thing_2, b), .since = 2},
-    {.name = "c", .type = STORE_TEXT, .offset = offsetof(struct thing_2, c), .max = 32, .since = 2},
-    {.name = "d", .type = STORE_BLOB, .offset = offsetof(struct thing_2, d), .max = 100000, .since = 3},
+    STORE_COL_I32(thing_2, b, .since = 2),
+    STORE_COL_TEXT(thing_2, c, .since = 2),
+    STORE_COL_BLOB(thing_2, d, 100000, .since = 3),
 };
 static const struct store_index indexes_2[] = {{.name = "thing_by_b", .columns = {"b", "a"}, .since = 3}};
 static const struct store_table thing_2 = {.name = "thing",
