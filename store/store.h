@@ -38,17 +38,18 @@ struct store_column {
     uint16_t since;  // schema version that brought this column (0: the table's own)
 };
 
-#define STORE_COL_I64(row, field)                                                                                      \
-    { .name = #field, .type = STORE_I64, .offset = offsetof(struct row, field) }
-#define STORE_COL_I32(row, field)                                                                                      \
-    { .name = #field, .type = STORE_I32, .offset = offsetof(struct row, field) }
-#define STORE_COL_TEXT(row, field)                                                                                     \
+// A column by its field; behind that, what else is to be said of it: STORE_COL_I64(trade_row, tip, .since = 3).
+#define STORE_COL_I64(row, field, ...)                                                                                 \
+    { .name = #field, .type = STORE_I64, .offset = offsetof(struct row, field), __VA_ARGS__ }
+#define STORE_COL_I32(row, field, ...)                                                                                 \
+    { .name = #field, .type = STORE_I32, .offset = offsetof(struct row, field), __VA_ARGS__ }
+#define STORE_COL_TEXT(row, field, ...)                                                                                \
     {                                                                                                                  \
         .name = #field, .type = STORE_TEXT, .offset = offsetof(struct row, field),                                     \
-        .max = sizeof(((struct row *)NULL)->field) - 1                                                                 \
+        .max = sizeof(((struct row *)NULL)->field) - 1, __VA_ARGS__                                                    \
     }
-#define STORE_COL_BLOB(row, field, bytes)                                                                              \
-    { .name = #field, .type = STORE_BLOB, .offset = offsetof(struct row, field), .max = (bytes) }
+#define STORE_COL_BLOB(row, field, bytes, ...)                                                                         \
+    { .name = #field, .type = STORE_BLOB, .offset = offsetof(struct row, field), .max = (bytes), __VA_ARGS__ }
 
 enum {
     STORE_INDEX_COLUMNS_MAX = 5,
