@@ -247,7 +247,10 @@ struct saga_turn *command_turn(struct command *command) {
 
 void command_made(struct command *command, struct saga_turn *turn, const char *ref) {
     struct trade *trade = command->trade;
-    memcpy(command->trade_no, trade->row.trade_no, sizeof command->trade_no);
+    struct trade_row *row = trade_edit(trade);
+    str_fit(str_c(command->call->request_id), row->call_id, sizeof row->call_id);
+    str_fit(str_c(command->call->traceparent), row->traceparent, sizeof row->traceparent);
+    memcpy(command->trade_no, row->trade_no, sizeof command->trade_no);
     command->ref = arena_str(&command->arena, str_c(ref));
     struct str full = arena_printf(&command->arena, "%s/%s", trade->row.trade_no, ref);
     request_made(command->entry, turn, full, STR_NONE, &command->row);

@@ -25,8 +25,8 @@ struct refund_plan {
 // Everything that is left.
 void refund_plan_rest(const struct trade *trade, struct refund_plan *plan);
 
-// Reserves and starts it in this turn. False, and nothing is changed, when its saga can't be started (in memory there is
-// still one of this gid, whose writes have failed, say).
+// Reserves and starts it in this turn. False, and nothing is changed, when its saga can't be started (in memory there
+// is still one of this gid, whose writes have failed, say).
 bool refund_start(struct saga_turn *turn, const struct refund_plan *plan, struct error *error);
 
 // A cancel that found the trade paid: all of it goes back.

@@ -51,7 +51,7 @@ struct trade_row {
     int32_t award_generation, issue_generation;
     int64_t points_awarded, points_clawed_back;
     char created_by[REQUEST_CALLER_MAX + 1];
-    char request_id[REQUEST_ID_MAX + 1]; // of the call that made the trade: passed on to the participants
+    char call_id[129], traceparent[65]; // metadata of the latest accepted command: passed on to the participants
     char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];
     int32_t failure;    // enum err: what whoever ordered is told, once the order has failed
     struct str history; // packed: state and time of each change
