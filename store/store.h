@@ -36,9 +36,11 @@ struct store_column {
     uint32_t max;    // bytes; TEXT and BLOB only
     uint32_t offset; // in the row struct
     uint16_t since;  // schema version that brought this column (0: the table's own)
+    bool fixed;      // never changes: set when the row is inserted, and kept when it is replaced
 };
 
-// A column by its field; behind that, what else is to be said of it: STORE_COL_I64(trade_row, tip, .since = 3).
+// A column by its field; behind that, what else is to be said of it: STORE_COL_I64(trade_row, tip, .since = 3, .fixed =
+// true).
 #define STORE_COL_I64(row, field, ...)                                                                                 \
     { .name = #field, .type = STORE_I64, .offset = offsetof(struct row, field), __VA_ARGS__ }
 #define STORE_COL_I32(row, field, ...)                                                                                 \
@@ -132,7 +134,7 @@ struct store_group {
 };
 
 enum store_verb {
-    STORE_PUT,    // insert, or replace every column of the row that has this key
+    STORE_PUT,    // insert, or replace every column (but the fixed ones) of the row that has this key
     STORE_INSERT, // insert; the key must be new, else the write fails with STORE_CONFLICT
     STORE_DELETE, // by key; missing is fine
 };
