@@ -24,10 +24,21 @@ static void defaults(struct saga_options *options) {
             (struct saga_retry){.first_ms = 500, .max_ms = 300000, .attempts = 60, .jitter_percent = 30};
 }
 
-bool saga_engine_new(const struct saga_options *options, struct saga_engine **ret_engine, struct error *error) {
-    for (const struct saga_flow *const *flow = options->flows; *flow; flow++)
+static bool check_flows(const struct saga_flow *const *flows, struct error *error) {
+    for (const struct saga_flow *const *flow = flows; *flow; flow++) {
         if (!saga_flow_valid(*flow, error))
             return false;
+        for (const struct saga_flow *const *other = flows; other != flow; other++)
+            if ((*other)->version == (*flow)->version && strcmp((*other)->name, (*flow)->name) == 0)
+                return error_set(error, ERR_CONFIG_INVALID, "flow %s: there are two of version %u", (*flow)->name,
+                                 (*flow)->version);
+    }
+    return true;
+}
+
+bool saga_engine_new(const struct saga_options *options, struct saga_engine **ret_engine, struct error *error) {
+    if (!check_flows(options->flows, error))
+        return false;
     struct saga_options with_defaults = *options;
     defaults(&with_defaults);
     for (int i = 0; i < SAGA_PATIENCES; i++)

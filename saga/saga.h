@@ -86,7 +86,7 @@ struct saga_options {
                          // is parked (default 3)
 };
 
-// Checks every flow's table. Nothing runs before saga_engine_recover().
+// Checks every flow's table, and that no two have one name and version. Nothing runs before saga_engine_recover().
 bool saga_engine_new(const struct saga_options *options, struct saga_engine **ret_engine, struct error *error);
 
 // Starts the sentinel: finds everything unfinished, resumes it in pages under the rate limit, and goes on looking.
