@@ -124,8 +124,8 @@ struct saga_flow {
     uint8_t n_steps;
     saga_decide_fn *on_turn; // turned round: verdict ignored
     saga_decide_fn *on_end;  // ended, either way; saga_turn_status() says which
-    // Finds the subject of a saga that was loaded, calls saga_attached() at once or later. `ctx` is the engine's option
-    // flow_ctx. NULL: no subject.
+    // Finds the subject of a saga that was loaded, calls saga_attached() at once or later. `ctx` is that of its
+    // saga_flow_set. NULL: no subject.
     void (*attach)(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);
 };
 

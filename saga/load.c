@@ -192,7 +192,7 @@ void saga_attached(struct saga_engine *engine, void *token, struct saga_subject 
 static void load_subject(struct loading *loading) {
     const struct saga_flow *flow = loading->saga.flow;
     if (flow->attach && loading->row.subject[0])
-        flow->attach(loading->engine->options.flow_ctx, loading->engine, str_c(loading->row.subject), loading);
+        flow->attach(engine_flow_ctx(loading->engine, flow), loading->engine, str_c(loading->row.subject), loading);
     else
         enter_memory(loading, NULL);
 }

@@ -130,13 +130,13 @@ const struct store_table audit_table = {
 const struct store_table *const saga_tables[] = {
     &saga_table, &attempt_table, &request_table, &outbox_table, &poke_table, &audit_table, NULL};
 
-void saga_tables_with(const struct store_table *const *others, const struct store_table **tables, size_t max) {
-    const struct store_table *const *const sets[] = {saga_tables, others};
+void saga_tables_add(const struct store_table **tables, size_t max, const struct store_table *const *more) {
     size_t n = 0;
-    for (size_t i = 0; i < STORE_COUNT(sets); i++)
-        for (const struct store_table *const *table = sets[i]; *table; table++) {
-            assert(n + 1 < max);
-            tables[n++] = *table;
-        }
+    while (tables[n])
+        n++;
+    for (; *more; more++) {
+        assert(n + 1 < max);
+        tables[n++] = *more;
+    }
     tables[n] = NULL;
 }

@@ -273,14 +273,14 @@ static void test_an_unknown_flow_is_left_untouched(void **state) {
     model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_HANGS, 1, 0);
     bed_start(bed, &flow_pair, "one", "", NULL);
     bed_kill(bed);
-    bed->options.flows = fewer;
+    bed->options.flow_sets[0].flows = fewer;
     bed_open(bed);
     bed_run(bed, 10000);
     assert_int_equal(bed_stats(bed).unknown_flows, 1);
     assert_true(saga_engine_recovered(bed->engine));
     assert_int_equal(model_requests(&bed->model, "one/1/1", SAGA_ACTION), 1);
     bed_kill(bed);
-    bed->options.flows = test_flows;
+    bed->options.flow_sets[0].flows = test_flows;
     bed_open(bed);
     bed_settle(bed);
     assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);

@@ -21,7 +21,7 @@ static const struct saga_flow *const only_v1[] = {&v1, NULL}, *const both[] = {&
 static int setup(void **state) {
     static struct saga_bed bed;
     bed_init(&bed);
-    bed.options.flows = only_v1;
+    bed.options.flow_sets[0].flows = only_v1;
     bed_open(&bed);
     bed_start(&bed, &v1, "ended", "", NULL);
     bed_settle(&bed);
@@ -38,7 +38,7 @@ static int teardown(void **state) {
 }
 
 static void open_with(struct saga_bed *bed, const struct saga_flow *const *flows) {
-    bed->options.flows = flows;
+    bed->options.flow_sets[0].flows = flows;
     bed_open(bed);
 }
 
@@ -114,7 +114,7 @@ static void test_two_flows_of_one_version_are_refused(void **state) {
     struct error error = {0};
     open_with(bed, both);
     struct saga_options options = bed->options;
-    options.flows = twice;
+    options.flow_sets[0].flows = twice;
     assert_false(saga_engine_new(&options, &engine, &error));
     assert_int_equal(error.code, ERR_CONFIG_INVALID);
     assert_non_null(strstr(error.text, "test.grows"));
