@@ -86,8 +86,8 @@ struct saga_child {
     const char *flow;
     struct str gid, input;
 };
-// False: there is none, as if it had succeeded. After an operator's retry it is asked again, with the leg's next
-// generation (saga_turn_generation()), and must give a new gid.
+// False: there is none, as if it had succeeded. After a child that failed, or whose gid was taken, and an operator's
+// retry it is asked again, with the leg's next generation (saga_turn_generation()), and must give a new gid.
 typedef bool saga_child_fn(struct saga_turn *turn, struct arena *arena, struct saga_child *ret_child);
 
 // One step. It is exactly one of: a call (`run`), a decision (`decide`, optionally with `ask`), an await of a signal

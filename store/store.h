@@ -201,7 +201,7 @@ struct store_query {
     uint32_t limit;    // 1..STORE_LIMIT_MAX
     bool count;        // answer only how many rows there are (limit ignored)
     bool readable;     // leave out rows that do not fit their description, instead of failing; a page that is not full
-                       // need not be the last then
+                       // need not be the last then, an empty one is behind the last
 };
 
 // `rows` is an array of `n` row structs (blobs point beside it), borrowed until the callback returns; for a count

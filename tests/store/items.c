@@ -105,6 +105,10 @@ void items_check_readable(struct bed *bed) {
     assert_true(page.code == ERR_OK && page.n == 1);
     assert_string_equal(((const struct item *)page.rows)[0].id, "d");
     query.after = &(struct item){.id = "a"};
+    page = bed_read(bed, &query); // no more than b and c, which are passed
+    assert_true(page.code == ERR_OK && page.n == 1);
+    assert_string_equal(((const struct item *)page.rows)[0].id, "d");
+    query.after = &(struct item){.id = "d"};
     page = bed_read(bed, &query);
     assert_true(page.code == ERR_OK && page.n == 0);
 }
