@@ -172,7 +172,7 @@ static void open_host(void) {
                                   .clock = clock_system(),
                                   .random = any,
                                   .random_ctx = &host->seeded,
-                                  .flows = flows,
+                                  .flow_sets = {{.flows = flows}},
                                   .alarm = set_alarm,
                                   .alarm_ctx = host,
                                   .resident_max = SAGAS / 8,
