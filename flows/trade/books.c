@@ -1,5 +1,7 @@
 #include "flows/trade/books.h"
 
+#include "flows/trade/view.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -90,4 +92,24 @@ void books_suspense(struct trade *trade, enum ledger_suspense event, const struc
     const struct ledger_leg leg = {str_c(tender->tender_no), amount};
     open_page(&page, trade);
     close_page(&page, trade, ledger_suspense(&page.ledger, event, &leg, &error), now_ms);
+}
+
+void books_postings(const struct trade *trade, int32_t entry, struct arena *arena,
+                    Participant__Settlement__V1__Posting ***ret_postings, size_t *ret_n) {
+    Participant__Settlement__V1__Posting **list = view_array(arena, trade->parts[PART_LEDGER].n);
+    size_t n = 0;
+    const struct ledger_row *row;
+    for (size_t i = 0; list && (row = trade_at(trade, PART_LEDGER, i)); i++) {
+        if (row->entry != entry)
+            continue;
+        Participant__Settlement__V1__Posting *posting =
+            VIEW_NEW(arena, participant__settlement__v1__posting, Participant__Settlement__V1__Posting);
+        if (!posting)
+            break;
+        posting->account = view_text(row->account);
+        posting->amount = view_money(trade->row.currency, row->amount, arena);
+        list[n++] = posting;
+    }
+    *ret_postings = list;
+    *ret_n = n;
 }

@@ -98,20 +98,20 @@ static const struct store_column line_row_columns[] = {
     STORE_COL_I64(line_row, coupon_discount),
     STORE_COL_I64(line_row, points_discount),
     STORE_COL_I64(line_row, payable),
-    STORE_COL_I64(line_row, refunded),
+    STORE_COL_I64(line_row, refund_taken),
     STORE_COL_I64(line_row, refund_done),
 };
 const struct store_table line_table = {TABLE("trade_line", line_row, 3, )};
 
-static const struct store_column payment_row_columns[] = {
-    STORE_COL_TEXT(payment_row, trade_no),   STORE_COL_I32(payment_row, attempt_no),
-    STORE_COL_I32(payment_row, state),       STORE_COL_I32(payment_row, on_failure),
-    STORE_COL_I32(payment_row, offered),     STORE_COL_I64(payment_row, created_ms),
-    STORE_COL_I64(payment_row, deadline_ms), STORE_COL_I64(payment_row, ended_ms),
-    STORE_COL_TEXT(payment_row, order_no),   STORE_COL_TEXT(payment_row, reason),
-    STORE_COL_TEXT(payment_row, text),
+static const struct store_column pay_attempt_row_columns[] = {
+    STORE_COL_TEXT(pay_attempt_row, trade_no),   STORE_COL_I32(pay_attempt_row, attempt_no),
+    STORE_COL_I32(pay_attempt_row, state),       STORE_COL_I32(pay_attempt_row, on_failure),
+    STORE_COL_I32(pay_attempt_row, offered),     STORE_COL_I64(pay_attempt_row, created_ms),
+    STORE_COL_I64(pay_attempt_row, deadline_ms), STORE_COL_I64(pay_attempt_row, ended_ms),
+    STORE_COL_TEXT(pay_attempt_row, order_no),   STORE_COL_TEXT(pay_attempt_row, reason),
+    STORE_COL_TEXT(pay_attempt_row, text),
 };
-const struct store_table payment_table = {TABLE("trade_payment", payment_row, 2, )};
+const struct store_table pay_attempt_table = {TABLE("trade_attempt", pay_attempt_row, 2, )};
 
 static const struct store_column tender_row_columns[] = {
     STORE_COL_TEXT(tender_row, trade_no),
@@ -191,6 +191,6 @@ static const struct store_column stray_row_columns[] = {
 const struct store_table stray_table = {TABLE("trade_stray_callback", stray_row, 2, )};
 
 const struct store_table *const trade_tables[] = {
-    &trade_table,  &order_table,      &quote_table,  &line_table,  &payment_table, &tender_table,
-    &refund_table, &refund_leg_table, &ledger_table, &stray_table, NULL,
+    &trade_table,      &order_table,  &quote_table, &line_table, &pay_attempt_table, &tender_table, &refund_table,
+    &refund_leg_table, &ledger_table, &stray_table, NULL,
 };

@@ -1,4 +1,5 @@
-// The trade's own tables, described once.
+// The trade's own tables, described once. Amounts are minor units of the trade's currency; times are milliseconds since
+// 1970, 0: not yet. Points are whole ones.
 #ifndef TXC_FLOWS_TRADE_ROWS_H
 #define TXC_FLOWS_TRADE_ROWS_H
 
@@ -18,7 +19,6 @@ enum {
     TRADE_REFUNDS_MAX = 100,
     TRADE_LINES_MAX = 32,
     TRADE_VERSIONS_MAX = 200,
-    TRADE_REQUOTE_LINES = 32,
 };
 
 // How a benefit that follows payment stands; a refund cancels what has not come yet and takes back what has.
@@ -43,7 +43,7 @@ struct trade_row {
     int32_t purchase_no; // purchase sagas so far: a re-order is a new one
     int32_t attempt_no;  // payment attempts so far
     int32_t refund_count;
-    int32_t ledger_entries, paid_entry;
+    int32_t ledger_entries, paid_entry; // entries so far, and the one of the payment: from 1; 0: none (yet)
     int64_t payable, list_price, coupon_discount, points_discount, points;
     int64_t paid, refunded, refund_pending; // refunded is done; pending is reserved beside it
     int64_t created_ms, updated_ms, quoted_ms, order_expires_ms, paid_ms, completed_ms;
@@ -83,13 +83,13 @@ struct line_row {
     int32_t purchase_no, line;
     char kind[17], code[TRADE_ID_MAX + 1], name[97], nozzle[33];
     int64_t volume_centi, unit_price, list_price, coupon_discount, points_discount, payable;
-    int64_t refunded;    // of payable, done or reserved
-    int64_t refund_done; // of it, done
+    int64_t refund_taken; // of payable, by refunds that are done or under way
+    int64_t refund_done;  // of it, done
 };
 extern const struct store_table line_table;
 
 enum attempt_state { ATTEMPT_PLANNED, ATTEMPT_OPEN, ATTEMPT_PAID, ATTEMPT_FAILED };
-struct payment_row {
+struct pay_attempt_row {
     char trade_no[TRADE_NO_MAX + 1];
     int32_t attempt_no;
     int32_t state;      // enum attempt_state
@@ -99,7 +99,7 @@ struct payment_row {
     char order_no[TRADE_ID_MAX + 1]; // what it pays: the trade may have another one by the time its money goes back
     char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];
 };
-extern const struct store_table payment_table;
+extern const struct store_table pay_attempt_table;
 
 struct tender_row {
     char trade_no[TRADE_NO_MAX + 1];
@@ -131,7 +131,7 @@ struct refund_row {
     int64_t amount;
     int32_t final; // 1: after it nothing is left
     int32_t legs;
-    int32_t entry;           // of the ledger, once done
+    int32_t entry;           // of the ledger, once done; 0: not yet, or nothing was moved
     int64_t refunded_before; // of the trade, when it was reserved
     char reason[201];
     int64_t created_ms, done_ms;
@@ -158,8 +158,8 @@ extern const struct store_table refund_leg_table;
 
 struct ledger_row {
     char trade_no[TRADE_NO_MAX + 1];
-    int32_t entry, line;
-    char account[81]; // as in ledger.h
+    int32_t entry, line; // from 1; the posting within the entry, from 0
+    char account[81];    // as in ledger.h
     int64_t amount;
     char text[97];
     int64_t at_ms;

@@ -14,11 +14,9 @@
 //   coupon; then at most the cap; then at most what is left in the benefit scope. A coupon that would save nothing does
 //   not fit: it would be spent for nothing.
 // - Points come last: the greatest number of whole steps within the balance, the rule's maximum, and the rule's share
-// of
-//   what is left (rounded down).
-// - Discounts are split over the lines by largest remainder in proportion to what is left of them (money_allocate),
-// equal
-//   remainders to the line that is smaller by (kind, code, amount).
+//   of what is left (rounded down).
+// - Discounts are split over the lines by largest remainder in proportion to what is left of them (money_allocate);
+//   equal remainders go to the line that is smaller by (kind, code, amount).
 //
 // Which combination is better: lower payable, then fewer points, then fewer coupons, then the one that has the first
 // coupon by (expiry, id) that the other lacks.

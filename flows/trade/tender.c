@@ -2,7 +2,7 @@
 
 #include "flows/trade/books.h"
 #include "flows/trade/internal.h"
-#include "flows/trade/refund.h"
+#include "flows/trade/refund_plan.h"
 
 #include <stdio.h>
 
@@ -21,6 +21,15 @@ Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *t
     case TENDER_KIND(SCANNED): return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_SCANNED;
     default: return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_UNSPECIFIED;
     }
+}
+
+int64_t tender_next_query_ms(const struct trade *trade, int32_t *queries, int64_t now_ms) {
+    const struct trades_options *options = &trade->trades->options;
+    int64_t pause = options->query_first_ms;
+    for (int32_t i = 0; i < *queries && pause < options->query_max_ms; i++)
+        pause *= 2;
+    ++*queries;
+    return now_ms + (pause < options->query_max_ms ? pause : options->query_max_ms);
 }
 
 bool tender_is_reversed(const struct tender_row *tender) {
@@ -47,7 +56,7 @@ static const char *mismatch(const struct trade *trade, const struct tender_row *
 void tender_return(struct saga_turn *turn, struct tender_row *tender) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct error error = {0};
-    if (!refund_return(turn, tender, &error)) {
+    if (!refund_plan_return(turn, tender, &error)) {
         trades_alert(trade->trades, "return of money can't start", trade, error.text);
         return;
     }
