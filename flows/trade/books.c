@@ -48,10 +48,8 @@ void books_paid(struct trade *trade, int64_t now_ms) {
     const struct tender_row *tender;
     for (int32_t i = 0; trade->row.payable > 0 && (tender = trade_tender(trade, trade->row.attempt_no, i)); i++)
         legs[n++] = (struct ledger_leg){str_c(tender->tender_no), tender->amount};
-    const int64_t discounts[SOLVER_LAYERS] = {
-        [SOLVER_LAYER_COUPON] = trade->row.coupon_discount, [SOLVER_LAYER_POINTS] = trade->row.points_discount};
     open_page(&page, trade);
-    bool posted = ledger_paid(&page.ledger, legs, n, discounts, trade->row.list_price, &error);
+    bool posted = ledger_paid(&page.ledger, legs, n, trade->row.discount, trade->row.list_price, &error);
     trade_edit(trade)->paid_entry = close_page(&page, trade, posted, now_ms);
 }
 
@@ -72,11 +70,9 @@ void books_refunded(struct trade *trade, struct refund_row *refund, int64_t now_
         int64_t part = 0;
         if ((n_lines + 1) * sizeof part <= refund->line_parts.len)
             memcpy(&part, refund->line_parts.ptr + n_lines * sizeof part, sizeof part);
-        lines[n_lines++] = (struct ledger_line){
-            .net = line->payable,
-            .discount = {[SOLVER_LAYER_COUPON] = line->coupon_discount, [SOLVER_LAYER_POINTS] = line->points_discount},
-            .refunded = line->refund_done,
-            .refunding = part};
+        struct ledger_line *sold = &lines[n_lines++];
+        *sold = (struct ledger_line){.net = line->payable, .refunded = line->refund_done, .refunding = part};
+        memcpy(sold->discount, line->discount, sizeof sold->discount);
         trade_change(trade, line);
         line->refund_done += part;
     }

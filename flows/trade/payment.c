@@ -4,6 +4,7 @@
 
 #include "adapters/card/card.h"
 #include "adapters/payment/payment.h"
+#include "flows/trade/after.h"
 #include "flows/trade/books.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
@@ -347,8 +348,7 @@ void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt) {
     row->paid_ms = now_ms;
     if (!row->business_date[0])
         clock_date(now_ms, row->business_date);
-    row->award_state = row->issue_state = AFTER_PENDING;
-    row->award_generation = row->issue_generation = 1;
+    after_paid(trade);
     row->reason[0] = row->text[0] = '\0';
     books_paid(trade, now_ms);
     trade_set_state(trade, TRADE_STATE(PAID), now_ms);

@@ -6,8 +6,10 @@
 #include "adapters/points/points.h"
 #include "adapters/push/push.h"
 #include "adapters/settlement/settlement.h"
+#include "flows/trade/after.h"
 #include "flows/trade/books.h"
 #include "flows/trade/chosen.h"
+#include "flows/trade/discount.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
 #include "flows/trade/payment.h"
@@ -92,7 +94,7 @@ static void create_order(struct saga_call *call) {
         size_t n = request.n_lines++;
         participant__order__v1__order_line__init(&lines[n]);
         prices[n] = effect_money(trade, row->list_price);
-        discounts[n] = effect_money(trade, row->coupon_discount + row->points_discount);
+        discounts[n] = effect_money(trade, discount_sum(row->discount));
         lines[n].kind = view_text(row->kind);
         lines[n].code = view_text(row->code);
         lines[n].quantity = row->volume_centi;
@@ -256,10 +258,8 @@ static void award_points(struct saga_call *call) {
     Participant__Points__V1__AwardPointsRequest request = PARTICIPANT__POINTS__V1__AWARD_POINTS_REQUEST__INIT;
     Txcenter__Type__V1__Money amount = effect_money(trade, trade->row.paid);
     struct adapter_effect effect = effect_of(call);
-    if (trade->row.award_state == AFTER_CANCELLED) {
-        saga_call_ok(call, STR_NONE); // refunded before it was awarded: never now
+    if (after_never(call, AFTER_AWARD))
         return;
-    }
     request.user_id = view_text(trade->row.user_id);
     request.station_id = view_text(trade->row.station_id);
     request.paid = &amount;
@@ -273,13 +273,9 @@ static void points_awarded(struct saga_turn *turn, enum saga_op op, enum outcome
     arena_init(&arena, 65536);
     const Participant__Points__V1__AwardPointsResponse *response =
         effect_answer(answer, &participant__points__v1__award_points_response__descriptor, &arena);
-    if (outcome == OUTCOME_REJECTED) {
-        trade_edit(trade)->award_generation++; // another try will be made under the next key
-    } else if (trade->row.award_state == AFTER_PENDING) {
-        trade_edit(trade)->award_state = response ? AFTER_APPLIED : AFTER_CANCELLED;
-        trade->row.points_awarded = response ? response->points : 0;
-    }
-    refund_poke_all(turn);
+    if (response && trade->row.after[AFTER_AWARD].state == AFTER_PENDING)
+        trade_edit(trade)->points_awarded = response->points;
+    after_answered(turn, AFTER_AWARD, outcome, response != NULL);
     arena_release(&arena);
 }
 
@@ -288,10 +284,8 @@ static void issue_coupons(struct saga_call *call) {
     Participant__Coupon__V1__IssueCouponsRequest request = PARTICIPANT__COUPON__V1__ISSUE_COUPONS_REQUEST__INIT;
     Txcenter__Type__V1__Money amount = effect_money(trade, trade->row.paid);
     struct adapter_effect effect = effect_of(call);
-    if (trade->row.issue_state == AFTER_CANCELLED) {
-        saga_call_ok(call, STR_NONE);
+    if (after_never(call, AFTER_ISSUE))
         return;
-    }
     request.user_id = view_text(trade->row.user_id);
     request.station_id = view_text(trade->row.station_id);
     request.paid = &amount;
@@ -300,12 +294,7 @@ static void issue_coupons(struct saga_call *call) {
 
 static void coupons_issued(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
     (void)op;
-    struct trade *trade = trade_of(saga_turn_subject(turn));
-    if (outcome == OUTCOME_REJECTED)
-        trade_edit(trade)->issue_generation++;
-    else if (trade->row.issue_state == AFTER_PENDING)
-        trade_edit(trade)->issue_state = str_empty(answer) ? AFTER_CANCELLED : AFTER_APPLIED;
-    refund_poke_all(turn);
+    after_answered(turn, AFTER_ISSUE, outcome, !str_empty(answer));
 }
 
 static void record_settlement(struct saga_call *call) {

@@ -7,6 +7,7 @@
 #include "adapters/points/points.h"
 #include "adapters/push/push.h"
 #include "adapters/settlement/settlement.h"
+#include "flows/trade/after.h"
 #include "flows/trade/books.h"
 #include "flows/trade/chosen.h"
 #include "flows/trade/effect.h"
@@ -291,12 +292,9 @@ static struct saga_verdict refunded(struct saga_turn *turn) {
     }
     books_refunded(trade, refund, now_ms);
     take_from_reserved(trade, refund);
-    struct trade_row *row = trade_edit(trade);
-    if (refund->final) {
-        // What has not come yet never will: durable before anything is taken back.
-        row->award_state = row->award_state == AFTER_PENDING ? AFTER_CANCELLED : row->award_state;
-        row->issue_state = row->issue_state == AFTER_PENDING ? AFTER_CANCELLED : row->issue_state;
-    }
+    if (refund->final)
+        after_refunded(trade);
+    const struct trade_row *row = &trade->row;
     bool all = row->refunded == row->paid && row->refund_pending == 0;
     trade_set_state(trade, all ? TRADE_STATE(REFUNDED) : TRADE_STATE(PARTIALLY_REFUNDED), now_ms);
     return saga_done();
@@ -387,20 +385,14 @@ static void points_given_back(struct saga_turn *turn, enum saga_op op, enum outc
         refund->points_given_back = trade->row.points;
 }
 
-static void award_key(const struct trade *trade, char out[SAGA_KEY_MAX]) {
-    char gid[TRADE_GID_MAX];
-    trade_purchase_gid(trade, gid);
-    saga_key(gid, STEP_AWARD_POINTS, (uint32_t)trade->row.award_generation, out);
-}
-
 static void take_back_points(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct refund_row *refund = call_refund(call);
     struct adapter *points = &effect_adapters(call)->points;
     struct adapter_effect effect = effect_of(call);
     char key[SAGA_KEY_MAX];
-    award_key(trade, key);
-    if (trade->row.award_state == AFTER_CANCELLED) {
+    after_key(trade, AFTER_AWARD, STEP_AWARD_POINTS, key);
+    if (trade->row.after[AFTER_AWARD].state == AFTER_CANCELLED) {
         Participant__Points__V1__CancelAwardRequest request = PARTICIPANT__POINTS__V1__CANCEL_AWARD_REQUEST__INIT;
         effect.key = key; // the award's own: it is its compensation
         request.user_id = view_text(trade->row.user_id);
@@ -449,7 +441,7 @@ static struct saga_verdict taken_back(struct saga_turn *turn) {
         note_taken_back(trade, refund, asked->answer);
     if (refund->claw_back_done)
         return saga_done();
-    switch (trade->row.award_state) {
+    switch (trade->row.after[AFTER_AWARD].state) {
     case AFTER_PENDING: return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // poked when it has come
     case AFTER_CANCELLED: return refund->final ? saga_ask() : nothing_to_take_back(trade, refund);
     case AFTER_APPLIED:
@@ -464,9 +456,8 @@ static void withdraw_coupons(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     Participant__Coupon__V1__WithdrawCouponsRequest request = PARTICIPANT__COUPON__V1__WITHDRAW_COUPONS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    char gid[TRADE_GID_MAX], key[SAGA_KEY_MAX];
-    trade_purchase_gid(trade, gid);
-    saga_key(gid, STEP_ISSUE_COUPONS, (uint32_t)trade->row.issue_generation, key);
+    char key[SAGA_KEY_MAX];
+    after_key(trade, AFTER_ISSUE, STEP_ISSUE_COUPONS, key);
     effect.key = key; // the issue's own: it is its compensation
     coupon_withdraw(&effect_adapters(call)->coupon, &effect, &request, effect_done, call);
 }

@@ -6,6 +6,23 @@
     .name = (table_name), .row_size = sizeof(struct row), .columns = row##_columns,                                    \
     .n_columns = STORE_COUNT(row##_columns), .n_key = (keys), .since = 1, __VA_ARGS__
 
+// What a layer of discounts took off.
+#define DISCOUNT(row, NAME, layer, version)                                                                            \
+    {                                                                                                                  \
+        .name = #layer "_discount", .type = STORE_I64, .since = (version),                                             \
+        .offset = offsetof(struct row, discount[SOLVER_LAYER_##NAME])                                                  \
+    }
+// How a benefit after payment stands.
+#define AFTER(NAME, benefit, version)                                                                                  \
+    {.name = #benefit "_state",                                                                                        \
+     .type = STORE_I32,                                                                                                \
+     .since = (version),                                                                                               \
+     .offset = offsetof(struct trade_row, after[AFTER_##NAME].state)},                                                 \
+    {                                                                                                                  \
+        .name = #benefit "_generation", .type = STORE_I32, .since = (version),                                         \
+        .offset = offsetof(struct trade_row, after[AFTER_##NAME].generation)                                           \
+    }
+
 static const struct store_column trade_row_columns[] = {
     STORE_COL_TEXT(trade_row, trade_no),
     STORE_COL_I64(trade_row, version),
@@ -32,9 +49,10 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I32(trade_row, paid_entry),
     STORE_COL_I64(trade_row, payable),
     STORE_COL_I64(trade_row, list_price),
-    STORE_COL_I64(trade_row, coupon_discount),
-    STORE_COL_I64(trade_row, points_discount),
-    STORE_COL_I64(trade_row, points),
+#define X(NAME, name, since) DISCOUNT(trade_row, NAME, name, since),
+    SOLVER_LAYER_TABLE(X)
+#undef X
+        STORE_COL_I64(trade_row, points),
     STORE_COL_I64(trade_row, paid),
     STORE_COL_I64(trade_row, refunded),
     STORE_COL_I64(trade_row, refund_pending),
@@ -44,11 +62,10 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I64(trade_row, order_expires_ms),
     STORE_COL_I64(trade_row, paid_ms),
     STORE_COL_I64(trade_row, completed_ms),
-    STORE_COL_I32(trade_row, award_state),
-    STORE_COL_I32(trade_row, issue_state),
-    STORE_COL_I32(trade_row, award_generation),
-    STORE_COL_I32(trade_row, issue_generation),
-    STORE_COL_I64(trade_row, points_awarded),
+#define X(NAME, name, since) AFTER(NAME, name, since),
+    AFTER_TABLE(X)
+#undef X
+        STORE_COL_I64(trade_row, points_awarded),
     STORE_COL_I64(trade_row, points_clawed_back),
     STORE_COL_TEXT(trade_row, created_by),
     STORE_COL_TEXT(trade_row, request_id),
@@ -95,9 +112,10 @@ static const struct store_column line_row_columns[] = {
     STORE_COL_I64(line_row, volume_centi),
     STORE_COL_I64(line_row, unit_price),
     STORE_COL_I64(line_row, list_price),
-    STORE_COL_I64(line_row, coupon_discount),
-    STORE_COL_I64(line_row, points_discount),
-    STORE_COL_I64(line_row, payable),
+#define X(NAME, name, since) DISCOUNT(line_row, NAME, name, since),
+    SOLVER_LAYER_TABLE(X)
+#undef X
+        STORE_COL_I64(line_row, payable),
     STORE_COL_I64(line_row, refund_taken),
     STORE_COL_I64(line_row, refund_done),
 };

@@ -4,6 +4,7 @@
 #define TXC_FLOWS_TRADE_ROWS_H
 
 #include "base/id.h"
+#include "flows/trade/solver.h"
 #include "saga/tables.h"
 #include "store/store.h"
 
@@ -21,8 +22,23 @@ enum {
     TRADE_VERSIONS_MAX = 200,
 };
 
-// How a benefit that follows payment stands; a refund cancels what has not come yet and takes back what has.
+// The benefits that follow payment (after.h): NAME, name (of its columns <name>_state and <name>_generation), since
+// (the schema version that brought those; 0: with the table).
+#define AFTER_TABLE(X)                                                                                                 \
+    X(AWARD, award, 0)                                                                                                 \
+    X(ISSUE, issue, 0)
+enum after_benefit {
+#define X(NAME, name, since) AFTER_##NAME,
+    AFTER_TABLE(X)
+#undef X
+        AFTERS
+};
+// A refund cancels what has not come yet and takes back what has.
 enum after_state { AFTER_NONE, AFTER_PENDING, AFTER_APPLIED, AFTER_CANCELLED };
+struct after {
+    int32_t state;      // enum after_state
+    int32_t generation; // of the key under which it is, or was, asked for
+};
 
 // Why an unpaid trade is being closed.
 enum trade_closing { CLOSING_NO, CLOSING_CANCEL, CLOSING_EXPIRY, CLOSING_FAILURE, CLOSING_CONFLICT };
@@ -44,11 +60,11 @@ struct trade_row {
     int32_t attempt_no;  // payment attempts so far
     int32_t refund_count;
     int32_t ledger_entries, paid_entry; // entries so far, and the one of the payment: from 1; 0: none (yet)
-    int64_t payable, list_price, coupon_discount, points_discount, points;
+    int64_t payable, list_price, points;
+    int64_t discount[SOLVER_LAYERS];
     int64_t paid, refunded, refund_pending; // refunded is done; pending is reserved beside it
     int64_t created_ms, updated_ms, quoted_ms, order_expires_ms, paid_ms, completed_ms;
-    int32_t award_state, issue_state; // enum after_state
-    int32_t award_generation, issue_generation;
+    struct after after[AFTERS];
     int64_t points_awarded, points_clawed_back;
     char created_by[REQUEST_CALLER_MAX + 1];
     char request_id[REQUEST_ID_MAX + 1]; // of the call that made the trade: passed on to the participants
@@ -82,7 +98,8 @@ struct line_row {
     char trade_no[TRADE_NO_MAX + 1];
     int32_t purchase_no, line;
     char kind[17], code[TRADE_ID_MAX + 1], name[97], nozzle[33];
-    int64_t volume_centi, unit_price, list_price, coupon_discount, points_discount, payable;
+    int64_t volume_centi, unit_price, list_price, payable;
+    int64_t discount[SOLVER_LAYERS];
     int64_t refund_taken; // of payable, by refunds that are done or under way
     int64_t refund_done;  // of it, done
 };

@@ -39,8 +39,18 @@ enum {
     SOLVER_ARENA_BYTES = 1 << 20, // enough for one call at these bounds
 };
 
-// The layers that take something off, in the order in which they do.
-enum solver_layer { SOLVER_LAYER_COUPON, SOLVER_LAYER_POINTS, SOLVER_LAYERS };
+// The layers that take something off, in the order in which they do: NAME, name, since. The name is also that of its
+// ledger account (discount:<name>), of the columns and of the message fields (<name>_discount) that hold what it took
+// off; `since` is the schema version that brought those columns (0: with their tables).
+#define SOLVER_LAYER_TABLE(X)                                                                                          \
+    X(COUPON, coupon, 0)                                                                                               \
+    X(POINTS, points, 0)
+enum solver_layer {
+#define X(NAME, name, since) SOLVER_LAYER_##NAME,
+    SOLVER_LAYER_TABLE(X)
+#undef X
+        SOLVER_LAYERS
+};
 
 struct solver_line {
     struct str kind, code; // "fuel", "95"
