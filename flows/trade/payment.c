@@ -71,8 +71,7 @@ static struct pay_attempt_row *turn_attempt(struct saga_turn *turn) {
 }
 
 static void set_tender(struct saga_turn *turn, struct tender_row *tender, Txcenter__Trade__V1__TenderState state) {
-    trade_change(trade_of(saga_turn_subject(turn)), tender);
-    tender->state = (int32_t)state;
+    tender_set_state(trade_of(saga_turn_subject(turn)), tender, state);
 }
 
 // ---- 1: freeze ----------------------------------------------------------------------------------------------------
@@ -335,8 +334,7 @@ void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt) {
     struct trade_row *row = trade_edit(trade);
     struct tender_row *tender;
     for (int32_t i = 0; attempt && (tender = trade_tender(trade, attempt->attempt_no, i)); i++) {
-        trade_change(trade, tender);
-        tender->state = TENDER_STATE(PAID);
+        tender_set_state(trade, tender, TENDER_STATE(PAID));
         tender->paid_ms = tender->paid_ms ? tender->paid_ms : now_ms;
     }
     if (attempt) {

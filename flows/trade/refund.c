@@ -17,6 +17,7 @@
 #include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define GATEWAY_REFUND(name) PARTICIPANT__PAYMENT__V1__REFUND_STATE__REFUND_STATE_##name
@@ -143,19 +144,35 @@ static void pay_out(struct saga_call *call) {
         saga_call_ok(call, STR_NONE); // cash: given back at the counter
 }
 
+#define TO(name) (1u << REFUND_LEG_STATE(name))
+static const uint32_t followers[] = {
+    [REFUND_LEG_STATE(PENDING)] = TO(ACCEPTED) | TO(DONE) | TO(FAILED),
+    [REFUND_LEG_STATE(ACCEPTED)] = TO(DONE) | TO(FAILED) | TO(PENDING) /* the gateway does not know it any more */,
+    [REFUND_LEG_STATE(FAILED)] = TO(PENDING) /* an operator said: again */ | TO(DONE) /* told late */,
+    [REFUND_LEG_STATE(DONE)] = 0,
+};
+
+static void set_leg(struct trade *trade, struct refund_leg_row *leg, Txcenter__Trade__V1__RefundLegState state) {
+    trade_change(trade, leg);
+    assert(leg->state == (int32_t)state ||
+           trade_may_become(followers, STORE_COUNT(followers), leg->state, (int32_t)state));
+    leg->state = (int32_t)state;
+}
+
 static void learn_leg(struct trade *trade, struct refund_leg_row *leg,
                       const Participant__Payment__V1__PaymentRefund *refund) {
-    if (leg->state == REFUND_LEG_STATE(DONE))
+    // A definite word stands; but what was said to have failed may have been paid out after all.
+    bool failed = leg->state == REFUND_LEG_STATE(FAILED) && refund->state != GATEWAY_REFUND(DONE);
+    if (leg->state == REFUND_LEG_STATE(DONE) || failed)
         return;
-    trade_change(trade, leg);
     switch (refund->state) {
-    case GATEWAY_REFUND(DONE): leg->state = REFUND_LEG_STATE(DONE); break;
-    case GATEWAY_REFUND(ACCEPTED): leg->state = REFUND_LEG_STATE(ACCEPTED); break;
+    case GATEWAY_REFUND(DONE): set_leg(trade, leg, REFUND_LEG_STATE(DONE)); break;
+    case GATEWAY_REFUND(ACCEPTED): set_leg(trade, leg, REFUND_LEG_STATE(ACCEPTED)); break;
     case GATEWAY_REFUND(FAILED):
-        leg->state = REFUND_LEG_STATE(FAILED);
+        set_leg(trade, leg, REFUND_LEG_STATE(FAILED));
         str_fit(str_c(refund->code), leg->detail, sizeof leg->detail);
         break;
-    default: leg->state = REFUND_LEG_STATE(PENDING); break; // not there: it is asked for again, under the same key
+    default: set_leg(trade, leg, REFUND_LEG_STATE(PENDING)); break; // asked for again, under the same number
     }
 }
 
@@ -166,22 +183,20 @@ static void learn_answer(struct saga_turn *turn, struct refund_leg_row *leg, con
     if (asked->outcome == OUTCOME_REJECTED) {
         if (leg->state != REFUND_LEG_STATE(PENDING))
             return; // it was asked how the refund stands: to be refused that says nothing of the refund
-        trade_change(trade, leg);
         if (turn_refund(turn)->kind == REFUND_RETURN && tender_is_reversed(tender) &&
             strcmp(asked->reason, TENDER_NOT_PAID) == 0) {
-            leg->state = REFUND_LEG_STATE(DONE);
+            set_leg(trade, leg, REFUND_LEG_STATE(DONE));
             str_fit(STR("the reversal gave it back"), leg->detail, sizeof leg->detail);
             return;
         }
         char text[SAGA_CODE_MAX + SAGA_TEXT_MAX];
         snprintf(text, sizeof text, "%s: %s", asked->reason, asked->text);
-        leg->state = REFUND_LEG_STATE(FAILED);
+        set_leg(trade, leg, REFUND_LEG_STATE(FAILED));
         str_fit(str_c(text), leg->detail, sizeof leg->detail);
         return;
     }
     if (!tender_is_gateway(tender)) {
-        trade_change(trade, leg);
-        leg->state = REFUND_LEG_STATE(DONE);
+        set_leg(trade, leg, REFUND_LEG_STATE(DONE));
         return;
     }
     struct arena arena;
@@ -225,8 +240,7 @@ static struct saga_verdict paid_out(struct saga_turn *turn) {
     case REFUND_LEG_STATE(FAILED):
         if (leg->generation == (int32_t)saga_turn_generation(turn))
             return saga_reject(ERR_PARTICIPANT_REJECTED, leg->detail); // parks
-        trade_change(trade, leg);
-        leg->state = REFUND_LEG_STATE(PENDING); // an operator said: try again
+        set_leg(trade, leg, REFUND_LEG_STATE(PENDING));                // an operator said: try again
         leg->queries = 0;
         leg->next_query_ms = 0;
         return ask_to_pay_out(turn, leg);
@@ -265,7 +279,7 @@ static void returned(struct trade *trade, struct refund_row *refund, int64_t now
     struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, 0);
     struct tender_row *tender = trade_change(trade, trade_tender(trade, leg->attempt_no, leg->tender));
     books_suspense(trade, LEDGER_RETURNED, tender, refund->amount, now_ms);
-    tender->state = TENDER_STATE(RETURNED);
+    tender_set_state(trade, tender, TENDER_STATE(RETURNED));
     tender->refunded = refund->amount;
 }
 

@@ -158,6 +158,27 @@ struct refund_leg_row *trade_refund_leg(const struct trade *trade, const char *r
     return NULL;
 }
 
+// ---- States -------------------------------------------------------------------------------------------------------
+
+#define TO(name) (1u << TRADE_STATE(name))
+static const uint32_t followers[] = {
+    [0] = TO(CREATED),
+    [TRADE_STATE(CREATED)] = TO(QUOTED) | TO(CANCELLED),
+    [TRADE_STATE(QUOTED)] = TO(ORDERING) | TO(CANCELLED),
+    [TRADE_STATE(ORDERING)] = TO(ORDERED) | TO(CLOSING),
+    [TRADE_STATE(ORDERED)] = TO(PAYING) | TO(PAID) /* nothing is payable */ | TO(CLOSING),
+    [TRADE_STATE(PAYING)] = TO(PAID) | TO(ORDERED) /* the attempt failed */ | TO(CLOSING),
+    [TRADE_STATE(CLOSING)] = TO(PAID) | TO(CANCELLED) | TO(EXPIRED) | TO(FAILED) | TO(CONFLICTED),
+    [TRADE_STATE(PAID)] = TO(COMPLETED),
+    [TRADE_STATE(COMPLETED)] = TO(PARTIALLY_REFUNDED) | TO(REFUNDED),
+    [TRADE_STATE(PARTIALLY_REFUNDED)] = TO(REFUNDED),
+    [TRADE_STATE(REFUNDED)] = 0,
+    [TRADE_STATE(CANCELLED)] = TO(QUOTED), // and ordered again
+    [TRADE_STATE(EXPIRED)] = TO(QUOTED),
+    [TRADE_STATE(FAILED)] = TO(QUOTED),
+    [TRADE_STATE(CONFLICTED)] = 0,
+};
+
 // ---- History ------------------------------------------------------------------------------------------------------
 
 // 9 bytes a change: the state, and the time in milliseconds, little-endian.
@@ -167,6 +188,7 @@ void trade_set_state(struct trade *trade, Txcenter__Trade__V1__TradeState state,
     struct trade_row *row = trade_edit(trade);
     if (row->state == (int32_t)state)
         return;
+    assert(trade_may_become(followers, STORE_COUNT(followers), row->state, (int32_t)state));
     row->state = (int32_t)state;
     char history[HISTORY_BYTES];
     size_t length = row->history.len;

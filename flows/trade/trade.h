@@ -95,7 +95,22 @@ struct refund_leg_row *trade_refund_leg(const struct trade *trade, const char *r
 // What a trade that somebody cancelled says of why it ended (trade_row.reason).
 #define TRADE_REASON_CANCELLED "CANCELLED"
 
-// Sets the state and notes the time in the history.
+// A table of states: for each one, the bits of those that may follow it. The moves are ours alone, so another one is a
+// fault of ours (asserted).
+static inline bool trade_may_become(const uint32_t *followers, size_t n, int32_t state, int32_t next) {
+    return state >= 0 && (size_t)state < n && (followers[state] >> next & 1) != 0;
+}
+
+// Sets the state and notes the time in the history. Which may follow which: trade.c.
+//
+// What an unpaid trade is being closed for (trade_row.closing) is only what is intended; the state becomes CLOSING with
+// it, and what it ends as is decided when every tender is definite:
+//   PAID       beats whatever was intended: money that came is kept, and a CANCEL becomes the refund "cancel"
+//   CONFLICT   replaces whatever was intended: the operator's (payment.c)
+//   CANCEL     replaces EXPIRY until the order has turned round: the caller wants no purchase, also should it be found
+//              paid (cancel.c)
+//   EXPIRY     where nothing else is intended (purchase.c)
+//   FAILURE    where nothing else is intended: a payment that was to take the trade with it, or an order that failed
 void trade_set_state(struct trade *trade, Txcenter__Trade__V1__TradeState state, int64_t now_ms);
 
 // Ended without being paid: may be quoted and ordered again.
