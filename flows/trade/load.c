@@ -2,6 +2,8 @@
 // of its own, so a commit may come in between: the row is read once more at the end, and all of it again when its
 // version has moved. A trade that enters memory needs no such care: nobody but its owner writes it, who has just none
 // of it in memory and nothing on its way.
+#include "flows/trade/load.h"
+
 #include "flows/trade/internal.h"
 #include "flows/trade/parts.h"
 
@@ -9,7 +11,7 @@
 
 struct found {
     struct found *next;
-    trade_found_fn *done;
+    load_trade_fn *done;
     void *ctx;
 };
 
@@ -31,7 +33,7 @@ static void finish(struct load *load, const struct error *error) {
         map_remove(&load->trades->loading, &load->node);
     if (trade && load->keep) {
         trade_enter_memory(trade);
-        trades_evict(load->trades);
+        trade_evict(load->trades);
     }
     struct found *found = load->waiting;
     while (found) {
@@ -141,7 +143,7 @@ static void begin(struct load *load) {
     read_row(load, row_read);
 }
 
-static void wait_for(struct load *load, trade_found_fn *done, void *ctx) {
+static void wait_for(struct load *load, load_trade_fn *done, void *ctx) {
     struct found *found = calloc(1, sizeof *found);
     if (!found)
         abort();
@@ -150,7 +152,7 @@ static void wait_for(struct load *load, trade_found_fn *done, void *ctx) {
     load->last = &found->next;
 }
 
-static void start(struct trades *trades, struct str trade_no, bool keep, trade_found_fn *done, void *ctx) {
+static void start(struct trades *trades, struct str trade_no, bool keep, load_trade_fn *done, void *ctx) {
     char number[TRADE_NO_MAX + 1];
     struct load *load = calloc(1, sizeof *load);
     if (!load)
@@ -166,7 +168,7 @@ static void start(struct trades *trades, struct str trade_no, bool keep, trade_f
     begin(load);
 }
 
-static bool is_trade_no(struct str trade_no, trade_found_fn *done, void *ctx) {
+static bool is_trade_no(struct str trade_no, load_trade_fn *done, void *ctx) {
     if (id_valid(trade_no))
         return true;
     struct error error;
@@ -175,7 +177,7 @@ static bool is_trade_no(struct str trade_no, trade_found_fn *done, void *ctx) {
     return false;
 }
 
-void trade_find(struct trades *trades, struct str trade_no, trade_found_fn *done, void *ctx) {
+void load_trade(struct trades *trades, struct str trade_no, load_trade_fn *done, void *ctx) {
     if (!is_trade_no(trade_no, done, ctx))
         return;
     struct map_node *node = map_find(&trades->resident, trade_no);
@@ -193,7 +195,7 @@ void trade_find(struct trades *trades, struct str trade_no, trade_found_fn *done
         start(trades, trade_no, true, done, ctx);
 }
 
-void trade_read(struct trades *trades, struct str trade_no, trade_found_fn *done, void *ctx) {
+void load_snapshot(struct trades *trades, struct str trade_no, load_trade_fn *done, void *ctx) {
     if (is_trade_no(trade_no, done, ctx))
         start(trades, trade_no, false, done, ctx);
 }
@@ -201,7 +203,7 @@ void trade_read(struct trades *trades, struct str trade_no, trade_found_fn *done
 // ---- By order number ----------------------------------------------------------------------------------------------
 
 struct numbering {
-    trade_number_fn *done;
+    load_trade_no_fn *done;
     void *ctx;
 };
 
@@ -217,7 +219,7 @@ static void order_read(void *ctx, const struct error *error, const void *rows, s
     numbering.done(numbering.ctx, error ? NULL : row->trade_no, error);
 }
 
-void trade_of_order(struct trades *trades, struct str order_no, trade_number_fn *done, void *ctx) {
+void load_trade_no(struct trades *trades, struct str order_no, load_trade_no_fn *done, void *ctx) {
     struct numbering *numbering = malloc(sizeof *numbering);
     if (!numbering)
         abort();
@@ -242,10 +244,10 @@ static void attach_found(void *ctx, struct trade *trade, const struct error *err
         saga_subject_release(&trade->subject);
 }
 
-void trade_attach(void *ctx, struct saga_engine *engine, struct str subject_key, void *token) {
+void load_attach(void *ctx, struct saga_engine *engine, struct str subject_key, void *token) {
     struct attach *attach = malloc(sizeof *attach);
     if (!attach)
         abort();
     *attach = (struct attach){engine, token};
-    trade_find(ctx, subject_key, attach_found, attach);
+    load_trade(ctx, subject_key, attach_found, attach);
 }

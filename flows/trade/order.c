@@ -1,6 +1,7 @@
 // The commands PlaceOrder, OrderPay and QuoteOrderPay.
 #include "flows/trade/order.h"
 
+#include "flows/trade/discount.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/quote.h"
 #include "flows/trade/view.h"
@@ -79,8 +80,7 @@ static void keep_lines(struct trade *trade, const Txcenter__Trade__V1__Quote *qu
         row->volume_centi = line->volume_centi;
         row->unit_price = line->unit_price->minor_units;
         row->list_price = line->list_price->minor_units;
-        row->coupon_discount = share->coupon_discount->minor_units;
-        row->points_discount = share->points_discount->minor_units;
+        discount_of_share(share, row->discount);
         row->payable = share->payable->minor_units;
     }
 }
@@ -106,8 +106,7 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
     row->ordered_version = row->quote_version;
     str_copy(str_c(chosen->combination_id), row->combination_id, sizeof row->combination_id);
     row->payable = chosen->payable->minor_units;
-    row->coupon_discount = chosen->coupon_discount->minor_units;
-    row->points_discount = chosen->points_discount->minor_units;
+    discount_of_combination(chosen, row->discount);
     row->points = chosen->points;
     row->order_no[0] = '\0';
     row->closing = CLOSING_NO;

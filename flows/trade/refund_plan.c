@@ -3,10 +3,11 @@
 
 #include "flows/trade/allocation.h"
 #include "flows/trade/internal.h"
+#include "flows/trade/refund.h"
 
 #include <stdio.h>
 
-int64_t refund_share(int64_t total, const struct refund_row *refund, int64_t paid) {
+int64_t refund_plan_share(int64_t total, const struct refund_row *refund, int64_t paid) {
     int64_t before = 0, share = 0;
     allocation_due(total, refund->refunded_before, paid > 0 ? paid : 1, 0, &before);
     allocation_due(total, refund->refunded_before + refund->amount, paid, before, &share);
@@ -23,7 +24,7 @@ void refund_plan_rest(const struct trade *trade, struct refund_plan *plan) {
         plan->tender_parts[plan->n_tenders++] = tender->amount - tender->refunded - tender->refund_pending;
     for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++)
         if (line->purchase_no == trade->row.purchase_no)
-            plan->line_parts[plan->n_lines++] = line->payable - line->refunded;
+            plan->line_parts[plan->n_lines++] = line->payable - line->refund_taken;
 }
 
 static struct refund_row *add_refund(struct trade *trade, const char *refund_no) {
@@ -36,11 +37,11 @@ static struct refund_leg_row *add_leg(struct trade *trade, struct refund_row *re
                                       int64_t amount) {
     struct refund_leg_row key = {.leg = refund->legs++};
     memcpy(key.refund_no, refund->refund_no, sizeof key.refund_no);
-    struct refund_leg_row *leg = trade_add(trade, PART_LEG, &key);
+    struct refund_leg_row *leg = trade_add(trade, PART_REFUND_LEG, &key);
     leg->attempt_no = tender->attempt_no;
     leg->tender = tender->tender;
     leg->amount = amount;
-    leg->state = LEG_STATE(PENDING);
+    leg->state = REFUND_LEG_STATE(PENDING);
     return leg;
 }
 
@@ -53,7 +54,7 @@ static bool start(struct saga_turn *turn, struct refund_row *refund, struct erro
     if (saga_turn_start(turn, &start, error))
         return true;
     for (int32_t i = 0; i < refund->legs; i++)
-        trade_forget(trade, PART_LEG, trade_refund_leg(trade, refund->refund_no, i));
+        trade_forget(trade, PART_REFUND_LEG, trade_refund_leg(trade, refund->refund_no, i));
     trade_forget(trade, PART_REFUND, refund);
     return false;
 }
@@ -69,13 +70,13 @@ static void reserve(struct trade *trade, const struct refund_plan *plan, int sig
     for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++)
         if (line->purchase_no == trade->row.purchase_no && n_line < plan->n_lines) {
             trade_change(trade, line);
-            line->refunded += sign * plan->line_parts[n_line++];
+            line->refund_taken += sign * plan->line_parts[n_line++];
         }
     trade_edit(trade)->refund_pending += sign * plan->amount;
     trade->row.refund_count += sign;
 }
 
-bool refund_start(struct saga_turn *turn, const struct refund_plan *plan, struct error *error) {
+bool refund_plan_start(struct saga_turn *turn, const struct refund_plan *plan, struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_row *refund = add_refund(trade, plan->refund_no);
     snprintf(refund->reason, sizeof refund->reason, "%s", plan->reason);
@@ -96,16 +97,16 @@ bool refund_start(struct saga_turn *turn, const struct refund_plan *plan, struct
     return false;
 }
 
-void refund_cancelled(struct saga_turn *turn) {
+void refund_plan_cancelled(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_plan plan = {.refund_no = REFUND_CANCELLED_NO, .reason = "cancelled while it was being paid"};
     struct error error = {0};
     refund_plan_rest(trade, &plan);
-    if (!refund_start(turn, &plan, &error))
+    if (!refund_plan_start(turn, &plan, &error))
         trades_alert(trade->trades, "refund of a cancelled trade can't start", trade, error.text);
 }
 
-bool refund_return(struct saga_turn *turn, const struct tender_row *tender, struct error *error) {
+bool refund_plan_return(struct saga_turn *turn, const struct tender_row *tender, struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     char number[41];
     snprintf(number, sizeof number, "late-%d-%d", tender->attempt_no, tender->tender);
@@ -119,18 +120,4 @@ bool refund_return(struct saga_turn *turn, const struct tender_row *tender, stru
     refund->created_ms = saga_turn_now(turn);
     add_leg(trade, refund, tender, tender->amount);
     return start(turn, refund, error);
-}
-
-void refund_poke_all(struct saga_turn *turn) {
-    struct trade *trade = trade_of(saga_turn_subject(turn));
-    const struct refund_row *refund;
-    for (size_t i = 0; (refund = trade_at(trade, PART_REFUND, i)); i++) {
-        bool waits = refund->state == REFUND_STATE(PENDING) ||
-                     (refund->kind == REFUND_OF_TRADE && (!refund->claw_back_done || !refund->marked));
-        if (!waits)
-            continue;
-        char gid[TRADE_GID_MAX];
-        trade_refund_gid(trade, refund->refund_no, gid);
-        saga_turn_poke(turn, str_c(gid));
-    }
 }

@@ -1,5 +1,5 @@
 // Orders: locks, the order system, expiry, and ordering again.
-#include "flows/trade/trade.h"
+#include "flows/trade/load.h"
 #include "tests/flow/cases.h"
 #include "tests/flow/virtual.h"
 
@@ -337,7 +337,7 @@ static void test_an_order_that_can_not_start_changes_nothing(struct flow_bed *be
     struct flow_trade trade = {0};
     flow_quote(bed, &trade, FUEL_200, "");
     flow_fault(bed, FAULT(DOWN), "*", "*", ""); // the other one gets nowhere
-    trade_find(flow_virtual(bed)->center.trades, str_c(trade.no), occupy, bed);
+    load_trade(flow_virtual(bed)->center.trades, str_c(trade.no), occupy, bed);
     flow_refused(bed, "RETRY", "PlaceOrder", "trade_no=%s quote_version=1", trade.no);
     flow_refused(bed, "RETRY", "OrderPay", "trade_no=%s quote_version=1 %s", trade.no,
                  flow_tenders(bed, 1, KIND(WECHAT), BEST_200, "payer"));

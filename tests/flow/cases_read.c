@@ -99,6 +99,21 @@ static void test_what_is_shown_is_the_same_after_a_death(struct flow_bed *bed) {
     assert_memory_equal(before->bytes.ptr, after->bytes.ptr, after->bytes.len);
 }
 
+// A trade that was ordered again and again shows every change it went through.
+static void test_a_long_history_is_shown_whole(struct flow_bed *bed) {
+    enum { TIMES = 14, CHANGES = 5 };
+    struct flow_trade trade = {0};
+    for (int i = 0; i < TIMES; i++) {
+        flow_quote(bed, &trade, FUEL_200, "");
+        flow_order(bed, &trade, "");
+        flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+        flow_until_state(bed, &trade, TRADE(CANCELLED));
+    }
+    const trade_message *found = flow_get(bed, trade.no);
+    assert_int_equal(found->n_history, 1 + TIMES * CHANGES);
+    assert_int_equal(found->history[found->n_history - 1]->state, TRADE(CANCELLED));
+}
+
 // What is read is one version of the trade, also when it is paid between the first read and the last.
 static void test_a_trade_is_read_as_of_one_moment(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -495,6 +510,7 @@ static const struct flow_case cases[] = {
     CASE(test_a_watch_goes_on_after_a_death),
     CASE(test_a_watch_ends_with_the_trade),
     CASE(test_a_watch_of_nothing_is_refused),
+    VIRTUAL(test_a_long_history_is_shown_whole),
     VIRTUAL(test_a_trade_is_read_as_of_one_moment),
     VIRTUAL(test_watchers_have_a_bound),
     CASE_WITH(test_a_trade_is_seen_by_callers_of_its_tenant, .callers = true),
