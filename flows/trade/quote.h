@@ -7,7 +7,8 @@
 
 // What is to be priced; borrowed until `done`.
 struct quote_wish {
-    const char *trade_no, *request_id;
+    const char *trade_no;
+    const char *call_id, *traceparent; // metadata, passed on to the sources
     const Txcenter__Trade__V1__Context *context;
     Txcenter__Trade__V1__Line *const *lines;
     size_t n_lines;
@@ -24,6 +25,7 @@ struct quote_made {
 };
 typedef void quote_made_fn(void *ctx, const struct quote_made *made, const struct error *error);
 
+// Once; before this returns when every source has answered by then.
 void quote_make(struct trades *trades, const struct quote_wish *wish, struct arena *arena, quote_made_fn *done,
                 void *ctx);
 
