@@ -36,6 +36,7 @@ function(txc_program name room)
   target_compile_definitions(${name} PRIVATE TXC_VERSION="${PROJECT_VERSION}")
   target_link_libraries(${name} PRIVATE ${library})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  install(TARGETS ${name} RUNTIME)
 endfunction()
 
 # What every test sees: sanitizers that say where, and ThreadSanitizer without the libraries that aren't built with it.

@@ -12,30 +12,7 @@
 enum { TABLES_MAX = 64, SECOND_MS = 1000 };
 #define DAY_MS INT64_C(86400000)
 
-// ---- Store --------------------------------------------------------------------------------------------------------
-
-static void poll_store(void *ctx) {
-    struct center *center = ctx;
-    if (center->store)
-        store_poll(center->store);
-}
-
-static bool open_store(struct center *center, struct error *error) {
-    const struct store_table *tables[TABLES_MAX];
-    saga_tables_with(trade_tables, tables, TABLES_MAX);
-    center->store_waker = (struct rpc_waker){.poll = poll_store, .ctx = center};
-    rpc_loop_add_waker(center->loop, &center->store_waker);
-    struct store_options options = {
-        .tables = tables,
-        .clock = rpc_loop_clock(center->loop),
-        .threaded = true,
-        .wake = rpc_loop_wake,
-        .wake_ctx = center->loop,
-    };
-    return storage_open(center->loop, center->config, &options, &center->stopping, &center->store, error);
-}
-
-// ---- Trades and engine --------------------------------------------------------------------------------------------
+// ---- Businesses ---------------------------------------------------------------------------------------------------
 
 static void take_keys(struct center *center) {
     const struct config_callback *callback = &center->config->callback;
@@ -59,7 +36,7 @@ static void wake_trades(void *ctx, int64_t due_ms) {
     rpc_timer_set(center->loop, &center->trades_timer, due_ms);
 }
 
-static void make_trades(struct center *center) {
+static void *make_trades(struct center *center) {
     const struct config *config = center->config;
     take_keys(center);
     struct trades_options options = {
@@ -87,7 +64,58 @@ static void make_trades(struct center *center) {
     center->trades = trades_new(&options);
     trades_on_alarm(center->trades, wake_trades, center);
     trades_on_alert(center->trades, observe_trade, NULL);
+    return center->trades;
 }
+
+static void start_trades(struct center *center) {
+    trades_start(center->trades, center->engine);
+}
+
+static void free_trades(struct center *center) {
+    if (center->trades)
+        trades_free(center->trades);
+    free(center->callback_keys);
+}
+
+// What the center can do, a row each. Its calls are served further below.
+static const struct {
+    const struct store_table *const *tables;
+    const struct saga_flow *const *flows;
+    void *(*make)(struct center *center);   // with the store; gives what the flows' `attach` is given
+    void (*start)(struct center *center);   // with the engine, before anything runs
+    void (*release)(struct center *center); // after the engine; also what was never made
+} businesses[] = {
+    {trade_tables, trade_flows, make_trades, start_trades, free_trades},
+};
+enum { BUSINESSES = sizeof businesses / sizeof businesses[0] };
+_Static_assert((int)BUSINESSES <= (int)SAGA_FLOW_SETS_MAX, "the engine takes as many");
+
+// ---- Store --------------------------------------------------------------------------------------------------------
+
+static void poll_store(void *ctx) {
+    struct center *center = ctx;
+    if (center->store)
+        store_poll(center->store);
+}
+
+static bool open_store(struct center *center, struct error *error) {
+    const struct store_table *tables[TABLES_MAX] = {NULL};
+    saga_tables_add(tables, TABLES_MAX, saga_tables);
+    for (size_t i = 0; i < BUSINESSES; i++)
+        saga_tables_add(tables, TABLES_MAX, businesses[i].tables);
+    center->store_waker = (struct rpc_waker){.poll = poll_store, .ctx = center};
+    rpc_loop_add_waker(center->loop, &center->store_waker);
+    struct store_options options = {
+        .tables = tables,
+        .clock = rpc_loop_clock(center->loop),
+        .threaded = true,
+        .wake = rpc_loop_wake,
+        .wake_ctx = center->loop,
+    };
+    return storage_open(center->loop, center->config, &options, &center->stopping, &center->store, error);
+}
+
+// ---- Engine --------------------------------------------------------------------------------------------------------
 
 static void tick_engine(void *ctx) {
     struct center *center = ctx;
@@ -115,8 +143,6 @@ static bool make_engine(struct center *center, struct error *error) {
         .store = center->store,
         .clock = rpc_loop_clock(center->loop),
         .random = id_random,
-        .flows = trade_flows,
-        .flow_ctx = center->trades,
         .alarm = wake_engine,
         .alarm_ctx = center,
         .notice = notice,
@@ -125,7 +151,10 @@ static bool make_engine(struct center *center, struct error *error) {
         .resume_rate = config->sentinel.resume_rate_per_s,
         .scan_interval_ms = config->sentinel.scan_interval_ms,
         .horizon_ms = config->sentinel.horizon_s * SECOND_MS,
+        .resume_max = config->sentinel.resume_max,
     };
+    for (size_t i = 0; i < BUSINESSES; i++)
+        options.flow_sets[i] = (struct saga_flow_set){businesses[i].flows, businesses[i].make(center)};
     for (int i = 0; i < CONFIG_PATIENCES; i++)
         options.machine.patience[i] = (struct saga_retry){
             .first_ms = config->retry[i].first_ms,
@@ -136,7 +165,8 @@ static bool make_engine(struct center *center, struct error *error) {
     center->engine_timer = (struct rpc_timer){.fire = tick_engine, .ctx = center};
     if (!saga_engine_new(&options, &center->engine, error))
         return false;
-    trades_start(center->trades, center->engine);
+    for (size_t i = 0; i < BUSINESSES; i++)
+        businesses[i].start(center);
     return true;
 }
 
@@ -177,10 +207,8 @@ bool center_open(struct center *center, struct config *config, struct error *err
     *center = (struct center){.config = config, .loop = rpc_loop_new()};
     center->timers = rpc_loop_timers(center->loop);
     if (!center_listen(center, error) || !open_store(center, error) ||
-        !participants_open(center->loop, config, &center->timers, &center->participants, error))
-        return false;
-    make_trades(center);
-    if (!make_engine(center, error))
+        !participants_open(center->loop, config, &center->timers, &center->participants, error) ||
+        !make_engine(center, error))
         return false;
     saga_engine_recover(center->engine);
     return serve(center, error);
@@ -193,9 +221,8 @@ void center_close(struct center *center) {
     store_close(center->store);
     center->store = NULL;
     saga_engine_free(center->engine);
-    if (center->trades)
-        trades_free(center->trades);
-    free(center->callback_keys);
+    for (size_t i = 0; i < BUSINESSES; i++)
+        businesses[i].release(center);
     requests_free(center->saga_service.requests);
     trade_service_free(center->trade_service);
     rpc_server_free(center->server);

@@ -56,7 +56,7 @@ static void fail(struct saga_turn *turn, const struct error *error) {
         turn->opener->refused = error->code;
     if (subject && !subject->failed) {
         subject->failed = true;
-        subject->ops->fail(subject);
+        subject->ops->fail(subject, error);
     }
     for (struct saga_resident *kin = family->first; kin;) {
         bool drops = kin->pins == 0;

@@ -24,10 +24,42 @@ static void defaults(struct saga_options *options) {
             (struct saga_retry){.first_ms = 500, .max_ms = 300000, .attempts = 60, .jitter_percent = 30};
 }
 
-bool saga_engine_new(const struct saga_options *options, struct saga_engine **ret_engine, struct error *error) {
-    for (const struct saga_flow *const *flow = options->flows; *flow; flow++)
+static const struct saga_flow **gather_flows(const struct saga_flow_set *sets) {
+    const struct saga_flow **flows = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < SAGA_FLOW_SETS_MAX; i++)
+        for (const struct saga_flow *const *flow = sets[i].flows; flow && *flow; flow++) {
+            flows = realloc(flows, (n + 2) * sizeof *flows);
+            if (!flows)
+                abort();
+            flows[n++] = *flow;
+            flows[n] = NULL;
+        }
+    return flows ? flows : calloc(1, sizeof *flows);
+}
+
+void *engine_flow_ctx(const struct saga_engine *engine, const struct saga_flow *flow) {
+    for (const struct saga_flow_set *set = engine->options.flow_sets;
+         set < engine->options.flow_sets + SAGA_FLOW_SETS_MAX; set++)
+        for (const struct saga_flow *const *one = set->flows; one && *one; one++)
+            if (*one == flow)
+                return set->ctx;
+    return NULL;
+}
+
+static bool check_flows(const struct saga_flow *const *flows, struct error *error) {
+    for (const struct saga_flow *const *flow = flows; *flow; flow++) {
         if (!saga_flow_valid(*flow, error))
             return false;
+        for (const struct saga_flow *const *other = flows; other != flow; other++)
+            if ((*other)->version == (*flow)->version && strcmp((*other)->name, (*flow)->name) == 0)
+                return error_set(error, ERR_CONFIG_INVALID, "flow %s: there are two of version %u", (*flow)->name,
+                                 (*flow)->version);
+    }
+    return true;
+}
+
+bool saga_engine_new(const struct saga_options *options, struct saga_engine **ret_engine, struct error *error) {
     struct saga_options with_defaults = *options;
     defaults(&with_defaults);
     for (int i = 0; i < SAGA_PATIENCES; i++)
@@ -39,6 +71,12 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     if (!engine)
         return error_set(error, ERR_OVERLOADED, "no memory");
     engine->options = with_defaults;
+    engine->flows = gather_flows(options->flow_sets);
+    if (!engine->flows || !check_flows(engine->flows, error)) {
+        free(engine->flows);
+        free(engine);
+        return false;
+    }
     engine->ready_last = &engine->ready;
     engine->unnumbered_last = &engine->unnumbered;
     engine->alarm_ms = engine->trial_ms = INT64_MAX;
@@ -89,6 +127,7 @@ void saga_engine_free(struct saga_engine *engine) {
     map_release(&engine->loadings);
     sentinel_free(engine->sentinel);
     free(engine->pokes);
+    free(engine->flows);
     heap_release(&engine->timers);
     heap_release(&engine->suspects);
     arena_release(&engine->scratch);
@@ -220,7 +259,7 @@ void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_
 
 const struct saga_flow *saga_engine_flow(const struct saga_engine *engine, struct str name, int version) {
     const struct saga_flow *newest = NULL;
-    for (const struct saga_flow *const *flow = engine->options.flows; *flow; flow++) {
+    for (const struct saga_flow *const *flow = engine->flows; *flow; flow++) {
         if (!str_eq_c(name, (*flow)->name))
             continue;
         if ((*flow)->version == version)
@@ -232,7 +271,7 @@ const struct saga_flow *saga_engine_flow(const struct saga_engine *engine, struc
 }
 
 const struct saga_flow *const *saga_engine_flows(const struct saga_engine *engine) {
-    return engine->options.flows;
+    return engine->flows;
 }
 
 struct store *saga_engine_store(const struct saga_engine *engine) {

@@ -149,6 +149,7 @@ struct saga_turn {
 
 struct saga_engine {
     struct saga_options options;
+    const struct saga_flow **flows; // of all sets; NULL-terminated
     struct map residents, loadings;
     struct heap timers;
     struct saga_resident *ready, **ready_last;
@@ -173,6 +174,7 @@ struct saga_engine {
 
 // engine.c
 void engine_enter(struct saga_engine *engine);
+void *engine_flow_ctx(const struct saga_engine *engine, const struct saga_flow *flow);
 void engine_leave(struct saga_engine *engine); // does what has become ready, then sets the alarm
 void engine_notice(struct saga_engine *engine, enum saga_notice_kind kind, const struct saga_resident *resident,
                    const struct saga_leg *leg, enum saga_op op, const char *reason, const char *text);

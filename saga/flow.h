@@ -86,8 +86,8 @@ struct saga_child {
     const char *flow;
     struct str gid, input;
 };
-// False: there is none, as if it had succeeded. After an operator's retry it is asked again, with the leg's next
-// generation (saga_turn_generation()), and must give a new gid.
+// False: there is none, as if it had succeeded. After a child that failed, or whose gid was taken, and an operator's
+// retry it is asked again, with the leg's next generation (saga_turn_generation()), and must give a new gid.
 typedef bool saga_child_fn(struct saga_turn *turn, struct arena *arena, struct saga_child *ret_child);
 
 // One step. It is exactly one of: a call (`run`), a decision (`decide`, optionally with `ask`), an await of a signal
@@ -124,8 +124,8 @@ struct saga_flow {
     uint8_t n_steps;
     saga_decide_fn *on_turn; // turned round: verdict ignored
     saga_decide_fn *on_end;  // ended, either way; saga_turn_status() says which
-    // Finds the subject of a saga that was loaded, calls saga_attached() at once or later. `ctx` is the engine's option
-    // flow_ctx. NULL: no subject.
+    // Finds the subject of a saga that was loaded, calls saga_attached() at once or later. `ctx` is that of its
+    // saga_flow_set. NULL: no subject.
     void (*attach)(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);
 };
 

@@ -192,7 +192,7 @@ void saga_attached(struct saga_engine *engine, void *token, struct saga_subject 
 static void load_subject(struct loading *loading) {
     const struct saga_flow *flow = loading->saga.flow;
     if (flow->attach && loading->row.subject[0])
-        flow->attach(loading->engine->options.flow_ctx, loading->engine, str_c(loading->row.subject), loading);
+        flow->attach(engine_flow_ctx(loading->engine, flow), loading->engine, str_c(loading->row.subject), loading);
     else
         enter_memory(loading, NULL);
 }
@@ -214,6 +214,18 @@ static void parent_loaded(void *ctx, struct saga_resident *parent, const struct 
     }
 }
 
+// Whether the saga of this gid waits, over however many parents, for the one that is being loaded.
+static bool waits_for(const struct loading *loading, const char *gid) {
+    while (strcmp(gid, loading->gid) != 0) {
+        struct map_node *node = map_find(&loading->engine->loadings, str_c(gid));
+        const struct loading *other = node ? CONTAINER_OF(node, struct loading, node) : NULL;
+        if (!other || !other->at_parent)
+            return false;
+        gid = other->row.parent_gid;
+    }
+    return true;
+}
+
 static void row_loaded(struct loading *loading, const struct saga_row *row) {
     struct error error = {0};
     loading->row = *row;
@@ -224,8 +236,8 @@ static void row_loaded(struct loading *loading, const struct saga_row *row) {
         loading_finish(loading, NULL, &error);
     } else if (!saga_row_instance(loading->engine, row, &loading->saga, &error)) {
         report_unreadable(loading, &error);
-    } else if (strcmp(row->parent_gid, row->gid) == 0) {
-        error_set(&error, ERR_STORE_CORRUPT, "saga %s is its own parent", row->gid);
+    } else if (waits_for(loading, row->parent_gid)) {
+        error_set(&error, ERR_STORE_CORRUPT, "saga %s is an ancestor of its own parent", row->gid);
         report_unreadable(loading, &error);
     } else if (row->parent_gid[0]) {
         loading->at_parent = true;

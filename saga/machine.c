@@ -651,12 +651,23 @@ static void suspected_backward(struct work *work) {
     }
 }
 
+// A child could not be started because its gid is taken: whatever is tried next asks for another one.
+static void rename_children(struct saga_instance *saga) {
+    for (uint8_t i = 0; i < saga->n_legs; i++) {
+        struct saga_leg *leg = &saga->legs[i];
+        if (leg->step->child && leg->child != CHILD_STARTED && (leg->state == LEG_IDLE || leg->state == LEG_PARKED))
+            leg->generation++;
+    }
+}
+
 // Parks what may be the cause.
 static void suspected(struct work *work) {
     if (work->instance->status == SAGA_COMPENSATING) {
         suspected_backward(work);
         return;
     }
+    if (work->event->code == ERR_STORE_CONFLICT)
+        rename_children(work->instance);
     if (work->instance->status == SAGA_RUNNING)
         suspect(work->instance);
     suspected_forward(work);

@@ -17,7 +17,7 @@ struct saga_subject_ops {
     void (*committed)(struct saga_subject *subject);
     // A write failed: what is in memory is ahead of what is durable. The owner must not hand it out again; the last
     // saga_subject_release() frees it.
-    void (*fail)(struct saga_subject *subject);
+    void (*fail)(struct saga_subject *subject, const struct error *error);
     // The last reference is gone.
     void (*free)(struct saga_subject *subject);
 };
@@ -65,13 +65,19 @@ struct saga_notice {
     const char *reason, *text;
 };
 
+// The flows of one business, and what their `attach` is given.
+struct saga_flow_set {
+    const struct saga_flow *const *flows; // NULL-terminated; several versions of one name may stand beside each other
+    void *ctx;
+};
+enum { SAGA_FLOW_SETS_MAX = 16 };
+
 struct saga_options {
     struct store *store;
     const struct clock *clock;
     uint64_t (*random)(void *ctx);
     void *random_ctx;
-    const struct saga_flow *const *flows; // NULL-terminated; several versions of one name may stand beside each other
-    void *flow_ctx;                       // for saga_flow.attach
+    struct saga_flow_set flow_sets[SAGA_FLOW_SETS_MAX]; // those with flows
     struct saga_machine machine;
     // Call saga_engine_tick() at this time (not before); a new call replaces the old one.
     void (*alarm)(void *ctx, int64_t due_ms);
@@ -86,7 +92,7 @@ struct saga_options {
                          // is parked (default 3)
 };
 
-// Checks every flow's table. Nothing runs before saga_engine_recover().
+// Checks every flow's table, and that no two have one name and version. Nothing runs before saga_engine_recover().
 bool saga_engine_new(const struct saga_options *options, struct saga_engine **ret_engine, struct error *error);
 
 // Starts the sentinel: finds everything unfinished, resumes it in pages under the rate limit, and goes on looking.
@@ -136,7 +142,9 @@ struct saga_stats {
 };
 void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_stats);
 
+// `version` 0: the highest there is. NULL: none.
 const struct saga_flow *saga_engine_flow(const struct saga_engine *engine, struct str name, int version);
+// All of them, NULL-terminated.
 const struct saga_flow *const *saga_engine_flows(const struct saga_engine *engine);
 struct store *saga_engine_store(const struct saga_engine *engine);
 const struct clock *saga_engine_clock(const struct saga_engine *engine);

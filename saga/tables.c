@@ -4,24 +4,24 @@
 
 static const struct store_column saga_columns[] = {
     STORE_COL_TEXT(saga_row, gid),
-    STORE_COL_TEXT(saga_row, flow),
-    STORE_COL_I32(saga_row, flow_version),
+    STORE_COL_TEXT(saga_row, flow, .fixed = true),
+    STORE_COL_I32(saga_row, flow_version, .fixed = true),
     STORE_COL_I32(saga_row, status),
     STORE_COL_I32(saga_row, parked),
-    STORE_COL_I32(saga_row, slot),
+    STORE_COL_I32(saga_row, slot, .fixed = true),
     STORE_COL_I64(saga_row, due_ms),
     STORE_COL_I64(saga_row, incarnation),
     STORE_COL_I32(saga_row, resume_count),
-    STORE_COL_TEXT(saga_row, subject),
-    STORE_COL_TEXT(saga_row, parent_gid),
-    STORE_COL_I32(saga_row, parent_step),
-    STORE_COL_I32(saga_row, parent_leg),
-    STORE_COL_I64(saga_row, created_ms),
+    STORE_COL_TEXT(saga_row, subject, .fixed = true),
+    STORE_COL_TEXT(saga_row, parent_gid, .fixed = true),
+    STORE_COL_I32(saga_row, parent_step, .fixed = true),
+    STORE_COL_I32(saga_row, parent_leg, .fixed = true),
+    STORE_COL_I64(saga_row, created_ms, .fixed = true),
     STORE_COL_I64(saga_row, updated_ms),
     STORE_COL_I64(saga_row, ended_ms),
     STORE_COL_TEXT(saga_row, reason),
     STORE_COL_TEXT(saga_row, text),
-    STORE_COL_BLOB(saga_row, input, SAGA_INPUT_MAX),
+    STORE_COL_BLOB(saga_row, input, SAGA_INPUT_MAX, .fixed = true),
     STORE_COL_BLOB(saga_row, journal, SAGA_RECORD_MAX),
 };
 // Ended sagas have the largest due_ms there is, so the sentinel's scan of what is due never meets them.
@@ -130,13 +130,13 @@ const struct store_table audit_table = {
 const struct store_table *const saga_tables[] = {
     &saga_table, &attempt_table, &request_table, &outbox_table, &poke_table, &audit_table, NULL};
 
-void saga_tables_with(const struct store_table *const *others, const struct store_table **tables, size_t max) {
-    const struct store_table *const *const sets[] = {saga_tables, others};
+void saga_tables_add(const struct store_table **tables, size_t max, const struct store_table *const *more) {
     size_t n = 0;
-    for (size_t i = 0; i < STORE_COUNT(sets); i++)
-        for (const struct store_table *const *table = sets[i]; *table; table++) {
-            assert(n + 1 < max);
-            tables[n++] = *table;
-        }
+    while (tables[n])
+        n++;
+    for (; *more; more++) {
+        assert(n + 1 < max);
+        tables[n++] = *more;
+    }
     tables[n] = NULL;
 }

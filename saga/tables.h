@@ -91,7 +91,7 @@ extern const struct store_table audit_table;
 // All of them, ended by NULL.
 extern const struct store_table *const saga_tables[];
 
-// These and `others` (ended by NULL), for one store: into tables[max], which is more than there are, ended by NULL.
-void saga_tables_with(const struct store_table *const *others, const struct store_table **tables, size_t max);
+// Adds `more` to `tables`, both ended by NULL; tables[max] has room for all of them (asserted). For those of one store.
+void saga_tables_add(const struct store_table **tables, size_t max, const struct store_table *const *more);
 
 #endif

@@ -264,6 +264,18 @@ static void undo_all(struct undo *undo, size_t n) {
     }
 }
 
+// What `row` makes of the row that had its key (NULL: none): the fixed columns stay.
+static void *successor(const struct store_table *table, const void *row, const void *before) {
+    void *merged = allocate(table->row_size);
+    memcpy(merged, row, table->row_size);
+    for (size_t i = table->n_key; before && i < table->n_columns; i++)
+        if (table->columns[i].fixed)
+            row_move(&table->columns[i], merged, before);
+    void *next = duplicate(table, merged);
+    free(merged);
+    return next;
+}
+
 static enum backend_result apply(struct memory_backend *backend, const struct store_op *op, struct undo *ret_undo,
                                  struct error *error) {
     struct memory_table *rows = table_of(backend, op->table, error);
@@ -277,7 +289,7 @@ static enum backend_result apply(struct memory_backend *backend, const struct st
     if (op->verb == STORE_DELETE) {
         undo.before = take(rows, op->row);
     } else {
-        undo.now = duplicate(op->table, op->row);
+        undo.now = successor(op->table, op->row, find(rows, op->row));
         undo.before = put(rows, undo.now);
     }
     *ret_undo = undo;

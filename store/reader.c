@@ -69,6 +69,22 @@ static enum turn backend_down(struct store *store) {
     return reader->back_off.wait_ms ? TURN_WAIT : TURN_WORKED;
 }
 
+enum { WIDEST = 1 << 20 }; // rows
+
+// A page of readable rows is empty only behind the last of them: however many in a row can't be read, they are passed.
+static enum backend_result read_page(struct backend_conn *conn, struct store_read *read, void **ret_rows, size_t *ret_n,
+                                     struct error *error) {
+    struct store_query query = read->query;
+    size_t n = 0;
+    enum backend_result result;
+    do {
+        result = conn->ops->read(conn, &query, &read->arena, ret_rows, &n, error);
+        query.limit *= 2;
+    } while (result == BACKEND_OK && n == 0 && query.readable && !query.count && query.limit <= WIDEST);
+    *ret_n = query.count || n < read->query.limit ? n : read->query.limit;
+    return result;
+}
+
 enum turn reader_turn(struct store *store) {
     struct reader *reader = &store->reader;
     if (!reader->current) {
@@ -84,7 +100,7 @@ enum turn reader_turn(struct store *store) {
         return backend_down(store);
     void *rows = NULL;
     size_t n = 0;
-    switch (reader->conn->ops->read(reader->conn, &read->query, &read->arena, &rows, &n, &error)) {
+    switch (read_page(reader->conn, read, &rows, &n, &error)) {
     case BACKEND_OK:
         read->rows = rows;
         read->n = n;

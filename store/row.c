@@ -1,5 +1,7 @@
 #include "store/row.h"
 
+#include "store/schema.h"
+
 #include <assert.h>
 
 static const void *field(const struct store_column *column, const void *row) {
@@ -57,6 +59,10 @@ bool row_set_bytes(const struct store_column *column, void *row, struct str valu
         return false;
     memcpy(field_to_set(column, row), &copy, sizeof copy);
     return true;
+}
+
+void row_move(const struct store_column *column, void *to, const void *from) {
+    memcpy(field_to_set(column, to), field(column, from), schema_field_size(column));
 }
 
 bool row_check(const struct store_table *table, const void *row, bool key_only, struct error *error) {

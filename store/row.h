@@ -12,6 +12,9 @@ struct str row_bytes(const struct store_column *column, const void *row); // TEX
 bool row_set_integer(const struct store_column *column, void *row, int64_t value);
 bool row_set_bytes(const struct store_column *column, void *row, struct str value, struct arena *arena);
 
+// Sets a field to another row's; a blob's bytes stay where they are.
+void row_move(const struct store_column *column, void *to, const void *from);
+
 // Does every column (of the key only, when `key_only`) hold what its description allows? STORE_REFUSED when not.
 bool row_check(const struct store_table *table, const void *row, bool key_only, struct error *error);
 

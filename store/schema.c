@@ -62,6 +62,13 @@ const struct store_column *schema_column(const struct store_table *table, const 
     return NULL;
 }
 
+bool schema_changes(const struct store_table *table) {
+    for (size_t i = table->n_key; i < table->n_columns; i++)
+        if (!table->columns[i].fixed)
+            return true;
+    return false;
+}
+
 size_t schema_index_columns(const struct store_index *index) {
     size_t n = 0;
     while (n < STORE_INDEX_COLUMNS_MAX && index->columns[n])
@@ -77,7 +84,7 @@ static bool name_is_good(const char *name) {
            !(name[0] >= '0' && name[0] <= '9');
 }
 
-static size_t size_in_struct(const struct store_column *column) {
+size_t schema_field_size(const struct store_column *column) {
     switch (column->type) {
     case STORE_I64: return sizeof(int64_t);
     case STORE_I32: return sizeof(int32_t);
@@ -89,14 +96,14 @@ static size_t size_in_struct(const struct store_column *column) {
 
 // What the column takes of a row's or an index's bytes in the database.
 static size_t size_in_row(const struct store_column *column) {
-    return column->type == STORE_TEXT ? (size_t)column->max + 2 : size_in_struct(column);
+    return column->type == STORE_TEXT ? (size_t)column->max + 2 : schema_field_size(column);
 }
 
 static bool check_column(const struct store_table *table, const struct store_column *column, struct error *error) {
     const char *t = table->name, *c = column->name;
     if (!name_is_good(c))
         return error_set(error, ERR_CONFIG_INVALID, "table %s: \"%s\" is no good name for a column", t, c ? c : "");
-    size_t size = size_in_struct(column);
+    size_t size = schema_field_size(column);
     if (size == 0)
         return error_set(error, ERR_CONFIG_INVALID, "%s.%s: unknown type", t, c);
     if (column->type == STORE_TEXT && column->max == 0)
@@ -109,7 +116,7 @@ static bool check_column(const struct store_table *table, const struct store_col
     for (const struct store_column *other = table->columns; other != column; other++) {
         if (strcmp(other->name, c) == 0)
             return error_set(error, ERR_CONFIG_INVALID, "%s.%s: there are two columns of this name", t, c);
-        if (column->offset < other->offset + size_in_struct(other) && other->offset < column->offset + size)
+        if (column->offset < other->offset + schema_field_size(other) && other->offset < column->offset + size)
             return error_set(error, ERR_CONFIG_INVALID, "%s.%s: overlaps %s in the row's struct", t, c, other->name);
     }
     return true;

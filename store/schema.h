@@ -18,6 +18,12 @@ int64_t schema_version(const struct store_table *const *tables);
 // NULL when the table has no such column.
 const struct store_column *schema_column(const struct store_table *table, const char *name);
 
+// Whether a row can be replaced by a different one: there is a column that is neither of the key nor fixed.
+bool schema_changes(const struct store_table *table);
+
+// Bytes of the column's field in the row struct.
+size_t schema_field_size(const struct store_column *column);
+
 // Of an index; at most STORE_INDEX_COLUMNS_MAX.
 size_t schema_index_columns(const struct store_index *index);
 

@@ -78,9 +78,17 @@ void sql_add_column(struct buf *sql, enum sql_dialect dialect, const struct stor
 
 // ---- Writes -----------------------------------------------------------------------------------------------------
 
+static void replace_column(struct buf *sql, enum sql_dialect dialect, const struct store_column *column) {
+    name(sql, dialect, column->name);
+    buf_append(sql, dialect == SQL_SQLITE ? STR(" = excluded.") : STR(" = VALUES("));
+    name(sql, dialect, column->name);
+    buf_append(sql, dialect == SQL_SQLITE ? STR("") : STR(")"));
+}
+
+// A fixed column is not assigned to, and so costs no write to the indexes that are made of such columns alone.
 static void replace_columns(struct buf *sql, enum sql_dialect dialect, const struct store_table *table) {
     bool sqlite = dialect == SQL_SQLITE;
-    if (table->n_key == table->n_columns && sqlite) {
+    if (!schema_changes(table) && sqlite) {
         buf_append(sql, STR(" ON CONFLICT DO NOTHING"));
         return;
     }
@@ -91,15 +99,16 @@ static void replace_columns(struct buf *sql, enum sql_dialect dialect, const str
     } else {
         buf_append(sql, STR(" ON DUPLICATE KEY UPDATE "));
     }
-    // A table that is all key is left as it is by setting its first column to what it is.
-    size_t first = table->n_key < table->n_columns ? table->n_key : 0;
-    size_t end = table->n_key < table->n_columns ? table->n_columns : 1;
-    for (size_t i = first; i < end; i++) {
-        buf_append(sql, i > first ? STR(", ") : STR(""));
-        name(sql, dialect, table->columns[i].name);
-        buf_append(sql, sqlite ? STR(" = excluded.") : STR(" = VALUES("));
-        name(sql, dialect, table->columns[i].name);
-        buf_append(sql, sqlite ? STR("") : STR(")"));
+    // A row that never changes is left as it is by setting the key's first column to what it is.
+    if (!schema_changes(table))
+        replace_column(sql, dialect, &table->columns[0]);
+    bool some = false;
+    for (size_t i = table->n_key; i < table->n_columns; i++) {
+        if (table->columns[i].fixed)
+            continue;
+        buf_append(sql, some ? STR(", ") : STR(""));
+        replace_column(sql, dialect, &table->columns[i]);
+        some = true;
     }
 }
 

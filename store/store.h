@@ -36,9 +36,11 @@ struct store_column {
     uint32_t max;    // bytes; TEXT and BLOB only
     uint32_t offset; // in the row struct
     uint16_t since;  // schema version that brought this column (0: the table's own)
+    bool fixed;      // never changes: set when the row is inserted, and kept when it is replaced
 };
 
-// One column of a row struct, named as its field. What else there is to say of it comes last: `.since = 3`.
+// One column of a row struct, named as its field. What else there is to say of it comes last: `.since = 3`, `.fixed =
+// true`.
 #define STORE_COL_I64(row, field, ...)                                                                                 \
     { .name = #field, .type = STORE_I64, .offset = offsetof(struct row, field), __VA_ARGS__ }
 #define STORE_COL_I32(row, field, ...)                                                                                 \
@@ -132,7 +134,7 @@ struct store_group {
 };
 
 enum store_verb {
-    STORE_PUT,    // insert, or replace every column of the row that has this key
+    STORE_PUT,    // insert, or replace every column (but the fixed ones) of the row that has this key
     STORE_INSERT, // insert; the key must be new, else the write fails with STORE_CONFLICT
     STORE_DELETE, // by key; missing is fine
 };
@@ -199,7 +201,7 @@ struct store_query {
     uint32_t limit;    // 1..STORE_LIMIT_MAX
     bool count;        // answer only how many rows there are (limit ignored)
     bool readable;     // leave out rows that do not fit their description, instead of failing; a page that is not full
-                       // need not be the last then
+                       // need not be the last then, an empty one is behind the last
 };
 
 // `rows` is an array of `n` row structs (blobs point beside it), borrowed until the callback returns; for a count

@@ -113,12 +113,18 @@ static bool waiter_outcome(struct trade_waiter *waiter, struct arena *arena, str
     return true;
 }
 
-static void waiter_done(struct trade_waiter *waiter, struct str answer, const struct error *error) {
-    struct command *command = CONTAINER_OF(waiter, struct command, waiter);
-    if (error)
-        answer_error(command, error);
-    else
-        answer_bytes(command, answer);
+// A caller who took this for a refusal and came with another request_id could buy twice.
+static void acceptance_unknown(struct command *command, const char *text) {
+    struct error error;
+    error_set(&error, ERR_ACCEPTANCE_UNKNOWN, "%s", text ? text : err_info(ERR_ACCEPTANCE_UNKNOWN)->text);
+    error.retry_after_ms = 1000;
+    answer_error(command, &error);
+}
+
+static void refuse_large(struct command *command) {
+    struct error error;
+    error_set(&error, ERR_INTERNAL, "the answer is too large");
+    answer_error(command, &error);
 }
 
 // The wait is over before the outcome: what is durable now.
@@ -136,18 +142,37 @@ static void present_read(void *ctx, struct trade *trade, const struct error *err
         return;
     }
     if (error)
-        failed = *error;
-    else if (!error_is(&failed))
-        error_set(&failed, ERR_INTERNAL, "the answer is too large");
-    answer_error(command, &failed);
+        acceptance_unknown(command, "accepted, but it can't be read at present; ask again with the same request_id");
+    else if (error_is(&failed))
+        answer_error(command, &failed);
+    else
+        refuse_large(command);
 }
 
-// Nothing is said to be accepted that a crash could still take back.
-static void not_durable(struct command *command) {
-    struct error error;
-    error_set(&error, ERR_STORE_UNAVAILABLE, "not durable yet; ask again with the same request_id");
-    error.retry_after_ms = 1000;
-    answer_error(command, &error);
+// Whether its turn is durable, so that it takes effect whatever becomes of this process.
+static bool is_accepted(const struct command *command) {
+    return command->waiter.told || command->known;
+}
+
+static void show_present(struct command *command) {
+    heap_remove(&command->trades->waits, &command->until);
+    load_snapshot(command->trades, str_c(command->trade_no), present_read, command);
+}
+
+static void waiter_done(struct trade_waiter *waiter, struct str answer, const struct error *error) {
+    struct command *command = CONTAINER_OF(waiter, struct command, waiter);
+    if (error)
+        answer_error(command, error);
+    else
+        answer_bytes(command, answer);
+}
+
+static void waiter_failed(struct trade_waiter *waiter, const struct error *error) {
+    struct command *command = CONTAINER_OF(waiter, struct command, waiter);
+    if (is_accepted(command))
+        show_present(command); // a later write failed; what this one began goes on when the trade is loaded afresh
+    else
+        answer_error(command, error);
 }
 
 int64_t commands_tick(struct trades *trades, int64_t now_ms) {
@@ -155,21 +180,18 @@ int64_t commands_tick(struct trades *trades, int64_t now_ms) {
     while ((least = heap_least(&trades->waits)) && least->key <= now_ms) {
         struct command *command = CONTAINER_OF(least, struct command, until);
         heap_remove(&trades->waits, least);
-        bool accepted = command->waiter.told || command->known;
         trade_unwait(&command->waiter);
-        if (accepted)
-            load_snapshot(trades, str_c(command->trade_no), present_read, command);
+        if (is_accepted(command))
+            show_present(command);
         else
-            not_durable(command);
+            acceptance_unknown(command, NULL);
     }
     return least ? least->key : INT64_MAX;
 }
 
 void commands_end(struct trades *trades) {
-    struct error error;
-    error_set(&error, ERR_SHUTTING_DOWN, NULL);
     for (struct heap_node *least; (least = heap_least(&trades->waits));)
-        answer_error(CONTAINER_OF(least, struct command, until), &error);
+        acceptance_unknown(CONTAINER_OF(least, struct command, until), NULL);
 }
 
 // So that the answer is there before the caller gives up.
@@ -199,8 +221,11 @@ static void waiter_accepted(struct trade_waiter *waiter) {
 }
 
 static void attach(struct command *command) {
-    command->waiter = (struct trade_waiter){
-        .outcome = waiter_outcome, .done = waiter_done, .accepted = waiter_accepted, .request = &command->row};
+    command->waiter = (struct trade_waiter){.outcome = waiter_outcome,
+                                            .done = waiter_done,
+                                            .failed = waiter_failed,
+                                            .accepted = waiter_accepted,
+                                            .request = &command->row};
     trade_wait(command->trade, &command->waiter);
     command->started_ms = trades_now(command->trades);
     int64_t longest = command->started_ms + command->trades->options.wait_max_ms;
@@ -226,7 +251,10 @@ struct saga_turn *command_turn(struct command *command) {
 
 void command_made(struct command *command, struct saga_turn *turn, const char *ref) {
     struct trade *trade = command->trade;
-    memcpy(command->trade_no, trade->row.trade_no, sizeof command->trade_no);
+    struct trade_row *row = trade_edit(trade);
+    str_fit(str_c(command->call->request_id), row->call_id, sizeof row->call_id);
+    str_fit(str_c(command->call->traceparent), row->traceparent, sizeof row->traceparent);
+    memcpy(command->trade_no, row->trade_no, sizeof command->trade_no);
     command->ref = arena_str(&command->arena, str_c(ref));
     struct str full = arena_printf(&command->arena, "%s/%s", trade->row.trade_no, ref);
     request_made(command->entry, turn, full, STR_NONE, &command->row);

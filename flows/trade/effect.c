@@ -11,7 +11,8 @@ struct adapter_effect effect_of(const struct saga_call *call) {
         .trade_no = row->trade_no,
         .order_no = row->order_no,
         .deadline_ms = saga_call_deadline_ms(call),
-        .request_id = row->request_id,
+        .request_id = row->call_id,
+        .traceparent = row->traceparent,
     };
 }
 

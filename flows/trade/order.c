@@ -253,7 +253,8 @@ static void execute_with_quote(struct command *command) {
     command->state = view_text(arena_str(&command->arena, str_c(number)).ptr);
     struct quote_wish wish = {
         .trade_no = command->state,
-        .request_id = command->call->request_id,
+        .call_id = command->call->request_id,
+        .traceparent = command->call->traceparent,
         .context = request->context,
         .lines = request->lines,
         .n_lines = request->n_lines,

@@ -81,7 +81,6 @@ struct trade *quote_new_trade(struct command *command, const char *trade_no,
     str_copy(str_c(command->trades->options.currency), row->currency, sizeof row->currency);
     str_copy(str_c(context->tenant_id), row->tenant_id, sizeof row->tenant_id);
     str_copy(str_c(command->call->caller), row->created_by, sizeof row->created_by);
-    str_copy(str_c(request_text(command->request, "request_id")), row->request_id, sizeof row->request_id);
     trade_set_state(trade, TRADE_STATE(CREATED), row->created_ms);
     return trade;
 }
@@ -183,7 +182,8 @@ static void execute(struct command *command) {
     command->state = view_text(arena_str(&command->arena, str_c(number)).ptr);
     struct quote_wish wish = {
         .trade_no = command->state,
-        .request_id = command->call->request_id,
+        .call_id = command->call->request_id,
+        .traceparent = command->call->traceparent,
         .context = request->context,
         .lines = request->lines,
         .n_lines = request->n_lines,

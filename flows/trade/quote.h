@@ -7,7 +7,8 @@
 
 // What is to be priced; borrowed until `done`.
 struct quote_wish {
-    const char *trade_no, *request_id;
+    const char *trade_no;
+    const char *call_id, *traceparent; // metadata, passed on to the sources
     const Txcenter__Trade__V1__Context *context;
     Txcenter__Trade__V1__Line *const *lines;
     size_t n_lines;

@@ -116,7 +116,8 @@ void quote_make(struct trades *trades, const struct quote_wish *wish, struct are
     making->now_ms = trades_now(trades);
     struct adapter_effect effect = {.step = "quote",
                                     .trade_no = wish->trade_no,
-                                    .request_id = wish->request_id,
+                                    .request_id = wish->call_id,
+                                    .traceparent = wish->traceparent,
                                     .deadline_ms = (uint32_t)trades->options.quote_budget_ms};
     making->open = 1; // until all are asked
     Participant__User__V1__GetUserRequest user = PARTICIPANT__USER__V1__GET_USER_REQUEST__INIT;

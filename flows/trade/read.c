@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA_MAX = 16 * 1024 * 1024, PAGE_DEFAULT = 50, PAGE_MAX = 200 };
+enum { ARENA_MAX = 16 * 1024 * 1024, PAGE_DEFAULT = 50, PAGE_MAX = 200, WATCHERS_OF_TRADE_MAX = 64 };
 
 struct reading {
     struct trades *trades;
@@ -291,6 +291,10 @@ static void watch_done(struct trade_waiter *waiter, struct str answer, const str
     }
 }
 
+static void watch_failed(struct trade_waiter *waiter, const struct error *error) {
+    watch_fail(CONTAINER_OF(waiter, struct trade_watch, waiter), error);
+}
+
 static void watch_found(void *ctx, struct trade *trade, const struct error *failed) {
     struct trade_watch *watch = ctx;
     if (watch->gone) {
@@ -299,8 +303,11 @@ static void watch_found(void *ctx, struct trade *trade, const struct error *fail
         watch_fail(watch, failed);
     } else if (!watch->call->may(watch->call->ctx, str_c(trade->row.tenant_id))) {
         watch_fail_as(watch, ERR_TENANT_FORBIDDEN, NULL);
+    } else if (trade->n_streams >= WATCHERS_OF_TRADE_MAX) {
+        watch_fail_as(watch, ERR_OVERLOADED, "this trade has as many watchers as it may have");
     } else {
-        watch->waiter = (struct trade_waiter){.outcome = watch_outcome, .done = watch_done, .streams = true};
+        watch->waiter = (struct trade_waiter){
+            .outcome = watch_outcome, .done = watch_done, .failed = watch_failed, .streams = true};
         trade_wait(trade, &watch->waiter);
         // The present state, once what is on its way is durable.
         saga_turn_commit(saga_turn_begin(watch->trades->engine, &trade->subject), NULL, NULL);

@@ -27,12 +27,9 @@ enum {
 #define AFTER_TABLE(X)                                                                                                 \
     X(AWARD, award, 0)                                                                                                 \
     X(ISSUE, issue, 0)
-enum after_benefit {
 #define X(NAME, name, since) AFTER_##NAME,
-    AFTER_TABLE(X)
+enum after_benefit { AFTER_TABLE(X) AFTERS };
 #undef X
-        AFTERS
-};
 // A refund cancels what has not come yet and takes back what has.
 enum after_state { AFTER_NONE, AFTER_PENDING, AFTER_APPLIED, AFTER_CANCELLED };
 struct after {
@@ -67,7 +64,7 @@ struct trade_row {
     struct after after[AFTERS];
     int64_t points_awarded, points_clawed_back;
     char created_by[REQUEST_CALLER_MAX + 1];
-    char request_id[REQUEST_ID_MAX + 1]; // of the call that made the trade: passed on to the participants
+    char call_id[129], traceparent[65]; // metadata of the latest accepted command: passed on to the participants
     char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];
     int32_t failure;    // enum err: what whoever ordered is told, once the order has failed
     struct str history; // packed: state and time of each change

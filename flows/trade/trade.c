@@ -300,13 +300,11 @@ static void leave_memory(struct trade *trade) {
     saga_subject_release(&trade->subject); // the memory's own hold
 }
 
-static void fail(struct saga_subject *subject) {
+static void fail(struct saga_subject *subject, const struct error *error) {
     struct trade *trade = trade_of(subject);
     saga_subject_hold(subject);
     leave_memory(trade);
-    struct error error;
-    error_set(&error, ERR_STORE_STALE, NULL);
-    trade_waiters_fail(trade, &error);
+    trade_waiters_fail(trade, error);
     saga_subject_release(subject);
 }
 

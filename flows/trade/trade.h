@@ -53,9 +53,9 @@ struct trade {
     struct trade_items parts[TRADE_PARTS];
     struct arena blobs; // what the rows' blobs point to
     struct trade_waiter *waiters;
-    uint32_t n_waiters;
-    int64_t flushes, commits;    // turns flushed and turns known to be durable
-    struct trade *older, *newer; // of those in memory, by last use
+    uint32_t n_waiters, n_streams; // calls; watchers
+    int64_t flushes, commits;      // turns flushed and turns known to be durable
+    struct trade *older, *newer;   // of those in memory, by last use
 };
 
 static inline struct trade *trade_of(struct saga_subject *subject) {

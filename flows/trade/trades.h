@@ -43,7 +43,8 @@ extern const struct saga_flow *const trade_flows[];
 // `trades` is saga_options.flow_ctx of the engine, which is given to it with trades_start() before anything is served.
 struct trades *trades_new(const struct trades_options *options);
 void trades_start(struct trades *trades, struct saga_engine *engine);
-// After the engine was freed. Calls that still wait are answered with SHUTTING_DOWN.
+// After the engine was freed. Calls that still wait are answered with ACCEPTANCE_UNKNOWN, watchers with
+// SHUTTING_DOWN.
 void trades_free(struct trades *trades);
 
 // Sets off what is due (waits that end, trades to drop); returns when to be called again.

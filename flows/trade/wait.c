@@ -16,7 +16,7 @@ void trade_wait(struct trade *trade, struct trade_waiter *waiter) {
     while (*at)
         at = &(*at)->next;
     *at = waiter;
-    trade->n_waiters++;
+    *(waiter->streams ? &trade->n_streams : &trade->n_waiters) += 1;
 }
 
 static void drop_answer(struct trade_waiter *waiter) {
@@ -32,7 +32,7 @@ void trade_unwait(struct trade_waiter *waiter) {
     while (*at != waiter)
         at = &(*at)->next;
     *at = waiter->next;
-    trade->n_waiters--;
+    *(waiter->streams ? &trade->n_streams : &trade->n_waiters) -= 1;
     waiter->trade = NULL;
     drop_answer(waiter);
     saga_subject_release(&trade->subject);
@@ -110,7 +110,7 @@ void trade_waiters_fail(struct trade *trade, const struct error *error) {
     saga_subject_hold(&trade->subject);
     for (struct trade_waiter *waiter; (waiter = next_ready(trade, true));) {
         trade_unwait(waiter);
-        waiter->done(waiter, STR_NONE, error);
+        waiter->failed(waiter, error);
     }
     saga_subject_release(&trade->subject);
 }

@@ -12,8 +12,10 @@ struct trade_waiter {
     struct trade *trade; // held while attached
     // Has it come to what is waited for? Then either the answer, in the arena, or the error. `arena` is scratch.
     bool (*outcome)(struct trade_waiter *waiter, struct arena *arena, struct str *ret_answer, struct error *ret_error);
-    // Once (streams: each time), when that is durable; or when the trade's writes failed. A call's waiter is detached.
+    // Once (streams: each time), when that is durable. A call's waiter is detached.
     void (*done)(struct trade_waiter *waiter, struct str answer, const struct error *error);
+    // Instead, when the trade's writes failed. The waiter is detached.
+    void (*failed)(struct trade_waiter *waiter, const struct error *error);
     // The turn after which it was attached is durable, and it isn't ready yet: from here on the wait may end. NULL is
     // fine.
     void (*accepted)(struct trade_waiter *waiter);

@@ -18,12 +18,10 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 sys.dont_write_bytecode = True
 
-import scenarios  # noqa: E402
-
 
 def arguments():
     parser = argparse.ArgumentParser(prog="./dev crash", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--scenario", action="append", choices=scenarios.SCENARIOS, help="only this one; repeatable")
+    parser.add_argument("--scenario", action="append", metavar="NAME", help="only this one; repeatable")
     parser.add_argument("--at", type=int, metavar="K", help="only at the Kth durable point")
     parser.add_argument("--side", choices=("before", "after"), help="only right before, or right after it")
     parser.add_argument("--power-loss", action="store_true", help="a kill also loses every byte that was not synced")
@@ -39,6 +37,7 @@ def arguments():
 
 ARGUMENTS = arguments()
 
+import scenarios  # noqa: E402
 from stage import Stage  # noqa: E402
 
 
@@ -134,6 +133,8 @@ def write(path, sweeps, states, seconds):
 
 def main():
     seed = ARGUMENTS.seed if ARGUMENTS.seed is not None else random.SystemRandom().randrange(1 << 32)
+    for name in set(ARGUMENTS.scenario or ()) - set(scenarios.SCENARIOS):
+        sys.exit(f"there is no scenario {name}; there are {', '.join(scenarios.SCENARIOS)}")
     names = ARGUMENTS.scenario or (["purchase"] if ARGUMENTS.forget else list(scenarios.SCENARIOS))
     begun = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(ARGUMENTS.jobs) as pool:

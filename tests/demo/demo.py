@@ -3,6 +3,8 @@
 import argparse
 import json
 import os
+import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +24,7 @@ def arguments():
 
 
 ARGUMENTS = arguments()
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to stop
 
 from harness import BIN, World  # noqa: E402
 from shop import Sim, state_of  # noqa: E402
@@ -31,6 +34,16 @@ BOLD, DIM, GREEN, RED, PLAIN = ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\
 
 class Wrong(Exception):
     pass
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupt(number, _):
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)  # what runs is being stopped already
+    raise Interrupted(number)
 
 
 def title(number, text):
@@ -56,7 +69,7 @@ class Demo:
     def txctl(self, *words, show=False, expect=0):
         command = [os.path.join(BIN, "txctl"), "--server", self.server, *([] if show else ["-o", "json"]), *words]
         if not show:
-            print(f"   {DIM}$ txctl {' '.join(words)}{PLAIN}", flush=True)
+            print(f"   {DIM}$ txctl {shlex.join(words)}{PLAIN}", flush=True)
         done = subprocess.run(command, capture_output=not show, text=True, check=False)
         if done.returncode != expect:
             raise Wrong(f"txctl {' '.join(words)} ended with {done.returncode}: {done.stderr or ''}")
@@ -192,10 +205,14 @@ def main():
     begun = time.monotonic()
     world = World(config={"log": {"level": "info", "format": "json"}}, sim=["--auto-pay", str(PAY_MS)])
     kept = False
+    for program in (world.center, world.sim):
+        program.own_session = True
     try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, interrupt)
         world.start()
         demo = Demo(world)
-        print(f"txsim and txcenterd run in {world.folder}")
+        print(f"txsim and txcenterd run in {world.folder}", flush=True)
         bought = demo.mixed_purchase()
         demo.lost_answer()
         demo.killed()
@@ -209,6 +226,9 @@ def main():
             print(f"\nEverything keeps running. Call it:\n  {txctl} --server {demo.server} trade list\n"
                   f"Stop it:\n  kill {world.center.pid} {world.sim.pid}; rm -r {world.folder}")
         return 0
+    except Interrupted as interrupted:
+        print("\ninterrupted; stopping what was started", file=sys.stderr, flush=True)
+        return 128 + interrupted.args[0]
     except (Wrong, AssertionError, subprocess.CalledProcessError) as wrong:
         print(f"\n{RED}The demo failed:{PLAIN} {wrong}\n--- the end of txcenterd's log", file=sys.stderr)
         print("\n".join(world.center.log().splitlines()[-15:]), file=sys.stderr)

@@ -1,9 +1,12 @@
 #!/usr/bin/python3
 """Trades through the real programs, from the call of a front end to the systems' own ledgers."""
 
+import concurrent.futures
 import itertools
 import signal
+import threading
 
+import grpc
 import harness
 from harness import Refused
 from shop import SAGA, TRADE, Shop, Sim, money, state_of, states_of, tender
@@ -201,6 +204,53 @@ class Tenants(Trades):
             self.assertIn(caught.exception.reason, ("TENANT_FORBIDDEN", "TRADE_NOT_FOUND"))
         self.refused("TENANT_FORBIDDEN", stranger.client, TRADE + "Quote", shop.quote_request())
         self.assertEqual("ORDERED", state_of(shop.get(trade.trade_no)))
+
+
+class Eavesdropper(grpc.GenericRpcHandler):
+    """A remote system that only notes who calls it, and with what metadata; it is never there for anybody."""
+
+    def __init__(self, target):
+        self.heard, self.news = {}, threading.Condition()
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(2), handlers=[self])
+        self.server.add_insecure_port(target)
+        self.server.start()
+
+    def service(self, details):
+        with self.news:
+            self.heard[details.method.rsplit("/", 1)[1]] = dict(details.invocation_metadata)
+            self.news.notify_all()
+
+        def answer(_request, context):
+            context.abort(grpc.StatusCode.UNAVAILABLE, "nobody is here")
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+
+class Metadata(Trades):
+    def test_what_a_caller_says_of_his_call_reaches_the_remote_systems(self):
+        world = self.world(sim=["--auto-pay", "20"])
+        target = f"unix:{world.folder}/ear.sock"
+        world.configure({"participants": {**{system: {"target": world.sim_target} for system in harness.SYSTEMS},
+                                          "push": {"target": target}, "coupon": {"target": target}}})
+        ear = Eavesdropper(target)
+        self.addCleanup(lambda: ear.server.stop(0).wait())
+        world.start()
+        client, shop = world.client(), Shop(world.client())
+        parents = [f"00-{digit * 32}-{digit * 16}-01" for digit in "1234"]
+        quoted = client.call(TRADE + "Quote", shop.quote_request(),
+                             metadata=(("x-request-id", "first"), ("traceparent", parents[0])))
+        self.assertEqual(("first", parents[0]), self.told(ear, "ListUsableCoupons"))
+        trade = shop.place(quoted, acceptDegraded=True)
+        client.call(TRADE + "Pay", shop.pay_request(trade, waitFor="WAIT_FOR_OUTCOME"),
+                    metadata=(("x-request-id", "second"), ("traceparent", parents[1])))
+        self.assertEqual(("second", parents[1]), self.told(ear, "Push"))
+
+    @staticmethod
+    def told(ear, method):
+        with ear.news:
+            ear.news.wait_for(lambda: method in ear.heard, 60)
+            metadata = ear.heard[method]
+        return metadata["x-request-id"], metadata["traceparent"]
 
 
 class Outages(Trades):

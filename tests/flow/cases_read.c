@@ -461,27 +461,38 @@ static void test_a_watch_of_nothing_is_refused(struct flow_bed *bed) {
     assert_string_equal(watched.reason, "INVALID_REQUEST");
 }
 
-// So many may watch, and no more; who leaves makes room.
+static void refused_watch(struct flow_bed *bed, const struct flow_trade *trade) {
+    struct flow_watch watched = {0};
+    watch(bed, trade->no, 0, &watched);
+    until_over(bed, &watched);
+    assert_string_equal(watched.reason, "OVERLOADED");
+}
+
+// So many may watch one trade, and so many all of them, and no more; who leaves makes room. They take nothing from
+// those who pay.
 static void test_watchers_have_a_bound(struct flow_bed *bed) {
-    enum { WATCHERS_MAX = 100 };
-    struct flow_watch *watched = calloc(WATCHERS_MAX + 2, sizeof *watched);
-    struct flow_trade trade;
+    enum { OF_ONE = 64, OF_ALL = 100 };
+    struct flow_watch *watched = calloc(OF_ALL + 1, sizeof *watched);
+    struct flow_trade trades[2];
     assert_non_null(watched);
-    flow_ordered(bed, &trade);
-    for (int i = 0; i < WATCHERS_MAX + 1; i++)
-        watch(bed, trade.no, 0, &watched[i]);
-    until_over(bed, &watched[WATCHERS_MAX]);
-    assert_string_equal(watched[WATCHERS_MAX].reason, "OVERLOADED");
+    flow_ordered(bed, &trades[0]);
+    flow_ordered_bare(bed, &trades[1]);
+    for (int i = 0; i < OF_ALL; i++) {
+        watch(bed, trades[i >= OF_ONE].no, 0, &watched[i]);
+        if (i == OF_ONE - 1)
+            refused_watch(bed, &trades[0]);
+    }
+    refused_watch(bed, &trades[1]);
     bed->ops->unwatch(&watched[0]);
     until_over(bed, &watched[0]);
-    watch(bed, trade.no, 0, &watched[WATCHERS_MAX + 1]);
-    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
-    for (int i = 1; i < WATCHERS_MAX + 2; i++)
-        if (i != WATCHERS_MAX) {
-            until_over(bed, &watched[i]);
-            assert_string_equal(watched[i].reason, "");
-            assert_int_equal(watched[i].states[watched[i].n - 1], TRADE(CANCELLED));
-        }
+    watch(bed, trades[0].no, 0, &watched[OF_ALL]);
+    flow_must(bed, "Cancel", "trade_no=%s", trades[0].no);
+    flow_must(bed, "Cancel", "trade_no=%s", trades[1].no);
+    for (int i = 1; i < OF_ALL + 1; i++) {
+        until_over(bed, &watched[i]);
+        assert_string_equal(watched[i].reason, "");
+        assert_int_equal(watched[i].states[watched[i].n - 1], TRADE(CANCELLED));
+    }
     free(watched);
 }
 

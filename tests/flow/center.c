@@ -79,7 +79,9 @@ static uint64_t dice(void *ctx) {
 static void open_store(struct flow_center *center) {
     // What txcenterd keeps: the engine's tables and the trade's.
     static const struct store_table *tables[32];
-    saga_tables_with(trade_tables, tables, sizeof tables / sizeof tables[0]);
+    tables[0] = NULL;
+    saga_tables_add(tables, sizeof tables / sizeof tables[0], saga_tables);
+    saga_tables_add(tables, sizeof tables / sizeof tables[0], trade_tables);
     struct store_options options = {
         .tables = tables, .clock = &center->time->clock, .instance = "center", .address = "here"};
     struct error error = {0};
@@ -107,8 +109,7 @@ static void open_engine(struct flow_center *center) {
         .clock = &center->time->clock,
         .random = dice,
         .random_ctx = &center->dice,
-        .flows = trade_flows,
-        .flow_ctx = center->trades,
+        .flow_sets = {{trade_flows, center->trades}},
         .alarm = wake_engine,
         .alarm_ctx = center,
         .resident_max = center->resident_max,

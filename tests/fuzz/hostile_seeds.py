@@ -46,7 +46,8 @@ class Pool:
         return shop
 
     def _ordered(self, shop):
-        return shop.place(shop.quote(excludePoints=True), waitMs=WAIT_MAX_MS)
+        trade = shop.place(shop.quote(excludePoints=True), waitMs=WAIT_MAX_MS)
+        return shop.until(trade.trade_no, "ORDERED")  # the wait may have been too short
 
     def _paid(self, shop):
         trade = self._ordered(shop)

@@ -47,7 +47,8 @@ static void leave_memory(struct account *account) {
     saga_subject_release(&account->subject);
 }
 
-static void failed(struct saga_subject *subject) {
+static void failed(struct saga_subject *subject, const struct error *error) {
+    (void)error;
     account_of(subject)->accounts->failed++;
     leave_memory(account_of(subject));
 }

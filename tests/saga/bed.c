@@ -48,7 +48,8 @@ static bool pump(void *ctx);
 void bed_init(struct saga_bed *bed) {
     *bed = (struct saga_bed){.seeded = {7}};
     static const struct store_table *const own_tables[] = {&account_table, NULL};
-    saga_tables_with(own_tables, bed->tables, sizeof bed->tables / sizeof bed->tables[0]);
+    saga_tables_add(bed->tables, sizeof bed->tables / sizeof bed->tables[0], saga_tables);
+    saga_tables_add(bed->tables, sizeof bed->tables / sizeof bed->tables[0], own_tables);
     virtual_time_init(&bed->time, 1700000000000);
     virtual_time_add_pump(&bed->time, pump, bed);
     model_init(&bed->model, &bed->time);
@@ -63,8 +64,7 @@ void bed_init(struct saga_bed *bed) {
         .clock = &bed->time.clock,
         .random = any,
         .random_ctx = bed,
-        .flows = test_flows,
-        .flow_ctx = &bed->accounts,
+        .flow_sets = {{test_flows, &bed->accounts}},
         .machine = {.patience = {[SAGA_QUICK] = {.first_ms = 100, .max_ms = 1000, .attempts = 3, .jitter_percent = 20},
                                  [SAGA_STUBBORN] = {.first_ms = 200, .max_ms = 2000, .attempts = 5},
                                  [SAGA_LEISURELY] = {.first_ms = 500, .max_ms = 5000, .attempts = 5}}},

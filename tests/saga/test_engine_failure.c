@@ -90,8 +90,8 @@ static void test_a_saga_whose_write_is_refused_is_parked(void **state) {
     bed_check_books(bed);
 }
 
-// [E13] a row that is in the way stays there: parked as well
-static void test_a_child_that_exists_already_parks_its_parent(void **state) {
+// [E13] a row that is in the way stays there: it is not started at all
+static void test_a_child_that_exists_already_refuses_its_parent(void **state) {
     struct saga_bed *bed = *state;
     bed_start(bed, &flow_pair, "one/child1", "somebody else's", NULL);
     bed_settle(bed);
@@ -102,6 +102,43 @@ static void test_a_child_that_exists_already_parks_its_parent(void **state) {
     assert_int_equal(reply.code, ERR_STORE_CONFLICT); // parent and child are one write: there is no parent either
     bed_settle(bed);
     assert_null(bed_row(bed, "one"));
+}
+
+static bool heir(struct saga_turn *turn, struct arena *arena, struct saga_child *ret_child) {
+    ret_child->flow = flow_pair.name;
+    ret_child->gid = arena_printf(arena, "%s/%u", saga_turn_saga(turn)->gid, saga_turn_generation(turn));
+    return true;
+}
+static const struct saga_step later_steps[] = {
+    {.id = 1, .stage = 1, .name = "first", .run = bed_send, .undo = bed_send, .deadline_ms = 1000},
+    {.id = 2, .stage = 2, .name = "child", .child = heir, .undo = bed_send, .deadline_ms = 1000},
+};
+static const struct saga_flow flow_later = {.name = "test.later", .version = 1, .steps = later_steps, .n_steps = 2};
+static const struct saga_flow *const later_flows[] = {&flow_later, NULL};
+
+// [E13] a saga that comes to a child whose gid is taken is parked; tried again, it takes the next one, and so on
+static void test_a_child_whose_gid_is_taken_gets_another_one(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply reply;
+    bed_kill(bed);
+    bed->options.flow_sets[1].flows = later_flows;
+    bed_open(bed);
+    bed_start(bed, &flow_pair, "one/1", "somebody else's", NULL);
+    bed_start(bed, &flow_pair, "one/2", "somebody else's", NULL);
+    bed_settle(bed);
+    bed_start(bed, &flow_later, "one", "", NULL);
+    for (unsigned taken = 1; taken <= 2; taken++) {
+        bed_settle(bed);
+        assert_true(bed_status(bed, "one") == SAGA_RUNNING && bed_parked(bed, "one"));
+        bed_retry(bed, "one", &reply);
+        bed_wait(bed, &reply);
+        assert_int_equal(reply.code, ERR_OK);
+    }
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+    assert_string_equal(bed_row(bed, "one/3")->parent_gid, "one");
+    assert_string_equal(bed_row(bed, "one/1")->parent_gid, "");
+    bed_check_books(bed);
 }
 
 // [E13] a full disk: nothing is lost, everything goes on when there is room, and meanwhile it is not tried all the time
@@ -281,7 +318,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_a_failed_write_fails_what_was_queued_behind_it),
         TEST(test_a_saga_whose_write_is_refused_is_parked),
-        TEST(test_a_child_that_exists_already_parks_its_parent),
+        TEST(test_a_child_that_exists_already_refuses_its_parent),
+        TEST(test_a_child_whose_gid_is_taken_gets_another_one),
         TEST(test_a_full_disk_is_gone_on_from),
         TEST(test_a_store_that_is_down_delays_and_fails_nothing),
         TEST(test_a_commit_that_can_not_be_known_is_found_out),

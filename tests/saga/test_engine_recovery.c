@@ -266,6 +266,37 @@ static void test_a_subject_that_can_not_be_read_is_told(void **state) {
     assert_int_equal(bed_status(bed, "order"), SAGA_RUNNING);
 }
 
+static void set_parent(struct saga_bed *bed, const char *gid, const char *parent_gid) {
+    struct bed_reply reply = {0};
+    struct saga_row row = *bed_row(bed, gid);
+    struct saga_turn *turn = saga_turn_begin(bed->engine, NULL);
+    snprintf(row.parent_gid, sizeof row.parent_gid, "%s", parent_gid);
+    saga_turn_row(turn, &saga_table, STORE_DELETE, &row);
+    saga_turn_row(turn, &saga_table, STORE_INSERT, &row);
+    saga_turn_commit(turn, bed_replied, &reply);
+    bed_wait(bed, &reply);
+    assert_int_equal(reply.code, ERR_OK);
+}
+
+// [E5] parents that go round in a circle, of one or more, are left untouched and told; nobody waits for them
+static void test_a_circle_of_parents_is_told(void **state) {
+    struct saga_bed *bed = *state;
+    gid_text gid, parent;
+    for (unsigned size = 1; size <= 3; size++) {
+        char prefix[] = {(char)('a' + size), '\0'};
+        model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_HANGS, size + 1, 0);
+        start_many(bed, &flow_pair, prefix, size + 1);
+        for (unsigned i = 0; i < size; i++)
+            set_parent(bed, name(gid, prefix, i), name(parent, prefix, (i + 1) % size));
+        set_parent(bed, name(gid, prefix, size), name(parent, prefix, 0)); // a child of the circle, and no part of it
+        bed_revive(bed);
+        bed_run(bed, 10000);
+        assert_true(saga_engine_recovered(bed->engine));
+        assert_true(bed_stats(bed).corrupt >= 1);
+        check_all(bed, prefix, size + 1, SAGA_RUNNING);
+    }
+}
+
 // A flow version that this process does not know: left as it is, and counted; the next one that knows it goes on.
 static void test_an_unknown_flow_is_left_untouched(void **state) {
     struct saga_bed *bed = *state;
@@ -273,14 +304,14 @@ static void test_an_unknown_flow_is_left_untouched(void **state) {
     model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_HANGS, 1, 0);
     bed_start(bed, &flow_pair, "one", "", NULL);
     bed_kill(bed);
-    bed->options.flows = fewer;
+    bed->options.flow_sets[0].flows = fewer;
     bed_open(bed);
     bed_run(bed, 10000);
     assert_int_equal(bed_stats(bed).unknown_flows, 1);
     assert_true(saga_engine_recovered(bed->engine));
     assert_int_equal(model_requests(&bed->model, "one/1/1", SAGA_ACTION), 1);
     bed_kill(bed);
-    bed->options.flows = test_flows;
+    bed->options.flow_sets[0].flows = test_flows;
     bed_open(bed);
     bed_settle(bed);
     assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
@@ -471,6 +502,7 @@ int main(void) {
         TEST(test_what_is_far_is_loaded_before_it_is_due),
         TEST(test_a_load_that_fails_is_made_up_for),
         TEST(test_a_subject_that_can_not_be_read_is_told),
+        TEST(test_a_circle_of_parents_is_told),
         TEST(test_an_unknown_flow_is_left_untouched),
         TEST(test_what_waits_is_a_row_and_nothing_else),
         TEST(test_what_was_evicted_comes_due_in_time),

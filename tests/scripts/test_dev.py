@@ -127,6 +127,37 @@ class Setup(unittest.TestCase):
             self.assertTrue(packages(group), group)
 
 
+NINJA = """#!/bin/bash
+echo "[1/2] one"
+read -r _ <"$STATE/go"
+echo "[2/2] two"
+echo "a warning"
+"""
+
+
+class Build(unittest.TestCase):
+    def test_without_a_terminal_progress_is_seen_while_it_builds(self):
+        state = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, state)
+        os.makedirs(state + "/bin")
+        os.makedirs(state + "/tree/build/dev")
+        shutil.copytree(os.path.join(ROOT, "scripts"), state + "/tree/scripts")
+        shutil.copy(os.path.join(ROOT, "CMakePresets.json"), state + "/tree")
+        os.mkfifo(state + "/go")
+        for name, text in (("ninja", NINJA), ("cmake", "#!/bin/sh\n")):
+            with open(f"{state}/bin/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(f"{state}/bin/{name}", 0o755)
+        build = subprocess.Popen([state + "/tree/scripts/build", "dev"], stdout=subprocess.PIPE, text=True,
+                                 env={**os.environ, "STATE": state, "PATH": f"{state}/bin:{os.environ['PATH']}"})
+        self.assertEqual(build.stdout.readline(), "== configuring build/dev\n")
+        self.assertEqual(build.stdout.readline(), "build/dev [1/2]\n")
+        with open(state + "/go", "w", encoding="utf-8") as go:  # it waits for this: the line came before its end
+            go.write("\n")
+        self.assertEqual(build.communicate(timeout=60)[0], "a warning\n")
+        self.assertEqual(build.returncode, 0)
+
+
 class Dev(unittest.TestCase):
     def run_it(self, *arguments, cwd=ROOT):
         done = subprocess.run([os.path.join(ROOT, "dev"), *arguments], cwd=cwd, capture_output=True, text=True, check=False)
@@ -154,6 +185,33 @@ class Dev(unittest.TestCase):
                     self.assertEqual((code, errors), (0, ""))
                     self.assertIn("usage: ", output)
 
+    def test_help_of_a_command_is_its_own(self):
+        self.assertEqual(self.run_it("help", "demo"), self.run_it("demo", "--help"))
+        self.assertEqual(self.run_it("help", "nonsense")[0], 2)
+        self.assertEqual(self.run_it("requirements", "--help")[1].count("usage:"), 1)
+
+    def test_an_option_that_a_command_does_not_have_is_refused_before_anything_is_built(self):
+        for words in (("demo", "--kepp"), ("crash", "--power"), ("build", "--target=x"), ("lint", "-x")):
+            code, output, errors = self.run_it(*words)
+            self.assertEqual((code, output), (2, ""), words)
+            self.assertEqual(errors, f"dev: {words[0]} has no option {words[1].partition('=')[0]}; "
+                             f"./dev {words[0]} --help lists them\n")
+
+    def test_a_number_that_is_none_is_refused_in_words(self):
+        for words in (("--seconds",), ("--seconds", "x"), ("--seconds", "0")):
+            done = subprocess.run([os.path.join(ROOT, "scripts", "fuzz"), *words], capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stderr), (2, "fuzz: --seconds needs a whole number above 0\n"))
+
+    def test_every_program_that_a_command_needs_is_a_target(self):
+        with open(os.path.join(ROOT, "dev"), encoding="utf-8") as script:
+            rows = [line.split("|") for line in script if line.count("|") == 4]
+        for row in rows[1:]:
+            preset, *targets = row[2].split() or [None]
+            with self.subTest(row[0]):
+                self.assertEqual(bool(targets), preset is not None)
+                if "demo.sh" in row[3]:
+                    self.assertEqual(set(targets), {"txcenterd", "txctl", "txsim", "txcheck"})
+
     def test_an_unknown_command_is_refused(self):
         self.assertEqual(self.run_it("nonsense")[0], 2)
         self.assertEqual(self.run_it(".*")[0], 2)
@@ -170,6 +228,10 @@ class Dev(unittest.TestCase):
         self.assertEqual(self.complete("test", "base.mon"), {"base.money", "base.money_allocate"})
         self.assertEqual(self.complete("test", "--a"), {"--all"})
         self.assertEqual(self.complete("lint", "--"), {"--all", "--help"})
+        self.assertEqual(self.complete("demo", "--"), {"--keep", "--brief", "--help"})
+        self.assertEqual(self.complete("run", "--"), {"--data", "--port", "--sim-port", "--auto-pay", "--config", "--help"})
+        self.assertLessEqual({"--seconds", "--requests"}, self.complete("fuzz", "--"))
+        self.assertEqual(self.complete("help", "de"), {"demo"})
         self.assertEqual(self.complete("setup", ""), {"--check", "--help", "build", "demo", "fuzz", "lint", "test"})
 
 

@@ -58,6 +58,11 @@ class Requirements(unittest.TestCase):
         self.write("tests/README.md", f"{mark('E1')}\n")
         self.assertIn("engine rules: 0 of 2", self.run_it()[1])
 
+    def test_short_names_those_without_a_test_on_few_lines(self):
+        *counts, last = self.run_it("--short")[1].splitlines()
+        self.assertTrue(all("have a test" in line for line in counts), counts)
+        self.assertRegex(last, r"^  no test: \S+(, \S+)*$")
+
     def test_a_number_that_is_no_requirement_is_an_error(self):
         self.write("tests/x/test_a.c", f"// {mark('E99')}\n")
         code, _, errors = self.run_it()

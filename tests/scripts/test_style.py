@@ -53,6 +53,27 @@ class Planted(unittest.TestCase):
         os.remove(os.path.join(self.root, path))
 
 
+class Pages(Planted):
+    def setUp(self):
+        super().setUp()
+        self.write("base/a.c", "static int twice(int x) {\n    return two() * x;\n}\n")
+        self.write("saga/README.md", "# saga\n")
+
+    def test_what_is_there_may_be_named(self):
+        self.passes("base/README.md", "`a.c`, `base/a.c: twice()`, `a.c: twice()`, `twice()`, `str.h`\n[up](../saga/README.md)\n")
+        self.passes("saga/README.md", "`base/a.c: twice()`, `a.c: twice()`, `fuzz_<what>.c`, `a b.c`\n")
+
+    def test_a_file_that_is_not_there_fails(self):
+        self.fails("docs/X.md", "\nsee `base/b.c`\n", "no file base/b.c", 2)
+        self.fails("docs/X.md", "see `b.c: twice()`\n", "no file b.c")
+        self.fails("docs/X.md", "see [it](../base/GONE.md)\n", "there is no ../base/GONE.md")
+
+    def test_a_function_that_is_not_where_it_should_be_fails(self):
+        self.fails("docs/X.md", "`base/a.c: thrice()`\n", "base/a.c has no function thrice()")
+        self.fails("docs/X.md", "`a.c: two()`\n", "a.c has no function two()")  # only called there
+        self.fails("docs/X.md", "`thrice()`\n", "there is no function thrice()")
+
+
 class Style(Planted):
     def test_the_clean_tree_passes(self):
         self.passes("base/ok.c", '#include "base/str.h"\n\n#include <stdio.h>\n\n' + function(70))

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-// A table as it was, and as it became: an integer, a text and a blob more, an index more.
+// A table as it was, and as it became: an integer, a text and a blob more, an index more, and another table beside it.
 struct thing_1 {
     char id[17];
     int64_t a;
@@ -37,8 +37,19 @@ static const struct store_table thing_2 = {.name = "thing",
                                            .indexes = indexes_2,
                                            .n_indexes = 1,
                                            .since = 1};
+struct thing_note {
+    char id[17];
+    int64_t at_ms;
+};
+static const struct store_column note_columns[] = {STORE_COL_TEXT(thing_note, id), STORE_COL_I64(thing_note, at_ms)};
+static const struct store_table note_table = {.name = "thing_note",
+                                              .row_size = sizeof(struct thing_note),
+                                              .columns = note_columns,
+                                              .n_columns = 2,
+                                              .n_key = 1,
+                                              .since = 3};
 static const struct store_table *const tables_1[] = {&thing_1, NULL};
-static const struct store_table *const tables_2[] = {&thing_2, &pair_table, NULL};
+static const struct store_table *const tables_2[] = {&thing_2, &note_table, NULL};
 
 static void put_old_rows(struct bed *bed) {
     bed_close(bed);
@@ -58,7 +69,7 @@ static void test_migration(struct bed *bed) {
     bed_open(bed, tables_2);
     struct thing_2 row = {.id = "new", .a = 9, .b = -1, .c = "text", .d = STR("blob")};
     bed_put(bed, &thing_2, &row);
-    bed_put(bed, &pair_table, &(struct pair){"x", 1, 1});
+    bed_put(bed, &note_table, &(struct thing_note){"new", 1});
     bed_reopen(bed); // nothing left to migrate
     struct answer answer = bed_read(bed, &(struct store_query){.table = &thing_2, .order = &indexes_2[0], .limit = 10});
     assert_int_equal(answer.code, ERR_OK);

@@ -50,6 +50,39 @@ static void test_put_replaces(struct bed *bed) {
     assert_item(bed, &row);
 }
 
+static void assert_badge(struct bed *bed, const struct badge *expected) {
+    struct store_query query = {.table = &badge_table,
+                                .conds = {{.column = "maker", .cmp = STORE_EQ, .text = str_c(expected->maker)}},
+                                .order = badge_by_maker,
+                                .limit = 2};
+    struct answer answer = bed_read(bed, &query);
+    assert_int_equal(answer.n, 1);
+    const struct badge *row = answer.rows;
+    assert_true(row->made_ms == expected->made_ms && row->worn == expected->worn);
+    assert_true(str_eq(row->origin, expected->origin));
+}
+
+// Also when the row that is replaced was written by the same transaction, and not when it was deleted in between.
+static void test_put_keeps_fixed(struct bed *bed) {
+    struct badge first = {.name = "a", .made_ms = 5, .worn = 1, .origin = STR("first"), .maker = "ann"};
+    struct badge second = {.name = "a", .made_ms = 6, .worn = 2, .origin = STR("second"), .maker = "bob"};
+    bed_put(bed, &badge_table, &first);
+    bed_put(bed, &badge_table, &second);
+    first.worn = 2;
+    assert_badge(bed, &first);
+    struct store_write *write = store_write_new(bed->store);
+    struct fate fate = {0};
+    second.worn = 3;
+    store_row(write, &badge_table, STORE_DELETE, &first);
+    store_row(write, &badge_table, STORE_INSERT, &second);
+    first.worn = second.worn = 4;
+    store_row(write, &badge_table, STORE_PUT, &first);
+    bed_submit(bed, write, NULL, &fate);
+    bed_drain(bed);
+    assert_int_equal(fate.code, ERR_OK);
+    assert_badge(bed, &second);
+}
+
 static void test_insert_conflicts(struct bed *bed) {
     struct item row = item("a", "ann", 5, 1), other = item("a", "bob", 6, 2);
     struct fate first = {0}, second = {0};
@@ -266,6 +299,7 @@ static void test_write_not_submitted(struct bed *bed) {
 const struct contract_case contract_writes[] = {
     {.name = "a write is durable when its callback runs", .run = test_durable_when_called_back},
     {.name = "PUT replaces every column", .run = test_put_replaces},
+    {.name = "PUT keeps the fixed columns of the row that it replaces", .run = test_put_keeps_fixed},
     {.name = "INSERT of an existing key fails with CONFLICT", .run = test_insert_conflicts},
     {.name = "DELETE goes by key, and missing is fine", .run = test_delete},
     {.name = "a key may have several columns", .run = test_composite_keys},

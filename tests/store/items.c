@@ -56,7 +56,27 @@ const struct store_table mark_table = {
     .since = 1,
 };
 
-const struct store_table *const item_tables[] = {&item_table, &pair_table, &mark_table, NULL};
+static const struct store_column badge_columns[] = {
+    STORE_COL_TEXT(badge, name),
+    STORE_COL_I64(badge, made_ms, .fixed = true),
+    STORE_COL_I32(badge, worn),
+    STORE_COL_BLOB(badge, origin, ITEM_BODY_MAX, .fixed = true),
+    STORE_COL_TEXT(badge, maker, .fixed = true),
+};
+static const struct store_index badge_indexes[] = {{.name = "badge_by_maker", .columns = {"maker", "made_ms"}}};
+const struct store_index *const badge_by_maker = &badge_indexes[0];
+const struct store_table badge_table = {
+    .name = "badge",
+    .row_size = sizeof(struct badge),
+    .columns = badge_columns,
+    .n_columns = STORE_COUNT(badge_columns),
+    .n_key = 1,
+    .indexes = badge_indexes,
+    .n_indexes = STORE_COUNT(badge_indexes),
+    .since = 1,
+};
+
+const struct store_table *const item_tables[] = {&item_table, &pair_table, &mark_table, &badge_table, NULL};
 
 struct item item(const char *id, const char *owner, int64_t amount, int32_t rank) {
     struct item row = {.amount = amount, .rank = rank};
@@ -85,6 +105,10 @@ void items_check_readable(struct bed *bed) {
     assert_true(page.code == ERR_OK && page.n == 1);
     assert_string_equal(((const struct item *)page.rows)[0].id, "d");
     query.after = &(struct item){.id = "a"};
+    page = bed_read(bed, &query); // no more than b and c, which are passed
+    assert_true(page.code == ERR_OK && page.n == 1);
+    assert_string_equal(((const struct item *)page.rows)[0].id, "d");
+    query.after = &(struct item){.id = "d"};
     page = bed_read(bed, &query);
     assert_true(page.code == ERR_OK && page.n == 0);
 }

@@ -29,6 +29,17 @@ struct mark {
 };
 extern const struct store_table mark_table;
 
+// Of its columns some never change.
+struct badge {
+    char name[17];
+    int64_t made_ms; // fixed
+    int32_t worn;
+    struct str origin; // fixed
+    char maker[17];    // fixed
+};
+extern const struct store_table badge_table;
+extern const struct store_index *const badge_by_maker;
+
 extern const struct store_table *const item_tables[]; // all of the above
 
 // Of items "a", "b", "c", "d" the rows b and c can't be read: a page fails, or leaves them out where it was asked to.

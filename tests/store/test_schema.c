@@ -144,7 +144,8 @@ static void test_own_tables_come_on_top(void **state) {
     assert_ptr_equal(all[1], &store_instance_table);
     assert_ptr_equal(all[2], &store_slot_table);
     assert_ptr_equal(all[3], &item_table);
-    assert_null(all[6]);
+    assert_ptr_equal(all[6], &badge_table);
+    assert_null(all[7]);
     assert_int_equal(schema_version(all), 1);
     free((void *)(uintptr_t)all);
 }

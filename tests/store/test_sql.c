@@ -62,6 +62,23 @@ static void test_writes(void **state) {
     assert_sql("INSERT INTO `mark` (`name`, `n`) VALUES (?, ?) ON DUPLICATE KEY UPDATE `name` = VALUES(`name`)");
 }
 
+// What never changes is not assigned to; a row of nothing else stays as it is.
+static void test_fixed_columns(void **state) {
+    (void)state;
+    sql_write(&sql, SQL_SQLITE, &badge_table, STORE_PUT, 1);
+    assert_non_null(strstr(sql.ptr, " ON CONFLICT (\"name\") DO UPDATE SET \"worn\" = excluded.\"worn\""));
+    assert_null(strstr(sql.ptr, "excluded.\"maker\""));
+    buf_clear(&sql);
+    const struct store_column columns[] = {STORE_COL_TEXT(mark, name), STORE_COL_I32(mark, n, .fixed = true)};
+    struct store_table table = mark_table;
+    table.columns = columns;
+    table.n_key = 1;
+    sql_write(&sql, SQL_SQLITE, &table, STORE_PUT, 1);
+    assert_sql("INSERT INTO \"mark\" (\"name\", \"n\") VALUES (?, ?) ON CONFLICT DO NOTHING");
+    sql_write(&sql, SQL_MYSQL, &table, STORE_PUT, 1);
+    assert_sql("INSERT INTO `mark` (`name`, `n`) VALUES (?, ?) ON DUPLICATE KEY UPDATE `name` = VALUES(`name`)");
+}
+
 // A cursor column that a condition fixes takes no part in order and cursor.
 static void test_cursor(void **state) {
     (void)state;
@@ -170,6 +187,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_definitions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_writes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_fixed_columns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cursor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_order_names_its_index, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pages_come_from_an_index, set_up, tear_down),
