@@ -27,12 +27,9 @@ enum {
 #define AFTER_TABLE(X)                                                                                                 \
     X(AWARD, award, 0)                                                                                                 \
     X(ISSUE, issue, 0)
-enum after_benefit {
 #define X(NAME, name, since) AFTER_##NAME,
-    AFTER_TABLE(X)
+enum after_benefit { AFTER_TABLE(X) AFTERS };
 #undef X
-        AFTERS
-};
 // A refund cancels what has not come yet and takes back what has.
 enum after_state { AFTER_NONE, AFTER_PENDING, AFTER_APPLIED, AFTER_CANCELLED };
 struct after {
