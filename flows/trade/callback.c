@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "flows/trade/internal.h"
+#include "flows/trade/load.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/tender.h"
@@ -109,8 +110,8 @@ static void make(struct notice *notice, struct saga_turn *turn) {
     saga_turn_commit(turn, durable, notice);
 }
 
-// It names nothing that we know: kept for the operators, acknowledged, alarmed.
-static void keep_stray(struct notice *notice) {
+// Nothing of ours can take it in: kept for the operators, acknowledged, alarmed.
+static void keep_stray(struct notice *notice, const struct trade *trade, const char *why) {
     struct saga_turn *turn = saga_turn_begin(notice->trades->engine, NULL);
     struct stray_row row = {.kind = notice->of_refund ? 2 : 1, .received_ms = saga_turn_now(turn)};
     str_copy(str_c(notice->body->key_id), row.key_id, sizeof row.key_id);
@@ -118,9 +119,13 @@ static void keep_stray(struct notice *notice) {
     memcpy(row.number, notice->number, sizeof row.number);
     row.body = str_n(notice->body->body.data, notice->body->body.len);
     saga_turn_row(turn, &stray_table, STORE_PUT, &row);
-    notice->trades->stats.unknown_callbacks++;
-    trades_alert(notice->trades, "callback for an unknown number", NULL, notice->number);
+    trades_alert(notice->trades, why, trade, notice->number);
     make(notice, turn);
+}
+
+static void keep_unknown(struct notice *notice, const struct trade *trade) {
+    notice->trades->stats.unknown_callbacks++;
+    keep_stray(notice, trade, "callback for an unknown number");
 }
 
 static void apply_payment(struct notice *notice, struct trade *trade, struct tender_row *tender) {
@@ -130,6 +135,22 @@ static void apply_payment(struct notice *notice, struct trade *trade, struct ten
     make(notice, turn);
 }
 
+static void apply_refund(struct notice *notice, struct trade *trade) {
+    struct saga_turn *turn = saga_turn_begin(notice->trades->engine, &trade->subject);
+    enum refund_learnt learnt = refund_learn(turn, notice->refund);
+    if (learnt == REFUND_LEARNT) {
+        make(notice, turn);
+        return;
+    }
+    saga_turn_abandon(turn);
+    if (learnt == REFUND_UNKNOWN) {
+        keep_unknown(notice, trade);
+    } else {
+        notice->trades->stats.conflicts++;
+        keep_stray(notice, trade, "a refund that had failed was paid out after all");
+    }
+}
+
 static void trade_found(void *ctx, struct trade *trade, const struct error *error) {
     struct notice *notice = ctx;
     if (error && error->code != ERR_TRADE_NOT_FOUND) {
@@ -137,19 +158,12 @@ static void trade_found(void *ctx, struct trade *trade, const struct error *erro
         return;
     }
     struct tender_row *tender = trade && !notice->of_refund ? trade_tender_by_no(trade, str_c(notice->number)) : NULL;
-    if (tender) {
+    if (tender)
         apply_payment(notice, trade, tender);
-    } else if (trade && notice->of_refund) {
-        struct saga_turn *turn = saga_turn_begin(notice->trades->engine, &trade->subject);
-        if (refund_learn(turn, notice->refund)) {
-            make(notice, turn);
-        } else {
-            saga_turn_abandon(turn);
-            keep_stray(notice);
-        }
-    } else {
-        keep_stray(notice);
-    }
+    else if (trade && notice->of_refund)
+        apply_refund(notice, trade);
+    else
+        keep_unknown(notice, NULL);
     if (trade)
         saga_subject_release(&trade->subject);
 }
@@ -169,9 +183,9 @@ static void looked_up(void *ctx, enum request_verdict verdict, struct request_en
         // Our numbers begin with the trade's.
         struct str trade_no = str_n(notice->number, ID_LEN);
         if (strlen(notice->number) > ID_LEN && id_valid(trade_no))
-            trade_find(notice->trades, trade_no, trade_found, notice);
+            load_trade(notice->trades, trade_no, trade_found, notice);
         else
-            keep_stray(notice);
+            keep_unknown(notice, NULL);
     }
 }
 
@@ -194,8 +208,8 @@ static void serve(struct trades *trades, struct trade_call *call, const Txcenter
         error_field(&error, "notification.nonce", "must have %d..%d bytes", NONCE_LEAST, REQUEST_ID_MAX);
     if (body->body.len == 0 || body->body.len > BODY_MAX)
         error_field(&error, "notification.body", "must have 1..%d bytes", BODY_MAX);
-    if (strlen(body->key_id) > TRADE_ID_MAX - 16)
-        error_field(&error, "notification.key_id", "must have at most %d bytes", TRADE_ID_MAX - 16);
+    if (strlen(body->key_id) > TRADE_ID_MAX)
+        error_field(&error, "notification.key_id", "must have at most %d bytes", TRADE_ID_MAX);
     if (error_is(&error)) {
         finish(notice, &error);
     } else if (!is_genuine(notice, &notice->arena) || !is_fresh(notice)) {

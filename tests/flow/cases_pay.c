@@ -162,6 +162,50 @@ static void test_a_scanned_payment_that_was_paid_unnoticed_is_reversed(struct fl
     flow_control(bed, "SetAutoPay", "%s", "");
 }
 
+// Ordered, scanned, paid at the gateway, and the center does not know.
+static void scanned_unnoticed(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_ordered(bed, trade);
+    flow_control(bed, "SetAutoPay", "rules[0].method=4 rules[0].result=3");
+    flow_pay_with(bed, trade, flow_tenders(bed, 1, KIND(SCANNED), (int)trade->payable, "code"), "");
+    flow_fault(bed, FAULT(DOWN), "payment", "QueryPayment", "");
+    flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
+    flow_control(bed, "SetAutoPay", "%s", "");
+}
+
+static void assert_reversed_once(struct flow_bed *bed, const struct flow_trade *trade) {
+    flow_until_tender(bed, trade, 1, 0, TENDER(RETURNED));
+    flow_until_still(bed, trade);
+    assert_state(bed, trade, TRADE(CANCELLED));
+    assert_int_equal(flow_ledger(bed, "payment", trade->no, "paid").amount, trade->payable);
+    assert_int_equal(flow_ledger(bed, "payment", trade->no, "refunded").amount, trade->payable);
+}
+
+// [A25] [A59] told after the reversal that it had been paid: what the reversal gave back is not given back again, and
+// nothing waits for ever for a gateway that has no more to give
+static void test_a_success_told_after_the_reversal_went_back_with_it(struct flow_bed *bed) {
+    struct flow_trade trade;
+    scanned_unnoticed(bed, &trade);
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+    assert_tender(bed, &trade, 1, 0, TENDER(CLOSED));
+    struct flow_notice paid = {
+        .tender_no = flow_tender_no(bed, &trade, 1, 0), .state = PAYMENT(PAID), .amount = trade.payable};
+    for (int i = 0; i < 2; i++)
+        assert_verdict(flow_notify(bed, &paid), "OK");
+    assert_reversed_once(bed, &trade);
+}
+
+// [A59] told while the reversal is under way: it is reversed all the same, and the trade must not count as paid
+static void test_a_success_told_during_the_reversal_does_not_count(struct flow_bed *bed) {
+    struct flow_trade trade;
+    scanned_unnoticed(bed, &trade);
+    flow_fault(bed, FAULT(NO_ANSWER), "payment", "ReversePayment", "count=1");
+    flow_must(bed, "Cancel", "trade_no=%s wait_ms=100", trade.no);
+    struct flow_notice paid = {
+        .tender_no = flow_tender_no(bed, &trade, 1, 0), .state = PAYMENT(PAID), .amount = trade.payable};
+    assert_verdict(flow_notify(bed, &paid), "OK");
+    assert_reversed_once(bed, &trade);
+}
+
 static void test_a_scanned_payment_in_progress_is_found_paid_by_asking(struct flow_bed *bed) {
     struct flow_trade trade;
     flow_ordered(bed, &trade);
@@ -314,6 +358,8 @@ static const struct flow_case cases[] = {
     CASE(test_a_confirm_that_is_refused_takes_the_other_one_back),
     CASE(test_a_subsidised_payment_is_paid),
     CASE(test_a_scanned_payment_that_was_paid_unnoticed_is_reversed),
+    CASE(test_a_success_told_after_the_reversal_went_back_with_it),
+    CASE(test_a_success_told_during_the_reversal_does_not_count),
     CASE(test_a_scanned_payment_in_progress_is_found_paid_by_asking),
     CASE(test_a_scanned_code_that_is_refused_fails_the_attempt),
     CASE(test_a_callback_of_failure_fails_the_trade_where_that_was_asked_for),

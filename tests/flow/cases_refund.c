@@ -1,5 +1,6 @@
 // Refunds: how much, to which tender and line, at the same time, again, and what comes back with the money.
 #include "tests/flow/cases.h"
+#include "tests/flow/notice.h"
 #include "tests/flow/virtual.h"
 
 typedef Txcenter__Trade__V1__RefundResponse refund_response;
@@ -315,6 +316,25 @@ static void test_a_refund_beside_one_that_is_under_way(struct flow_bed *bed) {
     assert_int_equal(flow_ledger(bed, "coupon", trade.no, "give_back").n, BEST_200_COUPONS);
 }
 
+// What a call answers and what is read later list refunds alike: by their numbers, not as they came.
+static void test_refunds_are_listed_by_their_numbers(struct flow_bed *bed) {
+    static const char *const asked[] = {"B", "A", "C"}, *const listed[] = {"A", "B", "C"};
+    struct flow_trade trade;
+    const trade_message *answered = NULL;
+    flow_completed(bed, &trade);
+    for (size_t i = 0; i < 3; i++)
+        answered = refund(bed, &trade, flow_text(bed, "refund_no=%s amount=CNY100", asked[i]))->trade;
+    const trade_message *read = flow_get(bed, trade.no);
+    assert_int_equal(answered->n_refunds, 3);
+    assert_int_equal(answered->n_saga_gids, read->n_saga_gids);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(answered->refunds[i]->refund_no, listed[i]);
+        assert_string_equal(read->refunds[i]->refund_no, listed[i]);
+    }
+    for (size_t i = 0; i < read->n_saga_gids; i++)
+        assert_string_equal(answered->saga_gids[i], read->saga_gids[i]);
+}
+
 // [A42] [S3-19] a refund's number names one refund for ever; its own request asks for it again
 static void test_the_same_number_with_another_amount_is_refused(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -404,6 +424,53 @@ static void test_a_leg_that_is_rejected_waits_for_an_operator(struct flow_bed *b
     }
 }
 
+// [A45] [E9] what a leg's earlier try is said to have come to changes nothing of the one that is under way: told late
+// or twice, its no must not set off a third. A yes may be money that left twice: an operator's.
+static void test_a_late_word_of_an_earlier_try_changes_nothing(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_completed(bed, &trade);
+    flow_fault(bed, FAULT(REFUND_FAILS), "payment", "RefundPayment",
+               flow_text(bed, "code=NO_BALANCE count=1 key_prefix=%s", trade.no));
+    flow_must(bed, "Refund", "trade_no=%s refund_no=L1 amount=CNY5000 wait_ms=100", trade.no);
+    flow_until_parked(bed, &trade, 1);
+    // The second try goes on for as long as nobody hears of it.
+    flow_fault(bed, FAULT(DOWN), "payment", "QueryRefund", "");
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyRefund", "");
+    flow_retry_parked(bed, &trade);
+    until_leg(bed, &trade, "L1", 0, LEG(ACCEPTED));
+    const char *first = flow_text(bed, "%s@L1@0", trade.no);
+    for (int i = 0; i < 2; i++)
+        assert_verdict(flow_notify_refund(bed, first, REFUNDED(FAILED), "NO_BALANCE"), "OK");
+    int64_t conflicts = flow_stat(bed, "trades.conflicts"), unknown = flow_stat(bed, "trades.unknown_callbacks");
+    assert_verdict(flow_notify_refund(bed, first, REFUNDED(DONE), ""), "OK");
+    assert_int_equal(flow_stat(bed, "trades.conflicts"), conflicts + 1);
+    // Tries that were never made are not ours.
+    assert_verdict(flow_notify_refund(bed, flow_text(bed, "%s@3", first), REFUNDED(DONE), ""), "OK");
+    assert_verdict(flow_notify_refund(bed, flow_text(bed, "%s@1", first), REFUNDED(DONE), ""), "OK");
+    assert_int_equal(flow_stat(bed, "trades.unknown_callbacks"), unknown + 2);
+    flow_run_for(bed, 300);
+    until_leg(bed, &trade, "L1", 0, LEG(ACCEPTED));
+    assert_int_equal(flow_effects(bed, "payment", trade.no, "RefundPayment", EFFECT(APPLIED)), 2);
+    flow_clear_faults(bed);
+    flow_until_state(bed, &trade, TRADE(PARTIALLY_REFUNDED));
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, 5000);
+}
+
+// [A45] no two tries have one number at the gateway, whatever the refunds are called
+static void test_refunds_with_similar_numbers_are_told_apart(struct flow_bed *bed) {
+    struct flow_trade trade;
+    completed_with_three(bed, &trade);
+    flow_fault(bed, FAULT(REFUND_FAILS), "payment", "RefundPayment",
+               flow_text(bed, "code=NO_BALANCE count=1 key_prefix=%s/refund/A/20.1/", trade.no));
+    flow_must(bed, "Refund", "trade_no=%s refund_no=A amount=CNY5000 wait_ms=100", trade.no);
+    flow_until_parked(bed, &trade, 1);
+    refund(bed, &trade, "refund_no=A-1 amount=CNY5000");
+    flow_retry_parked(bed, &trade); // leg 1 of A for the second time, not leg 2 of A-1
+    flow_until_still(bed, &trade);
+    assert_int_equal(refund_of(bed, &trade, "A")->state, REFUND(DONE));
+    assert_int_equal(refunded_of(bed, &trade), 10000);
+}
+
 // [A46] [S3-56] accepted is not done: its callback finishes it, and when that is lost, asking does
 static void test_an_accepted_leg_is_finished_by_callback_or_by_asking(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -469,10 +536,13 @@ static const struct flow_case cases[] = {
     CASE(test_before_it_is_paid_a_refund_is_refused),
     CASE(test_parts_at_once_never_exceed_what_was_paid),
     CASE(test_a_refund_beside_one_that_is_under_way),
+    CASE(test_refunds_are_listed_by_their_numbers),
     CASE(test_the_same_number_with_another_amount_is_refused),
     CASE(test_the_same_refund_at_once_is_one),
     CASE(test_one_leg_that_fails_is_tried_again_alone),
     CASE(test_a_leg_that_is_rejected_waits_for_an_operator),
+    CASE(test_a_late_word_of_an_earlier_try_changes_nothing),
+    CASE(test_refunds_with_similar_numbers_are_told_apart),
     CASE(test_an_accepted_leg_is_finished_by_callback_or_by_asking),
     CASE(test_a_refund_waits_for_a_gateway_out_of_reach),
     CASE(test_lost_answers_of_a_refund_double_nothing),

@@ -27,11 +27,14 @@ static struct str body_of(struct flow_bed *bed, const struct flow_notice *notice
     return rpc_encode(&body.base, &bed->arena);
 }
 
-struct flow_answer *flow_notify(struct flow_bed *bed, const struct flow_notice *notice) {
-    Txcenter__Callback__V1__NotifyPaymentRequest request = TXCENTER__CALLBACK__V1__NOTIFY_PAYMENT_REQUEST__INIT;
+// Signs the body and sends it; NotifyPaymentRequest and NotifyRefundRequest are of one shape.
+static struct flow_answer *send_signed(struct flow_bed *bed, const struct flow_notice *notice, const char *method,
+                                       const ProtobufCMessageDescriptor *type, struct str body) {
+    Txcenter__Callback__V1__NotifyPaymentRequest request;
     Txcenter__Callback__V1__SignedBody signed_body = TXCENTER__CALLBACK__V1__SIGNED_BODY__INIT;
     uint8_t signature[DIGEST_LEN];
-    struct str body = body_of(bed, notice);
+    assert_int_equal(type->sizeof_message, sizeof request);
+    type->message_init(&request.base);
     signed_body.key_id = text_or(notice->key_id, FLOW_KEY_ID);
     signed_body.timestamp_ms = flow_now(bed) - notice->age_ms;
     signed_body.nonce = text_or(notice->nonce, flow_text(bed, "nonce-%u-%u", bed->test_no, ++bed->request_no));
@@ -46,7 +49,25 @@ struct flow_answer *flow_notify(struct flow_bed *bed, const struct flow_notice *
     signed_body.body = (ProtobufCBinaryData){body.len, (uint8_t *)(uintptr_t)body.ptr};
     signed_body.signature = (ProtobufCBinaryData){DIGEST_LEN, signature};
     request.notification = &signed_body;
-    struct flow_answer *answer = flow_send_message(bed, "NotifyPayment", &request.base);
+    struct flow_answer *answer = flow_send_message(bed, method, &request.base);
     flow_wait(bed, answer);
     return answer;
+}
+
+struct flow_answer *flow_notify(struct flow_bed *bed, const struct flow_notice *notice) {
+    return send_signed(bed, notice, "NotifyPayment", &txcenter__callback__v1__notify_payment_request__descriptor,
+                       body_of(bed, notice));
+}
+
+struct flow_answer *flow_notify_refund(struct flow_bed *bed, const char *refund_no, int state, const char *code) {
+    const struct flow_notice notice = {0};
+    Participant__Payment__V1__PaymentRefund refund = PARTICIPANT__PAYMENT__V1__PAYMENT_REFUND__INIT;
+    Participant__Payment__V1__RefundNotification body = PARTICIPANT__PAYMENT__V1__REFUND_NOTIFICATION__INIT;
+    refund.refund_no = text_or(refund_no, "");
+    refund.state = (Participant__Payment__V1__RefundState)state;
+    refund.code = text_or(code, "");
+    body.notification_id = text_or("n", "");
+    body.refund = &refund;
+    return send_signed(bed, &notice, "NotifyRefund", &txcenter__callback__v1__notify_refund_request__descriptor,
+                       rpc_encode(&body.base, &bed->arena));
 }

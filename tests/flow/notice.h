@@ -19,6 +19,10 @@ struct flow_notice {
     bool bent;                       // the body is changed after it was signed
 };
 
+// The same of a refund; state: REFUNDED(DONE), ….
+#define REFUNDED(name) PARTICIPANT__PAYMENT__V1__REFUND_STATE__REFUND_STATE_##name
+struct flow_answer *flow_notify_refund(struct flow_bed *bed, const char *refund_no, int state, const char *code);
+
 // Sends it; the answer is there when the center has given it.
 struct flow_answer *flow_notify(struct flow_bed *bed, const struct flow_notice *notice);
 
