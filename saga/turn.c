@@ -338,11 +338,11 @@ static struct saga_turn *turn_of(struct saga_resident *resident) {
 static void take_up(struct saga_resident *resident) {
     struct saga_turn *turn = turn_of(resident);
     uint32_t most = 2 * resident->engine->options.resume_max; // half of them trials
-    enum err why = resident->refused;
+    enum err why = resident->write_refused;
     if (resident->resuming && (uint32_t)++resident->resume_count > most)
         why = ERR_RESUMED_TOO_OFTEN;
     resident->resuming = false;
-    resident->refused = ERR_OK;
+    resident->write_refused = ERR_OK;
     if (why != ERR_OK) {
         resident->resume_count = 0;
         struct saga_event event = event_of(turn, SAGA_EV_SUSPECTED);
@@ -357,7 +357,7 @@ static void take_up(struct saga_resident *resident) {
 
 static bool must_be_tried(const struct saga_resident *resident) {
     const struct saga_engine *engine = resident->engine;
-    return resident->resuming && !resident->refused && engine->trial != resident &&
+    return resident->resuming && !resident->write_refused && engine->trial != resident &&
            (uint32_t)resident->resume_count >= engine->options.resume_max;
 }
 
@@ -378,7 +378,7 @@ void turn_run(struct saga_resident *resident) {
         trial_wait(resident);
         return;
     }
-    if (resident->resuming || resident->refused) {
+    if (resident->resuming || resident->write_refused) {
         if (!resident->engine->stopped) // else it is not begun, and must not be counted as if it were
             take_up(resident);
         return;
