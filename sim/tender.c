@@ -88,8 +88,7 @@ const char *sim_tender_pay(struct sim_change *change, struct sim_tender_row *ten
         SIM_COPY(tender->code, *pay->code ? pay->code : "PAYER_REFUSED");
         sim_tender_post(change, tender, "failed", tender->amount, tender->code);
     }
-    // Direct tenders are told in the answer, or asked for.
-    const char *note = sim_tender_direct(tender) ? NULL : sim_notify(change, tender, NULL);
+    const char *note = sim_notify(change, tender, NULL);
     sim_put(change, tender);
     return note;
 }

@@ -129,7 +129,7 @@ static void keep_unknown(struct notice *notice, const struct trade *trade) {
 
 static void apply_payment(struct notice *notice, struct trade *trade, struct tender_row *tender) {
     struct saga_turn *turn = saga_turn_begin(notice->trades->engine, &trade->subject);
-    tender_learn(turn, tender, notice->payment);
+    tender_noticed(turn, tender, notice->payment);
     payment_poke(turn, tender->attempt_no);
     make(notice, turn);
 }

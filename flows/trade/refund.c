@@ -119,6 +119,12 @@ static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, 
     effect.order_no = trade_payment(effect_trade(call), leg->attempt_no)->order_no; // the trade may have a newer one
     char number[GATEWAY_REFUND_NO_MAX];
     gateway_refund_no(leg, leg->generation, number);
+    if (tender->undo == UNDO_REVERSED) {
+        Participant__Payment__V1__QueryPaymentRequest request = PARTICIPANT__PAYMENT__V1__QUERY_PAYMENT_REQUEST__INIT;
+        request.tender_no = tender->tender_no;
+        payment_query(gateway, &effect, &request, tender_settled, call);
+        return;
+    }
     if (leg->state == LEG_STATE(ACCEPTED)) {
         Participant__Payment__V1__QueryRefundRequest request = PARTICIPANT__PAYMENT__V1__QUERY_REFUND_REQUEST__INIT;
         request.refund_no = number;
@@ -160,22 +166,33 @@ static void learn_leg(struct trade *trade, struct refund_leg_row *leg,
     }
 }
 
-// Takes in the answer to a refund or a query of one.
+// Takes in what the gateway has of a tender that was reversed.
+static void learn_reversed(struct trade *trade, struct refund_leg_row *leg, struct tender_row *tender,
+                           struct str answer) {
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    const Participant__Payment__V1__Payment *payment = tender_payment_in(answer, &arena);
+    if (payment && payment->state == PARTICIPANT__PAYMENT__V1__PAYMENT_STATE__PAYMENT_STATE_PAID) {
+        trade_change(trade, tender);
+        tender->undo = UNDO_NONE; // it came after all that, and is there: it can be refunded
+    } else if (payment) {
+        trade_change(trade, leg);
+        leg->state = LEG_STATE(DONE);
+        str_fit(STR("the reversal gave it back"), leg->detail, sizeof leg->detail);
+    }
+    arena_release(&arena);
+}
+
+// Takes in the answer to a refund, or to a query of one or of the tender.
 static void learn_answer(struct saga_turn *turn, struct refund_leg_row *leg, const struct saga_asked *asked) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    const struct tender_row *tender = trade_tender(trade, leg->attempt_no, leg->tender);
+    struct tender_row *tender = trade_tender(trade, leg->attempt_no, leg->tender);
     if (asked->outcome == OUTCOME_REJECTED) {
         if (leg->state != LEG_STATE(PENDING))
             return; // it was asked how the refund stands: to be refused that says nothing of the refund
-        trade_change(trade, leg);
-        if (turn_refund(turn)->kind == REFUND_RETURN && tender_is_reversed(tender) &&
-            strcmp(asked->reason, TENDER_NOT_PAID) == 0) {
-            leg->state = LEG_STATE(DONE);
-            str_fit(STR("the reversal gave it back"), leg->detail, sizeof leg->detail);
-            return;
-        }
         char text[SAGA_CODE_MAX + SAGA_TEXT_MAX];
         snprintf(text, sizeof text, "%s: %s", asked->reason, asked->text);
+        trade_change(trade, leg);
         leg->state = LEG_STATE(FAILED);
         str_fit(str_c(text), leg->detail, sizeof leg->detail);
         return;
@@ -183,6 +200,10 @@ static void learn_answer(struct saga_turn *turn, struct refund_leg_row *leg, con
     if (!tender_is_gateway(tender)) {
         trade_change(trade, leg);
         leg->state = LEG_STATE(DONE);
+        return;
+    }
+    if (tender->undo == UNDO_REVERSED) {
+        learn_reversed(trade, leg, tender, asked->answer);
         return;
     }
     struct arena arena;

@@ -136,7 +136,7 @@ static const struct store_column tender_row_columns[] = {
     STORE_COL_I32(tender_row, queries),
     STORE_COL_I64(tender_row, paid_ms),
     STORE_COL_TEXT(tender_row, detail),
-    STORE_COL_I32(tender_row, closing, .since = 3),
+    STORE_COL_I32(tender_row, undo, .since = 3),
 };
 const struct store_table tender_table = {TABLE("trade_tender", tender_row, 3, )};
 

@@ -36,6 +36,7 @@ struct flow_cases {
     X(order)          \
     X(pay)            \
     X(callback)       \
+    X(closing)        \
     X(after)          \
     X(cancel)         \
     X(expiry)         \
