@@ -11,7 +11,11 @@
 #include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+static_assert((int)TRADE_PARAMETERS_MAX >= (int)SAGA_ANSWER_MAX, "what a kept answer holds can be kept of it");
 
 enum { STEP_FREEZE = 10, STEP_CREATE = 20, STEP_CONFIRM = 50 };
 
@@ -82,6 +86,47 @@ static void set_tender(struct saga_turn *turn, struct tender_row *tender, Txcent
 
 // ---- 1: freeze ----------------------------------------------------------------------------------------------------
 
+// A freeze on its way, and what it must come to.
+struct freezing {
+    struct saga_call *call;
+    int64_t amount;
+    char currency[4];
+};
+
+static struct freezing *freezing_of(struct saga_call *call) {
+    struct freezing *freezing = malloc(sizeof *freezing);
+    if (!freezing)
+        abort();
+    *freezing = (struct freezing){.call = call, .amount = call_card(call)->amount};
+    memcpy(freezing->currency, effect_trade(call)->row.currency, sizeof freezing->currency);
+    return freezing;
+}
+
+static bool is_part(const struct freezing *freezing, const Txcenter__Type__V1__Money *part) {
+    return !part || part->minor_units == 0 ||
+           (part->minor_units > 0 && part->minor_units <= freezing->amount &&
+            strcmp(part->currency, freezing->currency) == 0);
+}
+
+static bool froze_all(const struct freezing *freezing, const Participant__Card__V1__CardAmount *frozen) {
+    return is_part(freezing, frozen->principal) && is_part(freezing, frozen->bonus) &&
+           (frozen->principal ? frozen->principal->minor_units : 0) +
+                   (frozen->bonus ? frozen->bonus->minor_units : 0) ==
+               freezing->amount;
+}
+
+// A card that says it froze something else is not understood: the attempt turns round and releases whatever it was.
+static void freeze_answered(void *ctx, const struct adapter_answer *answer) {
+    struct freezing *freezing = ctx;
+    const Participant__Card__V1__FreezeCardResponse *response = (const void *)answer->message;
+    if (answer->outcome == OUTCOME_OK && !answer->never_seen && !froze_all(freezing, response->frozen))
+        saga_call_done(freezing->call, OUTCOME_UNKNOWN, ERR_PARTICIPANT_BROKEN, NULL,
+                       "the card froze another amount than it was asked to", STR_NONE);
+    else
+        effect_done(freezing->call, answer);
+    free(freezing);
+}
+
 static void freeze(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct tender_row *tender = call_card(call);
@@ -92,13 +137,13 @@ static void freeze(struct saga_call *call) {
     request.card_no = tender->account;
     request.user_id = view_text(trade->row.user_id);
     request.amount = &amount;
-    card_freeze(&effect_adapters(call)->card, &effect, &request, effect_done, call);
+    card_freeze(&effect_adapters(call)->card, &effect, &request, freeze_answered, freezing_of(call));
 }
 
 static void inquire_freeze(struct saga_call *call) {
     struct adapter_effect effect = effect_of(call);
-    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_freeze_method, &effect, effect_done,
-                    call);
+    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_freeze_method, &effect,
+                    freeze_answered, freezing_of(call));
 }
 
 static void release(struct saga_call *call) {
@@ -195,8 +240,8 @@ static void created(struct saga_turn *turn, enum saga_op op, enum outcome outcom
             effect_answer(answer, &participant__payment__v1__create_payment_response__descriptor, &arena);
         if (response) {
             trade_change(trade, tender);
-            if (strlen(response->prepay_parameters) <= TRADE_PARAMETERS_MAX)
-                tender->prepay_parameters = trade_keep(trade, str_c(response->prepay_parameters));
+            assert(strlen(response->prepay_parameters) <= TRADE_PARAMETERS_MAX); // more is no answer: effect_done()
+            tender->prepay_parameters = trade_keep(trade, str_c(response->prepay_parameters));
             str_copy(str_c(response->payment->gateway_no), tender->gateway_no, sizeof tender->gateway_no);
             tender_learn(turn, tender, response->payment);
         }

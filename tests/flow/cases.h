@@ -37,6 +37,7 @@ struct flow_cases {
     X(pay)            \
     X(callback)       \
     X(closing)        \
+    X(bent)           \
     X(after)          \
     X(cancel)         \
     X(expiry)         \
