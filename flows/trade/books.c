@@ -1,5 +1,7 @@
 #include "flows/trade/books.h"
 
+#include "flows/trade/view.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -27,9 +29,8 @@ static int32_t close_page(struct page *page, struct trade *trade, bool posted, i
         return 0; // nothing was moved
     int32_t entry = page->postings[page->ledger.n - 1].entry;
     for (size_t i = first; i < page->ledger.n; i++) {
-        struct ledger_row *row = trade_add(trade, PART_LEDGER);
-        row->entry = entry;
-        row->line = (int32_t)(i - first);
+        const struct ledger_row key = {.entry = entry, .line = (int32_t)(i - first)};
+        struct ledger_row *row = trade_add(trade, PART_LEDGER, &key);
         row->amount = page->postings[i].amount;
         row->at_ms = now_ms;
         snprintf(row->account, sizeof row->account, "%s", page->postings[i].account);
@@ -47,10 +48,8 @@ void books_paid(struct trade *trade, int64_t now_ms) {
     const struct tender_row *tender;
     for (int32_t i = 0; trade->row.payable > 0 && (tender = trade_tender(trade, trade->row.attempt_no, i)); i++)
         legs[n++] = (struct ledger_leg){str_c(tender->tender_no), tender->amount};
-    const int64_t discounts[SOLVER_LAYERS] = {
-        [SOLVER_LAYER_COUPON] = trade->row.coupon_discount, [SOLVER_LAYER_POINTS] = trade->row.points_discount};
     open_page(&page, trade);
-    bool posted = ledger_paid(&page.ledger, legs, n, discounts, trade->row.list_price, &error);
+    bool posted = ledger_paid(&page.ledger, legs, n, trade->row.discount, trade->row.list_price, &error);
     trade_edit(trade)->paid_entry = close_page(&page, trade, posted, now_ms);
 }
 
@@ -71,11 +70,9 @@ void books_refunded(struct trade *trade, struct refund_row *refund, int64_t now_
         int64_t part = 0;
         if ((n_lines + 1) * sizeof part <= refund->line_parts.len)
             memcpy(&part, refund->line_parts.ptr + n_lines * sizeof part, sizeof part);
-        lines[n_lines++] = (struct ledger_line){
-            .net = line->payable,
-            .discount = {[SOLVER_LAYER_COUPON] = line->coupon_discount, [SOLVER_LAYER_POINTS] = line->points_discount},
-            .refunded = line->refund_done,
-            .refunding = part};
+        struct ledger_line *sold = &lines[n_lines++];
+        *sold = (struct ledger_line){.net = line->payable, .refunded = line->refund_done, .refunding = part};
+        memcpy(sold->discount, line->discount, sizeof sold->discount);
         trade_change(trade, line);
         line->refund_done += part;
     }
@@ -91,4 +88,24 @@ void books_suspense(struct trade *trade, enum ledger_suspense event, const struc
     const struct ledger_leg leg = {str_c(tender->tender_no), amount};
     open_page(&page, trade);
     close_page(&page, trade, ledger_suspense(&page.ledger, event, &leg, &error), now_ms);
+}
+
+void books_postings(const struct trade *trade, int32_t entry, struct arena *arena,
+                    Participant__Settlement__V1__Posting ***ret_postings, size_t *ret_n) {
+    Participant__Settlement__V1__Posting **list = view_array(arena, trade->parts[PART_LEDGER].n);
+    size_t n = 0;
+    const struct ledger_row *row;
+    for (size_t i = 0; list && (row = trade_at(trade, PART_LEDGER, i)); i++) {
+        if (row->entry != entry)
+            continue;
+        Participant__Settlement__V1__Posting *posting =
+            VIEW_NEW(arena, participant__settlement__v1__posting, Participant__Settlement__V1__Posting);
+        if (!posting)
+            break;
+        posting->account = view_text(row->account);
+        posting->amount = view_money(trade->row.currency, row->amount, arena);
+        list[n++] = posting;
+    }
+    *ret_postings = list;
+    *ret_n = n;
 }

@@ -4,6 +4,7 @@
 
 #include "flows/trade/ledger.h"
 #include "flows/trade/trade.h"
+#include "participant/settlement/v1/settlement.pb-c.h"
 
 // The trade is paid by the tenders of its newest attempt. Sets row.paid_entry.
 void books_paid(struct trade *trade, int64_t now_ms);
@@ -14,5 +15,9 @@ void books_refunded(struct trade *trade, struct refund_row *refund, int64_t now_
 // Money of a tender that is not the trade's came, or went back.
 void books_suspense(struct trade *trade, enum ledger_suspense event, const struct tender_row *tender, int64_t amount,
                     int64_t now_ms);
+
+// The postings of one entry, as the settlement system is told them: in the arena, their texts in the trade.
+void books_postings(const struct trade *trade, int32_t entry, struct arena *arena,
+                    Participant__Settlement__V1__Posting ***ret_postings, size_t *ret_n);
 
 #endif

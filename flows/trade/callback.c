@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "flows/trade/internal.h"
+#include "flows/trade/load.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/tender.h"
@@ -182,7 +183,7 @@ static void looked_up(void *ctx, enum request_verdict verdict, struct request_en
         // Our numbers begin with the trade's.
         struct str trade_no = str_n(notice->number, ID_LEN);
         if (strlen(notice->number) > ID_LEN && id_valid(trade_no))
-            trade_find(notice->trades, trade_no, trade_found, notice);
+            load_trade(notice->trades, trade_no, trade_found, notice);
         else
             keep_unknown(notice, NULL);
     }
@@ -207,8 +208,8 @@ static void serve(struct trades *trades, struct trade_call *call, const Txcenter
         error_field(&error, "notification.nonce", "must have %d..%d bytes", NONCE_LEAST, REQUEST_ID_MAX);
     if (body->body.len == 0 || body->body.len > BODY_MAX)
         error_field(&error, "notification.body", "must have 1..%d bytes", BODY_MAX);
-    if (strlen(body->key_id) > TRADE_ID_MAX - 16)
-        error_field(&error, "notification.key_id", "must have at most %d bytes", TRADE_ID_MAX - 16);
+    if (strlen(body->key_id) > TRADE_ID_MAX)
+        error_field(&error, "notification.key_id", "must have at most %d bytes", TRADE_ID_MAX);
     if (error_is(&error)) {
         finish(notice, &error);
     } else if (!is_genuine(notice, &notice->arena) || !is_fresh(notice)) {

@@ -1,6 +1,8 @@
 // The command Cancel: an unpaid trade is closed; one that is found paid is refunded whole.
-#include "flows/trade/order.h"
-#include "flows/trade/refund.h"
+#include "flows/trade/cancel.h"
+
+#include "flows/trade/refund_command.h"
+#include "flows/trade/refund_plan.h"
 #include "flows/trade/view.h"
 
 static void check(const struct trades *trades, const ProtobufCMessage *message, struct error *error) {
@@ -18,7 +20,7 @@ static bool closable(const struct trade *trade) {
 
 static void set_reason(struct trade *trade, const char *text) {
     struct trade_row *row = trade_edit(trade);
-    str_fit(STR("CANCELLED"), row->reason, sizeof row->reason);
+    str_fit(STR(TRADE_REASON_CANCELLED), row->reason, sizeof row->reason);
     str_fit(str_c(text), row->text, sizeof row->text);
 }
 
@@ -51,7 +53,7 @@ static bool cancellable(const struct trade *trade, int64_t now_ms, struct error 
         return error_set(error, ERR_NOT_CANCELLABLE, "its payment does not match: an operator decides");
     if (trade_is_paid(trade) && trade_refund(trade, STR(REFUND_CANCELLED_NO)))
         return error_set(error, ERR_ALREADY_PAID, "refund what is left");
-    return !trade_is_paid(trade) || refund_allowed(trade, now_ms, error);
+    return !trade_is_paid(trade) || refund_command_allowed(trade, now_ms, error);
 }
 
 static void execute(struct command *command) {
@@ -68,8 +70,10 @@ static void execute(struct command *command) {
         // The answer says how it is.
     } else if (trade_is_paid(trade)) {
         refund_plan_rest(trade, &plan);
-        if (!refund_start(turn, &plan, &error))
-            trades_alert(command->trades, "a refund can't start", trade, error.text);
+        if (!refund_plan_start(turn, &plan, &error)) {
+            command_give_up(command, turn, &error);
+            return;
+        }
     } else if (closable(trade)) {
         close_trade(turn, request->reason);
     } else {

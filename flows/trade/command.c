@@ -1,4 +1,5 @@
 #include "flows/trade/command.h"
+#include "flows/trade/load.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -83,6 +84,12 @@ void command_refuse_as(struct command *command, enum err code, const char *forma
     command_refuse(command, &error);
 }
 
+void command_give_up(struct command *command, struct saga_turn *turn, const struct error *error) {
+    saga_turn_abandon(turn);
+    trades_alert(command->trades, "a saga can't start", command->trade, error->text);
+    command_refuse_as(command, ERR_RETRY, "%s", error->text);
+}
+
 static struct str encode(struct arena *arena, const ProtobufCMessage *message) {
     size_t size = protobuf_c_message_get_packed_size(message);
     uint8_t *bytes = arena_alloc(arena, size + 1);
@@ -151,7 +158,7 @@ int64_t commands_tick(struct trades *trades, int64_t now_ms) {
         bool accepted = command->waiter.told || command->known;
         trade_unwait(&command->waiter);
         if (accepted)
-            trade_read(trades, str_c(command->trade_no), present_read, command);
+            load_snapshot(trades, str_c(command->trade_no), present_read, command);
         else
             not_durable(command);
     }
@@ -165,13 +172,16 @@ void commands_end(struct trades *trades) {
         answer_error(CONTAINER_OF(least, struct command, until), &error);
 }
 
+// So that the answer is there before the caller gives up.
+enum { ANSWER_MARGIN_MS = 100 };
+
 static int64_t wait_until(const struct command *command) {
     const struct trades_options *options = &command->trades->options;
     int64_t wait_ms = request_int(command->request, "wait_ms"), now = command->started_ms;
     if (wait_ms > options->wait_max_ms)
         wait_ms = options->wait_max_ms;
-    // Less a margin, so that the answer is there before the caller gives up.
-    int64_t deadline = command->call->deadline_ms == INT64_MAX ? INT64_MAX : command->call->deadline_ms - 100;
+    int64_t deadline =
+        command->call->deadline_ms == INT64_MAX ? INT64_MAX : command->call->deadline_ms - ANSWER_MARGIN_MS;
     return now + wait_ms < deadline ? now + wait_ms : deadline;
 }
 
@@ -247,16 +257,16 @@ static void order_found(void *ctx, const char *trade_no, const struct error *err
     if (error)
         command_refuse(command, error);
     else
-        trade_find(command->trades, str_c(trade_no), trade_found, command);
+        load_trade(command->trades, str_c(trade_no), trade_found, command);
 }
 
 static void execute(struct command *command) {
     const char *trade_no = request_text(command->request, "trade_no");
     const char *order_no = request_text(command->request, "order_no");
     if (trade_no && trade_no[0]) {
-        trade_find(command->trades, str_c(trade_no), trade_found, command);
+        load_trade(command->trades, str_c(trade_no), trade_found, command);
     } else if (order_no && order_no[0]) {
-        trade_of_order(command->trades, str_c(order_no), order_found, command);
+        load_trade_no(command->trades, str_c(order_no), order_found, command);
     } else {
         command->kind->execute(command);
     }
@@ -295,7 +305,7 @@ static void answer_known(struct command *command, const struct request_row *row)
     } else {
         command->row = *row;
         command->ref = arena_str(&command->arena, rest);
-        trade_find(command->trades, str_c(command->trade_no), known_trade_found, command);
+        load_trade(command->trades, str_c(command->trade_no), known_trade_found, command);
     }
 }
 

@@ -55,6 +55,10 @@ void command_refuse(struct command *command, const struct error *error);
 void command_refuse_as(struct command *command, enum err code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+// The saga that the turn was to start can't be started at present, and the turn has changed nothing that is to stay: it
+// is given up, an operator is told, and the caller may try again.
+void command_give_up(struct command *command, struct saga_turn *turn, const struct error *error);
+
 // The waits whose time is over; returns the next one's.
 int64_t commands_tick(struct trades *trades, int64_t now_ms);
 

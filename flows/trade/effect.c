@@ -1,5 +1,7 @@
 #include "flows/trade/effect.h"
 
+#include "flows/trade/view.h"
+
 struct adapter_effect effect_of(const struct saga_call *call) {
     const struct trade_row *row = &effect_trade(call)->row;
     return (struct adapter_effect){
@@ -11,6 +13,13 @@ struct adapter_effect effect_of(const struct saga_call *call) {
         .deadline_ms = saga_call_deadline_ms(call),
         .request_id = row->request_id,
     };
+}
+
+Txcenter__Type__V1__Money effect_money(const struct trade *trade, int64_t minor) {
+    Txcenter__Type__V1__Money money = TXCENTER__TYPE__V1__MONEY__INIT;
+    money.currency = view_text(trade->row.currency);
+    money.minor_units = minor;
+    return money;
 }
 
 static void done(struct saga_call *call, const struct adapter_answer *answer, struct str kept) {
@@ -34,7 +43,7 @@ void effect_done_bare(void *call, const struct adapter_answer *answer) {
 }
 
 void effect_done_unless_cancelled(void *call, const struct adapter_answer *answer) {
-    if (answer->outcome == OUTCOME_REJECTED && strcmp(answer->reason, "CANCELLED") == 0)
+    if (answer->outcome == OUTCOME_REJECTED && strcmp(answer->reason, EFFECT_CANCELLED) == 0)
         saga_call_ok(call, STR_NONE);
     else
         effect_done(call, answer);

@@ -4,6 +4,9 @@
 
 #include "flows/trade/internal.h"
 
+// How long a participant has to answer: while somebody waits for it, and what may follow later.
+enum { EFFECT_SOON_MS = 3000, EFFECT_LATER_MS = 5000 };
+
 static inline struct trade *effect_trade(const struct saga_call *call) {
     return trade_of(saga_call_subject(call));
 }
@@ -14,14 +17,18 @@ static inline struct adapters *effect_adapters(const struct saga_call *call) {
 // The effect of this call: its key, gid, step, and the trade's numbers.
 struct adapter_effect effect_of(const struct saga_call *call);
 
+// So many minor units in the trade's currency, for a request; borrowed from the trade.
+Txcenter__Type__V1__Money effect_money(const struct trade *trade, int64_t minor);
+
 // adapter_done_fn for a saga_call: keeps the encoded answer.
 void effect_done(void *call, const struct adapter_answer *answer);
 
 // The same for steps that nobody reads the answer of: keeps nothing.
 void effect_done_bare(void *call, const struct adapter_answer *answer);
 
-// As effect_done, but a rejection with code CANCELLED is done too, with an empty answer: a refund took it back before
-// it came, so it never happens (E4).
+// As effect_done, but a rejection with code EFFECT_CANCELLED is done too, with an empty answer: a refund took it back
+// before it came, so it never happens (E4).
+#define EFFECT_CANCELLED "CANCELLED" // the participants' word for a key whose compensation came first
 void effect_done_unless_cancelled(void *call, const struct adapter_answer *answer);
 
 // Decodes a kept answer of an effect into the arena; NULL when it is empty or no such message.

@@ -17,7 +17,7 @@ struct trades {
     int64_t alarm_ms;
     void (*alarm)(void *ctx, int64_t due_ms);
     void *alarm_ctx;
-    trades_alarm_fn *alert;
+    trades_alert_fn *alert;
     void *alert_ctx;
     struct trades_stats stats;
     struct trade_watch *watches;
@@ -29,8 +29,5 @@ static inline int64_t trades_now(const struct trades *trades) {
 
 void trades_alert(struct trades *trades, const char *what, const struct trade *trade, const char *detail);
 void trades_alarm_at(struct trades *trades, int64_t due_ms);
-
-// Drops what nobody uses beyond the bound.
-void trades_evict(struct trades *trades);
 
 #endif

@@ -3,8 +3,9 @@
 #include <stdio.h>
 
 static const char *const discount_accounts[SOLVER_LAYERS] = {
-    [SOLVER_LAYER_COUPON] = "discount:coupon",
-    [SOLVER_LAYER_POINTS] = "discount:points",
+#define X(NAME, name, since) [SOLVER_LAYER_##NAME] = "discount:" #name,
+    SOLVER_LAYER_TABLE(X)
+#undef X
 };
 
 // ---- One entry ----------------------------------------------------------------------------------------------------

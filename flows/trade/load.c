@@ -1,4 +1,9 @@
-// Trades from the store: the trade's row, then its parts one after the other, all by the trade's number.
+// Trades from the store: the trade's row, then its parts one after the other, all by the trade's number. Each is a read
+// of its own, so a commit may come in between: the row is read once more at the end, and all of it again when its
+// version has moved. A trade that enters memory needs no such care: nobody but its owner writes it, who has just none
+// of it in memory and nothing on its way.
+#include "flows/trade/load.h"
+
 #include "flows/trade/internal.h"
 #include "flows/trade/parts.h"
 
@@ -6,7 +11,7 @@
 
 struct found {
     struct found *next;
-    trade_found_fn *done;
+    load_trade_fn *done;
     void *ctx;
 };
 
@@ -16,8 +21,11 @@ struct load {
     struct trade *trade;
     bool keep; // it enters memory
     int part;
+    int times; // that it was begun
     struct found *waiting, **last;
 };
+
+enum { TIMES_MAX = 8 }; // a trade that changes all the time is read another time
 
 static void finish(struct load *load, const struct error *error) {
     struct trade *trade = error ? NULL : load->trade;
@@ -25,7 +33,7 @@ static void finish(struct load *load, const struct error *error) {
         map_remove(&load->trades->loading, &load->node);
     if (trade && load->keep) {
         trade_enter_memory(trade);
-        trades_evict(load->trades);
+        trade_evict(load->trades);
     }
     struct found *found = load->waiting;
     while (found) {
@@ -49,7 +57,26 @@ static void adopt(struct trade *trade, const struct store_table *table, void *ro
         }
 }
 
+static void read_row(struct load *load, store_rows_fn *done);
 static void read_part(struct load *load);
+static void begin(struct load *load);
+
+static void row_read_again(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct load *load = ctx;
+    const struct trade_row *row = rows;
+    struct error busy;
+    if (error || (n == 1 && row->version == load->trade->row.version)) {
+        finish(load, error);
+    } else if (load->times == TIMES_MAX) {
+        error_set(&busy, ERR_OVERLOADED, "the trade changes faster than it can be read");
+        finish(load, &busy);
+    } else {
+        struct trade *stale = load->trade;
+        load->trade = trade_blank(load->trades, stale->row.trade_no);
+        saga_subject_release(&stale->subject);
+        begin(load);
+    }
+}
 
 static void part_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct load *load = ctx;
@@ -68,8 +95,10 @@ static void part_read(void *ctx, const struct error *error, const void *rows, si
         read_part(load); // there may be more behind the last one
     } else if (++load->part < TRADE_PARTS) {
         read_part(load);
-    } else {
+    } else if (load->keep) {
         finish(load, NULL);
+    } else {
+        read_row(load, row_read_again);
     }
 }
 
@@ -100,7 +129,21 @@ static void row_read(void *ctx, const struct error *error, const void *rows, siz
     }
 }
 
-static void wait_for(struct load *load, trade_found_fn *done, void *ctx) {
+static void read_row(struct load *load, store_rows_fn *done) {
+    struct store_query query = {
+        .table = &trade_table,
+        .conds = {{.column = "trade_no", .cmp = STORE_EQ, .text = str_c(load->trade->row.trade_no)}},
+        .limit = 1};
+    store_read(load->trades->options.store, &query, done, load);
+}
+
+static void begin(struct load *load) {
+    load->part = 0;
+    load->times++;
+    read_row(load, row_read);
+}
+
+static void wait_for(struct load *load, load_trade_fn *done, void *ctx) {
     struct found *found = calloc(1, sizeof *found);
     if (!found)
         abort();
@@ -109,7 +152,7 @@ static void wait_for(struct load *load, trade_found_fn *done, void *ctx) {
     load->last = &found->next;
 }
 
-static void start(struct trades *trades, struct str trade_no, bool keep, trade_found_fn *done, void *ctx) {
+static void start(struct trades *trades, struct str trade_no, bool keep, load_trade_fn *done, void *ctx) {
     char number[TRADE_NO_MAX + 1];
     struct load *load = calloc(1, sizeof *load);
     if (!load)
@@ -122,12 +165,10 @@ static void start(struct trades *trades, struct str trade_no, bool keep, trade_f
     if (keep)
         map_insert(&trades->loading, &load->node, str_c(load->trade->row.trade_no));
     wait_for(load, done, ctx);
-    struct store_query query = {
-        .table = &trade_table, .conds = {{.column = "trade_no", .cmp = STORE_EQ, .text = str_c(number)}}, .limit = 1};
-    store_read(trades->options.store, &query, row_read, load);
+    begin(load);
 }
 
-static bool is_trade_no(struct str trade_no, trade_found_fn *done, void *ctx) {
+static bool is_trade_no(struct str trade_no, load_trade_fn *done, void *ctx) {
     if (id_valid(trade_no))
         return true;
     struct error error;
@@ -136,7 +177,7 @@ static bool is_trade_no(struct str trade_no, trade_found_fn *done, void *ctx) {
     return false;
 }
 
-void trade_find(struct trades *trades, struct str trade_no, trade_found_fn *done, void *ctx) {
+void load_trade(struct trades *trades, struct str trade_no, load_trade_fn *done, void *ctx) {
     if (!is_trade_no(trade_no, done, ctx))
         return;
     struct map_node *node = map_find(&trades->resident, trade_no);
@@ -154,7 +195,7 @@ void trade_find(struct trades *trades, struct str trade_no, trade_found_fn *done
         start(trades, trade_no, true, done, ctx);
 }
 
-void trade_read(struct trades *trades, struct str trade_no, trade_found_fn *done, void *ctx) {
+void load_snapshot(struct trades *trades, struct str trade_no, load_trade_fn *done, void *ctx) {
     if (is_trade_no(trade_no, done, ctx))
         start(trades, trade_no, false, done, ctx);
 }
@@ -162,7 +203,7 @@ void trade_read(struct trades *trades, struct str trade_no, trade_found_fn *done
 // ---- By order number ----------------------------------------------------------------------------------------------
 
 struct numbering {
-    trade_number_fn *done;
+    load_trade_no_fn *done;
     void *ctx;
 };
 
@@ -178,7 +219,7 @@ static void order_read(void *ctx, const struct error *error, const void *rows, s
     numbering.done(numbering.ctx, error ? NULL : row->trade_no, error);
 }
 
-void trade_of_order(struct trades *trades, struct str order_no, trade_number_fn *done, void *ctx) {
+void load_trade_no(struct trades *trades, struct str order_no, load_trade_no_fn *done, void *ctx) {
     struct numbering *numbering = malloc(sizeof *numbering);
     if (!numbering)
         abort();
@@ -203,10 +244,10 @@ static void attach_found(void *ctx, struct trade *trade, const struct error *err
         saga_subject_release(&trade->subject);
 }
 
-void trade_attach(void *ctx, struct saga_engine *engine, struct str subject_key, void *token) {
+void load_attach(void *ctx, struct saga_engine *engine, struct str subject_key, void *token) {
     struct attach *attach = malloc(sizeof *attach);
     if (!attach)
         abort();
     *attach = (struct attach){engine, token};
-    trade_find(ctx, subject_key, attach_found, attach);
+    load_trade(ctx, subject_key, attach_found, attach);
 }

@@ -1,6 +1,7 @@
 // The commands PlaceOrder, OrderPay and QuoteOrderPay.
 #include "flows/trade/order.h"
 
+#include "flows/trade/discount.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/quote.h"
 #include "flows/trade/view.h"
@@ -70,9 +71,8 @@ static void keep_lines(struct trade *trade, const Txcenter__Trade__V1__Quote *qu
     for (size_t i = 0; i < quote->n_lines && i < chosen->n_line_shares; i++) {
         const Txcenter__Trade__V1__QuotedLine *line = quote->lines[i];
         const Txcenter__Trade__V1__LineShare *share = chosen->line_shares[i];
-        struct line_row *row = trade_add(trade, PART_LINE);
-        row->purchase_no = trade->row.purchase_no;
-        row->line = (int32_t)i;
+        const struct line_row key = {.purchase_no = trade->row.purchase_no, .line = (int32_t)i};
+        struct line_row *row = trade_add(trade, PART_LINE, &key);
         str_copy(str_c(line->kind), row->kind, sizeof row->kind);
         str_copy(str_c(line->code), row->code, sizeof row->code);
         str_fit(str_c(line->name), row->name, sizeof row->name);
@@ -80,10 +80,18 @@ static void keep_lines(struct trade *trade, const Txcenter__Trade__V1__Quote *qu
         row->volume_centi = line->volume_centi;
         row->unit_price = line->unit_price->minor_units;
         row->list_price = line->list_price->minor_units;
-        row->coupon_discount = share->coupon_discount->minor_units;
-        row->points_discount = share->points_discount->minor_units;
+        discount_of_share(share, row->discount);
         row->payable = share->payable->minor_units;
     }
+}
+
+// Starts the saga of the trade's newest purchase. What it is to do follows from the row, which says so already; nothing
+// of it runs before the turn is durable, so its lines may come later.
+static bool start_purchase(struct saga_turn *turn, struct error *error) {
+    char gid[TRADE_GID_MAX];
+    trade_purchase_gid(trade_of(saga_turn_subject(turn)), gid);
+    struct saga_start start = {.flow = purchase_flow.name, .gid = str_c(gid)};
+    return saga_turn_start(turn, &start, error);
 }
 
 bool order_start(struct saga_turn *turn, const struct order_wish *wish, const combination_message *chosen,
@@ -91,21 +99,25 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct trades_options *options = &trade->trades->options;
     int64_t now_ms = saga_turn_now(turn), amounts[TRADE_TENDERS_MAX];
+    const struct trade_row before = trade->row;
     struct trade_row *row = trade_edit(trade);
     struct arena arena;
-    arena_init(&arena, QUOTE_ARENA);
     row->purchase_no++;
     row->ordered_version = row->quote_version;
     str_copy(str_c(chosen->combination_id), row->combination_id, sizeof row->combination_id);
     row->payable = chosen->payable->minor_units;
-    row->coupon_discount = chosen->coupon_discount->minor_units;
-    row->points_discount = chosen->points_discount->minor_units;
+    discount_of_combination(chosen, row->discount);
     row->points = chosen->points;
     row->order_no[0] = '\0';
     row->closing = CLOSING_NO;
     row->failure = ERR_OK;
     row->order_expires_ms =
         now_ms + (wish->expires_in_seconds ? wish->expires_in_seconds * INT64_C(1000) : options->order_ttl_ms);
+    if (!start_purchase(turn, error)) {
+        trade->row = before;
+        return false;
+    }
+    arena_init(&arena, QUOTE_ARENA);
     const Txcenter__Trade__V1__Quote *quote = view_quote(trade_quote_row(trade, row->ordered_version), &arena);
     if (quote)
         keep_lines(trade, quote, chosen);
@@ -113,10 +125,7 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
     trade_set_state(trade, TRADE_STATE(ORDERING), now_ms);
     if (pay && row->payable > 0 && pay_amounts(pay, row->payable, amounts, error))
         pay_plan(turn, pay, amounts);
-    char gid[TRADE_GID_MAX];
-    trade_purchase_gid(trade, gid);
-    struct saga_start start = {.flow = purchase_flow.name, .gid = str_c(gid)};
-    return saga_turn_start(turn, &start, error);
+    return true;
 }
 
 // ---- What the three requests have in common -------------------------------------------------------------------------
@@ -190,9 +199,10 @@ static void start(struct command *command, struct saga_turn *turn, const combina
     int32_t wait_for;
     struct error error = {0};
     bool with_pay = pays(command->request, &pay, &wait_for);
-    if (!order_start(turn, &wish, chosen, with_pay ? &pay : NULL, &error))
-        trades_alert(command->trades, "an order can't start", command->trade, error.text);
-    command_made(command, turn, arena_printf(&command->arena, "%d", command->trade->row.purchase_no).ptr);
+    if (order_start(turn, &wish, chosen, with_pay ? &pay : NULL, &error))
+        command_made(command, turn, arena_printf(&command->arena, "%d", command->trade->row.purchase_no).ptr);
+    else
+        command_give_up(command, turn, &error);
 }
 
 static void execute(struct command *command) {

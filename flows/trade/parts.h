@@ -1,4 +1,4 @@
-// Between trade.c and load.c: making trades of rows.
+// Between trade.c, load.c and the host: making trades of rows, and dropping them.
 #ifndef TXC_FLOWS_TRADE_PARTS_H
 #define TXC_FLOWS_TRADE_PARTS_H
 
@@ -10,7 +10,10 @@ extern const struct store_table *const trade_part_tables[TRADE_PARTS];
 struct trade *trade_blank(struct trades *trades, const char *trade_no);
 void trade_enter_memory(struct trade *trade);
 void trade_touch(struct trade *trade);
+// A new row at the end, zeroed.
 struct trade_item *trade_append(struct trade *trade, enum trade_part part);
-void trades_drop_all(struct trades *trades);
+// Drops what nobody uses beyond the bound.
+void trade_evict(struct trades *trades);
+void trade_drop_all(struct trades *trades);
 
 #endif

@@ -1,5 +1,6 @@
 // The command Pay, and what the combined calls share of it.
-#include "flows/trade/order.h"
+#include "flows/trade/pay.h"
+
 #include "flows/trade/payment.h"
 #include "flows/trade/view.h"
 
@@ -44,17 +45,16 @@ bool pay_amounts(const struct pay_wish *wish, int64_t payable, int64_t *ret_amou
     return true;
 }
 
-struct payment_row *pay_plan(struct saga_turn *turn, const struct pay_wish *wish, const int64_t *amounts) {
+struct pay_attempt_row *pay_plan(struct saga_turn *turn, const struct pay_wish *wish, const int64_t *amounts) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct payment_row *attempt = trade_add(trade, PART_PAYMENT);
-    attempt->attempt_no = ++trade_edit(trade)->attempt_no;
+    const struct pay_attempt_row key = {.attempt_no = ++trade_edit(trade)->attempt_no};
+    struct pay_attempt_row *attempt = trade_add(trade, PART_ATTEMPT, &key);
     attempt->state = ATTEMPT_PLANNED;
     attempt->on_failure = wish->on_failure;
     attempt->created_ms = saga_turn_now(turn);
     for (size_t i = 0; i < wish->n_tenders; i++) {
-        struct tender_row *tender = trade_add(trade, PART_TENDER);
-        tender->attempt_no = attempt->attempt_no;
-        tender->tender = (int32_t)i;
+        const struct tender_row tender_key = {.attempt_no = attempt->attempt_no, .tender = (int32_t)i};
+        struct tender_row *tender = trade_add(trade, PART_TENDER, &tender_key);
         snprintf(tender->tender_no, sizeof tender->tender_no, "%s-%d-%d", trade->row.trade_no, attempt->attempt_no,
                  tender->tender);
         tender->kind = (int32_t)wish->tenders[i]->kind;
@@ -66,7 +66,7 @@ struct payment_row *pay_plan(struct saga_turn *turn, const struct pay_wish *wish
 }
 
 bool pay_outcome(const struct trade *trade, int32_t attempt_no, int32_t wait_for, struct error *ret_error) {
-    const struct payment_row *attempt = trade_payment(trade, attempt_no);
+    const struct pay_attempt_row *attempt = trade_attempt(trade, attempt_no);
     if (!attempt)
         return trade->row.payable == 0 ? trade_is_paid(trade) : true;
     switch (attempt->state) {
@@ -98,7 +98,7 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
 static bool payable(const struct trade *trade, int64_t now_ms, struct error *error) {
     if (trade_is_paid(trade))
         return error_set(error, ERR_ALREADY_PAID, NULL);
-    if (trade_open_payment(trade))
+    if (trade_open_attempt(trade))
         return error_set(error, ERR_PAYMENT_IN_PROGRESS, NULL);
     if (trade->row.state != TRADE_STATE(ORDERED) || trade->row.closing != CLOSING_NO)
         return error_set(error, ERR_NOT_PAYABLE, NULL);
@@ -120,7 +120,7 @@ static void execute(struct command *command) {
         return;
     }
     struct saga_turn *turn = command_turn(command);
-    struct payment_row *attempt = pay_plan(turn, &wish, amounts);
+    struct pay_attempt_row *attempt = pay_plan(turn, &wish, amounts);
     payment_start(turn, attempt);
     command_made(command, turn, arena_printf(&command->arena, "%d", attempt->attempt_no).ptr);
 }

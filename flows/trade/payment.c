@@ -4,10 +4,12 @@
 
 #include "adapters/card/card.h"
 #include "adapters/payment/payment.h"
+#include "flows/trade/after.h"
 #include "flows/trade/books.h"
 #include "flows/trade/effect.h"
+#include "flows/trade/load.h"
 #include "flows/trade/purchase.h"
-#include "flows/trade/refund.h"
+#include "flows/trade/refund_plan.h"
 #include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
@@ -68,20 +70,12 @@ static struct tender_row *turn_tender(struct saga_turn *turn, bool (*of_kind)(co
     return nth(trade_of(saga_turn_subject(turn)), saga_turn_input(turn), saga_turn_leg(turn), of_kind);
 }
 
-static struct payment_row *turn_payment(struct saga_turn *turn) {
-    return trade_payment(trade_of(saga_turn_subject(turn)), attempt_of(saga_turn_input(turn)));
-}
-
-static Txcenter__Type__V1__Money amount_of(const struct trade *trade, const struct tender_row *tender) {
-    Txcenter__Type__V1__Money money = TXCENTER__TYPE__V1__MONEY__INIT;
-    money.currency = view_text(trade->row.currency);
-    money.minor_units = tender->amount;
-    return money;
+static struct pay_attempt_row *turn_attempt(struct saga_turn *turn) {
+    return trade_attempt(trade_of(saga_turn_subject(turn)), attempt_of(saga_turn_input(turn)));
 }
 
 static void set_tender(struct saga_turn *turn, struct tender_row *tender, Txcenter__Trade__V1__TenderState state) {
-    trade_change(trade_of(saga_turn_subject(turn)), tender);
-    tender->state = (int32_t)state;
+    tender_set_state(trade_of(saga_turn_subject(turn)), tender, state);
 }
 
 // ---- 1: freeze ----------------------------------------------------------------------------------------------------
@@ -131,7 +125,7 @@ static void freeze(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct tender_row *tender = call_card(call);
     Participant__Card__V1__FreezeCardRequest request = PARTICIPANT__CARD__V1__FREEZE_CARD_REQUEST__INIT;
-    Txcenter__Type__V1__Money amount = amount_of(trade, tender);
+    Txcenter__Type__V1__Money amount = effect_money(trade, tender->amount);
     struct adapter_effect effect = effect_of(call);
     request.tender_no = tender->tender_no;
     request.card_no = tender->account;
@@ -182,9 +176,9 @@ static void frozen(struct saga_turn *turn, enum saga_op op, enum outcome outcome
 static void create(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct tender_row *tender = call_gateway(call);
-    struct payment_row *attempt = trade_payment(trade, tender->attempt_no);
+    struct pay_attempt_row *attempt = trade_attempt(trade, tender->attempt_no);
     Participant__Payment__V1__CreatePaymentRequest request = PARTICIPANT__PAYMENT__V1__CREATE_PAYMENT_REQUEST__INIT;
-    Txcenter__Type__V1__Money amount = amount_of(trade, tender);
+    Txcenter__Type__V1__Money amount = effect_money(trade, tender->amount);
     Google__Protobuf__Timestamp expires = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
     struct adapter_effect effect = effect_of(call);
     expires.seconds = attempt->deadline_ms / 1000;
@@ -257,14 +251,14 @@ static void created(struct saga_turn *turn, enum saga_op op, enum outcome outcom
 
 static struct saga_verdict offered(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct payment_row *attempt = trade_change(trade, turn_payment(turn));
+    struct pay_attempt_row *attempt = trade_change(trade, turn_attempt(turn));
     attempt->offered = 1;
     return saga_done();
 }
 
 // ---- 4: collect ---------------------------------------------------------------------------------------------------
 
-static bool must_close(const struct trade *trade, const struct payment_row *attempt, int64_t now_ms) {
+static bool must_close(const struct trade *trade, const struct pay_attempt_row *attempt, int64_t now_ms) {
     return trade->row.closing != CLOSING_NO || now_ms >= attempt->deadline_ms;
 }
 
@@ -285,16 +279,6 @@ static void ask_gateway(struct saga_call *call) {
     payment_query(&effect_adapters(call)->payment, &effect, &request, effect_done, call);
 }
 
-static void next_query(struct trade *trade, struct tender_row *tender, int64_t now_ms) {
-    const struct trades_options *options = &trade->trades->options;
-    int64_t pause = options->query_first_ms;
-    for (int32_t i = 0; i < tender->queries && pause < options->query_max_ms; i++)
-        pause *= 2;
-    trade_change(trade, tender);
-    tender->queries++;
-    tender->next_query_ms = now_ms + (pause < options->query_max_ms ? pause : options->query_max_ms);
-}
-
 // A definite no is the operator's. A gateway that does not answer is asked for as long as that takes: until then nobody
 // knows whether the payer has paid.
 static struct saga_verdict not_closed(struct saga_turn *turn, const struct tender_row *tender) {
@@ -309,7 +293,7 @@ static struct saga_verdict not_closed(struct saga_turn *turn, const struct tende
 
 static struct saga_verdict pending(struct saga_turn *turn, struct tender_row *tender) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct payment_row *attempt = turn_payment(turn);
+    struct pay_attempt_row *attempt = turn_attempt(turn);
     int64_t now_ms = saga_turn_now(turn);
     bool asked = saga_turn_asked(turn) != NULL;
     if (tender->undo != UNDO_NONE && asked)
@@ -318,10 +302,12 @@ static struct saga_verdict pending(struct saga_turn *turn, struct tender_row *te
         tender_give_up(turn, tender);
         return saga_ask();
     }
-    if (asked || tender->next_query_ms == 0)
-        next_query(trade, tender, now_ms);
-    else if (now_ms >= tender->next_query_ms)
+    if (asked || tender->next_query_ms == 0) {
+        trade_change(trade, tender);
+        tender->next_query_ms = tender_next_query_ms(trade, &tender->queries, now_ms);
+    } else if (now_ms >= tender->next_query_ms) {
         return saga_ask();
+    }
     return saga_wait(tender->next_query_ms < attempt->deadline_ms ? tender->next_query_ms : attempt->deadline_ms);
 }
 
@@ -372,14 +358,13 @@ static void undo_confirm(struct saga_call *call) {
 
 // ---- 6: settle, the watershed -------------------------------------------------------------------------------------
 
-void trade_paid(struct saga_turn *turn, struct payment_row *attempt) {
+void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     int64_t now_ms = saga_turn_now(turn);
     struct trade_row *row = trade_edit(trade);
     struct tender_row *tender;
     for (int32_t i = 0; attempt && (tender = trade_tender(trade, attempt->attempt_no, i)); i++) {
-        trade_change(trade, tender);
-        tender->state = TENDER_STATE(PAID);
+        tender_set_state(trade, tender, TENDER_STATE(PAID));
         tender->paid_ms = tender->paid_ms ? tender->paid_ms : now_ms;
     }
     if (attempt) {
@@ -391,22 +376,21 @@ void trade_paid(struct saga_turn *turn, struct payment_row *attempt) {
     row->paid_ms = now_ms;
     if (!row->business_date[0])
         clock_date(now_ms, row->business_date);
-    row->award_state = row->issue_state = AFTER_PENDING;
-    row->award_generation = row->issue_generation = 1;
+    after_paid(trade);
     row->reason[0] = row->text[0] = '\0';
     books_paid(trade, now_ms);
     trade_set_state(trade, TRADE_STATE(PAID), now_ms);
     bool cancelled = row->closing == CLOSING_CANCEL;
     row->closing = CLOSING_NO;
     if (cancelled)
-        refund_cancelled(turn); // the cancel came too late: everything goes back
+        refund_plan_cancelled(turn); // the cancel came too late: everything goes back
     char gid[TRADE_GID_MAX];
     trade_purchase_gid(trade, gid);
     saga_turn_poke(turn, str_c(gid));
 }
 
 static struct saga_verdict settle(struct saga_turn *turn) {
-    trade_paid(turn, turn_payment(turn));
+    payment_settle(turn, turn_attempt(turn));
     return saga_done();
 }
 
@@ -415,7 +399,7 @@ static struct saga_verdict settle(struct saga_turn *turn) {
 static struct saga_verdict turned(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct saga_instance *saga = saga_turn_saga(turn);
-    struct payment_row *attempt = trade_change(trade, turn_payment(turn));
+    struct pay_attempt_row *attempt = trade_change(trade, turn_attempt(turn));
     str_fit(str_c(saga->reason), attempt->reason, sizeof attempt->reason);
     str_fit(str_c(saga->text), attempt->text, sizeof attempt->text);
     struct tender_row *tender;
@@ -435,7 +419,7 @@ static bool has_conflict(const struct trade *trade, int32_t attempt_no) {
 
 static struct saga_verdict ended(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct payment_row *attempt = turn_payment(turn);
+    struct pay_attempt_row *attempt = turn_attempt(turn);
     if (saga_turn_saga(turn)->status == SAGA_SUCCEEDED)
         return saga_done();
     trade_change(trade, attempt);
@@ -472,7 +456,7 @@ static const struct saga_step steps[] = {
      .inquire = inquire_freeze,
      .undo = release,
      .answered = frozen,
-     .deadline_ms = 3000,
+     .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,
      .undo_retry = SAGA_STUBBORN},
     {.id = STEP_CREATE,
@@ -486,7 +470,7 @@ static const struct saga_step steps[] = {
      .inquire = inquire_create,
      .undo = undo_create,
      .answered = created,
-     .deadline_ms = 3000,
+     .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,
      .undo_retry = SAGA_STUBBORN},
     {.id = 30,
@@ -504,7 +488,7 @@ static const struct saga_step steps[] = {
      .legs = gateways,
      .decide = collect,
      .ask = ask_gateway,
-     .deadline_ms = 3000,
+     .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN}, // its pauses while the gateway does not answer; it is asked for as long as that takes
     {.id = STEP_CONFIRM,
      .stage = 5,
@@ -516,7 +500,7 @@ static const struct saga_step steps[] = {
      .run = confirm,
      .inquire = inquire_confirm,
      .undo = undo_confirm,
-     .deadline_ms = 3000,
+     .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN,
      .undo_retry = SAGA_STUBBORN},
     {.id = 60, .stage = 6, .kind = SAGA_PIVOT, .name = "settle", .text = "The trade is paid", .decide = settle},
@@ -530,10 +514,10 @@ const struct saga_flow payment_flow = {
     .n_steps = STORE_COUNT(steps),
     .on_turn = turned,
     .on_end = ended,
-    .attach = trade_attach,
+    .attach = load_attach,
 };
 
-void payment_start(struct saga_turn *turn, struct payment_row *attempt) {
+void payment_start(struct saga_turn *turn, struct pay_attempt_row *attempt) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     char gid[TRADE_GID_MAX], input[16];
     struct error error = {0};

@@ -7,7 +7,11 @@
 extern const struct saga_flow payment_flow;
 
 // Starts the attempt's saga in this turn; its rows (payment, tenders) are there.
-void payment_start(struct saga_turn *turn, struct payment_row *attempt);
+void payment_start(struct saga_turn *turn, struct pay_attempt_row *attempt);
+
+// The trade is paid, by this attempt or (NULL) because nothing was payable: state, ledger, what is to follow. In the
+// turn that makes it so: the watershed.
+void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt);
 
 // Its saga looks again at what it waits for (a tender has changed, the trade is closing).
 void payment_poke(struct saga_turn *turn, int32_t attempt_no);

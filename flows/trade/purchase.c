@@ -6,7 +6,12 @@
 #include "adapters/points/points.h"
 #include "adapters/push/push.h"
 #include "adapters/settlement/settlement.h"
+#include "flows/trade/after.h"
+#include "flows/trade/books.h"
+#include "flows/trade/chosen.h"
+#include "flows/trade/discount.h"
 #include "flows/trade/effect.h"
+#include "flows/trade/load.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/view.h"
@@ -14,33 +19,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static Txcenter__Type__V1__Money money_of(const struct trade *trade, int64_t minor) {
-    Txcenter__Type__V1__Money money = TXCENTER__TYPE__V1__MONEY__INIT;
-    money.currency = view_text(trade->row.currency);
-    money.minor_units = minor;
-    return money;
-}
-
-// ---- The chosen combination ---------------------------------------------------------------------------------------
-
-static const Txcenter__Trade__V1__Combination *combination(const struct trade *trade, struct arena *arena) {
-    const Txcenter__Trade__V1__Quote *quote = view_quote(trade_quote_row(trade, trade->row.ordered_version), arena);
-    for (size_t i = 0; quote && i < quote->n_combinations; i++)
-        if (strcmp(quote->combinations[i]->combination_id, trade->row.combination_id) == 0)
-            return quote->combinations[i];
-    return NULL;
-}
-
-enum { COMBINATION_ARENA = 4 * 1024 * 1024 };
+// ---- Which steps apply --------------------------------------------------------------------------------------------
 
 static unsigned has_coupons(const struct saga_subject *subject, struct str input) {
     (void)input;
-    struct arena arena;
-    arena_init(&arena, COMBINATION_ARENA);
-    const Txcenter__Trade__V1__Combination *chosen = combination(trade_of_const(subject), &arena);
-    unsigned legs = chosen && chosen->n_coupon_ids > 0;
-    arena_release(&arena);
-    return legs;
+    return chosen_has_coupons(trade_of_const(subject));
 }
 
 static unsigned has_points(const struct saga_subject *subject, struct str input) {
@@ -53,15 +36,11 @@ static unsigned has_points(const struct saga_subject *subject, struct str input)
 static void lock_coupons(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct arena arena;
-    arena_init(&arena, COMBINATION_ARENA);
-    const Txcenter__Trade__V1__Combination *chosen = combination(trade, &arena);
+    arena_init(&arena, CHOSEN_ARENA_MAX);
     Participant__Coupon__V1__LockCouponsRequest request = PARTICIPANT__COUPON__V1__LOCK_COUPONS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
     request.user_id = view_text(trade->row.user_id);
-    if (chosen) {
-        request.n_coupon_ids = chosen->n_coupon_ids;
-        request.coupon_ids = chosen->coupon_ids;
-    }
+    request.n_coupon_ids = chosen_coupons(trade, &arena, &request.coupon_ids);
     coupon_lock(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
     arena_release(&arena);
 }
@@ -138,7 +117,7 @@ static void order_answered(void *ctx, const struct adapter_answer *answer) {
     if (answer->outcome == OUTCOME_OK && !answer->never_seen && answer->bytes.len <= SAGA_ANSWER_MAX &&
         strlen(response->order_no) <= TRADE_ID_MAX) {
         ordering->answer = saga_copy_bytes(answer->bytes);
-        trade_of_order(ordering->trades, str_c(response->order_no), number_looked_up, ordering);
+        load_trade_no(ordering->trades, str_c(response->order_no), number_looked_up, ordering);
         return;
     }
     effect_done(ordering->call, answer);
@@ -150,8 +129,8 @@ static void create_order(struct saga_call *call) {
     Participant__Order__V1__CreateOrderRequest request = PARTICIPANT__ORDER__V1__CREATE_ORDER_REQUEST__INIT;
     Participant__Order__V1__OrderLine lines[TRADE_LINES_MAX], *pointers[TRADE_LINES_MAX];
     Txcenter__Type__V1__Money prices[TRADE_LINES_MAX], discounts[TRADE_LINES_MAX];
-    Txcenter__Type__V1__Money payable = money_of(trade, trade->row.payable);
-    Txcenter__Type__V1__Money list_price = money_of(trade, trade->row.list_price);
+    Txcenter__Type__V1__Money payable = effect_money(trade, trade->row.payable);
+    Txcenter__Type__V1__Money list_price = effect_money(trade, trade->row.list_price);
     struct adapter_effect effect = effect_of(call);
     const struct line_row *row;
     for (size_t i = 0; (row = trade_at(trade, PART_LINE, i)); i++) {
@@ -159,8 +138,8 @@ static void create_order(struct saga_call *call) {
             continue;
         size_t n = request.n_lines++;
         participant__order__v1__order_line__init(&lines[n]);
-        prices[n] = money_of(trade, row->list_price);
-        discounts[n] = money_of(trade, row->coupon_discount + row->points_discount);
+        prices[n] = effect_money(trade, row->list_price);
+        discounts[n] = effect_money(trade, discount_sum(row->discount));
         lines[n].kind = view_text(row->kind);
         lines[n].code = view_text(row->code);
         lines[n].quantity = row->volume_centi;
@@ -216,10 +195,10 @@ static struct saga_verdict ordered(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     int64_t now_ms = saga_turn_now(turn);
     if (!take_order_no(turn))
-        return saga_reject(ERR_PARTICIPANT_BROKEN, "the order system's number is too long");
+        return saga_reject(ERR_PARTICIPANT_BROKEN, "the order system's answer holds no number that can be used");
     if (trade->row.closing == CLOSING_NO) {
         trade_set_state(trade, TRADE_STATE(ORDERED), now_ms);
-        struct payment_row *planned = trade_open_payment(trade);
+        struct pay_attempt_row *planned = trade_open_attempt(trade);
         if (planned && now_ms < trade->row.order_expires_ms)
             payment_start(turn, planned); // ordered and paid in one call
     }
@@ -233,7 +212,7 @@ enum { CLOSING_LOOK_MS = 30000 };
 
 static struct saga_verdict close_unpaid(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct payment_row *open = trade_open_payment(trade);
+    struct pay_attempt_row *open = trade_open_attempt(trade);
     if (open && open->state == ATTEMPT_OPEN) {
         // The attempt closes its tenders first, until it is definite what became of each. Paid beats what closes.
         payment_poke(turn, open->attempt_no);
@@ -260,7 +239,7 @@ static struct saga_verdict paid(struct saga_turn *turn) {
     if (trade_is_paid(trade))
         return saga_done();
     if (trade->row.closing == CLOSING_NO && trade->row.payable == 0) {
-        trade_paid(turn, NULL);
+        payment_settle(turn, NULL);
         return saga_done();
     }
     if (trade->row.closing == CLOSING_NO && now_ms >= trade->row.order_expires_ms) {
@@ -277,7 +256,7 @@ static struct saga_verdict paid(struct saga_turn *turn) {
 static void mark_paid(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     Participant__Order__V1__MarkPaidRequest request = PARTICIPANT__ORDER__V1__MARK_PAID_REQUEST__INIT;
-    Txcenter__Type__V1__Money amount = money_of(trade, trade->row.paid);
+    Txcenter__Type__V1__Money amount = effect_money(trade, trade->row.paid);
     struct adapter_effect effect = effect_of(call);
     request.paid = &amount;
     order_mark_paid(&effect_adapters(call)->order, &effect, &request, effect_done_bare, call);
@@ -285,17 +264,13 @@ static void mark_paid(struct saga_call *call) {
 
 static void use_coupons(struct saga_call *call) {
     struct arena arena;
-    arena_init(&arena, COMBINATION_ARENA);
-    const Txcenter__Trade__V1__Combination *chosen = combination(effect_trade(call), &arena);
+    arena_init(&arena, CHOSEN_ARENA_MAX);
     Participant__Coupon__V1__UseCouponsRequest request = PARTICIPANT__COUPON__V1__USE_COUPONS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
     char lock_key[SAGA_KEY_MAX];
     saga_call_key_of(call, STEP_LOCK_COUPONS, 0, lock_key);
     request.lock_key = lock_key;
-    if (chosen) {
-        request.n_coupon_ids = chosen->n_coupon_ids;
-        request.coupon_ids = chosen->coupon_ids;
-    }
+    request.n_coupon_ids = chosen_coupons(effect_trade(call), &arena, &request.coupon_ids);
     coupon_use(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
     arena_release(&arena);
 }
@@ -312,6 +287,8 @@ static void deduct_points(struct saga_call *call) {
     points_deduct(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
 }
 
+// ---- 6: completed -------------------------------------------------------------------------------------------------
+
 static struct saga_verdict completed(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     trade_edit(trade)->completed_ms = saga_turn_now(turn);
@@ -326,12 +303,10 @@ static struct saga_verdict completed(struct saga_turn *turn) {
 static void award_points(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     Participant__Points__V1__AwardPointsRequest request = PARTICIPANT__POINTS__V1__AWARD_POINTS_REQUEST__INIT;
-    Txcenter__Type__V1__Money amount = money_of(trade, trade->row.paid);
+    Txcenter__Type__V1__Money amount = effect_money(trade, trade->row.paid);
     struct adapter_effect effect = effect_of(call);
-    if (trade->row.award_state == AFTER_CANCELLED) {
-        saga_call_ok(call, STR_NONE); // refunded before it was awarded: never now
+    if (after_never(call, AFTER_AWARD))
         return;
-    }
     request.user_id = view_text(trade->row.user_id);
     request.station_id = view_text(trade->row.station_id);
     request.paid = &amount;
@@ -345,25 +320,19 @@ static void points_awarded(struct saga_turn *turn, enum saga_op op, enum outcome
     arena_init(&arena, 65536);
     const Participant__Points__V1__AwardPointsResponse *response =
         effect_answer(answer, &participant__points__v1__award_points_response__descriptor, &arena);
-    if (outcome == OUTCOME_REJECTED) {
-        trade_edit(trade)->award_generation++; // another try will be made under the next key
-    } else if (trade->row.award_state == AFTER_PENDING) {
-        trade_edit(trade)->award_state = response ? AFTER_APPLIED : AFTER_CANCELLED;
-        trade->row.points_awarded = response ? response->points : 0;
-    }
-    refund_poke_all(turn);
+    if (response && trade->row.after[AFTER_AWARD].state == AFTER_PENDING)
+        trade_edit(trade)->points_awarded = response->points;
+    after_answered(turn, AFTER_AWARD, outcome, response != NULL);
     arena_release(&arena);
 }
 
 static void issue_coupons(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     Participant__Coupon__V1__IssueCouponsRequest request = PARTICIPANT__COUPON__V1__ISSUE_COUPONS_REQUEST__INIT;
-    Txcenter__Type__V1__Money amount = money_of(trade, trade->row.paid);
+    Txcenter__Type__V1__Money amount = effect_money(trade, trade->row.paid);
     struct adapter_effect effect = effect_of(call);
-    if (trade->row.issue_state == AFTER_CANCELLED) {
-        saga_call_ok(call, STR_NONE);
+    if (after_never(call, AFTER_ISSUE))
         return;
-    }
     request.user_id = view_text(trade->row.user_id);
     request.station_id = view_text(trade->row.station_id);
     request.paid = &amount;
@@ -372,12 +341,7 @@ static void issue_coupons(struct saga_call *call) {
 
 static void coupons_issued(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
     (void)op;
-    struct trade *trade = trade_of(saga_turn_subject(turn));
-    if (outcome == OUTCOME_REJECTED)
-        trade_edit(trade)->issue_generation++;
-    else if (trade->row.issue_state == AFTER_PENDING)
-        trade_edit(trade)->issue_state = str_empty(answer) ? AFTER_CANCELLED : AFTER_APPLIED;
-    refund_poke_all(turn);
+    after_answered(turn, AFTER_ISSUE, outcome, !str_empty(answer));
 }
 
 static void record_settlement(struct saga_call *call) {
@@ -386,7 +350,7 @@ static void record_settlement(struct saga_call *call) {
     arena_init(&arena, 1 << 20);
     Participant__Settlement__V1__RecordTradeRequest request = PARTICIPANT__SETTLEMENT__V1__RECORD_TRADE_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    settlement_postings(trade, trade->row.paid_entry, false, &arena, &request.postings, &request.n_postings);
+    books_postings(trade, trade->row.paid_entry, &arena, &request.postings, &request.n_postings);
     request.tenant_id = view_text(trade->row.tenant_id);
     request.station_id = view_text(trade->row.station_id);
     request.shift_id = view_text(trade->row.shift_id);
@@ -433,7 +397,8 @@ static struct saga_verdict turned(struct saga_turn *turn) {
     row->failure = (int32_t)failure_of(turn, row->closing);
     if (row->closing == CLOSING_NO)
         row->closing = CLOSING_FAILURE;
-    str_fit(str_c(row->closing == CLOSING_CANCEL ? "CANCELLED" : saga->reason), row->reason, sizeof row->reason);
+    str_fit(str_c(row->closing == CLOSING_CANCEL ? TRADE_REASON_CANCELLED : saga->reason), row->reason,
+            sizeof row->reason);
     if (row->closing != CLOSING_CANCEL)
         str_fit(str_c(saga->text), row->text, sizeof row->text); // else the caller's own words stay
     trade_set_state(trade, TRADE_STATE(CLOSING), saga_turn_now(turn));
@@ -449,7 +414,7 @@ static struct saga_verdict ended(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     if (saga_turn_saga(turn)->status == SAGA_SUCCEEDED)
         return saga_done();
-    struct payment_row *planned = trade_open_payment(trade);
+    struct pay_attempt_row *planned = trade_open_attempt(trade);
     if (planned && planned->state == ATTEMPT_PLANNED) {
         trade_change(trade, planned);
         planned->state = ATTEMPT_FAILED;
@@ -475,7 +440,7 @@ static const struct saga_step steps[] = {
      .run = lock_coupons,
      .inquire = inquire_lock,
      .undo = unlock_coupons,
-     .deadline_ms = 3000,
+     .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,
      .undo_retry = SAGA_STUBBORN},
     {.id = STEP_FREEZE_POINTS,
@@ -488,7 +453,7 @@ static const struct saga_step steps[] = {
      .run = freeze_points,
      .inquire = inquire_freeze,
      .undo = unfreeze_points,
-     .deadline_ms = 3000,
+     .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,
      .undo_retry = SAGA_STUBBORN},
     {.id = STEP_CREATE_ORDER,
@@ -500,7 +465,7 @@ static const struct saga_step steps[] = {
      .run = create_order,
      .inquire = inquire_order,
      .undo = close_order,
-     .deadline_ms = 3000,
+     .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,
      .undo_retry = SAGA_STUBBORN},
     {.id = 40,
@@ -522,7 +487,7 @@ static const struct saga_step steps[] = {
      .participant = "order",
      .text = "Marks the order paid",
      .run = mark_paid,
-     .deadline_ms = 3000,
+     .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
     {.id = STEP_USE_COUPONS,
      .stage = 5,
@@ -532,7 +497,7 @@ static const struct saga_step steps[] = {
      .text = "Uses the locked coupons",
      .legs = has_coupons,
      .run = use_coupons,
-     .deadline_ms = 3000,
+     .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
     {.id = STEP_DEDUCT_POINTS,
      .stage = 5,
@@ -542,7 +507,7 @@ static const struct saga_step steps[] = {
      .text = "Deducts the frozen points",
      .legs = has_points,
      .run = deduct_points,
-     .deadline_ms = 3000,
+     .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
     {.id = 90,
      .stage = 6,
@@ -559,7 +524,7 @@ static const struct saga_step steps[] = {
      .text = "Awards points",
      .run = award_points,
      .answered = points_awarded,
-     .deadline_ms = 5000,
+     .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = STEP_ISSUE_COUPONS,
      .stage = 7,
@@ -570,7 +535,7 @@ static const struct saga_step steps[] = {
      .text = "Issues coupons",
      .run = issue_coupons,
      .answered = coupons_issued,
-     .deadline_ms = 5000,
+     .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = 120,
      .stage = 7,
@@ -580,7 +545,7 @@ static const struct saga_step steps[] = {
      .participant = "settlement",
      .text = "Records the trade for settlement",
      .run = record_settlement,
-     .deadline_ms = 5000,
+     .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = 130,
      .stage = 7,
@@ -590,7 +555,7 @@ static const struct saga_step steps[] = {
      .participant = "push",
      .text = "Tells the screens",
      .run = push_paid,
-     .deadline_ms = 5000,
+     .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
 };
 
@@ -602,5 +567,5 @@ const struct saga_flow purchase_flow = {
     .n_steps = STORE_COUNT(steps),
     .on_turn = turned,
     .on_end = ended,
-    .attach = trade_attach,
+    .attach = load_attach,
 };

@@ -17,9 +17,4 @@ enum {
 
 extern const struct saga_flow purchase_flow;
 
-// The trade is paid, by this attempt or (NULL) because nothing was payable: state, ledger, what is to follow. In the
-// turn that makes it so.
-struct payment_row;
-void trade_paid(struct saga_turn *turn, struct payment_row *attempt);
-
 #endif

@@ -107,8 +107,9 @@ void quote_keep(struct saga_turn *turn, const Txcenter__Trade__V1__Context *cont
     keep_context(trade, context);
     int64_t now_ms = saga_turn_now(turn);
     struct trade_row *row = trade_edit(trade);
-    struct quote_row *quote = trade_add(trade, PART_QUOTE);
-    made->quote->version = quote->version = ++row->quote_version;
+    const struct quote_row key = {.version = ++row->quote_version};
+    struct quote_row *quote = trade_add(trade, PART_QUOTE, &key);
+    made->quote->version = quote->version;
     // As the caller is told: it was priced at the moment at which its sources were asked.
     quote->created_ms = moment_ms(made->quote->created_at);
     quote->expires_ms = moment_ms(made->quote->expires_at);

@@ -24,6 +24,7 @@ struct quote_made {
 };
 typedef void quote_made_fn(void *ctx, const struct quote_made *made, const struct error *error);
 
+// Once; before this returns when every source has answered by then.
 void quote_make(struct trades *trades, const struct quote_wish *wish, struct arena *arena, quote_made_fn *done,
                 void *ctx);
 

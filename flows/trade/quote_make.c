@@ -3,6 +3,7 @@
 #include "adapters/oil/oil.h"
 #include "adapters/points/points.h"
 #include "adapters/user/user.h"
+#include "flows/trade/discount.h"
 #include "flows/trade/forecourt.h"
 #include "flows/trade/quote.h"
 #include "flows/trade/solver.h"
@@ -296,8 +297,7 @@ static Txcenter__Trade__V1__Combination *combination_of(struct making *making, c
         return NULL;
     combination->combination_id = view_text(arena_printf(arena, "%zu", number).ptr);
     combination->points = found->points;
-    combination->coupon_discount = MONEY(found->discount[SOLVER_LAYER_COUPON]);
-    combination->points_discount = MONEY(found->discount[SOLVER_LAYER_POINTS]);
+    discount_to_combination(found->discount, making->trades->options.currency, arena, combination);
     combination->payable = MONEY(found->payable);
     combination->coupon_ids = view_array(arena, found->n_applied);
     for (size_t i = 0; combination->coupon_ids && i < found->n_applied; i++)
@@ -309,8 +309,7 @@ static Txcenter__Trade__V1__Combination *combination_of(struct making *making, c
             VIEW_NEW(arena, txcenter__trade__v1__line_share, Txcenter__Trade__V1__LineShare);
         if (!share)
             return NULL;
-        share->coupon_discount = MONEY(found->shares[i].discount[SOLVER_LAYER_COUPON]);
-        share->points_discount = MONEY(found->shares[i].discount[SOLVER_LAYER_POINTS]);
+        discount_to_share(found->shares[i].discount, making->trades->options.currency, arena, share);
         share->payable = MONEY(found->shares[i].payable);
         combination->line_shares[combination->n_line_shares++] = share;
     }

@@ -2,6 +2,7 @@
 #include "flows/trade/read.h"
 
 #include "flows/trade/command.h"
+#include "flows/trade/load.h"
 #include "flows/trade/view.h"
 
 #include <stdio.h>
@@ -67,7 +68,7 @@ static void order_found(void *ctx, const char *trade_no, const struct error *err
     if (error)
         finish(reading, NULL, error);
     else
-        trade_read(reading->trades, str_c(trade_no), got, reading);
+        load_snapshot(reading->trades, str_c(trade_no), got, reading);
 }
 
 void read_get(struct trades *trades, struct trade_call *call, const ProtobufCMessage *message) {
@@ -79,9 +80,9 @@ void read_get(struct trades *trades, struct trade_call *call, const ProtobufCMes
     if (error_is(&error)) {
         finish(reading, NULL, &error);
     } else if (request->trade_no[0]) {
-        trade_read(trades, str_c(request->trade_no), got, reading);
+        load_snapshot(trades, str_c(request->trade_no), got, reading);
     } else {
-        trade_of_order(trades, str_c(request->order_no), order_found, reading);
+        load_trade_no(trades, str_c(request->order_no), order_found, reading);
     }
 }
 
@@ -328,7 +329,7 @@ void read_watch(struct trades *trades, struct trade_call *call, const ProtobufCM
         .next = trades->watches, .trades = trades, .call = call, .version = request->after_version};
     trades->watches = watch;
     trades->stats.watching++;
-    trade_find(trades, str_c(request->trade_no), watch_found, watch);
+    load_trade(trades, str_c(request->trade_no), watch_found, watch);
 }
 
 void read_gone(struct trades *trades, struct trade_call *call) {

@@ -7,13 +7,17 @@
 #include "adapters/points/points.h"
 #include "adapters/push/push.h"
 #include "adapters/settlement/settlement.h"
+#include "flows/trade/after.h"
 #include "flows/trade/books.h"
+#include "flows/trade/chosen.h"
 #include "flows/trade/effect.h"
+#include "flows/trade/load.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/refund_plan.h"
 #include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define GATEWAY_REFUND(name) PARTICIPANT__PAYMENT__V1__REFUND_STATE__REFUND_STATE_##name
@@ -26,12 +30,8 @@ static struct refund_row *call_refund(const struct saga_call *call) {
     return trade_refund(effect_trade(call), saga_call_input(call));
 }
 
-static Txcenter__Type__V1__Money money_of(const struct trade *trade, int64_t minor) {
-    Txcenter__Type__V1__Money money = TXCENTER__TYPE__V1__MONEY__INIT;
-    money.currency = view_text(trade->row.currency);
-    money.minor_units = minor;
-    return money;
-}
+// Whoever is waited for pokes us; should that be lost with the process, this is how late it is noticed.
+enum { POKE_LOST_MS = 60000 };
 
 // ---- Which steps apply --------------------------------------------------------------------------------------------
 
@@ -53,7 +53,7 @@ static unsigned final_of_trade(const struct saga_subject *subject, struct str in
 }
 
 static unsigned final_with_coupons(const struct saga_subject *subject, struct str input) {
-    return final_of_trade(subject, input) && trade_of_const(subject)->row.coupon_discount > 0;
+    return final_of_trade(subject, input) && chosen_has_coupons(trade_of_const(subject));
 }
 
 static unsigned final_with_points(const struct saga_subject *subject, struct str input) {
@@ -66,7 +66,7 @@ static struct saga_verdict captured(struct saga_turn *turn) {
     const struct trade *trade = trade_of(saga_turn_subject(turn));
     if (turn_refund(turn)->kind == REFUND_RETURN || trade->row.completed_ms > 0)
         return saga_done();
-    return saga_wait(saga_turn_now(turn) + 60000); // and poked when it completes
+    return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // and poked when it completes
 }
 
 // ---- 2: pay out ---------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ static struct refund_leg_row *call_leg(const struct saga_call *call) {
 
 static void pay_out_card(struct saga_call *call, struct refund_leg_row *leg, struct tender_row *tender) {
     Participant__Card__V1__RefundCardRequest request = PARTICIPANT__CARD__V1__REFUND_CARD_REQUEST__INIT;
-    Txcenter__Type__V1__Money amount = money_of(effect_trade(call), leg->amount);
+    Txcenter__Type__V1__Money amount = effect_money(effect_trade(call), leg->amount);
     struct adapter_effect effect = effect_of(call);
     request.tender_no = tender->tender_no;
     request.refund_no = leg->refund_no;
@@ -116,7 +116,7 @@ static void pay_out_card(struct saga_call *call, struct refund_leg_row *leg, str
 static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, struct tender_row *tender) {
     struct adapter *gateway = &effect_adapters(call)->payment;
     struct adapter_effect effect = effect_of(call);
-    effect.order_no = trade_payment(effect_trade(call), leg->attempt_no)->order_no; // the trade may have a newer one
+    effect.order_no = trade_attempt(effect_trade(call), leg->attempt_no)->order_no; // the trade may have a newer one
     char number[GATEWAY_REFUND_NO_MAX];
     gateway_refund_no(leg, leg->generation, number);
     if (tender->undo == UNDO_REVERSED) {
@@ -125,14 +125,14 @@ static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, 
         payment_query(gateway, &effect, &request, tender_settled, call);
         return;
     }
-    if (leg->state == LEG_STATE(ACCEPTED)) {
+    if (leg->state == REFUND_LEG_STATE(ACCEPTED)) {
         Participant__Payment__V1__QueryRefundRequest request = PARTICIPANT__PAYMENT__V1__QUERY_REFUND_REQUEST__INIT;
         request.refund_no = number;
         payment_query_refund(gateway, &effect, &request, effect_done, call);
         return;
     }
     Participant__Payment__V1__RefundPaymentRequest request = PARTICIPANT__PAYMENT__V1__REFUND_PAYMENT_REQUEST__INIT;
-    Txcenter__Type__V1__Money amount = money_of(effect_trade(call), leg->amount);
+    Txcenter__Type__V1__Money amount = effect_money(effect_trade(call), leg->amount);
     request.tender_no = tender->tender_no;
     request.refund_no = number;
     request.amount = &amount;
@@ -150,19 +150,35 @@ static void pay_out(struct saga_call *call) {
         saga_call_ok(call, STR_NONE); // cash: given back at the counter
 }
 
+#define TO(name) (1u << REFUND_LEG_STATE(name))
+static const uint32_t followers[] = {
+    [REFUND_LEG_STATE(PENDING)] = TO(ACCEPTED) | TO(DONE) | TO(FAILED),
+    [REFUND_LEG_STATE(ACCEPTED)] = TO(DONE) | TO(FAILED) | TO(PENDING) /* the gateway does not know it any more */,
+    [REFUND_LEG_STATE(FAILED)] = TO(PENDING) /* an operator said: again */ | TO(DONE) /* told late */,
+    [REFUND_LEG_STATE(DONE)] = 0,
+};
+
+static void set_leg(struct trade *trade, struct refund_leg_row *leg, Txcenter__Trade__V1__RefundLegState state) {
+    trade_change(trade, leg);
+    assert(leg->state == (int32_t)state ||
+           trade_may_become(followers, STORE_COUNT(followers), leg->state, (int32_t)state));
+    leg->state = (int32_t)state;
+}
+
 static void learn_leg(struct trade *trade, struct refund_leg_row *leg,
                       const Participant__Payment__V1__PaymentRefund *refund) {
-    if (leg->state == LEG_STATE(DONE))
+    // A definite word stands; but what was said to have failed may have been paid out after all.
+    bool failed = leg->state == REFUND_LEG_STATE(FAILED) && refund->state != GATEWAY_REFUND(DONE);
+    if (leg->state == REFUND_LEG_STATE(DONE) || failed)
         return;
-    trade_change(trade, leg);
     switch (refund->state) {
-    case GATEWAY_REFUND(DONE): leg->state = LEG_STATE(DONE); break;
-    case GATEWAY_REFUND(ACCEPTED): leg->state = LEG_STATE(ACCEPTED); break;
+    case GATEWAY_REFUND(DONE): set_leg(trade, leg, REFUND_LEG_STATE(DONE)); break;
+    case GATEWAY_REFUND(ACCEPTED): set_leg(trade, leg, REFUND_LEG_STATE(ACCEPTED)); break;
     case GATEWAY_REFUND(FAILED):
-        leg->state = LEG_STATE(FAILED);
+        set_leg(trade, leg, REFUND_LEG_STATE(FAILED));
         str_fit(str_c(refund->code), leg->detail, sizeof leg->detail);
         break;
-    default: leg->state = LEG_STATE(PENDING); break; // not there: it is asked for again, under the same key
+    default: set_leg(trade, leg, REFUND_LEG_STATE(PENDING)); break; // asked for again, under the same number
     }
 }
 
@@ -176,8 +192,7 @@ static void learn_reversed(struct trade *trade, struct refund_leg_row *leg, stru
         trade_change(trade, tender);
         tender->undo = UNDO_NONE; // it came after all that, and is there: it can be refunded
     } else if (payment) {
-        trade_change(trade, leg);
-        leg->state = LEG_STATE(DONE);
+        set_leg(trade, leg, REFUND_LEG_STATE(DONE));
         str_fit(STR("the reversal gave it back"), leg->detail, sizeof leg->detail);
     }
     arena_release(&arena);
@@ -188,18 +203,16 @@ static void learn_answer(struct saga_turn *turn, struct refund_leg_row *leg, con
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct tender_row *tender = trade_tender(trade, leg->attempt_no, leg->tender);
     if (asked->outcome == OUTCOME_REJECTED) {
-        if (leg->state != LEG_STATE(PENDING))
+        if (leg->state != REFUND_LEG_STATE(PENDING))
             return; // it was asked how the refund stands: to be refused that says nothing of the refund
         char text[SAGA_CODE_MAX + SAGA_TEXT_MAX];
         snprintf(text, sizeof text, "%s: %s", asked->reason, asked->text);
-        trade_change(trade, leg);
-        leg->state = LEG_STATE(FAILED);
+        set_leg(trade, leg, REFUND_LEG_STATE(FAILED));
         str_fit(str_c(text), leg->detail, sizeof leg->detail);
         return;
     }
     if (!tender_is_gateway(tender)) {
-        trade_change(trade, leg);
-        leg->state = LEG_STATE(DONE);
+        set_leg(trade, leg, REFUND_LEG_STATE(DONE));
         return;
     }
     if (tender->undo == UNDO_REVERSED) {
@@ -217,16 +230,12 @@ static void learn_answer(struct saga_turn *turn, struct refund_leg_row *leg, con
 
 static struct saga_verdict wait_for_gateway(struct saga_turn *turn, struct refund_leg_row *leg, bool asked) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    const struct trades_options *options = &trade->trades->options;
-    int64_t now_ms = saga_turn_now(turn), pause = options->query_first_ms;
-    if (!asked && leg->next_query_ms && now_ms >= leg->next_query_ms)
-        return saga_ask();
+    int64_t now_ms = saga_turn_now(turn);
     if (asked || leg->next_query_ms == 0) {
-        for (int32_t i = 0; i < leg->queries && pause < options->query_max_ms; i++)
-            pause *= 2;
         trade_change(trade, leg);
-        leg->queries++;
-        leg->next_query_ms = now_ms + (pause < options->query_max_ms ? pause : options->query_max_ms);
+        leg->next_query_ms = tender_next_query_ms(trade, &leg->queries, now_ms);
+    } else if (now_ms >= leg->next_query_ms) {
+        return saga_ask();
     }
     return saga_wait(leg->next_query_ms);
 }
@@ -246,13 +255,12 @@ static struct saga_verdict paid_out(struct saga_turn *turn) {
     if (definite)
         learn_answer(turn, leg, asked);
     switch (leg->state) {
-    case LEG_STATE(DONE): return saga_done();
-    case LEG_STATE(ACCEPTED): return wait_for_gateway(turn, leg, asked != NULL);
-    case LEG_STATE(FAILED):
+    case REFUND_LEG_STATE(DONE): return saga_done();
+    case REFUND_LEG_STATE(ACCEPTED): return wait_for_gateway(turn, leg, asked != NULL);
+    case REFUND_LEG_STATE(FAILED):
         if (leg->generation == (int32_t)saga_turn_generation(turn))
             return saga_reject(ERR_PARTICIPANT_REJECTED, leg->detail); // parks
-        trade_change(trade, leg);
-        leg->state = LEG_STATE(PENDING); // an operator said: try again
+        set_leg(trade, leg, REFUND_LEG_STATE(PENDING));                // an operator said: try again
         leg->queries = 0;
         leg->next_query_ms = 0;
         return ask_to_pay_out(turn, leg);
@@ -269,7 +277,7 @@ enum refund_learnt refund_learn(struct saga_turn *turn, const Participant__Payme
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_leg_row *leg;
     int32_t generation = 0;
-    for (size_t i = 0; generation == 0 && (leg = trade_at(trade, PART_LEG, i)); i++)
+    for (size_t i = 0; generation == 0 && (leg = trade_at(trade, PART_REFUND_LEG, i)); i++)
         generation = generation_named(leg, refund->refund_no);
     if (generation == 0)
         return REFUND_UNKNOWN;
@@ -278,7 +286,7 @@ enum refund_learnt refund_learn(struct saga_turn *turn, const Participant__Payme
     if (generation < leg->generation)
         return REFUND_LEARNT; // the no to it was heard, and something else sent instead: of that it says nothing
     char gid[TRADE_GID_MAX];
-    if (refund->state == GATEWAY_REFUND(DONE) || leg->state == LEG_STATE(ACCEPTED))
+    if (refund->state == GATEWAY_REFUND(DONE) || leg->state == REFUND_LEG_STATE(ACCEPTED))
         learn_leg(trade, leg, refund);
     trade_refund_gid(trade, leg->refund_no, gid);
     saga_turn_poke(turn, str_c(gid));
@@ -291,7 +299,7 @@ static void returned(struct trade *trade, struct refund_row *refund, int64_t now
     struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, 0);
     struct tender_row *tender = trade_change(trade, trade_tender(trade, leg->attempt_no, leg->tender));
     books_suspense(trade, LEDGER_RETURNED, tender, refund->amount, now_ms);
-    tender->state = TENDER_STATE(RETURNED);
+    tender_set_state(trade, tender, TENDER_STATE(RETURNED));
     tender->refunded = refund->amount;
 }
 
@@ -318,12 +326,9 @@ static struct saga_verdict refunded(struct saga_turn *turn) {
     }
     books_refunded(trade, refund, now_ms);
     take_from_reserved(trade, refund);
-    struct trade_row *row = trade_edit(trade);
-    if (refund->final) {
-        // What has not come yet never will: durable before anything is taken back.
-        row->award_state = row->award_state == AFTER_PENDING ? AFTER_CANCELLED : row->award_state;
-        row->issue_state = row->issue_state == AFTER_PENDING ? AFTER_CANCELLED : row->issue_state;
-    }
+    if (refund->final)
+        after_refunded(trade);
+    const struct trade_row *row = &trade->row;
     bool all = row->refunded == row->paid && row->refund_pending == 0;
     trade_set_state(trade, all ? TRADE_STATE(REFUNDED) : TRADE_STATE(PARTIALLY_REFUNDED), now_ms);
     return saga_done();
@@ -335,7 +340,7 @@ static void mark_refunded(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct refund_row *refund = call_refund(call);
     Participant__Order__V1__MarkRefundedRequest request = PARTICIPANT__ORDER__V1__MARK_REFUNDED_REQUEST__INIT;
-    Txcenter__Type__V1__Money amount = money_of(trade, refund->amount);
+    Txcenter__Type__V1__Money amount = effect_money(trade, refund->amount);
     struct adapter_effect effect = effect_of(call);
     request.refund_no = refund->refund_no;
     request.amount = &amount;
@@ -380,22 +385,17 @@ static struct saga_verdict marked_refunded(struct saga_turn *turn) {
     if (refund->marked)
         return saga_done();
     if (refund->final && others_unmarked(trade, refund))
-        return saga_wait(saga_turn_now(turn) + 60000); // poked when they are
+        return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // poked when they are
     return saga_ask();
 }
 
 static void give_back_coupons(struct saga_call *call) {
-    struct trade *trade = effect_trade(call);
     struct arena arena;
-    arena_init(&arena, 4 * 1024 * 1024);
+    arena_init(&arena, CHOSEN_ARENA_MAX);
     Participant__Coupon__V1__GiveBackCouponsRequest request = PARTICIPANT__COUPON__V1__GIVE_BACK_COUPONS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    Txcenter__Trade__V1__Trade *view = view_trade(trade, &arena);
     request.refund_no = call_refund(call)->refund_no;
-    if (view && view->combination) {
-        request.n_coupon_ids = view->combination->n_coupon_ids;
-        request.coupon_ids = view->combination->coupon_ids;
-    }
+    request.n_coupon_ids = chosen_coupons(effect_trade(call), &arena, &request.coupon_ids);
     coupon_give_back(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
     arena_release(&arena);
 }
@@ -419,20 +419,14 @@ static void points_given_back(struct saga_turn *turn, enum saga_op op, enum outc
         refund->points_given_back = trade->row.points;
 }
 
-static void award_key(const struct trade *trade, char out[SAGA_KEY_MAX]) {
-    char gid[TRADE_GID_MAX];
-    trade_purchase_gid(trade, gid);
-    saga_key(gid, STEP_AWARD_POINTS, (uint32_t)trade->row.award_generation, out);
-}
-
 static void take_back_points(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct refund_row *refund = call_refund(call);
     struct adapter *points = &effect_adapters(call)->points;
     struct adapter_effect effect = effect_of(call);
     char key[SAGA_KEY_MAX];
-    award_key(trade, key);
-    if (trade->row.award_state == AFTER_CANCELLED) {
+    after_key(trade, AFTER_AWARD, STEP_AWARD_POINTS, key);
+    if (trade->row.after[AFTER_AWARD].state == AFTER_CANCELLED) {
         Participant__Points__V1__CancelAwardRequest request = PARTICIPANT__POINTS__V1__CANCEL_AWARD_REQUEST__INIT;
         effect.key = key; // the award's own: it is its compensation
         request.user_id = view_text(trade->row.user_id);
@@ -443,7 +437,7 @@ static void take_back_points(struct saga_call *call) {
     request.refund_no = refund->refund_no;
     request.user_id = view_text(trade->row.user_id);
     request.award_key = key;
-    request.points = refund_share(trade->row.points_awarded, refund, trade->row.paid);
+    request.points = refund_plan_share(trade->row.points_awarded, refund, trade->row.paid);
     points_claw_back(points, &effect, &request, effect_done, call);
 }
 
@@ -464,6 +458,12 @@ static void note_taken_back(struct trade *trade, struct refund_row *refund, stru
     arena_release(&arena);
 }
 
+static struct saga_verdict nothing_to_take_back(struct trade *trade, struct refund_row *refund) {
+    trade_change(trade, refund);
+    refund->claw_back_done = 1; // else it would be poked for ever
+    return saga_done();
+}
+
 static struct saga_verdict taken_back(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_row *refund = turn_refund(turn);
@@ -475,12 +475,14 @@ static struct saga_verdict taken_back(struct saga_turn *turn) {
         note_taken_back(trade, refund, asked->answer);
     if (refund->claw_back_done)
         return saga_done();
-    switch (trade->row.award_state) {
-    case AFTER_PENDING: return saga_wait(saga_turn_now(turn) + 60000); // poked when it has come
-    case AFTER_CANCELLED: return refund->final ? saga_ask() : saga_done();
+    switch (trade->row.after[AFTER_AWARD].state) {
+    case AFTER_PENDING: return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // poked when it has come
+    case AFTER_CANCELLED: return refund->final ? saga_ask() : nothing_to_take_back(trade, refund);
     case AFTER_APPLIED:
-        return refund_share(trade->row.points_awarded, refund, trade->row.paid) > 0 ? saga_ask() : saga_done();
-    default: return saga_done();
+        if (refund_plan_share(trade->row.points_awarded, refund, trade->row.paid) > 0)
+            return saga_ask();
+        return nothing_to_take_back(trade, refund);
+    default: return nothing_to_take_back(trade, refund);
     }
 }
 
@@ -488,9 +490,8 @@ static void withdraw_coupons(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     Participant__Coupon__V1__WithdrawCouponsRequest request = PARTICIPANT__COUPON__V1__WITHDRAW_COUPONS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    char gid[TRADE_GID_MAX], key[SAGA_KEY_MAX];
-    trade_purchase_gid(trade, gid);
-    saga_key(gid, STEP_ISSUE_COUPONS, (uint32_t)trade->row.issue_generation, key);
+    char key[SAGA_KEY_MAX];
+    after_key(trade, AFTER_ISSUE, STEP_ISSUE_COUPONS, key);
     effect.key = key; // the issue's own: it is its compensation
     coupon_withdraw(&effect_adapters(call)->coupon, &effect, &request, effect_done, call);
 }
@@ -507,26 +508,6 @@ static void coupons_withdrawn(struct saga_turn *turn, enum saga_op op, enum outc
     arena_release(&arena);
 }
 
-void settlement_postings(const struct trade *trade, int32_t entry, bool reversed, struct arena *arena,
-                         Participant__Settlement__V1__Posting ***ret_postings, size_t *ret_n) {
-    Participant__Settlement__V1__Posting **list = view_array(arena, trade->parts[PART_LEDGER].n);
-    size_t n = 0;
-    const struct ledger_row *row;
-    for (size_t i = 0; list && (row = trade_at(trade, PART_LEDGER, i)); i++) {
-        if (row->entry != entry)
-            continue;
-        Participant__Settlement__V1__Posting *posting =
-            VIEW_NEW(arena, participant__settlement__v1__posting, Participant__Settlement__V1__Posting);
-        if (!posting)
-            break;
-        posting->account = view_text(row->account);
-        posting->amount = view_money(trade->row.currency, reversed ? -row->amount : row->amount, arena);
-        list[n++] = posting;
-    }
-    *ret_postings = list;
-    *ret_n = n;
-}
-
 static void reverse_settlement(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct refund_row *refund = call_refund(call);
@@ -534,7 +515,7 @@ static void reverse_settlement(struct saga_call *call) {
     arena_init(&arena, 1 << 20);
     Participant__Settlement__V1__ReverseTradeRequest request = PARTICIPANT__SETTLEMENT__V1__REVERSE_TRADE_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    settlement_postings(trade, refund->entry, false, &arena, &request.postings, &request.n_postings);
+    books_postings(trade, refund->entry, &arena, &request.postings, &request.n_postings);
     request.refund_no = refund->refund_no;
     request.tenant_id = view_text(trade->row.tenant_id);
     request.station_id = view_text(trade->row.station_id);
@@ -560,6 +541,22 @@ static void push_refunded(struct saga_call *call) {
     push_send(&effect_adapters(call)->push, &effect, &request, effect_done_bare, call);
 }
 
+// ---- For others ---------------------------------------------------------------------------------------------------
+
+void refund_poke_all(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    const struct refund_row *refund;
+    for (size_t i = 0; (refund = trade_at(trade, PART_REFUND, i)); i++) {
+        bool waits = refund->state == REFUND_STATE(PENDING) ||
+                     (refund->kind == REFUND_OF_TRADE && (!refund->claw_back_done || !refund->marked));
+        if (!waits)
+            continue;
+        char gid[TRADE_GID_MAX];
+        trade_refund_gid(trade, refund->refund_no, gid);
+        saga_turn_poke(turn, str_c(gid));
+    }
+}
+
 // ---- The table ----------------------------------------------------------------------------------------------------
 
 static const struct saga_step steps[] = {
@@ -578,7 +575,7 @@ static const struct saga_step steps[] = {
      .legs = its_legs,
      .decide = paid_out,
      .ask = pay_out,
-     .deadline_ms = 5000,
+     .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_STUBBORN},
     {.id = 30, .stage = 3, .kind = SAGA_RETRIABLE, .name = "refunded", .text = "The money is back", .decide = refunded},
     {.id = 40,
@@ -590,7 +587,7 @@ static const struct saga_step steps[] = {
      .legs = of_trade,
      .decide = marked_refunded,
      .ask = mark_refunded,
-     .deadline_ms = 3000,
+     .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
     {.id = 50,
      .stage = 4,
@@ -601,7 +598,7 @@ static const struct saga_step steps[] = {
      .text = "Used coupons come back",
      .legs = final_with_coupons,
      .run = give_back_coupons,
-     .deadline_ms = 5000,
+     .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = 60,
      .stage = 4,
@@ -613,7 +610,7 @@ static const struct saga_step steps[] = {
      .legs = final_with_points,
      .run = give_back_points,
      .answered = points_given_back,
-     .deadline_ms = 5000,
+     .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = 70,
      .stage = 4,
@@ -625,7 +622,7 @@ static const struct saga_step steps[] = {
      .legs = of_trade,
      .decide = taken_back,
      .ask = take_back_points,
-     .deadline_ms = 5000,
+     .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = 80,
      .stage = 4,
@@ -637,7 +634,7 @@ static const struct saga_step steps[] = {
      .legs = final_of_trade,
      .run = withdraw_coupons,
      .answered = coupons_withdrawn,
-     .deadline_ms = 5000,
+     .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = 90,
      .stage = 4,
@@ -648,7 +645,7 @@ static const struct saga_step steps[] = {
      .text = "Reverses the settlement's record",
      .legs = of_trade,
      .run = reverse_settlement,
-     .deadline_ms = 5000,
+     .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = 100,
      .stage = 4,
@@ -659,7 +656,7 @@ static const struct saga_step steps[] = {
      .text = "Tells the screens",
      .legs = of_trade,
      .run = push_refunded,
-     .deadline_ms = 5000,
+     .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
 };
 
@@ -669,5 +666,5 @@ const struct saga_flow refund_flow = {
     .text = "Money goes back, and what followed the payment with it",
     .steps = steps,
     .n_steps = STORE_COUNT(steps),
-    .attach = trade_attach,
+    .attach = load_attach,
 };

@@ -6,35 +6,8 @@
 
 #include "flows/trade/trade.h"
 #include "participant/payment/v1/payment.pb-c.h"
-#include "participant/settlement/v1/settlement.pb-c.h"
 
 extern const struct saga_flow refund_flow;
-
-// How a refund is spread: decided before it starts, reserved with it.
-struct refund_plan {
-    const char *refund_no;
-    const char *reason;
-    int64_t amount;
-    bool final;                              // nothing is left after it
-    int64_t tender_parts[TRADE_TENDERS_MAX]; // of the paid attempt's tenders, by number
-    size_t n_tenders;
-    int64_t line_parts[TRADE_LINES_MAX]; // of the order's lines
-    size_t n_lines;
-};
-
-// Everything that is left.
-void refund_plan_rest(const struct trade *trade, struct refund_plan *plan);
-
-// Reserves and starts it in this turn. False when a saga of this number exists.
-bool refund_start(struct saga_turn *turn, const struct refund_plan *plan, struct error *error);
-
-// A cancel that found the trade paid: all of it goes back.
-void refund_cancelled(struct saga_turn *turn);
-enum { REFUND_CANCELLED_NO_MAX = 16 };
-#define REFUND_CANCELLED_NO "cancel"
-
-// This tender's money was not wanted: it goes back. Once, however often it is said.
-void refund_return(struct saga_turn *turn, struct tender_row *tender);
 
 // Unfinished refunds look again (the trade has completed, an award has come).
 void refund_poke_all(struct saga_turn *turn);
@@ -47,9 +20,5 @@ enum refund_learnt {
     REFUND_PAID_OUT_BEFORE, // an older try, after which another one was made
 };
 enum refund_learnt refund_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *refund);
-
-// The postings of one entry of the trade's ledger, for the settlement system; `reversed` flips their signs.
-void settlement_postings(const struct trade *trade, int32_t entry, bool reversed, struct arena *arena,
-                         Participant__Settlement__V1__Posting ***ret_postings, size_t *ret_n);
 
 #endif

@@ -1,8 +1,9 @@
 // The command Refund: whole, by amount, by lines; reserved in one step, so that concurrent ones never take the same
 // money.
+#include "flows/trade/refund_command.h"
+
 #include "flows/trade/allocation.h"
-#include "flows/trade/order.h"
-#include "flows/trade/refund.h"
+#include "flows/trade/refund_plan.h"
 #include "flows/trade/view.h"
 
 #include <stdio.h>
@@ -56,7 +57,7 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
     }
 }
 
-bool refund_allowed(const struct trade *trade, int64_t now_ms, struct error *error) {
+bool refund_command_allowed(const struct trade *trade, int64_t now_ms, struct error *error) {
     if (!trade_is_paid(trade))
         return error_set(error, ERR_NOT_REFUNDABLE, "the trade is not paid");
     if (now_ms > trade->row.paid_ms + trade->trades->options.refund_window_ms)
@@ -85,7 +86,7 @@ static void view_paid(const struct trade *trade, struct paid_view *view) {
                                                                            tender->refunded + tender->refund_pending};
     for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++)
         if (line->purchase_no == trade->row.purchase_no && view->paid.n_lines < TRADE_LINES_MAX)
-            view->lines[view->paid.n_lines++] = (struct allocation_line){line->payable, line->refunded};
+            view->lines[view->paid.n_lines++] = (struct allocation_line){line->payable, line->refund_taken};
 }
 
 static struct allocation_request wish_of(const refund_request *request, struct paid_view *view) {
@@ -138,18 +139,19 @@ static void execute(struct command *command) {
     if (request->refund_no[0])
         snprintf(number, sizeof number, "%s", request->refund_no);
     struct refund_plan plan = {.refund_no = number, .reason = request->reason};
-    if (!refund_allowed(trade, trades_now(command->trades), &error)) {
+    if (!refund_command_allowed(trade, trades_now(command->trades), &error)) {
         command_refuse(command, &error);
     } else if (trade_refund(trade, str_c(number))) {
-        // The number names one refund for ever; its own request id is how to ask for it again (D43).
+        // The number names one refund for ever; its own request id is how to ask for it again.
         command_refuse_as(command, ERR_IDEMPOTENCY_KEY_REUSED, "refund_no %s of this trade exists", number);
     } else if (!make_plan(command, &plan, &error)) {
         command_refuse(command, &error);
     } else {
         struct saga_turn *turn = command_turn(command);
-        if (!refund_start(turn, &plan, &error))
-            trades_alert(command->trades, "a refund can't start", trade, error.text);
-        command_made(command, turn, number);
+        if (refund_plan_start(turn, &plan, &error))
+            command_made(command, turn, number);
+        else
+            command_give_up(command, turn, &error);
     }
 }
 

@@ -3,10 +3,11 @@
 
 #include "flows/trade/allocation.h"
 #include "flows/trade/internal.h"
+#include "flows/trade/refund.h"
 
 #include <stdio.h>
 
-int64_t refund_share(int64_t total, const struct refund_row *refund, int64_t paid) {
+int64_t refund_plan_share(int64_t total, const struct refund_row *refund, int64_t paid) {
     int64_t before = 0, share = 0;
     allocation_due(total, refund->refunded_before, paid > 0 ? paid : 1, 0, &before);
     allocation_due(total, refund->refunded_before + refund->amount, paid, before, &share);
@@ -23,34 +24,61 @@ void refund_plan_rest(const struct trade *trade, struct refund_plan *plan) {
         plan->tender_parts[plan->n_tenders++] = tender->amount - tender->refunded - tender->refund_pending;
     for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++)
         if (line->purchase_no == trade->row.purchase_no)
-            plan->line_parts[plan->n_lines++] = line->payable - line->refunded;
+            plan->line_parts[plan->n_lines++] = line->payable - line->refund_taken;
 }
 
-static bool start(struct saga_turn *turn, const struct refund_row *refund, struct error *error) {
-    char gid[TRADE_GID_MAX];
-    trade_refund_gid(trade_of(saga_turn_subject(turn)), refund->refund_no, gid);
-    struct saga_start start = {.flow = refund_flow.name, .gid = str_c(gid), .input = str_c(refund->refund_no)};
-    return saga_turn_start(turn, &start, error);
+static struct refund_row *add_refund(struct trade *trade, const char *refund_no) {
+    struct refund_row key = {0};
+    str_copy(str_c(refund_no), key.refund_no, sizeof key.refund_no);
+    return trade_add(trade, PART_REFUND, &key);
 }
 
 static struct refund_leg_row *add_leg(struct trade *trade, struct refund_row *refund, const struct tender_row *tender,
                                       int64_t amount) {
-    struct refund_leg_row *leg = trade_add(trade, PART_LEG);
-    memcpy(leg->refund_no, refund->refund_no, sizeof leg->refund_no);
-    leg->leg = refund->legs++;
+    struct refund_leg_row key = {.leg = refund->legs++};
+    memcpy(key.refund_no, refund->refund_no, sizeof key.refund_no);
+    struct refund_leg_row *leg = trade_add(trade, PART_REFUND_LEG, &key);
     leg->attempt_no = tender->attempt_no;
     leg->tender = tender->tender;
     leg->amount = amount;
-    leg->state = LEG_STATE(PENDING);
+    leg->state = REFUND_LEG_STATE(PENDING);
     return leg;
 }
 
-bool refund_start(struct saga_turn *turn, const struct refund_plan *plan, struct error *error) {
+// Starts the refund that was added in this turn, or takes it back: without a saga nothing would ever end it.
+static bool start(struct saga_turn *turn, struct refund_row *refund, struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct refund_row *refund = trade_add(trade, PART_REFUND);
+    char gid[TRADE_GID_MAX];
+    trade_refund_gid(trade, refund->refund_no, gid);
+    struct saga_start start = {.flow = refund_flow.name, .gid = str_c(gid), .input = str_c(refund->refund_no)};
+    if (saga_turn_start(turn, &start, error))
+        return true;
+    for (int32_t i = 0; i < refund->legs; i++)
+        trade_forget(trade, PART_REFUND_LEG, trade_refund_leg(trade, refund->refund_no, i));
+    trade_forget(trade, PART_REFUND, refund);
+    return false;
+}
+
+// What the plan takes is taken (or, with -1, is free again), so that no other refund can.
+static void reserve(struct trade *trade, const struct refund_plan *plan, int sign) {
     struct line_row *line;
     size_t n_line = 0;
-    snprintf(refund->refund_no, sizeof refund->refund_no, "%s", plan->refund_no);
+    for (size_t i = 0; i < plan->n_tenders; i++) {
+        struct tender_row *tender = trade_change(trade, trade_tender(trade, trade->row.attempt_no, (int32_t)i));
+        tender->refund_pending += sign * plan->tender_parts[i];
+    }
+    for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++)
+        if (line->purchase_no == trade->row.purchase_no && n_line < plan->n_lines) {
+            trade_change(trade, line);
+            line->refund_taken += sign * plan->line_parts[n_line++];
+        }
+    trade_edit(trade)->refund_pending += sign * plan->amount;
+    trade->row.refund_count += sign;
+}
+
+bool refund_plan_start(struct saga_turn *turn, const struct refund_plan *plan, struct error *error) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_row *refund = add_refund(trade, plan->refund_no);
     snprintf(refund->reason, sizeof refund->reason, "%s", plan->reason);
     refund->kind = REFUND_OF_TRADE;
     refund->state = REFUND_STATE(PENDING);
@@ -59,62 +87,37 @@ bool refund_start(struct saga_turn *turn, const struct refund_plan *plan, struct
     refund->refunded_before = trade->row.refunded + trade->row.refund_pending;
     refund->created_ms = saga_turn_now(turn);
     refund->line_parts = trade_keep(trade, str_n(plan->line_parts, plan->n_lines * sizeof plan->line_parts[0]));
-    for (size_t i = 0; i < plan->n_tenders; i++) {
-        struct tender_row *tender = trade_tender(trade, trade->row.attempt_no, (int32_t)i);
-        if (plan->tender_parts[i] == 0)
-            continue;
-        trade_change(trade, tender);
-        tender->refund_pending += plan->tender_parts[i];
-        add_leg(trade, refund, tender, plan->tender_parts[i]);
-    }
-    for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++)
-        if (line->purchase_no == trade->row.purchase_no && n_line < plan->n_lines) {
-            trade_change(trade, line);
-            line->refunded += plan->line_parts[n_line++];
-        }
-    trade_edit(trade)->refund_pending += plan->amount;
-    trade->row.refund_count++;
-    return start(turn, refund, error);
+    for (size_t i = 0; i < plan->n_tenders; i++)
+        if (plan->tender_parts[i] > 0)
+            add_leg(trade, refund, trade_tender(trade, trade->row.attempt_no, (int32_t)i), plan->tender_parts[i]);
+    reserve(trade, plan, 1);
+    if (start(turn, refund, error))
+        return true;
+    reserve(trade, plan, -1);
+    return false;
 }
 
-void refund_cancelled(struct saga_turn *turn) {
+void refund_plan_cancelled(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_plan plan = {.refund_no = REFUND_CANCELLED_NO, .reason = "cancelled while it was being paid"};
     struct error error = {0};
     refund_plan_rest(trade, &plan);
-    if (!refund_start(turn, &plan, &error))
+    if (!refund_plan_start(turn, &plan, &error))
         trades_alert(trade->trades, "refund of a cancelled trade can't start", trade, error.text);
 }
 
-void refund_return(struct saga_turn *turn, struct tender_row *tender) {
+bool refund_plan_return(struct saga_turn *turn, const struct tender_row *tender, struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     char number[41];
-    struct error error = {0};
     snprintf(number, sizeof number, "late-%d-%d", tender->attempt_no, tender->tender);
     if (trade_refund(trade, str_c(number)))
-        return;
-    struct refund_row *refund = trade_add(trade, PART_REFUND);
-    memcpy(refund->refund_no, number, sizeof refund->refund_no);
+        return true;
+    struct refund_row *refund = add_refund(trade, number);
     snprintf(refund->reason, sizeof refund->reason, "received after the trade no longer wanted it");
     refund->kind = REFUND_RETURN;
     refund->state = REFUND_STATE(PENDING);
     refund->amount = tender->amount;
     refund->created_ms = saga_turn_now(turn);
     add_leg(trade, refund, tender, tender->amount);
-    if (!start(turn, refund, &error))
-        trades_alert(trade->trades, "return of money can't start", trade, error.text);
-}
-
-void refund_poke_all(struct saga_turn *turn) {
-    struct trade *trade = trade_of(saga_turn_subject(turn));
-    const struct refund_row *refund;
-    for (size_t i = 0; (refund = trade_at(trade, PART_REFUND, i)); i++) {
-        bool waits = refund->state == REFUND_STATE(PENDING) ||
-                     (refund->kind == REFUND_OF_TRADE && (!refund->claw_back_done || !refund->marked));
-        if (!waits)
-            continue;
-        char gid[TRADE_GID_MAX];
-        trade_refund_gid(trade, refund->refund_no, gid);
-        saga_turn_poke(turn, str_c(gid));
-    }
+    return start(turn, refund, error);
 }

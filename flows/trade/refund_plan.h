@@ -1,11 +1,38 @@
-// Between refund.c and refund_plan.c: shares of a refund.
+// Refunds before their flow: how they are spread over tenders and lines, reserved, and started.
 #ifndef TXC_FLOWS_TRADE_REFUND_PLAN_H
 #define TXC_FLOWS_TRADE_REFUND_PLAN_H
 
-#include "flows/trade/refund.h"
+#include "flows/trade/trade.h"
+
+// How a refund is spread: decided before it starts, reserved with it.
+struct refund_plan {
+    const char *refund_no;
+    const char *reason;
+    int64_t amount;
+    bool final;                              // nothing is left after it
+    int64_t tender_parts[TRADE_TENDERS_MAX]; // of the paid attempt's tenders, by number
+    size_t n_tenders;
+    int64_t line_parts[TRADE_LINES_MAX]; // of the order's lines
+    size_t n_lines;
+};
+
+// Everything that is left.
+void refund_plan_rest(const struct trade *trade, struct refund_plan *plan);
+
+// Reserves and starts it in this turn. False, and nothing is changed, when its saga can't be started (in memory there
+// is still one of this gid, whose writes have failed, say).
+bool refund_plan_start(struct saga_turn *turn, const struct refund_plan *plan, struct error *error);
+
+// A cancel that found the trade paid: all of it goes back.
+void refund_plan_cancelled(struct saga_turn *turn);
+enum { REFUND_CANCELLED_NO_MAX = 16 };
+#define REFUND_CANCELLED_NO "cancel"
+
+// This tender's money was not wanted: it goes back. Once, however often it is said. Fails as refund_plan_start() does.
+bool refund_plan_return(struct saga_turn *turn, const struct tender_row *tender, struct error *error);
 
 // The part of `total` (a discount, an award) that this refund reverses: in proportion to what is refunded with it and
 // with all before it, so that the parts of all refunds of a trade add up to the total exactly.
-int64_t refund_share(int64_t total, const struct refund_row *refund, int64_t paid);
+int64_t refund_plan_share(int64_t total, const struct refund_row *refund, int64_t paid);
 
 #endif

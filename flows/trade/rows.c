@@ -6,6 +6,23 @@
     .name = (table_name), .row_size = sizeof(struct row), .columns = row##_columns,                                    \
     .n_columns = STORE_COUNT(row##_columns), .n_key = (keys), .since = 1, __VA_ARGS__
 
+// What a layer of discounts took off.
+#define DISCOUNT(row, NAME, layer, version)                                                                            \
+    {                                                                                                                  \
+        .name = #layer "_discount", .type = STORE_I64, .since = (version),                                             \
+        .offset = offsetof(struct row, discount[SOLVER_LAYER_##NAME])                                                  \
+    }
+// How a benefit after payment stands.
+#define AFTER(NAME, benefit, version)                                                                                  \
+    {.name = #benefit "_state",                                                                                        \
+     .type = STORE_I32,                                                                                                \
+     .since = (version),                                                                                               \
+     .offset = offsetof(struct trade_row, after[AFTER_##NAME].state)},                                                 \
+    {                                                                                                                  \
+        .name = #benefit "_generation", .type = STORE_I32, .since = (version),                                         \
+        .offset = offsetof(struct trade_row, after[AFTER_##NAME].generation)                                           \
+    }
+
 static const struct store_column trade_row_columns[] = {
     STORE_COL_TEXT(trade_row, trade_no),
     STORE_COL_I64(trade_row, version),
@@ -32,9 +49,10 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I32(trade_row, paid_entry),
     STORE_COL_I64(trade_row, payable),
     STORE_COL_I64(trade_row, list_price),
-    STORE_COL_I64(trade_row, coupon_discount),
-    STORE_COL_I64(trade_row, points_discount),
-    STORE_COL_I64(trade_row, points),
+#define X(NAME, name, since) DISCOUNT(trade_row, NAME, name, since),
+    SOLVER_LAYER_TABLE(X)
+#undef X
+        STORE_COL_I64(trade_row, points),
     STORE_COL_I64(trade_row, paid),
     STORE_COL_I64(trade_row, refunded),
     STORE_COL_I64(trade_row, refund_pending),
@@ -44,11 +62,10 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I64(trade_row, order_expires_ms),
     STORE_COL_I64(trade_row, paid_ms),
     STORE_COL_I64(trade_row, completed_ms),
-    STORE_COL_I32(trade_row, award_state),
-    STORE_COL_I32(trade_row, issue_state),
-    STORE_COL_I32(trade_row, award_generation),
-    STORE_COL_I32(trade_row, issue_generation),
-    STORE_COL_I64(trade_row, points_awarded),
+#define X(NAME, name, since) AFTER(NAME, name, since),
+    AFTER_TABLE(X)
+#undef X
+        STORE_COL_I64(trade_row, points_awarded),
     STORE_COL_I64(trade_row, points_clawed_back),
     STORE_COL_TEXT(trade_row, created_by),
     STORE_COL_TEXT(trade_row, request_id),
@@ -95,23 +112,24 @@ static const struct store_column line_row_columns[] = {
     STORE_COL_I64(line_row, volume_centi),
     STORE_COL_I64(line_row, unit_price),
     STORE_COL_I64(line_row, list_price),
-    STORE_COL_I64(line_row, coupon_discount),
-    STORE_COL_I64(line_row, points_discount),
-    STORE_COL_I64(line_row, payable),
-    STORE_COL_I64(line_row, refunded),
+#define X(NAME, name, since) DISCOUNT(line_row, NAME, name, since),
+    SOLVER_LAYER_TABLE(X)
+#undef X
+        STORE_COL_I64(line_row, payable),
+    STORE_COL_I64(line_row, refund_taken),
     STORE_COL_I64(line_row, refund_done),
 };
 const struct store_table line_table = {TABLE("trade_line", line_row, 3, )};
 
-static const struct store_column payment_row_columns[] = {
-    STORE_COL_TEXT(payment_row, trade_no),   STORE_COL_I32(payment_row, attempt_no),
-    STORE_COL_I32(payment_row, state),       STORE_COL_I32(payment_row, on_failure),
-    STORE_COL_I32(payment_row, offered),     STORE_COL_I64(payment_row, created_ms),
-    STORE_COL_I64(payment_row, deadline_ms), STORE_COL_I64(payment_row, ended_ms),
-    STORE_COL_TEXT(payment_row, order_no),   STORE_COL_TEXT(payment_row, reason),
-    STORE_COL_TEXT(payment_row, text),
+static const struct store_column pay_attempt_row_columns[] = {
+    STORE_COL_TEXT(pay_attempt_row, trade_no),   STORE_COL_I32(pay_attempt_row, attempt_no),
+    STORE_COL_I32(pay_attempt_row, state),       STORE_COL_I32(pay_attempt_row, on_failure),
+    STORE_COL_I32(pay_attempt_row, offered),     STORE_COL_I64(pay_attempt_row, created_ms),
+    STORE_COL_I64(pay_attempt_row, deadline_ms), STORE_COL_I64(pay_attempt_row, ended_ms),
+    STORE_COL_TEXT(pay_attempt_row, order_no),   STORE_COL_TEXT(pay_attempt_row, reason),
+    STORE_COL_TEXT(pay_attempt_row, text),
 };
-const struct store_table payment_table = {TABLE("trade_payment", payment_row, 2, )};
+const struct store_table pay_attempt_table = {TABLE("trade_attempt", pay_attempt_row, 2, )};
 
 static const struct store_column tender_row_columns[] = {
     STORE_COL_TEXT(tender_row, trade_no),
@@ -191,6 +209,6 @@ static const struct store_column stray_row_columns[] = {
 const struct store_table stray_table = {TABLE("trade_stray_callback", stray_row, 2, )};
 
 const struct store_table *const trade_tables[] = {
-    &trade_table,  &order_table,      &quote_table,  &line_table,  &payment_table, &tender_table,
-    &refund_table, &refund_leg_table, &ledger_table, &stray_table, NULL,
+    &trade_table,      &order_table,  &quote_table, &line_table, &pay_attempt_table, &tender_table, &refund_table,
+    &refund_leg_table, &ledger_table, &stray_table, NULL,
 };

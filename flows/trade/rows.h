@@ -1,8 +1,10 @@
-// The trade's own tables, described once.
+// The trade's own tables, described once. Amounts are minor units of the trade's currency; times are milliseconds since
+// 1970, 0: not yet. Points are whole ones.
 #ifndef TXC_FLOWS_TRADE_ROWS_H
 #define TXC_FLOWS_TRADE_ROWS_H
 
 #include "base/id.h"
+#include "flows/trade/solver.h"
 #include "saga/tables.h"
 #include "store/store.h"
 
@@ -18,11 +20,25 @@ enum {
     TRADE_REFUNDS_MAX = 100,
     TRADE_LINES_MAX = 32,
     TRADE_VERSIONS_MAX = 200,
-    TRADE_REQUOTE_LINES = 32,
 };
 
-// How a benefit that follows payment stands; a refund cancels what has not come yet and takes back what has.
+// The benefits that follow payment (after.h): NAME, name (of its columns <name>_state and <name>_generation), since
+// (the schema version that brought those; 0: with the table).
+#define AFTER_TABLE(X)                                                                                                 \
+    X(AWARD, award, 0)                                                                                                 \
+    X(ISSUE, issue, 0)
+enum after_benefit {
+#define X(NAME, name, since) AFTER_##NAME,
+    AFTER_TABLE(X)
+#undef X
+        AFTERS
+};
+// A refund cancels what has not come yet and takes back what has.
 enum after_state { AFTER_NONE, AFTER_PENDING, AFTER_APPLIED, AFTER_CANCELLED };
+struct after {
+    int32_t state;      // enum after_state
+    int32_t generation; // of the key under which it is, or was, asked for
+};
 
 // Why an unpaid trade is being closed.
 enum trade_closing { CLOSING_NO, CLOSING_CANCEL, CLOSING_EXPIRY, CLOSING_FAILURE, CLOSING_CONFLICT };
@@ -43,12 +59,12 @@ struct trade_row {
     int32_t purchase_no; // purchase sagas so far: a re-order is a new one
     int32_t attempt_no;  // payment attempts so far
     int32_t refund_count;
-    int32_t ledger_entries, paid_entry;
-    int64_t payable, list_price, coupon_discount, points_discount, points;
+    int32_t ledger_entries, paid_entry; // entries so far, and the one of the payment: from 1; 0: none (yet)
+    int64_t payable, list_price, points;
+    int64_t discount[SOLVER_LAYERS];
     int64_t paid, refunded, refund_pending; // refunded is done; pending is reserved beside it
     int64_t created_ms, updated_ms, quoted_ms, order_expires_ms, paid_ms, completed_ms;
-    int32_t award_state, issue_state; // enum after_state
-    int32_t award_generation, issue_generation;
+    struct after after[AFTERS];
     int64_t points_awarded, points_clawed_back;
     char created_by[REQUEST_CALLER_MAX + 1];
     char request_id[REQUEST_ID_MAX + 1]; // of the call that made the trade: passed on to the participants
@@ -82,14 +98,15 @@ struct line_row {
     char trade_no[TRADE_NO_MAX + 1];
     int32_t purchase_no, line;
     char kind[17], code[TRADE_ID_MAX + 1], name[97], nozzle[33];
-    int64_t volume_centi, unit_price, list_price, coupon_discount, points_discount, payable;
-    int64_t refunded;    // of payable, done or reserved
-    int64_t refund_done; // of it, done
+    int64_t volume_centi, unit_price, list_price, payable;
+    int64_t discount[SOLVER_LAYERS];
+    int64_t refund_taken; // of payable, by refunds that are done or under way
+    int64_t refund_done;  // of it, done
 };
 extern const struct store_table line_table;
 
 enum attempt_state { ATTEMPT_PLANNED, ATTEMPT_OPEN, ATTEMPT_PAID, ATTEMPT_FAILED };
-struct payment_row {
+struct pay_attempt_row {
     char trade_no[TRADE_NO_MAX + 1];
     int32_t attempt_no;
     int32_t state;      // enum attempt_state
@@ -99,7 +116,7 @@ struct payment_row {
     char order_no[TRADE_ID_MAX + 1]; // what it pays: the trade may have another one by the time its money goes back
     char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];
 };
-extern const struct store_table payment_table;
+extern const struct store_table pay_attempt_table;
 
 // How a tender of the gateway is made definite when the trade no longer waits for it: durable before it is asked for.
 enum tender_undo {
@@ -139,7 +156,7 @@ struct refund_row {
     int64_t amount;
     int32_t final; // 1: after it nothing is left
     int32_t legs;
-    int32_t entry;           // of the ledger, once done
+    int32_t entry;           // of the ledger, once done; 0: not yet, or nothing was moved
     int64_t refunded_before; // of the trade, when it was reserved
     char reason[201];
     int64_t created_ms, done_ms;
@@ -166,8 +183,8 @@ extern const struct store_table refund_leg_table;
 
 struct ledger_row {
     char trade_no[TRADE_NO_MAX + 1];
-    int32_t entry, line;
-    char account[81]; // as in ledger.h
+    int32_t entry, line; // from 1; the posting within the entry, from 0
+    char account[81];    // as in ledger.h
     int64_t amount;
     char text[97];
     int64_t at_ms;

@@ -14,11 +14,9 @@
 //   coupon; then at most the cap; then at most what is left in the benefit scope. A coupon that would save nothing does
 //   not fit: it would be spent for nothing.
 // - Points come last: the greatest number of whole steps within the balance, the rule's maximum, and the rule's share
-// of
-//   what is left (rounded down).
-// - Discounts are split over the lines by largest remainder in proportion to what is left of them (money_allocate),
-// equal
-//   remainders to the line that is smaller by (kind, code, amount).
+//   of what is left (rounded down).
+// - Discounts are split over the lines by largest remainder in proportion to what is left of them (money_allocate);
+//   equal remainders go to the line that is smaller by (kind, code, amount).
 //
 // Which combination is better: lower payable, then fewer points, then fewer coupons, then the one that has the first
 // coupon by (expiry, id) that the other lacks.
@@ -41,8 +39,18 @@ enum {
     SOLVER_ARENA_BYTES = 1 << 20, // enough for one call at these bounds
 };
 
-// The layers that take something off, in the order in which they do.
-enum solver_layer { SOLVER_LAYER_COUPON, SOLVER_LAYER_POINTS, SOLVER_LAYERS };
+// The layers that take something off, in the order in which they do: NAME, name, since. The name is also that of its
+// ledger account (discount:<name>), of the columns and of the message fields (<name>_discount) that hold what it took
+// off; `since` is the schema version that brought those columns (0: with their tables).
+#define SOLVER_LAYER_TABLE(X)                                                                                          \
+    X(COUPON, coupon, 0)                                                                                               \
+    X(POINTS, points, 0)
+enum solver_layer {
+#define X(NAME, name, since) SOLVER_LAYER_##NAME,
+    SOLVER_LAYER_TABLE(X)
+#undef X
+        SOLVER_LAYERS
+};
 
 struct solver_line {
     struct str kind, code; // "fuel", "95"

@@ -2,8 +2,9 @@
 
 #include "flows/trade/books.h"
 #include "flows/trade/effect.h"
-#include "flows/trade/refund.h"
+#include "flows/trade/refund_plan.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define PAYMENT_STATE(name) PARTICIPANT__PAYMENT__V1__PAYMENT_STATE__PAYMENT_STATE_##name
@@ -21,6 +22,36 @@ Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *t
     case TENDER_KIND(SCANNED): return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_SCANNED;
     default: return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_UNSPECIFIED;
     }
+}
+
+#define TO(name) (1u << TENDER_STATE(name))
+enum { ENDED = TO(FAILED) | TO(CLOSED) | TO(CONFLICTED) };
+static const uint32_t followers[] = {
+    [TENDER_STATE(CREATED)] = TO(PENDING) | TO(PAID) | ENDED,
+    [TENDER_STATE(PENDING)] = TO(PAID) | ENDED,
+    // It is the trade's only with the watershed; until then, or when that was for another attempt, it goes back.
+    [TENDER_STATE(PAID)] = TO(RETURNING) | TO(RETURNED) /* by a reversal */,
+    [TENDER_STATE(FAILED)] = TO(RETURNING) | TO(CONFLICTED), // paid late
+    [TENDER_STATE(CLOSED)] = TO(RETURNING) | TO(CONFLICTED), // paid late
+    [TENDER_STATE(RETURNING)] = TO(RETURNED),
+    [TENDER_STATE(RETURNED)] = 0,
+    [TENDER_STATE(CONFLICTED)] = 0, // an operator's
+};
+
+void tender_set_state(struct trade *trade, struct tender_row *tender, Txcenter__Trade__V1__TenderState state) {
+    trade_change(trade, tender);
+    assert(tender->state == (int32_t)state ||
+           trade_may_become(followers, STORE_COUNT(followers), tender->state, (int32_t)state));
+    tender->state = (int32_t)state;
+}
+
+int64_t tender_next_query_ms(const struct trade *trade, int32_t *queries, int64_t now_ms) {
+    const struct trades_options *options = &trade->trades->options;
+    int64_t pause = options->query_first_ms;
+    for (int32_t i = 0; i < *queries && pause < options->query_max_ms; i++)
+        pause *= 2;
+    ++*queries;
+    return now_ms + (pause < options->query_max_ms ? pause : options->query_max_ms);
 }
 
 // What is no amount of money counts as none said.
@@ -51,12 +82,15 @@ static bool is_given_up(const struct tender_row *tender) {
 // The tender's money is not wanted: starts its way back in this turn.
 static void give_back(struct saga_turn *turn, struct tender_row *tender) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    trade_change(trade, tender);
-    tender->state = TENDER_STATE(RETURNING);
+    struct error error = {0};
+    if (!refund_plan_return(turn, tender, &error)) {
+        trades_alert(trade->trades, "return of money can't start", trade, error.text);
+        return;
+    }
+    tender_set_state(trade, tender, TENDER_STATE(RETURNING));
     books_suspense(trade, LEDGER_UNWANTED, tender, tender->amount, saga_turn_now(turn));
     trade->trades->stats.returned++;
     trades_alert(trade->trades, "money returned", trade, tender->tender_no);
-    refund_return(turn, tender);
 }
 
 static void note_payment(struct trade *trade, struct tender_row *tender,
@@ -85,7 +119,7 @@ static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
     const char *what = mismatch(trade, tender, payment);
     note_payment(trade, tender, payment, now_ms);
     if (what) {
-        tender->state = TENDER_STATE(CONFLICTED);
+        tender_set_state(trade, tender, TENDER_STATE(CONFLICTED));
         str_print(tender->detail, sizeof tender->detail, "%s: the gateway says %lld %.3s for merchant %.64s", what,
                   payment->amount ? (long long)payment->amount->minor_units : 0,
                   payment->amount ? payment->amount->currency : "", payment->merchant_id);
@@ -97,7 +131,7 @@ static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
     } else if (decides_nothing(tender, notice)) {
         return; // noted, until the reversal is answered
     } else if (is_open(tender)) {
-        tender->state = TENDER_STATE(PAID);
+        tender_set_state(trade, tender, TENDER_STATE(PAID));
     } else if (tender->undo != UNDO_REVERSING) {
         give_back(turn, tender); // a success after the decision the other way (E9)
     }
@@ -109,17 +143,15 @@ static void learn(struct saga_turn *turn, struct tender_row *tender, const Parti
     switch (payment->state) {
     case PAYMENT_STATE(PAID): learn_paid(turn, tender, payment, notice); break;
     case PAYMENT_STATE(PENDING):
-        if (tender->state == TENDER_STATE(CREATED)) {
-            trade_change(trade, tender);
-            tender->state = TENDER_STATE(PENDING);
-        }
+        if (tender->state == TENDER_STATE(CREATED))
+            tender_set_state(trade, tender, TENDER_STATE(PENDING));
         break;
     case PAYMENT_STATE(FAILED):
     case PAYMENT_STATE(CLOSED):
         if (!is_open(tender) || decides_nothing(tender, notice))
             break; // a failure after a success changes nothing
-        trade_change(trade, tender);
-        tender->state = payment->state == PAYMENT_STATE(FAILED) ? TENDER_STATE(FAILED) : TENDER_STATE(CLOSED);
+        tender_set_state(trade, tender,
+                         payment->state == PAYMENT_STATE(FAILED) ? TENDER_STATE(FAILED) : TENDER_STATE(CLOSED));
         str_fit(str_c(payment->code), tender->detail, sizeof tender->detail);
         break;
     default: break; // NOT_FOUND: the create has not arrived (yet)
@@ -147,11 +179,12 @@ void tender_give_up(struct saga_turn *turn, struct tender_row *tender) {
 void tender_undone(struct saga_turn *turn, struct tender_row *tender,
                    const Participant__Payment__V1__Payment *payment) {
     bool reversed = tender->undo == UNDO_REVERSING && payment->state != PAYMENT_STATE(PAID);
-    trade_change(trade_of(saga_turn_subject(turn)), tender);
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    trade_change(trade, tender);
     if (tender->undo == UNDO_REVERSING)
         tender->undo = reversed ? UNDO_REVERSED : UNDO_NONE;
     if (reversed && tender->state == TENDER_STATE(PAID))
-        tender->state = TENDER_STATE(RETURNED); // it was paid before the reversal was sent
+        tender_set_state(trade, tender, TENDER_STATE(RETURNED)); // it was paid before the reversal was sent
     else
         tender_learn(turn, tender, payment);
     if (tender->state == TENDER_STATE(PAID) || (reversed && tender->paid_ms > 0 && is_given_up(tender)))
@@ -159,11 +192,12 @@ void tender_undone(struct saga_turn *turn, struct tender_row *tender,
 }
 
 void tender_left(struct saga_turn *turn, struct tender_row *tender) {
-    trade_change(trade_of(saga_turn_subject(turn)), tender);
+    struct trade *trade = trade_of(saga_turn_subject(turn));
     if (is_open(tender))
-        tender->state = TENDER_STATE(CLOSED);
+        tender_set_state(trade, tender, TENDER_STATE(CLOSED));
     if (tender->undo != UNDO_REVERSING)
         return;
+    trade_change(trade, tender);
     tender->undo = UNDO_REVERSED;
     if (tender->paid_ms > 0 && is_given_up(tender))
         give_back(turn, tender);

@@ -12,8 +12,17 @@ bool tender_is_gateway(const struct tender_row *tender);
 // The gateway's method of a tender kind.
 Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *tender);
 
+// When to ask the gateway again how a tender (or its refund) stands: after a pause that doubles with each time it was
+// asked in vain, which is counted.
+int64_t tender_next_query_ms(const struct trade *trade, int32_t *queries, int64_t now_ms);
+
+// Sets its state; which may follow which: tender.c. The row is about to be written.
+void tender_set_state(struct trade *trade, struct tender_row *tender, Txcenter__Trade__V1__TenderState state);
+
 // Takes in what the gateway answered. Money that came although the trade no longer wants it starts its way back, in
-// this turn, exactly once. Money that doesn't match (amount, currency, merchant) makes the tender CONFLICTED.
+// this turn, exactly once (should that be impossible at present, the tender stays as it is: an operator is told, and
+// when it is heard of again it is tried again). Money that doesn't match (amount, currency, merchant) makes the tender
+// CONFLICTED.
 void tender_learn(struct saga_turn *turn, struct tender_row *tender, const Participant__Payment__V1__Payment *payment);
 
 // The same for what it says by itself. Once a reversal may have been sent that decides nothing: it may be older than

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 const struct store_table *const trade_part_tables[TRADE_PARTS] = {
-    [PART_QUOTE] = &quote_table,   [PART_LINE] = &line_table,     [PART_PAYMENT] = &payment_table,
-    [PART_TENDER] = &tender_table, [PART_REFUND] = &refund_table, [PART_LEG] = &refund_leg_table,
+    [PART_QUOTE] = &quote_table,   [PART_LINE] = &line_table,     [PART_ATTEMPT] = &pay_attempt_table,
+    [PART_TENDER] = &tender_table, [PART_REFUND] = &refund_table, [PART_REFUND_LEG] = &refund_leg_table,
     [PART_LEDGER] = &ledger_table,
 };
 
@@ -51,12 +51,51 @@ struct trade_item *trade_append(struct trade *trade, enum trade_part part) {
     return item;
 }
 
-void *trade_add(struct trade *trade, enum trade_part part) {
+// As the store orders them: numbers, or texts bytewise.
+static int compare_keys(const struct store_table *table, const char *a, const char *b) {
+    int order = 0;
+    for (uint8_t i = 0; i < table->n_key && order == 0; i++) {
+        uint32_t at = table->columns[i].offset;
+        int32_t x = 0, y = 0;
+        if (table->columns[i].type == STORE_TEXT) {
+            order = strcmp(a + at, b + at);
+            continue;
+        }
+        assert(table->columns[i].type == STORE_I32);
+        memcpy(&x, a + at, sizeof x);
+        memcpy(&y, b + at, sizeof y);
+        order = (x > y) - (x < y);
+    }
+    return order;
+}
+
+void *trade_add(struct trade *trade, enum trade_part part, const void *row) {
+    const struct store_table *table = trade_part_tables[part];
+    struct trade_items *items = &trade->parts[part];
     struct trade_item *item = trade_append(trade, part);
-    item->dirty = true;
+    memcpy(item->row, row, table->row_size);
     // The first column of every part is the trade's number.
     memcpy(item->row, trade->row.trade_no, sizeof trade->row.trade_no);
+    item->dirty = true;
+    size_t at = items->n - 1;
+    for (int order; at > 0 && (order = compare_keys(table, items->list[at - 1]->row, item->row)) >= 0; at--) {
+        assert(order != 0);
+        items->list[at] = items->list[at - 1];
+    }
+    items->list[at] = item;
     return item->row;
+}
+
+void trade_forget(struct trade *trade, enum trade_part part, void *row) {
+    struct trade_items *items = &trade->parts[part];
+    struct trade_item *item = CONTAINER_OF(row, struct trade_item, row);
+    size_t at = 0;
+    assert(!item->stored);
+    while (items->list[at] != item)
+        at++;
+    items->n--;
+    memmove(items->list + at, items->list + at + 1, (items->n - at) * sizeof(struct trade_item *));
+    free(item);
 }
 
 struct str trade_keep(struct trade *trade, struct str bytes) {
@@ -74,16 +113,16 @@ struct quote_row *trade_quote_row(const struct trade *trade, int32_t version) {
     return NULL;
 }
 
-struct payment_row *trade_payment(const struct trade *trade, int32_t attempt_no) {
-    struct payment_row *row;
-    for (size_t i = 0; (row = trade_at(trade, PART_PAYMENT, i)); i++)
+struct pay_attempt_row *trade_attempt(const struct trade *trade, int32_t attempt_no) {
+    struct pay_attempt_row *row;
+    for (size_t i = 0; (row = trade_at(trade, PART_ATTEMPT, i)); i++)
         if (row->attempt_no == attempt_no)
             return row;
     return NULL;
 }
 
-struct payment_row *trade_open_payment(const struct trade *trade) {
-    struct payment_row *row = trade_payment(trade, trade->row.attempt_no);
+struct pay_attempt_row *trade_open_attempt(const struct trade *trade) {
+    struct pay_attempt_row *row = trade_attempt(trade, trade->row.attempt_no);
     return row && (row->state == ATTEMPT_PLANNED || row->state == ATTEMPT_OPEN) ? row : NULL;
 }
 
@@ -113,26 +152,48 @@ struct refund_row *trade_refund(const struct trade *trade, struct str refund_no)
 
 struct refund_leg_row *trade_refund_leg(const struct trade *trade, const char *refund_no, int32_t leg) {
     struct refund_leg_row *row;
-    for (size_t i = 0; (row = trade_at(trade, PART_LEG, i)); i++)
+    for (size_t i = 0; (row = trade_at(trade, PART_REFUND_LEG, i)); i++)
         if (row->leg == leg && strcmp(row->refund_no, refund_no) == 0)
             return row;
     return NULL;
 }
 
+// ---- States -------------------------------------------------------------------------------------------------------
+
+#define TO(name) (1u << TRADE_STATE(name))
+static const uint32_t followers[] = {
+    [0] = TO(CREATED),
+    [TRADE_STATE(CREATED)] = TO(QUOTED) | TO(CANCELLED),
+    [TRADE_STATE(QUOTED)] = TO(ORDERING) | TO(CANCELLED),
+    [TRADE_STATE(ORDERING)] = TO(ORDERED) | TO(CLOSING),
+    [TRADE_STATE(ORDERED)] = TO(PAYING) | TO(PAID) /* nothing is payable */ | TO(CLOSING),
+    [TRADE_STATE(PAYING)] = TO(PAID) | TO(ORDERED) /* the attempt failed */ | TO(CLOSING),
+    [TRADE_STATE(CLOSING)] = TO(PAID) | TO(CANCELLED) | TO(EXPIRED) | TO(FAILED) | TO(CONFLICTED),
+    [TRADE_STATE(PAID)] = TO(COMPLETED),
+    [TRADE_STATE(COMPLETED)] = TO(PARTIALLY_REFUNDED) | TO(REFUNDED),
+    [TRADE_STATE(PARTIALLY_REFUNDED)] = TO(REFUNDED),
+    [TRADE_STATE(REFUNDED)] = 0,
+    [TRADE_STATE(CANCELLED)] = TO(QUOTED), // and ordered again
+    [TRADE_STATE(EXPIRED)] = TO(QUOTED),
+    [TRADE_STATE(FAILED)] = TO(QUOTED),
+    [TRADE_STATE(CONFLICTED)] = 0,
+};
+
 // ---- History ------------------------------------------------------------------------------------------------------
 
 // 9 bytes a change: the state, and the time in milliseconds, little-endian.
-enum { CHANGE_BYTES = 9, HISTORY_BYTES = 4095 };
+enum { CHANGE_BYTES = 9, HISTORY_BYTES = CHANGE_BYTES * TRADE_HISTORY_MAX };
 
 void trade_set_state(struct trade *trade, Txcenter__Trade__V1__TradeState state, int64_t now_ms) {
     struct trade_row *row = trade_edit(trade);
     if (row->state == (int32_t)state)
         return;
+    assert(trade_may_become(followers, STORE_COUNT(followers), row->state, (int32_t)state));
     row->state = (int32_t)state;
     char history[HISTORY_BYTES];
     size_t length = row->history.len;
     if (length + CHANGE_BYTES > sizeof history)
-        return; // a trade that was re-ordered hundreds of times keeps its first changes
+        return;
     if (length)
         memcpy(history, row->history.ptr, length);
     history[length] = (char)state;
@@ -293,11 +354,11 @@ void trade_touch(struct trade *trade) {
 struct trade *trade_new(struct trades *trades, const char *trade_no) {
     struct trade *trade = trade_blank(trades, trade_no);
     trade_enter_memory(trade);
-    trades_evict(trades);
+    trade_evict(trades);
     return trade;
 }
 
-void trades_evict(struct trades *trades) {
+void trade_evict(struct trades *trades) {
     struct trade *trade = trades->oldest;
     for (int looked = 0; trade && looked < 16 && trades->resident.count > trades->options.resident_max; looked++) {
         struct trade *next = trade->newer;
@@ -308,7 +369,7 @@ void trades_evict(struct trades *trades) {
     }
 }
 
-void trades_drop_all(struct trades *trades) {
+void trade_drop_all(struct trades *trades) {
     while (trades->oldest)
         leave_memory(trades->oldest);
 }

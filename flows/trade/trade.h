@@ -16,11 +16,20 @@
 #define TENDER_STATE(name) TXCENTER__TRADE__V1__TENDER_STATE__TENDER_STATE_##name
 #define TENDER_KIND(name) TXCENTER__TRADE__V1__TENDER_KIND__TENDER_KIND_##name
 #define REFUND_STATE(name) TXCENTER__TRADE__V1__REFUND_STATE__REFUND_STATE_##name
-#define LEG_STATE(name) TXCENTER__TRADE__V1__REFUND_LEG_STATE__REFUND_LEG_STATE_##name
+#define REFUND_LEG_STATE(name) TXCENTER__TRADE__V1__REFUND_LEG_STATE__REFUND_LEG_STATE_##name
 #define ON_FAILURE(name) TXCENTER__TRADE__V1__ON_FAILURE__ON_FAILURE_##name
 
 // The kinds of rows that a trade has many of.
-enum trade_part { PART_QUOTE, PART_LINE, PART_PAYMENT, PART_TENDER, PART_REFUND, PART_LEG, PART_LEDGER, TRADE_PARTS };
+enum trade_part {
+    PART_QUOTE,
+    PART_LINE,
+    PART_ATTEMPT,
+    PART_TENDER,
+    PART_REFUND,
+    PART_REFUND_LEG,
+    PART_LEDGER,
+    TRADE_PARTS
+};
 
 // A row with what must be known of it; `row` is the struct of rows.h.
 struct trade_item {
@@ -65,14 +74,17 @@ struct trade_row *trade_edit(struct trade *trade);
 void *trade_at(const struct trade *trade, enum trade_part part, size_t i);
 // The same row, about to be changed.
 void *trade_change(struct trade *trade, void *row);
-// A new row, zeroed but for its trade number; it is written with the next commit.
-void *trade_add(struct trade *trade, enum trade_part part);
+// A new row, in its place: a copy of `row`, which has the rest of its key set (all but the trade number; nothing of the
+// trade has that key yet). It is written with the next commit.
+void *trade_add(struct trade *trade, enum trade_part part, const void *row);
+// Takes a row back that was added in this turn; it is freed.
+void trade_forget(struct trade *trade, enum trade_part part, void *row);
 // Bytes that live as long as the trade is in memory.
 struct str trade_keep(struct trade *trade, struct str bytes);
 
 struct quote_row *trade_quote_row(const struct trade *trade, int32_t version);
-struct payment_row *trade_payment(const struct trade *trade, int32_t attempt_no);
-struct payment_row *trade_open_payment(const struct trade *trade); // PLANNED or OPEN; NULL
+struct pay_attempt_row *trade_attempt(const struct trade *trade, int32_t attempt_no);
+struct pay_attempt_row *trade_open_attempt(const struct trade *trade); // PLANNED or OPEN; NULL
 struct tender_row *trade_tender(const struct trade *trade, int32_t attempt_no, int32_t tender);
 struct tender_row *trade_tender_by_no(const struct trade *trade, struct str tender_no);
 struct refund_row *trade_refund(const struct trade *trade, struct str refund_no);
@@ -80,7 +92,25 @@ struct refund_leg_row *trade_refund_leg(const struct trade *trade, const char *r
 
 // ---- Rules --------------------------------------------------------------------------------------------------------
 
-// Sets the state and notes the time in the history.
+// What a trade that somebody cancelled says of why it ended (trade_row.reason).
+#define TRADE_REASON_CANCELLED "CANCELLED"
+
+// A table of states: for each one, the bits of those that may follow it. The moves are ours alone, so another one is a
+// fault of ours (asserted).
+static inline bool trade_may_become(const uint32_t *followers, size_t n, int32_t state, int32_t next) {
+    return state >= 0 && (size_t)state < n && (followers[state] >> next & 1) != 0;
+}
+
+// Sets the state and notes the time in the history. Which may follow which: trade.c.
+//
+// What an unpaid trade is being closed for (trade_row.closing) is only what is intended; the state becomes CLOSING with
+// it, and what it ends as is decided when every tender is definite:
+//   PAID       beats whatever was intended: money that came is kept, and a CANCEL becomes the refund "cancel"
+//   CONFLICT   replaces whatever was intended: the operator's (payment.c)
+//   CANCEL     replaces EXPIRY until the order has turned round: the caller wants no purchase, also should it be found
+//              paid (cancel.c)
+//   EXPIRY     where nothing else is intended (purchase.c)
+//   FAILURE    where nothing else is intended: a payment that was to take the trade with it, or an order that failed
 void trade_set_state(struct trade *trade, Txcenter__Trade__V1__TradeState state, int64_t now_ms);
 
 // Ended without being paid: may be quoted and ordered again.
@@ -94,7 +124,8 @@ void trade_purchase_gid(const struct trade *trade, char out[TRADE_GID_MAX]);
 void trade_payment_gid(const struct trade *trade, int32_t attempt_no, char out[TRADE_GID_MAX]);
 void trade_refund_gid(const struct trade *trade, const char *refund_no, char out[TRADE_GID_MAX]);
 
-// The history's changes, oldest first.
+// The history's changes, oldest first: of a trade that was re-ordered hundreds of times the first so many.
+enum { TRADE_HISTORY_MAX = 455 };
 struct trade_change_at {
     int32_t state;
     int64_t at_ms;
@@ -105,20 +136,5 @@ size_t trade_history(const struct trade *trade, struct trade_change_at *out, siz
 
 // A new trade that isn't stored yet, held once for the caller.
 struct trade *trade_new(struct trades *trades, const char *trade_no);
-
-// Calls back at once when it is in memory, later when it must be read; then held once for the callee. Errors:
-// TRADE_NOT_FOUND, STORE_….
-typedef void trade_found_fn(void *ctx, struct trade *trade, const struct error *error);
-void trade_find(struct trades *trades, struct str trade_no, trade_found_fn *done, void *ctx);
-
-// The trade's number by one of its order numbers; NULL with an error when there is none. Later.
-typedef void trade_number_fn(void *ctx, const char *trade_no, const struct error *error);
-void trade_of_order(struct trades *trades, struct str order_no, trade_number_fn *done, void *ctx);
-
-// For trade_flows[].attach.
-void trade_attach(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);
-
-// Reads what is durable of one trade, without keeping it: for showing. Freed by saga_subject_release().
-void trade_read(struct trades *trades, struct str trade_no, trade_found_fn *done, void *ctx);
 
 #endif

@@ -60,8 +60,8 @@ struct trades_stats {
 void trades_stats(const struct trades *trades, struct trades_stats *ret_stats);
 
 // What deserves an operator's attention: conflicts, unknown callbacks, money being returned.
-typedef void trades_alarm_fn(void *ctx, const char *what, const char *trade_no, const char *detail);
-void trades_on_alert(struct trades *trades, trades_alarm_fn *alert, void *ctx);
+typedef void trades_alert_fn(void *ctx, const char *what, const char *trade_no, const char *detail);
+void trades_on_alert(struct trades *trades, trades_alert_fn *alert, void *ctx);
 
 // ---- Methods ------------------------------------------------------------------------------------------------------
 

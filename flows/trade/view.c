@@ -1,5 +1,7 @@
 #include "flows/trade/view.h"
 
+#include "flows/trade/chosen.h"
+
 #include <stdio.h>
 
 typedef Txcenter__Trade__V1__Trade trade_message;
@@ -88,7 +90,7 @@ Txcenter__Trade__V1__PaymentAttempt *view_attempt(const struct trade *trade, int
         [ATTEMPT_PAID] = TXCENTER__TRADE__V1__ATTEMPT_STATE__ATTEMPT_STATE_PAID,
         [ATTEMPT_FAILED] = TXCENTER__TRADE__V1__ATTEMPT_STATE__ATTEMPT_STATE_FAILED,
     };
-    const struct payment_row *row = trade_payment(trade, attempt_no);
+    const struct pay_attempt_row *row = trade_attempt(trade, attempt_no);
     Txcenter__Trade__V1__PaymentAttempt *attempt =
         row ? VIEW_NEW(arena, txcenter__trade__v1__payment_attempt, Txcenter__Trade__V1__PaymentAttempt) : NULL;
     if (!attempt)
@@ -140,16 +142,6 @@ Txcenter__Trade__V1__Refund *view_refund(const struct trade *trade, const char *
 
 // ---- The whole ----------------------------------------------------------------------------------------------------
 
-static void add_combination(trade_message *message, const struct trade *trade, struct arena *arena) {
-    const Txcenter__Trade__V1__Quote *quote =
-        trade->row.ordered_version == trade->row.quote_version
-            ? message->quote
-            : view_quote(trade_quote_row(trade, trade->row.ordered_version), arena);
-    for (size_t i = 0; quote && trade->row.combination_id[0] && i < quote->n_combinations; i++)
-        if (strcmp(quote->combinations[i]->combination_id, trade->row.combination_id) == 0)
-            message->combination = quote->combinations[i];
-}
-
 static void add_ledger(trade_message *message, const struct trade *trade, struct arena *arena) {
     size_t n = trade->parts[PART_LEDGER].n;
     message->ledger = view_array(arena, n);
@@ -169,8 +161,8 @@ static void add_ledger(trade_message *message, const struct trade *trade, struct
 }
 
 static void add_history(trade_message *message, const struct trade *trade, struct arena *arena) {
-    struct trade_change_at changes[64];
-    size_t n = trade_history(trade, changes, 64);
+    struct trade_change_at changes[TRADE_HISTORY_MAX];
+    size_t n = trade_history(trade, changes, TRADE_HISTORY_MAX);
     message->history = view_array(arena, n);
     for (size_t i = 0; message->history && i < n; i++) {
         Txcenter__Trade__V1__StateChange *change =
@@ -190,7 +182,7 @@ static void add_gid(trade_message *message, const char *gid, struct arena *arena
 }
 
 static void add_attempts_and_refunds(trade_message *message, const struct trade *trade, struct arena *arena) {
-    size_t payments = trade->parts[PART_PAYMENT].n, refunds = trade->parts[PART_REFUND].n;
+    size_t payments = trade->parts[PART_ATTEMPT].n, refunds = trade->parts[PART_REFUND].n;
     char gid[TRADE_GID_MAX];
     message->attempts = view_array(arena, payments);
     message->refunds = view_array(arena, refunds);
@@ -202,7 +194,7 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
         add_gid(message, gid, arena);
     }
     for (size_t i = 0; message->attempts && i < payments; i++) {
-        const struct payment_row *row = trade_at(trade, PART_PAYMENT, i);
+        const struct pay_attempt_row *row = trade_at(trade, PART_ATTEMPT, i);
         message->attempts[message->n_attempts++] = view_attempt(trade, row->attempt_no, arena);
         if (row->state != ATTEMPT_PLANNED) {
             trade_payment_gid(trade, row->attempt_no, gid);
@@ -245,7 +237,7 @@ trade_message *view_trade(const struct trade *trade, struct arena *arena) {
     if (!message)
         return NULL;
     message->quote = view_quote(trade_quote_row(trade, trade->row.quote_version), arena);
-    add_combination(message, trade, arena);
+    message->combination = (void *)(uintptr_t)chosen_combination(trade, message->quote, arena);
     add_attempts_and_refunds(message, trade, arena);
     add_ledger(message, trade, arena);
     add_history(message, trade, arena);

@@ -104,6 +104,23 @@ static void test_awarded_points_that_were_spent_leave_a_shortfall(struct flow_be
     assert_int_equal(points_left(bed, &trade), BEST_200 / 100 - 40);
 }
 
+// A refund that had nothing to take back has ended: what happens later does not look for it any more.
+static void test_a_refund_without_points_to_take_back_is_left_alone(struct flow_bed *bed) {
+    struct flow_trade trade;
+    int64_t writes[3];
+    flow_completed(bed, &trade);
+    for (int i = 0; i < 3; i++) {
+        int64_t before = flow_stat(bed, "store.writes");
+        refund(bed, &trade, "amount=CNY10"); // 0.1 of a point, rounded down
+        flow_until_still(bed, &trade);
+        flow_run_for(bed, 1000);
+        writes[i] = flow_stat(bed, "store.writes") - before;
+    }
+    assert_int_equal(flow_ledger(bed, "points", trade.no, "claw_back").n, 0);
+    assert_int_equal(writes[1], writes[0]);
+    assert_int_equal(writes[2], writes[0]);
+}
+
 // [A48] of a part too, and of each part what is missing
 static void test_each_part_has_its_own_shortfall(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -287,6 +304,7 @@ static void test_every_operation_has_a_key_of_its_own(struct flow_bed *bed) {
 }
 
 static const struct flow_case cases[] = {
+    VIRTUAL(test_a_refund_without_points_to_take_back_is_left_alone),
     VIRTUAL(test_a_coupon_comes_back_unless_its_time_is_over),
     CASE(test_an_earned_coupon_that_was_spent_does_not_hold_up_the_refund),
     CASE(test_an_issue_under_way_is_cancelled_by_the_refund),

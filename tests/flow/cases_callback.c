@@ -54,6 +54,7 @@ static void test_a_success_after_a_failure_goes_back(struct flow_bed *bed) {
     flow_until_state(bed, &trade, TRADE(COMPLETED));
 }
 
+// Of money in another currency the books hold nothing: they have one, and would call it so many CNY.
 static void conflict(struct flow_bed *bed, int kind) {
     struct flow_trade trade;
     flow_ordered(bed, &trade);
@@ -64,6 +65,7 @@ static void conflict(struct flow_bed *bed, int kind) {
     flow_until_still(bed, &trade);
     assert_tender(bed, &trade, 1, 0, TENDER(CONFLICTED));
     assert_nothing_held(bed, &trade);
+    assert_int_equal(flow_get(bed, trade.no)->n_ledger, kind == FAULT(WRONG_CURRENCY) ? 0 : 2);
     assert_int_equal(flow_ledger(bed, "order", trade.no, "paid").n, 0);
     assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").n, 0); // it is the operator's
     flow_refused(bed, "NOT_CANCELLABLE", "Cancel", "trade_no=%s", trade.no);

@@ -1,4 +1,5 @@
 // Orders: locks, the order system, expiry, and ordering again.
+#include "flows/trade/load.h"
 #include "tests/flow/cases.h"
 #include "tests/flow/virtual.h"
 
@@ -319,7 +320,36 @@ static void test_a_combined_call_may_keep_the_order_when_the_payment_fails(struc
     flow_until_state(bed, &trade, TRADE(COMPLETED));
 }
 
+// The gid of the next purchase is in use: somebody else's saga, or one whose writes are just failing.
+static void occupy(void *ctx, struct trade *trade, const struct error *error) {
+    struct flow_bed *bed = ctx;
+    struct error failed = {0};
+    assert_null(error);
+    struct saga_turn *turn = saga_turn_begin(flow_virtual(bed)->center.engine, &trade->subject);
+    const char *gid = flow_text(bed, "%s/%d", trade->row.trade_no, trade->row.purchase_no + 1);
+    assert_true(saga_turn_start(turn, &(struct saga_start){.flow = "trade.purchase", .gid = str_c(gid)}, &failed));
+    saga_turn_commit(turn, NULL, NULL);
+    saga_subject_release(&trade->subject);
+}
+
+// An order whose saga can't be started is refused, and the trade is as it was: nothing is ORDERING that nothing ends.
+static void test_an_order_that_can_not_start_changes_nothing(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    flow_quote(bed, &trade, FUEL_200, "");
+    flow_fault(bed, FAULT(DOWN), "*", "*", ""); // the other one gets nowhere
+    load_trade(flow_virtual(bed)->center.trades, str_c(trade.no), occupy, bed);
+    flow_refused(bed, "RETRY", "PlaceOrder", "trade_no=%s quote_version=1", trade.no);
+    flow_refused(bed, "RETRY", "OrderPay", "trade_no=%s quote_version=1 %s", trade.no,
+                 flow_tenders(bed, 1, KIND(WECHAT), BEST_200, "payer"));
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+    assert_int_equal(found->state, TRADE(QUOTED));
+    assert_int_equal(found->n_attempts, 0);
+    assert_null(found->order_expires_at);
+    bed->leave_open = bed->not_compared = true;
+}
+
 static const struct flow_case cases[] = {
+    VIRTUAL(test_an_order_that_can_not_start_changes_nothing),
     CASE(test_an_order_locks_what_was_chosen_and_either_number_finds_it),
     CASE(test_the_same_version_ordered_twice_at_once_makes_one_order),
     CASE(test_when_one_lock_fails_all_are_released),

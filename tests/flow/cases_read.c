@@ -99,6 +99,44 @@ static void test_what_is_shown_is_the_same_after_a_death(struct flow_bed *bed) {
     assert_memory_equal(before->bytes.ptr, after->bytes.ptr, after->bytes.len);
 }
 
+// A trade that was ordered again and again shows every change it went through.
+static void test_a_long_history_is_shown_whole(struct flow_bed *bed) {
+    enum { TIMES = 14, CHANGES = 5 };
+    struct flow_trade trade = {0};
+    for (int i = 0; i < TIMES; i++) {
+        flow_quote(bed, &trade, FUEL_200, "");
+        flow_order(bed, &trade, "");
+        flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+        flow_until_state(bed, &trade, TRADE(CANCELLED));
+    }
+    const trade_message *found = flow_get(bed, trade.no);
+    assert_int_equal(found->n_history, 1 + TIMES * CHANGES);
+    assert_int_equal(found->history[found->n_history - 1]->state, TRADE(CANCELLED));
+}
+
+// What is read is one version of the trade, also when it is paid between the first read and the last.
+static void test_a_trade_is_read_as_of_one_moment(struct flow_bed *bed) {
+    struct flow_trade trade;
+    struct flow_center *center = &flow_virtual(bed)->center;
+    flow_ordered(bed, &trade);
+    flow_pay(bed, &trade);
+    center->point.held = true;
+    struct flow_answer *answer = flow_send(bed, "GetTrade", "trade_no=%s", trade.no);
+    flow_run_for(bed, 5);
+    store_pump(center->store); // its row is read, before it is paid
+    store_poll(center->store);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_run_for(bed, 5);
+    center->point.held = false;
+    flow_wait(bed, answer);
+    assert_verdict(answer, "OK");
+    const Txcenter__Trade__V1__Trade *found = ((const Txcenter__Trade__V1__GetTradeResponse *)answer->message)->trade;
+    assert_int_equal(found->state, TRADE(PAID));
+    assert_int_equal(found->attempts[0]->state, ATTEMPT(PAID));
+    assert_true(found->n_ledger > 0);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+}
+
 static void test_what_is_not_there_is_not_found(struct flow_bed *bed) {
     flow_refused(bed, "TRADE_NOT_FOUND", "GetTrade", "trade_no=01M7YBK6QT3HKKBQ7APVMWGMYR");
     flow_refused(bed, "TRADE_NOT_FOUND", "GetTrade", "order_no=no-such-order");
@@ -461,6 +499,8 @@ static const struct flow_case cases[] = {
     CASE(test_a_watch_goes_on_after_a_death),
     CASE(test_a_watch_ends_with_the_trade),
     CASE(test_a_watch_of_nothing_is_refused),
+    VIRTUAL(test_a_long_history_is_shown_whole),
+    VIRTUAL(test_a_trade_is_read_as_of_one_moment),
     VIRTUAL(test_watchers_have_a_bound),
     CASE_WITH(test_a_trade_is_seen_by_callers_of_its_tenant, .callers = true),
 };

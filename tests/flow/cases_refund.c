@@ -316,6 +316,25 @@ static void test_a_refund_beside_one_that_is_under_way(struct flow_bed *bed) {
     assert_int_equal(flow_ledger(bed, "coupon", trade.no, "give_back").n, BEST_200_COUPONS);
 }
 
+// What a call answers and what is read later list refunds alike: by their numbers, not as they came.
+static void test_refunds_are_listed_by_their_numbers(struct flow_bed *bed) {
+    static const char *const asked[] = {"B", "A", "C"}, *const listed[] = {"A", "B", "C"};
+    struct flow_trade trade;
+    const trade_message *answered = NULL;
+    flow_completed(bed, &trade);
+    for (size_t i = 0; i < 3; i++)
+        answered = refund(bed, &trade, flow_text(bed, "refund_no=%s amount=CNY100", asked[i]))->trade;
+    const trade_message *read = flow_get(bed, trade.no);
+    assert_int_equal(answered->n_refunds, 3);
+    assert_int_equal(answered->n_saga_gids, read->n_saga_gids);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(answered->refunds[i]->refund_no, listed[i]);
+        assert_string_equal(read->refunds[i]->refund_no, listed[i]);
+    }
+    for (size_t i = 0; i < read->n_saga_gids; i++)
+        assert_string_equal(answered->saga_gids[i], read->saga_gids[i]);
+}
+
 // [A42] [S3-19] a refund's number names one refund for ever; its own request asks for it again
 static void test_the_same_number_with_another_amount_is_refused(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -517,6 +536,7 @@ static const struct flow_case cases[] = {
     CASE(test_before_it_is_paid_a_refund_is_refused),
     CASE(test_parts_at_once_never_exceed_what_was_paid),
     CASE(test_a_refund_beside_one_that_is_under_way),
+    CASE(test_refunds_are_listed_by_their_numbers),
     CASE(test_the_same_number_with_another_amount_is_refused),
     CASE(test_the_same_refund_at_once_is_one),
     CASE(test_one_leg_that_fails_is_tried_again_alone),

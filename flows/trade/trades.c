@@ -1,6 +1,6 @@
 // The host's side: options, time, methods.
 #include "flows/trade/callback.h"
-#include "flows/trade/command.h"
+#include "flows/trade/cancel.h"
 #include "flows/trade/order.h"
 #include "flows/trade/parts.h"
 #include "flows/trade/payment.h"
@@ -8,6 +8,7 @@
 #include "flows/trade/quote.h"
 #include "flows/trade/read.h"
 #include "flows/trade/refund.h"
+#include "flows/trade/refund_command.h"
 #include "txcenter/callback/v1/callback.pb-c.h"
 
 #include <stdlib.h>
@@ -33,7 +34,7 @@ void trades_free(struct trades *trades) {
         return;
     commands_end(trades);
     read_end(trades);
-    trades_drop_all(trades);
+    trade_drop_all(trades);
     requests_free(trades->requests);
     heap_release(&trades->waits);
     map_release(&trades->resident);
@@ -58,7 +59,7 @@ void trades_alarm_at(struct trades *trades, int64_t due_ms) {
 
 int64_t trades_tick(struct trades *trades) {
     trades->alarm_ms = commands_tick(trades, trades_now(trades));
-    trades_evict(trades);
+    trade_evict(trades);
     return trades->alarm_ms;
 }
 
@@ -69,7 +70,7 @@ void trades_hurry(struct trades *trades) {
 
 // ---- Watching -------------------------------------------------------------------------------------------------------
 
-void trades_on_alert(struct trades *trades, trades_alarm_fn *alert, void *ctx) {
+void trades_on_alert(struct trades *trades, trades_alert_fn *alert, void *ctx) {
     trades->alert = alert;
     trades->alert_ctx = ctx;
 }

@@ -1,0 +1,23 @@
+// The command Pay, and what the calls that order and pay in one share of it.
+#ifndef TXC_FLOWS_TRADE_PAY_H
+#define TXC_FLOWS_TRADE_PAY_H
+
+#include "flows/trade/command.h"
+
+// What a payment needs.
+struct pay_wish {
+    Txcenter__Trade__V1__TenderInput *const *tenders;
+    size_t n_tenders;
+    int32_t on_failure; // resolved: KEEP or FAIL_TRADE
+};
+
+void pay_check(const struct trades *trades, const struct pay_wish *wish, bool may_leave_one_open, struct error *error);
+// The tenders' amounts: they add up to `payable`; the one without an amount gets the rest.
+bool pay_amounts(const struct pay_wish *wish, int64_t payable, int64_t *ret_amounts, struct error *error);
+struct pay_attempt_row *pay_plan(struct saga_turn *turn, const struct pay_wish *wish, const int64_t *amounts);
+// The outcome of a call that pays: `wait_for` as in the API.
+bool pay_outcome(const struct trade *trade, int32_t attempt_no, int32_t wait_for, struct error *ret_error);
+
+extern const struct command_kind pay_kind;
+
+#endif
