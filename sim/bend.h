@@ -7,8 +7,8 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-// The encoded message with one field changed, as `how` says: "frozen.bonus.minor_units=7", "order_no=X"; as it was where
-// the path names no text or number of it. In the arena.
+// The encoded message with one field changed, as `how` says: "frozen.bonus.minor_units=7", "order_no=X"; as it was
+// where the path names no text or number of it. In the arena.
 struct str sim_bend(struct str bytes, const ProtobufCMessageDescriptor *type, const char *how, struct arena *arena);
 
 #endif

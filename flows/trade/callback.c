@@ -147,7 +147,9 @@ static void apply_refund(struct notice *notice, struct trade *trade) {
         keep_unknown(notice, trade);
     } else {
         notice->trades->stats.conflicts++;
-        keep_stray(notice, trade, "a refund that had failed was paid out after all");
+        keep_stray(notice, trade,
+                   learnt == REFUND_MISMATCHED ? "refund does not match"
+                                               : "a refund that had failed was paid out after all");
     }
 }
 

@@ -136,8 +136,8 @@ static void freeze(struct saga_call *call) {
 
 static void inquire_freeze(struct saga_call *call) {
     struct adapter_effect effect = effect_of(call);
-    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_freeze_method, &effect,
-                    freeze_answered, freezing_of(call));
+    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_freeze_method, &effect, freeze_answered,
+                    freezing_of(call));
 }
 
 static void release(struct saga_call *call) {

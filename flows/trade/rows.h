@@ -178,6 +178,7 @@ struct refund_leg_row {
     int32_t queries;
     int32_t generation; // of what it has at the gateway now: each try after a definite no is another refund there
     char detail[SAGA_TEXT_MAX];
+    int64_t payer_amount, gateway_discount, merchant_discount, settlement_amount;
 };
 extern const struct store_table refund_leg_table;
 

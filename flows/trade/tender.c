@@ -54,8 +54,7 @@ int64_t tender_next_query_ms(const struct trade *trade, int32_t *queries, int64_
     return now_ms + (pause < options->query_max_ms ? pause : options->query_max_ms);
 }
 
-// What is no amount of money counts as none said.
-static int64_t minor(const Txcenter__Type__V1__Money *money) {
+int64_t tender_minor(const Txcenter__Type__V1__Money *money) {
     return money && money->minor_units > 0 && money->minor_units <= MONEY_MAX ? money->minor_units : 0;
 }
 
@@ -97,10 +96,10 @@ static void note_payment(struct trade *trade, struct tender_row *tender,
                          const Participant__Payment__V1__Payment *payment, int64_t now_ms) {
     trade_change(trade, tender);
     str_copy(str_c(payment->gateway_no), tender->gateway_no, sizeof tender->gateway_no);
-    tender->payer_amount = minor(payment->payer_amount);
-    tender->gateway_discount = minor(payment->gateway_discount);
-    tender->merchant_discount = minor(payment->merchant_discount);
-    tender->settlement_amount = minor(payment->settlement_amount);
+    tender->payer_amount = tender_minor(payment->payer_amount);
+    tender->gateway_discount = tender_minor(payment->gateway_discount);
+    tender->merchant_discount = tender_minor(payment->merchant_discount);
+    tender->settlement_amount = tender_minor(payment->settlement_amount);
     const Google__Protobuf__Timestamp *paid_at = payment->paid_at;
     tender->paid_ms = paid_at && paid_at->seconds > 0 ? clock_moment_ms(paid_at->seconds, 0) : now_ms;
 }
@@ -124,8 +123,8 @@ static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
                   payment->amount ? (long long)payment->amount->minor_units : 0,
                   payment->amount ? payment->amount->currency : "", payment->merchant_id);
         // What the books can't name (no amount, another currency) is not in them; an operator finds out what there is.
-        if (minor(payment->amount) > 0 && strcmp(payment->amount->currency, trade->row.currency) == 0)
-            books_suspense(trade, LEDGER_CONFLICTED, tender, minor(payment->amount), now_ms);
+        if (tender_minor(payment->amount) > 0 && strcmp(payment->amount->currency, trade->row.currency) == 0)
+            books_suspense(trade, LEDGER_CONFLICTED, tender, tender_minor(payment->amount), now_ms);
         trade->trades->stats.conflicts++;
         trades_alert(trade->trades, "payment does not match", trade, tender->detail);
     } else if (decides_nothing(tender, notice)) {

@@ -16,6 +16,9 @@ Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *t
 // asked in vain, which is counted.
 int64_t tender_next_query_ms(const struct trade *trade, int32_t *queries, int64_t now_ms);
 
+// What the gateway says of who bears what; what is no amount of money counts as none said.
+int64_t tender_minor(const Txcenter__Type__V1__Money *money);
+
 // Sets its state; which may follow which: tender.c. The row is about to be written.
 void tender_set_state(struct trade *trade, struct tender_row *tender, Txcenter__Trade__V1__TenderState state);
 
@@ -34,8 +37,8 @@ void tender_noticed(struct saga_turn *turn, struct tender_row *tender,
 // first request of that is sent; the requests follow from tender->undo, so that each is a repeat of the first.
 void tender_give_up(struct saga_turn *turn, struct tender_row *tender);
 
-// The answer to the attempt's compensation (CLOSED, FAILED or PAID). What was paid and did not go back with it goes back
-// now.
+// The answer to the attempt's compensation (CLOSED, FAILED or PAID). What was paid and did not go back with it goes
+// back now.
 void tender_undone(struct saga_turn *turn, struct tender_row *tender, const Participant__Payment__V1__Payment *payment);
 
 // The attempt is over. A reversal that was not answered by now was never sent: money that came meanwhile goes back.

@@ -1,5 +1,6 @@
 // Participants that answer something else than they were asked: what can't be right is not taken over.
 #include "tests/flow/cases.h"
+#include "tests/flow/notice.h"
 #include "tests/flow/virtual.h"
 
 static void bend(struct flow_bed *bed, const char *system, const char *method, const char *how) {
@@ -98,6 +99,87 @@ static void test_a_trades_next_order_may_have_the_number_of_the_one_before(struc
     assert_string_equal(found->trade->trade_no, trade.no);
 }
 
+// Accepted, and not done as far as anybody has heard.
+static void refund_accepted(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_completed(bed, trade);
+    flow_fault(bed, FAULT(DOWN), "payment", "QueryRefund", "");
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyRefund", "");
+    flow_must(bed, "Refund", "trade_no=%s refund_no=B1 amount=CNY5000 wait_ms=100", trade->no);
+}
+
+// [A46] [A22] a refund notice counts when tender, amount and currency are those of the refund; another one is kept for
+// an operator and changes nothing
+static void test_a_refund_notice_that_does_not_match_changes_nothing(struct flow_bed *bed) {
+    struct flow_trade trade;
+    refund_accepted(bed, &trade);
+    const struct flow_refund_notice good = {.refund_no = flow_text(bed, "%s@B1@0", trade.no),
+                                            .tender_no = flow_tender_no(bed, &trade, 1, 0),
+                                            .state = REFUNDED(DONE),
+                                            .amount = 5000};
+    struct flow_refund_notice notices[4] = {good, good, good, good};
+    notices[0].tender_no = "OTHER";
+    notices[1].amount = 1;
+    notices[2].currency = "USD";
+    notices[3].state = REFUNDED(FAILED), notices[3].amount = 4999;
+    int64_t conflicts = flow_stat(bed, "trades.conflicts");
+    for (size_t i = 0; i < 4; i++)
+        assert_verdict(flow_notify_refund(bed, &notices[i]), "OK");
+    assert_int_equal(flow_stat(bed, "trades.conflicts"), conflicts + 4);
+    assert_alerted(bed, "refund does not match");
+    assert_state(bed, &trade, TRADE(COMPLETED));
+    assert_verdict(flow_notify_refund(bed, &good), "OK");
+    flow_until_state(bed, &trade, TRADE(PARTIALLY_REFUNDED));
+}
+
+static void refunded_otherwise(struct flow_bed *bed, const char *how) {
+    struct flow_trade trade;
+    flow_completed(bed, &trade);
+    bend(bed, "payment", "RefundPayment", how);
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyRefund", "");
+    flow_must(bed, "Refund", "trade_no=%s amount=CNY5000 wait_ms=1", trade.no);
+    flow_until_parked(bed, &trade, 1);
+    assert_state(bed, &trade, TRADE(COMPLETED));
+    bed->parked = 1;
+    bed->not_compared = true; // what that gateway did nobody knows
+}
+
+// [A46] nor does an answer that names something else: unknown, asked again, and at last an operator's
+static void test_a_refund_answer_of_another_amount_is_parked(struct flow_bed *bed) {
+    refunded_otherwise(bed, "refund.amount.minor_units=1");
+}
+
+static void test_a_refund_answer_of_another_tender_is_parked(struct flow_bed *bed) {
+    refunded_otherwise(bed, "refund.tender_no=OTHER");
+}
+
+// [A61] who bears what of a refund is known: the payer gets back what the payer paid
+static void test_a_refund_of_a_subsidised_payment_says_who_bears_it(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_ordered(bed, &trade);
+    flow_pay(bed, &trade);
+    flow_control(bed, "PayTender", "tender_no=%s result=1 gateway_discount=300 merchant_discount=200",
+                 flow_tender_no(bed, &trade, 1, 0));
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    int64_t payer = 0, gateway = 0, merchant = 0;
+    static const char *const extents[] = {"amount=CNY3333", "amount=CNY1", "whole=true"};
+    for (size_t i = 0; i < 3; i++) {
+        const Txcenter__Trade__V1__RefundResponse *refund =
+            flow_must(bed, "Refund", "trade_no=%s %s", trade.no, extents[i]);
+        const Txcenter__Trade__V1__RefundLeg *leg = refund->refund->legs[0];
+        assert_int_equal(leg->payer_amount->minor_units + leg->gateway_discount->minor_units +
+                             leg->merchant_discount->minor_units,
+                         leg->amount->minor_units);
+        assert_int_equal(leg->settlement_amount->minor_units,
+                         leg->amount->minor_units - leg->merchant_discount->minor_units);
+        payer += leg->payer_amount->minor_units;
+        gateway += leg->gateway_discount->minor_units;
+        merchant += leg->merchant_discount->minor_units;
+    }
+    assert_int_equal(payer, trade.payable - 500);
+    assert_int_equal(gateway, 300);
+    assert_int_equal(merchant, 200);
+}
+
 static const struct flow_case cases[] = {
     CASE(test_a_coupon_in_another_currency_is_left_out),
     CASE(test_a_points_rule_in_another_currency_is_none),
@@ -106,6 +188,10 @@ static const struct flow_case cases[] = {
     CASE(test_a_card_that_froze_another_currency_pays_nothing),
     CASE(test_the_number_of_another_trades_order_is_not_taken_over),
     CASE(test_a_trades_next_order_may_have_the_number_of_the_one_before),
+    CASE_WITH(test_a_refund_notice_that_does_not_match_changes_nothing, .a_day_of_refunds = true),
+    CASE(test_a_refund_answer_of_another_amount_is_parked),
+    CASE(test_a_refund_answer_of_another_tender_is_parked),
+    CASE(test_a_refund_of_a_subsidised_payment_says_who_bears_it),
 };
 
 CASES(bent);

@@ -21,8 +21,7 @@ static void pays_unnoticed(struct flow_bed *bed, const char *tender_no) {
 }
 
 static void told(struct flow_bed *bed, const struct flow_trade *trade, int tender, int state, int64_t amount) {
-    struct flow_notice notice = {
-        .tender_no = flow_tender_no(bed, trade, 1, tender), .state = state, .amount = amount};
+    struct flow_notice notice = {.tender_no = flow_tender_no(bed, trade, 1, tender), .state = state, .amount = amount};
     assert_verdict(flow_notify(bed, &notice), "OK");
 }
 
