@@ -191,6 +191,15 @@ static void start_child(struct saga_turn *turn, struct saga_resident *resident, 
     turn_tell(turn, resident);
 }
 
+// What is asked for as long as it takes is not written down as often: behind its policy's end, or this many attempts of
+// an endless one, its step alone says how often it was tried and how the last attempt failed.
+enum { ATTEMPTS_KEPT_MAX = 100 };
+
+static bool is_kept(const struct saga_turn *turn, const struct saga_leg *leg, enum saga_op op) {
+    uint32_t most = saga_leg_policy(&turn->engine->options.machine, leg, op == SAGA_COMPENSATE)->attempts;
+    return leg->attempts <= (most ? most : ATTEMPTS_KEPT_MAX);
+}
+
 static void keep_attempt(struct saga_turn *turn, const struct saga_resident *resident, const struct saga_effect *effect,
                          const struct saga_event *event) {
     const struct saga_leg *leg = &resident->saga.legs[effect->leg];
@@ -206,7 +215,8 @@ static void keep_attempt(struct saga_turn *turn, const struct saga_resident *res
     memcpy(row.gid, resident->saga.gid, sizeof row.gid);
     memcpy(row.reason, leg->reason, sizeof row.reason);
     memcpy(row.text, leg->text, sizeof row.text);
-    saga_turn_row(turn, &attempt_table, STORE_PUT, &row);
+    if (is_kept(turn, leg, effect->op))
+        saga_turn_row(turn, &attempt_table, STORE_PUT, &row);
     turn->engine->stats.attempts_failed++;
     engine_notice(turn->engine, SAGA_NOTICE_ATTEMPT_FAILED, resident, leg, effect->op, leg->reason, leg->text);
 }
@@ -527,6 +537,11 @@ static const struct saga_retry *policy(const struct saga_turn *turn) {
 bool saga_turn_exhausted(const struct saga_turn *turn) {
     const struct saga_retry *retry = policy(turn);
     return retry->attempts && saga_turn_attempts(turn) >= retry->attempts;
+}
+
+bool saga_turn_just_exhausted(const struct saga_turn *turn) {
+    const struct saga_retry *retry = policy(turn);
+    return retry->attempts && saga_turn_attempts(turn) == retry->attempts;
 }
 
 int64_t saga_turn_again_ms(const struct saga_turn *turn) {
