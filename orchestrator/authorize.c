@@ -115,6 +115,8 @@ void call_fail(struct rpc_inbound *in, const struct error *error, const char *tr
         struct arena *arena = rpc_inbound_arena(in);
         context->notes->reason = err_info(error->code)->name;
         context->notes->text = arena_str(arena, str_c(error->text));
+        if (error->n_fields > 0)
+            context->notes->cause = arena_printf(arena, "%s: %s", error->fields[0].path, error->fields[0].what);
         if (trade_no && *trade_no)
             context->notes->trade_no = arena_str(arena, str_c(trade_no));
     }

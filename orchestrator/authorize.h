@@ -13,6 +13,7 @@ struct call_notes {
     struct str trade_no, gid;
     const char *reason; // of a refusal: the error's name; NULL: none
     struct str text;    // and what it said
+    struct str cause;   // the first field that was at fault, "path: what"; STR_NONE: none
 };
 
 struct call_context {

@@ -347,7 +347,7 @@ static const struct config_section sections[] = {
      .entries_max = 1024,
      ROWS(caller_rows),
      .text = "Who may call. Without TLS and without this list (development) every caller has every scope and every "
-             "tenant, under the name that its metadata `x-caller` gives (\"dev\" where it gives none)."},
+             "tenant, under the name that its metadata `x-caller` gives (\"anonymous\" where it gives none)."},
     ONE(sentinel, sentinel_rows, "The sentinel: finds what is due and drives it on."),
     {.path = "retry", .shape = CONFIG_ONE, .text = "The retry policies that steps name."},
     RETRY("retry.quick", CONFIG_QUICK, quick_rows, "Somebody waits; exhausted, the saga turns round."),

@@ -62,6 +62,7 @@ void observe_call(void *ctx, const struct rpc_method *method, struct rpc_inbound
     if (context) {
         add_text(&line, "reason", str_c(context->notes->reason));
         add_text(&line, "text", context->notes->text);
+        add_text(&line, "cause", context->notes->cause);
         add_text(&line, "trade_no", context->notes->trade_no);
         add_text(&line, "gid", context->notes->gid);
         add_text(&line, "x_request_id", str_c(context->request_id));

@@ -148,7 +148,7 @@ static const struct store_column tender_row_columns[] = {
     STORE_COL_I32(tender_row, queries),
     STORE_COL_I64(tender_row, paid_ms),
     STORE_COL_TEXT(tender_row, detail),
-    STORE_COL_I32(tender_row, closing, .since = 3),
+    STORE_COL_I32(tender_row, undo, .since = 3),
 };
 const struct store_table tender_table = {TABLE("trade_tender", tender_row, 3, )};
 
@@ -186,6 +186,10 @@ static const struct store_column refund_leg_row_columns[] = {
     STORE_COL_I32(refund_leg_row, queries),
     STORE_COL_TEXT(refund_leg_row, detail),
     STORE_COL_I32(refund_leg_row, generation, .since = 3),
+    STORE_COL_I64(refund_leg_row, payer_amount, .since = 3),
+    STORE_COL_I64(refund_leg_row, gateway_discount, .since = 3),
+    STORE_COL_I64(refund_leg_row, merchant_discount, .since = 3),
+    STORE_COL_I64(refund_leg_row, settlement_amount, .since = 3),
 };
 const struct store_table refund_leg_table = {TABLE("trade_refund_leg", refund_leg_row, 3, )};
 

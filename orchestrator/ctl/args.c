@@ -110,8 +110,8 @@ static bool unknown_option(struct parser *p, struct str name) {
     if (nearest.best.ptr)
         return error_set(p->error, ERR_INVALID_REQUEST, "'%s' has no option --%.*s; did you mean --%.*s?", words,
                          STR_FMT(name), STR_FMT(nearest.best));
-    return error_set(p->error, ERR_INVALID_REQUEST, "'%s' has no option --%.*s; 'txctl help %s' lists them", words,
-                     STR_FMT(name), p->args->command ? words : "");
+    return error_set(p->error, ERR_INVALID_REQUEST, "'%s' has no option --%.*s; 'txctl help%s%s' lists them", words,
+                     STR_FMT(name), p->args->command ? " " : "", p->args->command ? words : "");
 }
 
 // What can be said without knowing the request.
@@ -179,6 +179,34 @@ static bool is_given(const struct args *args, const struct option *option) {
     return false;
 }
 
+// `need` is "TRADE|--order": whether one of them is there.
+static bool has_one_of(const struct args *args, const char *need) {
+    struct str rest = str_c(need);
+    while (rest.ptr) {
+        struct str name = str_cut(&rest, '|');
+        if (name.ptr[0] != '-' && args->operand)
+            return true;
+        for (size_t i = 0; name.ptr[0] == '-' && i < args->n; i++)
+            if (str_eq_c(str_n(name.ptr + 2, name.len - 2), args->given[i].option->name))
+                return true;
+    }
+    return false;
+}
+
+static bool lacks(struct parser *p, const char *need) {
+    struct buf text;
+    buf_init(&text, ERR_TEXT_MAX);
+    struct str rest = str_c(need), name = str_cut(&rest, '|');
+    buf_append(&text, name);
+    while (rest.ptr) {
+        name = str_cut(&rest, '|');
+        buf_printf(&text, "%s%.*s", rest.ptr ? ", " : " or ", STR_FMT(name));
+    }
+    error_set(p->error, ERR_INVALID_REQUEST, "'%s' needs %.*s", p->args->command->words, STR_FMT(buf_str(&text)));
+    buf_release(&text);
+    return false;
+}
+
 static bool complete(struct parser *p) {
     const struct args *args = p->args;
     const struct command *command = args->command;
@@ -191,6 +219,9 @@ static bool complete(struct parser *p) {
         if (option->required && !is_given(args, option))
             return error_set(p->error, ERR_INVALID_REQUEST, "'%s' needs --%s %s", command->words, option->name,
                              option->value);
+    for (size_t i = 0; i < COMMAND_NEEDS_MAX && command->needs[i]; i++)
+        if (!has_one_of(args, command->needs[i]))
+            return lacks(p, command->needs[i]);
     return true;
 }
 
@@ -215,6 +246,8 @@ bool args_parse(int argc, char *const *argv, struct args *ret_args, struct error
         bool fine = true;
         if (!p.only_operands && strcmp(argv[i], "--") == 0)
             p.only_operands = true;
+        else if (!args.command && str_empty(p.group) && strcmp(argv[i], "--version") == 0)
+            fine = take_operand(&p, "version"); // as every program has it
         else if (!p.only_operands && argv[i][0] == '-' && argv[i][1] != '\0')
             fine = take_option(&p, argc, argv, &i);
         else

@@ -46,12 +46,13 @@ typedef void show_fn(struct view *view, struct arena *arena, const ProtobufCMess
 // A command of its own kind. Returns the exit code.
 typedef int command_fn(struct session *session);
 
-enum { COMMAND_SETS_MAX = 6 };
+enum { COMMAND_SETS_MAX = 6, COMMAND_NEEDS_MAX = 4 };
 struct command {
     const char *words;                               // "trade pay"
     const char *operand;                             // "TRADE"; "[TRADE]" may be left out; NULL: none
     const char *operand_field;                       // where it goes in the request
     const struct option_set *sets[COMMAND_SETS_MAX]; // NULL-terminated when shorter
+    const char *needs[COMMAND_NEEDS_MAX];            // "TRADE|--order": one of them must be there; NULL-terminated
     struct rpc_method method;                        // one call: `show` prints the answer
     show_fn *show;
     command_fn *run;     // else this

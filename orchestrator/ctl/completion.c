@@ -30,22 +30,23 @@ static struct str first_word(const struct command *command) {
     return str_cut(&rest, ' ');
 }
 
-static void groups(struct buf *out, const struct command *table, size_t n) {
-    buf_append(out, STR("    \"\") choices=\""));
+// Behind nothing, and behind `help`.
+static void groups(struct buf *out, const char *path, const struct command *table, size_t n) {
+    buf_printf(out, "    \"%s\") choices=\"", path);
     for (size_t i = 0; i < n; i++)
         if (i == 0 || !str_eq(first_word(&table[i]), first_word(&table[i - 1])))
             buf_printf(out, "%s%.*s", i ? " " : "", STR_FMT(first_word(&table[i])));
     buf_append(out, STR("\" ;;\n"));
 }
 
-static void members(struct buf *out, const struct command *table, size_t n) {
+static void members(struct buf *out, const char *path, const struct command *table, size_t n) {
     for (size_t i = 0; i < n; i++) {
         struct str group = first_word(&table[i]);
         bool begins = i == 0 || !str_eq(group, first_word(&table[i - 1]));
         if (group.len == strlen(table[i].words))
             continue;
         if (begins)
-            buf_printf(out, "    %.*s) choices=\"", STR_FMT(group));
+            buf_printf(out, "    \"%s%.*s\") choices=\"", path, STR_FMT(group));
         buf_printf(out, "%s%s", begins ? "" : " ", table[i].words + group.len + 1);
         if (i + 1 == n || !str_eq(group, first_word(&table[i + 1])))
             buf_append(out, STR("\" ;;\n"));
@@ -64,6 +65,9 @@ static void options(struct buf *out, const struct command *command) {
         buf_printf(out, "%s--%s", i ? " " : "", option->name);
     if (strcmp(command->words, "completion") == 0)
         buf_printf(out, " %s", command->operand);
+    if (strcmp(command->words, "flow graph") == 0) // the server knows their names, when there is one
+        buf_append(out, STR(" $(\"${COMP_WORDS[0]}\" flow list -o json --timeout 1 2>/dev/null |"
+                            " sed -n 's/^ *\"name\": \"\\([^\"]*\\)\".*/\\1/p')"));
     buf_append(out, STR("\" ;;\n"));
 }
 
@@ -101,8 +105,10 @@ void completion_bash(struct buf *out) {
     const struct command *table = command_table(&n);
     flags(out, table, n);
     buf_append(out, str_c(head));
-    groups(out, table, n);
-    members(out, table, n);
+    groups(out, "", table, n);
+    groups(out, "help", table, n);
+    members(out, "", table, n);
+    members(out, "help ", table, n);
     for (size_t i = 0; i < n; i++)
         options(out, &table[i]);
     buf_append(out, str_c(tail));

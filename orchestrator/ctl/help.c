@@ -41,7 +41,28 @@ static bool show_list(struct view *view, const char *group) {
     return shown > 0;
 }
 
-static void show_option(struct view *view, const struct option *option) {
+// "; needed" when the command can't do without it, "; this or --other is needed" when another one would do.
+static void show_need(struct view *view, const struct command *command, const struct option *option) {
+    if (option->required)
+        view_printf(view, "; needed");
+    for (size_t i = 0; command && i < COMMAND_NEEDS_MAX && command->needs[i]; i++) {
+        struct str rest = str_c(command->needs[i]), others = STR_NONE;
+        bool named = false;
+        while (rest.ptr) {
+            struct str name = str_cut(&rest, '|');
+            bool ours = name.ptr[0] == '-' && str_eq_c(str_n(name.ptr + 2, name.len - 2), option->name);
+            named |= ours;
+            if (!ours && !others.ptr)
+                others = name;
+        }
+        if (named && !others.ptr)
+            view_printf(view, "; needed");
+        else if (named)
+            view_printf(view, "; needed: one of %s", command->needs[i]);
+    }
+}
+
+static void show_option(struct view *view, const struct command *command, const struct option *option) {
     char label[LABEL_MAX];
     snprintf(label, sizeof label, "%s%c%s--%s%s%s", option->letter ? "-" : "", option->letter ? option->letter : ' ',
              option->letter ? ", " : "   ", option->name, option->value ? " " : "", option->value ? option->value : "");
@@ -57,8 +78,7 @@ static void show_option(struct view *view, const struct option *option) {
         view_printf(view, " (default %s)", option->fallback);
     if (option->many)
         view_printf(view, "; may stand there several times");
-    if (option->required)
-        view_printf(view, "; needed");
+    show_need(view, command, option);
     view_printf(view, "\n");
 }
 
@@ -66,7 +86,7 @@ static void show_global_options(struct view *view) {
     const struct option_set *global = command_global_options();
     view_printf(view, "\noptions of every command:\n");
     for (size_t i = 0; i < global->n; i++)
-        show_option(view, &global->options[i]);
+        show_option(view, NULL, &global->options[i]);
 }
 
 void help_command(struct view *view, const struct command *command) {
@@ -80,7 +100,7 @@ void help_command(struct view *view, const struct command *command) {
     if (own > 0)
         view_printf(view, "\noptions:\n");
     for (size_t i = 0; i < own; i++)
-        show_option(view, command_option(command, i));
+        show_option(view, command, command_option(command, i));
     show_global_options(view);
 }
 

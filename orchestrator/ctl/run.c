@@ -33,8 +33,9 @@ int run_health(struct session *session) {
 
 int run_completion(struct session *session) {
     if (strcmp(session->args->operand, "bash") != 0) {
-        fprintf(session->env->err, "txctl: expected bash, got '%s'\n", session->args->operand);
-        return TXCTL_USAGE;
+        struct error error;
+        error_set(&error, ERR_INVALID_REQUEST, "expected bash, got '%s'", session->args->operand);
+        return session_usage(session->env, session->json, error.text);
     }
     completion_bash(&session->view.text);
     session_flush(session);
@@ -51,11 +52,13 @@ int run_version(struct session *session) {
 }
 
 int run_help(struct session *session) {
-    bool known = help_show(&session->view, session->args->topic[0], session->args->topic[1]);
-    if (!known)
-        fprintf(session->env->err, "txctl: there is no command '%s%s%s'; 'txctl help' lists them\n",
-                session->args->topic[0], session->args->topic[1] ? " " : "",
-                session->args->topic[1] ? session->args->topic[1] : "");
+    const char *const *topic = session->args->topic;
+    bool known = help_show(&session->view, topic[0], topic[1]);
     session_flush(session);
-    return known ? TXCTL_OK : TXCTL_USAGE;
+    if (known)
+        return TXCTL_OK;
+    struct error error;
+    error_set(&error, ERR_INVALID_REQUEST, "there is no command '%s%s%s'; 'txctl help' lists them", topic[0],
+              topic[1] ? " " : "", topic[1] ? topic[1] : "");
+    return session_usage(session->env, session->json, error.text);
 }

@@ -5,6 +5,12 @@
 #include "orchestrator/ctl/session.h"
 
 int run_watch(struct session *session);
+// Pay and OrderPay: a tender without an amount gets what the trade says is left.
+int run_pay(struct session *session);
+
+// ListSagas; of those that are parked with the step that is, and why.
+int run_saga_list(struct session *session);
+
 int run_trace(struct session *session);
 int run_health(struct session *session);
 int run_completion(struct session *session);

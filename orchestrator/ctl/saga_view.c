@@ -184,6 +184,8 @@ void saga_show_timeline(struct view *view, struct arena *arena, const Txcenter__
     table_init(&table, arena, timeline_columns);
     for (size_t i = 0; i < saga->n_steps; i++) {
         const Txcenter__Saga__V1__Step *step = saga->steps[i];
+        if (i > 0 && strcmp(saga->steps[i - 1]->kind, "pivot") == 0 && saga->steps[i - 1]->stage != step->stage)
+            table_rule(&table, STR("the watershed: above it may be undone, below it only goes on"));
         add_step(&table, view, &scale, saga, step);
         for (size_t k = 0; k < saga->n_attempts; k++)
             if (saga->attempts[k]->step_id == step->step_id && saga->attempts[k]->leg == step->leg)
@@ -238,9 +240,17 @@ void saga_show_retry(struct view *view, struct arena *arena, const ProtobufCMess
         show_steps(view, arena, r->saga);
 }
 
+// The first one that waits for an operator; NULL: none, or the saga came without its steps.
+static const Txcenter__Saga__V1__Step *parked_step(const Txcenter__Saga__V1__Saga *saga) {
+    for (size_t i = 0; i < saga->n_steps; i++)
+        if (saga->steps[i]->state == TXCENTER__SAGA__V1__STEP_STATE__STEP_STATE_PARKED)
+            return saga->steps[i];
+    return NULL;
+}
+
 void saga_show_list(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
-    static const struct table_column columns[] = {{"gid", false},    {"flow", false}, {"status", false},
-                                                  {"", false},       {"made", false}, {"length", true},
+    static const struct table_column columns[] = {{"gid", false},    {"flow", false}, {"status", false}, {"", false},
+                                                  {"made", false},   {"length", true}, {"step", false},
                                                   {"reason", false}, {"text", false}, {NULL, false}};
     const Txcenter__Saga__V1__ListSagasResponse *r = (const void *)response;
     struct table table;
@@ -257,8 +267,10 @@ void saga_show_list(struct view *view, struct arena *arena, const ProtobufCMessa
         table_add(&table, PAINT_BAD, saga->parked ? STR("PARKED") : STR(""));
         table_add(&table, PAINT_PLAIN, str_c(made));
         table_add(&table, PAINT_PLAIN, str_c(span));
-        table_add(&table, PAINT_WARN, str_c(saga->reason));
-        table_add(&table, PAINT_PLAIN, str_c(saga->text));
+        const Txcenter__Saga__V1__Step *parked = parked_step(saga);
+        table_add(&table, PAINT_PLAIN, parked ? str_c(parked->name) : STR(""));
+        table_add(&table, PAINT_WARN, str_c(parked ? parked->reason : saga->reason));
+        table_add(&table, PAINT_PLAIN, str_c(parked ? parked->text : saga->text));
     }
     table_print_page(&table, view, r->next_page_token);
 }

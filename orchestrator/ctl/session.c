@@ -7,7 +7,7 @@
 #include <assert.h>
 
 // Of google.rpc.Code.
-enum { CANCELLED = 1, UNKNOWN = 2, DEADLINE_EXCEEDED = 4, INTERNAL = 13, UNAVAILABLE = 14, DATA_LOSS = 15 };
+enum { UNAVAILABLE = 14, DATA_LOSS = 15 };
 
 enum { ARENA_MAX = 64 << 20, TIMEOUT_S = 10, MESSAGE_MAX = 16 << 20 };
 
@@ -40,13 +40,26 @@ static bool check_tls(struct session *session, struct error *error) {
     return true;
 }
 
+// What stands behind the last colon is a port, but of a socket's path and inside of an IPv6 address's brackets.
+static bool take_server(struct session *session, struct error *error) {
+    const char *given = args_text(session->args, "server"), *environment = session->env->server;
+    session->server = given ? given : environment && *environment ? environment : "127.0.0.1:7600";
+    const char *colon = strrchr(session->server, ':');
+    int64_t port;
+    if (!colon || strncmp(session->server, "unix", 4) == 0 || strchr(colon, ']') || colon[1] == '/')
+        return true;
+    if (!str_to_i64(str_c(colon + 1), &port) || port < 1 || port > 65535)
+        return error_set(error, ERR_INVALID_REQUEST, "%s: expected HOST:PORT with a port from 1 to 65535, got '%s'",
+                         given ? "--server" : "TXCENTER_SERVER", session->server);
+    return true;
+}
+
 bool session_init(struct session *session, const struct args *args, const struct session_env *env,
                   struct error *error) {
     *session = (struct session){.args = args, .env = env};
-    if (!take_output(session, error) || !take_request_id(session, error) || !check_tls(session, error))
+    if (!take_output(session, error) || !take_request_id(session, error) || !check_tls(session, error) ||
+        !take_server(session, error))
         return false;
-    const char *server = args_text(args, "server");
-    session->server = server ? server : env->server && *env->server ? env->server : "127.0.0.1:7600";
     session->headers[0] = (struct rpc_header){"x-request-id", str_c(session->request_id)};
     if (args_text(args, "caller"))
         session->headers[1] = (struct rpc_header){"x-caller", str_c(args_text(args, "caller"))};
@@ -161,79 +174,8 @@ ProtobufCMessage *session_request(struct session *session) {
     ProtobufCMessage *request =
         request_make(session->args, session->request_id, session->view.now_ms, &session->arena, &error);
     if (!request)
-        fprintf(session->env->err, "txctl: %s\n", error.text);
+        session_usage(session->env, session->json, error.text);
     return request;
-}
-
-// ---- Failures -----------------------------------------------------------------------------------------------------
-
-// What a reason means, from the one table; NULL for one that this program does not know.
-static const char *meaning(const char *reason) {
-    size_t n;
-    const struct err_info *table = err_table(&n);
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(table[i].name, reason) == 0)
-            return table[i].text;
-    return NULL;
-}
-
-static bool is_silence(const struct session_failure *failure) {
-    switch (failure->grpc_status) {
-    case CANCELLED:
-    case UNKNOWN:
-    case DEADLINE_EXCEEDED:
-    case INTERNAL:
-    case UNAVAILABLE:
-    case DATA_LOSS: return failure->reason[0] == '\0';
-    default: return false;
-    }
-}
-
-static bool changes_something(const struct session *session) {
-    const struct rpc_method *method = &session->args->command->method;
-    return method->service && protobuf_c_message_descriptor_get_field_by_name(rpc_method_request(method), "request_id");
-}
-
-static void say_silence(struct session *session, const struct session_failure *failure, struct buf *out) {
-    if (failure->grpc_status == UNAVAILABLE)
-        buf_printf(out, "  is txcenterd running there? --server or TXCENTER_SERVER says where it is\n");
-    if (changes_something(session))
-        buf_printf(out,
-                   "  it may have been accepted: run the command again with --request-id %s, and it acts only once\n",
-                   session->request_id);
-}
-
-int session_report(struct session *session, const struct session_failure *failure) {
-    const struct error *error = &failure->error;
-    bool silence = is_silence(failure);
-    struct buf out;
-    buf_init(&out, 1 << 16);
-    buf_printf(&out, "txctl: ");
-    if (silence)
-        buf_printf(&out, "no answer from %s: ", session->server);
-    view_escape(&out, failure->reason[0] ? str_c(failure->reason) : str_c(err_status_name(failure->grpc_status)));
-    buf_printf(&out, ": ");
-    view_escape(&out, str_c(error->text));
-    buf_byte(&out, '\n');
-    const char *text = meaning(failure->reason);
-    if (text && !strstr(error->text, text))
-        buf_printf(&out, "  %s\n", text);
-    for (uint32_t i = 0; i < error->n_fields && i < ERR_FIELDS_MAX; i++) {
-        buf_printf(&out, "  ");
-        view_escape(&out, str_c(error->fields[i].path));
-        buf_printf(&out, ": ");
-        view_escape(&out, str_c(error->fields[i].what));
-        buf_byte(&out, '\n');
-    }
-    if (error->n_fields > ERR_FIELDS_MAX)
-        buf_printf(&out, "  and %u more\n", error->n_fields - ERR_FIELDS_MAX);
-    if (error->retry_after_ms > 0)
-        buf_printf(&out, "  try again in %u ms\n", error->retry_after_ms);
-    if (silence)
-        say_silence(session, failure, &out);
-    fwrite(out.ptr, 1, out.len, session->env->err);
-    buf_release(&out);
-    return silence ? TXCTL_UNREACHABLE : TXCTL_REFUSED;
 }
 
 // ---- Printing -----------------------------------------------------------------------------------------------------
@@ -269,10 +211,12 @@ static bool is_processing(const ProtobufCMessage *response) {
 }
 
 int session_run_call(struct session *session) {
-    const struct command *command = session->args->command;
     const ProtobufCMessage *request = session_request(session);
-    if (!request)
-        return TXCTL_USAGE;
+    return request ? session_send(session, request) : TXCTL_USAGE;
+}
+
+int session_send(struct session *session, const ProtobufCMessage *request) {
+    const struct command *command = session->args->command;
     struct session_failure failure;
     const ProtobufCMessage *response = session_call(session, &command->method, request, &failure);
     if (!response)

@@ -66,8 +66,12 @@ void session_stream(struct session *session, const struct rpc_method *method, co
 // Milliseconds that a call may take, from --timeout and --wait.
 uint32_t session_deadline_ms(const struct session *session);
 
-// Says on `err` why a call failed and what can be done about it. Returns the exit code.
+// Says on `err` why a call failed and what can be done about it: to people, or with `-o json` as an object of status,
+// reason, text, violations, retry_after_ms and request_id (where the call may be repeated with it). Returns the exit code.
 int session_report(struct session *session, const struct session_failure *failure);
+
+// Says on `err` what is wrong with the command line, in the same forms. Returns TXCTL_USAGE.
+int session_usage(const struct session_env *env, bool json, const char *text);
 
 // Prints an answer: as JSON, or by `show`, and at once.
 void session_print(struct session *session, show_fn *show, const ProtobufCMessage *response);
@@ -77,5 +81,8 @@ void session_flush(struct session *session);
 
 // A command that is one call: makes the request, calls, prints.
 int session_run_call(struct session *session);
+
+// Its second half: calls with this request, prints.
+int session_send(struct session *session, const ProtobufCMessage *request);
 
 #endif

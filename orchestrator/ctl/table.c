@@ -47,6 +47,28 @@ void table_addf(struct table *table, enum paint paint, const char *format, ...) 
     buf_release(&text);
 }
 
+void table_rule(struct table *table, struct str text) {
+    table->rule = text;
+    table->rule_at = table->n_cells;
+}
+
+// The text in the middle of a double line.
+static void print_rule(const struct table *table, struct view *view, unsigned indent, const size_t *widths) {
+    size_t all = 0, text = view_columns(table->rule) + 2;
+    for (size_t c = 0; c < table->n_columns; c++)
+        all += widths[c] > 0 ? widths[c] + 2 : 0;
+    size_t most = view->width > indent ? view->width - indent : 0;
+    all = all < most ? all : most;
+    size_t before = all > text ? (all - text) / 2 : 1;
+    view_pad(view, indent);
+    for (size_t i = 0; i < before; i++)
+        view_printf(view, "═");
+    view_printf(view, " %.*s ", STR_FMT(table->rule));
+    for (size_t i = before + text; i < all; i++)
+        view_printf(view, "═");
+    view_printf(view, "\n");
+}
+
 // 0: every cell of the column is empty.
 static size_t width_of(const struct table *table, size_t column) {
     size_t width = 0;
@@ -93,8 +115,11 @@ void table_print(const struct table *table, struct view *view, unsigned indent) 
         titles[c] = (struct table_cell){str_c(table->columns[c].title), PAINT_DIM};
     }
     print_row(table, view, indent, widths, titles);
-    for (size_t i = 0; i + table->n_columns <= table->n_cells; i += table->n_columns)
+    for (size_t i = 0; i + table->n_columns <= table->n_cells; i += table->n_columns) {
+        if (table->rule.ptr && i == table->rule_at)
+            print_rule(table, view, indent, widths);
         print_row(table, view, indent, widths, &table->cells[i]);
+    }
     if (table->failed) {
         view_pad(view, indent);
         view_printf(view, "…\n");

@@ -21,6 +21,8 @@ struct table {
     const struct table_column *columns;
     size_t n_columns, n_cells, cap;
     struct table_cell *cells; // row by row
+    struct str rule;          // of table_rule()
+    size_t rule_at;           // behind so many cells
     bool failed;              // no memory, or more rows than TABLE_ROWS_MAX
 };
 
@@ -30,6 +32,9 @@ void table_init(struct table *table, struct arena *arena, const struct table_col
 // The next cell of the current row; after the last one the next row begins.
 void table_add(struct table *table, enum paint paint, struct str text);
 void table_addf(struct table *table, enum paint paint, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// A line across all columns, behind the rows that are there. Text of our own. A table has one at most.
+void table_rule(struct table *table, struct str text);
 
 // With a line of titles. Columns whose cells are all empty are left out. Ends with "…" when rows were dropped.
 void table_print(const struct table *table, struct view *view, unsigned indent);

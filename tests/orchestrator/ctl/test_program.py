@@ -4,6 +4,7 @@
 usage: test_program.py TXCTL
 """
 
+import json
 import os
 import pty
 import subprocess
@@ -87,6 +88,33 @@ class Environment(unittest.TestCase):
         self.assertIn("/nonexistent/ca.pem", done.stderr)
 
 
+class Asked(unittest.TestCase):
+    def test_the_version_is_said_as_every_program_says_it(self):
+        self.assertEqual(run("--version").stdout, run("version").stdout)
+        self.assertTrue(run("version").stdout)
+
+    def test_a_server_that_can_not_be_is_refused(self):
+        for server in ("host:99999", "host:0", "host:", "host:x", "[::1]:65536"):
+            done = run("health", "--server", server)
+            self.assertEqual(done.returncode, 2, server)
+            self.assertIn("--server: expected HOST:PORT", done.stderr)
+        done = run("health", TXCENTER_SERVER="host:99999")
+        self.assertEqual((done.returncode, done.stderr.split(":")[1]), (2, " TXCENTER_SERVER"))
+
+    def test_errors_are_objects_where_json_is_wanted(self):
+        for words in (("trade", "gte", "-o", "json"), ("help", "nothing", "--output", "json"),
+                      ("trade", "refund", "T", "--amount", "x", "--output=json")):
+            done = run(*words)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), words)
+            said = json.loads(done.stderr)
+            self.assertEqual((said["status"], said["reason"], said["violations"]), ("INVALID_ARGUMENT", "COMMAND_LINE", []))
+        done = run("trade", "order", "T", "--version", "1", "--timeout", "2", "--server", NOWHERE, "--request-id", "my-id",
+                   "-o", "json")
+        self.assertEqual((done.returncode, done.stdout), (3, ""))
+        said = json.loads(done.stderr)
+        self.assertEqual((said["status"], said["reason"], said["request_id"]), ("UNAVAILABLE", "", "my-id"))
+
+
 class Completion(unittest.TestCase):
     def test_the_script_is_sound(self):
         done = subprocess.run(["bash", "-n"], input=run("completion", "bash").stdout, capture_output=True, text=True)
@@ -101,6 +129,8 @@ class Completion(unittest.TestCase):
         self.assertEqual(complete("saga", "list", "--status", "comp"), {"compensating"})
         self.assertEqual(complete("flow", "list", "-o", ""), {"human", "json"})
         self.assertEqual(complete("completion", "ba"), {"bash"})
+        self.assertEqual(complete("help", "s"), {"saga", "stats"})
+        self.assertEqual(complete("help", "flow", ""), {"list", "graph"})
 
     def test_the_values_of_options_are_not_taken_for_words(self):
         self.assertEqual(complete("--server", "trade", "sa"), {"saga"})

@@ -1,0 +1,129 @@
+#!/usr/bin/python3
+"""txctl as its help says: every example is typed against the real programs."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+
+import harness
+from harness import BIN
+from shop import Shop, Sim, tender
+
+TXCTL = os.path.join(BIN, "txctl")
+
+
+class Help(harness.Case):
+    def setUp(self):
+        self.center = self.world(sim=["--auto-pay", "20"]).start()
+        self.shop = Shop(self.center.client())
+
+    def txctl(self, *words):
+        return subprocess.run([TXCTL, "--server", self.center.center_target, *words], capture_output=True, text=True,
+                              timeout=harness.READY_S, check=False)
+
+    def json(self, *words):
+        done = self.txctl("-o", "json", *words)
+        self.assertEqual(0, done.returncode, done.stderr)
+        return json.loads(done.stdout)
+
+    def examples(self):
+        """(command, example) of every help text."""
+        commands = re.findall(r"^  ([a-z][a-z -]*?)(?: [\[A-Z]\S*| bash)?(?:  .*)?$", self.txctl("help").stdout, re.M)
+        for command in commands:
+            shown = self.txctl("help", *command.split()).stdout
+            self.assertIn(f"usage: txctl {command}", shown)
+            yield from ((command, line) for line in shown.splitlines() if line.startswith("txctl " + command + " "))
+
+    def trade_for(self, command):
+        """A trade that this command may be called with."""
+        if command in ("trade order", "trade order-pay"):
+            return self.shop.quote().trade_no
+        trade = self.shop.order()
+        if command == "trade refund":
+            self.shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
+            self.shop.until(trade.trade_no, "COMPLETED")
+        return trade.trade_no
+
+    def test_every_example_works(self):
+        examples = list(self.examples())
+        self.assertLessEqual({"trade quote", "trade order", "trade pay", "trade order-pay", "trade quote-order-pay",
+                              "trade refund", "trade list", "saga list"}, {command for command, _ in examples})
+        for command, example in examples:
+            with self.subTest(example):
+                words = shlex.split(example)[1:]
+                if "TRADE" in words:
+                    words[words.index("TRADE")] = self.trade_for(command)
+                done = self.txctl(*words)
+                self.assertEqual((0, ""), (done.returncode, done.stderr))
+
+    def test_what_must_be_there_is_marked(self):
+        shown = self.txctl("help", "trade", "quote-order-pay").stdout
+        for option in ("tenant", "user", "station"):
+            self.assertRegex(shown, rf"--{option} .*; needed\n")
+        self.assertRegex(self.txctl("help", "trade", "refund").stdout, r"--whole +.*; needed: one of --whole\|--amount\|--line")
+
+    def test_a_tender_without_an_amount_pays_the_rest(self):
+        trade = self.shop.order()
+        self.json("trade", "pay", trade.trade_no, "--tender", "card=50.00:C0001", "--tender", "wechat:me")
+        done = self.shop.until(trade.trade_no, "COMPLETED")
+        self.assertEqual([5000, trade.payable.minor_units - 5000], [t.amount.minor_units for t in done.attempts[0].tenders])
+        quoted = self.shop.quote()
+        last = quoted.quote.combinations[-1]
+        self.json("trade", "order-pay", quoted.trade_no, "--version", "1", "--combination", last.combination_id, "--tender",
+                  "wechat:me")
+        self.assertEqual(last.payable, self.shop.until(quoted.trade_no, "COMPLETED").paid)
+
+    def test_a_rest_that_can_not_be_is_refused_before_anything_is_paid(self):
+        trade = self.shop.order()
+        for tenders in (["card:C0001", "wechat:me"], ["card=9999.00:C0001", "wechat:me"]):
+            words = [word for each in tenders for word in ("--tender", each)]
+            self.assertEqual(2, self.txctl("trade", "pay", trade.trade_no, *words).returncode, tenders)
+        self.assertEqual(0, len(self.shop.get(trade.trade_no).attempts))
+        done = self.txctl("trade", "pay", "01J0000000000000000000000A", "--tender", "wechat:me")
+        self.assertEqual(1, done.returncode)
+        self.assertRegex(done.stderr, r"^txctl: TRADE_NOT_FOUND: [^\n]+\n$")
+
+    def test_a_refusal_says_amounts_as_they_are_typed(self):
+        quoted = self.shop.quote()
+        best = quoted.quote.combinations[0].payable.minor_units
+        done = self.txctl("trade", "order", quoted.trade_no, "--version", "1", "--expect", "1.00")
+        self.assertEqual(1, done.returncode)
+        self.assertIn(f"{best // 100}.{best % 100:02} CNY", done.stderr)
+        self.assertIn("1.00 CNY", done.stderr)
+        self.assertEqual(1, done.stderr.count("\n"), "said once")
+
+    def test_a_refusal_is_an_object_where_json_is_wanted(self):
+        done = self.txctl("-o", "json", "trade", "quote", "--tenant", "", "--user", "U0001", "--station", "S001", "--fuel",
+                          "95#:volume=30.00")
+        self.assertEqual((1, ""), (done.returncode, done.stdout))
+        said = json.loads(done.stderr)
+        self.assertEqual(("INVALID_ARGUMENT", "INVALID_REQUEST"), (said["status"], said["reason"]))
+        self.assertEqual(["context.tenant_id"], [violation["field"] for violation in said["violations"]])
+        self.assertIn("context.tenant_id", next(line for line in self.center.center.lines()
+                                                if line["msg"] == "call refused")["cause"])
+
+    def test_flows_are_completed_by_their_names(self):
+        script = ('source <("$0" completion bash); COMP_WORDS=("$0" flow graph trade.p); COMP_CWORD=3; _txctl; '
+                  'printf "%s\\n" "${COMPREPLY[@]}"')
+        done = subprocess.run(["bash", "-c", script, TXCTL], capture_output=True, text=True, check=True,
+                              env={**os.environ, "TXCENTER_SERVER": self.center.center_target})
+        self.assertEqual({"trade.purchase", "trade.payment"}, set(done.stdout.split()))
+
+
+class Parked(harness.Case):
+    def test_a_list_of_what_is_parked_says_which_step_and_why(self):
+        world = self.world(sim=["--auto-pay", "20"]).start()
+        shop, sim = Shop(world.client()), Sim(world.sim_client())
+        sim.fault("REJECT", "settlement", count=1, code="SHIFT_CLOSED")
+        trade = shop.order()
+        shop.pay(trade, [tender("WECHAT", trade.payable.minor_units)], waitFor="WAIT_FOR_OUTCOME")
+        next(line for line in world.center.follow() if line["msg"].startswith("saga parked"))
+        done = subprocess.run([TXCTL, "--server", world.center_target, "saga", "list", "--parked"], capture_output=True,
+                              text=True, timeout=harness.READY_S, check=False)
+        self.assertRegex(done.stdout, rf"{trade.trade_no}\S* +trade\.\S+ v\d+ +\w+ +PARKED .* record_settlement +SHIFT_CLOSED")
+
+
+if __name__ == "__main__":
+    harness.run()
