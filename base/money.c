@@ -40,6 +40,15 @@ void money_format(struct money money, char out[MONEY_TEXT_MAX]) {
         snprintf(out, MONEY_TEXT_MAX, "%s%llu %.3s", sign, (unsigned long long)magnitude, money.currency);
 }
 
+const char *money_text(int64_t minor, struct str currency, char out[MONEY_TEXT_MAX]) {
+    struct money money = {.minor = minor};
+    if (!str_copy(currency, money.currency, sizeof money.currency) || !money.currency[0])
+        snprintf(out, MONEY_TEXT_MAX, "%lld minor units", (long long)minor);
+    else
+        money_format(money, out);
+    return out;
+}
+
 bool money_parse(struct str text, struct str currency, struct money *ret_money) {
     int decimals = money_decimals(currency);
     if (decimals < 0)

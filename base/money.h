@@ -17,8 +17,11 @@ struct money {
 int money_decimals(struct str currency);
 
 // "123.45 CNY", "-0.01 CNY", "500 JPY"; always NUL-terminated.
-enum { MONEY_TEXT_MAX = 32 };
+enum { MONEY_TEXT_MAX = 40 };
 void money_format(struct money money, char out[MONEY_TEXT_MAX]);
+
+// The same in `out`, returned for one sentence. Of a currency that is none ("" where it is not known) minor units.
+const char *money_text(int64_t minor, struct str currency, char out[MONEY_TEXT_MAX]);
 
 // The reverse of money_format's number part: "123.45" in the given currency. False when it has more decimals than
 // the currency, isn't a number, or is out of range.

@@ -49,8 +49,13 @@ static bool draft_init(const struct allocation_paid *paid, struct draft *ret_dra
 
 // ---- How much -----------------------------------------------------------------------------------------------------
 
-static bool exceeds(struct error *error, int64_t rest) {
-    return error_set(error, ERR_REFUND_EXCEEDS_REST, "only %lld minor units are left to refund", (long long)rest);
+static const char *amount_text(const struct draft *draft, int64_t minor, char out[MONEY_TEXT_MAX]) {
+    return money_text(minor, str_c(draft->paid->currency ? draft->paid->currency : ""), out);
+}
+
+static bool exceeds(struct error *error, const struct draft *draft, int64_t rest) {
+    char text[MONEY_TEXT_MAX];
+    return error_set(error, ERR_REFUND_EXCEEDS_REST, "only %s are left to refund", amount_text(draft, rest, text));
 }
 
 static bool extent_amount(struct draft *draft, int64_t amount, struct error *error) {
@@ -59,7 +64,7 @@ static bool extent_amount(struct draft *draft, int64_t amount, struct error *err
         return false;
     }
     if (amount > draft->rest)
-        return exceeds(error, draft->rest);
+        return exceeds(error, draft, draft->rest);
     draft->amount = amount;
     bool split = money_allocate(amount, draft->line_rest, draft->paid->n_lines, draft->lines);
     return split || error_set(error, ERR_INTERNAL, "a refund can't be split over its lines");
@@ -96,7 +101,7 @@ static bool extent_lines(struct draft *draft, const struct allocation_request *r
 // A trade that cost nothing is refunded with nothing, for the sake of its benefits.
 static bool extent_whole(struct draft *draft, struct error *error) {
     if (draft->rest == 0 && draft->total > 0)
-        return exceeds(error, 0);
+        return exceeds(error, draft, 0);
     draft->amount = draft->rest;
     memcpy(draft->lines, draft->line_rest, draft->paid->n_lines * sizeof *draft->lines);
     return true;
@@ -127,6 +132,7 @@ static bool split_as_told(struct draft *draft, const struct allocation_request *
         error_field(error, "split", "must name each tender at most once");
     for (size_t i = 0; i < request->n_split && !error_is(error); i++) {
         char path[32];
+        char left[MONEY_TEXT_MAX];
         snprintf(path, sizeof path, "split[%zu]", i);
         const struct allocation_split *split = &request->split[i];
         size_t tender = find_tender(draft->paid, split->tender_no);
@@ -137,8 +143,8 @@ static bool split_as_told(struct draft *draft, const struct allocation_request *
         else if (split->amount <= 0 || !money_add(sum, split->amount, &sum))
             error_field(error, path, "must be above zero and add up");
         else if (split->amount > draft->tender_rest[tender])
-            return error_set(error, ERR_REFUND_EXCEEDS_REST, "only %lld minor units are left of tender %.*s",
-                             (long long)draft->tender_rest[tender], STR_FMT(split->tender_no));
+            return error_set(error, ERR_REFUND_EXCEEDS_REST, "only %s are left of tender %.*s",
+                             amount_text(draft, draft->tender_rest[tender], left), STR_FMT(split->tender_no));
         else
             draft->tenders[tender] = split->amount;
     }

@@ -30,6 +30,7 @@ struct allocation_paid {
     size_t n_tenders;
     const struct allocation_line *lines;
     size_t n_lines;
+    const char *currency; // for the texts of errors; NULL: they speak of minor units
 };
 
 enum allocation_extent {

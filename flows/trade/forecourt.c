@@ -45,9 +45,9 @@ bool forecourt_check(int64_t volume_centi, int64_t unit_price, int64_t amount, s
     if (error_is(error) || !forecourt_amount(volume_centi, unit_price, &expected, error))
         return false;
     int64_t difference = amount > expected ? amount - expected : expected - amount;
-    return difference <= most ||
-           error_set(error, ERR_PUMP_AMOUNT_MISMATCH, "volume times price is %lld minor units, not %lld",
-                     (long long)expected, (long long)amount);
+    char right[MONEY_TEXT_MAX], wrong[MONEY_TEXT_MAX];
+    return difference <= most || error_set(error, ERR_PUMP_AMOUNT_MISMATCH, "volume times price is %s, not %s",
+                                           money_text(expected, currency, right), money_text(amount, currency, wrong));
 }
 
 bool forecourt_complete(int64_t *volume_centi, int64_t *amount, int64_t unit_price, struct str currency,

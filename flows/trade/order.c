@@ -40,6 +40,14 @@ static bool orderable(const struct trade *trade, struct error *error) {
     return error_set(error, ERR_CANCEL_FIRST, NULL);
 }
 
+static bool differs(const Txcenter__Type__V1__Money *payable, const Txcenter__Type__V1__Money *expected,
+                    const char *says, struct error *error) {
+    char right[MONEY_TEXT_MAX], wrong[MONEY_TEXT_MAX];
+    return error_set(error, ERR_AMOUNT_MISMATCH, "%s %s, the caller expected %s", says,
+                     money_text(payable->minor_units, str_c(payable->currency), right),
+                     money_text(expected->minor_units, str_c(expected->currency), wrong));
+}
+
 bool order_allowed(const struct trade *trade, const struct order_wish *wish, int64_t now_ms, struct arena *arena,
                    const combination_message **ret_combination, struct error *error) {
     if (!orderable(trade, error))
@@ -60,8 +68,7 @@ bool order_allowed(const struct trade *trade, const struct order_wish *wish, int
     if (!chosen)
         return error_set(error, ERR_COMBINATION_UNKNOWN, NULL);
     if (wish->expected_payable && wish->expected_payable->minor_units != chosen->payable->minor_units)
-        return error_set(error, ERR_AMOUNT_MISMATCH, "the kept quote says %lld, the caller expected %lld",
-                         (long long)chosen->payable->minor_units, (long long)wish->expected_payable->minor_units);
+        return differs(chosen->payable, wish->expected_payable, "the kept quote says", error);
     *ret_combination = chosen;
     return true;
 }
@@ -123,7 +130,7 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
         keep_lines(trade, quote, chosen);
     arena_release(&arena);
     trade_set_state(trade, TRADE_STATE(ORDERING), now_ms);
-    if (pay && row->payable > 0 && pay_amounts(pay, row->payable, amounts, error))
+    if (pay && row->payable > 0 && pay_amounts(pay, row->payable, row->currency, amounts, error))
         pay_plan(turn, pay, amounts);
     return true;
 }
@@ -190,7 +197,8 @@ static bool amounts_fit(const struct command *command, const combination_message
     struct pay_wish pay;
     int32_t wait_for;
     int64_t amounts[TRADE_TENDERS_MAX];
-    return !pays(command->request, &pay, &wait_for) || pay_amounts(&pay, chosen->payable->minor_units, amounts, error);
+    return !pays(command->request, &pay, &wait_for) ||
+           pay_amounts(&pay, chosen->payable->minor_units, chosen->payable->currency, amounts, error);
 }
 
 static void start(struct command *command, struct saga_turn *turn, const combination_message *chosen) {
@@ -230,8 +238,7 @@ static void quoted(void *ctx, const struct quote_made *made, const struct error 
     if (made->quote->n_degraded_sources > 0 && !request->accept_degraded)
         error_set(&error, ERR_QUOTE_DEGRADED, NULL);
     else if (request->expected_payable && request->expected_payable->minor_units != chosen->payable->minor_units)
-        error_set(&error, ERR_AMOUNT_MISMATCH, "the best price is %lld, the caller expected %lld",
-                  (long long)chosen->payable->minor_units, (long long)request->expected_payable->minor_units);
+        differs(chosen->payable, request->expected_payable, "the best price is", &error);
     if (error_is(&error) || !amounts_fit(command, chosen, &error)) {
         command_refuse(command, &error);
         return;

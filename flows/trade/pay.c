@@ -24,7 +24,8 @@ void pay_check(const struct trades *trades, const struct pay_wish *wish, bool ma
     check_range(error, "on_failure", wish->on_failure, 0, ON_FAILURE(FAIL_TRADE));
 }
 
-bool pay_amounts(const struct pay_wish *wish, int64_t payable, int64_t *ret_amounts, struct error *error) {
+bool pay_amounts(const struct pay_wish *wish, int64_t payable, const char *currency, int64_t *ret_amounts,
+                 struct error *error) {
     int64_t sum = 0;
     size_t open = wish->n_tenders;
     for (size_t i = 0; i < wish->n_tenders; i++) {
@@ -39,9 +40,10 @@ bool pay_amounts(const struct pay_wish *wish, int64_t payable, int64_t *ret_amou
         sum = payable;
     }
     bool none_needed = payable == 0 && (open < wish->n_tenders || wish->n_tenders == 0);
+    char told[MONEY_TEXT_MAX], due[MONEY_TEXT_MAX];
     if (sum != payable || (open < wish->n_tenders && ret_amounts[open] == 0 && !none_needed))
-        return error_set(error, ERR_TENDERS_UNEQUAL, "the tenders add up to %lld, payable is %lld", (long long)sum,
-                         (long long)payable);
+        return error_set(error, ERR_TENDERS_UNEQUAL, "the tenders add up to %s, payable is %s",
+                         money_text(sum, str_c(currency), told), money_text(payable, str_c(currency), due));
     return true;
 }
 
@@ -115,7 +117,7 @@ static void execute(struct command *command) {
     int64_t amounts[TRADE_TENDERS_MAX];
     struct error error = {0};
     if (!payable(trade, trades_now(command->trades), &error) ||
-        !pay_amounts(&wish, trade->row.payable, amounts, &error)) {
+        !pay_amounts(&wish, trade->row.payable, trade->row.currency, amounts, &error)) {
         command_refuse(command, &error);
         return;
     }

@@ -13,7 +13,8 @@ struct pay_wish {
 
 void pay_check(const struct trades *trades, const struct pay_wish *wish, bool may_leave_one_open, struct error *error);
 // The tenders' amounts: they add up to `payable`; the one without an amount gets the rest.
-bool pay_amounts(const struct pay_wish *wish, int64_t payable, int64_t *ret_amounts, struct error *error);
+bool pay_amounts(const struct pay_wish *wish, int64_t payable, const char *currency, int64_t *ret_amounts,
+                 struct error *error);
 struct pay_attempt_row *pay_plan(struct saga_turn *turn, const struct pay_wish *wish, const int64_t *amounts);
 // The outcome of a call that pays: `wait_for` as in the API.
 bool pay_outcome(const struct trade *trade, int32_t attempt_no, int32_t wait_for, struct error *ret_error);

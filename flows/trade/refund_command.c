@@ -80,7 +80,8 @@ struct paid_view {
 static void view_paid(const struct trade *trade, struct paid_view *view) {
     const struct tender_row *tender;
     const struct line_row *line;
-    view->paid = (struct allocation_paid){.tenders = view->tenders, .lines = view->lines};
+    view->paid =
+        (struct allocation_paid){.tenders = view->tenders, .lines = view->lines, .currency = trade->row.currency};
     for (int32_t i = 0; trade->row.paid > 0 && (tender = trade_tender(trade, trade->row.attempt_no, i)); i++)
         view->tenders[view->paid.n_tenders++] = (struct allocation_tender){str_c(tender->tender_no), tender->amount,
                                                                            tender->refunded + tender->refund_pending};

@@ -89,8 +89,8 @@ static json_t *object_of(const struct session_failure *failure, const char *stat
     const struct error *error = &failure->error;
     json_t *violations = json_array();
     for (uint32_t i = 0; i < violations_of(error); i++)
-        json_array_append_new(
-            violations, json_pack("{s:o, s:o}", "field", text_of(error->fields[i].path), "text", text_of(error->fields[i].what)));
+        json_array_append_new(violations, json_pack("{s:o, s:o}", "field", text_of(error->fields[i].path), "text",
+                                                    text_of(error->fields[i].what)));
     json_t *object = json_pack("{s:s, s:o, s:o, s:o}", "status", status, "reason", text_of(failure->reason), "text",
                                text_of(text), "violations", violations);
     if (error->retry_after_ms > 0)

@@ -1,4 +1,5 @@
-// Pay and OrderPay want every tender's amount. One that has none on the command line pays the rest, as with QuoteOrderPay.
+// Pay and OrderPay want every tender's amount. One that has none on the command line pays the rest, as with
+// QuoteOrderPay.
 #include "base/money.h"
 #include "orchestrator/ctl/reading.h"
 #include "orchestrator/ctl/run.h"
@@ -76,8 +77,8 @@ static int fill(struct session *session, struct wish *wish, Txcenter__Trade__V1_
         char text[READING_MONEY_MAX];
         struct error error;
         reading_money(payable, text);
-        error_set(&error, ERR_INVALID_REQUEST, "--tender: %s is payable, so nothing is left for the one without an amount",
-                  text);
+        error_set(&error, ERR_INVALID_REQUEST,
+                  "--tender: %s is payable, so nothing is left for the one without an amount", text);
         return session_usage(session->env, session->json, error.text);
     }
     open->amount = arena_calloc(&session->arena, 1, sizeof *open->amount);

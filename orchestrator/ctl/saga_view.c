@@ -249,9 +249,9 @@ static const Txcenter__Saga__V1__Step *parked_step(const Txcenter__Saga__V1__Sag
 }
 
 void saga_show_list(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
-    static const struct table_column columns[] = {{"gid", false},    {"flow", false}, {"status", false}, {"", false},
-                                                  {"made", false},   {"length", true}, {"step", false},
-                                                  {"reason", false}, {"text", false}, {NULL, false}};
+    static const struct table_column columns[] = {
+        {"gid", false},   {"flow", false}, {"status", false}, {"", false},     {"made", false},
+        {"length", true}, {"step", false}, {"reason", false}, {"text", false}, {NULL, false}};
     const Txcenter__Saga__V1__ListSagasResponse *r = (const void *)response;
     struct table table;
     table_init(&table, arena, columns);

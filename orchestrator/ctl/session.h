@@ -67,7 +67,8 @@ void session_stream(struct session *session, const struct rpc_method *method, co
 uint32_t session_deadline_ms(const struct session *session);
 
 // Says on `err` why a call failed and what can be done about it: to people, or with `-o json` as an object of status,
-// reason, text, violations, retry_after_ms and request_id (where the call may be repeated with it). Returns the exit code.
+// reason, text, violations, retry_after_ms and request_id (where the call may be repeated with it). Returns the exit
+// code.
 int session_report(struct session *session, const struct session_failure *failure);
 
 // Says on `err` what is wrong with the command line, in the same forms. Returns TXCTL_USAGE.

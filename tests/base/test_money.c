@@ -34,6 +34,15 @@ static void test_amounts_are_written_with_their_currencys_decimals(void **state)
     assert_text(7, "???", "7 ???");
 }
 
+static void test_an_amount_without_a_currency_is_written_in_minor_units(void **state) {
+    (void)state;
+    char text[MONEY_TEXT_MAX];
+    assert_string_equal(money_text(18600, STR("CNY"), text), "186.00 CNY");
+    assert_string_equal(money_text(500, STR("JPY"), text), "500 JPY");
+    assert_string_equal(money_text(-5, STR(""), text), "-5 minor units");
+    assert_string_equal(money_text(INT64_MIN, STR("much too long"), text), "-9223372036854775808 minor units");
+}
+
 static void test_decimals_are_known_by_iso_code_only(void **state) {
     (void)state;
     assert_int_equal(money_decimals(STR("CNY")), 2);
@@ -270,6 +279,7 @@ static void test_mul_div_at_its_edges(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_amounts_are_written_with_their_currencys_decimals),
+        cmocka_unit_test(test_an_amount_without_a_currency_is_written_in_minor_units),
         cmocka_unit_test(test_decimals_are_known_by_iso_code_only),
         cmocka_unit_test(test_what_is_written_is_read_back),
         cmocka_unit_test(test_decimals_may_be_fewer_than_the_currencys_never_more),

@@ -145,7 +145,7 @@ static void test_any_sequence_of_refunds_ends_with_every_account_at_zero(void **
             }
         }
         struct allocation_tender tender = {.tender_no = STR("T1"), .amount = paid};
-        const struct allocation_paid trade = {&tender, 1, shares, n};
+        const struct allocation_paid trade = {&tender, 1, shares, n, "CNY"};
         struct ledger_leg leg = {STR("T1"), paid};
         must(ledger_paid(&ledger, &leg, 1, discounts, list, &error), &error);
         check(&ledger);

@@ -41,11 +41,13 @@ static const struct {
     const char *line, *request; // the request as JSON, without fields at their default
 } good[] = {
     {"txctl trade quote --tenant T001 --user U0001 --station S001 --fuel 92#:amount=200.00",
-     "{\"requestId\":\"R\",\"context\":{\"tenantId\":\"T001\",\"userId\":\"U0001\",\"stationId\":\"S001\"},\"lines\":[{\"fuel\":{\"oilCode\":"
+     "{\"requestId\":\"R\",\"context\":{\"tenantId\":\"T001\",\"userId\":\"U0001\",\"stationId\":\"S001\"},\"lines\":[{"
+     "\"fuel\":{\"oilCode\":"
      "\"92#\",\"amount\":{\"currency\":\"CNY\",\"minorUnits\":\"20000\"}}}]}"},
     {"txctl trade quote --trade T1 --fuel 0#:volume=30.5,nozzle=3 --fuel 95#:amount=10,volume=1.33 --no-points "
      "--exclude-coupon C1 --exclude-coupon=C2 --combinations 10 --tenant G --user U --station S",
-     "{\"requestId\":\"R\",\"tradeNo\":\"T1\",\"context\":{\"tenantId\":\"G\",\"userId\":\"U\",\"stationId\":\"S\"},\"lines\":[{\"fuel\":{\"oilCode\":\"0#\",\"nozzle\":\"3\","
+     "{\"requestId\":\"R\",\"tradeNo\":\"T1\",\"context\":{\"tenantId\":\"G\",\"userId\":\"U\",\"stationId\":\"S\"},"
+     "\"lines\":[{\"fuel\":{\"oilCode\":\"0#\",\"nozzle\":\"3\","
      "\"volumeCenti\":"
      "\"3050\"}},{\"fuel\":{\"oilCode\":\"95#\",\"volumeCenti\":\"133\",\"amount\":{\"currency\":\"CNY\","
      "\"minorUnits\":\"1000\"}}}],\"excludedCouponIds\":[\"C1\",\"C2\"],\"excludePoints\":true,\"maxCombinations\":"
@@ -157,16 +159,21 @@ static const struct {
     {"txctl trade order T1 --version 1 --version 2", "--version stands there twice"},
     {"txctl trade order T1 --version 1 --accept-degraded=yes", "--accept-degraded takes no value"},
     {"txctl trade pay T1 --on-failure explode", "--on-failure: expected one of keep, fail-trade; got 'explode'"},
-    {"txctl trade quote --tenant G --user U --station S --fuel 92#", "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N behind a "
-                                     "comma, got '92#'"},
-    {"txctl trade quote --tenant G --user U --station S --fuel :amount=1", "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N "
-                                           "behind a comma, got ':amount=1'"},
-    {"txctl trade quote --tenant G --user U --station S --fuel 92#:amount=1.234", "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and "
-                                                  "nozzle=N behind a comma, got '92#:amount=1.234'"},
-    {"txctl trade quote --tenant G --user U --station S --fuel 92#:volume=-1", "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N "
-                                               "behind a comma, got '92#:volume=-1'"},
-    {"txctl trade quote --tenant G --user U --station S --fuel 92#:litres=5", "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N "
-                                              "behind a comma, got '92#:litres=5'"},
+    {"txctl trade quote --tenant G --user U --station S --fuel 92#",
+     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N behind a "
+     "comma, got '92#'"},
+    {"txctl trade quote --tenant G --user U --station S --fuel :amount=1",
+     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N "
+     "behind a comma, got ':amount=1'"},
+    {"txctl trade quote --tenant G --user U --station S --fuel 92#:amount=1.234",
+     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and "
+     "nozzle=N behind a comma, got '92#:amount=1.234'"},
+    {"txctl trade quote --tenant G --user U --station S --fuel 92#:volume=-1",
+     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N "
+     "behind a comma, got '92#:volume=-1'"},
+    {"txctl trade quote --tenant G --user U --station S --fuel 92#:litres=5",
+     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N "
+     "behind a comma, got '92#:litres=5'"},
     {"txctl trade pay T1 --tender visa=1", "--tender: expected KIND=AMOUNT:ACCOUNT with KIND one of card, wechat, "
                                            "alipay, bank-card, scanned, cash, got 'visa=1'"},
     {"txctl trade pay T1 --tender card=x", "--tender: expected KIND=AMOUNT:ACCOUNT, such as card=50.00:C0001, "

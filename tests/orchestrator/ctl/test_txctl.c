@@ -49,7 +49,8 @@ static const struct {
     const char *out, *err; // parts of what is printed; "" where nothing may be
 } rows[] = {
     {"txctl trade get T1", TXCTL_OK, "Trade 01KG9B2Y00170123456789ABCD  PARTIALLY_REFUNDED  version 7\n", ""},
-    {"txctl trade quote --tenant G --user U --station S --fuel 92#:amount=5", TXCTL_OK, "Quote of trade 01KG9B2Y00170123456789ABCD", ""},
+    {"txctl trade quote --tenant G --user U --station S --fuel 92#:amount=5", TXCTL_OK,
+     "Quote of trade 01KG9B2Y00170123456789ABCD", ""},
     {"txctl trade order T1 --version 1 --wait 1", TXCTL_OK, "Trade 01KG9B2Y00170123456789ABCD", ""},
     {"txctl trade order T1 --version 1 --wait 0", TXCTL_PROCESSING,
      "Still processing. It goes on by itself; see `txctl trade watch 01KG9B2Y00170123456789ABCD`.\n", ""},
