@@ -36,7 +36,9 @@ struct adapter_method {
     struct rpc_method method;
     Participant__Type__V1__Operation op;
     // Fields that an APPLIED answer must bring, e.g. "order_no", "payment.state": texts not empty, messages there,
-    // numbers not zero. An answer without them is no answer: what it did is not known.
+    // numbers not zero. An answer without them is no answer: what it did is not known. Whoever gets an OK, or decodes
+    // the kept bytes of one, relies on it: the messages on these paths ("payment", "frozen") are dereferenced without
+    // asking, all others may be NULL.
     const char *required[ADAPTER_REQUIRED_MAX];
 };
 

@@ -85,6 +85,8 @@ static void look(void *ctx) {
         LOG(LOG_ERROR, "the store does not answer; nothing new is accepted until it does");
     if (news & VITALS_STORE_BACK)
         LOG(LOG_INFO, "the store answers again");
+    if (center->server)
+        rpc_server_set_health(center->server, !seen.store_down);
     set_timer(center, &center->vitals_timer, look, VITALS_EVERY_MS);
 }
 

@@ -29,6 +29,10 @@ static void say_warnings(const struct center *center) {
         LOG(LOG_WARN, store_durability_warning(center->store));
 }
 
+static void log_core_line(enum log_level level, const char *text) {
+    LOG(level, "gRPC says", LOG_C("text", text));
+}
+
 static int run(struct config *config, int64_t started_ns) {
     struct center center;
     struct error error = {0};
@@ -56,6 +60,7 @@ int main(int argc, char **argv) {
     setenv("TZ", config.trade.timezone, 1); // NOLINT(concurrency-mt-unsafe): there is one thread yet
     signal(SIGPIPE, SIG_IGN);               // who reads our output may leave
     log_setup(config.log.level, config.log.format);
+    rpc_set_core_log(log_core_line);
     code = run(&config, started_ns);
     config_release(&config);
     return code;

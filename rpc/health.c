@@ -13,11 +13,6 @@ typedef Grpc__Health__V1__HealthCheckResponse__ServingStatus Serving;
 
 enum { SERVICES_MAX = 64, NAME_MAX_LEN = 128, CALLS_MAX = 256 };
 
-struct service {
-    char name[NAME_MAX_LEN];
-    bool serving;
-};
-
 struct watcher {
     struct rpc_health *health;
     struct rpc_inbound *in;
@@ -27,25 +22,24 @@ struct watcher {
 };
 
 struct rpc_health {
-    struct service services[SERVICES_MAX];
+    char services[SERVICES_MAX][NAME_MAX_LEN];
     size_t n;
-    bool stopped;
+    bool paused, stopped;
     struct watcher *watchers;
 };
 
-static struct service *find(struct rpc_health *health, const char *name) {
+static bool has(const struct rpc_health *health, const char *name) {
     for (size_t i = 0; i < health->n; i++)
-        if (strcmp(health->services[i].name, name) == 0)
-            return &health->services[i];
-    return NULL;
+        if (strcmp(health->services[i], name) == 0)
+            return true;
+    return false;
 }
 
-static Serving status_of(struct rpc_health *health, const char *name) {
-    const struct service *service = find(health, name);
-    if (!service)
+static Serving status_of(const struct rpc_health *health, const char *name) {
+    if (!has(health, name))
         return GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN;
-    return service->serving && !health->stopped ? GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
-                                                : GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING;
+    return health->paused || health->stopped ? GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING
+                                             : GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
 }
 
 // ---- Serving ------------------------------------------------------------------------------------------------------
@@ -53,7 +47,7 @@ static Serving status_of(struct rpc_health *health, const char *name) {
 static void check(void *ctx, struct rpc_inbound *in, const ProtobufCMessage *message) {
     struct rpc_health *health = ctx;
     const Request *request = (const void *)message;
-    if (!find(health, request->service)) {
+    if (!has(health, request->service)) {
         rpc_inbound_fail(in, GRPC_STATUS_NOT_FOUND, "this server has no such service");
         return;
     }
@@ -119,16 +113,17 @@ static void tell_changes(struct rpc_health *health) {
     }
 }
 
-void rpc_health_set(struct rpc_health *health, const char *name, bool serving) {
-    struct service *service = find(health, name);
-    if (!service) {
-        assert(health->n < SERVICES_MAX);
-        service = &health->services[health->n++];
-        bool fits = str_copy(str_c(name), service->name, sizeof service->name);
-        assert(fits);
-        (void)fits;
-    }
-    service->serving = serving;
+void rpc_health_add(struct rpc_health *health, const char *name) {
+    if (has(health, name))
+        return;
+    assert(health->n < SERVICES_MAX);
+    bool fits = str_copy(str_c(name), health->services[health->n++], NAME_MAX_LEN);
+    assert(fits);
+    (void)fits;
+}
+
+void rpc_health_set(struct rpc_health *health, bool serving) {
+    health->paused = !serving;
     tell_changes(health);
 }
 
@@ -144,7 +139,7 @@ void rpc_health_close(struct rpc_health *health) {
 
 struct rpc_health *rpc_health_new(struct rpc_server *server) {
     struct rpc_health *health = rpc_alloc(sizeof *health);
-    rpc_health_set(health, "", true);
+    rpc_health_add(health, "");
     rpc_server_add_own(server, routes, sizeof routes / sizeof routes[0], health, CALLS_MAX);
     return health;
 }

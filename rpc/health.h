@@ -10,10 +10,11 @@ struct rpc_health;
 struct rpc_health *rpc_health_new(struct rpc_server *server);
 void rpc_health_free(struct rpc_health *health);
 
-// Adds the service where it is new. After rpc_health_stop() nothing serves any more.
-void rpc_health_set(struct rpc_health *health, const char *service, bool serving);
+// Adds the service where it is new.
+void rpc_health_add(struct rpc_health *health, const char *service);
 
-// Every service is NOT_SERVING from now on.
+// Of every service. After rpc_health_stop() none serves any more.
+void rpc_health_set(struct rpc_health *health, bool serving);
 void rpc_health_stop(struct rpc_health *health);
 
 // Ends all watches.

@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <grpc/slice.h>
-#include <grpc/support/log.h>
 #include <grpc/support/time.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -14,7 +13,7 @@
 
 enum {
     BATCH_MAX = 8192, // completions taken at once
-    STREAK_MAX = 64,  // completions handled one by one before all that is ready is taken at once
+    STREAK_MAX = 64,  // completions handled one by one, but for arrivals, before all that is ready is taken at once
 };
 
 struct completion {
@@ -50,18 +49,6 @@ void *rpc_alloc(size_t size) {
     if (!ptr)
         abort();
     return ptr;
-}
-
-// gRPC's logging has no context to carry it in.
-static void (*core_log)(const char *text);
-
-static void take_core_log(gpr_log_func_args *args) {
-    core_log(args->message);
-}
-
-void rpc_set_core_log(void (*line)(const char *text)) {
-    core_log = line;
-    gpr_set_log_function(take_core_log);
 }
 
 static void run_wakers(struct rpc_tag *tag, bool ok) {
@@ -181,11 +168,15 @@ void rpc_loop_run(struct rpc_loop *loop) {
     assert(!loop->inside);
     struct completion completion;
     loop->stopping = false;
-    for (size_t streak = 0; !loop->stopping; streak++) {
-        if (next(loop, next_deadline(loop, INT64_MAX), &completion))
+    for (size_t streak = 0; !loop->stopping;) {
+        if (next(loop, next_deadline(loop, INT64_MAX), &completion)) {
+            streak += !completion.tag->arrival;
             handle(loop, completion);
-        if (streak % STREAK_MAX == STREAK_MAX - 1)
+        }
+        if (streak >= STREAK_MAX) {
+            streak = 0;
             handle_all(loop);
+        }
         fire_due(loop);
     }
 }

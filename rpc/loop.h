@@ -6,12 +6,16 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/heap.h"
+#include "base/log.h"
 
 struct rpc_loop;
 
-// gRPC's own error lines (a TLS handshake that failed, an address that can't be bound, …) go to standard error unless
-// they are taken here. For the whole process; call it before rpc_loop_new(). `line` runs on any thread.
-void rpc_set_core_log(void (*line)(const char *text));
+// gRPC's own lines (a TLS handshake that failed, an address that can't be bound, …) go to standard error unless they
+// are taken here. For the whole process; call it before rpc_loop_new(). `line` runs on any thread, one at a time, and
+// at most RPC_CORE_LINES_MAX times a second: peers can provoke these lines. How many were left out is said with the
+// next one.
+enum { RPC_CORE_LINES_MAX = 20 };
+void rpc_set_core_log(void (*line)(enum log_level level, const char *text));
 
 // Initialises gRPC (once per process; see rpc.md's facts in docs/ARCHITECTURE). Fork before, never after.
 struct rpc_loop *rpc_loop_new(void);

@@ -7,12 +7,15 @@
 #include <assert.h>
 #include <grpc/byte_buffer.h>
 #include <grpc/grpc_security.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
     ARENA_FACTOR = 8, // a call's memory, in greatest messages
     OVERLOADED_RETRY_MS = 200,
     SHUTDOWN_RETRY_MS = 100,
+    PROMPT_MS = 250,   // a message that takes longer may be waited for only as long as there is room
+    REFUSED_MAX = 256, // refusals that are not sent yet; more of them are made short
 };
 
 // How full the server may be, in hundredths of its limit, for a call of each tier to be let in.
@@ -44,15 +47,21 @@ void rpc_served_start(struct rpc_served *served, const grpc_op *ops, size_t n, s
     served->pending++;
 }
 
+static void give_room(struct rpc_served *served) {
+    if (!served->counted)
+        return;
+    served->counted = false;
+    served->route->calls--;
+    served->server->in_flight -= !served->route->own;
+}
+
 bool rpc_served_finish(struct rpc_served *served) {
     if (--served->pending > 0 || !served->over)
         return true;
     struct rpc_server *server = served->server;
     server->calls--;
-    if (served->counted) {
-        served->route->calls--;
-        server->in_flight -= !served->route->own;
-    }
+    server->refused -= served->refused;
+    give_room(served);
     server->bytes -= served->request_size;
     free_served(served);
     rpc_server_call_over(server);
@@ -83,7 +92,21 @@ static grpc_op close_op(struct rpc_served *served) {
 
 // ---- Answering ----------------------------------------------------------------------------------------------------
 
+// A caller that reads nothing could have the refusals of its calls pile up, each with its call. gRPC forgets a call
+// that is cancelled as soon as it is told to, and stops reading from a connection that owes very many of these.
+static void cut_short(struct rpc_served *served, const struct rpc_answer *answer) {
+    char text[ERR_TEXT_MAX];
+    snprintf(text, sizeof text, "%.*s", STR_FMT(answer->text));
+    grpc_call_cancel_with_status(served->call, (grpc_status_code)answer->status, text, NULL);
+    grpc_op close = close_op(served);
+    rpc_served_start(served, &close, 1, &served->sent);
+}
+
 void rpc_served_end(struct rpc_served *served, const struct rpc_answer *answer) {
+    if (served->refused && served->server->refused > REFUSED_MAX) {
+        cut_short(served, answer);
+        return;
+    }
     grpc_op ops[4];
     size_t n = 0;
     if (!served->greeted)
@@ -143,7 +166,30 @@ static void on_gone(struct rpc_inbound *in, void (*gone)(void *ctx), void *ctx) 
 
 static const struct rpc_inbound_ops ops = {header, answer, send_message, on_gone};
 
+static void refuse(struct rpc_served *served, const struct error *error) {
+    give_room(served);
+    served->refused = true;
+    served->server->refused++;
+    rpc_fail(&served->in, error, NULL);
+}
+
 // ---- Letting in ---------------------------------------------------------------------------------------------------
+
+static struct rpc_waiting *waiting_with(struct rpc_served *served) {
+    return served->route->own ? &served->route->waiting : &served->server->waiting;
+}
+
+// Makes room for a call at the cost of one that was let in and whose message doesn't come.
+static bool push_out(struct rpc_served *newcomer) {
+    struct rpc_wait *wait = rpc_waiting_take(waiting_with(newcomer), PROMPT_MS);
+    if (!wait)
+        return false;
+    struct error error = {0};
+    error_set(&error, ERR_OVERLOADED, "the server is full, and the call's message has not come");
+    error.retry_after_ms = OVERLOADED_RETRY_MS;
+    refuse(CONTAINER_OF(wait, struct rpc_served, wait), &error);
+    return true;
+}
 
 // Whether one more call may be served; then it counts. What is refused doesn't: however many are refused, those that
 // matter more still get in.
@@ -156,7 +202,7 @@ static bool take_room(struct rpc_served *served, struct error *error) {
         most = route->most;
         now = route->calls;
     }
-    if (now >= most) {
+    if (now >= most && !push_out(served)) {
         error_set(error, ERR_OVERLOADED, "%u calls are being served", now);
         error->retry_after_ms = OVERLOADED_RETRY_MS;
         return false;
@@ -231,6 +277,7 @@ static bool identify(struct rpc_served *served, struct error *error) {
     return known;
 }
 
+// Everything that can be told from the headers.
 static bool admit(struct rpc_served *served, struct error *error) {
     const struct rpc_server *server = served->server;
     if (server->closing || (server->draining && !served->route->own)) {
@@ -242,14 +289,50 @@ static bool admit(struct rpc_served *served, struct error *error) {
         struct str path = rpc_slice_str(&served->details.method);
         return error_set(error, ERR_METHOD_UNKNOWN, "there is no method %.*s", STR_FMT(path));
     }
-    if (!take_room(served, error) || !identify(served, error) || !rpc_inbound_permitted(&served->in, error))
-        return false;
-    if (served->route->route->method.client_streaming) {
-        rpc_flow_receive(served->flow);
-        return true;
-    }
-    return take_request(served, error) && rpc_inbound_dispatch(&served->in, error);
+    return take_room(served, error) && identify(served, error) && rpc_inbound_permitted(&served->in, error);
 }
+
+// Refuses the call when there is an error. One that is not answered is watched, so that its handler can be told when
+// the caller leaves.
+static void settle(struct rpc_served *served, const struct error *error) {
+    if (error_is(error))
+        refuse(served, error);
+    if (served->in.answered)
+        return;
+    served->watching = true;
+    grpc_op close = close_op(served);
+    rpc_served_start(served, &close, 1, &served->closed);
+}
+
+// ---- The message of a call that has one -----------------------------------------------------------------------------
+
+static void on_read(struct rpc_tag *tag, bool ok) {
+    (void)ok; // there is a message or there is none
+    struct rpc_served *served = CONTAINER_OF(tag, struct rpc_served, read);
+    if (!rpc_served_finish(served) || served->in.answered) // refused for being late
+        return;
+    rpc_waiting_remove(waiting_with(served), &served->wait);
+    struct error error = {0};
+    if (take_request(served, &error))
+        (void)rpc_inbound_dispatch(&served->in, &error);
+    settle(served, &error);
+}
+
+void rpc_served_late(struct rpc_wait *wait) {
+    struct rpc_served *served = CONTAINER_OF(wait, struct rpc_served, wait);
+    struct error error = {0};
+    error_set(&error, ERR_TIMED_OUT, "the call's message did not come within %u ms",
+              served->server->options.peer_wait_ms);
+    refuse(served, &error); // ends the reading too
+}
+
+static void read_message(struct rpc_served *served) {
+    grpc_op op = {.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &served->payload};
+    rpc_waiting_add(waiting_with(served), &served->wait);
+    rpc_served_start(served, &op, 1, &served->read);
+}
+
+// ---- Accepting ------------------------------------------------------------------------------------------------------
 
 static void on_accepted(struct rpc_tag *tag, bool ok) {
     struct rpc_served *served = CONTAINER_OF(tag, struct rpc_served, accepted);
@@ -269,13 +352,14 @@ static void on_accepted(struct rpc_tag *tag, bool ok) {
     if (route->route && route->route->method.server_streaming)
         served->flow = rpc_flow_new(served);
     struct error error = {0};
-    if (!admit(served, &error))
-        rpc_fail(&served->in, &error, NULL);
-    if (!served->in.answered) {
-        served->watching = true;
-        grpc_op close = close_op(served);
-        rpc_served_start(served, &close, 1, &served->closed);
+    bool admitted = admit(served, &error);
+    if (admitted && !route->route->method.client_streaming) {
+        read_message(served);
+        return;
     }
+    if (admitted)
+        rpc_flow_receive(served->flow);
+    settle(served, &error);
 }
 
 void rpc_served_accept(struct rpc_server *server, struct rpc_served_route *route) {
@@ -290,18 +374,17 @@ void rpc_served_accept(struct rpc_server *server, struct rpc_served_route *route
                                       .clock = rpc_loop_clock(server->loop)};
     arena_init(&served->in.arena, (size_t)server->options.message_max * ARENA_FACTOR);
     served->request = served->text = served->detail.value = grpc_empty_slice();
-    served->accepted.done = on_accepted;
-    served->sent.done = on_sent;
-    served->closed.done = on_closed;
+    served->accepted = (struct rpc_tag){on_accepted, .arrival = true};
+    served->read = (struct rpc_tag){on_read, .arrival = true};
+    served->sent = (struct rpc_tag){on_sent, .arrival = true};
+    served->closed = (struct rpc_tag){on_closed, .arrival = true};
     grpc_metadata_array_init(&served->headers);
     grpc_call_details_init(&served->details);
     grpc_completion_queue *queue = rpc_loop_queue(server->loop);
-    bool one_message = route->route && !route->route->method.client_streaming;
     grpc_call_error refused =
         route->route
             ? grpc_server_request_registered_call(server->core, route->registered, &served->call, &served->deadline,
-                                                  &served->headers, one_message ? &served->payload : NULL, queue, queue,
-                                                  &served->accepted)
+                                                  &served->headers, NULL, queue, queue, &served->accepted)
             : grpc_server_request_call(server->core, &served->call, &served->details, &served->headers, queue, queue,
                                        &served->accepted);
     assert(refused == GRPC_CALL_OK);

@@ -5,6 +5,7 @@
 #include "rpc/buffer.h"
 #include "rpc/inbound.h"
 #include "rpc/tag.h"
+#include "rpc/waiting.h"
 
 struct rpc_flow;
 
@@ -14,9 +15,10 @@ struct rpc_served_route {
     void *service;
     const ProtobufCMessageDescriptor *request_type, *response_type;
     void *registered;
-    bool own;       // health and reflection: outside the limits and the observer, with a limit of their own
-    uint32_t most;  // of an own row's calls at once
-    uint32_t calls; // of the row, being served
+    bool own;                   // health and reflection: outside the limits and the observer, with a limit of their own
+    uint32_t most;              // of an own row's calls at once
+    uint32_t calls;             // of the row, being served
+    struct rpc_waiting waiting; // of an own row's calls
 };
 
 struct rpc_server {
@@ -27,10 +29,12 @@ struct rpc_server {
     struct rpc_served_route *routes;
     size_t n_routes;
     struct rpc_served_route unknown;
-    uint32_t posted;    // accepts
-    uint32_t calls;     // that are not freed yet
-    uint32_t in_flight; // those of them that were let in, but for the own rows'
-    size_t bytes;       // of requests in flight
+    uint32_t posted;            // accepts
+    uint32_t calls;             // that are not freed yet
+    uint32_t in_flight;         // those of them that were let in, but for the own rows'
+    uint32_t refused;           // those of them that were refused
+    size_t bytes;               // of requests in flight
+    struct rpc_waiting waiting; // calls of rows that are not own ones
 
     struct rpc_health *health;
     struct rpc_reflection *reflection;
@@ -56,12 +60,14 @@ struct rpc_served {
     size_t request_size; // counted in server->bytes
     int64_t started_ns;
 
-    struct rpc_tag accepted, sent, closed;
-    uint32_t pending; // batches that still come back
-    bool counted;     // it was let in
-    bool over;        // the last batch has come back
-    bool watching;    // the close is waited for in a batch of its own
-    bool greeted;     // the initial metadata has been sent
+    struct rpc_tag accepted, read, sent, closed;
+    struct rpc_wait wait; // for the message
+    uint32_t pending;     // batches that still come back
+    bool counted;         // it was let in
+    bool refused;         // it was answered without its handler
+    bool over;            // the last batch has come back
+    bool watching;        // the close is waited for in a batch of its own
+    bool greeted;         // the initial metadata has been sent
     int cancelled;
     grpc_byte_buffer *response;
     grpc_slice text;
@@ -72,6 +78,9 @@ struct rpc_served {
 
 // Posts one accept for the route.
 void rpc_served_accept(struct rpc_server *server, struct rpc_served_route *route);
+
+// For a call that waits for its message: it has not come in time.
+void rpc_served_late(struct rpc_wait *wait);
 
 // Starts a batch on the call, which comes back to `tag`. The call lives until then.
 void rpc_served_start(struct rpc_served *served, const grpc_op *ops, size_t n, struct rpc_tag *tag);

@@ -1,6 +1,7 @@
 #include "rpc/server.h"
 
 #include "base/map.h"
+#include "rpc/address.h"
 #include "rpc/health.h"
 #include "rpc/reflection.h"
 #include "rpc/served.h"
@@ -30,8 +31,10 @@ struct rpc_server *rpc_server_new(struct rpc_loop *loop, const struct rpc_server
     set->bytes_in_flight_max = set->bytes_in_flight_max ? set->bytes_in_flight_max : 64 * 1024 * 1024;
     set->accepts = set->accepts ? set->accepts : 128;
     set->drain_ms = set->drain_ms ? set->drain_ms : 5000;
+    set->peer_wait_ms = set->peer_wait_ms ? set->peer_wait_ms : 10000;
     assert(set->accepts <= ACCEPTS_MAX);
     server->routes = rpc_alloc((ROUTES_MAX + OWN_ROUTES_MAX) * sizeof *server->routes);
+    rpc_waiting_init(&server->waiting, loop, set->peer_wait_ms, rpc_served_late);
     server->health = rpc_health_new(server);
     if (!str_empty(set->descriptor_set))
         server->reflection = rpc_reflection_new(server, set->descriptor_set);
@@ -49,12 +52,14 @@ static void add(struct rpc_server *server, const struct rpc_route *route, void *
         .own = most > 0,
         .most = most,
     };
+    rpc_waiting_init(&server->routes[server->n_routes - 1].waiting, server->loop, server->options.peer_wait_ms,
+                     rpc_served_late);
 }
 
 void rpc_server_add(struct rpc_server *server, const struct rpc_route *routes, size_t n, void *service) {
     for (size_t i = 0; i < n; i++) {
         add(server, &routes[i], service, 0);
-        rpc_health_set(server->health, routes[i].method.service->name, true);
+        rpc_health_add(server->health, routes[i].method.service->name);
     }
 }
 
@@ -64,8 +69,8 @@ void rpc_server_add_own(struct rpc_server *server, const struct rpc_route *route
         add(server, &routes[i], service, most);
 }
 
-void rpc_server_set_health(struct rpc_server *server, const char *service, bool serving) {
-    rpc_health_set(server->health, service, serving);
+void rpc_server_set_health(struct rpc_server *server, bool serving) {
+    rpc_health_set(server->health, serving);
 }
 
 // ---- Start --------------------------------------------------------------------------------------------------------
@@ -82,6 +87,9 @@ static void create(struct rpc_server *server) {
         integer(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),
         integer(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE),
         integer(GRPC_ARG_MAX_CONCURRENT_STREAMS, calls + STREAMS_SPARE),
+        integer(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, (int)server->options.peer_wait_ms),
+        // Another process on the same port would get half of the calls.
+        integer(GRPC_ARG_ALLOW_REUSEPORT, 0),
         // Finds callers that vanished; lets callers find out whether we did.
         integer(GRPC_ARG_KEEPALIVE_TIME_MS, 60000),
         integer(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20000),
@@ -99,10 +107,8 @@ static void register_methods(struct rpc_server *server) {
         bool fits = rpc_method_path(&server->routes[i].route->method, path);
         assert(fits);
         (void)fits;
-        bool one_message = !server->routes[i].route->method.client_streaming;
-        server->routes[i].registered = grpc_server_register_method(
-            server->core, path, NULL, one_message ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER : GRPC_SRM_PAYLOAD_NONE,
-            0);
+        // Without its message: a call is to count from its headers on.
+        server->routes[i].registered = grpc_server_register_method(server->core, path, NULL, GRPC_SRM_PAYLOAD_NONE, 0);
         assert(server->routes[i].registered); // two rows of one method
     }
 }
@@ -118,6 +124,11 @@ static bool listen_on(struct rpc_server *server, struct error *error) {
     server->ports = rpc_alloc((n + 1) * sizeof *server->ports);
     bool bound = true;
     for (size_t i = 0; bound && i < n; i++) {
+        if (rpc_address_in_use(listen[i])) {
+            bound =
+                error_set(error, ERR_CONFIG_INVALID, "address in use: %s: another process listens there", listen[i]);
+            continue;
+        }
         int port = grpc_server_add_http2_port(server->core, listen[i], credentials);
         bound = port != 0 || error_set(error, ERR_CONFIG_INVALID, "can't listen on %s", listen[i]);
         server->ports[i] = str_starts(str_c(listen[i]), STR("unix:")) ? 0 : port;
@@ -245,6 +256,9 @@ void rpc_server_free(struct rpc_server *server) {
     if (!server)
         return;
     rpc_timer_stop(server->loop, &server->grace);
+    rpc_waiting_release(&server->waiting);
+    for (size_t i = 0; i < server->n_routes; i++)
+        rpc_waiting_release(&server->routes[i].waiting);
     if (server->core)
         grpc_server_destroy(server->core);
     rpc_health_free(server->health);

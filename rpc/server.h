@@ -60,6 +60,7 @@ struct rpc_server_options {
     size_t bytes_in_flight_max; // of their requests together (default 64 MiB); above it RESOURCE_EXHAUSTED at once
     uint32_t accepts;           // pre-posted accepts over all methods (default 128, at most 256)
     uint32_t drain_ms;          // grace for calls in flight at shutdown (default 5000)
+    uint32_t peer_wait_ms;      // for a connection's handshake and for a call's message (default 10000)
     // Fills name and scopes of a caller from its certificate identity (empty when there is none) and metadata.
     // false with an error: the call is refused with it. Not asked for RPC_PUBLIC methods. NULL: everyone is "anonymous"
     // (or what the certificate says) with every scope.
@@ -86,9 +87,9 @@ bool rpc_server_start(struct rpc_server *server, struct error *error);
 // The port of the i-th listen address (for ":0"), 0 for a unix socket.
 int rpc_server_port(const struct rpc_server *server, size_t i);
 
-// Health of a service ("" is the whole server), for grpc.health.v1, which every server has. Services of routes start as
-// SERVING; other names may be added, at most 64 in all.
-void rpc_server_set_health(struct rpc_server *server, const char *service, bool serving);
+// What grpc.health.v1, which every server has, says of the server (its name is "") and of each service of its rows, at
+// most 63. SERVING at first; while it drains NOT_SERVING in any case.
+void rpc_server_set_health(struct rpc_server *server, bool serving);
 
 // Health NOT_SERVING, refuses new calls with SHUTTING_DOWN, lets those in flight finish for drain_ms, then closes the
 // connections and cancels the rest; `drained` runs on the loop when nothing is left. A handler that still owes an

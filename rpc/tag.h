@@ -9,6 +9,9 @@
 // Lives in what started the operation. `done` runs once, on the loop, when the operation is over.
 struct rpc_tag {
     void (*done)(struct rpc_tag *tag, bool ok);
+    // It goes back to what came from the network: there are no more of these than came, so the network can wait for
+    // them. Looking there first would let more calls pile up in gRPC than are taken from it.
+    bool arrival;
 };
 
 grpc_completion_queue *rpc_loop_queue(struct rpc_loop *loop);

@@ -53,7 +53,7 @@ static void fail(struct saga_turn *turn, const struct error *error) {
     for (struct saga_resident *kin = family->first; kin; kin = kin->kin_next)
         kin->lost = kin->gone = true;
     if (turn->of_saga && is_final(error->code))
-        turn->opener->refused = error->code;
+        turn->opener->write_refused = error->code;
     if (subject && !subject->failed) {
         subject->failed = true;
         subject->ops->fail(subject, error);

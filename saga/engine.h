@@ -72,8 +72,8 @@ struct saga_resident {
     bool dirty;         // ahead of its row
     bool ready;         // in the engine's list of sagas with something to do
     bool resuming;      // it may have been under way when another process died: to be counted before anything is done
-    enum err refused;   // the store refused what it wanted to write last time: to be parked before anything is done
-    uint32_t failures;  // writes of its that failed in a row
+    enum err write_refused; // the store refused what it wanted to write last time: to be parked before anything is done
+    uint32_t failures;      // writes of its that failed in a row
     unsigned wake;
     bool noted; // there may be a row that says that it is to look (poke_table)
     struct saga_answer_event *first, **last;
@@ -254,8 +254,8 @@ void sentinel_start(struct saga_sentinel *sentinel);
 void sentinel_tick(struct saga_sentinel *sentinel, int64_t now_ms);
 int64_t sentinel_due(const struct saga_sentinel *sentinel);
 int64_t sentinel_horizon(const struct saga_sentinel *sentinel); // what is due up to here is in memory
-// A lost saga is loaded again, the later the more often it failed; `refused` as in struct saga_resident.
-void sentinel_reload(struct saga_sentinel *sentinel, struct str gid, uint32_t failures, enum err refused);
+// A lost saga is loaded again, the later the more often it failed; `write_refused` as in struct saga_resident.
+void sentinel_reload(struct saga_sentinel *sentinel, struct str gid, uint32_t failures, enum err write_refused);
 // For a saga that has just come into memory: how often it failed before.
 void sentinel_inform(struct saga_sentinel *sentinel, struct saga_resident *resident);
 bool sentinel_recovered(const struct saga_sentinel *sentinel);

@@ -74,7 +74,8 @@ struct saga_verdict {
 typedef struct saga_verdict saga_decide_fn(struct saga_turn *turn);
 
 // A definite answer (OK or REJECTED) of an action or a compensation, before it is journalled: the place to copy what
-// the subject wants to know. It may run again for the same answer after a crash.
+// the subject wants to know. It may run again for the same answer after a crash: an OK need not be committed at once,
+// so what is changed here may be in memory only, until a later turn. Nobody may be told of it before that.
 typedef void saga_answered_fn(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer);
 
 // How many legs the step has (0: it does not apply). Asked once, when the saga starts; must follow from what is durable
@@ -106,7 +107,13 @@ struct saga_step {
     saga_call_fn *undo;    // the compensation
     saga_answered_fn *answered;
     saga_decide_fn *decide;
-    saga_call_fn *ask; // made when `decide` says SAGA_ASK; its answer is there for the next `decide`
+    // Made when `decide` says SAGA_ASK, at each try under the leg's key (gid/step/generation). Every outcome, OK and
+    // REJECTED too, comes to the next `decide` (saga_turn_asked()) and not to `answered`; it is `decide` that asks
+    // again and gives up, by the step's policy (saga_turn_again_ms(), saga_turn_exhausted()). It may act, where what is
+    // to be sent depends on what came of it so far; in a retriable step only, since an `ask` is never undone. What acts
+    // must be the same request at each try (E11), until after a rejection an operator's retry brings the next
+    // generation.
+    saga_call_fn *ask;
     saga_child_fn *child;
     const char *signal;
     uint32_t timeout_ms;  // of `signal`: after it the step is rejected with TIMED_OUT
@@ -123,7 +130,7 @@ struct saga_flow {
     const struct saga_step *steps; // in the order of their stages
     uint8_t n_steps;
     saga_decide_fn *on_turn; // turned round: verdict ignored
-    saga_decide_fn *on_end;  // ended, either way; saga_turn_status() says which
+    saga_decide_fn *on_end;  // ended, either way; saga_turn_saga()->status says which
     // Finds the subject of a saga that was loaded, calls saga_attached() at once or later. `ctx` is that of its
     // saga_flow_set. NULL: no subject.
     void (*attach)(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);

@@ -532,7 +532,7 @@ static void poked(struct work *work) {
 
 // Which calls may have been sent since the record was written, without the record knowing: those of the stages that can
 // be reached from it without a commit. A decision, await or child commits, so nothing behind an open one was sent.
-static void suspect(struct saga_instance *saga) {
+static void assume_sent(struct saga_instance *saga) {
     bool reachable = true;
     for (uint8_t i = 0; i < saga->n_legs && reachable;) {
         uint8_t stage = saga->legs[i].step->stage;
@@ -573,7 +573,7 @@ static void send_again(struct work *work, struct saga_leg *leg) {
 static void resumed(struct work *work) {
     struct saga_instance *saga = work->instance;
     if (saga->status == SAGA_RUNNING)
-        suspect(saga);
+        assume_sent(saga);
     for (uint8_t i = 0; i < saga->n_legs; i++)
         send_again(work, &saga->legs[i]);
     poked(work);
@@ -669,7 +669,7 @@ static void suspected(struct work *work) {
     if (work->event->code == ERR_STORE_CONFLICT)
         rename_children(work->instance);
     if (work->instance->status == SAGA_RUNNING)
-        suspect(work->instance);
+        assume_sent(work->instance);
     suspected_forward(work);
 }
 

@@ -12,8 +12,8 @@ enum saga_status {
     SAGA_FORWARD = 2,      // after it
     SAGA_COMPENSATING = 3, // turned round
     SAGA_SUCCEEDED = 4,
-    SAGA_FAILED = 5, // everything undone
-    SAGA_TERMINATED = 6,
+    SAGA_FAILED = 5,     // everything undone
+    SAGA_TERMINATED = 6, // given up by an operator: there is no call for that yet, but the wire contract has its number
 };
 
 static inline bool saga_status_ended(enum saga_status status) {

@@ -108,7 +108,7 @@ void resident_drop(struct saga_resident *resident) {
     memcpy(gid, resident->saga.gid, sizeof gid);
     assert(resident->pins == 0);
     if (resident->lost && !engine->stopped)
-        sentinel_reload(engine->sentinel, str_c(resident->saga.gid), resident->failures + 1, resident->refused);
+        sentinel_reload(engine->sentinel, str_c(resident->saga.gid), resident->failures + 1, resident->write_refused);
     if (resident->ready)
         unready(resident);
     trial_forget(resident);
@@ -196,6 +196,6 @@ bool resident_has_ended(const struct saga_resident *resident) {
 }
 
 bool resident_free(const struct saga_resident *resident) {
-    return !resident->busy && !resident->gone && !resident->resuming && !resident->refused &&
+    return !resident->busy && !resident->gone && !resident->resuming && !resident->write_refused &&
            !(resident->wake & WAKE_RESUMED);
 }

@@ -73,7 +73,7 @@ struct reload {
     struct saga_sentinel *sentinel;
     char gid[SAGA_GID_MAX + 1];
     uint32_t failures;
-    enum err refused;
+    enum err write_refused;
 };
 
 static struct reload *find_reload(const struct saga_sentinel *sentinel, struct str gid) {
@@ -90,7 +90,7 @@ static void set_reload(struct reload *reload) {
     heap_set(&reload->sentinel->reloads, &reload->node, now_ms(reload->sentinel) + pause_ms);
 }
 
-void sentinel_reload(struct saga_sentinel *sentinel, struct str gid, uint32_t failures, enum err refused) {
+void sentinel_reload(struct saga_sentinel *sentinel, struct str gid, uint32_t failures, enum err write_refused) {
     struct reload *reload = find_reload(sentinel, gid);
     if (!reload) {
         reload = calloc(1, sizeof *reload);
@@ -101,7 +101,7 @@ void sentinel_reload(struct saga_sentinel *sentinel, struct str gid, uint32_t fa
         map_insert(&sentinel->reloads_by_gid, &reload->by_gid, str_c(reload->gid));
     }
     reload->failures = failures > reload->failures ? failures : reload->failures;
-    reload->refused = refused ? refused : reload->refused;
+    reload->write_refused = write_refused ? write_refused : reload->write_refused;
     set_reload(reload);
 }
 
@@ -116,7 +116,7 @@ void sentinel_inform(struct saga_sentinel *sentinel, struct saga_resident *resid
     if (!reload)
         return;
     resident->failures = reload->failures;
-    resident->refused = reload->refused;
+    resident->write_refused = reload->write_refused;
     if (reload->node.place) // else it is freed when its own loading is through
         free_reload(reload);
 }

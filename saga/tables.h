@@ -4,7 +4,8 @@
 
 #include "saga/machine.h"
 
-// One saga: its state and its journal in one row, so that the happy path writes it twice.
+// One saga: its state and its journal in one row. It is written when the saga starts and ends, and whenever a decision,
+// an await, a child, a failure or the pivot moves it; calls that succeed go on without a write.
 struct saga_row {
     char gid[SAGA_GID_MAX + 1];
     char flow[SAGA_NAME_MAX + 1];

@@ -191,6 +191,15 @@ static void start_child(struct saga_turn *turn, struct saga_resident *resident, 
     turn_tell(turn, resident);
 }
 
+// What is asked for as long as it takes is not written down as often: behind its policy's end, or this many attempts of
+// an endless one, its step alone says how often it was tried and how the last attempt failed.
+enum { ATTEMPTS_KEPT_MAX = 100 };
+
+static bool is_kept(const struct saga_turn *turn, const struct saga_leg *leg, enum saga_op op) {
+    uint32_t most = saga_leg_policy(&turn->engine->options.machine, leg, op == SAGA_COMPENSATE)->attempts;
+    return leg->attempts <= (most ? most : ATTEMPTS_KEPT_MAX);
+}
+
 static void keep_attempt(struct saga_turn *turn, const struct saga_resident *resident, const struct saga_effect *effect,
                          const struct saga_event *event) {
     const struct saga_leg *leg = &resident->saga.legs[effect->leg];
@@ -206,7 +215,8 @@ static void keep_attempt(struct saga_turn *turn, const struct saga_resident *res
     memcpy(row.gid, resident->saga.gid, sizeof row.gid);
     memcpy(row.reason, leg->reason, sizeof row.reason);
     memcpy(row.text, leg->text, sizeof row.text);
-    saga_turn_row(turn, &attempt_table, STORE_PUT, &row);
+    if (is_kept(turn, leg, effect->op))
+        saga_turn_row(turn, &attempt_table, STORE_PUT, &row);
     turn->engine->stats.attempts_failed++;
     engine_notice(turn->engine, SAGA_NOTICE_ATTEMPT_FAILED, resident, leg, effect->op, leg->reason, leg->text);
 }
@@ -338,11 +348,11 @@ static struct saga_turn *turn_of(struct saga_resident *resident) {
 static void take_up(struct saga_resident *resident) {
     struct saga_turn *turn = turn_of(resident);
     uint32_t most = 2 * resident->engine->options.resume_max; // half of them trials
-    enum err why = resident->refused;
+    enum err why = resident->write_refused;
     if (resident->resuming && (uint32_t)++resident->resume_count > most)
         why = ERR_RESUMED_TOO_OFTEN;
     resident->resuming = false;
-    resident->refused = ERR_OK;
+    resident->write_refused = ERR_OK;
     if (why != ERR_OK) {
         resident->resume_count = 0;
         struct saga_event event = event_of(turn, SAGA_EV_SUSPECTED);
@@ -357,7 +367,7 @@ static void take_up(struct saga_resident *resident) {
 
 static bool must_be_tried(const struct saga_resident *resident) {
     const struct saga_engine *engine = resident->engine;
-    return resident->resuming && !resident->refused && engine->trial != resident &&
+    return resident->resuming && !resident->write_refused && engine->trial != resident &&
            (uint32_t)resident->resume_count >= engine->options.resume_max;
 }
 
@@ -378,7 +388,7 @@ void turn_run(struct saga_resident *resident) {
         trial_wait(resident);
         return;
     }
-    if (resident->resuming || resident->refused) {
+    if (resident->resuming || resident->write_refused) {
         if (!resident->engine->stopped) // else it is not begun, and must not be counted as if it were
             take_up(resident);
         return;
@@ -527,6 +537,11 @@ static const struct saga_retry *policy(const struct saga_turn *turn) {
 bool saga_turn_exhausted(const struct saga_turn *turn) {
     const struct saga_retry *retry = policy(turn);
     return retry->attempts && saga_turn_attempts(turn) >= retry->attempts;
+}
+
+bool saga_turn_just_exhausted(const struct saga_turn *turn) {
+    const struct saga_retry *retry = policy(turn);
+    return retry->attempts && saga_turn_attempts(turn) == retry->attempts;
 }
 
 int64_t saga_turn_again_ms(const struct saga_turn *turn) {

@@ -77,6 +77,9 @@ uint32_t saga_turn_attempts(const struct saga_turn *turn);
 // Whether that is as often as the step's policy allows.
 bool saga_turn_exhausted(const struct saga_turn *turn);
 
+// Whether it has just become so: true once, until an answer comes.
+bool saga_turn_just_exhausted(const struct saga_turn *turn);
+
 // When to ask again after `attempts` failed questions in a row, by the step's policy; attempts are the leg's own.
 int64_t saga_turn_again_ms(const struct saga_turn *turn);
 

@@ -1,5 +1,6 @@
 // The life of a call: checked, met by faults, run, made durable, answered.
 #include "participant/sim/v1/sim.pb-c.h"
+#include "sim/bend.h"
 #include "sim/faults.h"
 
 #include <assert.h>
@@ -220,6 +221,8 @@ static void answer(struct sim_call *call, ProtobufCMessage *response, Participan
     *rpc_message_at(response, 1) = &outcome.base;
     call->answer = rpc_encode(response, call->arena);
     *rpc_message_at(response, 1) = NULL;
+    if (call->answer.ptr && call->plan.bend[0])
+        call->answer = sim_bend(call->answer, call->types->response, call->plan.bend, call->arena);
     if (!call->answer.ptr)
         error_set(&call->invalid, ERR_OVERLOADED, "the answer is too large");
 }

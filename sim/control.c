@@ -97,6 +97,7 @@ static bool fault_from(struct sim *sim, const PB(Fault) * fault, struct sim_faul
     if (fault->delay_ms < 0 || fault->delay_ms > 3600000)
         error_field(error, "fault.delay_ms", "must be 0 to 3600000");
     bool wants_code = fault->kind == PARTICIPANT__SIM__V1__FAULT_KIND__FAULT_KIND_REJECT ||
+                      fault->kind == PARTICIPANT__SIM__V1__FAULT_KIND__FAULT_KIND_BENT_ANSWER ||
                       fault->kind == PARTICIPANT__SIM__V1__FAULT_KIND__FAULT_KIND_REFUND_FAILS;
     if (!str_copy(str_c(fault->code), rule->code, sizeof rule->code) || (wants_code && !*fault->code))
         error_field(error, "fault.code", "is missing or too long");

@@ -212,6 +212,7 @@ struct sim_plan {
     bool reject; // with `code`
     sim_code code;
     sim_code refund_fails; // code; empty: it doesn't
+    sim_code bend;         // what of its answer is changed, for sim_bend()
 };
 
 struct sim_call {

@@ -95,6 +95,7 @@ static bool of_call(int32_t kind, const struct sim_fault_subject *subject) {
     case KIND(ERROR):
     case KIND(REJECT):
     case KIND(DOWN):
+    case KIND(BENT_ANSWER):
     case KIND(SLOW_DRIP): return true;
     case KIND(EARLY_CALLBACK):
     case KIND(FORGED_SIGNATURE): return is_create(subject);
@@ -124,6 +125,7 @@ static void plan_add(struct sim_plan *plan, const struct sim_fault *rule) {
     case KIND(SLOW_DRIP): plan->drip_ms = rule->delay_ms > 0 ? rule->delay_ms : 20; break;
     case KIND(EARLY_CALLBACK): plan->early_callback = true; break;
     case KIND(FORGED_SIGNATURE): plan->forged_callback = true; break;
+    case KIND(BENT_ANSWER): memcpy(plan->bend, rule->code, sizeof plan->bend); break;
     case KIND(REFUND_FAILS): memcpy(plan->refund_fails, rule->code, sizeof plan->refund_fails); break;
     default: break;
     }

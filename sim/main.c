@@ -171,10 +171,15 @@ static bool serve(struct program *program, struct error *error) {
     return !program->failed || error_set(error, ERR_STORE_UNAVAILABLE, "the store failed");
 }
 
+static void log_core_line(enum log_level level, const char *text) {
+    LOG(level, "gRPC says", LOG_C("text", text));
+}
+
 static bool run(struct program *program, struct error *error) {
     static const int signals[] = {SIGTERM, SIGINT};
     if (program->settings.with_parent)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+    rpc_set_core_log(log_core_line);
     program->loop = rpc_loop_new();
     if (!rpc_loop_on_signal(program->loop, signals, 2, stop, program, error) || !open_store(program, error) ||
         !open_sim(program, error))

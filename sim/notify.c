@@ -59,7 +59,11 @@ static void bend(struct sim_payment_message *message, int32_t twist, struct aren
 static struct str payment_body(const char *id, const struct sim_tender_row *tender, int32_t twist,
                                struct arena *arena) {
     struct sim_payment_message message;
-    sim_payment_message(&message, tender);
+    // It tells what happened, also when it is told after the money went back by a reversal.
+    struct sim_tender_row then = *tender;
+    if (then.paid_ms > 0)
+        then.state = (int32_t)SIM_PAID;
+    sim_payment_message(&message, &then);
     bend(&message, twist, arena);
     Participant__Payment__V1__PaymentNotification body = PARTICIPANT__PAYMENT__V1__PAYMENT_NOTIFICATION__INIT;
     body.notification_id = rpc_text(id);

@@ -43,12 +43,19 @@ const struct store_table sim_tenders_table = {
 };
 
 static const struct store_column refund_columns[] = {
-    STORE_COL_TEXT(sim_refund_row, refund_no),   STORE_COL_TEXT(sim_refund_row, made_by),
-    STORE_COL_TEXT(sim_refund_row, gid),         STORE_COL_TEXT(sim_refund_row, tender_no),
-    STORE_COL_TEXT(sim_refund_row, trade_no),    STORE_COL_TEXT(sim_refund_row, code),
-    STORE_COL_TEXT(sim_refund_row, fails),       STORE_COL_TEXT(sim_refund_row, currency),
-    STORE_COL_I32(sim_refund_row, state),        STORE_COL_I64(sim_refund_row, amount),
-    STORE_COL_I64(sim_refund_row, payer_amount), STORE_COL_I64(sim_refund_row, done_ms),
+    STORE_COL_TEXT(sim_refund_row, refund_no),
+    STORE_COL_TEXT(sim_refund_row, made_by),
+    STORE_COL_TEXT(sim_refund_row, gid),
+    STORE_COL_TEXT(sim_refund_row, tender_no),
+    STORE_COL_TEXT(sim_refund_row, trade_no),
+    STORE_COL_TEXT(sim_refund_row, code),
+    STORE_COL_TEXT(sim_refund_row, fails),
+    STORE_COL_TEXT(sim_refund_row, currency),
+    STORE_COL_I32(sim_refund_row, state),
+    STORE_COL_I64(sim_refund_row, amount),
+    STORE_COL_I64(sim_refund_row, payer_amount),
+    STORE_COL_I64(sim_refund_row, done_ms),
+    STORE_COL_I64(sim_refund_row, gateway_discount, .since = 2),
 };
 
 const struct store_table sim_refunds_table = {
@@ -253,11 +260,18 @@ static void answer_refund(struct sim_call *call, const struct sim_refund_row *re
 
 // What the payer gets of the next `amount`: in the proportion of what the payer paid, exact over all refunds.
 static int64_t payer_part(const struct sim_tender_row *tender, int64_t amount) {
-    int64_t payer = tender->amount - tender->gateway_discount - tender->merchant_discount;
-    int64_t before = 0, after = 0, given = tender->refunded + tender->refunding;
-    money_mul_div(payer, given, tender->amount, ROUND_DOWN, &before);
-    money_mul_div(payer, given + amount, tender->amount, ROUND_DOWN, &after);
-    return after - before;
+    int64_t part = 0;
+    money_mul_div(tender->amount - tender->gateway_discount - tender->merchant_discount, amount, tender->amount,
+                  ROUND_DOWN, &part);
+    return part;
+}
+
+// And what the gateway bears, of what the payer does not get.
+static int64_t gateway_part(const struct sim_tender_row *tender, int64_t amount) {
+    int64_t part = 0, discount = tender->gateway_discount + tender->merchant_discount;
+    if (discount > 0)
+        money_mul_div(amount - payer_part(tender, amount), tender->gateway_discount, discount, ROUND_DOWN, &part);
+    return part;
 }
 
 static void accept_refund(struct sim_call *call, const PB(RefundPaymentRequest) * request,
@@ -272,7 +286,9 @@ static void accept_refund(struct sim_call *call, const PB(RefundPaymentRequest) 
     memcpy(refund->fails, call->plan.refund_fails, sizeof refund->fails);
     refund->state = (int32_t)SIM_REFUND_ACCEPTED;
     refund->amount = request->amount->minor_units;
-    refund->payer_amount = payer_part(tender, refund->amount);
+    int64_t given = tender->refunded + tender->refunding, all = given + refund->amount;
+    refund->payer_amount = payer_part(tender, all) - payer_part(tender, given);
+    refund->gateway_discount = gateway_part(tender, all) - gateway_part(tender, given);
     refund->done_ms = sim_now(sim) + sim->options.refund_ms;
     tender->refunding += refund->amount;
     sim_put(&call->change, tender);

@@ -80,7 +80,7 @@ void sim_payment_message(struct sim_payment_message *message, const struct sim_t
 
 struct sim_refund_message {
     Participant__Payment__V1__PaymentRefund refund;
-    Txcenter__Type__V1__Money amount, payer;
+    Txcenter__Type__V1__Money amount, payer, gateway, merchant, settlement;
 };
 void sim_refund_message(struct sim_refund_message *message, const struct sim_refund_row *refund);
 

@@ -35,15 +35,21 @@ void sim_payment_message(struct sim_payment_message *message, const struct sim_t
 void sim_refund_message(struct sim_refund_message *message, const struct sim_refund_row *refund) {
     message->amount = (Txcenter__Type__V1__Money)TXCENTER__TYPE__V1__MONEY__INIT;
     message->amount.currency = rpc_text(refund->currency);
-    message->payer = message->amount;
+    message->payer = message->gateway = message->merchant = message->settlement = message->amount;
     message->amount.minor_units = refund->amount;
     message->payer.minor_units = refund->payer_amount;
+    message->gateway.minor_units = refund->gateway_discount;
+    message->merchant.minor_units = refund->amount - refund->payer_amount - refund->gateway_discount;
+    message->settlement.minor_units = refund->amount - message->merchant.minor_units;
     message->refund = (Participant__Payment__V1__PaymentRefund)PARTICIPANT__PAYMENT__V1__PAYMENT_REFUND__INIT;
     message->refund.refund_no = rpc_text(refund->refund_no);
     message->refund.tender_no = rpc_text(refund->tender_no);
     message->refund.state = (Participant__Payment__V1__RefundState)refund->state;
     message->refund.amount = &message->amount;
     message->refund.payer_amount = &message->payer;
+    message->refund.gateway_discount = &message->gateway;
+    message->refund.merchant_discount = &message->merchant;
+    message->refund.settlement_amount = &message->settlement;
     message->refund.code = rpc_text(refund->code);
 }
 
@@ -88,8 +94,7 @@ const char *sim_tender_pay(struct sim_change *change, struct sim_tender_row *ten
         SIM_COPY(tender->code, *pay->code ? pay->code : "PAYER_REFUSED");
         sim_tender_post(change, tender, "failed", tender->amount, tender->code);
     }
-    // Direct tenders are told in the answer, or asked for.
-    const char *note = sim_tender_direct(tender) ? NULL : sim_notify(change, tender, NULL);
+    const char *note = sim_notify(change, tender, NULL);
     sim_put(change, tender);
     return note;
 }

@@ -99,7 +99,7 @@ struct sim_refund_row {
     sim_code code, fails; // `fails`: it will, with this code
     char currency[4];
     int32_t state; // RefundState
-    int64_t amount, payer_amount, done_ms;
+    int64_t amount, payer_amount, gateway_discount, done_ms;
 };
 
 // A notification that was not acknowledged yet.

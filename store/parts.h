@@ -98,15 +98,15 @@ struct reader {
     bool last_try;
 };
 
-// What one turn of a worker came to.
-enum turn {
-    TURN_IDLE,   // nothing is queued
-    TURN_WORKED, // something was done; there may be more
-    TURN_WAIT,   // the backend is down: try again after back_off.wait_ms
+// What one round of a worker came to.
+enum worked {
+    WORKED_NOT,   // nothing is queued
+    WORKED_SOME,  // something was done; there may be more
+    WORKED_LATER, // the backend is down: try again after back_off.wait_ms
 };
 
-enum turn writer_turn(struct store *store);
-enum turn reader_turn(struct store *store);
+enum worked writer_work(struct store *store);
+enum worked reader_work(struct store *store);
 void writer_release(struct writer *writer);
 
 struct store {

@@ -50,14 +50,14 @@ static void finish(struct store *store, const struct error *error) {
         store->options.wake(store->options.wake_ctx);
 }
 
-static enum turn backend_down(struct store *store) {
+static enum worked backend_down(struct store *store) {
     struct reader *reader = &store->reader;
     if (store_is_closing(store)) {
         if (reader->last_try) {
             struct error error;
             error_set(&error, ERR_STORE_UNAVAILABLE, NULL);
             finish(store, &error);
-            return TURN_WORKED;
+            return WORKED_SOME;
         }
         reader->last_try = true;
     }
@@ -66,7 +66,7 @@ static enum turn backend_down(struct store *store) {
     pthread_mutex_lock(&store->mutex);
     store->stats.retries++;
     pthread_mutex_unlock(&store->mutex);
-    return reader->back_off.wait_ms ? TURN_WAIT : TURN_WORKED;
+    return reader->back_off.wait_ms ? WORKED_LATER : WORKED_SOME;
 }
 
 enum { WIDEST = 1 << 20 }; // rows
@@ -85,7 +85,7 @@ static enum backend_result read_page(struct backend_conn *conn, struct store_rea
     return result;
 }
 
-enum turn reader_turn(struct store *store) {
+enum worked reader_work(struct store *store) {
     struct reader *reader = &store->reader;
     if (!reader->current) {
         pthread_mutex_lock(&store->mutex);
@@ -94,7 +94,7 @@ enum turn reader_turn(struct store *store) {
     }
     struct store_read *read = reader->current;
     if (!read)
-        return TURN_IDLE;
+        return WORKED_NOT;
     struct error error = {0};
     if (reader->back_off.failures > 0 && !reader->conn->ops->revive(reader->conn, &error))
         return backend_down(store);
@@ -105,7 +105,7 @@ enum turn reader_turn(struct store *store) {
         read->rows = rows;
         read->n = n;
         finish(store, NULL);
-        return TURN_WORKED;
+        return WORKED_SOME;
     case BACKEND_FATAL: store_die(store, "reading", &error);
     case BACKEND_AGAIN:
     case BACKEND_FULL: return backend_down(store);
@@ -113,6 +113,6 @@ enum turn reader_turn(struct store *store) {
         if (!error_is(&error))
             error_set(&error, ERR_STORE_REFUSED, NULL);
         finish(store, &error);
-        return TURN_WORKED;
+        return WORKED_SOME;
     }
 }

@@ -65,33 +65,33 @@ static void sleep_on(struct store *store, pthread_cond_t *cond, uint32_t wait_ms
         ;
 }
 
-// Turn by turn until the store closes and nothing is queued, or until it is abandoned.
-static void work(struct store *store, enum turn (*turn)(struct store *store), pthread_cond_t *cond, bool *sleeps,
+// Round by round until the store closes and nothing is queued, or until it is abandoned.
+static void work(struct store *store, enum worked (*round)(struct store *store), pthread_cond_t *cond, bool *sleeps,
                  const size_t *queued, const struct back_off *back_off) {
     bool more = true;
     while (more) {
-        enum turn came_to = turn(store);
+        enum worked came_to = round(store);
         pthread_mutex_lock(&store->mutex);
-        if (came_to == TURN_WAIT)
+        if (came_to == WORKED_LATER)
             sleep_on(store, cond, back_off->wait_ms);
         *sleeps = true;
-        while (came_to == TURN_IDLE && *queued == 0 && !store->closing)
+        while (came_to == WORKED_NOT && *queued == 0 && !store->closing)
             pthread_cond_wait(cond, &store->mutex);
         *sleeps = false;
-        more = !store->abandoned && (came_to != TURN_IDLE || *queued > 0 || !store->closing);
+        more = !store->abandoned && (came_to != WORKED_NOT || *queued > 0 || !store->closing);
         pthread_mutex_unlock(&store->mutex);
     }
 }
 
 static void *writer_main(void *arg) {
     struct store *store = arg;
-    work(store, writer_turn, &store->writer_wakes, &store->writer_sleeps, &store->writes.n, &store->writer.back_off);
+    work(store, writer_work, &store->writer_wakes, &store->writer_sleeps, &store->writes.n, &store->writer.back_off);
     return NULL;
 }
 
 static void *reader_main(void *arg) {
     struct store *store = arg;
-    work(store, reader_turn, &store->reader_wakes, &store->reader_sleeps, &store->reads.n, &store->reader.back_off);
+    work(store, reader_work, &store->reader_wakes, &store->reader_sleeps, &store->reads.n, &store->reader.back_off);
     return NULL;
 }
 
@@ -256,9 +256,9 @@ void store_close(struct store *store) {
     stop(store, false);
     if (!store->options.threaded) {
         // A back-off is not waited for: the workers give up after one more try.
-        while (writer_turn(store) != TURN_IDLE)
+        while (writer_work(store) != WORKED_NOT)
             ;
-        while (reader_turn(store) != TURN_IDLE)
+        while (reader_work(store) != WORKED_NOT)
             ;
     }
     while (store_poll(store) > 0)
@@ -398,25 +398,25 @@ size_t store_poll(struct store *store) {
 // ---- Without threads --------------------------------------------------------------------------------------------
 
 // Turns until nothing is queued, `once` and a batch is through, or a back-off begins. True while there is more to do.
-static bool pump(struct store *store, enum turn (*turn)(struct store *store), const struct back_off *back_off,
+static bool pump(struct store *store, enum worked (*round)(struct store *store), const struct back_off *back_off,
                  int64_t *due_ms, const uint32_t *in_batch) {
     int64_t now_ms = clock_now_ms(store->options.clock);
     if (back_off->failures > 0 && now_ms < *due_ms)
         return true;
-    enum turn came_to;
+    enum worked came_to;
     do
-        came_to = turn(store);
-    while (came_to == TURN_WORKED && !(in_batch && *in_batch == 0));
-    if (came_to == TURN_WAIT)
+        came_to = round(store);
+    while (came_to == WORKED_SOME && !(in_batch && *in_batch == 0));
+    if (came_to == WORKED_LATER)
         *due_ms = now_ms + back_off->wait_ms;
-    return came_to != TURN_IDLE;
+    return came_to != WORKED_NOT;
 }
 
 bool store_pump(struct store *store) {
     assert(!store->options.threaded);
-    bool more = pump(store, writer_turn, &store->writer.back_off, &store->writer_due_ms, &store->writer.n_ranges);
+    bool more = pump(store, writer_work, &store->writer.back_off, &store->writer_due_ms, &store->writer.n_ranges);
     bool writes_wait = more && (store->writer.n_ranges > 0 || store->writes.n > 0);
-    bool reads_wait = pump(store, reader_turn, &store->reader.back_off, &store->reader_due_ms, NULL);
+    bool reads_wait = pump(store, reader_work, &store->reader.back_off, &store->reader_due_ms, NULL);
     return writes_wait || reads_wait;
 }
 

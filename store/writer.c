@@ -104,7 +104,7 @@ static void refuse_all(struct store *store, enum err code, const char *text) {
     atomic_store(&store->refusing, true);
 }
 
-static enum turn backend_down(struct store *store) {
+static enum worked backend_down(struct store *store) {
     struct writer *writer = &store->writer;
     if (store_is_closing(store)) {
         if (writer->last_try) {
@@ -115,7 +115,7 @@ static enum turn backend_down(struct store *store) {
             else
                 error_set(&error, ERR_STORE_UNAVAILABLE, NULL);
             refuse_all(store, error.code, error.text);
-            return TURN_WORKED;
+            return WORKED_SOME;
         }
         writer->last_try = true;
     }
@@ -124,7 +124,7 @@ static enum turn backend_down(struct store *store) {
     pthread_mutex_lock(&store->mutex);
     store->stats.retries++;
     pthread_mutex_unlock(&store->mutex);
-    return writer->back_off.wait_ms ? TURN_WAIT : TURN_WORKED;
+    return writer->back_off.wait_ms ? WORKED_LATER : WORKED_SOME;
 }
 
 static void backend_up(struct store *store) {
@@ -155,12 +155,12 @@ static void refused(struct store *store, struct write_range *range, uint32_t act
     }
 }
 
-static enum turn commit_range(struct store *store, struct write_range *range) {
+static enum worked commit_range(struct store *store, struct write_range *range) {
     struct writer *writer = &store->writer;
     uint32_t active = collect(writer, range);
     if (active == 0) {
         finish_range(store, range);
-        return TURN_WORKED;
+        return WORKED_SOME;
     }
     struct error error = {0};
     if (writer->back_off.failures > 0 && !writer->conn->ops->revive(writer->conn, &error))
@@ -188,11 +188,11 @@ static enum turn commit_range(struct store *store, struct write_range *range) {
     case BACKEND_FATAL: store_die(store, "committing", &error);
     case BACKEND_AGAIN: break;
     }
-    return TURN_WORKED;
+    return WORKED_SOME;
 }
 
 // Did the last commit take place? Raising our own incarnation finishes or defeats it; then the batch number tells.
-static enum turn resolve(struct store *store, struct write_range *range) {
+static enum worked resolve(struct store *store, struct write_range *range) {
     struct writer *writer = &store->writer;
     struct error error = {0};
     if (!writer->conn->ops->revive(writer->conn, &error))
@@ -206,7 +206,7 @@ static enum turn resolve(struct store *store, struct write_range *range) {
     if (result == BACKEND_FENCED) {
         error_within(&error, "whether the last batch was committed before that is not known");
         refuse_all(store, ERR_STORE_FENCED, error.text);
-        return TURN_WORKED;
+        return WORKED_SOME;
     }
     if (result != BACKEND_OK)
         return backend_down(store);
@@ -223,10 +223,10 @@ static enum turn resolve(struct store *store, struct write_range *range) {
     pthread_mutex_unlock(&store->mutex);
     if (identity.batch_no == before + 1)
         committed(store, range);
-    return TURN_WORKED;
+    return WORKED_SOME;
 }
 
-enum turn writer_turn(struct store *store) {
+enum worked writer_work(struct store *store) {
     struct writer *writer = &store->writer;
     if (writer->n_ranges == 0 && writer->settle) {
         writer->settle = false;
@@ -235,12 +235,12 @@ enum turn writer_turn(struct store *store) {
             store_die(store, "settling", &error);
     }
     if (writer->n_ranges == 0 && !take_batch(store))
-        return TURN_IDLE;
+        return WORKED_NOT;
     struct write_range *range = &writer->ranges[writer->n_ranges - 1];
     if (writer->refuse != ERR_OK) {
         fail_range(store, range, writer->refuse, writer->refuse_text);
         finish_range(store, range);
-        return TURN_WORKED;
+        return WORKED_SOME;
     }
     return writer->unknown ? resolve(store, range) : commit_range(store, range);
 }

@@ -130,7 +130,7 @@ static void keep_unknown(struct notice *notice, const struct trade *trade) {
 
 static void apply_payment(struct notice *notice, struct trade *trade, struct tender_row *tender) {
     struct saga_turn *turn = saga_turn_begin(notice->trades->engine, &trade->subject);
-    tender_learn(turn, tender, notice->payment);
+    tender_noticed(turn, tender, notice->payment);
     payment_poke(turn, tender->attempt_no);
     make(notice, turn);
 }
@@ -147,7 +147,9 @@ static void apply_refund(struct notice *notice, struct trade *trade) {
         keep_unknown(notice, trade);
     } else {
         notice->trades->stats.conflicts++;
-        keep_stray(notice, trade, "a refund that had failed was paid out after all");
+        keep_stray(notice, trade,
+                   learnt == REFUND_MISMATCHED ? "refund does not match"
+                                               : "a refund that had failed was paid out after all");
     }
 }
 

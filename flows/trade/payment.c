@@ -13,7 +13,11 @@
 #include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+static_assert((int)TRADE_PARAMETERS_MAX >= (int)SAGA_ANSWER_MAX, "what a kept answer holds can be kept of it");
 
 enum { STEP_FREEZE = 10, STEP_CREATE = 20, STEP_CONFIRM = 50 };
 
@@ -76,6 +80,47 @@ static void set_tender(struct saga_turn *turn, struct tender_row *tender, Txcent
 
 // ---- 1: freeze ----------------------------------------------------------------------------------------------------
 
+// A freeze on its way, and what it must come to.
+struct freezing {
+    struct saga_call *call;
+    int64_t amount;
+    char currency[4];
+};
+
+static struct freezing *freezing_of(struct saga_call *call) {
+    struct freezing *freezing = malloc(sizeof *freezing);
+    if (!freezing)
+        abort();
+    *freezing = (struct freezing){.call = call, .amount = call_card(call)->amount};
+    memcpy(freezing->currency, effect_trade(call)->row.currency, sizeof freezing->currency);
+    return freezing;
+}
+
+static bool is_part(const struct freezing *freezing, const Txcenter__Type__V1__Money *part) {
+    return !part || part->minor_units == 0 ||
+           (part->minor_units > 0 && part->minor_units <= freezing->amount &&
+            strcmp(part->currency, freezing->currency) == 0);
+}
+
+static bool froze_all(const struct freezing *freezing, const Participant__Card__V1__CardAmount *frozen) {
+    return is_part(freezing, frozen->principal) && is_part(freezing, frozen->bonus) &&
+           (frozen->principal ? frozen->principal->minor_units : 0) +
+                   (frozen->bonus ? frozen->bonus->minor_units : 0) ==
+               freezing->amount;
+}
+
+// A card that says it froze something else is not understood: the attempt turns round and releases whatever it was.
+static void freeze_answered(void *ctx, const struct adapter_answer *answer) {
+    struct freezing *freezing = ctx;
+    const Participant__Card__V1__FreezeCardResponse *response = (const void *)answer->message;
+    if (answer->outcome == OUTCOME_OK && !answer->never_seen && !froze_all(freezing, response->frozen))
+        saga_call_done(freezing->call, OUTCOME_UNKNOWN, ERR_PARTICIPANT_BROKEN, NULL,
+                       "the card froze another amount than it was asked to", STR_NONE);
+    else
+        effect_done(freezing->call, answer);
+    free(freezing);
+}
+
 static void freeze(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct tender_row *tender = call_card(call);
@@ -86,13 +131,13 @@ static void freeze(struct saga_call *call) {
     request.card_no = tender->account;
     request.user_id = view_text(trade->row.user_id);
     request.amount = &amount;
-    card_freeze(&effect_adapters(call)->card, &effect, &request, effect_done, call);
+    card_freeze(&effect_adapters(call)->card, &effect, &request, freeze_answered, freezing_of(call));
 }
 
 static void inquire_freeze(struct saga_call *call) {
     struct adapter_effect effect = effect_of(call);
-    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_freeze_method, &effect, effect_done,
-                    call);
+    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_freeze_method, &effect, freeze_answered,
+                    freezing_of(call));
 }
 
 static void release(struct saga_call *call) {
@@ -152,45 +197,26 @@ static void inquire_create(struct saga_call *call) {
                     effect_done, call);
 }
 
-// Makes the tender definite: closed, or paid already. A scanned one is reversed, which gives back what was paid; but
-// money that does not match is the operator's, so such a one is only closed.
+// Makes the tender definite, as tender->undo says: closed, or paid already.
 static void close_tender(struct saga_call *call, const char *key) {
     struct tender_row *tender = call_gateway(call);
     struct adapter *gateway = &effect_adapters(call)->payment;
     struct adapter_effect effect = effect_of(call);
     effect.key = key;
-    if (tender->kind == TENDER_KIND(SCANNED) && tender->state != TENDER_STATE(CONFLICTED)) {
+    if (tender->undo == UNDO_REVERSING) {
         Participant__Payment__V1__ReversePaymentRequest request =
             PARTICIPANT__PAYMENT__V1__REVERSE_PAYMENT_REQUEST__INIT;
         request.tender_no = tender->tender_no;
-        payment_reverse(gateway, &effect, &request, effect_done, call);
+        payment_reverse(gateway, &effect, &request, tender_settled, call);
     } else {
         Participant__Payment__V1__ClosePaymentRequest request = PARTICIPANT__PAYMENT__V1__CLOSE_PAYMENT_REQUEST__INIT;
         request.tender_no = tender->tender_no;
-        payment_close(gateway, &effect, &request, effect_done, call);
+        payment_close(gateway, &effect, &request, tender_settled, call);
     }
 }
 
 static void undo_create(struct saga_call *call) {
     close_tender(call, saga_call_key(call));
-}
-
-// Query, close and reverse answer alike: outcome, then payment.
-static const Participant__Payment__V1__Payment *payment_in(struct str answer, struct arena *arena) {
-    const Participant__Payment__V1__QueryPaymentResponse *response =
-        effect_answer(answer, &participant__payment__v1__query_payment_response__descriptor, arena);
-    return response ? response->payment : NULL;
-}
-
-// What closing a tender, or reversing it, has brought.
-static void learn_closed(struct saga_turn *turn, struct tender_row *tender,
-                         const Participant__Payment__V1__Payment *payment) {
-    bool was_paid = tender->state == TENDER_STATE(PAID);
-    trade_change(trade_of(saga_turn_subject(turn)), tender);
-    tender->closing = payment->state != PARTICIPANT__PAYMENT__V1__PAYMENT_STATE__PAYMENT_STATE_PAID;
-    tender_learn(turn, tender, payment);
-    if (was_paid && tender_is_reversed(tender))
-        set_tender(turn, tender, TENDER_STATE(RETURNED)); // the reversal gave it back
 }
 
 static void created(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
@@ -208,19 +234,15 @@ static void created(struct saga_turn *turn, enum saga_op op, enum outcome outcom
             effect_answer(answer, &participant__payment__v1__create_payment_response__descriptor, &arena);
         if (response) {
             trade_change(trade, tender);
-            if (strlen(response->prepay_parameters) <= TRADE_PARAMETERS_MAX)
-                tender->prepay_parameters = trade_keep(trade, str_c(response->prepay_parameters));
+            assert(strlen(response->prepay_parameters) <= TRADE_PARAMETERS_MAX); // more is no answer: effect_done()
+            tender->prepay_parameters = trade_keep(trade, str_c(response->prepay_parameters));
             str_copy(str_c(response->payment->gateway_no), tender->gateway_no, sizeof tender->gateway_no);
             tender_learn(turn, tender, response->payment);
         }
     } else {
-        const Participant__Payment__V1__Payment *payment = payment_in(answer, &arena);
+        const Participant__Payment__V1__Payment *payment = tender_payment_in(answer, &arena);
         if (payment)
-            learn_closed(turn, tender, payment);
-        if (tender->state == TENDER_STATE(PAID))
-            tender_return(turn, tender);
-        else if (tender->state == TENDER_STATE(CREATED) || tender->state == TENDER_STATE(PENDING))
-            set_tender(turn, tender, TENDER_STATE(CLOSED));
+            tender_undone(turn, tender, payment);
     }
     arena_release(&arena);
 }
@@ -240,12 +262,12 @@ static bool must_close(const struct trade *trade, const struct pay_attempt_row *
     return trade->row.closing != CLOSING_NO || now_ms >= attempt->deadline_ms;
 }
 
-// How the tender stands, or, once `closing` says so, that it be closed. That goes under the key of its creation: it is
+// How the tender stands, or, once it is given up, that it be closed. That goes under the key of its creation: it is
 // the creation's compensation, so the gateway refuses a create that arrives after it, and when the attempt turns round
 // later, undo_create() says the same once more and is answered alike.
 static void ask_gateway(struct saga_call *call) {
     struct tender_row *tender = call_gateway(call);
-    if (tender->closing) {
+    if (tender->undo != UNDO_NONE) {
         char key[SAGA_KEY_MAX];
         saga_call_key_of(call, STEP_CREATE, saga_call_leg(call), key);
         close_tender(call, key);
@@ -257,16 +279,28 @@ static void ask_gateway(struct saga_call *call) {
     payment_query(&effect_adapters(call)->payment, &effect, &request, effect_done, call);
 }
 
+// A definite no is the operator's. A gateway that does not answer is asked for as long as that takes: until then nobody
+// knows whether the payer has paid.
+static struct saga_verdict not_closed(struct saga_turn *turn, const struct tender_row *tender) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    const struct saga_asked *asked = saga_turn_asked(turn);
+    if (asked->outcome == OUTCOME_REJECTED)
+        return saga_park(ERR_PARTICIPANT_REJECTED, asked->text[0] ? asked->text : asked->reason);
+    if (saga_turn_just_exhausted(turn))
+        trades_alert(trade->trades, "a payment can't be closed", trade, tender->tender_no);
+    return saga_wait(saga_turn_again_ms(turn));
+}
+
 static struct saga_verdict pending(struct saga_turn *turn, struct tender_row *tender) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct pay_attempt_row *attempt = turn_attempt(turn);
     int64_t now_ms = saga_turn_now(turn);
     bool asked = saga_turn_asked(turn) != NULL;
-    if (tender->closing || must_close(trade, attempt, now_ms)) {
-        // Durable before it is asked for: from here on the tender may be reversed, whatever else is heard of it.
-        trade_change(trade, tender);
-        tender->closing = 1;
-        return asked ? saga_wait(saga_turn_again_ms(turn)) : saga_ask();
+    if (tender->undo != UNDO_NONE && asked)
+        return not_closed(turn, tender);
+    if (tender->undo != UNDO_NONE || must_close(trade, attempt, now_ms)) {
+        tender_give_up(turn, tender);
+        return saga_ask();
     }
     if (asked || tender->next_query_ms == 0) {
         trade_change(trade, tender);
@@ -283,17 +317,13 @@ static struct saga_verdict collect(struct saga_turn *turn) {
     if (asked && asked->outcome == OUTCOME_OK) {
         struct arena arena;
         arena_init(&arena, 1 << 20);
-        const Participant__Payment__V1__Payment *payment = payment_in(asked->answer, &arena);
-        if (payment && tender->closing)
-            learn_closed(turn, tender, payment);
-        else if (payment)
-            tender_learn(turn, tender, payment);
+        const Participant__Payment__V1__Payment *payment = tender_payment_in(asked->answer, &arena);
+        if (payment)
+            tender_learn(turn, tender, payment); // a given up one stays so: its compensation says the same once more
         arena_release(&arena);
     }
     switch (tender->state) {
-    case TENDER_STATE(PAID):
-        // Being reversed: paid or not, only the answer to that counts.
-        return tender_is_reversed(tender) ? pending(turn, tender) : saga_done();
+    case TENDER_STATE(PAID): return saga_done();
     case TENDER_STATE(CREATED):
     case TENDER_STATE(PENDING): return pending(turn, tender);
     case TENDER_STATE(CONFLICTED): return saga_reject(ERR_PAYMENT_FAILED, "the payment does not match");
@@ -372,6 +402,10 @@ static struct saga_verdict turned(struct saga_turn *turn) {
     struct pay_attempt_row *attempt = trade_change(trade, turn_attempt(turn));
     str_fit(str_c(saga->reason), attempt->reason, sizeof attempt->reason);
     str_fit(str_c(saga->text), attempt->text, sizeof attempt->text);
+    struct tender_row *tender;
+    for (int32_t i = 0; (tender = trade_tender(trade, attempt->attempt_no, i)); i++)
+        if (tender_is_gateway(tender))
+            tender_give_up(turn, tender); // durable with the turn, before any compensation is sent
     return saga_done();
 }
 
@@ -393,8 +427,7 @@ static struct saga_verdict ended(struct saga_turn *turn) {
     attempt->ended_ms = saga_turn_now(turn);
     struct tender_row *tender;
     for (int32_t i = 0; (tender = trade_tender(trade, attempt->attempt_no, i)); i++)
-        if (tender->state == TENDER_STATE(CREATED) || tender->state == TENDER_STATE(PENDING))
-            set_tender(turn, tender, TENDER_STATE(CLOSED));
+        tender_left(turn, tender);
     if (has_conflict(trade, attempt->attempt_no))
         trade_edit(trade)->closing = CLOSING_CONFLICT;
     else if (trade->row.closing == CLOSING_NO && attempt->on_failure == ON_FAILURE(FAIL_TRADE))

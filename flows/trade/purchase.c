@@ -17,6 +17,7 @@
 #include "flows/trade/view.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 // ---- Which steps apply --------------------------------------------------------------------------------------------
 
@@ -79,6 +80,50 @@ static void unfreeze_points(struct saga_call *call) {
 
 // ---- 2: the order -------------------------------------------------------------------------------------------------
 
+// An order being created: its answer, until it is known whose its number is.
+struct ordering {
+    struct saga_call *call;
+    struct trades *trades;
+    char trade_no[TRADE_NO_MAX + 1];
+    struct str answer; // owned
+};
+
+static struct ordering *ordering_of(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct ordering *ordering = calloc(1, sizeof *ordering);
+    if (!ordering)
+        abort();
+    *ordering = (struct ordering){.call = call, .trades = trade->trades};
+    memcpy(ordering->trade_no, trade->row.trade_no, sizeof ordering->trade_no);
+    return ordering;
+}
+
+// A number names one trade for ever: one that is another's is no answer, and the order is closed again.
+static void number_looked_up(void *ctx, const char *trade_no, const struct error *error) {
+    struct ordering *ordering = ctx;
+    bool ours = trade_no && strcmp(trade_no, ordering->trade_no) == 0;
+    if (ours || (error && error->code == ERR_TRADE_NOT_FOUND))
+        saga_call_ok(ordering->call, ordering->answer);
+    else
+        saga_call_done(ordering->call, OUTCOME_UNKNOWN, error ? error->code : ERR_PARTICIPANT_BROKEN, NULL,
+                       error ? error->text : "the order system gave a number that another trade has", STR_NONE);
+    free((void *)(uintptr_t)ordering->answer.ptr);
+    free(ordering);
+}
+
+static void order_answered(void *ctx, const struct adapter_answer *answer) {
+    struct ordering *ordering = ctx;
+    const Participant__Order__V1__CreateOrderResponse *response = (const void *)answer->message;
+    if (answer->outcome == OUTCOME_OK && !answer->never_seen && answer->bytes.len <= SAGA_ANSWER_MAX &&
+        strlen(response->order_no) <= TRADE_ID_MAX) {
+        ordering->answer = saga_copy_bytes(answer->bytes);
+        load_trade_no(ordering->trades, str_c(response->order_no), number_looked_up, ordering);
+        return;
+    }
+    effect_done(ordering->call, answer);
+    free(ordering);
+}
+
 static void create_order(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     Participant__Order__V1__CreateOrderRequest request = PARTICIPANT__ORDER__V1__CREATE_ORDER_REQUEST__INIT;
@@ -108,13 +153,13 @@ static void create_order(struct saga_call *call) {
     request.station_id = view_text(trade->row.station_id);
     request.payable = &payable;
     request.list_price = &list_price;
-    order_create(&effect_adapters(call)->order, &effect, &request, effect_done, call);
+    order_create(&effect_adapters(call)->order, &effect, &request, order_answered, ordering_of(call));
 }
 
 static void inquire_order(struct saga_call *call) {
     struct adapter_effect effect = effect_of(call);
-    adapter_inquire(&effect_adapters(call)->order, &order_inquire_method, &order_create_method, &effect, effect_done,
-                    call);
+    adapter_inquire(&effect_adapters(call)->order, &order_inquire_method, &order_create_method, &effect, order_answered,
+                    ordering_of(call));
 }
 
 static void close_order(struct saga_call *call) {
@@ -140,7 +185,9 @@ static bool take_order_no(struct saga_turn *turn) {
         return false;
     memcpy(row.trade_no, trade->row.trade_no, sizeof row.trade_no);
     memcpy(trade_edit(trade)->order_no, row.order_no, sizeof trade->row.order_no);
-    saga_turn_row(turn, &order_table, STORE_PUT, &row);
+    // Another trade can't have it (it was looked up), or gets it in this very moment: then this write fails. That it is
+    // this trade's own already can only be in a later order.
+    saga_turn_row(turn, &order_table, row.purchase_no > 1 ? STORE_PUT : STORE_INSERT, &row);
     return true;
 }
 

@@ -210,6 +210,25 @@ static int64_t time_ms(const Google__Protobuf__Timestamp *time) {
     return time ? clock_moment_ms(time->seconds, time->nanos) : 0;
 }
 
+// No money, or money of the trade's currency: what is in another one can't be counted with.
+static bool is_ours(const struct making *making, const Txcenter__Type__V1__Money *money) {
+    return minor(money) == 0 || strcmp(money->currency, making->trades->options.currency) == 0;
+}
+
+static bool coupon_is_ours(const struct making *making, const Participant__Coupon__V1__Coupon *coupon) {
+    if (is_ours(making, coupon->amount_off) && is_ours(making, coupon->cap) && is_ours(making, coupon->minimum_spend))
+        return true;
+    trades_alert(making->trades, "a coupon is in another currency", NULL, coupon->coupon_id);
+    return false;
+}
+
+static bool points_are_ours(const struct making *making, const Participant__Points__V1__GetPointsResponse *points) {
+    if (is_ours(making, points->rule->step_value))
+        return true;
+    trades_alert(making->trades, "the points rule is in another currency", NULL, points->rule->step_value->currency);
+    return false;
+}
+
 static struct solver_coupon coupon_of(const Participant__Coupon__V1__Coupon *coupon, struct arena *arena) {
     bool percent = coupon->kind == PARTICIPANT__COUPON__V1__COUPON_KIND__COUPON_KIND_PERCENT_OFF;
     bool discounted = coupon->minimum_base == PARTICIPANT__COUPON__V1__MINIMUM_BASE__MINIMUM_BASE_DISCOUNTED;
@@ -235,17 +254,16 @@ static bool make_input(struct making *making, const struct priced_line *lines, s
     const Participant__Coupon__V1__ListUsableCouponsResponse *coupons = source_of(making, SOURCE_COUPONS, 0)->message;
     const struct source *points_source = source_of(making, SOURCE_POINTS, 0);
     const Participant__Points__V1__GetPointsResponse *points = points_source ? points_source->message : NULL;
-    size_t n_coupons = coupons ? coupons->n_coupons : 0;
-    if (n_coupons > SOLVER_COUPONS_MAX)
-        n_coupons = SOLVER_COUPONS_MAX;
+    size_t offered = coupons ? coupons->n_coupons : 0, n_coupons = 0;
     struct solver_line *solver_lines = arena_calloc(arena, wish->n_lines, sizeof *solver_lines);
-    struct solver_coupon *solver_coupons = arena_calloc(arena, n_coupons + 1, sizeof *solver_coupons);
+    struct solver_coupon *solver_coupons = arena_calloc(arena, SOLVER_COUPONS_MAX, sizeof *solver_coupons);
     if (!solver_lines || !solver_coupons)
         return false;
     for (size_t i = 0; i < wish->n_lines; i++)
         solver_lines[i] = (struct solver_line){STR("fuel"), str_c(wish->lines[i]->fuel->oil_code), lines[i].list_price};
-    for (size_t i = 0; i < n_coupons; i++)
-        solver_coupons[i] = coupon_of(coupons->coupons[i], arena);
+    for (size_t i = 0; i < offered && n_coupons < SOLVER_COUPONS_MAX; i++)
+        if (coupon_is_ours(making, coupons->coupons[i]))
+            solver_coupons[n_coupons++] = coupon_of(coupons->coupons[i], arena);
     *input = (struct solver_input){
         .lines = solver_lines,
         .n_lines = wish->n_lines,
@@ -258,7 +276,7 @@ static bool make_input(struct making *making, const struct priced_line *lines, s
         .now_ms = making->now_ms,
         .node_budget = SOLVER_NODE_BUDGET,
     };
-    if (points && points->rule)
+    if (points && points->rule && points_are_ours(making, points))
         input->points = (struct solver_points){.available = points->available,
                                                .step_points = points->rule->step_points,
                                                .step_value = minor(points->rule->step_value),

@@ -19,6 +19,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define GATEWAY_REFUND(name) PARTICIPANT__PAYMENT__V1__REFUND_STATE__REFUND_STATE_##name
 
@@ -113,16 +114,74 @@ static void pay_out_card(struct saga_call *call, struct refund_leg_row *leg, str
     card_refund(&effect_adapters(call)->card, &effect, &request, effect_done, call);
 }
 
+// What is asked of the gateway for a leg, as its answer must say again.
+struct asked_refund {
+    struct saga_call *call;
+    char tender_no[TENDER_NO_MAX + 1];
+    int64_t amount;
+    char currency[4];
+};
+
+static struct asked_refund asked_of(const struct trade *trade, const struct refund_leg_row *leg) {
+    struct asked_refund asked = {.amount = leg->amount};
+    memcpy(asked.tender_no, trade_tender(trade, leg->attempt_no, leg->tender)->tender_no, sizeof asked.tender_no);
+    memcpy(asked.currency, trade->row.currency, sizeof asked.currency);
+    return asked;
+}
+
+static bool is_answered(const struct asked_refund *asked, const Participant__Payment__V1__PaymentRefund *refund) {
+    return refund->state == GATEWAY_REFUND(NOT_FOUND) ||
+           (strcmp(refund->tender_no, asked->tender_no) == 0 && refund->amount &&
+            refund->amount->minor_units == asked->amount && strcmp(refund->amount->currency, asked->currency) == 0);
+}
+
+// QueryRefund answers as RefundPayment does.
+static const Participant__Payment__V1__PaymentRefund *refund_in(struct str answer, struct arena *arena) {
+    const Participant__Payment__V1__RefundPaymentResponse *response =
+        effect_answer(answer, &participant__payment__v1__refund_payment_response__descriptor, arena);
+    return response ? response->refund : NULL;
+}
+
+static void refund_answered(void *ctx, const struct adapter_answer *answer) {
+    struct asked_refund *asked = ctx;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    const Participant__Payment__V1__PaymentRefund *refund =
+        answer->outcome == OUTCOME_OK ? refund_in(answer->bytes, &arena) : NULL;
+    if (answer->outcome == OUTCOME_OK && !(refund && is_answered(asked, refund)))
+        saga_call_done(asked->call, OUTCOME_UNKNOWN, ERR_PARTICIPANT_BROKEN, NULL,
+                       "the answer names another tender, amount or currency", STR_NONE);
+    else
+        effect_done(asked->call, answer);
+    arena_release(&arena);
+    free(asked);
+}
+
+static struct asked_refund *asking(struct saga_call *call, const struct refund_leg_row *leg) {
+    struct asked_refund *asked = malloc(sizeof *asked);
+    if (!asked)
+        abort();
+    *asked = asked_of(effect_trade(call), leg);
+    asked->call = call;
+    return asked;
+}
+
 static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, struct tender_row *tender) {
     struct adapter *gateway = &effect_adapters(call)->payment;
     struct adapter_effect effect = effect_of(call);
     effect.order_no = trade_attempt(effect_trade(call), leg->attempt_no)->order_no; // the trade may have a newer one
     char number[GATEWAY_REFUND_NO_MAX];
     gateway_refund_no(leg, leg->generation, number);
+    if (tender->undo == UNDO_REVERSED) {
+        Participant__Payment__V1__QueryPaymentRequest request = PARTICIPANT__PAYMENT__V1__QUERY_PAYMENT_REQUEST__INIT;
+        request.tender_no = tender->tender_no;
+        payment_query(gateway, &effect, &request, tender_settled, call);
+        return;
+    }
     if (leg->state == REFUND_LEG_STATE(ACCEPTED)) {
         Participant__Payment__V1__QueryRefundRequest request = PARTICIPANT__PAYMENT__V1__QUERY_REFUND_REQUEST__INIT;
         request.refund_no = number;
-        payment_query_refund(gateway, &effect, &request, effect_done, call);
+        payment_query_refund(gateway, &effect, &request, refund_answered, asking(call, leg));
         return;
     }
     Participant__Payment__V1__RefundPaymentRequest request = PARTICIPANT__PAYMENT__V1__REFUND_PAYMENT_REQUEST__INIT;
@@ -130,7 +189,7 @@ static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, 
     request.tender_no = tender->tender_no;
     request.refund_no = number;
     request.amount = &amount;
-    payment_refund(gateway, &effect, &request, effect_done, call);
+    payment_refund(gateway, &effect, &request, refund_answered, asking(call, leg));
 }
 
 static void pay_out(struct saga_call *call) {
@@ -165,6 +224,11 @@ static void learn_leg(struct trade *trade, struct refund_leg_row *leg,
     bool failed = leg->state == REFUND_LEG_STATE(FAILED) && refund->state != GATEWAY_REFUND(DONE);
     if (leg->state == REFUND_LEG_STATE(DONE) || failed)
         return;
+    trade_change(trade, leg);
+    leg->payer_amount = tender_minor(refund->payer_amount);
+    leg->gateway_discount = tender_minor(refund->gateway_discount);
+    leg->merchant_discount = tender_minor(refund->merchant_discount);
+    leg->settlement_amount = tender_minor(refund->settlement_amount);
     switch (refund->state) {
     case GATEWAY_REFUND(DONE): set_leg(trade, leg, REFUND_LEG_STATE(DONE)); break;
     case GATEWAY_REFUND(ACCEPTED): set_leg(trade, leg, REFUND_LEG_STATE(ACCEPTED)); break;
@@ -176,19 +240,29 @@ static void learn_leg(struct trade *trade, struct refund_leg_row *leg,
     }
 }
 
-// Takes in the answer to a refund or a query of one.
+// Takes in what the gateway has of a tender that was reversed.
+static void learn_reversed(struct trade *trade, struct refund_leg_row *leg, struct tender_row *tender,
+                           struct str answer) {
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    const Participant__Payment__V1__Payment *payment = tender_payment_in(answer, &arena);
+    if (payment && payment->state == PARTICIPANT__PAYMENT__V1__PAYMENT_STATE__PAYMENT_STATE_PAID) {
+        trade_change(trade, tender);
+        tender->undo = UNDO_NONE; // it came after all that, and is there: it can be refunded
+    } else if (payment) {
+        set_leg(trade, leg, REFUND_LEG_STATE(DONE));
+        str_fit(STR("the reversal gave it back"), leg->detail, sizeof leg->detail);
+    }
+    arena_release(&arena);
+}
+
+// Takes in the answer to a refund, or to a query of one or of the tender.
 static void learn_answer(struct saga_turn *turn, struct refund_leg_row *leg, const struct saga_asked *asked) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    const struct tender_row *tender = trade_tender(trade, leg->attempt_no, leg->tender);
+    struct tender_row *tender = trade_tender(trade, leg->attempt_no, leg->tender);
     if (asked->outcome == OUTCOME_REJECTED) {
         if (leg->state != REFUND_LEG_STATE(PENDING))
             return; // it was asked how the refund stands: to be refused that says nothing of the refund
-        if (turn_refund(turn)->kind == REFUND_RETURN && tender_is_reversed(tender) &&
-            strcmp(asked->reason, TENDER_NOT_PAID) == 0) {
-            set_leg(trade, leg, REFUND_LEG_STATE(DONE));
-            str_fit(STR("the reversal gave it back"), leg->detail, sizeof leg->detail);
-            return;
-        }
         char text[SAGA_CODE_MAX + SAGA_TEXT_MAX];
         snprintf(text, sizeof text, "%s: %s", asked->reason, asked->text);
         set_leg(trade, leg, REFUND_LEG_STATE(FAILED));
@@ -199,12 +273,15 @@ static void learn_answer(struct saga_turn *turn, struct refund_leg_row *leg, con
         set_leg(trade, leg, REFUND_LEG_STATE(DONE));
         return;
     }
+    if (tender->undo == UNDO_REVERSED) {
+        learn_reversed(trade, leg, tender, asked->answer);
+        return;
+    }
     struct arena arena;
     arena_init(&arena, 1 << 20);
-    const Participant__Payment__V1__RefundPaymentResponse *response = effect_answer(
-        asked->answer, &participant__payment__v1__refund_payment_response__descriptor, &arena); // as QueryRefund's
-    if (response)
-        learn_leg(trade, leg, response->refund);
+    const Participant__Payment__V1__PaymentRefund *refund = refund_in(asked->answer, &arena);
+    if (refund)
+        learn_leg(trade, leg, refund);
     arena_release(&arena);
 }
 
@@ -236,7 +313,10 @@ static struct saga_verdict paid_out(struct saga_turn *turn) {
         learn_answer(turn, leg, asked);
     switch (leg->state) {
     case REFUND_LEG_STATE(DONE): return saga_done();
-    case REFUND_LEG_STATE(ACCEPTED): return wait_for_gateway(turn, leg, asked != NULL);
+    case REFUND_LEG_STATE(ACCEPTED):
+        if (asked && !definite && saga_turn_just_exhausted(turn))
+            trades_alert(trade->trades, "how a refund stands can't be learnt", trade, asked->text);
+        return wait_for_gateway(turn, leg, asked != NULL);
     case REFUND_LEG_STATE(FAILED):
         if (leg->generation == (int32_t)saga_turn_generation(turn))
             return saga_reject(ERR_PARTICIPANT_REJECTED, leg->detail); // parks
@@ -261,6 +341,9 @@ enum refund_learnt refund_learn(struct saga_turn *turn, const Participant__Payme
         generation = generation_named(leg, refund->refund_no);
     if (generation == 0)
         return REFUND_UNKNOWN;
+    const struct asked_refund asked = asked_of(trade, leg);
+    if (!is_answered(&asked, refund))
+        return REFUND_MISMATCHED;
     if (generation < leg->generation && refund->state == GATEWAY_REFUND(DONE))
         return REFUND_PAID_OUT_BEFORE; // and what was sent instead may be, too
     if (generation < leg->generation)

@@ -18,6 +18,7 @@ enum refund_learnt {
     REFUND_LEARNT,
     REFUND_UNKNOWN,         // no leg has this number
     REFUND_PAID_OUT_BEFORE, // an older try, after which another one was made
+    REFUND_MISMATCHED,      // of another tender, amount or currency than was asked for
 };
 enum refund_learnt refund_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *refund);
 

@@ -6,22 +6,24 @@
     .name = (table_name), .row_size = sizeof(struct row), .columns = row##_columns,                                    \
     .n_columns = STORE_COUNT(row##_columns), .n_key = (keys), .since = 1, __VA_ARGS__
 
-// What a layer of discounts took off.
+// What a layer of discounts took off, and how a benefit after payment stands: columns for the tables of these. Each
+// ends in a comma.
 #define DISCOUNT(row, NAME, layer, version)                                                                            \
-    {                                                                                                                  \
-        .name = #layer "_discount", .type = STORE_I64, .since = (version),                                             \
-        .offset = offsetof(struct row, discount[SOLVER_LAYER_##NAME])                                                  \
-    }
-// How a benefit after payment stands.
+    {.name = #layer "_discount",                                                                                       \
+     .type = STORE_I64,                                                                                                \
+     .since = (version),                                                                                               \
+     .offset = offsetof(struct row, discount[SOLVER_LAYER_##NAME])},
+#define TRADE_DISCOUNT(NAME, layer, version) DISCOUNT(trade_row, NAME, layer, version)
+#define LINE_DISCOUNT(NAME, layer, version) DISCOUNT(line_row, NAME, layer, version)
 #define AFTER(NAME, benefit, version)                                                                                  \
     {.name = #benefit "_state",                                                                                        \
      .type = STORE_I32,                                                                                                \
      .since = (version),                                                                                               \
      .offset = offsetof(struct trade_row, after[AFTER_##NAME].state)},                                                 \
-    {                                                                                                                  \
-        .name = #benefit "_generation", .type = STORE_I32, .since = (version),                                         \
-        .offset = offsetof(struct trade_row, after[AFTER_##NAME].generation)                                           \
-    }
+        {.name = #benefit "_generation",                                                                               \
+         .type = STORE_I32,                                                                                            \
+         .since = (version),                                                                                           \
+         .offset = offsetof(struct trade_row, after[AFTER_##NAME].generation)},
 
 static const struct store_column trade_row_columns[] = {
     STORE_COL_TEXT(trade_row, trade_no),
@@ -49,10 +51,7 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I32(trade_row, paid_entry),
     STORE_COL_I64(trade_row, payable),
     STORE_COL_I64(trade_row, list_price),
-#define X(NAME, name, since) DISCOUNT(trade_row, NAME, name, since),
-    SOLVER_LAYER_TABLE(X)
-#undef X
-        STORE_COL_I64(trade_row, points),
+    STORE_COL_I64(trade_row, points),
     STORE_COL_I64(trade_row, paid),
     STORE_COL_I64(trade_row, refunded),
     STORE_COL_I64(trade_row, refund_pending),
@@ -62,10 +61,7 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I64(trade_row, order_expires_ms),
     STORE_COL_I64(trade_row, paid_ms),
     STORE_COL_I64(trade_row, completed_ms),
-#define X(NAME, name, since) AFTER(NAME, name, since),
-    AFTER_TABLE(X)
-#undef X
-        STORE_COL_I64(trade_row, points_awarded),
+    STORE_COL_I64(trade_row, points_awarded),
     STORE_COL_I64(trade_row, points_clawed_back),
     STORE_COL_TEXT(trade_row, created_by),
     STORE_COL_TEXT(trade_row, call_id, .since = 3),
@@ -73,7 +69,7 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_TEXT(trade_row, reason),
     STORE_COL_TEXT(trade_row, text),
     STORE_COL_I32(trade_row, failure),
-    STORE_COL_BLOB(trade_row, history, 4096),
+    SOLVER_LAYER_TABLE(TRADE_DISCOUNT) AFTER_TABLE(AFTER) STORE_COL_BLOB(trade_row, history, 4096),
 };
 static const struct store_index trade_indexes[] = {
     [TRADE_BY_CREATED] = {.name = "trade_by_created", .columns = {"created_ms"}},
@@ -113,12 +109,9 @@ static const struct store_column line_row_columns[] = {
     STORE_COL_I64(line_row, volume_centi),
     STORE_COL_I64(line_row, unit_price),
     STORE_COL_I64(line_row, list_price),
-#define X(NAME, name, since) DISCOUNT(line_row, NAME, name, since),
-    SOLVER_LAYER_TABLE(X)
-#undef X
-        STORE_COL_I64(line_row, payable),
+    STORE_COL_I64(line_row, payable),
     STORE_COL_I64(line_row, refund_taken),
-    STORE_COL_I64(line_row, refund_done),
+    SOLVER_LAYER_TABLE(LINE_DISCOUNT) STORE_COL_I64(line_row, refund_done),
 };
 const struct store_table line_table = {TABLE("trade_line", line_row, 3, )};
 
@@ -155,7 +148,7 @@ static const struct store_column tender_row_columns[] = {
     STORE_COL_I32(tender_row, queries),
     STORE_COL_I64(tender_row, paid_ms),
     STORE_COL_TEXT(tender_row, detail),
-    STORE_COL_I32(tender_row, closing, .since = 3),
+    STORE_COL_I32(tender_row, undo, .since = 3),
 };
 const struct store_table tender_table = {TABLE("trade_tender", tender_row, 3, )};
 
@@ -193,6 +186,10 @@ static const struct store_column refund_leg_row_columns[] = {
     STORE_COL_I32(refund_leg_row, queries),
     STORE_COL_TEXT(refund_leg_row, detail),
     STORE_COL_I32(refund_leg_row, generation, .since = 3),
+    STORE_COL_I64(refund_leg_row, payer_amount, .since = 3),
+    STORE_COL_I64(refund_leg_row, gateway_discount, .since = 3),
+    STORE_COL_I64(refund_leg_row, merchant_discount, .since = 3),
+    STORE_COL_I64(refund_leg_row, settlement_amount, .since = 3),
 };
 const struct store_table refund_leg_table = {TABLE("trade_refund_leg", refund_leg_row, 3, )};
 

@@ -27,12 +27,9 @@ enum {
 #define AFTER_TABLE(X)                                                                                                 \
     X(AWARD, award, 0)                                                                                                 \
     X(ISSUE, issue, 0)
-enum after_benefit {
 #define X(NAME, name, since) AFTER_##NAME,
-    AFTER_TABLE(X)
+enum after_benefit { AFTER_TABLE(X) AFTERS };
 #undef X
-        AFTERS
-};
 // A refund cancels what has not come yet and takes back what has.
 enum after_state { AFTER_NONE, AFTER_PENDING, AFTER_APPLIED, AFTER_CANCELLED };
 struct after {
@@ -118,6 +115,14 @@ struct pay_attempt_row {
 };
 extern const struct store_table pay_attempt_table;
 
+// How a tender of the gateway is made definite when the trade no longer waits for it: durable before it is asked for.
+enum tender_undo {
+    UNDO_NONE,
+    UNDO_CLOSING,   // closed: gives back nothing
+    UNDO_REVERSING, // reversed, perhaps already: whether money came or went, only the answer to that says
+    UNDO_REVERSED,  // what the gateway has of it may have gone back already: it is asked before anything is given back
+};
+
 struct tender_row {
     char trade_no[TRADE_NO_MAX + 1];
     int32_t attempt_no, tender; // from 0 within the attempt
@@ -133,9 +138,9 @@ struct tender_row {
     int64_t refunded, refund_pending;
     int64_t next_query_ms;
     int32_t queries;
-    int64_t paid_ms;
+    int64_t paid_ms; // as the gateway says; it need not count
     char detail[SAGA_TEXT_MAX];
-    int32_t closing; // 1: we have asked the gateway to close it for good (a scanned one: to reverse it), or it has
+    int32_t undo; // enum tender_undo
 };
 extern const struct store_table tender_table;
 
@@ -170,6 +175,7 @@ struct refund_leg_row {
     int32_t queries;
     int32_t generation; // of what it has at the gateway now: each try after a definite no is another refund there
     char detail[SAGA_TEXT_MAX];
+    int64_t payer_amount, gateway_discount, merchant_discount, settlement_amount;
 };
 extern const struct store_table refund_leg_table;
 

@@ -45,12 +45,9 @@ enum {
 #define SOLVER_LAYER_TABLE(X)                                                                                          \
     X(COUPON, coupon, 0)                                                                                               \
     X(POINTS, points, 0)
-enum solver_layer {
 #define X(NAME, name, since) SOLVER_LAYER_##NAME,
-    SOLVER_LAYER_TABLE(X)
+enum solver_layer { SOLVER_LAYER_TABLE(X) SOLVER_LAYERS };
 #undef X
-        SOLVER_LAYERS
-};
 
 struct solver_line {
     struct str kind, code; // "fuel", "95"

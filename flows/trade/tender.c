@@ -1,7 +1,7 @@
 #include "flows/trade/tender.h"
 
 #include "flows/trade/books.h"
-#include "flows/trade/internal.h"
+#include "flows/trade/effect.h"
 #include "flows/trade/refund_plan.h"
 
 #include <assert.h>
@@ -54,12 +54,7 @@ int64_t tender_next_query_ms(const struct trade *trade, int32_t *queries, int64_
     return now_ms + (pause < options->query_max_ms ? pause : options->query_max_ms);
 }
 
-bool tender_is_reversed(const struct tender_row *tender) {
-    return tender->kind == TENDER_KIND(SCANNED) && tender->closing;
-}
-
-// What is no amount of money counts as none said.
-static int64_t minor(const Txcenter__Type__V1__Money *money) {
+int64_t tender_minor(const Txcenter__Type__V1__Money *money) {
     return money && money->minor_units > 0 && money->minor_units <= MONEY_MAX ? money->minor_units : 0;
 }
 
@@ -75,7 +70,16 @@ static const char *mismatch(const struct trade *trade, const struct tender_row *
     return NULL;
 }
 
-void tender_return(struct saga_turn *turn, struct tender_row *tender) {
+static bool is_open(const struct tender_row *tender) {
+    return tender->state == TENDER_STATE(CREATED) || tender->state == TENDER_STATE(PENDING);
+}
+
+static bool is_given_up(const struct tender_row *tender) {
+    return tender->state == TENDER_STATE(FAILED) || tender->state == TENDER_STATE(CLOSED);
+}
+
+// The tender's money is not wanted: starts its way back in this turn.
+static void give_back(struct saga_turn *turn, struct tender_row *tender) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct error error = {0};
     if (!refund_plan_return(turn, tender, &error)) {
@@ -92,20 +96,24 @@ static void note_payment(struct trade *trade, struct tender_row *tender,
                          const Participant__Payment__V1__Payment *payment, int64_t now_ms) {
     trade_change(trade, tender);
     str_copy(str_c(payment->gateway_no), tender->gateway_no, sizeof tender->gateway_no);
-    tender->payer_amount = minor(payment->payer_amount);
-    tender->gateway_discount = minor(payment->gateway_discount);
-    tender->merchant_discount = minor(payment->merchant_discount);
-    tender->settlement_amount = minor(payment->settlement_amount);
+    tender->payer_amount = tender_minor(payment->payer_amount);
+    tender->gateway_discount = tender_minor(payment->gateway_discount);
+    tender->merchant_discount = tender_minor(payment->merchant_discount);
+    tender->settlement_amount = tender_minor(payment->settlement_amount);
     const Google__Protobuf__Timestamp *paid_at = payment->paid_at;
     tender->paid_ms = paid_at && paid_at->seconds > 0 ? clock_moment_ms(paid_at->seconds, 0) : now_ms;
 }
 
+// What the gateway says by itself of a tender that it was told to reverse.
+static bool decides_nothing(const struct tender_row *tender, bool notice) {
+    return notice && tender->undo == UNDO_REVERSING;
+}
+
 static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
-                       const Participant__Payment__V1__Payment *payment) {
+                       const Participant__Payment__V1__Payment *payment, bool notice) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     int64_t now_ms = saga_turn_now(turn);
-    bool open = tender->state == TENDER_STATE(CREATED) || tender->state == TENDER_STATE(PENDING);
-    if (!open && tender->state != TENDER_STATE(FAILED) && tender->state != TENDER_STATE(CLOSED))
+    if (!is_open(tender) && !is_given_up(tender))
         return; // known already
     const char *what = mismatch(trade, tender, payment);
     note_payment(trade, tender, payment, now_ms);
@@ -115,29 +123,31 @@ static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
                   payment->amount ? (long long)payment->amount->minor_units : 0,
                   payment->amount ? payment->amount->currency : "", payment->merchant_id);
         // What the books can't name (no amount, another currency) is not in them; an operator finds out what there is.
-        if (minor(payment->amount) > 0 && strcmp(payment->amount->currency, trade->row.currency) == 0)
-            books_suspense(trade, LEDGER_CONFLICTED, tender, minor(payment->amount), now_ms);
+        if (tender_minor(payment->amount) > 0 && strcmp(payment->amount->currency, trade->row.currency) == 0)
+            books_suspense(trade, LEDGER_CONFLICTED, tender, tender_minor(payment->amount), now_ms);
         trade->trades->stats.conflicts++;
         trades_alert(trade->trades, "payment does not match", trade, tender->detail);
-    } else if (open) {
+    } else if (decides_nothing(tender, notice)) {
+        return; // noted, until the reversal is answered
+    } else if (is_open(tender)) {
         tender_set_state(trade, tender, TENDER_STATE(PAID));
-    } else {
-        tender_return(turn, tender); // a success after the decision the other way (E9)
+    } else if (tender->undo != UNDO_REVERSING) {
+        give_back(turn, tender); // a success after the decision the other way (E9)
     }
 }
 
-void tender_learn(struct saga_turn *turn, struct tender_row *tender, const Participant__Payment__V1__Payment *payment) {
+static void learn(struct saga_turn *turn, struct tender_row *tender, const Participant__Payment__V1__Payment *payment,
+                  bool notice) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    bool open = tender->state == TENDER_STATE(CREATED) || tender->state == TENDER_STATE(PENDING);
     switch (payment->state) {
-    case PAYMENT_STATE(PAID): learn_paid(turn, tender, payment); break;
+    case PAYMENT_STATE(PAID): learn_paid(turn, tender, payment, notice); break;
     case PAYMENT_STATE(PENDING):
         if (tender->state == TENDER_STATE(CREATED))
             tender_set_state(trade, tender, TENDER_STATE(PENDING));
         break;
     case PAYMENT_STATE(FAILED):
     case PAYMENT_STATE(CLOSED):
-        if (!open)
+        if (!is_open(tender) || decides_nothing(tender, notice))
             break; // a failure after a success changes nothing
         tender_set_state(trade, tender,
                          payment->state == PAYMENT_STATE(FAILED) ? TENDER_STATE(FAILED) : TENDER_STATE(CLOSED));
@@ -145,4 +155,72 @@ void tender_learn(struct saga_turn *turn, struct tender_row *tender, const Parti
         break;
     default: break; // NOT_FOUND: the create has not arrived (yet)
     }
+}
+
+void tender_learn(struct saga_turn *turn, struct tender_row *tender, const Participant__Payment__V1__Payment *payment) {
+    learn(turn, tender, payment, false);
+}
+
+void tender_noticed(struct saga_turn *turn, struct tender_row *tender,
+                    const Participant__Payment__V1__Payment *payment) {
+    learn(turn, tender, payment, true);
+}
+
+// Money that does not match is the operator's: a tender that is known to have such is only closed.
+void tender_give_up(struct saga_turn *turn, struct tender_row *tender) {
+    if (tender->undo != UNDO_NONE)
+        return;
+    bool reverse = tender->kind == TENDER_KIND(SCANNED) && tender->state != TENDER_STATE(CONFLICTED);
+    trade_change(trade_of(saga_turn_subject(turn)), tender);
+    tender->undo = reverse ? UNDO_REVERSING : UNDO_CLOSING;
+}
+
+void tender_undone(struct saga_turn *turn, struct tender_row *tender,
+                   const Participant__Payment__V1__Payment *payment) {
+    bool reversed = tender->undo == UNDO_REVERSING && payment->state != PAYMENT_STATE(PAID);
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    trade_change(trade, tender);
+    if (tender->undo == UNDO_REVERSING)
+        tender->undo = reversed ? UNDO_REVERSED : UNDO_NONE;
+    if (reversed && tender->state == TENDER_STATE(PAID))
+        tender_set_state(trade, tender, TENDER_STATE(RETURNED)); // it was paid before the reversal was sent
+    else
+        tender_learn(turn, tender, payment);
+    if (tender->state == TENDER_STATE(PAID) || (reversed && tender->paid_ms > 0 && is_given_up(tender)))
+        give_back(turn, tender);
+}
+
+void tender_left(struct saga_turn *turn, struct tender_row *tender) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    if (is_open(tender))
+        tender_set_state(trade, tender, TENDER_STATE(CLOSED));
+    if (tender->undo != UNDO_REVERSING)
+        return;
+    trade_change(trade, tender);
+    tender->undo = UNDO_REVERSED;
+    if (tender->paid_ms > 0 && is_given_up(tender))
+        give_back(turn, tender);
+}
+
+const Participant__Payment__V1__Payment *tender_payment_in(struct str answer, struct arena *arena) {
+    const Participant__Payment__V1__QueryPaymentResponse *response =
+        effect_answer(answer, &participant__payment__v1__query_payment_response__descriptor, arena);
+    return response ? response->payment : NULL;
+}
+
+void tender_settled(void *call, const struct adapter_answer *answer) {
+    if (answer->outcome == OUTCOME_OK) {
+        struct arena arena;
+        arena_init(&arena, 1 << 20);
+        const Participant__Payment__V1__Payment *payment = tender_payment_in(answer->bytes, &arena);
+        bool settled = payment && (payment->state == PAYMENT_STATE(PAID) || payment->state == PAYMENT_STATE(FAILED) ||
+                                   payment->state == PAYMENT_STATE(CLOSED));
+        arena_release(&arena);
+        if (!settled) {
+            saga_call_done(call, OUTCOME_UNKNOWN, ERR_PARTICIPANT_BROKEN, NULL, "the tender is neither paid nor closed",
+                           STR_NONE);
+            return;
+        }
+    }
+    effect_done(call, answer);
 }

@@ -1,4 +1,5 @@
 // What is learnt of one tender, from whatever source: an answer, a callback, a query. One place decides what it means.
+// A tender's money has one way back at a time: while a reversal is under way nothing else gives it back.
 #ifndef TXC_FLOWS_TRADE_TENDER_H
 #define TXC_FLOWS_TRADE_TENDER_H
 
@@ -15,22 +16,38 @@ Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *t
 // asked in vain, which is counted.
 int64_t tender_next_query_ms(const struct trade *trade, int32_t *queries, int64_t now_ms);
 
+// What the gateway says of who bears what; what is no amount of money counts as none said.
+int64_t tender_minor(const Txcenter__Type__V1__Money *money);
+
 // Sets its state; which may follow which: tender.c. The row is about to be written.
 void tender_set_state(struct trade *trade, struct tender_row *tender, Txcenter__Trade__V1__TenderState state);
 
-// Takes in what the gateway says. Money that came although the trade no longer wants it starts its way back, in this
-// turn, exactly once. Money that doesn't match (amount, currency, merchant) makes the tender CONFLICTED.
+// Takes in what the gateway answered. Money that came although the trade no longer wants it starts its way back, in
+// this turn, exactly once (should that be impossible at present, the tender stays as it is: an operator is told, and
+// when it is heard of again it is tried again). Money that doesn't match (amount, currency, merchant) makes the tender
+// CONFLICTED.
 void tender_learn(struct saga_turn *turn, struct tender_row *tender, const Participant__Payment__V1__Payment *payment);
 
-// Whether what it held at the gateway has gone back there, or is just about to: a scanned tender that we closed. Money
-// that is said to have come for it is no longer there to be returned.
-bool tender_is_reversed(const struct tender_row *tender);
+// The same for what it says by itself. Once a reversal may have been sent that decides nothing: it may be older than
+// the reversal or newer. That money came is noted, and looked after when the reversal is answered.
+void tender_noticed(struct saga_turn *turn, struct tender_row *tender,
+                    const Participant__Payment__V1__Payment *payment);
 
-// The gateway's code for a refund of what it does not hold.
-#define TENDER_NOT_PAID "NOT_PAID"
+// It is to be made definite: closed, or, where it is a direct one, reversed, which gives back what was paid. Before the
+// first request of that is sent; the requests follow from tender->undo, so that each is a repeat of the first.
+void tender_give_up(struct saga_turn *turn, struct tender_row *tender);
 
-// The tender's money is not wanted: starts its way back in this turn. Should that be impossible at present, the tender
-// stays as it is: an operator is told, and when it is heard of again it is tried again.
-void tender_return(struct saga_turn *turn, struct tender_row *tender);
+// The answer to the attempt's compensation (CLOSED, FAILED or PAID). What was paid and did not go back with it goes
+// back now.
+void tender_undone(struct saga_turn *turn, struct tender_row *tender, const Participant__Payment__V1__Payment *payment);
+
+// The attempt is over. A reversal that was not answered by now was never sent: money that came meanwhile goes back.
+void tender_left(struct saga_turn *turn, struct tender_row *tender);
+
+// The payment in an answer to query, close or reverse, which are alike; NULL when there is none.
+const Participant__Payment__V1__Payment *tender_payment_in(struct str answer, struct arena *arena);
+
+// effect_done() for a call that must say what became of the tender: an answer that leaves it open (PENDING) is none.
+void tender_settled(void *call, const struct adapter_answer *answer);
 
 #endif

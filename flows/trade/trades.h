@@ -36,11 +36,12 @@ struct trades_options {
     uint32_t watchers_max;
 };
 
-// For store_options.tables and saga_options.flows; NULL-terminated.
+// For store_options.tables and saga_options.flow_sets; NULL-terminated.
 extern const struct store_table *const trade_tables[];
 extern const struct saga_flow *const trade_flows[];
 
-// `trades` is saga_options.flow_ctx of the engine, which is given to it with trades_start() before anything is served.
+// `trades` is the ctx of the engine's saga_flow_set, and is given the engine with trades_start() before anything is
+// served.
 struct trades *trades_new(const struct trades_options *options);
 void trades_start(struct trades *trades, struct saga_engine *engine);
 // After the engine was freed. Calls that still wait are answered with ACCEPTANCE_UNKNOWN, watchers with

@@ -135,6 +135,10 @@ Txcenter__Trade__V1__Refund *view_refund(const struct trade *trade, const char *
         message->state = (Txcenter__Trade__V1__RefundLegState)leg->state;
         message->amount = view_money(trade->row.currency, leg->amount, arena);
         message->detail = view_text(leg->detail);
+        message->payer_amount = view_money(trade->row.currency, leg->payer_amount, arena);
+        message->gateway_discount = view_money(trade->row.currency, leg->gateway_discount, arena);
+        message->merchant_discount = view_money(trade->row.currency, leg->merchant_discount, arena);
+        message->settlement_amount = view_money(trade->row.currency, leg->settlement_amount, arena);
         refund->legs[refund->n_legs++] = message;
     }
     return refund;

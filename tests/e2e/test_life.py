@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """txcenterd as a program: its command line, its start, its end, and what any client finds at its address."""
 
+import json
 import os
 import shutil
 import signal
@@ -56,6 +57,26 @@ class CommandLine(harness.Case):
         done = command("--config", world.config_path)
         self.assertEqual(1, done.returncode)
         self.assertIn("in use by another process", done.stderr)
+
+    def test_a_second_process_on_the_same_address_is_kept_out(self):
+        world = self.world().start(sim=False)
+        for address in (f"127.0.0.1:{world.center.ports[1]}", world.center_target):
+            other = self.world({"listen": [address]})
+            done = command("--config", other.config_path)
+            self.assertEqual(1, done.returncode)
+            self.assertIn(f"address in use: {address}", done.stderr)
+            self.assertEqual("", done.stdout)
+
+    def test_what_grpc_itself_says_stands_in_the_log_as_lines_of_ours(self):
+        world = self.world({"listen": ["192.0.2.1:5"]})  # of nobody
+        done = command("--config", world.config_path)
+        self.assertEqual(1, done.returncode)
+        lines = [json.loads(line) for line in done.stderr.splitlines()]
+        self.assertTrue(any(line["msg"] == "gRPC says" and "192.0.2.1" in line["text"] for line in lines))
+        sim = subprocess.run([os.path.join(BIN, "txsim"), "serve", "--listen", "192.0.2.1:5", "--data", world.folder + "/sim"],
+                             capture_output=True, text=True, timeout=harness.READY_S, check=False)
+        lines = [json.loads(line) for line in sim.stderr.splitlines()]
+        self.assertTrue(any(line["msg"] == "gRPC says" for line in lines))
 
     def test_everything_has_a_default(self):
         done = command("--print-config")

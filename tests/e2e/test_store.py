@@ -54,12 +54,15 @@ class Present(harness.Case):
         self.database.do("kill")
         request = shop.pay_request(trade, waitFor="WAIT_FOR_OUTCOME")
         waiting = world.client().start(TRADE + "Pay", request)  # may have been let in before the outage was noticed
+        watch = world.client().stream("grpc.health.v1.Health/Watch", {"service": "txcenter.trade.v1.TradeService"})
         next(line for line in world.center.follow() if "nothing new is accepted" in line["msg"])
+        next(told for told in watch if told.status == 2)  # NOT_SERVING: callers may go elsewhere
         error = self.refused("STORE_UNAVAILABLE", world.client(), TRADE + "Quote", shop.quote_request())
         self.assertEqual("UNAVAILABLE", error.code)
         self.assertGreater(error.retry_after_s, 0)
         self.database.do("restart")
         next(line for line in world.center.follow() if line["msg"] == "the store answers again")
+        self.assertEqual(1, next(watch).status)
         try:
             world.client().finish(waiting)
         except harness.Refused as error:

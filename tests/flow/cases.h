@@ -36,6 +36,8 @@ struct flow_cases {
     X(order)          \
     X(pay)            \
     X(callback)       \
+    X(closing)        \
+    X(bent)           \
     X(after)          \
     X(cancel)         \
     X(expiry)         \

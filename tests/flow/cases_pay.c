@@ -153,6 +153,7 @@ static void test_a_scanned_payment_that_was_paid_unnoticed_is_reversed(struct fl
     flow_ordered(bed, &trade);
     flow_control(bed, "SetAutoPay", "rules[0].method=4 rules[0].result=3");
     flow_pay_with(bed, &trade, flow_tenders(bed, 1, KIND(SCANNED), (int)trade.payable, "code"), "");
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyPayment", "");
     flow_fault(bed, FAULT(DOWN), "payment", "QueryPayment", "");
     flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
     flow_must(bed, "Cancel", "trade_no=%s", trade.no);
@@ -168,11 +169,13 @@ static void scanned_unnoticed(struct flow_bed *bed, struct flow_trade *trade) {
     flow_control(bed, "SetAutoPay", "rules[0].method=4 rules[0].result=3");
     flow_pay_with(bed, trade, flow_tenders(bed, 1, KIND(SCANNED), (int)trade->payable, "code"), "");
     flow_fault(bed, FAULT(DOWN), "payment", "QueryPayment", "");
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyPayment", "");
     flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
     flow_control(bed, "SetAutoPay", "%s", "");
 }
 
 static void assert_reversed_once(struct flow_bed *bed, const struct flow_trade *trade) {
+    flow_clear_faults(bed);
     flow_until_tender(bed, trade, 1, 0, TENDER(RETURNED));
     flow_until_still(bed, trade);
     assert_state(bed, trade, TRADE(CANCELLED));

@@ -439,14 +439,22 @@ static void test_a_late_word_of_an_earlier_try_changes_nothing(struct flow_bed *
     flow_retry_parked(bed, &trade);
     until_leg(bed, &trade, "L1", 0, LEG(ACCEPTED));
     const char *first = flow_text(bed, "%s@L1@0", trade.no);
+    struct flow_refund_notice word = {.refund_no = first,
+                                      .tender_no = flow_tender_no(bed, &trade, 1, 0),
+                                      .state = REFUNDED(FAILED),
+                                      .amount = 5000,
+                                      .code = "NO_BALANCE"};
     for (int i = 0; i < 2; i++)
-        assert_verdict(flow_notify_refund(bed, first, REFUNDED(FAILED), "NO_BALANCE"), "OK");
+        assert_verdict(flow_notify_refund(bed, &word), "OK");
     int64_t conflicts = flow_stat(bed, "trades.conflicts"), unknown = flow_stat(bed, "trades.unknown_callbacks");
-    assert_verdict(flow_notify_refund(bed, first, REFUNDED(DONE), ""), "OK");
+    word.state = REFUNDED(DONE);
+    assert_verdict(flow_notify_refund(bed, &word), "OK");
     assert_int_equal(flow_stat(bed, "trades.conflicts"), conflicts + 1);
     // Tries that were never made are not ours.
-    assert_verdict(flow_notify_refund(bed, flow_text(bed, "%s@3", first), REFUNDED(DONE), ""), "OK");
-    assert_verdict(flow_notify_refund(bed, flow_text(bed, "%s@1", first), REFUNDED(DONE), ""), "OK");
+    word.refund_no = flow_text(bed, "%s@3", first);
+    assert_verdict(flow_notify_refund(bed, &word), "OK");
+    word.refund_no = flow_text(bed, "%s@1", first);
+    assert_verdict(flow_notify_refund(bed, &word), "OK");
     assert_int_equal(flow_stat(bed, "trades.unknown_callbacks"), unknown + 2);
     flow_run_for(bed, 300);
     until_leg(bed, &trade, "L1", 0, LEG(ACCEPTED));

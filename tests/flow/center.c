@@ -97,6 +97,23 @@ static void open_adapters(struct flow_center *center) {
 #undef X
 }
 
+static void alerted(void *ctx, const char *what, const char *trade_no, const char *detail) {
+    struct flow_center *center = ctx;
+    (void)trade_no, (void)detail;
+    struct flow_alerts *it = center->alerts;
+    while (it->what && strcmp(it->what, what) != 0)
+        assert_true(++it < center->alerts + FLOW_ALERTS_MAX);
+    it->what = what; // literals
+    it->n++;
+}
+
+unsigned flow_center_alerts(const struct flow_center *center, const char *what) {
+    for (const struct flow_alerts *it = center->alerts; it < center->alerts + FLOW_ALERTS_MAX && it->what; it++)
+        if (strcmp(it->what, what) == 0)
+            return it->n;
+    return 0;
+}
+
 static void open_engine(struct flow_center *center) {
     struct error error = {0};
     center->options.store = center->store;
@@ -104,6 +121,7 @@ static void open_engine(struct flow_center *center) {
     center->trades = trades_new(&center->options);
     center->trades_timer = (struct rpc_timer){.fire = tick_trades, .ctx = center};
     trades_on_alarm(center->trades, wake_trades, center);
+    trades_on_alert(center->trades, alerted, center);
     struct saga_options options = {
         .store = center->store,
         .clock = &center->time->clock,

@@ -12,6 +12,14 @@
 #include "tests/participants/switchboard.h"
 #include "tests/time/virtual_time.h"
 
+enum { FLOW_ALERTS_MAX = 32 };
+
+// What operators were told: how often each thing.
+struct flow_alerts {
+    const char *what;
+    unsigned n;
+};
+
 struct flow_center {
     struct virtual_time *time;
     struct rpc_inproc *participants; // their net
@@ -26,6 +34,7 @@ struct flow_center {
     int64_t down_ms; // it comes back by itself so long after it died at its crash point
     unsigned deaths; // at the crash point
     struct rpc_timer back;
+    struct flow_alerts alerts[FLOW_ALERTS_MAX]; // over its deaths
 
     // While it lives:
     struct store *store; // NULL: dead
@@ -47,6 +56,9 @@ void flow_center_close(struct flow_center *center);
 // kill -9.
 void flow_center_kill(struct flow_center *center);
 void flow_center_start(struct flow_center *center);
+
+// How often operators were told this.
+unsigned flow_center_alerts(const struct flow_center *center, const char *what);
 
 #define FLOW_KEY_ID "flow-key"
 #define FLOW_SECRET "a secret of the flow tests"

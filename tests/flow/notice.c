@@ -59,15 +59,20 @@ struct flow_answer *flow_notify(struct flow_bed *bed, const struct flow_notice *
                        body_of(bed, notice));
 }
 
-struct flow_answer *flow_notify_refund(struct flow_bed *bed, const char *refund_no, int state, const char *code) {
-    const struct flow_notice notice = {0};
+struct flow_answer *flow_notify_refund(struct flow_bed *bed, const struct flow_refund_notice *notice) {
+    const struct flow_notice well_signed = {0};
+    Txcenter__Type__V1__Money amount = TXCENTER__TYPE__V1__MONEY__INIT;
     Participant__Payment__V1__PaymentRefund refund = PARTICIPANT__PAYMENT__V1__PAYMENT_REFUND__INIT;
     Participant__Payment__V1__RefundNotification body = PARTICIPANT__PAYMENT__V1__REFUND_NOTIFICATION__INIT;
-    refund.refund_no = text_or(refund_no, "");
-    refund.state = (Participant__Payment__V1__RefundState)state;
-    refund.code = text_or(code, "");
+    amount.currency = text_or(notice->currency, "CNY");
+    amount.minor_units = notice->amount;
+    refund.refund_no = text_or(notice->refund_no, "");
+    refund.tender_no = text_or(notice->tender_no, "");
+    refund.state = (Participant__Payment__V1__RefundState)notice->state;
+    refund.amount = &amount;
+    refund.code = text_or(notice->code, "");
     body.notification_id = text_or("n", "");
     body.refund = &refund;
-    return send_signed(bed, &notice, "NotifyRefund", &txcenter__callback__v1__notify_refund_request__descriptor,
+    return send_signed(bed, &well_signed, "NotifyRefund", &txcenter__callback__v1__notify_refund_request__descriptor,
                        rpc_encode(&body.base, &bed->arena));
 }

@@ -21,7 +21,13 @@ struct flow_notice {
 
 // The same of a refund; state: REFUNDED(DONE), ….
 #define REFUNDED(name) PARTICIPANT__PAYMENT__V1__REFUND_STATE__REFUND_STATE_##name
-struct flow_answer *flow_notify_refund(struct flow_bed *bed, const char *refund_no, int state, const char *code);
+struct flow_refund_notice {
+    const char *refund_no, *tender_no;
+    int state;
+    int64_t amount;
+    const char *currency, *code; // NULL: CNY, none
+};
+struct flow_answer *flow_notify_refund(struct flow_bed *bed, const struct flow_refund_notice *notice);
 
 // Sends it; the answer is there when the center has given it.
 struct flow_answer *flow_notify(struct flow_bed *bed, const struct flow_notice *notice);

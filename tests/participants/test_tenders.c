@@ -105,13 +105,13 @@ static void test_closing_what_never_was_answers_closed_and_refuses_it_later(void
     assert_int_equal(state_of(bed), STATE(NOT_FOUND));
 }
 
-static void test_a_scanned_tender_is_paid_in_the_answer_and_not_notified(void **state) {
+static void test_a_scanned_tender_is_paid_in_the_answer_and_notified_too(void **state) {
     struct bed *bed = *state;
     struct bed_answer answer = create(bed, "T1/a", "method=4");
     assert_int_equal(fields_number(answer.message, "payment.state"), STATE(PAID));
     assert_string_equal(fields_text(answer.message, "prepay_parameters"), "");
     bed_run_for(bed, 60000);
-    assert_int_equal(bed->n_notes, 0);
+    assert_int_equal(bed->n_notes, 1);
 }
 
 static void test_a_scanned_tender_can_be_refused_by_payer_code(void **state) {
@@ -289,7 +289,7 @@ int main(void) {
         TEST(test_closing_what_is_unpaid_closes_it_for_good),
         TEST(test_closing_what_is_paid_answers_paid_and_changes_nothing),
         TEST(test_closing_what_never_was_answers_closed_and_refuses_it_later),
-        TEST(test_a_scanned_tender_is_paid_in_the_answer_and_not_notified),
+        TEST(test_a_scanned_tender_is_paid_in_the_answer_and_notified_too),
         TEST(test_a_scanned_tender_can_be_refused_by_payer_code),
         TEST(test_a_scanned_tender_can_be_in_progress_and_be_decided_later),
         TEST(test_reversing_what_is_paid_gives_it_back),

@@ -308,6 +308,37 @@ static void a_server_that_can_not_listen_says_so(void **state) {
     rpc_loop_free(loop);
 }
 
+// A second server on the address of the first, whatever it is.
+static void refuse_second(struct rpc_loop *loop, const char *address) {
+    const char *const list[] = {"127.0.0.1:0", address, NULL};
+    struct rpc_server *second = rpc_server_new(loop, &(struct rpc_server_options){.listen = list});
+    struct error error = {0};
+    assert_false(rpc_server_start(second, &error));
+    assert_int_equal(error.code, ERR_CONFIG_INVALID);
+    char text[SCRATCH_PATH_MAX + 80];
+    snprintf(text, sizeof text, "address in use: %s: another process listens there", address);
+    assert_string_equal(error.text, text);
+    rpc_server_free(second);
+}
+
+static void an_address_that_is_in_use_is_refused(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, NULL, NULL);
+    refuse_second(echo.loop, echo.target);
+    char name[64];
+    snprintf(name, sizeof name, "localhost:%d", rpc_server_port(echo.server, 0));
+    refuse_second(echo.loop, name);
+    snprintf(name, sizeof name, "0.0.0.0:%d", rpc_server_port(echo.server, 0));
+    refuse_second(echo.loop, name);
+    // The first one still has it.
+    EchoRequest request = ECHO_REQUEST;
+    struct echo_got got;
+    echo_call(&echo, &echo_method, &request, &got);
+    assert_int_equal(got.status, 0);
+    echo_stop(&echo);
+}
+
 static void a_unix_socket_serves_too(void **state) {
     (void)state;
     char folder[SCRATCH_PATH_MAX], listen[SCRATCH_PATH_MAX + 16];
@@ -331,6 +362,7 @@ static void a_unix_socket_serves_too(void **state) {
     error_set(&echo.service.error, ERR_RETRIES_EXHAUSTED, "failed to connect to all addresses");
     echo_call(&echo, &echo_method, &request, &got);
     assert_int_equal(got.outcome, OUTCOME_UNKNOWN);
+    refuse_second(echo.loop, listen);
     echo_stop(&echo);
     scratch_remove(folder);
 }
@@ -350,6 +382,7 @@ int main(void) {
         cmocka_unit_test(requests_together_have_a_bound_too),
         cmocka_unit_test(each_call_is_observed_once),
         cmocka_unit_test(a_server_that_can_not_listen_says_so),
+        cmocka_unit_test(an_address_that_is_in_use_is_refused),
         cmocka_unit_test(a_unix_socket_serves_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,197 @@
+// Participants that answer something else than they were asked: what can't be right is not taken over.
+#include "tests/flow/cases.h"
+#include "tests/flow/notice.h"
+#include "tests/flow/virtual.h"
+
+static void bend(struct flow_bed *bed, const char *system, const char *method, const char *how) {
+    flow_fault(bed, FAULT(BENT_ANSWER), system, method, flow_text(bed, "code=%s", how));
+}
+
+static void assert_alerted(struct flow_bed *bed, const char *what) {
+    if (bed->ops->virtual_time)
+        assert_true(flow_center_alerts(&flow_virtual(bed)->center, what) > 0);
+}
+
+// [A51] a coupon in another currency takes nothing off; nor is it found when it is asked for by name
+static void test_a_coupon_in_another_currency_is_left_out(struct flow_bed *bed) {
+    struct flow_trade trade = {0}, again = {0};
+    const Txcenter__Trade__V1__Quote *before = flow_quote(bed, &trade, FUEL_200, "");
+    flow_control(bed, "AddCoupon",
+                 "user_id=%s coupon.coupon_id=USD-%s coupon.name=foreign coupon.kind=1 coupon.amount_off=USD9000",
+                 bed->user, bed->user);
+    const Txcenter__Trade__V1__Quote *after = flow_quote(bed, &again, FUEL_200, "");
+    assert_int_equal(after->n_combinations, before->n_combinations);
+    for (size_t i = 0; i < after->n_combinations; i++)
+        assert_int_equal(after->combinations[i]->payable->minor_units, before->combinations[i]->payable->minor_units);
+    assert_int_equal(after->n_degraded_sources, 0);
+    assert_alerted(bed, "a coupon is in another currency");
+    flow_refused(bed, "BENEFIT_UNAVAILABLE", "Quote", "%s " FUEL_200 " required_coupon_ids[0]=USD-%s",
+                 flow_context(bed), bed->user);
+}
+
+// [A51] points that are worth something in another currency are worth nothing here
+static void test_a_points_rule_in_another_currency_is_none(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    bend(bed, "points", "GetPoints", "rule.step_value.currency=USD");
+    const Txcenter__Trade__V1__Quote *quote = flow_quote(bed, &trade, FUEL_200, "");
+    for (size_t i = 0; i < quote->n_combinations; i++)
+        assert_int_equal(quote->combinations[i]->points, 0);
+    assert_true(quote->combinations[0]->n_coupon_ids > 0);
+    assert_alerted(bed, "the points rule is in another currency");
+}
+
+static void froze_otherwise(struct flow_bed *bed, const char *how) {
+    struct flow_trade trade;
+    flow_ordered(bed, &trade);
+    bend(bed, "card", "FreezeCard", how);
+    flow_refused(bed, "PAYMENT_FAILED", "Pay", "trade_no=%s %s wait_for=2", trade.no,
+                 flow_tenders(bed, 1, KIND(CARD), (int)trade.payable, bed->card));
+    flow_until_state(bed, &trade, TRADE(ORDERED));
+    assert_string_equal(flow_get(bed, trade.no)->attempts[0]->reason, "PARTICIPANT_BROKEN");
+    assert_int_equal(flow_ledger(bed, "card", trade.no, "release").amount, trade.payable);
+    assert_int_equal(flow_ledger(bed, "card", trade.no, "confirm").n, 0);
+    flow_clear_faults(bed);
+    flow_pay_with(bed, &trade, flow_tenders(bed, 1, KIND(CARD), (int)trade.payable, bed->card), "wait_for=2");
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+}
+
+// [A17] [A70] a card that says it froze less, more, or something else is released, and pays nothing
+static void test_a_card_that_froze_less_pays_nothing(struct flow_bed *bed) {
+    froze_otherwise(bed, "frozen.principal.minor_units=1");
+}
+
+static void test_a_card_that_froze_more_pays_nothing(struct flow_bed *bed) {
+    froze_otherwise(bed, "frozen.principal.minor_units=99999999");
+}
+
+static void test_a_card_that_froze_another_currency_pays_nothing(struct flow_bed *bed) {
+    froze_otherwise(bed, "frozen.principal.currency=USD");
+}
+
+// An order number that another trade has: this one is not ordered, that one keeps it.
+static void test_the_number_of_another_trades_order_is_not_taken_over(struct flow_bed *bed) {
+    struct flow_trade first, second = {0};
+    flow_ordered(bed, &first);
+    bend(bed, "order", "CreateOrder", flow_text(bed, "order_no=%s", first.order_no));
+    flow_must(bed, "Cancel", "trade_no=%s", first.no); // its benefits are for the next, its number is not
+    flow_quote(bed, &second, FUEL_200, "");
+    flow_refused(bed, "ORDER_REFUSED", "PlaceOrder", "trade_no=%s quote_version=1", second.no);
+    flow_until_state(bed, &second, TRADE(FAILED));
+    const Txcenter__Trade__V1__GetTradeResponse *found = flow_must(bed, "GetTrade", "order_no=%s", first.order_no);
+    assert_string_equal(found->trade->trade_no, first.no);
+    flow_until_still(bed, &second);
+    assert_nothing_held(bed, &second);
+    assert_int_equal(flow_ledger(bed, "order", second.no, "close").n, 1);
+}
+
+// Its own one it may get again.
+static void test_a_trades_next_order_may_have_the_number_of_the_one_before(struct flow_bed *bed) {
+    struct flow_trade trade;
+    char number[80];
+    flow_ordered(bed, &trade);
+    memcpy(number, trade.order_no, sizeof number);
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+    bend(bed, "order", "CreateOrder", flow_text(bed, "order_no=%s", number));
+    flow_quote(bed, &trade, FUEL_200, "");
+    flow_order(bed, &trade, "");
+    assert_string_equal(trade.order_no, number);
+    const Txcenter__Trade__V1__GetTradeResponse *found = flow_must(bed, "GetTrade", "order_no=%s", number);
+    assert_string_equal(found->trade->trade_no, trade.no);
+}
+
+// Accepted, and not done as far as anybody has heard.
+static void refund_accepted(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_completed(bed, trade);
+    flow_fault(bed, FAULT(DOWN), "payment", "QueryRefund", "");
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyRefund", "");
+    flow_must(bed, "Refund", "trade_no=%s refund_no=B1 amount=CNY5000 wait_ms=100", trade->no);
+}
+
+// [A46] [A22] a refund notice counts when tender, amount and currency are those of the refund; another one is kept for
+// an operator and changes nothing
+static void test_a_refund_notice_that_does_not_match_changes_nothing(struct flow_bed *bed) {
+    struct flow_trade trade;
+    refund_accepted(bed, &trade);
+    const struct flow_refund_notice good = {.refund_no = flow_text(bed, "%s@B1@0", trade.no),
+                                            .tender_no = flow_tender_no(bed, &trade, 1, 0),
+                                            .state = REFUNDED(DONE),
+                                            .amount = 5000};
+    struct flow_refund_notice notices[4] = {good, good, good, good};
+    notices[0].tender_no = "OTHER";
+    notices[1].amount = 1;
+    notices[2].currency = "USD";
+    notices[3].state = REFUNDED(FAILED), notices[3].amount = 4999;
+    int64_t conflicts = flow_stat(bed, "trades.conflicts");
+    for (size_t i = 0; i < 4; i++)
+        assert_verdict(flow_notify_refund(bed, &notices[i]), "OK");
+    assert_int_equal(flow_stat(bed, "trades.conflicts"), conflicts + 4);
+    assert_alerted(bed, "refund does not match");
+    assert_state(bed, &trade, TRADE(COMPLETED));
+    assert_verdict(flow_notify_refund(bed, &good), "OK");
+    flow_until_state(bed, &trade, TRADE(PARTIALLY_REFUNDED));
+}
+
+static void refunded_otherwise(struct flow_bed *bed, const char *how) {
+    struct flow_trade trade;
+    flow_completed(bed, &trade);
+    bend(bed, "payment", "RefundPayment", how);
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyRefund", "");
+    flow_must(bed, "Refund", "trade_no=%s amount=CNY5000 wait_ms=1", trade.no);
+    flow_until_parked(bed, &trade, 1);
+    assert_state(bed, &trade, TRADE(COMPLETED));
+    bed->parked = 1;
+    bed->not_compared = true; // what that gateway did nobody knows
+}
+
+// [A46] nor does an answer that names something else: unknown, asked again, and at last an operator's
+static void test_a_refund_answer_of_another_amount_is_parked(struct flow_bed *bed) {
+    refunded_otherwise(bed, "refund.amount.minor_units=1");
+}
+
+static void test_a_refund_answer_of_another_tender_is_parked(struct flow_bed *bed) {
+    refunded_otherwise(bed, "refund.tender_no=OTHER");
+}
+
+// [A61] who bears what of a refund is known: the payer gets back what the payer paid
+static void test_a_refund_of_a_subsidised_payment_says_who_bears_it(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_ordered(bed, &trade);
+    flow_pay(bed, &trade);
+    flow_control(bed, "PayTender", "tender_no=%s result=1 gateway_discount=300 merchant_discount=200",
+                 flow_tender_no(bed, &trade, 1, 0));
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    int64_t payer = 0, gateway = 0, merchant = 0;
+    static const char *const extents[] = {"amount=CNY3333", "amount=CNY1", "whole=true"};
+    for (size_t i = 0; i < 3; i++) {
+        const Txcenter__Trade__V1__RefundResponse *refund =
+            flow_must(bed, "Refund", "trade_no=%s %s", trade.no, extents[i]);
+        const Txcenter__Trade__V1__RefundLeg *leg = refund->refund->legs[0];
+        assert_int_equal(leg->payer_amount->minor_units + leg->gateway_discount->minor_units +
+                             leg->merchant_discount->minor_units,
+                         leg->amount->minor_units);
+        assert_int_equal(leg->settlement_amount->minor_units,
+                         leg->amount->minor_units - leg->merchant_discount->minor_units);
+        payer += leg->payer_amount->minor_units;
+        gateway += leg->gateway_discount->minor_units;
+        merchant += leg->merchant_discount->minor_units;
+    }
+    assert_int_equal(payer, trade.payable - 500);
+    assert_int_equal(gateway, 300);
+    assert_int_equal(merchant, 200);
+}
+
+static const struct flow_case cases[] = {
+    CASE(test_a_coupon_in_another_currency_is_left_out),
+    CASE(test_a_points_rule_in_another_currency_is_none),
+    CASE(test_a_card_that_froze_less_pays_nothing),
+    CASE(test_a_card_that_froze_more_pays_nothing),
+    CASE(test_a_card_that_froze_another_currency_pays_nothing),
+    CASE(test_the_number_of_another_trades_order_is_not_taken_over),
+    CASE(test_a_trades_next_order_may_have_the_number_of_the_one_before),
+    CASE_WITH(test_a_refund_notice_that_does_not_match_changes_nothing, .a_day_of_refunds = true),
+    CASE(test_a_refund_answer_of_another_amount_is_parked),
+    CASE(test_a_refund_answer_of_another_tender_is_parked),
+    CASE(test_a_refund_of_a_subsidised_payment_says_who_bears_it),
+};
+
+CASES(bent);
