@@ -37,7 +37,7 @@ def tender(kind, minor_units=None, account="payer"):
 class Shop:
     """One caller who buys fuel."""
 
-    def __init__(self, client, user="U0001", tenant="T1", station="S001"):
+    def __init__(self, client, user="U0001", tenant="T001", station="S001"):
         self.client = client
         self.context = {"tenantId": tenant, "userId": user, "stationId": station, "channel": "wechat"}
         self.numbers = itertools.count(1)

@@ -152,9 +152,9 @@ class End(harness.Case):
 
 class Callers(harness.Case):
     CALLERS = [
-        {"name": "shop", "scopes": ["trade", "trade.read"], "tenants": ["T1"]},
+        {"name": "shop", "scopes": ["trade", "trade.read"], "tenants": ["T001"]},
         {"name": "operator", "scopes": ["saga", "operate"], "tenants": ["*"]},
-        {"name": "local", "scopes": ["saga"], "tenants": ["T1"]},
+        {"name": "local", "scopes": ["saga"], "tenants": ["T001"]},
     ]
 
     def setUp(self):

@@ -14,7 +14,7 @@ CERTIFICATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "r
 
 
 class Tls(harness.Case):
-    CALLERS = [{"name": "shop-frontend", "scopes": ["trade.read"], "tenants": ["T1"]},
+    CALLERS = [{"name": "shop-frontend", "scopes": ["trade.read"], "tenants": ["T001"]},
                {"name": "spiffe://example.org/ns/trade/sa/gateway", "scopes": ["saga"], "tenants": ["*"]}]
 
     def setUp(self):
@@ -43,7 +43,7 @@ class Tls(harness.Case):
         return client
 
     def test_the_common_name_or_the_spiffe_id_names_the_caller(self):
-        self.client("old-shop").call(TRADE + "ListTrades", {"filter": {"tenantId": "T1"}})
+        self.client("old-shop").call(TRADE + "ListTrades", {"filter": {"tenantId": "T001"}})
         self.client("old-spiffe").call(SAGA + "ListFlows")
         self.refused("SCOPE_MISSING", self.client("old-shop"), SAGA + "ListFlows")
 

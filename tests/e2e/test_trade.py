@@ -189,7 +189,7 @@ class Requests(Trades):
 
 
 class Tenants(Trades):
-    CALLERS = [{"name": "one", "scopes": ["trade", "trade.read"], "tenants": ["T1"]},
+    CALLERS = [{"name": "one", "scopes": ["trade", "trade.read"], "tenants": ["T001"]},
                {"name": "other", "scopes": ["trade", "trade.read"], "tenants": ["T2"]}]
 
     def test_a_trade_is_seen_and_acted_on_by_callers_of_its_tenant_alone(self):

@@ -12,7 +12,8 @@ static void test_help_names_commands_options_and_systems(void **state) {
     (void)state;
     char out[8192];
     assert_int_equal(txsim_run((const char *const[]){"--help", NULL}, out, sizeof out), 0);
-    static const char *const words[] = {"serve", "seed", "--listen", "--callback-key", "payment", "settlement", "NO_ANSWER"};
+    static const char *const words[] = {"serve",   "seed",       "--listen", "--callback-key",
+                                        "payment", "settlement", "NO_ANSWER"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         assert_non_null(strstr(out, words[i]));
     assert_int_equal(txsim_run((const char *const[]){"--version", NULL}, out, sizeof out), 0);
