@@ -246,12 +246,13 @@ static void test_refunds_never_exceed_what_was_paid_and_the_last_takes_the_rest(
 static void test_a_refund_that_fails_frees_its_amount(void **state) {
     struct bed *bed = *state;
     create(bed, "T1/a", "method=4");
+    bed_wait_notes(bed, 1); // that it was paid
     bed_control(bed, "SetFault", "fault.kind=20 fault.system=payment fault.count=1 fault.code=ACCOUNT_CLOSED");
     struct bed_answer answer = refund(bed, "r1", 1000);
     assert_int_equal(fields_number(answer.message, "refund.state"), REFUND(ACCEPTED));
-    bed_wait_notes(bed, 1);
-    assert_int_equal(fields_number(bed->notes[0].inner, "refund.state"), REFUND(FAILED));
-    assert_string_equal(fields_text(bed->notes[0].inner, "refund.code"), "ACCOUNT_CLOSED");
+    bed_wait_notes(bed, 2);
+    assert_int_equal(fields_number(bed->notes[1].inner, "refund.state"), REFUND(FAILED));
+    assert_string_equal(fields_text(bed->notes[1].inner, "refund.code"), "ACCOUNT_CLOSED");
     answer = refund(bed, "r2", 1000);
     assert_verdict(bed, &answer, "APPLIED");
 }
