@@ -1,5 +1,6 @@
 // txsim: the simulators as a program.
 #include "base/log.h"
+#include "sim/ask.h"
 #include "sim/settings.h"
 #include "sim/sim.h"
 #include "store/backend.h"
@@ -207,12 +208,22 @@ int main(int argc, char **argv) {
     struct error error = {0};
     log_setup(LOG_INFO, LOG_AUTO);
     if (!sim_settings_parse(argc, argv, &program.settings, &error)) {
-        complain(&error);
+        fprintf(stderr, "txsim: %s\n", error.text);
         return 2;
     }
     switch (program.settings.command) {
-    case SIM_COMMAND_HELP: sim_settings_help(); return 0;
+    case SIM_COMMAND_HELP:
+        sim_settings_help();
+        sim_ask_help();
+        return 0;
     case SIM_COMMAND_VERSION: printf("txsim %s\n", TXC_VERSION); return 0;
+    case SIM_COMMAND_FAULT:
+    case SIM_COMMAND_CLEAR:
+    case SIM_COMMAND_PAY:
+        if (sim_ask(&program.settings, &error))
+            return 0;
+        fprintf(stderr, "txsim: %s\n", error.text);
+        return error.code == ERR_CONFIG_INVALID ? 2 : 1;
     case SIM_COMMAND_SERVE:
     case SIM_COMMAND_SEED: break;
     }

@@ -32,23 +32,36 @@ static const struct option_row option_rows[] = {
      AT(auto_pay_ms), 0, 86400000},
     {"--refund-ms", "MS", "from a refund's acceptance to its end (50)", OPTION_NUMBER, AT(refund_ms), 1, 86400000},
     {"--fault-seed", "N", "of the dice that faults throw (1)", OPTION_NUMBER, AT(fault_seed), 0, INT64_MAX},
+    {"--sim", "HOST:PORT", "whom fault, clear and pay ask (127.0.0.1:7700)", OPTION_TEXT, AT(sim), 0, 0},
+    {"--code", "CODE", "of a fault: what REJECT answers; of pay: it fails, with this code", OPTION_TEXT, AT(code), 0,
+     0},
+    {"--key", "PREFIX", "of a fault: only keys that begin so, as a trade's number does", OPTION_TEXT, AT(key), 0, 0},
+    {"--count", "N", "of a fault: how often (until cleared)", OPTION_NUMBER, AT(count), 1, INT32_MAX},
+    {"--delay-ms", "MS", "of a fault: how long", OPTION_NUMBER, AT(delay_ms), 0, 86400000},
 };
 
-static const struct {
-    const char *name, *text;
+static const struct command_row {
+    const char *name, *operands, *text;
     enum sim_command command;
+    size_t least, most; // operands
 } commands[] = {
-    {"serve", "serves the simulators until SIGTERM", SIM_COMMAND_SERVE},
-    {"seed", "puts the small world into the data folder, and ends", SIM_COMMAND_SEED},
-    {"--help", "this", SIM_COMMAND_HELP},
-    {"--version", "which version this is", SIM_COMMAND_VERSION},
+    {"serve", "", "serves the simulators until SIGTERM", SIM_COMMAND_SERVE, 0, 0},
+    {"seed", "", "puts the small world into the data folder, and ends", SIM_COMMAND_SEED, 0, 0},
+    {"fault", " KIND SYSTEM [METHOD]", "tells one that serves what to do wrong: REJECT, DOWN, …", SIM_COMMAND_FAULT, 2,
+     3},
+    {"clear", "", "takes all its faults away", SIM_COMMAND_CLEAR, 0, 0},
+    {"pay", " TENDER", "the payer of this tender pays now", SIM_COMMAND_PAY, 1, 1},
+    {"--help", "", "this", SIM_COMMAND_HELP, 0, 0},
+    {"-h", "", "this", SIM_COMMAND_HELP, 0, 0},
+    {"--version", "", "which version this is", SIM_COMMAND_VERSION, 0, 0},
 };
 
 void sim_settings_help(void) {
     printf(
         "txsim: every remote system of the transaction center, with state and faults, for development and tests.\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        printf("  txsim %-12s %s\n", commands[i].name, commands[i].text);
+        printf("  txsim %s%-*s %s\n", commands[i].name, (int)(28 - strlen(commands[i].name)), commands[i].operands,
+               commands[i].text);
     printf("\n");
     for (size_t i = 0; i < sizeof option_rows / sizeof option_rows[0]; i++)
         printf("  %-17s %-10s %s\n", option_rows[i].name, option_rows[i].value ? option_rows[i].value : "",
@@ -94,8 +107,14 @@ static bool set_option(struct sim_settings *settings, const struct option_row *r
     return false;
 }
 
-static bool parse_options(int argc, char **argv, struct sim_settings *settings, struct error *error) {
+static bool parse_rest(int argc, char **argv, const struct command_row *command, struct sim_settings *settings,
+                       struct error *error) {
+    size_t n = 0;
     for (int i = 2; i < argc; i++) {
+        if (argv[i][0] != '-' && n < command->most) {
+            settings->operands[n++] = argv[i];
+            continue;
+        }
         const struct option_row *row = option_named(argv[i]);
         if (!row)
             return error_set(error, ERR_CONFIG_INVALID, "%s is no option; --help lists them", argv[i]);
@@ -104,7 +123,7 @@ static bool parse_options(int argc, char **argv, struct sim_settings *settings, 
         if (!set_option(settings, row, row->value ? argv[++i] : NULL, error))
             return false;
     }
-    return true;
+    return n >= command->least || error_set(error, ERR_CONFIG_INVALID, "%s needs%s", command->name, command->operands);
 }
 
 // "ID:SECRET" was put whole into callback_secret.
@@ -133,8 +152,12 @@ static bool check_systems(const struct sim_settings *settings, struct error *err
 }
 
 bool sim_settings_parse(int argc, char **argv, struct sim_settings *ret_settings, struct error *error) {
-    struct sim_settings settings = {
-        .data = "data/txsim", .users = 20, .auto_pay_ms = -1, .refund_ms = 50, .fault_seed = 1};
+    struct sim_settings settings = {.data = "data/txsim",
+                                    .users = 20,
+                                    .auto_pay_ms = -1,
+                                    .refund_ms = 50,
+                                    .fault_seed = 1,
+                                    .sim = "127.0.0.1:7700"};
     if (argc < 2)
         return error_set(error, ERR_CONFIG_INVALID, "a command is missing; --help lists them");
     size_t i = 0, n = sizeof commands / sizeof commands[0];
@@ -143,7 +166,7 @@ bool sim_settings_parse(int argc, char **argv, struct sim_settings *ret_settings
     if (i == n)
         return error_set(error, ERR_CONFIG_INVALID, "%s is no command; --help lists them", argv[1]);
     settings.command = commands[i].command;
-    if (!parse_options(argc, argv, &settings, error) || !split_key(&settings, error) ||
+    if (!parse_rest(argc, argv, &commands[i], &settings, error) || !split_key(&settings, error) ||
         !check_systems(&settings, error))
         return false;
     if (!settings.listen[0])

@@ -4,9 +4,17 @@
 
 #include "base/err.h"
 
-enum { SIM_LISTEN_MAX = 4 };
+enum { SIM_LISTEN_MAX = 4, SIM_OPERANDS_MAX = 3 };
 
-enum sim_command { SIM_COMMAND_SERVE, SIM_COMMAND_SEED, SIM_COMMAND_HELP, SIM_COMMAND_VERSION };
+enum sim_command {
+    SIM_COMMAND_SERVE,
+    SIM_COMMAND_SEED,
+    SIM_COMMAND_FAULT, // this and the next two ask a txsim that serves
+    SIM_COMMAND_CLEAR,
+    SIM_COMMAND_PAY,
+    SIM_COMMAND_HELP,
+    SIM_COMMAND_VERSION
+};
 
 // Texts are borrowed from argv.
 struct sim_settings {
@@ -24,6 +32,10 @@ struct sim_settings {
     int64_t auto_pay_ms; // < 0: off
     int64_t refund_ms;
     int64_t fault_seed;
+    const char *operands[SIM_OPERANDS_MAX]; // NULL: not given
+    const char *sim;                        // whom to ask
+    const char *code, *key;                 // NULL: none
+    int64_t count, delay_ms;
 };
 
 bool sim_settings_parse(int argc, char **argv, struct sim_settings *ret_settings, struct error *error);

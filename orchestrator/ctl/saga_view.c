@@ -243,7 +243,8 @@ void saga_show_retry(struct view *view, struct arena *arena, const ProtobufCMess
 // The first one that waits for an operator; NULL: none, or the saga came without its steps.
 static const Txcenter__Saga__V1__Step *parked_step(const Txcenter__Saga__V1__Saga *saga) {
     for (size_t i = 0; i < saga->n_steps; i++)
-        if (saga->steps[i]->state == TXCENTER__SAGA__V1__STEP_STATE__STEP_STATE_PARKED)
+        if (saga->steps[i]->state == TXCENTER__SAGA__V1__STEP_STATE__STEP_STATE_PARKED ||
+            saga->steps[i]->state == TXCENTER__SAGA__V1__STEP_STATE__STEP_STATE_UNDO_PARKED)
             return saga->steps[i];
     return NULL;
 }

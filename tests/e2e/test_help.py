@@ -11,6 +11,7 @@ import harness
 from harness import BIN
 from shop import Shop, Sim, tender
 
+ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 TXCTL = os.path.join(BIN, "txctl")
 
 
@@ -123,6 +124,40 @@ class Parked(harness.Case):
         done = subprocess.run([TXCTL, "--server", world.center_target, "saga", "list", "--parked"], capture_output=True,
                               text=True, timeout=harness.READY_S, check=False)
         self.assertRegex(done.stdout, rf"{trade.trade_no}\S* +trade\.\S+ v\d+ +\w+ +PARKED .* record_settlement +SHIFT_CLOSED")
+
+
+class Practice(harness.Case):
+    """The parked saga of docs/OPERATIONS.md, typed as it stands there."""
+
+    def typed(self, line, **names):
+        words = [names.get(word, word) for word in shlex.split(re.sub(r"\s# *.*", "", line))]
+        server = {"txsim": ("--sim", self.center.sim_target), "txctl": ("--server", self.center.center_target)}[words[0]]
+        done = subprocess.run([os.path.join(BIN, words[0]), *words[1:], *server], capture_output=True, text=True,
+                              timeout=harness.READY_S, check=False)
+        self.assertEqual("", done.stderr, line)
+        self.assertIn(done.returncode, (0, 4), line)  # nobody has paid yet: still processing
+        return done.stdout
+
+    def test_the_page_leads_to_a_parked_saga_and_out_of_it(self):
+        with open(os.path.join(ROOT, "docs", "OPERATIONS.md"), encoding="utf-8") as page:
+            practice = page.read().partition("To practise:")[2]
+        fault, buy, paying, get, pay, parked, retry = re.findall(r"^ {4}(tx.*)$", practice, re.M)[:7]
+        self.center = self.world().start()
+        self.assertRegex(self.typed(fault), r"^fault \d+ is set")
+        self.typed(buy)
+        trade = re.search(r"^(\w{26}) ", self.typed(paying), re.M).group(1)
+        tender_no = re.search(rf"{trade}\S*", self.typed(get, TRADE=trade).partition("Payment attempt")[2]).group()
+        self.assertIn("is paid", self.typed(pay, TENDER=tender_no))
+        next(line for line in self.center.center.follow() if line["msg"].startswith("saga parked"))
+        gid = re.search(rf"^({trade}\S*) .*SHIFT_CLOSED", self.typed(parked), re.M).group(1)
+        self.typed(retry, GID=gid)
+        Shop(self.center.client()).until(trade, "COMPLETED")
+
+    def test_a_command_line_of_txsim_that_means_nothing_is_answered_in_words(self):
+        for words in (("dance",), ("fault", "NONSENSE", "order"), ("serve", "--users", "x")):
+            done = subprocess.run([os.path.join(BIN, "txsim"), *words], capture_output=True, text=True, check=False)
+            self.assertEqual(2, done.returncode)
+            self.assertRegex(done.stderr, r"^txsim: [^{]+\n$")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ static void test_help_names_commands_options_and_systems(void **state) {
     (void)state;
     char out[8192];
     assert_int_equal(txsim_run((const char *const[]){"--help", NULL}, out, sizeof out), 0);
-    static const char *const words[] = {"serve", "seed", "--listen", "--callback-key", "payment", "settlement"};
+    static const char *const words[] = {"serve", "seed", "--listen", "--callback-key", "payment", "settlement", "NO_ANSWER"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         assert_non_null(strstr(out, words[i]));
     assert_int_equal(txsim_run((const char *const[]){"--version", NULL}, out, sizeof out), 0);
@@ -25,6 +25,10 @@ static void test_a_command_line_that_makes_no_sense_ends_with_2(void **state) {
         {NULL},
         {"dance", NULL},
         {"serve", "--no-such-option", NULL},
+        {"pay", NULL},
+        {"pay", "N1", "N2", NULL},
+        {"fault", "REJECT", NULL},
+        {"fault", "NONSENSE", "order", NULL},
         {"serve", "--listen", NULL},
         {"serve", "--systems", "user,nothing", NULL},
         {"serve", "--users", "many", NULL},
