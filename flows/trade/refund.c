@@ -344,10 +344,12 @@ enum refund_learnt refund_learn(struct saga_turn *turn, const Participant__Payme
     const struct asked_refund asked = asked_of(trade, leg);
     if (!is_answered(&asked, refund))
         return REFUND_MISMATCHED;
-    if (generation < leg->generation && refund->state == GATEWAY_REFUND(DONE))
-        return REFUND_PAID_OUT_BEFORE; // and what was sent instead may be, too
-    if (generation < leg->generation)
+    bool older = generation < leg->generation;
+    if (older && refund->state != GATEWAY_REFUND(DONE))
         return REFUND_LEARNT; // the no to it was heard, and something else sent instead: of that it says nothing
+    if (older && leg->state != REFUND_LEG_STATE(FAILED))
+        return REFUND_PAID_OUT_BEFORE; // and what was sent instead may be, too
+    // Where what was sent instead has definitely failed, the older one is what was paid out.
     char gid[TRADE_GID_MAX];
     if (refund->state == GATEWAY_REFUND(DONE) || leg->state == REFUND_LEG_STATE(ACCEPTED))
         learn_leg(trade, leg, refund);

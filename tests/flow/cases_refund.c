@@ -464,6 +464,31 @@ static void test_a_late_word_of_an_earlier_try_changes_nothing(struct flow_bed *
     assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, 5000);
 }
 
+// [A45] [E9] the second try has definitely failed, too, and then the gateway says that the first was paid after all:
+// that is the refund, and an operator's retry does not pay once more
+static void test_an_earlier_try_that_was_paid_after_all_is_the_refund(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_completed(bed, &trade);
+    flow_fault(bed, FAULT(REFUND_FAILS), "payment", "RefundPayment",
+               flow_text(bed, "code=NO_BALANCE count=2 key_prefix=%s", trade.no));
+    flow_must(bed, "Refund", "trade_no=%s refund_no=L1 amount=CNY5000 wait_ms=100", trade.no);
+    flow_until_parked(bed, &trade, 1);
+    flow_retry_parked(bed, &trade);
+    until_leg(bed, &trade, "L1", 0, LEG(FAILED));
+    flow_until_parked(bed, &trade, 1);
+    struct flow_refund_notice word = {.refund_no = flow_text(bed, "%s@L1@0", trade.no),
+                                      .tender_no = flow_tender_no(bed, &trade, 1, 0),
+                                      .state = REFUNDED(DONE),
+                                      .amount = 5000};
+    assert_verdict(flow_notify_refund(bed, &word), "OK");
+    until_leg(bed, &trade, "L1", 0, LEG(DONE));
+    flow_retry_parked(bed, &trade);
+    flow_until_state(bed, &trade, TRADE(PARTIALLY_REFUNDED));
+    assert_int_equal(flow_effects(bed, "payment", trade.no, "RefundPayment", EFFECT(APPLIED)),
+                     2);      // both tries, no third
+    bed->not_compared = true; // the gateway has said two different things
+}
+
 // [A45] no two tries have one number at the gateway, whatever the refunds are called
 static void test_refunds_with_similar_numbers_are_told_apart(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -550,6 +575,7 @@ static const struct flow_case cases[] = {
     CASE(test_one_leg_that_fails_is_tried_again_alone),
     CASE(test_a_leg_that_is_rejected_waits_for_an_operator),
     CASE(test_a_late_word_of_an_earlier_try_changes_nothing),
+    CASE(test_an_earlier_try_that_was_paid_after_all_is_the_refund),
     CASE(test_refunds_with_similar_numbers_are_told_apart),
     CASE(test_an_accepted_leg_is_finished_by_callback_or_by_asking),
     CASE(test_a_refund_waits_for_a_gateway_out_of_reach),
