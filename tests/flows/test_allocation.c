@@ -24,7 +24,8 @@ struct trade {
 static void trade_init(struct trade *trade, const int64_t *tenders, size_t n_tenders, const int64_t *nets,
                        size_t n_lines) {
     static const char *const numbers[TENDERS_MAX] = {"t1", "t2", "t3", "t4", "t5"};
-    *trade = (struct trade){.paid = {trade->tenders, n_tenders, trade->lines, n_lines}};
+    *trade = (struct trade){
+        .paid = {.tenders = trade->tenders, .n_tenders = n_tenders, .lines = trade->lines, .n_lines = n_lines}};
     for (size_t i = 0; i < n_tenders; i++) {
         trade->tenders[i] = (struct allocation_tender){.tender_no = str_c(numbers[i]), .amount = tenders[i]};
         trade->total += tenders[i];
