@@ -48,7 +48,7 @@ static void test_nobody_is_notified_of_what_is_not_durable(void **state) {
                                      .key = "T1/t",
                                      .trade_no = "T1",
                                      .fields = "tender_no=t1 merchant_id=M1 method=4 amount=CNY1000"});
-    bed_wait_notes(bed, 1); // that it was paid
+    bed_wait_notes(bed, 1); // of the payment
     struct bed_answer refund;
     bed->sims.point.held = true;
     bed_send(bed,
@@ -93,7 +93,8 @@ static void test_nothing_is_due_before_everything_is_loaded(void **state) {
                                      .key = "T1/t",
                                      .trade_no = "T1",
                                      .fields = "tender_no=t1 merchant_id=M1 method=4 amount=CNY1000"});
-    bed_wait_notes(bed, 1); // that it was paid
+    bed_wait_notes(bed, 1); // of the payment
+    bed_run_for(bed, 100);
     bed_must(bed, &(struct bed_call){.system = "payment",
                                      .method = "RefundPayment",
                                      .key = "T1/r",

@@ -197,14 +197,19 @@ static struct bed_answer refund(struct bed *bed, const char *refund_no, int amou
                bed_text(bed, "tender_no=t1 refund_no=%s amount=CNY%d", refund_no, amount));
 }
 
+// Paid at once; the notice of that has come.
+static void create_paid(struct bed *bed) {
+    create(bed, "T1/a", "method=4");
+    bed_wait_notes(bed, 1);
+}
+
 static struct bed_answer query_refund(struct bed *bed, const char *refund_no) {
     return ask(bed, "QueryRefund", NULL, bed_text(bed, "refund_no=%s", refund_no));
 }
 
 static void test_a_refund_is_accepted_then_done_and_notified(void **state) {
     struct bed *bed = *state;
-    create(bed, "T1/a", "method=4");
-    bed_wait_notes(bed, 1); // that it was paid
+    create_paid(bed);
     struct bed_answer answer = refund(bed, "r1", 400);
     assert_int_equal(fields_number(answer.message, "refund.state"), REFUND(ACCEPTED));
     bed_wait_notes(bed, 2);
@@ -219,8 +224,7 @@ static void test_a_refund_is_accepted_then_done_and_notified(void **state) {
 
 static void test_a_refund_is_done_over_kill_9(void **state) {
     struct bed *bed = *state;
-    create(bed, "T1/a", "method=4");
-    bed_wait_notes(bed, 1); // that it was paid
+    create_paid(bed);
     refund(bed, "r1", 400);
     bed_crash(bed);
     bed_wait_notes(bed, 2);
@@ -245,8 +249,7 @@ static void test_refunds_never_exceed_what_was_paid_and_the_last_takes_the_rest(
 
 static void test_a_refund_that_fails_frees_its_amount(void **state) {
     struct bed *bed = *state;
-    create(bed, "T1/a", "method=4");
-    bed_wait_notes(bed, 1); // that it was paid
+    create_paid(bed);
     bed_control(bed, "SetFault", "fault.kind=20 fault.system=payment fault.count=1 fault.code=ACCOUNT_CLOSED");
     struct bed_answer answer = refund(bed, "r1", 1000);
     assert_int_equal(fields_number(answer.message, "refund.state"), REFUND(ACCEPTED));
