@@ -82,7 +82,7 @@ static const struct {
 } notices[] = {
     [SAGA_NOTICE_STARTED] = {"saga started", LOG_DEBUG},
     [SAGA_NOTICE_ATTEMPT_FAILED] = {"attempt failed", LOG_DEBUG},
-    [SAGA_NOTICE_TURNED] = {"saga turned round", LOG_INFO},
+    [SAGA_NOTICE_REVERSED] = {"saga turned round", LOG_INFO},
     [SAGA_NOTICE_PARKED] = {"saga parked: it waits for an operator", LOG_WARN},
     [SAGA_NOTICE_ENDED] = {"saga ended", LOG_DEBUG},
     [SAGA_NOTICE_RESUMED] = {"saga resumed", LOG_DEBUG},

@@ -129,8 +129,8 @@ struct saga_flow {
     const char *text;
     const struct saga_step *steps; // in the order of their stages
     uint8_t n_steps;
-    saga_decide_fn *on_turn; // turned round: verdict ignored
-    saga_decide_fn *on_end;  // ended, either way; saga_turn_saga()->status says which
+    saga_decide_fn *on_reversed; // it turned round: verdict ignored
+    saga_decide_fn *on_end;      // ended, either way; saga_turn_saga()->status says which
     // Finds the subject of a saga that was loaded, calls saga_attached() at once or later. `ctx` is that of its
     // saga_flow_set. NULL: no subject.
     void (*attach)(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);

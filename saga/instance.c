@@ -199,7 +199,7 @@ enum {
     OF_CALLS = IN(RUNNING) | IN(RETRYING) | IN(INQUIRING),
     OF_WAITS = IN(WAITING) | IN(ASKING),
     OF_UNDOING = IN(UNDOING) | IN(UNDO_RETRYING) | IN(UNDO_PARKED),
-    OF_TURNED = OF_UNDOING | IN(UNDONE) | IN(REJECTED), // only a saga that turned round has them
+    OF_REVERSED = OF_UNDOING | IN(UNDONE) | IN(REJECTED), // only a saga that turned round has them
 };
 
 static bool fits_step(const struct saga_leg *leg) {
@@ -248,8 +248,8 @@ static bool fits_status(const struct saga_leg *leg, enum saga_status status) {
     case SAGA_RUNNING:
         if (leg->step->kind == SAGA_RETRIABLE)
             return untouched;
-        return !(state & OF_TURNED) && !(leg->step->kind == SAGA_PIVOT && state & IN(DONE));
-    case SAGA_FORWARD: return !(state & OF_TURNED) && (leg->step->kind == SAGA_RETRIABLE || saga_leg_settled(leg));
+        return !(state & OF_REVERSED) && !(leg->step->kind == SAGA_PIVOT && state & IN(DONE));
+    case SAGA_FORWARD: return !(state & OF_REVERSED) && (leg->step->kind == SAGA_RETRIABLE || saga_leg_settled(leg));
     case SAGA_COMPENSATING:
         if (leg->step->kind == SAGA_RETRIABLE)
             return untouched;

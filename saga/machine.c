@@ -236,17 +236,17 @@ static struct saga_leg *pivot_of(struct saga_instance *saga) {
     return NULL;
 }
 
-static void turn_round(struct work *work, const struct saga_leg *leg) {
+static void reverse(struct work *work, const struct saga_leg *leg) {
     struct saga_instance *saga = work->instance;
     struct saga_leg *pivot = pivot_of(saga);
     if (pivot && pivot->state == LEG_IDLE)
-        pivot->may_have_run = pivot->unknown = false; // see may_turn_round()
+        pivot->may_have_run = pivot->unknown = false; // see may_reverse()
     saga->status = SAGA_COMPENSATING;
     saga->code = leg->code;
     memcpy(saga->reason, leg->reason, sizeof saga->reason);
     memcpy(saga->text, leg->text, sizeof saga->text);
     commit(work);
-    effect(work, SAGA_FX_TURNED, leg, SAGA_ACTION);
+    effect(work, SAGA_FX_REVERSED, leg, SAGA_ACTION);
     unwind(work);
 }
 
@@ -299,7 +299,7 @@ static void leg_rejected(struct work *work, struct saga_leg *leg) {
     }
     move(leg, LEG_REJECTED);
     if (work->instance->status == SAGA_RUNNING)
-        turn_round(work, leg);
+        reverse(work, leg);
     else
         go_on(work);
 }
@@ -307,7 +307,7 @@ static void leg_rejected(struct work *work, struct saga_leg *leg) {
 // A pivot that may have taken effect keeps the saga from turning round. What an earlier step is refused proves that the
 // pivot was never sent: participants repeat their answers, so that step was never done before. That it was tried often
 // enough proves nothing of the kind: the pivot may have been sent before the process died.
-static bool may_turn_round(struct saga_instance *saga) {
+static bool may_reverse(struct saga_instance *saga) {
     const struct saga_leg *pivot = pivot_of(saga);
     return saga->status == SAGA_RUNNING && !(pivot && pivot->may_have_run);
 }
@@ -330,9 +330,9 @@ static void leg_failed(struct work *work, struct saga_leg *leg, bool unknown) {
     if (!retry->attempts || leg->attempts < retry->attempts) {
         move(leg, LEG_RETRYING);
         leg->due_ms = work->event->now_ms + saga_backoff_ms(retry, leg->attempts, work->event->random);
-    } else if (may_turn_round(work->instance)) {
+    } else if (may_reverse(work->instance)) {
         move(leg, LEG_RETRYING);
-        turn_round(work, leg);
+        reverse(work, leg);
     } else {
         park(work, leg, LEG_PARKED);
     }
@@ -550,10 +550,10 @@ static void assume_sent(struct saga_instance *saga) {
 
 // What was on its way when the process ended is sent again, under the same key.
 static void send_again(struct work *work, struct saga_leg *leg) {
-    bool turned = work->instance->status == SAGA_COMPENSATING;
+    bool reversed = work->instance->status == SAGA_COMPENSATING;
     switch (leg->state) {
     case LEG_RUNNING:
-        if (turned) {
+        if (reversed) {
             leg->may_have_run = leg->unknown = true;
             move(leg, LEG_RETRYING); // for unwind(): inquired or undone, never sent again
         } else {

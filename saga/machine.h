@@ -114,15 +114,15 @@ struct saga_event {
 
 // What the driver must do, in order.
 enum saga_effect_kind {
-    SAGA_FX_COMMIT,  // make this turn durable before any call of it is sent
-    SAGA_FX_CALL,    // send `op` of leg
-    SAGA_FX_ASK,     // send the leg's question
-    SAGA_FX_DECIDE,  // evaluate the leg's decision now and feed the verdict back
-    SAGA_FX_CHILD,   // start the leg's child in this turn
-    SAGA_FX_TURNED,  // run the flow's on_turn
-    SAGA_FX_PARKED,  // tell the operators
-    SAGA_FX_ATTEMPT, // keep a row of the failed attempt
-    SAGA_FX_ENDED,   // run the flow's on_end; status says how
+    SAGA_FX_COMMIT,   // make this turn durable before any call of it is sent
+    SAGA_FX_CALL,     // send `op` of leg
+    SAGA_FX_ASK,      // send the leg's question
+    SAGA_FX_DECIDE,   // evaluate the leg's decision now and feed the verdict back
+    SAGA_FX_CHILD,    // start the leg's child in this turn
+    SAGA_FX_REVERSED, // run the flow's on_reversed
+    SAGA_FX_PARKED,   // tell the operators
+    SAGA_FX_ATTEMPT,  // keep a row of the failed attempt
+    SAGA_FX_ENDED,    // run the flow's on_end; status says how
 };
 
 struct saga_effect {

@@ -47,7 +47,7 @@ static inline void saga_subject_release(struct saga_subject *subject) {
 enum saga_notice_kind {
     SAGA_NOTICE_STARTED,
     SAGA_NOTICE_ATTEMPT_FAILED,
-    SAGA_NOTICE_TURNED,
+    SAGA_NOTICE_REVERSED,
     SAGA_NOTICE_PARKED,
     SAGA_NOTICE_ENDED,
     SAGA_NOTICE_RESUMED,

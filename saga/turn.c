@@ -253,10 +253,10 @@ static void carry_out(struct saga_turn *turn, struct saga_resident *resident, co
     case SAGA_FX_ASK: hold(resident, effect); break;
     case SAGA_FX_DECIDE: decide(turn, resident, effect); break;
     case SAGA_FX_CHILD: start_child(turn, resident, effect->leg); break;
-    case SAGA_FX_TURNED:
-        if (saga->flow->on_turn)
-            evaluate(turn, resident, effect->leg, saga->flow->on_turn);
-        engine_notice(turn->engine, SAGA_NOTICE_TURNED, resident, leg, SAGA_ACTION, saga->reason, saga->text);
+    case SAGA_FX_REVERSED:
+        if (saga->flow->on_reversed)
+            evaluate(turn, resident, effect->leg, saga->flow->on_reversed);
+        engine_notice(turn->engine, SAGA_NOTICE_REVERSED, resident, leg, SAGA_ACTION, saga->reason, saga->text);
         break;
     case SAGA_FX_PARKED:
         turn->engine->stats.parked_events++;

@@ -57,7 +57,7 @@ uint32_t saga_turn_generation(const struct saga_turn *turn);
 // The kept answer of a step.
 struct str saga_turn_answer_of(const struct saga_turn *turn, uint16_t step_id, uint8_t leg);
 
-// The step that decides; in on_turn, the one that failed.
+// The step that decides; in on_reversed, the one that failed.
 const struct saga_step *saga_turn_step(const struct saga_turn *turn);
 
 // What the step's last question (`ask`) brought; NULL when this decision doesn't follow one. In `answered`: how the

@@ -396,7 +396,7 @@ static struct saga_verdict settle(struct saga_turn *turn) {
 
 // ---- The end ------------------------------------------------------------------------------------------------------
 
-static struct saga_verdict turned(struct saga_turn *turn) {
+static struct saga_verdict reversed(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct saga_instance *saga = saga_turn_saga(turn);
     struct pay_attempt_row *attempt = trade_change(trade, turn_attempt(turn));
@@ -512,7 +512,7 @@ const struct saga_flow payment_flow = {
     .text = "One attempt to pay an order",
     .steps = steps,
     .n_steps = STORE_COUNT(steps),
-    .on_turn = turned,
+    .on_reversed = reversed,
     .on_end = ended,
     .attach = load_attach,
 };

@@ -390,7 +390,7 @@ static enum err failure_of(const struct saga_turn *turn, int32_t closing) {
     return step == STEP_LOCK_COUPONS || step == STEP_FREEZE_POINTS ? ERR_BENEFIT_UNAVAILABLE : ERR_ORDER_REFUSED;
 }
 
-static struct saga_verdict turned(struct saga_turn *turn) {
+static struct saga_verdict reversed(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct saga_instance *saga = saga_turn_saga(turn);
     struct trade_row *row = trade_edit(trade);
@@ -565,7 +565,7 @@ const struct saga_flow purchase_flow = {
     .text = "An order from its locks to its completion",
     .steps = steps,
     .n_steps = STORE_COUNT(steps),
-    .on_turn = turned,
+    .on_reversed = reversed,
     .on_end = ended,
     .attach = load_attach,
 };

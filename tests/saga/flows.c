@@ -57,7 +57,7 @@ static struct saga_verdict paid(struct saga_turn *turn) {
     return saga_turn_now(turn) >= until_ms ? saga_reject(ERR_TIMED_OUT, NULL) : saga_wait(until_ms);
 }
 
-static struct saga_verdict turned(struct saga_turn *turn) {
+static struct saga_verdict reversed(struct saga_turn *turn) {
     if (saga_instance_leg(saga_turn_saga(turn), 2, 0)->state == LEG_DONE)
         account_edit(account_of(saga_turn_subject(turn)))->amount -= input_of(turn);
     return saga_done();
@@ -90,7 +90,7 @@ const struct saga_flow flow_order = {.name = "test.order",
                                      .version = 1,
                                      .steps = order_steps,
                                      .n_steps = 5,
-                                     .on_turn = turned,
+                                     .on_reversed = reversed,
                                      .on_end = ended,
                                      .attach = account_attach};
 

@@ -63,8 +63,8 @@ uint8_t hand_leg(const struct hand *hand, struct str name) {
 static void put_effect(struct hand *hand, const struct saga_effect *effect) {
     static const char *const calls[] = {[SAGA_ACTION] = "call", [SAGA_COMPENSATE] = "undo", [SAGA_INQUIRE] = "inquire"};
     static const char *const names[] = {
-        [SAGA_FX_COMMIT] = "commit",   [SAGA_FX_ASK] = "ask",       [SAGA_FX_DECIDE] = "decide",
-        [SAGA_FX_CHILD] = "child",     [SAGA_FX_TURNED] = "turned", [SAGA_FX_PARKED] = "parked",
+        [SAGA_FX_COMMIT] = "commit",   [SAGA_FX_ASK] = "ask",           [SAGA_FX_DECIDE] = "decide",
+        [SAGA_FX_CHILD] = "child",     [SAGA_FX_REVERSED] = "reversed", [SAGA_FX_PARKED] = "parked",
         [SAGA_FX_ATTEMPT] = "attempt", [SAGA_FX_ENDED] = "ended"};
     struct buf *out = &hand->effects;
     if (effect->kind == SAGA_FX_COMMIT)
@@ -72,7 +72,7 @@ static void put_effect(struct hand *hand, const struct saga_effect *effect) {
     if (out->len > 0)
         buf_byte(out, ' ');
     buf_printf(out, "%s", effect->kind == SAGA_FX_CALL ? calls[effect->op] : names[effect->kind]);
-    if (effect->kind == SAGA_FX_TURNED || effect->kind == SAGA_FX_ENDED)
+    if (effect->kind == SAGA_FX_REVERSED || effect->kind == SAGA_FX_ENDED)
         return;
     buf_byte(out, ' ');
     put_leg(out, &hand->saga.legs[effect->leg]);
