@@ -210,7 +210,7 @@ static const struct config_row payment_rows[] = {
 
 static const struct config_row callback_rows[] = {
     COUNT(config_callback, window_s, 1, 3600, "s", "300",
-          "How far a callback's time may be from ours, and how long its nonce is remembered."),
+          "How far a callback's time may be from ours. Its nonce is remembered for good."),
 };
 
 static const struct config_row callback_key_rows[] = {
