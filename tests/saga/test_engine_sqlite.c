@@ -335,8 +335,9 @@ static void test_sagas_outlive_the_deaths_of_the_process(void **state) {
     unsigned lives = 0;
     bool done = false;
     for (; !done; lives++) {
-        // However much one life gets done, some are left for the next four.
-        unsigned most = 30 + (unsigned)seeded_below(&host->seeded, 120);
+        // However much one life gets done, some are left for the next four. Each lives longer than those before, so
+        // that one gets there on a machine that is slow to start.
+        unsigned most = 30 + (unsigned)seeded_below(&host->seeded, 120) + 20 * lives;
         unsigned n = lives < 4 ? (lives + 1) * SAGAS / 5 : SAGAS;
         bool answered = false;
         for (unsigned i = 0; i < most && !answered; i++) {
