@@ -112,8 +112,8 @@ void saga_call_done(struct saga_call *call, enum outcome outcome, enum err code,
     struct saga_answer_event head = {.outcome = outcome, .code = code};
     if (outcome != OUTCOME_OK && code == ERR_OK)
         head.code = ERR_PARTICIPANT_BROKEN;
-    saga_copy_text(head.reason, sizeof head.reason, reason);
-    saga_copy_text(head.text, sizeof head.text, text);
+    str_fit(str_c(reason), head.reason, sizeof head.reason);
+    str_fit(str_c(text), head.text, sizeof head.text);
     finish(call, &head, answer);
 }
 

@@ -194,6 +194,8 @@ bool resident_idle(const struct saga_resident *resident);
 // Whether events may be applied to it now: not while it is being written, and not before it was resumed.
 bool resident_free(const struct saga_resident *resident);
 bool resident_has_ended(const struct saga_resident *resident); // durably
+// One more at the end of a list; returns its new end.
+struct saga_waiter **waiter_add(struct saga_waiter **last, saga_loaded_fn *done, void *ctx);
 // `done` runs once when it is free, or has ended durably, or else is loaded afresh; never from within this call. As
 // many wait as commands are admitted.
 void resident_await(struct saga_resident *resident, saga_loaded_fn *done, void *ctx);

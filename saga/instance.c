@@ -21,23 +21,6 @@ static void free_bytes(struct str *bytes) {
     *bytes = STR_NONE;
 }
 
-void saga_copy_text(char *out, size_t size, const char *text) {
-    struct str rest = str_c(text);
-    size_t at = 0;
-    while (rest.len > 0) {
-        size_t len = str_utf8_len(rest);
-        if (at + (len ? len : 1) >= size)
-            break;
-        if (len)
-            memcpy(out + at, rest.ptr, len);
-        else
-            out[at] = '?';
-        at += len ? len : 1;
-        rest = str_n(rest.ptr + (len ? len : 1), rest.len - (len ? len : 1));
-    }
-    out[at] = '\0';
-}
-
 const char *saga_status_name(enum saga_status status) {
     static const char *const names[] = {"?", "running", "forward", "compensating", "succeeded", "failed", "terminated"};
     return status >= SAGA_RUNNING && status <= SAGA_TERMINATED ? names[status] : names[0];

@@ -51,18 +51,12 @@ bool saga_row_instance(const struct saga_engine *engine, const struct saga_row *
 
 // ---- Loading ------------------------------------------------------------------------------------------------------
 
-struct waiter {
-    struct waiter *next;
-    saga_loaded_fn *done;
-    void *ctx;
-};
-
 // One saga on its way into memory: row, then parent, then subject. Whoever wants it meanwhile waits here.
 struct loading {
     struct map_node node; // by gid
     struct saga_engine *engine;
     char gid[SAGA_GID_MAX + 1];
-    struct waiter *waiters, **last;
+    struct saga_waiter *waiters, **last;
     struct saga_instance saga;
     struct saga_row row;          // without its blobs
     struct str input;             // owned
@@ -74,9 +68,9 @@ struct loading {
 static void loading_finish(struct loading *loading, struct saga_resident *resident, const struct error *error) {
     struct saga_engine *engine = loading->engine;
     map_remove(&engine->loadings, &loading->node);
-    struct waiter *waiter = loading->waiters;
+    struct saga_waiter *waiter = loading->waiters;
     while (waiter) {
-        struct waiter *next = waiter->next;
+        struct saga_waiter *next = waiter->next;
         waiter->done(waiter->ctx, resident, error);
         free(waiter);
         waiter = next;
@@ -270,16 +264,6 @@ static void row_read(void *ctx, const struct error *error, const void *rows, siz
     engine_leave(engine);
 }
 
-static void wait_for(struct loading *loading, saga_loaded_fn *done, void *ctx) {
-    struct waiter *waiter = calloc(1, sizeof *waiter);
-    if (!waiter)
-        abort();
-    waiter->done = done;
-    waiter->ctx = ctx;
-    *loading->last = waiter;
-    loading->last = &waiter->next;
-}
-
 void saga_load(struct saga_engine *engine, struct str gid, saga_loaded_fn *done, void *ctx) {
     struct saga_resident *resident = resident_find(engine, gid);
     struct error error = {0};
@@ -289,7 +273,8 @@ void saga_load(struct saga_engine *engine, struct str gid, saga_loaded_fn *done,
     }
     struct map_node *node = map_find(&engine->loadings, gid);
     if (node) {
-        wait_for(CONTAINER_OF(node, struct loading, node), done, ctx);
+        struct loading *under_way = CONTAINER_OF(node, struct loading, node);
+        under_way->last = waiter_add(under_way->last, done, ctx);
         return;
     }
     struct loading *loading = calloc(1, sizeof *loading);
@@ -304,7 +289,7 @@ void saga_load(struct saga_engine *engine, struct str gid, saga_loaded_fn *done,
         return;
     }
     map_insert(&engine->loadings, &loading->node, str_c(loading->gid));
-    wait_for(loading, done, ctx);
+    loading->last = waiter_add(loading->last, done, ctx);
     struct store_query query = {
         .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(loading->gid)}}, .limit = 1};
     store_read(engine->options.store, &query, row_read, loading);

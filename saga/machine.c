@@ -88,8 +88,8 @@ const struct saga_retry *saga_leg_policy(const struct saga_machine *machine, con
 
 static void note_failure(struct saga_leg *leg, enum err code, const char *reason, const char *text) {
     leg->code = code;
-    saga_copy_text(leg->reason, sizeof leg->reason, reason && reason[0] ? reason : err_info(code)->name);
-    saga_copy_text(leg->text, sizeof leg->text, text && text[0] ? text : err_info(code)->text);
+    str_fit(str_c(reason && reason[0] ? reason : err_info(code)->name), leg->reason, sizeof leg->reason);
+    str_fit(str_c(text && text[0] ? text : err_info(code)->text), leg->text, sizeof leg->text);
 }
 
 static void look(struct work *work, struct saga_leg *leg);

@@ -194,9 +194,6 @@ bool saga_instance_parked(const struct saga_instance *instance);
 // The leg of a step by its id; NULL when there is none.
 struct saga_leg *saga_instance_leg(const struct saga_instance *instance, uint16_t step_id, uint8_t leg);
 
-// Copies what fits, in whole characters of UTF-8; other bytes become '?'. What people wrote goes into text columns.
-void saga_copy_text(char *out, size_t size, const char *text);
-
 // A copy of its own (malloc); aborts without memory, as nothing sensible could be decided then.
 struct str saga_copy_bytes(struct str bytes);
 

@@ -164,14 +164,20 @@ void resident_arm(struct saga_resident *resident) {
     }
 }
 
-void resident_await(struct saga_resident *resident, saga_loaded_fn *done, void *ctx) {
-    struct saga_waiter *waiter = malloc(sizeof *waiter), **at = &resident->waiters;
+struct saga_waiter **waiter_add(struct saga_waiter **last, saga_loaded_fn *done, void *ctx) {
+    struct saga_waiter *waiter = malloc(sizeof *waiter);
     if (!waiter)
         abort();
     *waiter = (struct saga_waiter){.done = done, .ctx = ctx};
-    while (*at)
-        at = &(*at)->next;
-    *at = waiter;
+    *last = waiter;
+    return &waiter->next;
+}
+
+void resident_await(struct saga_resident *resident, saga_loaded_fn *done, void *ctx) {
+    struct saga_waiter **last = &resident->waiters;
+    while (*last)
+        last = &(*last)->next;
+    waiter_add(last, done, ctx);
     resident_wake(resident, 0);
 }
 

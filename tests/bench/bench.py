@@ -1,7 +1,6 @@
 """./dev bench: figures of the release build, compared with what they should be, and written down by flat names."""
 
 import argparse
-import glob
 import json
 import os
 import platform
@@ -15,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.dont_write_bytecode = True
 
 import harness  # noqa: E402
-from harness import BIN, World  # noqa: E402
+from harness import BIN, World, cpu_ns, resident_kb  # noqa: E402
 from mariadb import Mariadb  # noqa: E402
 
 BENCH = os.path.join(BIN, "..", "bench")
@@ -50,20 +49,6 @@ def arguments():
 
 def file_system(folder):
     return subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
-
-
-def cpu_ns(pid):
-    """Of all threads together."""
-    total = 0
-    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
-        with open(path, encoding="ascii") as file:
-            total += int(file.read().split()[0])
-    return total
-
-
-def resident_kb(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
 class Bench:

@@ -3,6 +3,7 @@
 Environment (set by CTest): TXC_BIN, the folder of the programs; TXC_DESCRIPTORS, the descriptor set of proto/.
 """
 
+import glob
 import json
 import os
 import selectors
@@ -28,6 +29,20 @@ SYSTEMS = ("user", "oil", "order", "payment", "card", "coupon", "points", "push"
 
 def run():
     cases.run()
+
+
+def cpu_ns(pid):
+    """Time on a CPU, of all its threads together."""
+    total = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        with open(path, encoding="ascii") as file:
+            total += int(file.read().split()[0])
+    return total
+
+
+def resident_kb(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
 def scratch():

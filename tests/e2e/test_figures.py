@@ -1,29 +1,15 @@
 #!/usr/bin/python3
 """What txcenterd costs while nobody calls it. With sanitizers memory and time are theirs: then only the CPU counts."""
 
-import glob
 import os
 import time
 
 import harness
+from harness import cpu_ns, resident_kb
 
 SANITIZED = bool(os.environ.get("TXC_SANITIZED"))
 WINDOW_S = 5
 READY_MS, RESIDENT_KB, IDLE_SHARE = 200, 25 * 1024, 0.005
-
-
-def cpu_ns(pid):
-    """Of all threads together."""
-    total = 0
-    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
-        with open(path, encoding="ascii") as file:
-            total += int(file.read().split()[0])
-    return total
-
-
-def resident_kb(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
 class Idle(harness.Case):

@@ -24,7 +24,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.dont_write_bytecode = True
 
 import grpc  # noqa: E402
-from harness import BIN, PROTOS, World  # noqa: E402
+from harness import BIN, PROTOS, World, resident_kb  # noqa: E402
 from hostile_bytes import spoil  # noqa: E402
 from hostile_fields import change  # noqa: E402
 from hostile_http2 import ATTACKS  # noqa: E402
@@ -180,10 +180,6 @@ class Fuzz:
             what = f" [{' + '.join(case.what)}] as {case.caller} {case.data[:120].hex()}" if case else ""
             print(f"FAULT {name} {'' if number is None else number}: {text}{what}", flush=True)
 
-    def resident_kb(self):
-        with open(f"/proc/{self.world.center.pid}/status", encoding="ascii") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
-
     # ---- Requests -------------------------------------------------------------------------------------------------------
 
     def numbers(self):
@@ -191,7 +187,7 @@ class Fuzz:
 
     def run(self, name, one, chunk=CHUNK, waiting=2):
         """Every request of one row of the table; `one` runs the request of a number."""
-        counts, slowest, before = collections.Counter(), (0, 0), self.resident_kb()
+        counts, slowest, before = collections.Counter(), (0, 0), resident_kb(self.world.center.pid)
         numbers = list(self.numbers())
         for at in range(0, len(numbers), chunk):
             self.pool.renew(waiting)
@@ -203,7 +199,7 @@ class Fuzz:
                         self.fault(name, number, result.fault, result.case)
             if not self.world.center.running:
                 raise AssertionError(f"the center died during {name}:\n{self.world.center.log()[-6000:]}")
-        now = self.resident_kb()
+        now = resident_kb(self.world.center.pid)
         print(f"{name}: {sum(counts.values())} requests, slowest {slowest[0] * 1000:.0f} ms (number {slowest[1]}), "
               f"resident {now / 1024:.0f} MB ({(now - before) / 1024:+.0f})")
         if now - before > GROWTH_MAX_KB + len(numbers) * GROWTH_EACH_KB:

@@ -137,6 +137,19 @@ void bed_release(struct saga_bed *bed) {
     bed_now = NULL;
 }
 
+int bed_set_up(void **state) {
+    static struct saga_bed bed;
+    bed_init(&bed);
+    bed_open(&bed);
+    *state = &bed;
+    return 0;
+}
+
+int bed_tear_down(void **state) {
+    bed_release(*state);
+    return 0;
+}
+
 // ---- Time ---------------------------------------------------------------------------------------------------------
 
 static bool store_waits(const struct saga_bed *bed) {

@@ -58,6 +58,10 @@ extern struct saga_bed *bed_now;
 void bed_init(struct saga_bed *bed);
 void bed_release(struct saga_bed *bed); // closes, too
 
+// For cmocka: *state is one that is open.
+int bed_set_up(void **state);
+int bed_tear_down(void **state);
+
 void bed_open(struct saga_bed *bed); // and recovers
 void bed_close(struct saga_bed *bed);
 void bed_kill(struct saga_bed *bed);

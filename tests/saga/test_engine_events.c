@@ -5,19 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int setup(void **state) {
-    static struct saga_bed bed;
-    bed_init(&bed);
-    bed_open(&bed);
-    *state = &bed;
-    return 0;
-}
-
-static int teardown(void **state) {
-    bed_release(*state);
-    return 0;
-}
-
 static const char *gid_of(char gid[24], const char *prefix, unsigned i) {
     snprintf(gid, 24, "%s%u", prefix, i);
     return gid;
@@ -316,7 +303,7 @@ static void test_a_retry_does_not_wait(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_a_cursor_never_skips_a_late_commit),
         TEST(test_numbers_go_on_after_a_restart),

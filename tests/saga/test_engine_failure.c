@@ -4,19 +4,6 @@
 
 #include <stdio.h>
 
-static int setup(void **state) {
-    static struct saga_bed bed;
-    bed_init(&bed);
-    bed_open(&bed);
-    *state = &bed;
-    return 0;
-}
-
-static int teardown(void **state) {
-    bed_release(*state);
-    return 0;
-}
-
 static void clear_plans(struct saga_bed *bed) {
     for (unsigned i = 0; i < bed->model.n_plans; i++)
         bed->model.plans[i].times = 0;
@@ -314,7 +301,7 @@ static void test_a_stop_is_no_crash(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_a_failed_write_fails_what_was_queued_behind_it),
         TEST(test_a_saga_whose_write_is_refused_is_parked),

@@ -2,19 +2,6 @@
 #include "tests/cmocka.h"
 #include "tests/saga/bed.h"
 
-static int setup(void **state) {
-    static struct saga_bed bed;
-    bed_init(&bed);
-    bed_open(&bed);
-    *state = &bed;
-    return 0;
-}
-
-static int teardown(void **state) {
-    bed_release(*state);
-    return 0;
-}
-
 static void test_a_saga_goes_from_its_start_to_its_end(void **state) {
     struct saga_bed *bed = *state;
     bed_start(bed, &flow_trip, "one", "input", NULL);
@@ -204,7 +191,7 @@ static void test_a_call_that_comes_due_waits_for_a_change_of_its_subject(void **
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_a_saga_goes_from_its_start_to_its_end),
         TEST(test_two_commits_without_a_pivot_three_with_one),

@@ -4,19 +4,6 @@
 
 #include <stdio.h>
 
-static int setup(void **state) {
-    static struct saga_bed bed;
-    bed_init(&bed);
-    bed_open(&bed);
-    *state = &bed;
-    return 0;
-}
-
-static int teardown(void **state) {
-    bed_release(*state);
-    return 0;
-}
-
 typedef char gid_text[24];
 
 static const char *name(gid_text out, const char *prefix, unsigned i) {
@@ -491,7 +478,7 @@ static void test_trials_outlive_a_bad_store(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_everything_unfinished_is_resumed),
         TEST(test_every_kind_of_wait_outlives_a_restart),

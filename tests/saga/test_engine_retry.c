@@ -4,19 +4,6 @@
 
 #include <stdio.h>
 
-static int setup(void **state) {
-    static struct saga_bed bed;
-    bed_init(&bed);
-    bed_open(&bed);
-    *state = &bed;
-    return 0;
-}
-
-static int teardown(void **state) {
-    bed_release(*state);
-    return 0;
-}
-
 static uint32_t attempts(struct saga_bed *bed, const char *gid, uint16_t step) {
     struct saga_instance saga = bed_instance(bed, gid);
     uint32_t n = saga_instance_leg(&saga, step, 0)->attempts;
@@ -390,7 +377,7 @@ static void test_a_saga_that_kills_when_it_comes_due_is_parked(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_exhausted_attempts_turn_the_saga_round),
         TEST(test_a_death_does_not_reset_the_attempts),

@@ -4,19 +4,6 @@
 
 #include <stdio.h>
 
-static int setup(void **state) {
-    static struct saga_bed bed;
-    bed_init(&bed);
-    bed_open(&bed);
-    *state = &bed;
-    return 0;
-}
-
-static int teardown(void **state) {
-    bed_release(*state);
-    return 0;
-}
-
 static unsigned signals_of(struct saga_bed *bed, const char *gid) {
     struct saga_instance saga = bed_instance(bed, gid);
     unsigned n = saga.n_signals;
@@ -391,7 +378,7 @@ static void test_a_saga_that_is_looked_for_while_it_starts_is_one(void **state) 
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_an_early_signal_is_kept),
         TEST(test_a_signal_is_acknowledged_when_it_is_durable),

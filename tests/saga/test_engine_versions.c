@@ -32,11 +32,6 @@ static int setup(void **state) {
     return 0;
 }
 
-static int teardown(void **state) {
-    bed_release(*state);
-    return 0;
-}
-
 static void open_with(struct saga_bed *bed, const struct saga_flow *const *flows) {
     bed->options.flow_sets[0].flows = flows;
     bed_open(bed);
@@ -121,7 +116,7 @@ static void test_two_flows_of_one_version_are_refused(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, bed_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_each_saga_ends_under_the_version_that_it_began_with),
         TEST(test_without_the_old_version_its_sagas_wait_for_it),

@@ -39,8 +39,8 @@ static void add_signal(struct saga_instance *instance, const char *name, const c
 static struct saga_instance full(void) {
     struct saga_instance saga = blank(&flow, SAGA_RUNNING);
     saga.code = ERR_TIMED_OUT;
-    saga_copy_text(saga.reason, sizeof saga.reason, "REASON");
-    saga_copy_text(saga.text, sizeof saga.text, "为什么");
+    str_fit(str_c("REASON"), saga.reason, sizeof saga.reason);
+    str_fit(str_c("为什么"), saga.text, sizeof saga.text);
     struct saga_leg *leg = saga.legs;
     leg[0].state = LEG_DONE;
     leg[0].answer = saga_copy_bytes(str_n("an\0swer", 7));
@@ -52,8 +52,8 @@ static struct saga_instance full(void) {
     leg[1].generation = 3;
     leg[1].due_ms = INT64_MAX - 5;
     leg[1].code = ERR_PARTICIPANT_SILENT;
-    saga_copy_text(leg[1].reason, sizeof leg[1].reason, "SILENT");
-    saga_copy_text(leg[1].text, sizeof leg[1].text, "no answer");
+    str_fit(str_c("SILENT"), leg[1].reason, sizeof leg[1].reason);
+    str_fit(str_c("no answer"), leg[1].text, sizeof leg[1].text);
     leg[2].state = LEG_WAITING;
     leg[2].due_ms = 99;
     leg[3].child = CHILD_STARTED;
@@ -80,16 +80,16 @@ static struct saga_instance largest(void) {
     }
     struct saga_instance saga = blank(&many, SAGA_COMPENSATING);
     saga.code = (enum err)INT32_MAX;
-    saga_copy_text(saga.reason, sizeof saga.reason, text);
-    saga_copy_text(saga.text, sizeof saga.text, text);
+    str_fit(str_c(text), saga.reason, sizeof saga.reason);
+    str_fit(str_c(text), saga.text, sizeof saga.text);
     for (uint8_t i = 0; i < saga.n_legs; i++) {
         struct saga_leg *leg = &saga.legs[i];
         *leg = (struct saga_leg){.step = leg->step, .state = LEG_UNDONE, .may_have_run = true, .unknown = true};
         leg->attempts = leg->generation = UINT32_MAX;
         leg->due_ms = leg->started_ms = leg->ended_ms = INT64_MAX;
         leg->code = (enum err)INT32_MAX;
-        saga_copy_text(leg->reason, sizeof leg->reason, text);
-        saga_copy_text(leg->text, sizeof leg->text, text);
+        str_fit(str_c(text), leg->reason, sizeof leg->reason);
+        str_fit(str_c(text), leg->text, sizeof leg->text);
         leg->answer = saga_copy_bytes(str_n(answer, sizeof answer));
     }
     for (unsigned i = 0; i < SAGA_SIGNALS_MAX; i++) {
@@ -322,13 +322,13 @@ static void test_another_flow_s_or_status_journal_is_refused(void **state) {
 static void test_texts_are_cut_between_characters(void **state) {
     (void)state;
     char out[8];
-    saga_copy_text(out, sizeof out, "为什么");
+    str_fit(str_c("为什么"), out, sizeof out);
     assert_string_equal(out, "为什");
-    saga_copy_text(out, sizeof out, "a\xff\xe4z");
+    str_fit(str_c("a\xff\xe4z"), out, sizeof out);
     assert_string_equal(out, "a??z");
-    saga_copy_text(out, sizeof out, "1234567890");
+    str_fit(str_c("1234567890"), out, sizeof out);
     assert_string_equal(out, "1234567");
-    saga_copy_text(out, sizeof out, NULL);
+    str_fit(str_c(NULL), out, sizeof out);
     assert_string_equal(out, "");
 }
 

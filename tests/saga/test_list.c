@@ -1,12 +1,11 @@
 // Lists: every filter's pages come from an index, in its order, and hold what they must.
 #include "saga/list.h"
 #include "store/backend.h"
-#include "store/sql.h"
 #include "tests/cmocka.h"
 #include "tests/saga/bed.h"
 #include "tests/scratch.h"
+#include "tests/store/query_plan.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 
 // ---- Plans --------------------------------------------------------------------------------------------------------
@@ -42,26 +41,6 @@ static const struct plan_case plan_cases[] = {
 };
 enum { PLAN_CASES = sizeof plan_cases / sizeof plan_cases[0] };
 
-static void explain(sqlite3 *db, const struct store_query *query, char *out, size_t size) {
-    struct sql_params params;
-    struct arena arena;
-    struct buf sql;
-    arena_init(&arena, 1 << 20);
-    buf_init(&sql, 1 << 20);
-    buf_append(&sql, STR("EXPLAIN QUERY PLAN "));
-    assert_true(sql_select(&sql, SQL_SQLITE, query, &arena, &params));
-    sqlite3_stmt *statement;
-    assert_int_equal(sqlite3_prepare_v2(db, sql.ptr, -1, &statement, NULL), SQLITE_OK);
-    out[0] = '\0';
-    while (sqlite3_step(statement) == SQLITE_ROW) {
-        size_t n = strlen(out);
-        snprintf(out + n, size - n, "%s; ", (const char *)sqlite3_column_text(statement, 3));
-    }
-    sqlite3_finalize(statement);
-    buf_release(&sql);
-    arena_release(&arena);
-}
-
 static struct store *open_at(const char *path, const struct store_table *table) {
     const struct store_table *const tables[] = {table, NULL};
     struct store_options options = {.tables = tables, .clock = clock_system(), .instance = "one", .address = ""};
@@ -96,7 +75,7 @@ static void test_every_filter_has_its_index(void **state) {
             saga_list_after(&plan_cases[i].filter, 7, STR("gid"), &after);
             query.after = next ? &after : NULL;
             query.limit = 51;
-            explain(db, &query, said, sizeof said);
+            query_plan(db, &query, said, sizeof said);
             if (!strstr(said, plan_cases[i].index) || strstr(said, "TEMP B-TREE"))
                 fail_msg("%zu: %s, not %s", i, said, plan_cases[i].index);
         }

@@ -2,8 +2,8 @@
 #include "store/sql.h"
 #include "tests/cmocka.h"
 #include "tests/store/items.h"
+#include "tests/store/query_plan.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 
 static struct buf sql;
@@ -133,25 +133,6 @@ static void run(sqlite3 *db) {
     buf_clear(&sql);
 }
 
-// What SQLite says it will do.
-static void plan(sqlite3 *db, const struct store_query *query, char *out, size_t size) {
-    struct sql_params params;
-    struct arena arena;
-    arena_init(&arena, 1 << 16);
-    buf_append(&sql, STR("EXPLAIN QUERY PLAN "));
-    assert_true(sql_select(&sql, SQL_SQLITE, query, &arena, &params));
-    sqlite3_stmt *statement;
-    assert_int_equal(sqlite3_prepare_v2(db, sql.ptr, -1, &statement, NULL), SQLITE_OK);
-    out[0] = '\0';
-    while (sqlite3_step(statement) == SQLITE_ROW) {
-        size_t n = strlen(out);
-        snprintf(out + n, size - n, "%s; ", (const char *)sqlite3_column_text(statement, 3));
-    }
-    sqlite3_finalize(statement);
-    buf_clear(&sql);
-    arena_release(&arena);
-}
-
 static void test_pages_come_from_an_index(void **state) {
     (void)state;
     sqlite3 *db;
@@ -176,7 +157,7 @@ static void test_pages_come_from_an_index(void **state) {
     };
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
         char text[512];
-        plan(db, &queries[i], text, sizeof text);
+        query_plan(db, &queries[i], text, sizeof text);
         if (strncmp(text, "SEARCH item USING", 17) != 0 || strstr(text, "TEMP B-TREE"))
             fail_msg("query %zu: %s", i, text);
     }
