@@ -1,9 +1,11 @@
 """./dev bench: figures of the release build, compared with what they should be, and written down by flat names."""
 
 import argparse
+import contextlib
 import json
 import os
 import platform
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -31,8 +33,8 @@ GOALS = (
 # Columns of the table of purchases: heading, figure, format.
 COLUMNS = (("in flight", "in_flight", "{:.0f}"), ("purchases/s", "per_second", "{:.0f}"), ("p50 ms", "p50_ms", "{:.1f}"),
            ("p99 ms", "p99_ms", "{:.1f}"), ("commits", "commits_per_purchase", "{:.2f}"), ("rows", "rows_per_purchase", "{:.1f}"),
-           ("center µs", "center_cpu_us", "{:.0f}"), ("sim µs", "sim_cpu_us", "{:.0f}"), ("load µs", "load_cpu_us", "{:.0f}"),
-           ("failed", "failed", "{:.0f}"))
+           ("stored kB", "stored_kb_per_purchase", "{:.1f}"), ("center µs", "center_cpu_us", "{:.0f}"), ("sim µs", "sim_cpu_us", "{:.0f}"),
+           ("load µs", "load_cpu_us", "{:.0f}"), ("failed", "failed", "{:.0f}"))
 # What --all runs besides: name and arguments; {data} is a new folder.
 OTHERS = (("store", ["2", "{data}"]), ("rpc", ["2"]), ("solver", []))
 
@@ -49,6 +51,14 @@ def arguments():
 
 def file_system(folder):
     return subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def stored_kb(world, database):
+    """What the database's pages take on disk, those of indexes too, without logs."""
+    if database:
+        return int(database.sql("SELECT SUM(file_size) FROM information_schema.innodb_sys_tablespaces WHERE name LIKE 'txcenter/%'")[0][0]) / 1024
+    with contextlib.closing(sqlite3.connect(f"file:{world.folder}/data/txcenter.db?mode=ro", uri=True)) as connection:
+        return connection.execute("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()").fetchone()[0] / 1024
 
 
 class Bench:
@@ -97,6 +107,7 @@ class Bench:
                 database = Mariadb(world.folder).start()
                 world.configure({"store": database.config(), "log": {"level": "warn", "format": "json"}})
             world.start()
+            empty_kb = stored_kb(world, database)
             seconds = "3" if self.options.quick else "10"
             done = subprocess.run([os.path.join(BENCH, "bench_purchase"), world.center_target, seconds, str(in_flight),
                                    str(USERS), str(world.center.pid), str(world.sim.pid)],
@@ -106,6 +117,7 @@ class Bench:
             row = json.loads(done.stdout.splitlines()[-1])
             if row["failed"]:
                 print(done.stderr.strip())
+            row["stored_kb_per_purchase"] = (stored_kb(world, database) - empty_kb) / max(1, row["purchases"])
             row["center_resident_kb"] = resident_kb(world.center.pid)
             return row
         finally:
