@@ -214,6 +214,12 @@ class World:
         self.center.start()
         return self
 
+    def kill_center(self):
+        """As a power cut would; what its clients ask from now on waits for its return."""
+        self.center.kill()
+        for client in self.clients:
+            client.until_lost()
+
     def client(self, caller="e2e"):
         return self._connect(self.center_target, caller)
 

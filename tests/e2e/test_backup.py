@@ -65,9 +65,7 @@ class Page(harness.Case):
     def restores(self, commands, world, kept):
         """From the copy, after a kill: what was bought behind it is gone, what was before is there."""
         lost = Shop(world.client(), user="U0007").order()
-        world.center.kill()
-        for client in world.clients:
-            client.close()  # what is left of their connections
+        world.kill_center()
         self.follow(commands, world)
         world.center.start()
         shop = Shop(world.client(), user="U0006")

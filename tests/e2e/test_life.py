@@ -124,7 +124,7 @@ class Start(harness.Case):
 
     def test_a_start_after_kill_9_serves_again(self):
         world = self.world().start(sim=False)
-        world.center.kill()
+        world.kill_center()
         world.center.start()
         answer = world.client().call(SAGA + "/ListSagas")
         self.assertEqual(0, len(answer.sagas))

@@ -41,7 +41,7 @@ class Present(harness.Case):
         trade = shop.order()
         shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
         done = shop.until(trade.trade_no, "COMPLETED")
-        world.center.kill()
+        world.kill_center()
         world.center.start()
         found = shop.get(trade.trade_no)  # points may have been awarded meanwhile
         self.assertGreaterEqual(found.version, done.version)

@@ -266,7 +266,7 @@ class Outages(Trades):
         trade = shop.order()
         waiting = shop.pay(trade).attempt.tenders[0]
         self.assertTrue(waiting.prepay_parameters)
-        world.center.kill()
+        world.kill_center()
         sim.payer_pays(waiting.tender_no)
         world.center.start()
         self.assertEqual("COMPLETED", state_of(shop.until(trade.trade_no, "COMPLETED")))

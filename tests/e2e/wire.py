@@ -1,5 +1,7 @@
 """Calls over gRPC without generated code: messages come from the descriptor set that the build makes of proto/."""
 
+import threading
+
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 
@@ -80,6 +82,21 @@ class Client:
 
     def close(self):
         self.channel.close()
+
+    def until_lost(self, timeout=10):
+        """Until the connection to a server that has died is known to be gone: a call on it would fail, not wait."""
+        lost = threading.Event()
+
+        def changed(state):
+            if state is not grpc.ChannelConnectivity.READY:
+                lost.set()
+
+        self.channel.subscribe(changed)
+        try:
+            if not lost.wait(timeout):
+                raise AssertionError("the connection outlives its server")
+        finally:
+            self.channel.unsubscribe(changed)
 
     def _prepare(self, path, fields, caller, metadata):
         method = self.protos.method(path)
