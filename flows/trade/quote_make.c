@@ -3,6 +3,7 @@
 #include "adapters/oil/oil.h"
 #include "adapters/points/points.h"
 #include "adapters/user/user.h"
+#include "base/digest.h"
 #include "flows/trade/discount.h"
 #include "flows/trade/forecourt.h"
 #include "flows/trade/quote.h"
@@ -352,6 +353,29 @@ static void add_degraded(struct making *making, quote_message *quote) {
     }
 }
 
+// What the quote is an answer to.
+static const char *hash_of_input(struct making *making) {
+    const struct quote_wish *wish = &making->wish;
+    Txcenter__Trade__V1__QuoteRequest asked = TXCENTER__TRADE__V1__QUOTE_REQUEST__INIT;
+    asked.context = (void *)(uintptr_t)wish->context;
+    asked.lines = (void *)(uintptr_t)wish->lines;
+    asked.n_lines = wish->n_lines;
+    asked.excluded_coupon_ids = (void *)(uintptr_t)wish->excluded_coupon_ids;
+    asked.n_excluded_coupon_ids = wish->n_excluded_coupon_ids;
+    asked.required_coupon_ids = (void *)(uintptr_t)wish->required_coupon_ids;
+    asked.n_required_coupon_ids = wish->n_required_coupon_ids;
+    asked.exclude_points = wish->exclude_points;
+    asked.max_combinations = wish->max_combinations;
+    size_t size = txcenter__trade__v1__quote_request__get_packed_size(&asked);
+    uint8_t *bytes = arena_alloc(making->arena, size + 1), digest[DIGEST_LEN];
+    char hash[2 * DIGEST_LEN + 1];
+    if (!bytes)
+        return NULL;
+    digest_sha256(str_n(bytes, txcenter__trade__v1__quote_request__pack(&asked, bytes)), digest);
+    digest_hex(digest, hash);
+    return arena_str(making->arena, str_c(hash)).ptr;
+}
+
 static quote_message *quote_of(struct making *making, const struct priced_line *lines, const struct solver_input *input,
                                const struct solver_result *result) {
     struct arena *arena = making->arena;
@@ -362,6 +386,7 @@ static quote_message *quote_of(struct making *making, const struct priced_line *
     quote->expires_at = view_time(making->now_ms + making->trades->options.quote_ttl_ms, arena);
     quote->list_price = MONEY(result->list_price);
     quote->exact = result->exact;
+    quote->input_hash = view_text(hash_of_input(making));
     add_lines(making, lines, quote);
     add_degraded(making, quote);
     quote->combinations = view_array(arena, result->n_combinations);

@@ -7,7 +7,8 @@ static int64_t payable_of(const quote_message *quote, size_t i) {
     return quote->combinations[i]->payable->minor_units;
 }
 
-// [A1] [S3-4] [S3-44] the quote is kept under the trade's number, with its expiry, before it is answered
+// [A1] [S3-4] [S3-44] the quote is kept under the trade's number, with its expiry and a hash of its input, before it is
+// answered
 static void test_a_quote_is_kept_as_it_was_answered(struct flow_bed *bed) {
     struct flow_trade trade = {0};
     const quote_message *quote = flow_quote(bed, &trade, FUEL_200, "");
@@ -24,7 +25,14 @@ static void test_a_quote_is_kept_as_it_was_answered(struct flow_bed *bed) {
                      protobuf_c_message_get_packed_size(&quote->base));
     assert_int_equal(kept->quote->n_combinations, quote->n_combinations);
     assert_int_equal(kept->quote->expires_at->seconds, quote->expires_at->seconds);
+    assert_string_equal(kept->quote->input_hash, quote->input_hash);
     assert_string_equal(kept->order_no, "");
+    struct flow_trade same = {0}, other = {0};
+    char hash[65];
+    assert_int_equal(strlen(quote->input_hash), 64);
+    memcpy(hash, quote->input_hash, sizeof hash);
+    assert_string_equal(flow_quote(bed, &same, FUEL_200, "")->input_hash, hash);
+    assert_string_not_equal(flow_quote(bed, &other, FUEL_200, "exclude_points=true")->input_hash, hash);
 }
 
 static void test_no_benefit_is_always_among_the_combinations(struct flow_bed *bed) {
