@@ -76,6 +76,11 @@ static const struct {
     {"participants: [user]\n", "t.yaml:1: participants: expected a mapping\n"},
     {"callers: {a: b}\n", "t.yaml:1: callers: expected a list of at most 1024 mappings\n"},
     {"callers:\n  - wechat\n", "t.yaml:2: callers[0]: expected a mapping\n"},
+    {"callers:\n  -\n",
+     "t.yaml:2: callers[0]: 'name' is missing: expected text without spaces, at most 127 bytes\n"
+     "t.yaml:2: callers[0]: 'scopes' is missing: expected a list of some of trade.read, trade, saga, operate and "
+     "callback\n"
+     "t.yaml:2: callers[0]: 'tenants' is missing: expected a list of 1 to 256, each text without spaces\n"},
     {"callers:\n  - name: wechat\n    scopes: [trade]\n",
      "t.yaml:2: callers[0]: 'tenants' is missing: expected a list of 1 to 256, each text without spaces\n"},
     {"callers:\n  - {name: a, tenants: ['*'], scopes: [trade, root]}\n",
