@@ -87,8 +87,8 @@ struct store_backend_ops {
     // while the reader may be at work.
     enum backend_result (*claim)(struct store_backend *backend, const struct backend_claim *claim,
                                  struct store_identity *ret_identity, struct error *error);
-    // See store_take_over(). In a transaction of its own, on a connection of its own. Called by a thread of its own, while
-    // the others may be at work. NULL when the backend is not shared.
+    // See store_take_over(). In a transaction of its own, on a connection of its own. Called by a thread of its own,
+    // while the others may be at work. NULL when the backend is not shared.
     enum backend_result (*take_over)(struct store_backend *backend, const struct backend_take_over *from,
                                      bool *ret_taken, struct error *error);
     // May be NULL.

@@ -244,7 +244,7 @@ struct store_instance_row {
     int64_t incarnation;
     int64_t batch_no;
     int64_t lease_until_ms; // by the database's clock; raised by every commit
-    int64_t token; // made by chance at each open: tells this process's claims from another's
+    int64_t token;          // made by chance at each open: tells this process's claims from another's
 };
 struct store_slot_row {
     int32_t slot;
@@ -252,15 +252,15 @@ struct store_slot_row {
 };
 extern const struct store_table store_instance_table, store_slot_table;
 
-// How long the lease lasts that the last commit renewed, by this process's clock, counted from before that commit began:
-// it ends earlier here than in the database. 0: it is over, and another instance may own the slots. INT64_MAX without
-// leases.
+// How long the lease lasts that the last commit renewed, by this process's clock, counted from before that commit
+// began: it ends earlier here than in the database. 0: it is over, and another instance may own the slots. INT64_MAX
+// without leases.
 int64_t store_lease_left_ms(const struct store *store);
 
-// Takes over from an instance whose lease is over by the database's clock: its incarnation is raised, which defeats what
-// it still has under way, and its slots become ours, in one transaction. `done` runs later: with an error, or with
-// whether it took place; it does not when the lease is not over, or when `dead` has another incarnation by now. One at a
-// time; with a thread of its own, since it may have to wait for what a dead connection has locked.
+// Takes over from an instance whose lease is over by the database's clock: its incarnation is raised, which defeats
+// what it still has under way, and its slots become ours, in one transaction. `done` runs later: with an error, or with
+// whether it took place; it does not when the lease is not over, or when `dead` has another incarnation by now. One at
+// a time; with a thread of its own, since it may have to wait for what a dead connection has locked.
 typedef void store_taken_fn(void *ctx, const struct error *error, bool taken);
 void store_take_over(struct store *store, const struct store_instance_row *dead, store_taken_fn *done, void *ctx);
 
