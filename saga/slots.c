@@ -36,6 +36,8 @@ bool slot_has_left(const struct saga_engine *engine, unsigned slot) {
 
 void slot_away(struct saga_engine *engine, unsigned slot) {
     engine->slots[slot].state = SLOT_AWAY;
+    if (engine->options.slot_left)
+        engine->options.slot_left(engine->options.slot_left_ctx, slot);
 }
 
 // Those in memory are dropped as soon as nothing pins them; what they were at is taken up by the next owner. They are
@@ -66,8 +68,6 @@ void slots_leave(struct saga_engine *engine, const unsigned *slots, size_t n) {
     }
     drop_residents(engine);
     engine_refuse_turns(engine);
-    for (size_t i = 0; i < n && engine->options.slot_left; i++)
-        engine->options.slot_left(engine->options.slot_left_ctx, slots[i]);
 }
 
 bool saga_engine_owns(const struct saga_engine *engine, unsigned slot) {

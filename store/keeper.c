@@ -80,6 +80,10 @@ bool keeper_deliver(struct store *store) {
     return true;
 }
 
+uint32_t store_lease_ms(const struct store *store) {
+    return store->options.lease_ms;
+}
+
 int64_t store_lease_left_ms(const struct store *store) {
     if (store->options.lease_ms == 0)
         return INT64_MAX;

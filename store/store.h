@@ -252,6 +252,9 @@ struct store_slot_row {
 };
 extern const struct store_table store_instance_table, store_slot_table;
 
+// The lease that was asked for at opening; 0 on a backend that is not shared.
+uint32_t store_lease_ms(const struct store *store);
+
 // How long the lease lasts that the last commit renewed, by this process's clock, counted from before that commit
 // began: it ends earlier here than in the database. 0: it is over, and another instance may own the slots. INT64_MAX
 // without leases.
