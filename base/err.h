@@ -37,6 +37,7 @@ enum outcome {
     X(STORE_FENCED, 25, 14, RETRY, "another instance took over; this one's writes have no effect")                    \
     X(STORE_CORRUPT, 26, 15, REJECTED, "a stored record can't be read; see the operations page")                      \
     X(ACCEPTANCE_UNKNOWN, 27, 14, UNKNOWN, "whether it was accepted is not known yet; ask again with the same request_id") \
+    X(SLOT_ELSEWHERE, 28, 14, RETRY, "another instance drives this; it could not be reached, try again")               \
     X(SAGA_NOT_FOUND, 40, 5, REJECTED, "no saga has this gid")                                                        \
     X(SAGA_EXISTS, 41, 6, REJECTED, "a saga with this gid exists already")                                            \
     X(SAGA_STATE, 42, 9, REJECTED, "the saga is not in a state that this action fits")                                \

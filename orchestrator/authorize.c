@@ -1,6 +1,7 @@
 #include "orchestrator/authorize.h"
 
 #include "base/id.h"
+#include "orchestrator/forward.h"
 #include "saga/tables.h"
 
 enum { EVERY_SCOPE = RPC_TRADE_READ | RPC_TRADE | RPC_SAGA | RPC_OPERATE | RPC_CALLBACK };
@@ -14,9 +15,19 @@ static bool is_printable(struct str text) {
     return text.len > 0;
 }
 
+// Whether this is another instance, whose word about who called it is believed.
+static bool is_peer(const struct config *config, struct str identity) {
+    for (const char *const *peer = config->cluster.peers; peer && *peer; peer++)
+        if (str_eq_c(identity, *peer))
+            return true;
+    return false;
+}
+
 static bool name_of(const struct config *config, struct str identity, const struct rpc_inbound *in,
                     struct rpc_caller *caller, struct error *error) {
-    struct str name = identity;
+    struct str name = identity, first = rpc_inbound_header(in, FORWARD_CALLER);
+    if (!str_empty(first) && is_peer(config, identity))
+        name = first;
     if (str_empty(name) && config->tls.client_ca)
         return error_set(error, ERR_UNAUTHENTICATED, "the certificate has neither a SPIFFE id nor a common name");
     if (str_empty(name))
@@ -48,7 +59,8 @@ static const char *header_or(const struct rpc_inbound *in, const char *name, siz
     return arena_str(arena, value).ptr;
 }
 
-static const struct call_context *context_new(struct rpc_inbound *in, const struct config_caller *row) {
+static const struct call_context *context_new(struct rpc_inbound *in, const struct config_caller *row,
+                                              struct forward *forward) {
     struct arena *arena = rpc_inbound_arena(in);
     struct call_context *context = arena_calloc(arena, 1, sizeof *context);
     struct call_notes *notes = arena_calloc(arena, 1, sizeof *notes);
@@ -57,6 +69,7 @@ static const struct call_context *context_new(struct rpc_inbound *in, const stru
         return NULL;
     id_make(clock_now_ms(clock_system()), 0, id_random, NULL, made);
     *context = (struct call_context){
+        .forward = forward,
         .row = row,
         .request_id = header_or(in, "x-request-id", CALL_ID_MAX, arena, made),
         .traceparent = header_or(in, "traceparent", TRACEPARENT_MAX, arena, ""),
@@ -65,16 +78,17 @@ static const struct call_context *context_new(struct rpc_inbound *in, const stru
     return context->request_id && context->traceparent ? context : NULL;
 }
 
-bool authorize(void *config, struct str identity, struct rpc_inbound *in, struct rpc_caller *caller,
+bool authorize(void *authority, struct str identity, struct rpc_inbound *in, struct rpc_caller *caller,
                struct error *error) {
-    const struct config *c = config;
+    const struct authority *by = authority;
+    const struct config *c = by->config;
     if (!name_of(c, identity, in, caller, error))
         return false;
     const struct config_caller *row = row_of(c, caller->name);
     if (!row && !c->development)
         return error_set(error, ERR_UNAUTHENTICATED, "the caller %s is not configured", caller->name);
     caller->scopes = row ? row->scopes : EVERY_SCOPE;
-    caller->tenants = context_new(in, row);
+    caller->tenants = context_new(in, row, by->forward);
     return caller->tenants || error_set(error, ERR_OVERLOADED, "no memory for the call");
 }
 
@@ -100,6 +114,9 @@ bool call_may_all(const struct call_context *context) {
 void call_fail(struct rpc_inbound *in, const struct error *error, const char *trade_no, const char *request_id) {
     const char *metadata[5] = {NULL};
     size_t n = 0;
+    if (error->code == ERR_SLOT_ELSEWHERE && trade_no && *trade_no && call_context(in) &&
+        forward_call(call_context(in)->forward, in, id_slot(str_c(trade_no))))
+        return;
     if (trade_no && !id_valid(str_c(trade_no)))
         trade_no = NULL;
     if (trade_no && *trade_no) {

@@ -81,11 +81,12 @@ static void free_trades(struct center *center) {
 static const struct {
     const struct store_table *const *tables;
     const struct saga_flow *const *flows;
-    void *(*make)(struct center *center);   // with the store; gives what the flows' `attach` is given
-    void (*start)(struct center *center);   // with the engine, before anything runs
+    void *(*make)(struct center *center); // with the store; gives what the flows' `attach` is given
+    void (*start)(struct center *center); // with the engine, before anything runs
+    void (*slot_left)(void *made, unsigned slot);
     void (*release)(struct center *center); // after the engine; also what was never made
 } businesses[] = {
-    {trade_tables, trade_flows, make_trades, start_trades, free_trades},
+    {trade_tables, trade_flows, make_trades, start_trades, trades_slot_left, free_trades},
 };
 enum { BUSINESSES = sizeof businesses / sizeof businesses[0] };
 _Static_assert((int)BUSINESSES <= (int)SAGA_FLOW_SETS_MAX, "the engine takes as many");
@@ -137,6 +138,12 @@ _Static_assert((int)CONFIG_QUICK == (int)SAGA_QUICK && (int)CONFIG_STUBBORN == (
                    (int)CONFIG_LEISURELY == (int)SAGA_LEISURELY && (int)CONFIG_PATIENCES == (int)SAGA_PATIENCES,
                "the configuration's policies are the engine's");
 
+static void slot_left(void *ctx, unsigned slot) {
+    struct center *center = ctx;
+    for (size_t i = 0; i < BUSINESSES; i++)
+        businesses[i].slot_left(center->made[i], slot);
+}
+
 static bool make_engine(struct center *center, struct error *error) {
     const struct config *config = center->config;
     struct saga_options options = {
@@ -152,9 +159,14 @@ static bool make_engine(struct center *center, struct error *error) {
         .scan_interval_ms = config->sentinel.scan_interval_ms,
         .horizon_ms = config->sentinel.horizon_s * SECOND_MS,
         .resume_max = config->sentinel.resume_max,
+        .lease_ms = store_lease_ms(center->store),
+        .slot_left = slot_left,
+        .slot_left_ctx = center,
     };
-    for (size_t i = 0; i < BUSINESSES; i++)
-        options.flow_sets[i] = (struct saga_flow_set){businesses[i].flows, businesses[i].make(center)};
+    for (size_t i = 0; i < BUSINESSES; i++) {
+        center->made[i] = businesses[i].make(center);
+        options.flow_sets[i] = (struct saga_flow_set){businesses[i].flows, center->made[i]};
+    }
     for (int i = 0; i < CONFIG_PATIENCES; i++)
         options.machine.patience[i] = (struct saga_retry){
             .first_ms = config->retry[i].first_ms,
@@ -167,6 +179,7 @@ static bool make_engine(struct center *center, struct error *error) {
         return false;
     for (size_t i = 0; i < BUSINESSES; i++)
         businesses[i].start(center);
+    forward_start(center->forward, center->engine);
     return true;
 }
 
@@ -182,7 +195,7 @@ static bool serve(struct center *center, struct error *error) {
         .bytes_in_flight_max = config->limits.bytes_in_flight_max,
         .drain_ms = config->drain_ms ? config->drain_ms : 1, // 0 would be the server's own default
         .authorize = authorize,
-        .authorize_ctx = config,
+        .authorize_ctx = &center->authority,
         .descriptor_set = str_n(txc_descriptors, (size_t)(txc_descriptors_end - txc_descriptors)),
         .observe = observe_call,
     };
@@ -206,18 +219,23 @@ static bool serve(struct center *center, struct error *error) {
 bool center_open(struct center *center, struct config *config, struct error *error) {
     *center = (struct center){.config = config, .loop = rpc_loop_new()};
     center->timers = rpc_loop_timers(center->loop);
+    center->forward = forward_new(center->loop, config);
+    center->authority = (struct authority){config, center->forward};
     if (!center_listen(center, error) || !open_store(center, error) ||
         !participants_open(center->loop, config, &center->timers, &center->participants, error) ||
         !make_engine(center, error))
         return false;
     saga_engine_recover(center->engine);
-    return serve(center, error);
+    while (!saga_engine_settled(center->engine) && !center->stopping && !center->failed)
+        rpc_loop_once(center->loop, SECOND_MS);
+    return !center->stopping && serve(center, error);
 }
 
 void center_close(struct center *center) {
     if (center->engine)
         saga_engine_stop(center->engine);
     participants_close(&center->participants);
+    forward_free(center->forward);
     store_close(center->store);
     center->store = NULL;
     saga_engine_free(center->engine);

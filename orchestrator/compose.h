@@ -3,7 +3,8 @@
 #define TXC_ORCHESTRATOR_COMPOSE_H
 
 #include "flows/trade/trades.h"
-#include "orchestrator/config.h"
+#include "orchestrator/authorize.h"
+#include "orchestrator/forward.h"
 #include "orchestrator/participants.h"
 #include "orchestrator/saga_service.h"
 #include "orchestrator/stats_service.h"
@@ -19,7 +20,10 @@ struct center {
     struct participants participants;
     struct trade_callback_key *callback_keys;
     struct trades *trades;
+    void *made[SAGA_FLOW_SETS_MAX]; // by each business
     struct saga_engine *engine;
+    struct forward *forward;
+    struct authority authority;
     struct saga_service saga_service;
     struct stats_service stats_service;
     struct trade_service *trade_service;

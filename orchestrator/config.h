@@ -85,6 +85,11 @@ struct config_sentinel {
     uint32_t scan_interval_ms, resume_rate_per_s, horizon_s, resume_max;
 };
 
+struct config_cluster {
+    uint32_t lease_ms;
+    const char *const *peers; // NULL: none
+};
+
 // In the order of the engine's named policies.
 enum config_patience { CONFIG_QUICK, CONFIG_STUBBORN, CONFIG_LEISURELY, CONFIG_PATIENCES };
 struct config_retry {
@@ -108,6 +113,7 @@ struct config {
     struct config_caller *callers;
     size_t n_callers;
     struct config_sentinel sentinel;
+    struct config_cluster cluster;
     struct config_retry retry[CONFIG_PATIENCES];
     bool development;   // neither TLS nor callers: any `x-caller` may do everything for every tenant
     struct arena arena; // owns all of it

@@ -277,11 +277,26 @@ static const struct config_row caller_rows[] = {
 };
 
 static const struct config_row sentinel_rows[] = {
-    COUNT(config_sentinel, scan_interval_ms, 50, 60000, "ms", "5000", "How often the store is asked for what is due."),
+    COUNT(config_sentinel, scan_interval_ms, 50, 60000, "ms", "20000",
+          "How often the store is asked for what comes due in each slot."),
     COUNT(config_sentinel, resume_rate_per_s, 1, 1000000, "sagas/s", "2000", "Most sagas resumed in a second."),
     COUNT(config_sentinel, horizon_s, 1, 3600, "s", "60", "How far ahead timers are held in memory."),
     COUNT(config_sentinel, resume_max, 1, 100, "times", "3",
           "After so many resumptions without progress (the process died each time) a saga is parked."),
+};
+
+static const struct config_row cluster_rows[] = {
+    COUNT(config_cluster, lease_ms, 500, 60000, "ms", "2500",
+          "How long an instance that is silent keeps its work before another takes it over. The same for all."),
+    {.name = "peers",
+     .type = CONFIG_LIST,
+     .offset = OFFSET(config_cluster, peers),
+     .min = 0,
+     .max = 64,
+     .unit = "",
+     .form = &printable_form,
+     .text = "Certificate identities of the other instances: what they pass on counts as their caller's. Only with "
+             "client certificates."},
 };
 
 #define RETRY_ROWS(first, longest, times, jitter)                                                                      \
@@ -319,6 +334,7 @@ static const struct config_section sections[] = {
     {.path = "", .shape = CONFIG_ONE, .size = sizeof(struct config), ROWS(top_rows), .text = "The instance."},
     ONE(tls, tls_rows, "How the services are protected."),
     ONE(store, store_rows, "The store."),
+    ONE(cluster, cluster_rows, "Several instances on one store that they share."),
     ONE(limits, limit_rows, "Bounds of the whole instance."),
     ONE(log, log_rows, "The log, on standard error."),
     ONE(trade, trade_rows, "Trades."),

@@ -59,6 +59,7 @@ bool storage_open(struct rpc_loop *loop, const struct config *config, const stru
     all.queue_max = config->store.queue_max;
     all.retry_first_ms = config->store.retry_first_ms;
     all.retry_max_ms = config->store.retry_max_ms;
+    all.lease_ms = config->cluster.lease_ms;
     if (!make_folder(config->data_dir, error))
         return false;
     int64_t until_ms = clock_now_ms(rpc_loop_clock(loop)) + config->store.start_wait_ms, pause_ms = PAUSE_FIRST_MS;

@@ -24,6 +24,7 @@ struct rpc_result {
     const char *domain;              // and its domain
     const ProtobufCMessage *message; // NULL unless OK; borrowed until the callback returns
     struct str bytes;                // the same, encoded
+    struct str text, details;        // what came with the status: its message, and grpc-status-details-bin as it was
 };
 
 typedef void rpc_done_fn(void *ctx, const struct rpc_result *result);

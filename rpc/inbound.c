@@ -91,6 +91,20 @@ void rpc_fail(struct rpc_inbound *in, const struct error *error, const char *con
     arena_release(&arena);
 }
 
+void rpc_pass(struct rpc_inbound *in, const struct rpc_result *result) {
+    bool ok = result->grpc_status == 0 && result->outcome == OUTCOME_OK;
+    answer(in, &(struct rpc_answer){.status = ok                    ? 0
+                                              : result->grpc_status ? result->grpc_status
+                                                                    : 13,
+                                    .text = result->text,
+                                    .details = result->details,
+                                    .bytes = result->bytes});
+}
+
+const struct rpc_method *rpc_inbound_method(const struct rpc_inbound *in) {
+    return &in->route->method;
+}
+
 void rpc_inbound_fail(struct rpc_inbound *in, int status, const char *text) {
     answer(in, &(struct rpc_answer){.status = status, .text = str_c(text)});
 }

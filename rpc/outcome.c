@@ -70,6 +70,8 @@ static void read_failure(const struct rpc_received *received, struct arena *aren
                                   .grpc_status = received->status,
                                   .reason = status.reason,
                                   .domain = status.domain};
+    result->text = received->text;
+    result->details = received->details;
     result->error = error;
     result->error.code = code_of(result->outcome, received->status);
     snprintf(result->error.text, sizeof result->error.text, "%.*s", STR_FMT(received->text));

@@ -2,8 +2,7 @@
 #ifndef TXC_RPC_SERVER_H
 #define TXC_RPC_SERVER_H
 
-#include "rpc/loop.h"
-#include "rpc/method.h"
+#include "rpc/client.h"
 
 struct rpc_server;
 struct rpc_inbound; // one call being served
@@ -129,6 +128,12 @@ void rpc_reply_bytes(struct rpc_inbound *in, struct str response);
 // "txcenter", metadata), BadRequest for its fields and RetryInfo for its delay, in grpc-status-details-bin.
 // `metadata` is NULL-terminated name, value, name, value, … (trade_no, request_id where known), or NULL.
 void rpc_fail(struct rpc_inbound *in, const struct error *error, const char *const *metadata);
+
+// Ends the call (unary or stream) with what another server answered to it: for what is passed on.
+void rpc_pass(struct rpc_inbound *in, const struct rpc_result *result);
+
+// The call's method.
+const struct rpc_method *rpc_inbound_method(const struct rpc_inbound *in);
 
 // Server streaming: any number of messages, then rpc_stream_end() or rpc_fail(). Messages are queued (at most
 // `RPC_STREAM_QUEUE`, and 1 MiB of more than one); false when the caller is gone or too slow: end the call then. What

@@ -53,7 +53,18 @@ static void send(struct saga_resident *resident, const struct saga_held *held) {
     call_fn(call->step, held)(call);
 }
 
+// An instance whose lease is over by its own clock may have been taken over from: it sends nothing before it has proof
+// of the contrary.
+static bool may_send(struct saga_engine *engine) {
+    if (store_lease_left_ms(engine->options.store) > 0)
+        return true;
+    engine->withheld = true;
+    return false;
+}
+
 void call_send_held(struct saga_resident *resident) {
+    if (resident->n_held == 0 || !may_send(resident->engine))
+        return;
     // What is started here may answer at once; that only queues the answer, so the list stays as it is.
     struct saga_held *held = resident->held;
     uint16_t n = resident->n_held;
@@ -63,6 +74,17 @@ void call_send_held(struct saga_resident *resident) {
         for (uint16_t i = 0; i < n; i++)
             send(resident, &held[i]);
     free(held);
+}
+
+void calls_send_withheld(struct saga_engine *engine) {
+    if (!engine->withheld)
+        return;
+    engine->withheld = false;
+    for (struct saga_resident *resident = engine->oldest, *next; resident; resident = next) {
+        next = resident->newer; // an answer that comes at once makes it the newest
+        if (!resident->busy && !resident->gone)
+            call_send_held(resident);
+    }
 }
 
 void call_forget_all(struct saga_resident *resident) {

@@ -47,7 +47,7 @@ static bool is_final(enum err code) {
 static void fail(struct saga_turn *turn, const struct error *error) {
     struct saga_family *family = turn->family;
     struct saga_subject *subject = turn->subject;
-    if (error->code != ERR_SHUTTING_DOWN)
+    if (error->code != ERR_SHUTTING_DOWN && error->code != ERR_SLOT_ELSEWHERE)
         engine_notice(turn->engine, SAGA_NOTICE_WRITE_FAILED, turn->opener ? turn->opener : turn->sagas[0], NULL,
                       SAGA_ACTION, err_info(error->code)->name, error->text);
     for (struct saga_resident *kin = family->first; kin; kin = kin->kin_next)
@@ -113,16 +113,23 @@ static void committed(void *ctx, const struct error *error) {
 
 static void number_events(struct saga_turn *turn) {
     for (struct turn_event *event = turn->events; event; event = event->next) {
-        event->row.seq = ++turn->engine->outbox_seq[event->row.slot];
+        event->row.seq = ++turn->engine->slots[event->row.slot].outbox_seq;
         saga_turn_row(turn, &outbox_table, STORE_INSERT, &event->row);
     }
     turn->events = NULL;
     turn->last_event = &turn->events;
 }
 
+static bool is_numbered(const struct saga_turn *turn) {
+    for (const struct turn_event *event = turn->events; event; event = event->next)
+        if (!turn->engine->slots[event->row.slot].numbered)
+            return false;
+    return true;
+}
+
 static void submit(struct saga_turn *turn) {
     struct saga_engine *engine = turn->engine;
-    if (!engine->numbered) {
+    if (!is_numbered(turn)) {
         *engine->unnumbered_last = turn;
         engine->unnumbered_last = &turn->unnumbered;
         return;
@@ -134,8 +141,9 @@ static void submit(struct saga_turn *turn) {
     store_submit(engine->options.store, write, turn->group, committed, turn);
 }
 
-void engine_number(struct saga_engine *engine) {
-    engine->numbered = true;
+void engine_number(struct saga_engine *engine, unsigned slot, int64_t seq) {
+    engine->slots[slot].numbered = true;
+    engine->slots[slot].outbox_seq = seq;
     struct saga_turn *turn = engine->unnumbered;
     engine->unnumbered = NULL;
     engine->unnumbered_last = &engine->unnumbered;
@@ -165,7 +173,22 @@ static bool rests_anew(const struct saga_resident *resident) {
     return due_ms != 0 && due_ms != resident->row_due_ms;
 }
 
+static bool may_commit(const struct saga_turn *turn) {
+    return !turn->slotted || slot_is_ours(turn->engine, turn->slot);
+}
+
+static void refuse(struct saga_turn *turn, enum err code) {
+    struct error error;
+    error_set(&error, code, NULL);
+    conclude(turn, &error);
+    turn_free(turn);
+}
+
 void turn_finish(struct saga_turn *turn) {
+    if (!may_commit(turn)) {
+        refuse(turn, ERR_SLOT_ELSEWHERE);
+        return;
+    }
     poke_run(turn);
     for (uint8_t i = 0; i < turn->n_sagas; i++)
         turn->must_commit = turn->must_commit || rests_anew(turn->sagas[i]);
@@ -195,15 +218,18 @@ void saga_turn_commit(struct saga_turn *turn, saga_turn_fn *done, void *ctx) {
 // ---- The end of the engine ----------------------------------------------------------------------------------------
 
 void engine_refuse_turns(struct saga_engine *engine) {
-    struct error error;
-    error_set(&error, ERR_SHUTTING_DOWN, NULL);
     struct saga_turn *turn = engine->unnumbered;
     engine->unnumbered = NULL;
     engine->unnumbered_last = &engine->unnumbered;
     while (turn) {
         struct saga_turn *next = turn->unnumbered;
-        conclude(turn, &error);
-        turn_free(turn);
+        turn->unnumbered = NULL;
+        if (engine->stopped)
+            refuse(turn, ERR_SHUTTING_DOWN);
+        else if (!may_commit(turn))
+            refuse(turn, ERR_SLOT_ELSEWHERE);
+        else
+            submit(turn);
         turn = next;
     }
 }

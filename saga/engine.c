@@ -9,7 +9,7 @@ enum { SCRATCH_MAX = 2 * SAGA_RECORD_MAX, EVICT_LOOKS = 32 };
 static void defaults(struct saga_options *options) {
     options->resident_max = options->resident_max ? options->resident_max : 20000;
     options->resume_rate = options->resume_rate ? options->resume_rate : 2000;
-    options->scan_interval_ms = options->scan_interval_ms ? options->scan_interval_ms : 5000;
+    options->scan_interval_ms = options->scan_interval_ms ? options->scan_interval_ms : 20000;
     options->horizon_ms = options->horizon_ms ? options->horizon_ms : 60000;
     options->resume_max = options->resume_max ? options->resume_max : 3;
     struct saga_retry *patience = options->machine.patience;
@@ -85,18 +85,22 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     store_identity(options->store, &identity);
     engine->incarnation = identity.incarnation;
     engine->sentinel = sentinel_new(engine);
+    engine->members = options->lease_ms ? members_new(engine) : NULL;
     *ret_engine = engine;
     return true;
 }
 
 void saga_engine_recover(struct saga_engine *engine) {
     engine_enter(engine);
-    sentinel_start(engine->sentinel);
+    if (engine->members)
+        members_start(engine->members);
+    for (unsigned slot = 0; slot < SLOT_COUNT && !engine->members; slot++)
+        slot_own(engine, slot, false);
     engine_leave(engine);
 }
 
 bool saga_engine_recovered(const struct saga_engine *engine) {
-    return sentinel_recovered(engine->sentinel);
+    return saga_engine_settled(engine) && sentinel_recovered(engine->sentinel);
 }
 
 void saga_engine_stop(struct saga_engine *engine) {
@@ -126,7 +130,8 @@ void saga_engine_free(struct saga_engine *engine) {
     map_release(&engine->residents);
     map_release(&engine->loadings);
     sentinel_free(engine->sentinel);
-    free(engine->pokes);
+    members_free(engine->members);
+    poke_drop(engine);
     free(engine->flows);
     heap_release(&engine->timers);
     heap_release(&engine->suspects);
@@ -147,6 +152,8 @@ static void alarm_at(struct saga_engine *engine) {
         due = least->key;
     if (engine->trial_ms < due)
         due = engine->trial_ms;
+    if (engine->members && members_due(engine->members) < due)
+        due = members_due(engine->members);
     if (due == engine->alarm_ms)
         return;
     engine->alarm_ms = due;
@@ -171,7 +178,7 @@ static struct saga_resident *pop_ready(struct saga_engine *engine) {
 static void evict(struct saga_engine *engine) {
     for (int looked = 0; looked < EVICT_LOOKS && engine->residents.count > engine->options.resident_max; looked++) {
         struct saga_resident *resident = engine->oldest;
-        bool far = resident->timer.key > sentinel_horizon(engine->sentinel);
+        bool far = resident->timer.key > sentinel_horizon(engine->sentinel, resident->slot);
         if (!resident_idle(resident) || !resident_free(resident) || !far)
             resident_touch(resident);
         else if (resident->dirty)
@@ -198,6 +205,10 @@ void engine_leave(struct saga_engine *engine) {
         evict(engine);
         run_ready(engine); // what must be written before it can go
     }
+    if (engine->slot_left && engine->members) {
+        engine->slot_left = false;
+        members_give(engine->members);
+    }
     engine->depth--;
     alarm_at(engine);
 }
@@ -212,6 +223,8 @@ void saga_engine_tick(struct saga_engine *engine) {
     }
     trial_tick(engine, now);
     sentinel_tick(engine->sentinel, now);
+    if (engine->members)
+        members_tick(engine->members, now);
     engine_leave(engine);
 }
 

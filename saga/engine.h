@@ -34,6 +34,20 @@ struct saga_held {
 // Why a saga is looked at next; flags, because several of a kind mean no more than one.
 enum { WAKE_POKED = 1, WAKE_TIMER = 2, WAKE_RESUMED = 4, WAKE_FLUSH = 8 };
 
+enum slot_state {
+    SLOT_AWAY,
+    SLOT_OURS,
+    SLOT_LEAVING, // to be given away once nothing of it is in use
+};
+
+struct saga_slot {
+    enum slot_state state;
+    bool given;    // its last owner left it in order: what was under way there was not cut off by a death
+    bool numbered; // outbox_seq is known
+    int64_t outbox_seq;
+    uint32_t users; // sagas in memory or on their way there, turns
+};
+
 // Somebody waits for a saga to be in memory.
 typedef void saga_loaded_fn(void *ctx, struct saga_resident *resident, const struct error *error);
 
@@ -130,9 +144,11 @@ struct saga_turn {
     struct store_write *write;
     bool of_saga; // the opener's own events, not a command about it
     bool must_commit;
-    bool flushed;                 // the subject waits to hear of it
-    bool changing;                // counted in its family
-    bool submitted;               // the store has the write
+    bool flushed;   // the subject waits to hear of it
+    bool changing;  // counted in its family
+    bool submitted; // the store has the write
+    bool slotted;   // `slot` is known, and used
+    unsigned slot;
     struct saga_turn *unnumbered; // next of those that wait for the outbox's numbers
     int64_t now_ms;
     struct saga_resident *sagas[TURN_SAGAS_MAX]; // pinned
@@ -159,13 +175,15 @@ struct saga_engine {
     struct saga_turn *unnumbered, **unnumbered_last;
     unsigned depth; // nested entries
     bool stopped;
-    bool numbered; // outbox_seq is known
     int64_t alarm_ms;
     int64_t incarnation;
-    int64_t outbox_seq[SLOT_COUNT];
-    struct arena scratch; // of one row at a time
+    struct saga_slot slots[SLOT_COUNT];
+    struct saga_members *members; // NULL: we are alone, and every slot is ours
+    bool slot_left;               // one may be given away now
+    bool withheld;                // calls wait for the lease to be renewed
+    struct arena scratch;         // of one row at a time
     struct saga_sentinel *sentinel;
-    struct poke_page *pokes; // being read at the start
+    struct poke_page *pokes; // being read
     struct heap suspects;
     struct saga_resident *trial; // the suspect that is being resumed alone
     int64_t trial_ms;            // when that is over, or the first begins
@@ -178,6 +196,24 @@ void *engine_flow_ctx(const struct saga_engine *engine, const struct saga_flow *
 void engine_leave(struct saga_engine *engine); // does what has become ready, then sets the alarm
 void engine_notice(struct saga_engine *engine, enum saga_notice_kind kind, const struct saga_resident *resident,
                    const struct saga_leg *leg, enum saga_op op, const char *reason, const char *text);
+
+// slots.c
+bool slot_is_ours(const struct saga_engine *engine, unsigned slot);
+bool slot_check(const struct saga_engine *engine, unsigned slot, struct error *error); // false with SLOT_ELSEWHERE
+void slot_use(struct saga_engine *engine, unsigned slot);
+void slot_unuse(struct saga_engine *engine, unsigned slot);
+void slot_own(struct saga_engine *engine, unsigned slot, bool given);
+void slots_leave(struct saga_engine *engine, const unsigned *slots, size_t n); // ours so far
+bool slot_has_left(const struct saga_engine *engine, unsigned slot);           // nothing uses it any more
+void slot_away(struct saga_engine *engine, unsigned slot);
+
+// members.c
+struct saga_members *members_new(struct saga_engine *engine);
+void members_free(struct saga_members *members);
+void members_start(struct saga_members *members);
+void members_tick(struct saga_members *members, int64_t now_ms);
+int64_t members_due(const struct saga_members *members);
+void members_give(struct saga_members *members); // those that have left
 
 // resident.c
 struct saga_resident *resident_find(struct saga_engine *engine, struct str gid);
@@ -213,13 +249,15 @@ void turn_tell(struct saga_turn *turn, struct saga_resident *resident);
 void turn_put(struct saga_turn *turn, struct saga_resident *resident); // its row, as it stands
 
 // commit.c
-void turn_finish(struct saga_turn *turn);       // makes it durable when it must be, else lets its calls go at once
-void engine_number(struct saga_engine *engine); // the outbox's numbers are known
-void engine_refuse_turns(struct saga_engine *engine); // those that wait for the numbers: they fail
-void engine_drop_turns(struct saga_engine *engine);   // all of them: the store is gone
+void turn_finish(struct saga_turn *turn); // makes it durable when it must be, else lets its calls go at once
+void engine_number(struct saga_engine *engine, unsigned slot, int64_t seq); // the last number of the slot's outbox
+// Those that wait for numbers, when the engine stops or their slots leave: they fail.
+void engine_refuse_turns(struct saga_engine *engine);
+void engine_drop_turns(struct saga_engine *engine); // all of them: the store is gone
 
 // call.c
 void call_send_held(struct saga_resident *resident);
+void calls_send_withheld(struct saga_engine *engine); // the lease was renewed
 void call_forget_all(struct saga_resident *resident);
 void answers_free(struct saga_resident *resident);
 
@@ -240,8 +278,10 @@ void poke_note(struct saga_turn *turn); // the others go along as rows
 void poke_rest(struct saga_turn *turn); // after the turn: the others look now
 // It looks in this turn, or has ended: what was noted is taken away.
 void poke_looked(struct saga_turn *turn, struct saga_resident *resident);
-// Those that were noted and did not come to look before the process died; `done` with an error, or when all are woken.
-void poke_recover(struct saga_engine *engine, saga_turn_fn *done, void *ctx);
+// Those of a slot that were noted and did not come to look before its owner died; `done` with an error, or when all are
+// woken.
+void poke_recover(struct saga_engine *engine, unsigned slot, saga_turn_fn *done, void *ctx);
+void poke_drop(struct saga_engine *engine); // what is being read: the store is gone
 
 // trial.c
 void trial_wait(struct saga_resident *resident);
@@ -252,10 +292,13 @@ void trial_tick(struct saga_engine *engine, int64_t now_ms);
 // sentinel.c
 struct saga_sentinel *sentinel_new(struct saga_engine *engine);
 void sentinel_free(struct saga_sentinel *sentinel);
-void sentinel_start(struct saga_sentinel *sentinel);
+// The slot is ours: everything in it is taken up. And it is no more.
+void sentinel_watch(struct saga_sentinel *sentinel, unsigned slot);
+void sentinel_forget(struct saga_sentinel *sentinel, unsigned slot);
 void sentinel_tick(struct saga_sentinel *sentinel, int64_t now_ms);
 int64_t sentinel_due(const struct saga_sentinel *sentinel);
-int64_t sentinel_horizon(const struct saga_sentinel *sentinel); // what is due up to here is in memory
+// What is due in the slot up to here is in memory.
+int64_t sentinel_horizon(const struct saga_sentinel *sentinel, unsigned slot);
 // A lost saga is loaded again, the later the more often it failed; `write_refused` as in struct saga_resident.
 void sentinel_reload(struct saga_sentinel *sentinel, struct str gid, uint32_t failures, enum err write_refused);
 // For a saga that has just come into memory: how often it failed before.

@@ -2,7 +2,10 @@
 
 #include <assert.h>
 
-enum order { BY_DUE, BY_CREATED, BY_SUBJECT, BY_PARKED, BY_STATUS, BY_FLOW };
+enum order { BY_UNFINISHED, BY_CREATED, BY_SUBJECT, BY_PARKED, BY_STATUS, BY_FLOW };
+
+// Of what is only unfinished the pages go by status and then by time: a cursor's number holds both.
+#define STATUS_STEP (INT64_C(1) << 52)
 
 static enum order order_for(const struct saga_filter *filter) {
     bool common = filter->status == SAGA_SUCCEEDED || filter->status == 0;
@@ -13,7 +16,7 @@ static enum order order_for(const struct saga_filter *filter) {
     if (filter->status && !(common && !str_empty(filter->flow)))
         return BY_STATUS;
     if (filter->unfinished)
-        return BY_DUE;
+        return BY_UNFINISHED;
     return str_empty(filter->flow) ? BY_CREATED : BY_FLOW;
 }
 
@@ -27,8 +30,8 @@ static void add(struct store_query *query, struct store_cond cond) {
 
 void saga_list(const struct saga_filter *filter, struct store_query *ret_query) {
     static const char *const names[] = {
-        [BY_DUE] = "saga_by_due",       [BY_CREATED] = "saga_by_created", [BY_SUBJECT] = "saga_by_subject",
-        [BY_PARKED] = "saga_by_parked", [BY_STATUS] = "saga_by_status",   [BY_FLOW] = "saga_by_flow"};
+        [BY_UNFINISHED] = "saga_by_status", [BY_CREATED] = "saga_by_created", [BY_SUBJECT] = "saga_by_subject",
+        [BY_PARKED] = "saga_by_parked",     [BY_STATUS] = "saga_by_status",   [BY_FLOW] = "saga_by_flow"};
     const struct store_index *order = saga_table.indexes;
     while (strcmp(order->name, names[order_for(filter)]) != 0)
         order++;
@@ -46,12 +49,12 @@ void saga_list(const struct saga_filter *filter, struct store_query *ret_query) 
     if (filter->to_ms < INT64_MAX)
         add(&query, (struct store_cond){"created_ms", STORE_LT, .integer = filter->to_ms});
     if (filter->unfinished || filter->parked)
-        add(&query, (struct store_cond){"due_ms", STORE_LE, .integer = SAGA_DUE_PARKED});
+        add(&query, (struct store_cond){"status", STORE_LE, .integer = SAGA_COMPENSATING});
     *ret_query = query;
 }
 
 int64_t saga_list_key(const struct saga_filter *filter, const struct saga_row *row) {
-    return order_for(filter) == BY_DUE ? row->due_ms : row->created_ms;
+    return order_for(filter) == BY_UNFINISHED ? row->status * STATUS_STEP + row->created_ms : row->created_ms;
 }
 
 void saga_list_after(const struct saga_filter *filter, int64_t key, struct str gid, struct saga_row *ret_after) {
@@ -59,6 +62,8 @@ void saga_list_after(const struct saga_filter *filter, int64_t key, struct str g
     str_copy(filter->flow, after.flow, sizeof after.flow);
     str_copy(filter->subject, after.subject, sizeof after.subject);
     str_copy(gid, after.gid, sizeof after.gid);
-    *(order_for(filter) == BY_DUE ? &after.due_ms : &after.created_ms) = key;
+    if (order_for(filter) == BY_UNFINISHED)
+        after.status = (int32_t)(key / STATUS_STEP);
+    after.created_ms = order_for(filter) == BY_UNFINISHED ? key % STATUS_STEP : key;
     *ret_after = after;
 }

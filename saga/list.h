@@ -14,8 +14,8 @@ struct saga_filter {
     int64_t from_ms, to_ms; // created in [from_ms, to_ms); to_ms INT64_MAX: without end
 };
 
-// The query of a page but for its cursor and its limit. Newest first; what is only filtered by being unfinished: what
-// waits longest first.
+// The query of a page but for its cursor and its limit. Newest first; what is only filtered by being unfinished: by
+// status, the newest of each first.
 void saga_list(const struct saga_filter *filter, struct store_query *ret_query);
 
 // A cursor is this number of the last row and its gid.

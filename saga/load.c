@@ -68,6 +68,7 @@ struct loading {
 static void loading_finish(struct loading *loading, struct saga_resident *resident, const struct error *error) {
     struct saga_engine *engine = loading->engine;
     map_remove(&engine->loadings, &loading->node);
+    slot_unuse(engine, id_slot(str_c(loading->gid)));
     struct saga_waiter *waiter = loading->waiters;
     while (waiter) {
         struct saga_waiter *next = waiter->next;
@@ -121,7 +122,8 @@ static void enter_memory(struct loading *loading, struct saga_subject *subject) 
     memcpy(resident->parent_gid, row->parent_gid, sizeof resident->parent_gid);
     memcpy(resident->subject_key, row->subject, sizeof resident->subject_key);
     // Another process wrote it, and may have been at it when it died: something was due.
-    resident->resuming = row->incarnation != engine->incarnation && row->due_ms <= clock_now_ms(engine->options.clock);
+    resident->resuming = row->incarnation != engine->incarnation && !engine->slots[resident->slot].given &&
+                         row->due_ms <= clock_now_ms(engine->options.clock);
     sentinel_inform(engine->sentinel, resident);
     engine->stats.loads++;
     if (resident->resuming) {
@@ -132,10 +134,13 @@ static void enter_memory(struct loading *loading, struct saga_subject *subject) 
     loading_finish(loading, resident, NULL);
 }
 
-// It may have been started while it was looked for here, or even come and gone.
+// It may have been started while it was looked for here, or even come and gone; or it is somebody else's now.
 static bool is_overtaken(struct loading *loading) {
     struct saga_resident *resident = resident_find(loading->engine, str_c(loading->gid));
-    if (resident)
+    struct error error = {0};
+    if (!slot_check(loading->engine, id_slot(str_c(loading->gid)), &error))
+        loading_finish(loading, NULL, &error);
+    else if (resident)
         loading_finish(loading, resident, NULL);
     else if (loading->outdated)
         loading_stale(loading);
@@ -267,6 +272,10 @@ static void row_read(void *ctx, const struct error *error, const void *rows, siz
 void saga_load(struct saga_engine *engine, struct str gid, saga_loaded_fn *done, void *ctx) {
     struct saga_resident *resident = resident_find(engine, gid);
     struct error error = {0};
+    if (!slot_check(engine, id_slot(gid), &error)) {
+        done(ctx, NULL, &error);
+        return;
+    }
     if (resident) {
         done(ctx, resident, NULL);
         return;
@@ -289,6 +298,7 @@ void saga_load(struct saga_engine *engine, struct str gid, saga_loaded_fn *done,
         return;
     }
     map_insert(&engine->loadings, &loading->node, str_c(loading->gid));
+    slot_use(engine, id_slot(str_c(loading->gid)));
     loading->last = waiter_add(loading->last, done, ctx);
     struct store_query query = {
         .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(loading->gid)}}, .limit = 1};

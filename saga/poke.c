@@ -118,12 +118,15 @@ void poke_rest(struct saga_turn *turn) {
         look(turn->engine, poke->gid, NULL);
 }
 
-// ---- At the start -------------------------------------------------------------------------------------------------
+// ---- In a slot that has become ours
+// -------------------------------------------------------------------------------------------------
 
 enum { PAGE = 250 };
 
 struct poke_page {
     struct saga_engine *engine;
+    struct poke_page *next, **link; // of those that are read
+    unsigned slot;
     saga_turn_fn *done;
     void *ctx;
     struct poke_row cursor;
@@ -134,7 +137,9 @@ struct poke_page {
 static void read_page(struct poke_page *page);
 
 static void page_end(struct poke_page *page, const struct error *error) {
-    page->engine->pokes = NULL;
+    *page->link = page->next;
+    if (page->next)
+        page->next->link = page->link;
     page->done(page->ctx, error);
     free(page);
 }
@@ -171,17 +176,33 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
 }
 
 static void read_page(struct poke_page *page) {
-    struct store_query query = {.table = &poke_table, .after = page->has_cursor ? &page->cursor : NULL, .limit = PAGE};
+    struct store_query query = {.table = &poke_table,
+                                .conds = {{.column = "slot", .cmp = STORE_EQ, .integer = page->slot}},
+                                .after = page->has_cursor ? &page->cursor : NULL,
+                                .limit = PAGE};
     store_read(page->engine->options.store, &query, page_read, page);
 }
 
-void poke_recover(struct saga_engine *engine, saga_turn_fn *done, void *ctx) {
+void poke_recover(struct saga_engine *engine, unsigned slot, saga_turn_fn *done, void *ctx) {
     struct poke_page *page = calloc(1, sizeof *page);
     if (!page)
         abort();
     page->engine = engine;
+    page->slot = slot;
     page->done = done;
     page->ctx = ctx;
+    page->next = engine->pokes;
+    page->link = &engine->pokes;
+    if (page->next)
+        page->next->link = &page->next;
     engine->pokes = page;
     read_page(page);
+}
+
+void poke_drop(struct saga_engine *engine) {
+    while (engine->pokes) {
+        struct poke_page *page = engine->pokes;
+        engine->pokes = page->next;
+        free(page);
+    }
 }

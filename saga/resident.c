@@ -60,6 +60,7 @@ struct saga_resident *resident_add(struct saga_engine *engine, struct saga_insta
     resident->input = saga_copy_bytes(input);
     resident->subject = subject;
     resident->slot = id_slot(str_c(resident->saga.gid));
+    slot_use(engine, resident->slot);
     resident->last = &resident->first;
     if (subject)
         str_copy(str_c(subject->key), resident->subject_key, sizeof resident->subject_key);
@@ -107,7 +108,7 @@ void resident_drop(struct saga_resident *resident) {
     char gid[SAGA_GID_MAX + 1];
     memcpy(gid, resident->saga.gid, sizeof gid);
     assert(resident->pins == 0);
-    if (resident->lost && !engine->stopped)
+    if (resident->lost && !engine->stopped && slot_is_ours(engine, resident->slot))
         sentinel_reload(engine->sentinel, str_c(resident->saga.gid), resident->failures + 1, resident->write_refused);
     if (resident->ready)
         unready(resident);
@@ -120,6 +121,7 @@ void resident_drop(struct saga_resident *resident) {
     lru_remove(resident);
     leave_family(resident);
     engine->stats.resident--;
+    slot_unuse(engine, resident->slot);
     if (resident->subject)
         saga_subject_release(resident->subject);
     saga_instance_release(&resident->saga);

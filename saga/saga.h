@@ -55,6 +55,8 @@ enum saga_notice_kind {
     SAGA_NOTICE_CORRUPT,
     SAGA_NOTICE_WRITE_FAILED, // the subject is loaded afresh
     SAGA_NOTICE_LOAD_FAILED,
+    SAGA_NOTICE_MEMBERS_UNREAD, // who else is there could not be read
+    SAGA_NOTICE_TAKING_OVER,    // `text` is the name of an instance whose lease is over
 };
 struct saga_notice {
     enum saga_notice_kind kind;
@@ -86,10 +88,14 @@ struct saga_options {
     void *notice_ctx;
     uint32_t resident_max;     // sagas in memory beyond which waiting ones are evicted (default 20000)
     uint32_t resume_rate;      // sagas resumed per second after a start (default 2000)
-    uint32_t scan_interval_ms; // how often the sentinel looks for what comes due (default 5000)
+    uint32_t scan_interval_ms; // how often the sentinel looks for what comes due in a slot (default 20000)
     uint32_t horizon_ms;       // how far ahead it loads (default 60000)
     uint32_t resume_max; // resumptions without progress before a saga is only resumed alone; as many of those, and it
                          // is parked (default 3)
+    uint32_t lease_ms;   // as the store's options say: others may be there. 0: every slot is ours from the start
+    // The slot is no longer ours: whatever is kept of its subjects is out of date. NULL is fine.
+    void (*slot_left)(void *ctx, unsigned slot);
+    void *slot_left_ctx;
 };
 
 // Checks every flow's table, and that no two have one name and version. Nothing runs before saga_engine_recover().
@@ -109,6 +115,25 @@ void saga_engine_tick(struct saga_engine *engine);
 // waits for something that never came (the store was abandoned) is told SHUTTING_DOWN, and must not call the engine.
 void saga_engine_stop(struct saga_engine *engine);
 void saga_engine_free(struct saga_engine *engine);
+
+// ---- Several instances --------------------------------------------------------------------------------------------
+
+// Whether it is known whose slots are whose. Before that everything is elsewhere.
+bool saga_engine_settled(const struct saga_engine *engine);
+
+// Whether this instance drives what is in the slot (id_slot()). What is asked of others is refused with SLOT_ELSEWHERE.
+bool saga_engine_owns(const struct saga_engine *engine, unsigned slot);
+
+// Where the slot's owner is reached, as of a moment ago; NULL when it is us, nobody, or not known to be alive. Borrowed
+// until control goes back to the loop.
+const char *saga_engine_owner(const struct saga_engine *engine, unsigned slot);
+
+// What is known of the others may be out of date: look soon.
+void saga_engine_look(struct saga_engine *engine);
+
+// Gives every slot to the others, before a stop; `done` runs once, later or at once: with an error when that failed.
+typedef void saga_left_fn(void *ctx, const struct error *error);
+void saga_engine_leave(struct saga_engine *engine, saga_left_fn *done, void *ctx);
 
 // ---- Talking to one saga ------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ static const struct store_column saga_columns[] = {
 };
 // Ended sagas have the largest due_ms there is, so the sentinel's scan of what is due never meets them.
 static const struct store_index saga_indexes[] = {
-    {.name = "saga_by_due", .columns = {"due_ms"}},
+    [SAGA_BY_DUE] = {.name = "saga_by_slot", .columns = {"slot", "due_ms"}, .since = 4},
     {.name = "saga_by_created", .columns = {"created_ms"}},
     {.name = "saga_by_subject", .columns = {"subject", "created_ms"}},
     // For lists (saga/list.h).

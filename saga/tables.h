@@ -26,6 +26,7 @@ struct saga_row {
     struct str journal;
 };
 extern const struct store_table saga_table;
+enum { SAGA_BY_DUE }; // index of saga_table
 
 // One failed attempt, for the operators' timeline.
 struct attempt_row {

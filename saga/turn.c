@@ -9,6 +9,12 @@ enum { TURN_ARENA_MAX = 4 * 1024 * 1024 };
 
 static void apply(struct saga_turn *turn, struct saga_resident *resident, const struct saga_event *event);
 
+static void turn_slot(struct saga_turn *turn, unsigned slot) {
+    turn->slotted = true;
+    turn->slot = slot;
+    slot_use(turn->engine, slot);
+}
+
 struct saga_turn *turn_new(struct saga_engine *engine, struct saga_subject *subject, struct saga_resident *opener) {
     struct saga_turn *turn = calloc(1, sizeof *turn);
     if (!turn)
@@ -25,6 +31,8 @@ struct saga_turn *turn_new(struct saga_engine *engine, struct saga_subject *subj
     turn->opener = opener;
     if (opener)
         resident_pin(opener);
+    if (opener || subject)
+        turn_slot(turn, opener ? opener->slot : id_slot(str_c(subject->key)));
     turn->write = store_write_new(engine->options.store);
     turn->now_ms = clock_now_ms(engine->options.clock);
     turn->last_event = &turn->events;
@@ -53,6 +61,8 @@ void turn_free(struct saga_turn *turn) {
     if (turn->subject)
         saga_subject_release(turn->subject);
     store_write_free(turn->write);
+    if (turn->slotted)
+        slot_unuse(turn->engine, turn->slot);
     arena_release(&turn->arena);
     free(turn);
 }
@@ -451,6 +461,8 @@ static struct saga_resident *start(struct saga_turn *turn, const struct saga_sta
         saga_instance_init(&instance, flow, start->gid, turn->subject, start->input, error);
     if (error_is(error))
         return NULL;
+    if (!turn->slotted)
+        turn_slot(turn, id_slot(start->gid));
     struct saga_subject *subject = turn->subject ? saga_subject_hold(turn->subject) : NULL;
     struct saga_resident *resident = resident_add(engine, &instance, subject, parent, start->input);
     if (turn->group == &turn->own_group) { // a command that only starts this saga: its write is the saga's

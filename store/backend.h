@@ -31,6 +31,7 @@ struct backend_conn {
 struct backend_fence {
     const char *instance;
     int64_t incarnation;
+    int64_t lease_ms;
 };
 
 // `token` is made by chance at store_open(). A claim at open takes the instance's row from whoever had it and marks it
@@ -39,12 +40,21 @@ struct backend_fence {
 struct backend_claim {
     const char *instance, *address;
     int64_t token;
+    int64_t lease_ms;
     bool resume;
+};
+
+// Whose slots become whose.
+struct backend_take_over {
+    const char *dead;
+    int64_t incarnation;
+    const char *heir;
 };
 
 struct backend_conn_ops {
     // Applies the operations in order in one transaction that begins with the fence:
-    //   UPDATE instance SET batch_no = batch_no + 1 WHERE name = ? AND incarnation = ?
+    //   UPDATE instance SET batch_no = batch_no + 1, lease_until_ms = <now> + ? WHERE name = ? AND incarnation = ?
+    // <now> is the database's clock.
     enum backend_result (*commit)(struct backend_conn *conn, const struct backend_fence *fence,
                                   const struct store_op *ops, size_t n, struct error *error);
     // Housekeeping that may take a while, called after the writes of a commit were handed back to their owner. May be
@@ -77,6 +87,10 @@ struct store_backend_ops {
     // while the reader may be at work.
     enum backend_result (*claim)(struct store_backend *backend, const struct backend_claim *claim,
                                  struct store_identity *ret_identity, struct error *error);
+    // See store_take_over(). In a transaction of its own, on a connection of its own. Called by a thread of its own,
+    // while the others may be at work. NULL when the backend is not shared.
+    enum backend_result (*take_over)(struct store_backend *backend, const struct backend_take_over *from,
+                                     bool *ret_taken, struct error *error);
     // May be NULL.
     const char *(*durability_warning)(struct store_backend *backend);
     void (*free)(struct store_backend *backend);
@@ -98,6 +112,8 @@ struct store_backend *store_mariadb(const struct store_mariadb_options *options)
 //   store_open(store_memory_share(disk), …); store_abandon(…); store_open(store_memory_share(disk), …); …
 //   store_backend_free(disk);
 struct store_backend *store_memory(void);
+// The clock by which leases end there (default: the system's). Borrowed.
+void store_memory_clock(struct store_backend *memory, const struct clock *clock);
 // One more reference to the same data; returns its argument.
 struct store_backend *store_memory_share(struct store_backend *memory);
 
@@ -113,6 +129,7 @@ struct store_faults {
     _Atomic int64_t lost_commit_at;    // the Nth commit does not take place and reports COMMIT_UNKNOWN
     _Atomic int64_t fail_claims;       // the next N claims that resume report AGAIN
     _Atomic int64_t fail_reads;        // the next N reads report AGAIN
+    _Atomic int64_t fail_take_overs;   // the next N take-overs report AGAIN
     _Atomic int64_t delay_ms;          // before each commit
     void (*before_commit)(
         void *ctx); // called before each commit, on the writer's thread; may block. Set before opening

@@ -55,8 +55,10 @@ static uint32_t group_for(struct bulk_plan *plan, const struct store_op *op, siz
 }
 
 void bulk_plan_make(struct bulk_plan *plan, const struct store_op *ops, size_t n) {
-    reserve(plan, n);
     plan->n_groups = 0;
+    if (n == 0)
+        return;
+    reserve(plan, n);
     plan->n_seen = 64;
     while (plan->n_seen < 2 * n)
         plan->n_seen *= 2;

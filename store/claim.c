@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+enum { SQL_BYTES = 400 };
+
 // What the instance's row says: incarnation, batch_no.
 struct found {
     int64_t values[2];
@@ -15,23 +17,28 @@ static void keep_row(void *ctx, const struct str *values, size_t n) {
     found->some = n == 2 && str_to_i64(values[0], &found->values[0]) && str_to_i64(values[1], &found->values[1]);
 }
 
+void claim_fence(struct buf *sql, enum sql_dialect dialect) {
+    buf_printf(sql,
+               "UPDATE instance SET batch_no = batch_no + 1, lease_until_ms = %s + ? "
+               "WHERE name = ? AND incarnation = ?",
+               sql_now_ms(dialect));
+}
+
 static enum backend_result raise(struct sql_session *session, const struct backend_claim *claim, int64_t *ret_raised,
                                  struct error *error) {
-    struct sql_param params[] = {sql_text(claim->address), sql_integer(claim->token), sql_text(claim->instance),
-                                 sql_integer(claim->token)};
-    if (claim->resume)
-        return session->run(session,
-                            "UPDATE instance SET incarnation = incarnation + 1, address = ?, token = ? "
-                            "WHERE name = ? AND token = ?",
-                            params, 4, NULL, NULL, ret_raised, error);
-    return session->run(session,
-                        "UPDATE instance SET incarnation = incarnation + 1, address = ?, token = ? WHERE name = ?",
-                        params, 3, NULL, NULL, ret_raised, error);
+    struct sql_param params[] = {sql_text(claim->address), sql_integer(claim->token), sql_integer(claim->lease_ms),
+                                 sql_text(claim->instance), sql_integer(claim->token)};
+    char sql[SQL_BYTES];
+    snprintf(sql, sizeof sql,
+             "UPDATE instance SET incarnation = incarnation + 1, address = ?, token = ?, lease_until_ms = %s + ? "
+             "WHERE name = ?%s",
+             sql_now_ms(session->dialect), claim->resume ? " AND token = ?" : "");
+    return session->run(session, sql, params, claim->resume ? 5 : 4, NULL, NULL, ret_raised, error);
 }
 
 static enum backend_result insert(struct sql_session *session, const struct backend_claim *claim, struct error *error) {
     struct sql_param params[] = {
-        sql_text(claim->instance), sql_text(claim->address), sql_integer(1), sql_integer(0), sql_integer(0),
+        sql_text(claim->instance), sql_text(claim->address), sql_integer(0), sql_integer(0), sql_integer(0),
         sql_integer(claim->token)};
     struct buf sql;
     buf_init(&sql, 4096);
@@ -57,8 +64,11 @@ static enum backend_result in_transaction(struct sql_session *session, const str
         error_set(error, ERR_STORE_FENCED, "another process took over the instance %s", claim->instance);
         return BACKEND_FENCED;
     }
-    if (result == BACKEND_OK && raised == 0)
+    if (result == BACKEND_OK && raised == 0) {
         result = insert(session, claim, error);
+        if (result == BACKEND_OK)
+            result = raise(session, claim, &raised, error);
+    }
     if (result == BACKEND_OK && !claim->resume)
         result = take_slots(session, claim, shared, error);
     if (result != BACKEND_OK)
@@ -78,20 +88,30 @@ static enum backend_result in_transaction(struct sql_session *session, const str
     return result;
 }
 
+static enum backend_result begin_transaction(struct sql_session *session, const char *begin, struct error *error) {
+    return session->run(session, begin, NULL, 0, NULL, NULL, NULL, error);
+}
+
+// COMMIT when all went well, else ROLLBACK; gives what came of it.
+static enum backend_result end_transaction(struct sql_session *session, enum backend_result result,
+                                           struct error *error) {
+    struct error ignored;
+    if (result == BACKEND_OK)
+        result = session->run(session, "COMMIT", NULL, 0, NULL, NULL, NULL, error);
+    if (result != BACKEND_OK)
+        session->run(session, "ROLLBACK", NULL, 0, NULL, NULL, NULL, &ignored);
+    return result;
+}
+
 static enum backend_result try_claim(struct sql_session *session, const char *begin, const struct backend_claim *claim,
                                      bool shared, struct store_identity *ret_identity, struct error *error) {
     struct store_identity identity = {0};
-    enum backend_result result = session->run(session, begin, NULL, 0, NULL, NULL, NULL, error);
+    enum backend_result result = begin_transaction(session, begin, error);
     if (result == BACKEND_OK)
         result = in_transaction(session, claim, shared, &identity, error);
+    result = end_transaction(session, result, error);
     if (result == BACKEND_OK)
-        result = session->run(session, "COMMIT", NULL, 0, NULL, NULL, NULL, error);
-    if (result == BACKEND_OK) {
         *ret_identity = identity;
-    } else {
-        struct error ignored;
-        session->run(session, "ROLLBACK", NULL, 0, NULL, NULL, NULL, &ignored);
-    }
     return result;
 }
 
@@ -101,5 +121,36 @@ enum backend_result claim_instance(struct sql_session *session, const char *begi
     // Someone else has just made the row: now there is one to raise.
     if (result == BACKEND_CONFLICT)
         result = try_claim(session, begin, claim, shared, ret_identity, error);
+    return result;
+}
+
+// ---- Taking over --------------------------------------------------------------------------------------------------
+
+static enum backend_result take(struct sql_session *session, const struct backend_take_over *from, bool *ret_taken,
+                                struct error *error) {
+    char sql[SQL_BYTES];
+    snprintf(sql, sizeof sql,
+             "UPDATE instance SET incarnation = incarnation + 1 WHERE name = ? AND incarnation = ? "
+             "AND lease_until_ms < %s",
+             sql_now_ms(session->dialect));
+    struct sql_param dead[] = {sql_text(from->dead), sql_integer(from->incarnation)};
+    int64_t raised = 0;
+    enum backend_result result = session->run(session, sql, dead, 2, NULL, NULL, &raised, error);
+    *ret_taken = raised == 1;
+    if (result != BACKEND_OK || raised != 1)
+        return result;
+    struct sql_param owners[] = {sql_text(from->heir), sql_text(from->dead)};
+    return session->run(session, "UPDATE slot SET owner = ? WHERE owner = ?", owners, 2, NULL, NULL, NULL, error);
+}
+
+enum backend_result claim_take_over(struct sql_session *session, const char *begin,
+                                    const struct backend_take_over *from, bool *ret_taken, struct error *error) {
+    bool taken = false;
+    enum backend_result result = begin_transaction(session, begin, error);
+    if (result == BACKEND_OK)
+        result = take(session, from, &taken, error);
+    result = end_transaction(session, result, error);
+    if (result == BACKEND_OK)
+        *ret_taken = taken;
     return result;
 }

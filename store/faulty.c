@@ -140,6 +140,14 @@ static enum backend_result faulty_claim(struct store_backend *base, const struct
     return backend->inner->ops->claim(backend->inner, claim, ret_identity, error);
 }
 
+static enum backend_result faulty_take_over(struct store_backend *base, const struct backend_take_over *from,
+                                            bool *ret_taken, struct error *error) {
+    struct faulty_backend *backend = (struct faulty_backend *)base;
+    if (one_of(&backend->faults->fail_take_overs))
+        return injected(BACKEND_AGAIN, error);
+    return backend->inner->ops->take_over(backend->inner, from, ret_taken, error);
+}
+
 static const char *faulty_durability_warning(struct store_backend *base) {
     struct store_backend *inner = ((struct faulty_backend *)base)->inner;
     return inner->ops->durability_warning ? inner->ops->durability_warning(inner) : NULL;
@@ -163,6 +171,7 @@ struct store_backend *store_faulty(struct store_backend *inner, struct store_fau
         .connect = faulty_connect,
         .migrate = faulty_migrate,
         .claim = faulty_claim,
+        .take_over = inner->ops->take_over ? faulty_take_over : NULL,
         .durability_warning = faulty_durability_warning,
         .free = faulty_free,
     };

@@ -22,6 +22,7 @@ struct memory_backend {
     int64_t version;
     struct memory_table tables[STORE_TABLES_MAX];
     size_t n_tables;
+    const struct clock *clock;
 };
 
 struct memory_conn {
@@ -237,11 +238,36 @@ static enum backend_result memory_claim(struct store_backend *base, const struct
     }
     row->incarnation++;
     row->token = claim->token;
+    row->lease_until_ms = clock_now_ms(backend->clock) + claim->lease_ms;
     snprintf(row->address, sizeof row->address, "%s", claim->address);
     if (!claim->resume)
         take_slots(backend, claim->instance);
     *ret_identity = (struct store_identity){.incarnation = row->incarnation, .batch_no = row->batch_no};
     snprintf(ret_identity->name, sizeof ret_identity->name, "%s", claim->instance);
+    pthread_mutex_unlock(&backend->mutex);
+    return BACKEND_OK;
+}
+
+static void move_slots(struct memory_backend *backend, const struct backend_take_over *from) {
+    struct memory_table *slots = table_named(backend, store_slot_table.name);
+    for (size_t i = 0; i < slots->n; i++) {
+        struct store_slot_row *slot = slots->rows[i];
+        if (strcmp(slot->owner, from->dead) == 0)
+            snprintf(slot->owner, sizeof slot->owner, "%s", from->heir);
+    }
+}
+
+static enum backend_result memory_take_over(struct store_backend *base, const struct backend_take_over *from,
+                                            bool *ret_taken, struct error *error) {
+    struct memory_backend *backend = (struct memory_backend *)base;
+    (void)error;
+    pthread_mutex_lock(&backend->mutex);
+    struct store_instance_row *row = instance_row(backend, from->dead);
+    *ret_taken = row && row->incarnation == from->incarnation && row->lease_until_ms < clock_now_ms(backend->clock);
+    if (*ret_taken) {
+        row->incarnation++;
+        move_slots(backend, from);
+    }
     pthread_mutex_unlock(&backend->mutex);
     return BACKEND_OK;
 }
@@ -314,8 +340,10 @@ static enum backend_result commit_locked(struct memory_backend *backend, const s
             free(undo[i].before);
         // Looked for again: a batch may have replaced the row itself.
         row = instance_row(backend, fence->instance);
-        if (row)
+        if (row) {
             row->batch_no++;
+            row->lease_until_ms = clock_now_ms(backend->clock) + fence->lease_ms;
+        }
     } else {
         undo_all(undo, applied);
     }
@@ -464,6 +492,7 @@ static const struct store_backend_ops backend_ops = {
     .connect = memory_connect,
     .migrate = memory_migrate,
     .claim = memory_claim,
+    .take_over = memory_take_over,
     .free = memory_free,
 };
 
@@ -473,8 +502,13 @@ struct store_backend *store_memory(void) {
         abort();
     backend->base.ops = &backend_ops;
     backend->references = 1;
+    backend->clock = clock_system();
     pthread_mutex_init(&backend->mutex, NULL);
     return &backend->base;
+}
+
+void store_memory_clock(struct store_backend *memory, const struct clock *clock) {
+    ((struct memory_backend *)memory)->clock = clock;
 }
 
 struct store_backend *store_memory_share(struct store_backend *base) {

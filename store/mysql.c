@@ -224,10 +224,13 @@ static void mysql_close_conn(struct backend_conn *base) {
 
 static enum backend_result fence_off(struct mysql_conn *conn, const struct backend_fence *fence, struct error *error) {
     enum backend_result result = BACKEND_OK;
-    MYSQL_STMT *statement = prepare(conn, STR(CLAIM_FENCE), &result, error);
+    buf_clear(&conn->sql);
+    claim_fence(&conn->sql, SQL_MYSQL);
+    MYSQL_STMT *statement = prepare(conn, buf_str(&conn->sql), &result, error);
     if (!statement)
         return result;
-    MYSQL_BIND binds[] = {bind_bytes(str_c(fence->instance)), bind_integer(&fence->incarnation)};
+    MYSQL_BIND binds[] = {bind_integer(&fence->lease_ms), bind_bytes(str_c(fence->instance)),
+                          bind_integer(&fence->incarnation)};
     if (mysql_stmt_bind_param(statement, binds) != 0 || mysql_stmt_execute(statement) != 0)
         return statement_failed(conn, statement, "fence", error);
     if (mysql_stmt_affected_rows(statement) == 1)
@@ -662,6 +665,16 @@ static enum backend_result mysql_claim(struct store_backend *base, const struct 
     return result;
 }
 
+static enum backend_result mysql_take_over(struct store_backend *base, const struct backend_take_over *from,
+                                           bool *ret_taken, struct error *error) {
+    struct mysql_session session;
+    if (!open_session(base, &session, error))
+        return BACKEND_AGAIN;
+    enum backend_result result = claim_take_over(&session.base, "START TRANSACTION", from, ret_taken, error);
+    close_session(&session);
+    return result;
+}
+
 static const char *mysql_durability_warning(struct store_backend *base) {
     const struct mysql_backend *backend = (const struct mysql_backend *)base;
     return backend->warning[0] ? backend->warning : NULL;
@@ -682,6 +695,7 @@ static const struct store_backend_ops backend_ops = {
     .connect = mysql_connect_conn,
     .migrate = mysql_migrate,
     .claim = mysql_claim,
+    .take_over = mysql_take_over,
     .durability_warning = mysql_durability_warning,
     .free = mysql_free_backend,
 };

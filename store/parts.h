@@ -16,6 +16,7 @@ struct store_write {
     struct arena arena; // rows and blobs
     struct store_op *ops;
     size_t n_ops, cap_ops;
+    bool renews;
     struct store_group *group; // may be NULL
     store_done_fn *done;
     void *ctx;
@@ -34,6 +35,18 @@ struct store_read {
     void *ctx;
     void *rows;
     size_t n;
+    enum err code;
+    char text[ERR_TEXT_MAX];
+};
+
+// A taking-over, from its asking to its delivery.
+struct taking {
+    size_t queued, done; // 0 or 1
+    char dead[STORE_INSTANCE_MAX + 1];
+    int64_t incarnation;
+    store_taken_fn *fn;
+    void *ctx;
+    bool taken;
     enum err code;
     char text[ERR_TEXT_MAX];
 };
@@ -98,6 +111,12 @@ struct reader {
     bool last_try;
 };
 
+// The keeper's alone: the thread that takes over from dead instances.
+struct keeper {
+    struct back_off back_off;
+    bool last_try;
+};
+
 // What one round of a worker came to.
 enum worked {
     WORKED_NOT,   // nothing is queued
@@ -105,8 +124,12 @@ enum worked {
     WORKED_LATER, // the backend is down: try again after back_off.wait_ms
 };
 
+enum { STORE_THREADS = 3 };
+
 enum worked writer_work(struct store *store);
 enum worked reader_work(struct store *store);
+enum worked keeper_work(struct store *store);
+bool keeper_deliver(struct store *store); // true when there was something
 void writer_release(struct writer *writer);
 
 struct store {
@@ -124,26 +147,33 @@ struct store {
     uint32_t n_spare_writes, n_spare_reads;
     uint32_t writes_in_flight, reads_in_flight; // submitted, not yet delivered
     bool delivering, closed;
-    int64_t writer_due_ms, reader_due_ms; // without threads: when a back-off ends
+    int64_t writer_due_ms, reader_due_ms, keeper_due_ms; // without threads: when a back-off ends
 
     pthread_mutex_t mutex; // guards what follows
-    pthread_cond_t writer_wakes, reader_wakes;
+    pthread_cond_t writer_wakes, reader_wakes, keeper_wakes;
     struct write_queue writes, done_writes;
     struct read_queue reads, done_reads;
     struct store_stats stats;
     struct store_identity identity;
     bool closing, abandoned;
-    bool writer_sleeps, reader_sleeps;
+    bool writer_sleeps, reader_sleeps, keeper_sleeps;
+    struct taking taking;
 
     atomic_uint down; // set of enum store_down
     atomic_bool refusing;
     struct writer writer;
     struct reader reader;
-    pthread_t writer_thread, reader_thread;
+    struct keeper keeper;
+    _Atomic int64_t lease_end_ms;
+    pthread_t threads[STORE_THREADS];
+    unsigned n_threads;
 };
 
 // Ends the process, for what must not be gone on from: says why on standard error.
 _Noreturn void store_die(const struct store *store, const char *what, const struct error *error);
+
+// The lease was renewed by what began at this time.
+void store_renewed(struct store *store, int64_t begun_ms);
 
 // For the workers: are we closing? (An abandoned store's threads leave at once.)
 bool store_is_closing(struct store *store);

@@ -10,6 +10,12 @@ static void name(struct buf *sql, enum sql_dialect dialect, const char *text) {
     buf_printf(sql, "%c%s%c", quote, text, quote);
 }
 
+const char *sql_now_ms(enum sql_dialect dialect) {
+    // UTC_TIMESTAMP knows no time zone and no hour that comes twice.
+    return dialect == SQL_SQLITE ? "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+                                 : "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)";
+}
+
 // ---- Definitions ------------------------------------------------------------------------------------------------
 
 static void column_definition(struct buf *sql, enum sql_dialect dialect, const struct store_column *column) {

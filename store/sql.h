@@ -37,6 +37,9 @@ void sql_create_index(struct buf *sql, enum sql_dialect dialect, const struct st
 void sql_add_column(struct buf *sql, enum sql_dialect dialect, const struct store_table *table,
                     const struct store_column *column);
 
+// The database's own clock as an expression: milliseconds since 1970.
+const char *sql_now_ms(enum sql_dialect dialect);
+
 // A write of `rows` rows at once (SQLite: 1). Parameters, row by row: every column in order; for STORE_DELETE the
 // key's.
 void sql_write(struct buf *sql, enum sql_dialect dialect, const struct store_table *table, enum store_verb verb,

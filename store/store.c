@@ -26,6 +26,10 @@ void store_die(const struct store *store, const char *what, const struct error *
     abort();
 }
 
+void store_renewed(struct store *store, int64_t begun_ms) {
+    atomic_store(&store->lease_end_ms, begun_ms + store->options.lease_ms);
+}
+
 bool store_is_closing(struct store *store) {
     pthread_mutex_lock(&store->mutex);
     bool closing = store->closing;
@@ -95,6 +99,13 @@ static void *reader_main(void *arg) {
     return NULL;
 }
 
+static void *keeper_main(void *arg) {
+    struct store *store = arg;
+    work(store, keeper_work, &store->keeper_wakes, &store->keeper_sleeps, &store->taking.queued,
+         &store->keeper.back_off);
+    return NULL;
+}
+
 // Signals are the program's main thread's to handle.
 static bool start(pthread_t *thread, void *(*run)(void *), struct store *store, const char *name) {
     sigset_t all, before;
@@ -107,17 +118,36 @@ static bool start(pthread_t *thread, void *(*run)(void *), struct store *store, 
     return started;
 }
 
+static void wake_all(struct store *store) {
+    pthread_cond_signal(&store->writer_wakes);
+    pthread_cond_signal(&store->reader_wakes);
+    pthread_cond_signal(&store->keeper_wakes);
+}
+
+static void join_threads(struct store *store) {
+    while (store->n_threads > 0)
+        pthread_join(store->threads[--store->n_threads], NULL);
+}
+
+// The keeper only where somebody may be taken over from.
 static bool start_threads(struct store *store, struct error *error) {
-    if (!start(&store->writer_thread, writer_main, store, "store-writer"))
-        return error_set(error, ERR_INTERNAL, "no thread for the writer");
-    if (start(&store->reader_thread, reader_main, store, "store-reader"))
+    static const struct {
+        void *(*run)(void *);
+        const char *name;
+    } workers[STORE_THREADS] = {
+        {writer_main, "store-writer"}, {reader_main, "store-reader"}, {keeper_main, "store-keeper"}};
+    unsigned n = store->options.lease_ms ? STORE_THREADS : STORE_THREADS - 1;
+    for (unsigned i = 0; i < n; i++, store->n_threads++)
+        if (!start(&store->threads[i], workers[i].run, store, workers[i].name))
+            break;
+    if (store->n_threads == n)
         return true;
     pthread_mutex_lock(&store->mutex);
     store->closing = true;
-    pthread_cond_signal(&store->writer_wakes);
+    wake_all(store);
     pthread_mutex_unlock(&store->mutex);
-    pthread_join(store->writer_thread, NULL);
-    return error_set(error, ERR_INTERNAL, "no thread for the reader");
+    join_threads(store);
+    return error_set(error, ERR_INTERNAL, "no thread for the store");
 }
 
 // ---- Opening and closing ----------------------------------------------------------------------------------------
@@ -163,6 +193,7 @@ static void destroy(struct store *store) {
     store_backend_free(store->backend);
     pthread_cond_destroy(&store->writer_wakes);
     pthread_cond_destroy(&store->reader_wakes);
+    pthread_cond_destroy(&store->keeper_wakes);
     pthread_mutex_destroy(&store->mutex);
     free((void *)(uintptr_t)store->tables);
     free(store);
@@ -184,6 +215,8 @@ static bool set_options(struct store *store, const struct store_options *options
         return error_set(error, ERR_CONFIG_INVALID, "the instance's name has 1 to %d bytes", STORE_INSTANCE_MAX);
     if (!str_copy(address, store->address, sizeof store->address) || !str_is_utf8(address))
         return error_set(error, ERR_CONFIG_INVALID, "the instance's address has at most %d bytes", STORE_ADDRESS_MAX);
+    if (store->options.lease_ms && !store->backend->ops->take_over)
+        store->options.lease_ms = 0; // nobody else is there
     store->writer.batch = calloc(store->options.batch_max, sizeof(struct store_write *));
     if (!store->writer.batch)
         return error_set(error, ERR_INTERNAL, "no memory");
@@ -192,13 +225,15 @@ static bool set_options(struct store *store, const struct store_options *options
 
 static bool open_backend(struct store *store, struct error *error) {
     struct store_backend *backend = store->backend;
-    struct backend_claim claim = {.instance = store->instance, .address = store->address};
+    struct backend_claim claim = {
+        .instance = store->instance, .address = store->address, .lease_ms = store->options.lease_ms};
     while (claim.token == 0)
         if (getrandom(&claim.token, sizeof claim.token, 0) != sizeof claim.token)
             return error_set(error, ERR_INTERNAL, "no random number");
     store->token = claim.token;
     if (!backend->ops->migrate(backend, store->tables, error))
         return false;
+    store_renewed(store, clock_now_ms(store->options.clock));
     if (backend->ops->claim(backend, &claim, &store->identity, error) != BACKEND_OK)
         return false;
     if (!backend->ops->connect(backend, true, &store->writer.conn, error) ||
@@ -220,6 +255,7 @@ bool store_open(struct store_backend *backend, const struct store_options *optio
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&store->writer_wakes, &attributes);
     pthread_cond_init(&store->reader_wakes, &attributes);
+    pthread_cond_init(&store->keeper_wakes, &attributes);
     pthread_condattr_destroy(&attributes);
     const struct store_table *const *all = NULL;
     bool done = schema_with_own(options->tables, &all, error);
@@ -239,13 +275,9 @@ static void stop(struct store *store, bool abandon) {
     pthread_mutex_lock(&store->mutex);
     store->closing = true;
     store->abandoned = abandon;
-    pthread_cond_signal(&store->writer_wakes);
-    pthread_cond_signal(&store->reader_wakes);
+    wake_all(store);
     pthread_mutex_unlock(&store->mutex);
-    if (store->options.threaded) {
-        pthread_join(store->writer_thread, NULL);
-        pthread_join(store->reader_thread, NULL);
-    }
+    join_threads(store);
 }
 
 void store_close(struct store *store) {
@@ -259,6 +291,8 @@ void store_close(struct store *store) {
         while (writer_work(store) != WORKED_NOT)
             ;
         while (reader_work(store) != WORKED_NOT)
+            ;
+        while (keeper_work(store) != WORKED_NOT)
             ;
     }
     while (store_poll(store) > 0)
@@ -391,6 +425,7 @@ size_t store_poll(struct store *store) {
         deliver_write(store, write);
     for (struct store_read *read; (read = read_queue_take(&reads));)
         deliver_read(store, read);
+    delivered += keeper_deliver(store);
     store->delivering = false;
     return delivered;
 }
@@ -417,7 +452,8 @@ bool store_pump(struct store *store) {
     bool more = pump(store, writer_work, &store->writer.back_off, &store->writer_due_ms, &store->writer.n_ranges);
     bool writes_wait = more && (store->writer.n_ranges > 0 || store->writes.n > 0);
     bool reads_wait = pump(store, reader_work, &store->reader.back_off, &store->reader_due_ms, NULL);
-    return writes_wait || reads_wait;
+    bool taking_waits = pump(store, keeper_work, &store->keeper.back_off, &store->keeper_due_ms, NULL);
+    return writes_wait || reads_wait || taking_waits;
 }
 
 // ---- What it is and does ----------------------------------------------------------------------------------------

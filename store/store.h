@@ -104,6 +104,7 @@ struct store_options {
     uint32_t reads_max;      // reads waiting (default 4096); one more fails with OVERLOADED
     uint32_t retry_first_ms; // back-off while the backend is down (default 50), doubling up to retry_max_ms (2000)
     uint32_t retry_max_ms;
+    uint32_t lease_ms; // how long each commit keeps this instance's slots its own; 0: nobody may take them over
 };
 
 // Connects, creates or migrates the schema under a lock, raises this instance's incarnation and takes its slots: all
@@ -169,6 +170,9 @@ typedef void store_done_fn(void *ctx, const struct error *error);
 // queue's bound is the caller's to respect, by asking store_room() before it accepts new work.
 void store_submit(struct store *store, struct store_write *write, struct store_group *group, store_done_fn *done,
                   void *ctx);
+
+// The write is committed even without rows: the fence alone, which renews the lease.
+void store_write_renews(struct store_write *write);
 
 // How many more writes the queue takes before new work should be refused; 0 while the backend is down, and after
 // another incarnation took over.
@@ -239,14 +243,29 @@ struct store_instance_row {
     char address[STORE_ADDRESS_MAX + 1];
     int64_t incarnation;
     int64_t batch_no;
-    int64_t lease_until_ms;
-    int64_t token; // made by chance at each open: tells this process's claims from another's
+    int64_t lease_until_ms; // by the database's clock; raised by every commit
+    int64_t token;          // made by chance at each open: tells this process's claims from another's
 };
 struct store_slot_row {
     int32_t slot;
     char owner[STORE_INSTANCE_MAX + 1]; // empty: nobody's
 };
 extern const struct store_table store_instance_table, store_slot_table;
+
+// The lease that was asked for at opening; 0 on a backend that is not shared.
+uint32_t store_lease_ms(const struct store *store);
+
+// How long the lease lasts that the last commit renewed, by this process's clock, counted from before that commit
+// began: it ends earlier here than in the database. 0: it is over, and another instance may own the slots. INT64_MAX
+// without leases.
+int64_t store_lease_left_ms(const struct store *store);
+
+// Takes over from an instance whose lease is over by the database's clock: its incarnation is raised, which defeats
+// what it still has under way, and its slots become ours, in one transaction. `done` runs later: with an error, or with
+// whether it took place; it does not when the lease is not over, or when `dead` has another incarnation by now. One at
+// a time; with a thread of its own, since it may have to wait for what a dead connection has locked.
+typedef void store_taken_fn(void *ctx, const struct error *error, bool taken);
+void store_take_over(struct store *store, const struct store_instance_row *dead, store_taken_fn *done, void *ctx);
 
 // Counters since open, for metrics and benches. Thread-safe.
 struct store_stats {

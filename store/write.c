@@ -66,6 +66,7 @@ void store_write_free(struct store_write *write) {
     }
     arena_reset(&write->arena);
     write->n_ops = 0;
+    write->renews = false;
     write->group = NULL;
     write->code = ERR_OK;
     write->next = store->spare_writes;
@@ -98,6 +99,10 @@ void store_row(struct store_write *write, const struct store_table *table, enum 
         return;
     }
     write->ops[write->n_ops++] = (struct store_op){.table = table, .verb = verb, .row = copy};
+}
+
+void store_write_renews(struct store_write *write) {
+    write->renews = true;
 }
 
 size_t store_write_rows(const struct store_write *write) {

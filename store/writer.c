@@ -42,6 +42,9 @@ static uint32_t collect(struct writer *writer, const struct write_range *range) 
                 write->group->poisoned = true;
             continue;
         }
+        if (write->n_ops == 0 && !write->renews)
+            continue;
+        active++;
         if (write->n_ops == 0)
             continue;
         if (writer->n_ops + write->n_ops > writer->cap_ops) {
@@ -52,7 +55,6 @@ static uint32_t collect(struct writer *writer, const struct write_range *range) 
         }
         memcpy(writer->ops + writer->n_ops, write->ops, write->n_ops * sizeof *write->ops);
         writer->n_ops += write->n_ops;
-        active++;
     }
     return active;
 }
@@ -60,7 +62,7 @@ static uint32_t collect(struct writer *writer, const struct write_range *range) 
 static void fail_range(struct store *store, const struct write_range *range, enum err code, const char *text) {
     for (uint32_t i = range->from; i < range->to; i++) {
         struct store_write *write = store->writer.batch[i];
-        if (write->code == ERR_OK && write->n_ops > 0)
+        if (write->code == ERR_OK && (write->n_ops > 0 || write->renews))
             fail(write, code, text);
     }
 }
@@ -165,8 +167,9 @@ static enum worked commit_range(struct store *store, struct write_range *range) 
     struct error error = {0};
     if (writer->back_off.failures > 0 && !writer->conn->ops->revive(writer->conn, &error))
         return backend_down(store);
-    struct backend_fence fence = {.instance = store->instance, .incarnation = store->identity.incarnation};
-    int64_t begun_ns = clock_monotonic_ns();
+    struct backend_fence fence = {
+        .instance = store->instance, .incarnation = store->identity.incarnation, .lease_ms = store->options.lease_ms};
+    int64_t begun_ns = clock_monotonic_ns(), begun_ms = clock_now_ms(store->options.clock);
     enum backend_result result = writer->conn->ops->commit(writer->conn, &fence, writer->ops, writer->n_ops, &error);
     int64_t took_ns = clock_monotonic_ns() - begun_ns;
     pthread_mutex_lock(&store->mutex);
@@ -176,7 +179,10 @@ static enum worked commit_range(struct store *store, struct write_range *range) 
         return backend_down(store);
     backend_up(store);
     switch (result) {
-    case BACKEND_OK: committed(store, range); break;
+    case BACKEND_OK:
+        store_renewed(store, begun_ms);
+        committed(store, range);
+        break;
     case BACKEND_REFUSED:
     case BACKEND_CONFLICT: refused(store, range, active, &error); break;
     case BACKEND_FULL:
@@ -197,9 +203,13 @@ static enum worked resolve(struct store *store, struct write_range *range) {
     struct error error = {0};
     if (!writer->conn->ops->revive(writer->conn, &error))
         return backend_down(store);
-    struct backend_claim claim = {
-        .instance = store->instance, .address = store->address, .token = store->token, .resume = true};
+    struct backend_claim claim = {.instance = store->instance,
+                                  .address = store->address,
+                                  .token = store->token,
+                                  .lease_ms = store->options.lease_ms,
+                                  .resume = true};
     struct store_identity identity;
+    int64_t begun_ms = clock_now_ms(store->options.clock);
     enum backend_result result = store->backend->ops->claim(store->backend, &claim, &identity, &error);
     if (result == BACKEND_FATAL)
         store_die(store, "resolving a commit", &error);
@@ -217,6 +227,7 @@ static enum worked resolve(struct store *store, struct write_range *range) {
         store_die(store, "resolving a commit", &error);
     }
     backend_up(store);
+    store_renewed(store, begun_ms);
     writer->unknown = false;
     pthread_mutex_lock(&store->mutex);
     store->identity.incarnation = identity.incarnation;

@@ -30,7 +30,9 @@ struct notice {
 static void finish(struct notice *notice, const struct error *error) {
     struct trade_call *call = notice->call;
     if (error) {
-        call->fail(call->ctx, error, "", "");
+        char trade_no[ID_LEN + 1] = ""; // our numbers begin with it
+        str_fit(str_c(notice->number), trade_no, sizeof trade_no);
+        call->fail(call->ctx, error, trade_no, "");
     } else if (notice->of_refund) {
         Txcenter__Callback__V1__NotifyRefundResponse response = TXCENTER__CALLBACK__V1__NOTIFY_REFUND_RESPONSE__INIT;
         call->reply(call->ctx, &response.base);

@@ -1,5 +1,6 @@
 #include "flows/trade/command.h"
 #include "flows/trade/load.h"
+#include "flows/trade/quote.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -282,21 +283,36 @@ static void trade_found(void *ctx, struct trade *trade, const struct error *erro
 
 static void order_found(void *ctx, const char *trade_no, const struct error *error) {
     struct command *command = ctx;
-    if (error)
+    if (error) {
         command_refuse(command, error);
-    else
-        load_trade(command->trades, str_c(trade_no), trade_found, command);
+        return;
+    }
+    str_copy(str_c(trade_no), command->trade_no, sizeof command->trade_no);
+    load_trade(command->trades, str_c(trade_no), trade_found, command);
+}
+
+static void execute_new(struct command *command) {
+    char number[ID_LEN + 1];
+    struct error error;
+    quote_trade_no(command, number);
+    if (load_is_ours(command->trades, str_c(number), &error)) {
+        command->kind->execute(command);
+        return;
+    }
+    memcpy(command->trade_no, number, sizeof number); // says where it belongs
+    command_refuse(command, &error);
 }
 
 static void execute(struct command *command) {
     const char *trade_no = request_text(command->request, "trade_no");
     const char *order_no = request_text(command->request, "order_no");
     if (trade_no && trade_no[0]) {
+        str_copy(str_c(trade_no), command->trade_no, sizeof command->trade_no);
         load_trade(command->trades, str_c(trade_no), trade_found, command);
     } else if (order_no && order_no[0]) {
         load_trade_no(command->trades, str_c(order_no), order_found, command);
     } else {
-        command->kind->execute(command);
+        execute_new(command);
     }
 }
 

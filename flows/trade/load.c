@@ -27,7 +27,14 @@ struct load {
 
 enum { TIMES_MAX = 8 }; // a trade that changes all the time is read another time
 
+bool load_is_ours(const struct trades *trades, struct str trade_no, struct error *error) {
+    return saga_engine_owns(trades->engine, id_slot(trade_no)) || error_set(error, ERR_SLOT_ELSEWHERE, NULL);
+}
+
 static void finish(struct load *load, const struct error *error) {
+    struct error lost;
+    if (!error && load->keep && !load_is_ours(load->trades, str_c(load->trade->row.trade_no), &lost))
+        error = &lost;
     struct trade *trade = error ? NULL : load->trade;
     if (load->keep)
         map_remove(&load->trades->loading, &load->node);
@@ -178,8 +185,13 @@ static bool is_trade_no(struct str trade_no, load_trade_fn *done, void *ctx) {
 }
 
 void load_trade(struct trades *trades, struct str trade_no, load_trade_fn *done, void *ctx) {
+    struct error error;
     if (!is_trade_no(trade_no, done, ctx))
         return;
+    if (!load_is_ours(trades, trade_no, &error)) {
+        done(ctx, NULL, &error);
+        return;
+    }
     struct map_node *node = map_find(&trades->resident, trade_no);
     if (node) {
         struct trade *trade = CONTAINER_OF(node, struct trade, node);

@@ -17,6 +17,9 @@ void load_trade_no(struct trades *trades, struct str order_no, load_trade_no_fn 
 void load_attach(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);
 
 // Reads what is durable of one trade, without keeping it: for showing. Freed by saga_subject_release().
+// Whether this instance drives the trade of this number, of those that load_trade() finds; false with SLOT_ELSEWHERE.
+bool load_is_ours(const struct trades *trades, struct str trade_no, struct error *error);
+
 void load_snapshot(struct trades *trades, struct str trade_no, load_trade_fn *done, void *ctx);
 
 #endif

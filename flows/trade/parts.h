@@ -15,5 +15,6 @@ struct trade_item *trade_append(struct trade *trade, enum trade_part part);
 // Drops what nobody uses beyond the bound.
 void trade_evict(struct trades *trades);
 void trade_drop_all(struct trades *trades);
+void trade_drop_slot(struct trades *trades, unsigned slot);
 
 #endif

@@ -367,6 +367,26 @@ void trade_evict(struct trades *trades) {
     }
 }
 
+void trade_drop_slot(struct trades *trades, unsigned slot) {
+    struct error error;
+    error_set(&error, ERR_SLOT_ELSEWHERE, NULL);
+    struct trade **list = calloc((size_t)trades->stats.resident + 1, sizeof(struct trade *));
+    size_t n = 0;
+    if (!list)
+        abort();
+    for (struct trade *trade = trades->oldest; trade; trade = trade->newer)
+        if (id_slot(str_c(trade->row.trade_no)) == slot) {
+            saga_subject_hold(&trade->subject); // whoever is told may let go of others
+            list[n++] = trade;
+        }
+    for (size_t i = 0; i < n; i++) {
+        list[i]->subject.failed = true;
+        fail(&list[i]->subject, &error);
+        saga_subject_release(&list[i]->subject);
+    }
+    free(list);
+}
+
 void trade_drop_all(struct trades *trades) {
     while (trades->oldest)
         leave_memory(trades->oldest);

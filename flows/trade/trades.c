@@ -29,6 +29,10 @@ void trades_start(struct trades *trades, struct saga_engine *engine) {
     trades->engine = engine;
 }
 
+void trades_slot_left(void *trades, unsigned slot) {
+    trade_drop_slot(trades, slot);
+}
+
 void trades_free(struct trades *trades) {
     if (!trades)
         return;

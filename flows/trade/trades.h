@@ -44,6 +44,9 @@ extern const struct saga_flow *const trade_flows[];
 // served.
 struct trades *trades_new(const struct trades_options *options);
 void trades_start(struct trades *trades, struct saga_engine *engine);
+// For saga_options.slot_left; `trades` is the ctx. Calls that wait for what was there are answered with SLOT_ELSEWHERE,
+// or with what is durable.
+void trades_slot_left(void *trades, unsigned slot);
 // After the engine was freed. Calls that still wait are answered with ACCEPTANCE_UNKNOWN, watchers with
 // SHUTTING_DOWN.
 void trades_free(struct trades *trades);

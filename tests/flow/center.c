@@ -218,7 +218,8 @@ void flow_center_prepare(struct flow_center *center, struct virtual_time *time, 
     center->config = (struct config){
         .callers = callers, .n_callers = sizeof callers / sizeof callers[0], .development = !settings->callers};
     switchboard_open(&center->board, rpc_inproc_new(&time->scheduler));
-    rpc_inproc_authorize(center->board.net, authorize_call, &center->config);
+    center->authority = (struct authority){.config = &center->config};
+    rpc_inproc_authorize(center->board.net, authorize_call, &center->authority);
     center->disk = store_memory();
     virtual_time_add_pump(time, pump, center);
 }

@@ -27,6 +27,7 @@ struct flow_center {
     void *fate_ctx;
     struct trades_options options; // a test may change it before a start
     struct config config;          // who may call
+    struct authority authority;
     struct switchboard board;      // its own net
     uint64_t dice;
     struct store_backend *disk;

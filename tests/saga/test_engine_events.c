@@ -142,9 +142,12 @@ static void test_what_a_stop_refuses_is_not_written_later(void **state) {
     bed_kill(bed);
     bed_open(bed);
     bed->faults.fail_reads = 1000000; // the numbers never come
-    bed_begin(bed, &flow_order, "one", "25", "other", &refused);
-    struct account *other = accounts_find(&bed->accounts, "other");
-    saga_subject_hold(&other->subject);
+    struct account *other = accounts_new(&bed->accounts, "other");
+    struct saga_turn *turn = saga_turn_begin(bed->engine, &other->subject);
+    refused = (struct bed_reply){0};
+    account_edit(other);
+    saga_turn_event(turn, "account.opened", STR(""));
+    saga_turn_commit(turn, bed_replied, &refused);
     saga_engine_stop(bed->engine);
     assert_true(refused.came && refused.code == ERR_SHUTTING_DOWN);
     assert_true(other->subject.failed); // nobody works on with it

@@ -19,6 +19,7 @@ struct bed_kind {
     void (*destroy)(struct bed *bed);
     // Lets another process take over the instance, as far as the running store can tell.
     void (*usurp)(struct bed *bed);
+    bool shared; // several processes may use it
 };
 
 struct mariadb_server;

@@ -31,12 +31,13 @@ static void run_case(void **state) {
 }
 
 static bool fits(const struct contract_case *contract_case, const struct bed_variant *variant) {
-    return (!contract_case->needs_faults || variant->faulty) && (!contract_case->alone || !variant->threaded);
+    return (!contract_case->needs_faults || variant->faulty) && (!contract_case->alone || !variant->threaded) &&
+           (!contract_case->needs_sharing || variant->kind->shared);
 }
 
 int contract_run(const char *group, const struct bed_variant *variants, size_t n_variants) {
     static const struct contract_case *const lists[] = {contract_writes, contract_batches, contract_faults,
-                                                        contract_reads, contract_schema};
+                                                        contract_reads,  contract_schema,  contract_instances};
     enum { TESTS_MAX = 512, NAME_MAX = 160 };
     struct CMUnitTest *tests = calloc(TESTS_MAX, sizeof *tests);
     struct run *runs = calloc(TESTS_MAX, sizeof *runs);

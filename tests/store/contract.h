@@ -9,11 +9,12 @@ struct contract_case {
     void (*run)(struct bed *bed); // the store is open with item_tables
     bool needs_faults;            // only for variants that are faulty
     bool alone;                   // in a variant without threads only
+    bool needs_sharing;           // only where several processes may use the database
 };
 
 // Each list ends with a case without a name.
 extern const struct contract_case contract_writes[], contract_batches[], contract_faults[], contract_reads[],
-    contract_schema[];
+    contract_schema[], contract_instances[];
 
 // Runs every case over every variant; returns main()'s result.
 int contract_run(const char *group, const struct bed_variant *variants, size_t n_variants);

@@ -1,0 +1,26 @@
+// Calls that belong to another instance: what this one does not own is passed on to its owner, one hop, and the
+// owner's answer is passed back as it is.
+#ifndef TXC_ORCHESTRATOR_FORWARD_H
+#define TXC_ORCHESTRATOR_FORWARD_H
+
+#include "orchestrator/config.h"
+#include "rpc/server.h"
+#include "saga/saga.h"
+
+// Metadata of a call that was passed on: the name of who called first, and what keeps it from being passed on again.
+#define FORWARD_CALLER "tx-caller"
+#define FORWARD_MARK "tx-forwarded"
+
+struct forward;
+
+struct forward *forward_new(struct rpc_loop *loop, const struct config *config);
+// Before anything is served.
+void forward_start(struct forward *forward, struct saga_engine *engine);
+// Calls that are on their way are answered with ACCEPTANCE_UNKNOWN. NULL is fine.
+void forward_free(struct forward *forward);
+
+// Takes over the call, which was refused with SLOT_ELSEWHERE: finds who owns the slot, also when that changes just now,
+// as long as there is time. False when it was passed on already: it is to be refused.
+bool forward_call(struct forward *forward, struct rpc_inbound *in, unsigned slot);
+
+#endif

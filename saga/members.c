@@ -1,0 +1,409 @@
+// Several instances on one store: who is there, and whose slots are whose. Each renews its lease, looks at the others'
+// rows, takes over what a dead one owned, and gives away what is more than its share.
+//
+// A slot has one owner at any time, because a live one gives it away itself, in a batch that its own incarnation
+// fences, and after it has dropped everything that it knew of it; and a dead one's incarnation is raised in the
+// transaction that moves its slots, so that nothing of it is committed later.
+#include "saga/engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MEMBERS_MAX = STORE_LIMIT_MAX,
+    NOBODY = -1,
+    GIVE_MAX = 64,  // slots in a round
+    ROUNDS = 4,     // in a lease
+    MISSED_MAX = 2, // whoever is alive renews in between, also after the database's clock has jumped
+};
+
+struct member {
+    struct store_instance_row row;
+    bool alive;
+    unsigned missed; // looks in a row at which its lease was over and had not moved
+    unsigned slots;
+    int place; // in the list that replaces this one
+};
+
+struct saga_members {
+    struct saga_engine *engine;
+    char me[STORE_INSTANCE_MAX + 1];
+    struct member *list;
+    size_t n;
+    int owner[SLOT_COUNT];        // index into the list
+    int heir[SLOT_COUNT];         // of those that we are leaving
+    bool ours_before[SLOT_COUNT]; // what the dead one that we are taking over from owned: its sagas were cut off
+    int64_t next_ms;
+    bool reading, taking, giving, settled;
+    uint32_t changes, changes_before; // to who owns what, by us: what was read before is out of date
+    saga_left_fn *left;               // everything is to be given away
+    void *left_ctx;
+};
+
+struct saga_members *members_new(struct saga_engine *engine) {
+    struct saga_members *members = calloc(1, sizeof *members);
+    struct store_identity identity;
+    if (!members)
+        abort();
+    members->engine = engine;
+    store_identity(engine->options.store, &identity);
+    memcpy(members->me, identity.name, sizeof members->me);
+    members->next_ms = INT64_MAX;
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        members->owner[slot] = members->heir[slot] = NOBODY;
+    return members;
+}
+
+void members_free(struct saga_members *members) {
+    if (!members)
+        return;
+    free(members->list);
+    free(members);
+}
+
+static int64_t now_ms(const struct saga_members *members) {
+    return clock_now_ms(members->engine->options.clock);
+}
+
+static int place_of(const struct member *list, size_t n, const char *name) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i].row.name, name) == 0)
+            return (int)i;
+    return NOBODY;
+}
+
+static int find(const struct saga_members *members, const char *name) {
+    return place_of(members->list, members->n, name);
+}
+
+static bool is_me(const struct saga_members *members, int member) {
+    return member != NOBODY && strcmp(members->list[member].row.name, members->me) == 0;
+}
+
+static void next_round(struct saga_members *members, uint32_t part) {
+    members->reading = false;
+    members->next_ms = now_ms(members) + members->engine->options.lease_ms / part;
+}
+
+static void failed(struct saga_members *members, const struct error *error) {
+    if (!members->engine->stopped)
+        engine_notice(members->engine, SAGA_NOTICE_MEMBERS_UNREAD, NULL, NULL, SAGA_ACTION, err_info(error->code)->name,
+                      error->text);
+    next_round(members, ROUNDS);
+}
+
+// ---- Giving away --------------------------------------------------------------------------------------------------
+
+static void tell_left(struct saga_members *members, const struct error *error) {
+    saga_left_fn *left = members->left;
+    members->left = NULL;
+    if (left)
+        left(members->left_ctx, error);
+}
+
+static bool owns_any(const struct saga_members *members) {
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        if (members->engine->slots[slot].state != SLOT_AWAY)
+            return true;
+    return false;
+}
+
+static void given(void *ctx, const struct error *error) {
+    struct saga_members *members = ctx;
+    struct saga_engine *engine = members->engine;
+    engine_enter(engine);
+    members->giving = false;
+    members->changes++;
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+        if (members->heir[slot] == NOBODY || !slot_has_left(engine, slot))
+            continue;
+        slot_away(engine, slot);
+        if (error && !engine->stopped)
+            slot_own(engine, slot, true); // it is still ours
+        else
+            members->owner[slot] = members->heir[slot];
+        members->heir[slot] = NOBODY;
+    }
+    members_give(members); // those that have left meanwhile
+    if (error || !owns_any(members))
+        tell_left(members, error);
+    engine_leave(engine);
+}
+
+void members_give(struct saga_members *members) {
+    struct saga_engine *engine = members->engine;
+    struct store_write *write = NULL;
+    if (members->giving)
+        return;
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+        if (members->heir[slot] == NOBODY || !slot_has_left(engine, slot))
+            continue;
+        struct store_slot_row row = {.slot = (int32_t)slot};
+        memcpy(row.owner, members->list[members->heir[slot]].row.name, sizeof row.owner);
+        write = write ? write : store_write_new(engine->options.store);
+        store_row(write, &store_slot_table, STORE_PUT, &row);
+    }
+    if (!write)
+        return;
+    members->giving = true;
+    store_submit(engine->options.store, write, NULL, given, members);
+}
+
+// Leaves up to `most` of our slots to this member.
+static unsigned leave_to(struct saga_members *members, int heir, unsigned most) {
+    unsigned slots[SLOT_COUNT], n = 0;
+    for (unsigned slot = 0; slot < SLOT_COUNT && n < most; slot++)
+        if (slot_is_ours(members->engine, slot)) {
+            members->heir[slot] = heir;
+            slots[n++] = slot;
+        }
+    slots_leave(members->engine, slots, n);
+    return n;
+}
+
+static unsigned alive(const struct saga_members *members) {
+    unsigned n = 0;
+    for (size_t i = 0; i < members->n; i++)
+        n += members->list[i].alive;
+    return n;
+}
+
+// The one that lives and has least, but for us.
+static int neediest(const struct saga_members *members) {
+    int best = NOBODY;
+    for (size_t i = 0; i < members->n; i++) {
+        const struct member *member = &members->list[i];
+        if (member->alive && !is_me(members, (int)i) && (best == NOBODY || member->slots < members->list[best].slots))
+            best = (int)i;
+    }
+    return best;
+}
+
+static bool is_leaving(const struct saga_members *members) {
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        if (members->heir[slot] != NOBODY)
+            return true;
+    return false;
+}
+
+// Gives what is above our share to those below theirs, some at a time.
+static void balance(struct saga_members *members) {
+    int me = find(members, members->me);
+    if (me == NOBODY || is_leaving(members))
+        return;
+    unsigned share = SLOT_COUNT / alive(members), budget = GIVE_MAX;
+    while (budget > 0) {
+        int heir = neediest(members);
+        struct member *mine = &members->list[me];
+        if (heir == NOBODY || members->list[heir].slots >= share || mine->slots <= share)
+            return;
+        unsigned need = share - members->list[heir].slots, spare = mine->slots - share;
+        unsigned n = need < spare ? need : spare;
+        n = leave_to(members, heir, n < budget ? n : budget);
+        if (n == 0)
+            return;
+        members->list[heir].slots += n;
+        mine->slots -= n;
+        budget -= n;
+    }
+}
+
+// To all others in turn; when there is nobody they stay ours, and come back with us.
+static void give_all(struct saga_members *members) {
+    if (is_leaving(members))
+        return;
+    int heir;
+    unsigned n = 1;
+    while (n > 0 && (heir = neediest(members)) != NOBODY) {
+        n = leave_to(members, heir, 1 + SLOT_COUNT / (8 * alive(members)));
+        members->list[heir].slots += n;
+    }
+    if (!is_leaving(members))
+        tell_left(members, NULL);
+}
+
+void saga_engine_leave(struct saga_engine *engine, saga_left_fn *done, void *ctx) {
+    struct saga_members *members = engine->members;
+    engine_enter(engine);
+    if (!members) {
+        done(ctx, NULL);
+    } else {
+        members->left = done;
+        members->left_ctx = ctx;
+        members->next_ms = now_ms(members);
+    }
+    engine_leave(engine);
+}
+
+// ---- Taking over --------------------------------------------------------------------------------------------------
+
+static void taken(void *ctx, const struct error *error, bool took) {
+    struct saga_members *members = ctx;
+    (void)took; // the next round sees what is ours now
+    engine_enter(members->engine);
+    members->taking = false;
+    members->changes++;
+    members->next_ms = now_ms(members);
+    if (error)
+        failed(members, error);
+    engine_leave(members->engine);
+}
+
+static void take_over(struct saga_members *members) {
+    for (size_t i = 0; i < members->n && !members->taking && !members->left; i++) {
+        struct member *member = &members->list[i];
+        if (member->missed < MISSED_MAX || member->slots == 0)
+            continue;
+        members->taking = true;
+        for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+            members->ours_before[slot] = members->ours_before[slot] || members->owner[slot] == (int)i;
+        engine_notice(members->engine, SAGA_NOTICE_TAKING_OVER, NULL, NULL, SAGA_ACTION, NULL, member->row.name);
+        store_take_over(members->engine->options.store, &member->row, taken, members);
+    }
+}
+
+// ---- Looking ------------------------------------------------------------------------------------------------------
+
+static void see_owner(struct saga_members *members, const struct store_slot_row *row) {
+    struct saga_engine *engine = members->engine;
+    unsigned slot = (unsigned)row->slot;
+    int owner = row->owner[0] ? find(members, row->owner) : NOBODY;
+    members->owner[slot] = owner;
+    if (owner != NOBODY)
+        members->list[owner].slots++;
+    if (!is_me(members, owner) || engine->slots[slot].state != SLOT_AWAY || members->left)
+        return;
+    // What was ours when we started, or a dead one's, was cut off; what somebody gives us was left in order.
+    slot_own(engine, slot, members->settled && !members->ours_before[slot]);
+    members->ours_before[slot] = false;
+}
+
+static void slots_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct saga_members *members = ctx;
+    struct saga_engine *engine = members->engine;
+    const struct store_slot_row *row = rows;
+    engine_enter(engine);
+    if (error) {
+        failed(members, error);
+    } else if (members->changes != members->changes_before) {
+        next_round(members, UINT32_MAX);
+    } else if (!engine->stopped) {
+        for (size_t i = 0; i < members->n; i++)
+            members->list[i].slots = 0;
+        for (size_t i = 0; i < n; i++)
+            if (row[i].slot >= 0 && row[i].slot < SLOT_COUNT)
+                see_owner(members, &row[i]);
+        members->settled = true;
+        take_over(members);
+        if (members->left)
+            give_all(members);
+        else
+            balance(members);
+        next_round(members, ROUNDS);
+    }
+    engine_leave(engine);
+}
+
+// Our own lease ends at the latest at a lease after the database's clock as it was at our last commit: whose ended
+// before that commit is dead.
+static void see_members(struct saga_members *members, const struct store_instance_row *rows, size_t n) {
+    struct member *list = calloc(n + 1, sizeof *list);
+    if (!list)
+        abort();
+    int64_t now = 0;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(rows[i].name, members->me) == 0)
+            now = rows[i].lease_until_ms - members->engine->options.lease_ms;
+    for (size_t i = 0; i < n; i++) {
+        int before = find(members, rows[i].name);
+        bool alive = rows[i].lease_until_ms >= now;
+        bool moved = before != NOBODY && members->list[before].row.lease_until_ms != rows[i].lease_until_ms;
+        list[i] = (struct member){.row = rows[i], .alive = alive};
+        if (!alive && !moved)
+            list[i].missed = 1 + (before != NOBODY ? members->list[before].missed : 0);
+    }
+    struct member *old = members->list;
+    for (size_t i = 0; i < members->n; i++)
+        old[i].place = place_of(list, n, old[i].row.name);
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+        members->owner[slot] = members->owner[slot] == NOBODY ? NOBODY : old[members->owner[slot]].place;
+        members->heir[slot] = members->heir[slot] == NOBODY ? NOBODY : old[members->heir[slot]].place;
+    }
+    free(old);
+    members->list = list;
+    members->n = n;
+}
+
+static void members_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct saga_members *members = ctx;
+    struct saga_engine *engine = members->engine;
+    engine_enter(engine);
+    if (error) {
+        failed(members, error);
+    } else if (!engine->stopped) {
+        see_members(members, rows, n);
+        store_read(engine->options.store, &(struct store_query){.table = &store_slot_table, .limit = SLOT_COUNT},
+                   slots_read, members);
+    }
+    engine_leave(engine);
+}
+
+static void renewed(void *ctx, const struct error *error) {
+    struct saga_members *members = ctx;
+    struct saga_engine *engine = members->engine;
+    engine_enter(engine);
+    if (error && error->code == ERR_STORE_FENCED)
+        engine_notice(engine, SAGA_NOTICE_WRITE_FAILED, NULL, NULL, SAGA_ACTION, err_info(error->code)->name,
+                      error->text);
+    if (error) {
+        next_round(members, ROUNDS);
+    } else if (!engine->stopped) {
+        calls_send_withheld(engine);
+        store_read(engine->options.store, &(struct store_query){.table = &store_instance_table, .limit = MEMBERS_MAX},
+                   members_read, members);
+    }
+    engine_leave(engine);
+}
+
+// ---- Time ---------------------------------------------------------------------------------------------------------
+
+void members_start(struct saga_members *members) {
+    members->next_ms = now_ms(members);
+}
+
+int64_t members_due(const struct saga_members *members) {
+    return members->reading || members->engine->stopped ? INT64_MAX : members->next_ms;
+}
+
+void members_tick(struct saga_members *members, int64_t now) {
+    struct saga_engine *engine = members->engine;
+    if (members_due(members) > now)
+        return;
+    members->reading = true;
+    members->changes_before = members->changes;
+    struct store_write *write = store_write_new(engine->options.store);
+    store_write_renews(write);
+    store_submit(engine->options.store, write, NULL, renewed, members);
+}
+
+// ---- Asking -------------------------------------------------------------------------------------------------------
+
+bool saga_engine_settled(const struct saga_engine *engine) {
+    return !engine->members || engine->members->settled;
+}
+
+const char *saga_engine_owner(const struct saga_engine *engine, unsigned slot) {
+    const struct saga_members *members = engine->members;
+    int owner = members ? members->owner[slot] : NOBODY;
+    if (owner == NOBODY || is_me(members, owner) || !members->list[owner].alive)
+        return NULL;
+    return members->list[owner].row.address;
+}
+
+void saga_engine_look(struct saga_engine *engine) {
+    engine_enter(engine);
+    if (engine->members && !engine->members->reading)
+        engine->members->next_ms = now_ms(engine->members);
+    engine_leave(engine);
+}

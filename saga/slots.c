@@ -1,0 +1,75 @@
+// Which slots are ours: everything of a slot is driven by the one instance that owns it.
+#include "saga/engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+bool slot_is_ours(const struct saga_engine *engine, unsigned slot) {
+    return engine->slots[slot].state == SLOT_OURS;
+}
+
+bool slot_check(const struct saga_engine *engine, unsigned slot, struct error *error) {
+    return slot_is_ours(engine, slot) || error_set(error, ERR_SLOT_ELSEWHERE, NULL);
+}
+
+void slot_use(struct saga_engine *engine, unsigned slot) {
+    engine->slots[slot].users++;
+}
+
+void slot_unuse(struct saga_engine *engine, unsigned slot) {
+    struct saga_slot *used = &engine->slots[slot];
+    assert(used->users > 0);
+    if (--used->users == 0 && used->state == SLOT_LEAVING)
+        engine->slot_left = true;
+}
+
+void slot_own(struct saga_engine *engine, unsigned slot, bool given) {
+    struct saga_slot *owned = &engine->slots[slot];
+    assert(owned->state == SLOT_AWAY && owned->users == 0);
+    *owned = (struct saga_slot){.state = SLOT_OURS, .given = given};
+    sentinel_watch(engine->sentinel, slot);
+}
+
+bool slot_has_left(const struct saga_engine *engine, unsigned slot) {
+    return engine->slots[slot].state == SLOT_LEAVING && engine->slots[slot].users == 0;
+}
+
+void slot_away(struct saga_engine *engine, unsigned slot) {
+    engine->slots[slot].state = SLOT_AWAY;
+    if (engine->options.slot_left)
+        engine->options.slot_left(engine->options.slot_left_ctx, slot);
+}
+
+// Those in memory are dropped as soon as nothing pins them; what they were at is taken up by the next owner. They are
+// held while they are, because one that is dropped may take its parent along.
+static void drop_residents(struct saga_engine *engine) {
+    struct saga_resident **list = calloc(engine->residents.count + 1, sizeof *list);
+    size_t n = 0;
+    if (!list)
+        abort();
+    for (struct saga_resident *resident = engine->oldest; resident; resident = resident->newer) {
+        if (slot_is_ours(engine, resident->slot) || resident->gone)
+            continue;
+        resident->lost = resident->gone = true;
+        resident_pin(resident);
+        list[n++] = resident;
+    }
+    for (size_t i = 0; i < n; i++)
+        resident_unpin(list[i]);
+    free(list);
+}
+
+void slots_leave(struct saga_engine *engine, const unsigned *slots, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        assert(slot_is_ours(engine, slots[i]));
+        engine->slots[slots[i]].state = SLOT_LEAVING;
+        sentinel_forget(engine->sentinel, slots[i]);
+        engine->slot_left = true; // unless somebody uses it
+    }
+    drop_residents(engine);
+    engine_refuse_turns(engine);
+}
+
+bool saga_engine_owns(const struct saga_engine *engine, unsigned slot) {
+    return slot_is_ours(engine, slot);
+}
