@@ -178,7 +178,9 @@ struct mariadb_server *mariadb_start(const struct mariadb_options *options) {
     struct mariadb_server *server = calloc(1, sizeof *server);
     if (!server)
         die("start", "no memory");
-    if (!scratch_make("mariadb", server->folder))
+    if (options && options->folder)
+        snprintf(server->folder, sizeof server->folder, "%s", options->folder);
+    else if (!scratch_make("mariadb", server->folder))
         die(server->folder, strerror(errno));
     snprintf(server->socket, sizeof server->socket, "%s/sock", server->folder);
     if (options)
@@ -227,12 +229,20 @@ void mariadb_make_database(struct mariadb_server *server, const char *name) {
     mariadb_run(server, NULL, sql);
 }
 
-void mariadb_kill(struct mariadb_server *server) {
+static void end(struct mariadb_server *server, int signal) {
     if (server->pid == 0)
         return;
-    kill(server->pid, SIGKILL);
+    kill(server->pid, signal);
     waitpid(server->pid, NULL, 0);
     server->pid = 0;
+}
+
+void mariadb_kill(struct mariadb_server *server) {
+    end(server, SIGKILL);
+}
+
+void mariadb_shut_down(struct mariadb_server *server) {
+    end(server, SIGTERM);
 }
 
 void mariadb_restart(struct mariadb_server *server) {
@@ -252,6 +262,7 @@ void mariadb_stop(struct mariadb_server *server) {
     if (!server)
         return;
     mariadb_kill(server);
-    scratch_remove(server->folder);
+    if (!server->options.folder)
+        scratch_remove(server->folder);
     free(server);
 }

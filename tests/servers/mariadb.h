@@ -10,6 +10,7 @@ struct mariadb_server;
 
 struct mariadb_options {
     bool durable;             // flush and sync the binary log at every commit, as in production; slower
+    const char *folder;       // NULL: a folder of its own. Else an empty one for the data, which stays when it is stopped
     const char *const *extra; // NULL or a NULL-terminated list of options for mariadbd
 };
 
@@ -33,7 +34,10 @@ long long mariadb_ask(struct mariadb_server *server, const char *database, const
 // kill -9, and waits until it is gone. Nothing when it is not running.
 void mariadb_kill(struct mariadb_server *server);
 
-// Starts it again on its data, after mariadb_kill(); waits until it answers.
+// Lets it end by itself, as an operator would (SIGTERM), and waits until it is gone.
+void mariadb_shut_down(struct mariadb_server *server);
+
+// Starts it again on its data, after one of the two; waits until it answers.
 void mariadb_restart(struct mariadb_server *server);
 
 // Stops the process for a while, as an overload would; it keeps its connections.
