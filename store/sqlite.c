@@ -48,6 +48,19 @@ struct sqlite_conn {
 
 // ---- Errors -----------------------------------------------------------------------------------------------------
 
+// Why the last write failed: the log's, else the database file's. (sqlite3_system_errno() may tell of what was tried
+// after it.)
+static int last_errno(sqlite3 *db) {
+    int why = 0;
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log && log->pMethods)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &why);
+    if (why == 0)
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &why);
+    return why;
+}
+
 // What the system did not let us write is not on the disk, and may be once the operator has mended it. Of anything else
 // it is not known what the disk holds.
 static enum backend_result write_error(int system_error) {
@@ -69,7 +82,7 @@ static enum backend_result io_error(sqlite3 *db, int extended) {
     case SQLITE_IOERR_UNLOCK:
     case SQLITE_IOERR_CHECKRESERVEDLOCK: return BACKEND_AGAIN;
     case SQLITE_IOERR_SHMSIZE: return BACKEND_FULL;
-    case SQLITE_IOERR_WRITE: return write_error(sqlite3_system_errno(db));
+    case SQLITE_IOERR_WRITE: return write_error(last_errno(db));
     default: return BACKEND_FATAL;
     }
 }

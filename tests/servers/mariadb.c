@@ -246,6 +246,8 @@ void mariadb_shut_down(struct mariadb_server *server) {
 }
 
 void mariadb_restart(struct mariadb_server *server) {
+    if (server->pid != 0 && waitpid(server->pid, NULL, WNOHANG) == server->pid)
+        server->pid = 0; // it ended by itself
     if (server->pid == 0)
         run_server(server);
 }

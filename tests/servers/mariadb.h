@@ -37,7 +37,8 @@ void mariadb_kill(struct mariadb_server *server);
 // Lets it end by itself, as an operator would (SIGTERM), and waits until it is gone.
 void mariadb_shut_down(struct mariadb_server *server);
 
-// Starts it again on its data, after one of the two; waits until it answers.
+// Starts it again on its data, after one of the two or after it ended by itself; waits until it answers. Nothing when
+// it runs.
 void mariadb_restart(struct mariadb_server *server);
 
 // Stops the process for a while, as an overload would; it keeps its connections.

@@ -195,9 +195,13 @@ static void check_lane(struct load *load, const struct lane *lane) {
                  (long long)lane->last);
 }
 
-void load_check(struct load *load) {
+void load_pause(struct load *load) {
     load->running = false;
     bed_drain(load->bed);
+}
+
+void load_check(struct load *load) {
+    load_pause(load);
     check_rows(load);
     for (unsigned i = 0; i < load->n_lanes; i++)
         check_lane(load, &load->lanes[i]);

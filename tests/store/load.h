@@ -26,7 +26,10 @@ void load_run(struct load *load, size_t n);
 // Runs while another thread does `fault` again and again, until `n` more were called back.
 void load_run_under(struct load *load, size_t n, void (*fault)(void *ctx), void *ctx);
 
-// Lets the writes in flight end, and compares.
+// Lets the writes in flight end. What the bed is asked for then does not wait for lanes that go on for ever.
+void load_pause(struct load *load);
+
+// Pauses, and compares.
 void load_check(struct load *load);
 
 size_t load_done(const struct load *load);   // writes that were acknowledged
