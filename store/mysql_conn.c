@@ -113,6 +113,7 @@ static const struct setting {
     {"SET SESSION TRANSACTION READ WRITE", true},
     {"SET SESSION completion_type = 0", false}, // COMMIT begins no transaction and closes no connection
     {"SET SESSION unique_checks = 1", true},
+    {"SET SESSION foreign_key_checks = 1", true},
     {"SET SESSION sql_select_limit = 18446744073709551615", true},
     {"SET SESSION sql_big_selects = 1", false},
     {"SET SESSION sql_safe_updates = 0", false},

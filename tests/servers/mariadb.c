@@ -100,6 +100,12 @@ static void show_log(const struct mariadb_server *server) {
 
 static MYSQL *try_connect(const struct mariadb_server *server, const char *database) {
     MYSQL *mysql = mysql_init(NULL);
+    if (mysql) {
+        // Whatever a test made the server's defaults.
+        mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION max_statement_time = 0");
+        mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION autocommit = 1");
+        mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION tx_read_only = 0");
+    }
     if (mysql && mysql_real_connect(mysql, NULL, "root", "", database, 0, server->socket, 0))
         return mysql;
     if (mysql)
