@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READY_MS = 60000, ARGUMENTS_MAX = 48, ARGUMENT_MAX = 160 };
+enum { READY_MS = 60000, ARGUMENTS_MAX = 48, ARGUMENT_MAX = 512 };
 
 struct mariadb_server {
     char folder[SCRATCH_PATH_MAX];
@@ -61,7 +62,7 @@ static void add_common(struct arguments *arguments, const struct mariadb_server 
     add(arguments, "--innodb-log-file-size=8M");
     add(arguments, "--innodb-buffer-pool-size=32M");
     if (geteuid() == 0)
-        add(arguments, "--user=root");
+        add(arguments, server->options.as_mysql ? "--user=mysql" : "--user=root");
 }
 
 // A child that writes to the server's log and dies with this thread.
@@ -144,7 +145,12 @@ static void run_server(struct mariadb_server *server) {
     add_common(&arguments, server);
     add(&arguments, "--socket=%s", server->socket);
     add(&arguments, "--pid-file=%s/pid", server->folder);
-    add(&arguments, "--skip-networking");
+    if (server->options.port) {
+        add(&arguments, "--bind-address=127.0.0.1");
+        add(&arguments, "--port=%u", server->options.port);
+    } else {
+        add(&arguments, "--skip-networking");
+    }
     add(&arguments, "--skip-name-resolve");
     add(&arguments, "--performance-schema=OFF");
     if (server->options.durable) {
@@ -180,6 +186,24 @@ static void install(const struct mariadb_server *server) {
     }
 }
 
+// The folder, with one for its data and one for temporary files in it.
+static void give_to_mysql(const struct mariadb_server *server) {
+    char data[96], tmp[96];
+    snprintf(data, sizeof data, "%s/data", server->folder);
+    snprintf(tmp, sizeof tmp, "%s/tmp", server->folder);
+    if (mkdir(data, 0700) != 0)
+        die(data, strerror(errno));
+    if (geteuid() != 0)
+        return;
+    const struct passwd *user = getpwnam("mysql");
+    if (!user)
+        die("user mysql", "there is none");
+    const char *const folders[] = {server->folder, data, tmp};
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        if (chown(folders[i], user->pw_uid, user->pw_gid) != 0)
+            die(folders[i], strerror(errno));
+}
+
 struct mariadb_server *mariadb_start(const struct mariadb_options *options) {
     struct mariadb_server *server = calloc(1, sizeof *server);
     if (!server)
@@ -195,7 +219,10 @@ struct mariadb_server *mariadb_start(const struct mariadb_options *options) {
     snprintf(tmp, sizeof tmp, "%s/tmp", server->folder);
     if (mkdir(tmp, 0700) != 0)
         die(tmp, strerror(errno));
-    install(server);
+    if (server->options.as_mysql)
+        give_to_mysql(server);
+    if (!server->options.empty)
+        install(server);
     run_server(server);
     return server;
 }
