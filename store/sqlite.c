@@ -533,6 +533,8 @@ static const struct store_backend_ops backend_ops = {
 };
 
 struct store_backend *store_sqlite(const char *path) {
+    // Else each allocation takes a lock of the whole program, to count. Refused, and no harm, once SQLite was used.
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct sqlite_backend *backend = calloc(1, sizeof *backend);
     char *copy = strdup(path);
     if (!backend || !copy)
