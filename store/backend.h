@@ -99,10 +99,14 @@ struct store_backend_ops {
 // The constructors. Each only keeps its parameters; connecting comes with store_open().
 struct store_backend *store_sqlite(const char *path);
 struct store_mariadb_options {
-    const char *host, *user, *password, *database, *unix_socket; // any may be NULL
+    const char *user, *password, *database, *unix_socket; // any may be NULL
+    // One server or several, separated by commas, each "name" or "name:port" ("[::1]:port"): the nodes of one cluster,
+    // tried in turn. One that is not in its cluster's quorum, or that is read-only, is passed over. May be NULL.
+    const char *host;
     const char *tls_ca;                                          // PEM file; NULL: no TLS
-    unsigned port;
+    unsigned port; // of servers that are named without one
     uint32_t connect_timeout_ms;
+    uint32_t answer_timeout_ms; // after which a connection counts as lost (default 30000)
     bool plain_statements; // no bulk statements, though the server offers them: for proxies that don't pass them on
 };
 struct store_backend *store_mariadb(const struct store_mariadb_options *options);

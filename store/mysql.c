@@ -1,16 +1,13 @@
 // MariaDB, and what speaks its protocol: MySQL, Galera, TiDB. A transaction is the fence, one bulk statement per group
 // of operations (bulk.h), and COMMIT. The connections are opened with autocommit off for writing, so that the fence
 // begins the transaction, and on for reading, so that every SELECT sees what was committed last.
-#include "store/backend.h"
-#include "store/bulk.h"
 #include "store/claim.h"
 #include "store/migrate.h"
+#include "store/mysql_conn.h"
 #include "store/mysql_error.h"
 #include "store/row.h"
-#include "store/statement.h"
 
 #include <errmsg.h>
-#include <mysql.h>
 #include <mysqld_error.h>
 
 #include <assert.h>
@@ -18,13 +15,10 @@
 #include <stdlib.h>
 
 enum {
-    SQL_MAX = 256 * 1024,
-    ROWS_MAX = 1024,               // in one bulk statement
-    VALUES_MAX = 64,               // in one statement of many rows, where the server does no bulk statements
-    LOCK_WAIT_S = 3,               // after which a batch is tried again
-    ANSWER_TIMEOUT_S = 30,         // after which a connection counts as lost; longer than any wait for a lock
-    PACKET_MAX = 16 * 1024 * 1024, // MariaDB's own default, when the server does not say
-    PACKET_SLACK = 64 * 1024,      // of a packet, for all that is not the rows
+    ROWS_MAX = 1024,          // in one bulk statement
+    VALUES_MAX = 64,          // in one statement of many rows, where the server does no bulk statements
+    PACKET_SLACK = 64 * 1024, // of a packet, for all that is not the rows
+    MIGRATIONS_MAX = 5,       // tries, where another process migrates at the same time
 };
 
 struct mysql_backend {
@@ -33,191 +27,12 @@ struct mysql_backend {
     char warning[240];                    // empty: nothing to warn of
 };
 
-struct mysql_conn {
-    struct backend_conn base;
-    struct mysql_backend *backend;
-    MYSQL *mysql;
-    bool for_writing, lost, bulk;
-    size_t packet_max;
-    struct statement_cache statements;
-    struct buf sql;
-    struct bulk_plan plan;
-    struct arena scratch; // of one transaction or one read
-    char *blob;           // one value on its way from the server to the answer
-    size_t blob_cap;
-};
-
-// ---- Errors -----------------------------------------------------------------------------------------------------
-
-static enum backend_result failed(struct mysql_conn *conn, const char *doing, unsigned code, const char *text,
-                                  struct error *error) {
-    if (mysql_error_is_lost(code))
-        conn->lost = true;
-    enum backend_result result = mysql_error_meaning(code, text);
-    error_set(error, mysql_error_code(result), "mariadb: %s: %s (%u)", doing, text, code);
-    return result;
-}
-
-static enum backend_result conn_failed(struct mysql_conn *conn, const char *doing, struct error *error) {
-    return failed(conn, doing, mysql_errno(conn->mysql), mysql_error(conn->mysql), error);
-}
-
-static enum backend_result statement_failed(struct mysql_conn *conn, MYSQL_STMT *statement, const char *doing,
-                                            struct error *error) {
-    if (mysql_stmt_errno(statement) != 0)
-        return failed(conn, doing, mysql_stmt_errno(statement), mysql_stmt_error(statement), error);
-    // An error that comes while rows are fetched is only the connection's. Without one there neither, nothing is known
-    // of what comes next on it.
-    if (mysql_errno(conn->mysql) != 0)
-        return conn_failed(conn, doing, error);
-    return failed(conn, doing, CR_UNKNOWN_ERROR, "the answer can't be read", error);
-}
-
-static bool execute(struct mysql_conn *conn, const char *sql, struct error *error) {
-    if (mysql_real_query(conn->mysql, sql, strlen(sql)) == 0)
-        return true;
-    conn_failed(conn, sql, error);
-    return false;
-}
-
-// ---- Statements -------------------------------------------------------------------------------------------------
-
-static void close_statement(void *statement) {
-    mysql_stmt_close(statement);
-}
-
-// Prepared and kept. NULL on failure.
-static MYSQL_STMT *prepare(struct mysql_conn *conn, struct str sql, enum backend_result *ret_result,
-                           struct error *error) {
-    MYSQL_STMT *statement = statement_find(&conn->statements, sql);
-    if (statement)
-        return statement;
-    statement = mysql_stmt_init(conn->mysql);
-    if (!statement)
-        abort();
-    if (mysql_stmt_prepare(statement, sql.ptr, sql.len) != 0) {
-        *ret_result = statement_failed(conn, statement, "preparing", error);
-        mysql_stmt_close(statement);
-        return NULL;
-    }
-    statement_add(&conn->statements, sql, statement);
-    return statement;
-}
-
-// For values that outlive the execution.
-static MYSQL_BIND bind_bytes(struct str value) {
-    // The library does not change what is bound to a parameter. No buffer would mean NULL.
-    return (MYSQL_BIND){.buffer_type = MYSQL_TYPE_BLOB,
-                        .buffer = (void *)(uintptr_t)(value.len ? value.ptr : ""),
-                        .buffer_length = value.len,
-                        .length_value = value.len};
-}
-
-static MYSQL_BIND bind_integer(const int64_t *value) {
-    return (MYSQL_BIND){.buffer_type = MYSQL_TYPE_LONGLONG, .buffer = (void *)(uintptr_t)value};
-}
-
-static void bind_params(MYSQL_BIND *binds, const struct sql_param *params, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        binds[i] = params[i].is_text ? bind_bytes(params[i].text) : bind_integer(&params[i].integer);
-}
-
-// ---- Connecting -------------------------------------------------------------------------------------------------
-
-static void disconnect(struct mysql_conn *conn) {
-    statement_clear(&conn->statements);
-    if (conn->mysql)
-        mysql_close(conn->mysql);
-    conn->mysql = NULL;
-}
-
-static void set_options(MYSQL *mysql, const struct store_mariadb_options *options) {
-    unsigned connect_s = options->connect_timeout_ms ? (options->connect_timeout_ms + 999) / 1000 : 5;
-    unsigned answer_s = ANSWER_TIMEOUT_S;
-    mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
-    mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &answer_s);
-    mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &answer_s);
-    mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-    if (options->tls_ca) {
-        my_bool verify = 1;
-        mysql_options(mysql, MYSQL_OPT_SSL_CA, options->tls_ca);
-        mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
-    }
-}
-
-// The first value of the first row, as an integer; false when the server does not know what is asked for.
-static bool ask_integer(struct mysql_conn *conn, const char *sql, int64_t *ret_value) {
-    if (mysql_real_query(conn->mysql, sql, strlen(sql)) != 0)
-        return false;
-    MYSQL_RES *result = mysql_store_result(conn->mysql);
-    MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
-    bool found = row && row[0] && str_to_i64(str_c(row[0]), ret_value);
-    mysql_free_result(result);
-    return found;
-}
-
-static bool set_session(struct mysql_conn *conn, struct error *error) {
-    char lock_wait[80];
-    snprintf(lock_wait, sizeof lock_wait, "SET SESSION innodb_lock_wait_timeout = %d", LOCK_WAIT_S);
-    if (!execute(conn, "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'", error) ||
-        !execute(conn, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", error) ||
-        !execute(conn, lock_wait, error))
-        return false;
-    if (mysql_autocommit(conn->mysql, conn->for_writing ? 0 : 1) != 0) {
-        conn_failed(conn, "autocommit", error);
-        return false;
-    }
-    // Galera: a read waits for what other nodes had committed when it began.
-    int64_t value = 0;
-    if (!conn->for_writing && ask_integer(conn, "SELECT @@wsrep_on", &value) && value == 1)
-        return execute(conn, "SET SESSION wsrep_sync_wait = 1", error);
-    return true;
-}
-
-static bool connect_to(struct mysql_conn *conn, struct error *error) {
-    const struct store_mariadb_options *options = &conn->backend->options;
-    conn->mysql = mysql_init(NULL);
-    if (!conn->mysql)
-        abort();
-    set_options(conn->mysql, options);
-    if (!mysql_real_connect(conn->mysql, options->host, options->user, options->password, options->database,
-                            options->port, options->unix_socket, CLIENT_FOUND_ROWS)) {
-        conn_failed(conn, "connecting", error);
-        return false;
-    }
-    conn->lost = false;
-    if (!set_session(conn, error))
-        return false;
-    unsigned long capabilities = 0;
-    conn->bulk = !options->plain_statements &&
-                 mariadb_get_infov(conn->mysql, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &capabilities) == 0 &&
-                 (capabilities & (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
-    int64_t packet = 0;
-    conn->packet_max = ask_integer(conn, "SELECT @@max_allowed_packet", &packet) && packet > 2 * PACKET_SLACK
-                           ? (size_t)packet
-                           : PACKET_MAX;
-    return true;
-}
-
 static bool mysql_revive(struct backend_conn *base, struct error *error) {
-    struct mysql_conn *conn = (struct mysql_conn *)base;
-    if (!conn->lost)
-        return true;
-    disconnect(conn);
-    if (connect_to(conn, error))
-        return true;
-    conn->lost = true;
-    return false;
+    return mysql_conn_revive((struct mysql_conn *)base, error);
 }
 
 static void mysql_close_conn(struct backend_conn *base) {
-    struct mysql_conn *conn = (struct mysql_conn *)base;
-    disconnect(conn);
-    bulk_plan_release(&conn->plan);
-    arena_release(&conn->scratch);
-    buf_release(&conn->sql);
-    free(conn->blob);
-    free(conn);
+    mysql_conn_free((struct mysql_conn *)base);
 }
 
 // ---- Writing ----------------------------------------------------------------------------------------------------
@@ -226,13 +41,13 @@ static enum backend_result fence_off(struct mysql_conn *conn, const struct backe
     enum backend_result result = BACKEND_OK;
     buf_clear(&conn->sql);
     claim_fence(&conn->sql, SQL_MYSQL);
-    MYSQL_STMT *statement = prepare(conn, buf_str(&conn->sql), &result, error);
+    MYSQL_STMT *statement = mysql_conn_prepare(conn, buf_str(&conn->sql), &result, error);
     if (!statement)
         return result;
-    MYSQL_BIND binds[] = {bind_integer(&fence->lease_ms), bind_bytes(str_c(fence->instance)),
-                          bind_integer(&fence->incarnation)};
+    MYSQL_BIND binds[] = {mysql_bind_integer(&fence->lease_ms), mysql_bind_bytes(str_c(fence->instance)),
+                          mysql_bind_integer(&fence->incarnation)};
     if (mysql_stmt_bind_param(statement, binds) != 0 || mysql_stmt_execute(statement) != 0)
-        return statement_failed(conn, statement, "fence", error);
+        return mysql_conn_statement_failed(conn, statement, "fence", error);
     if (mysql_stmt_affected_rows(statement) == 1)
         return BACKEND_OK;
     error_set(error, ERR_STORE_FENCED, "the instance %s has another incarnation than %lld", fence->instance,
@@ -254,7 +69,7 @@ static MYSQL_BIND bind_column(struct mysql_conn *conn, const struct store_column
         int64_t *values = scratch(conn, n, sizeof *values);
         for (size_t i = 0; i < n; i++)
             values[i] = row_integer(column, rows[i]);
-        return bind_integer(values);
+        return mysql_bind_integer(values);
     }
     const char **values = scratch(conn, n, sizeof *values);
     unsigned long *lengths = scratch(conn, n, sizeof *lengths);
@@ -270,10 +85,10 @@ static MYSQL_BIND bind_field(struct mysql_conn *conn, const struct store_column 
     if (column->type == STORE_I64 || column->type == STORE_I32) {
         int64_t *value = scratch(conn, 1, sizeof *value);
         *value = row_integer(column, row);
-        return bind_integer(value);
+        return mysql_bind_integer(value);
     }
     struct str value = row_bytes(column, row);
-    return bind_bytes(value);
+    return mysql_bind_bytes(value);
 }
 
 // Runs one statement for rows[0..n), which it can take.
@@ -287,7 +102,7 @@ static enum backend_result write_rows(struct mysql_conn *conn, const struct bulk
         return BACKEND_REFUSED;
     }
     enum backend_result result = BACKEND_OK;
-    MYSQL_STMT *statement = prepare(conn, buf_str(&conn->sql), &result, error);
+    MYSQL_STMT *statement = mysql_conn_prepare(conn, buf_str(&conn->sql), &result, error);
     if (!statement)
         return result;
     size_t columns = group->verb == STORE_DELETE ? group->table->n_key : group->table->n_columns;
@@ -301,7 +116,7 @@ static enum backend_result write_rows(struct mysql_conn *conn, const struct bulk
     unsigned array_size = bulk ? (unsigned)n : 0;
     if (mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &array_size) != 0 ||
         mysql_stmt_bind_param(statement, binds) != 0 || mysql_stmt_execute(statement) != 0)
-        return statement_failed(conn, statement, group->table->name, error);
+        return mysql_conn_statement_failed(conn, statement, group->table->name, error);
     return BACKEND_OK;
 }
 
@@ -360,7 +175,7 @@ static void roll_back(struct mysql_conn *conn) {
 // Only what certainly ended the transaction is not unknown: a deadlock, or a certification that another node won.
 static enum backend_result commit_failed(struct mysql_conn *conn, struct error *error) {
     unsigned code = mysql_errno(conn->mysql);
-    enum backend_result result = conn_failed(conn, "commit", error);
+    enum backend_result result = mysql_conn_failed(conn, "commit", error);
     if (code == ER_LOCK_DEADLOCK) {
         roll_back(conn);
         return result;
@@ -470,20 +285,20 @@ static enum backend_result fetch_rows(struct mysql_conn *conn, MYSQL_STMT *state
     struct arrival arrival;
     prepare_arrival(conn, page->table, &arrival);
     if (mysql_stmt_bind_result(statement, arrival.binds) != 0)
-        return statement_failed(conn, statement, page->table->name, error);
+        return mysql_conn_statement_failed(conn, statement, page->table->name, error);
     int fetched;
     while ((fetched = mysql_stmt_fetch(statement)) == 0 || fetched == MYSQL_DATA_TRUNCATED)
         if (!load_row(conn, statement, &arrival, page, error) && !row_page_passes(page, error))
             return BACKEND_REFUSED;
-    return fetched == MYSQL_NO_DATA ? BACKEND_OK : statement_failed(conn, statement, page->table->name, error);
+    return fetched == MYSQL_NO_DATA ? BACKEND_OK : mysql_conn_statement_failed(conn, statement, page->table->name, error);
 }
 
 static enum backend_result fetch_count(struct mysql_conn *conn, MYSQL_STMT *statement, size_t *ret_n,
                                        struct error *error) {
     int64_t count = 0;
-    MYSQL_BIND bind = bind_integer(&count);
+    MYSQL_BIND bind = mysql_bind_integer(&count);
     if (mysql_stmt_bind_result(statement, &bind) != 0 || mysql_stmt_fetch(statement) != 0)
-        return statement_failed(conn, statement, "counting", error);
+        return mysql_conn_statement_failed(conn, statement, "counting", error);
     *ret_n = (size_t)count;
     return BACKEND_OK;
 }
@@ -503,13 +318,13 @@ static enum backend_result mysql_read(struct backend_conn *base, const struct st
         error_set(error, ERR_STORE_REFUSED, "the query is too large");
         return result;
     }
-    MYSQL_STMT *statement = prepare(conn, buf_str(&conn->sql), &result, error);
+    MYSQL_STMT *statement = mysql_conn_prepare(conn, buf_str(&conn->sql), &result, error);
     if (!statement)
         return result;
     MYSQL_BIND binds[SQL_PARAMS_MAX];
-    bind_params(binds, params.list, params.n);
+    mysql_bind_params(binds, params.list, params.n);
     if (mysql_stmt_bind_param(statement, binds) != 0 || mysql_stmt_execute(statement) != 0)
-        return statement_failed(conn, statement, query->table->name, error);
+        return mysql_conn_statement_failed(conn, statement, query->table->name, error);
     struct row_page page = {
         .table = query->table, .arena = arena, .max = query->count ? 0 : query->limit, .readable = query->readable};
     size_t count = 0;
@@ -541,7 +356,7 @@ static enum backend_result session_rows(struct mysql_conn *conn, MYSQL_STMT *sta
                                 .buffer_length = sizeof texts[i],
                                 .length = &lengths[i]};
     if (mysql_stmt_bind_result(statement, binds) != 0)
-        return statement_failed(conn, statement, "binding", error);
+        return mysql_conn_statement_failed(conn, statement, "binding", error);
     int fetched;
     while ((fetched = mysql_stmt_fetch(statement)) == 0) {
         struct str values[SESSION_COLUMNS_MAX];
@@ -549,7 +364,7 @@ static enum backend_result session_rows(struct mysql_conn *conn, MYSQL_STMT *sta
             values[i] = str_n(texts[i], lengths[i]);
         row(ctx, values, columns);
     }
-    return fetched == MYSQL_NO_DATA ? BACKEND_OK : statement_failed(conn, statement, "fetching", error);
+    return fetched == MYSQL_NO_DATA ? BACKEND_OK : mysql_conn_statement_failed(conn, statement, "fetching", error);
 }
 
 static enum backend_result session_run(struct sql_session *base, const char *sql, const struct sql_param *params,
@@ -562,16 +377,16 @@ static enum backend_result session_run(struct sql_session *base, const char *sql
     }
     // Not every server prepares definitions and transaction statements.
     if (n == 0 && !row)
-        return mysql_real_query(conn->mysql, sql, strlen(sql)) == 0 ? BACKEND_OK : conn_failed(conn, sql, error);
+        return mysql_real_query(conn->mysql, sql, strlen(sql)) == 0 ? BACKEND_OK : mysql_conn_failed(conn, sql, error);
     enum backend_result result = BACKEND_REFUSED;
-    MYSQL_STMT *statement = prepare(conn, str_c(sql), &result, error);
+    MYSQL_STMT *statement = mysql_conn_prepare(conn, str_c(sql), &result, error);
     if (!statement)
         return result;
     MYSQL_BIND binds[SQL_PARAMS_MAX];
     assert(n <= SQL_PARAMS_MAX);
-    bind_params(binds, params, n);
+    mysql_bind_params(binds, params, n);
     if ((n > 0 && mysql_stmt_bind_param(statement, binds) != 0) || mysql_stmt_execute(statement) != 0)
-        return statement_failed(conn, statement, sql, error);
+        return mysql_conn_statement_failed(conn, statement, sql, error);
     if (ret_changed)
         *ret_changed = (int64_t)mysql_stmt_affected_rows(statement);
     unsigned columns = mysql_stmt_field_count(statement);
@@ -591,17 +406,10 @@ static const struct backend_conn_ops conn_ops = {
 
 static bool mysql_connect_conn(struct store_backend *base, bool for_writing, struct backend_conn **ret_conn,
                                struct error *error) {
-    struct mysql_conn *conn = calloc(1, sizeof *conn);
-    if (!conn)
-        abort();
+    struct mysql_conn *conn = mysql_conn_new(&((struct mysql_backend *)base)->options, for_writing);
     conn->base.ops = &conn_ops;
-    conn->backend = (struct mysql_backend *)base;
-    conn->for_writing = for_writing;
-    conn->statements.close = close_statement;
-    buf_init(&conn->sql, SQL_MAX);
-    arena_init(&conn->scratch, SIZE_MAX / 2);
-    if (!connect_to(conn, error)) {
-        mysql_close_conn(&conn->base);
+    if (!mysql_conn_open(conn, error)) {
+        mysql_conn_free(conn);
         return false;
     }
     *ret_conn = &conn->base;
@@ -609,7 +417,7 @@ static bool mysql_connect_conn(struct store_backend *base, bool for_writing, str
 }
 
 static void close_session(struct mysql_session *session) {
-    mysql_close_conn(&session->conn->base);
+    mysql_conn_free(session->conn);
 }
 
 static bool open_session(struct store_backend *base, struct mysql_session *session, struct error *error) {
@@ -621,11 +429,16 @@ static bool open_session(struct store_backend *base, struct mysql_session *sessi
     return true;
 }
 
+// What it can't find out it does not warn of.
+static int64_t setting(struct mysql_conn *conn, const char *sql, int64_t otherwise) {
+    int64_t value;
+    struct error ignored;
+    return mysql_conn_ask(conn, sql, otherwise, &value, &ignored) ? value : otherwise;
+}
+
 static void read_durability(struct mysql_backend *backend, struct mysql_conn *conn) {
-    int64_t flush = 1, binlog = 0, sync = 1;
-    ask_integer(conn, "SELECT @@innodb_flush_log_at_trx_commit", &flush);
-    ask_integer(conn, "SELECT @@log_bin", &binlog);
-    ask_integer(conn, "SELECT @@sync_binlog", &sync);
+    int64_t flush = setting(conn, "SELECT @@innodb_flush_log_at_trx_commit", 1);
+    int64_t binlog = setting(conn, "SELECT @@log_bin", 0), sync = setting(conn, "SELECT @@sync_binlog", 1);
     backend->warning[0] = '\0';
     if (flush != 1)
         snprintf(backend->warning, sizeof backend->warning,
@@ -643,12 +456,18 @@ static bool mysql_migrate(struct store_backend *base, const struct store_table *
     struct mysql_session session;
     if (!open_session(base, &session, error))
         return false;
-    // Held by the connection. Where there is no such lock, losing the race to create something is not an error.
-    int64_t locked = 0;
-    bool known = ask_integer(session.conn, "SELECT GET_LOCK(CONCAT('txcenter.', LEFT(DATABASE(), 50)), 20)", &locked);
-    bool done = known && locked != 1
-                    ? error_set(error, ERR_STORE_UNAVAILABLE, "another process is migrating the schema")
-                    : migrate_schema(&session.base, tables, error);
+    // Held by the connection, on one server: in a cluster two processes may still meet. Then losing the race to create
+    // something is not an error, and losing a conflict is tried again.
+    int64_t locked = 1;
+    struct error ignored;
+    mysql_conn_ask(session.conn, "SELECT GET_LOCK(CONCAT('txcenter.', LEFT(DATABASE(), 50)), 20)", 0, &locked, &ignored);
+    bool done = locked == 1 && migrate_schema(&session.base, tables, error);
+    for (int i = 1; locked == 1 && !done && error->code == ERR_STORE_UNAVAILABLE && i < MIGRATIONS_MAX; i++) {
+        *error = (struct error){0};
+        done = migrate_schema(&session.base, tables, error);
+    }
+    if (locked != 1)
+        error_set(error, ERR_STORE_UNAVAILABLE, "another process is migrating the schema");
     if (done)
         read_durability((struct mysql_backend *)base, session.conn);
     close_session(&session);
@@ -721,6 +540,7 @@ struct store_backend *store_mariadb(const struct store_mariadb_options *options)
         .tls_ca = copy(options->tls_ca),
         .port = options->port,
         .connect_timeout_ms = options->connect_timeout_ms,
+        .answer_timeout_ms = options->answer_timeout_ms,
         .plain_statements = options->plain_statements,
     };
     return &backend->base;

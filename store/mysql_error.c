@@ -4,6 +4,19 @@
 #include <mysqld_error.h>
 #include <string.h>
 
+// Codes of servers that the library's header does not name.
+enum {
+    MYSQL_QUERY_TIMEOUT = 3024,
+    TIDB_TRY_AGAIN = 8022,
+    TIDB_SCHEMA_CHANGED = 8028,
+    TIDB_PD_TIMEOUT = 9001,
+    TIDB_STORE_TIMEOUT = 9002,
+    TIDB_STORE_BUSY = 9003,
+    TIDB_LOCK_TIMEOUT = 9004,
+    TIDB_REGION_UNAVAILABLE = 9005,
+    TIDB_WRITE_CONFLICT = 9007,
+};
+
 bool mysql_error_is_lost(unsigned code) {
     switch (code) {
     case ER_SERVER_SHUTDOWN:
@@ -24,6 +37,10 @@ bool mysql_error_is_lost(unsigned code) {
     case ER_DBACCESS_DENIED_ERROR:
     case ER_BAD_DB_ERROR:
     case ER_UNKNOWN_STMT_HANDLER: // the connection is not the one that prepared: a proxy changed servers
+    case ER_UNKNOWN_COM_ERROR:    // Galera: the node is not in the cluster's quorum; another may be
+    case ER_OPTION_PREVENTS_STATEMENT:
+    case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
+    case ER_READ_ONLY_MODE: // a server that was demoted
         return true;
     default:
         return code >= CR_MIN_ERROR && code <= CR_MAX_ERROR; // the client library's own: gone away, lost, refused, …
@@ -41,15 +58,27 @@ enum backend_result mysql_error_meaning(unsigned code, const char *text) {
     case ER_LOCK_WAIT_TIMEOUT:
     case ER_LOCK_DEADLOCK:
     case ER_QUERY_INTERRUPTED:
-    case ER_OPTION_PREVENTS_STATEMENT: // read-only server
-    case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
-    case ER_READ_ONLY_MODE:
-    case ER_UNKNOWN_COM_ERROR: // Galera: the node is not ready
+    case ER_STATEMENT_TIMEOUT:
+    case MYSQL_QUERY_TIMEOUT:
+    case ER_NEED_REPREPARE:
     case ER_OUTOFMEMORY:
     case ER_OUT_OF_RESOURCES:
     case ER_TOO_MANY_USER_CONNECTIONS:
     case ER_USER_LIMIT_REACHED:
-    case ER_MAX_PREPARED_STMT_COUNT_REACHED: return BACKEND_AGAIN;
+    case ER_MAX_PREPARED_STMT_COUNT_REACHED:
+    // What an operator can mend, while the batch waits for it.
+    case ER_TABLEACCESS_DENIED_ERROR:
+    case ER_COLUMNACCESS_DENIED_ERROR:
+    case ER_NO_SUCH_TABLE_IN_ENGINE:
+    case ER_TABLE_CORRUPT:
+    case TIDB_WRITE_CONFLICT:
+    case TIDB_SCHEMA_CHANGED:
+    case TIDB_TRY_AGAIN:
+    case TIDB_PD_TIMEOUT:
+    case TIDB_STORE_TIMEOUT:
+    case TIDB_STORE_BUSY:
+    case TIDB_LOCK_TIMEOUT:
+    case TIDB_REGION_UNAVAILABLE: return BACKEND_AGAIN;
     case ER_RECORD_FILE_FULL:
     case ER_DISK_FULL: return BACKEND_FULL;
     case ER_ERROR_ON_WRITE:

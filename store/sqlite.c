@@ -18,7 +18,8 @@
 
 enum {
     CHECKPOINT_PAGES = 1000, // of the log, before they are copied back
-    BUSY_MS = 5000,          // a backup tool may hold the file for a moment
+    OPEN_BUSY_MS = 5000,     // a tool may hold the file for a moment
+    BUSY_MS = 1000,          // then the batch counts as failed, and new work is refused until it goes in
     SQL_MAX = 64 * 1024,
 };
 
@@ -47,6 +48,31 @@ struct sqlite_conn {
 
 // ---- Errors -----------------------------------------------------------------------------------------------------
 
+// Why the last write failed: the log's, else the database file's. (sqlite3_system_errno() may tell of what was tried
+// after it.)
+static int last_errno(sqlite3 *db) {
+    int why = 0;
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log && log->pMethods)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &why);
+    if (why == 0)
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &why);
+    return why;
+}
+
+// What the system did not let us write is not on the disk, and may be once the operator has mended it. Of anything else
+// it is not known what the disk holds.
+static enum backend_result write_error(int system_error) {
+    switch (system_error) {
+    case EDQUOT: return BACKEND_FULL;
+    case EROFS:
+    case EPERM:
+    case EACCES: return BACKEND_AGAIN;
+    default: return BACKEND_FATAL;
+    }
+}
+
 static enum backend_result io_error(sqlite3 *db, int extended) {
     switch (extended) {
     case SQLITE_IOERR_NOMEM:
@@ -56,7 +82,7 @@ static enum backend_result io_error(sqlite3 *db, int extended) {
     case SQLITE_IOERR_UNLOCK:
     case SQLITE_IOERR_CHECKRESERVEDLOCK: return BACKEND_AGAIN;
     case SQLITE_IOERR_SHMSIZE: return BACKEND_FULL;
-    case SQLITE_IOERR_WRITE: return sqlite3_system_errno(db) == EDQUOT ? BACKEND_FULL : BACKEND_FATAL;
+    case SQLITE_IOERR_WRITE: return write_error(last_errno(db));
     default: return BACKEND_FATAL;
     }
 }
@@ -164,9 +190,12 @@ static bool open_database(struct sqlite_backend *backend, sqlite3 **ret_db, stru
     if (!done)
         error_set(error, ERR_CONFIG_INVALID, "the database %s can't be opened: %s", backend->path,
                   db ? sqlite3_errmsg(db) : "no memory");
+    // SQLite opens what it may not write for reading alone.
+    if (done && sqlite3_db_readonly(db, "main") == 1)
+        done = error_set(error, ERR_CONFIG_INVALID, "the database %s may not be written", backend->path);
     if (done) {
         sqlite3_extended_result_codes(db, 1);
-        sqlite3_busy_timeout(db, BUSY_MS);
+        sqlite3_busy_timeout(db, OPEN_BUSY_MS);
         // EXTRA is FULL once the log is in use. Before, while the file is turned over to it, there is a rollback
         // journal: without EXTRA its deletion is not synced, and a power loss could bring it back to undo everything
         // since.
@@ -467,6 +496,8 @@ static bool sqlite_connect(struct store_backend *base, bool for_writing, struct 
     conn->reads.close = finalize;
     buf_init(&conn->sql, SQL_MAX);
     bool done = open_database((struct sqlite_backend *)base, &conn->db, error);
+    if (done)
+        sqlite3_busy_timeout(conn->db, BUSY_MS);
     if (done && for_writing) {
         sqlite3_wal_hook(conn->db, note_log, conn);
         conn->begin = prepare(conn, STR("BEGIN IMMEDIATE"));
@@ -504,6 +535,8 @@ static const struct store_backend_ops backend_ops = {
 };
 
 struct store_backend *store_sqlite(const char *path) {
+    // Else each allocation takes a lock of the whole program, to count. Refused, and no harm, once SQLite was used.
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct sqlite_backend *backend = calloc(1, sizeof *backend);
     char *copy = strdup(path);
     if (!backend || !copy)

@@ -10,12 +10,19 @@
 #include <assert.h>
 #include <stdlib.h>
 
+// A batch that has come to this is full: servers have limits of their own for one transaction.
+enum { BATCH_BYTES_MAX = 32 << 20 };
+
 static bool take_batch(struct store *store) {
     struct writer *writer = &store->writer;
     pthread_mutex_lock(&store->mutex);
     uint32_t n = 0;
-    while (n < store->options.batch_max && (writer->batch[n] = write_queue_take(&store->writes)))
-        n++;
+    for (size_t bytes = 0; n < store->options.batch_max && bytes < BATCH_BYTES_MAX; n++) {
+        writer->batch[n] = write_queue_take(&store->writes);
+        if (!writer->batch[n])
+            break;
+        bytes += writer->batch[n]->arena.used;
+    }
     pthread_mutex_unlock(&store->mutex);
     writer->n_batch = n;
     writer->ranges[0] = (struct write_range){.to = n};
@@ -175,7 +182,10 @@ static enum worked commit_range(struct store *store, struct write_range *range) 
     pthread_mutex_lock(&store->mutex);
     store->stats.commit_ns += took_ns;
     pthread_mutex_unlock(&store->mutex);
-    if (result == BACKEND_AGAIN)
+    // Unknown is a failure like any other as far as the back-off is concerned: a server that loses each COMMIT must not
+    // be asked without a pause.
+    writer->unknown = result == BACKEND_COMMIT_UNKNOWN;
+    if (result == BACKEND_AGAIN || result == BACKEND_COMMIT_UNKNOWN)
         return backend_down(store);
     backend_up(store);
     switch (result) {
@@ -189,10 +199,10 @@ static enum worked commit_range(struct store *store, struct write_range *range) 
         fail_range(store, range, ERR_STORE_FULL, error.text);
         finish_range(store, range);
         break;
-    case BACKEND_COMMIT_UNKNOWN: writer->unknown = true; break;
     case BACKEND_FENCED: refuse_all(store, ERR_STORE_FENCED, error.text); break;
     case BACKEND_FATAL: store_die(store, "committing", &error);
-    case BACKEND_AGAIN: break;
+    case BACKEND_AGAIN:
+    case BACKEND_COMMIT_UNKNOWN: break;
     }
     return WORKED_SOME;
 }
@@ -226,14 +236,15 @@ static enum worked resolve(struct store *store, struct write_range *range) {
                   (long long)identity.batch_no, (long long)before);
         store_die(store, "resolving a commit", &error);
     }
-    backend_up(store);
     store_renewed(store, begun_ms);
     writer->unknown = false;
     pthread_mutex_lock(&store->mutex);
     store->identity.incarnation = identity.incarnation;
     pthread_mutex_unlock(&store->mutex);
-    if (identity.batch_no == before + 1)
+    if (identity.batch_no == before + 1) {
+        backend_up(store);
         committed(store, range);
+    }
     return WORKED_SOME;
 }
 

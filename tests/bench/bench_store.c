@@ -1,61 +1,77 @@
-// How fast a store takes rows: `bench_store [SECONDS [FOLDER]]`. One thread keeps N writes of one row each in flight,
-// for N of 1, 8, 64 and 512; each row is first inserted and later replaced, as a saga's is. Prints rows/s, commits/s,
-// and the time from submission to callback. SQLite syncs every commit (in FOLDER, default the current one); MariaDB
-// flushes its log and syncs its binary log at every commit.
+// How fast a store takes sagas: `bench_store [--seconds N] [--pairs N] [--in-flight N] [sqlite|mariadb] [FOLDER]`.
+//
+// One thread keeps N sagas in flight; each is a row of the engine's saga table that is inserted and then replaced, two
+// writes of one row each. The bare ceiling beside it appends the same number of bytes twice to a table that is nothing
+// but a log, in as many writes through the same store. They run in turn, in pairs; a pair's ratio is what counts, since
+// the machine drifts. SQLite syncs every commit (in FOLDER, default the current one); MariaDB flushes its log and syncs
+// its binary log at every commit, with its data in FOLDER.
+#include "saga/tables.h"
 #include "store/backend.h"
+#include "tests/scratch.h"
 #include "tests/servers/mariadb.h"
 
 #include <assert.h>
+#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-struct record {
-    char gid[33];
-    char flow[33];
-    int32_t slot, status;
-    int64_t created_at, due_at;
-    struct str journal;
-};
-static const struct store_column columns[] = {
-    STORE_COL_TEXT(record, gid),
-    STORE_COL_TEXT(record, flow),
-    STORE_COL_I32(record, slot),
-    STORE_COL_I32(record, status),
-    STORE_COL_I64(record, created_at),
-    STORE_COL_I64(record, due_at),
-    STORE_COL_BLOB(record, journal, 65000),
-};
-static const struct store_index indexes[] = {{.name = "record_by_due", .columns = {"slot", "due_at"}}};
-static const struct store_table table = {.name = "record",
-                                         .row_size = sizeof(struct record),
-                                         .columns = columns,
-                                         .indexes = indexes,
-                                         .n_columns = STORE_COUNT(columns),
-                                         .n_key = 1,
-                                         .n_indexes = 1,
-                                         .since = 1};
-static const struct store_table *const tables[] = {&table, NULL};
+// ---- What is written ----------------------------------------------------------------------------------------------
 
-enum { JOURNAL = 300, WAITS_MAX = 1 << 21 };
+enum { INPUT = 256, JOURNAL = 512, BODY = 900, WAITS_MAX = 1 << 21, IN_FLIGHT_MAX = 4096, PAIRS_MAX = 100 };
+
+struct log_row {
+    int64_t id;
+    struct str body;
+};
+static const struct store_column log_columns[] = {STORE_COL_I64(log_row, id), STORE_COL_BLOB(log_row, body, 65000)};
+static const struct store_table log_table = {.name = "bare_log",
+                                             .row_size = sizeof(struct log_row),
+                                             .columns = log_columns,
+                                             .n_columns = STORE_COUNT(log_columns),
+                                             .n_key = 1,
+                                             .since = 1};
+static const struct store_table *const tables[] = {&saga_table, &log_table, NULL};
 
 struct bench {
     struct store *store;
     int wake;
-    int64_t until_ns, rows, next;
-    uint32_t waits_us[WAITS_MAX]; // of each write, for the percentiles
+    bool bare;
+    int64_t until_ns, sagas, next;
+    uint32_t waits_us[WAITS_MAX]; // of each saga, for the percentiles
     unsigned in_flight;
 };
 
 struct slot {
     struct bench *bench;
-    int64_t begun_ns, created_at;
+    int64_t begun_ns, created_ms;
     unsigned slot;
     char gid[ID_LEN + 1];
-    bool inserted;
+    bool begun; // its first write was acknowledged
 };
+
+static const char bytes[BODY] = "journal";
+
+static void fill_saga(const struct slot *slot, struct saga_row *row) {
+    *row = (struct saga_row){.flow_version = 1,
+                             .status = slot->begun ? SAGA_SUCCEEDED : SAGA_RUNNING,
+                             .slot = (int32_t)slot->slot,
+                             .due_ms = slot->begun ? INT64_MAX : slot->created_ms + 30000,
+                             .incarnation = 1,
+                             .created_ms = slot->created_ms,
+                             .updated_ms = slot->created_ms + slot->begun,
+                             .ended_ms = slot->begun ? slot->created_ms + 1 : 0,
+                             .input = str_n(bytes, INPUT),
+                             .journal = str_n(bytes, JOURNAL)};
+    memcpy(row->gid, slot->gid, sizeof slot->gid);
+    memcpy(row->subject, slot->gid, sizeof slot->gid);
+    snprintf(row->flow, sizeof row->flow, "bench.two_steps");
+}
+
+// ---- One run ------------------------------------------------------------------------------------------------------
 
 static void wake(void *ctx) {
     uint64_t one = 1;
@@ -67,21 +83,22 @@ static void done(void *ctx, const struct error *error);
 
 static void submit(struct slot *slot) {
     struct bench *bench = slot->bench;
-    static char journal[JOURNAL];
-    if (!slot->inserted) {
-        slot->slot = (unsigned)(bench->next++ % SLOT_COUNT);
-        slot->created_at = clock_now_ms(clock_system());
-        id_make(slot->created_at, slot->slot, id_random, NULL, slot->gid);
-    }
-    struct record row = {.slot = (int32_t)slot->slot,
-                         .created_at = slot->created_at,
-                         .due_at = slot->inserted ? INT64_MAX : slot->created_at + 30000};
-    memcpy(row.gid, slot->gid, sizeof slot->gid);
-    snprintf(row.flow, sizeof row.flow, "bench.two_steps");
-    row.journal = str_n(journal, sizeof journal);
     struct store_write *write = store_write_new(bench->store);
-    store_row(write, &table, slot->inserted ? STORE_PUT : STORE_INSERT, &row);
-    slot->begun_ns = clock_monotonic_ns();
+    if (!slot->begun) {
+        slot->begun_ns = clock_monotonic_ns();
+        slot->slot = (unsigned)(bench->next % SLOT_COUNT);
+        slot->created_ms = clock_now_ms(clock_system());
+        id_make(slot->created_ms, slot->slot, id_random, NULL, slot->gid);
+    }
+    if (bench->bare) {
+        struct log_row row = {.id = bench->next, .body = str_n(bytes, BODY)};
+        store_row(write, &log_table, STORE_INSERT, &row);
+    } else {
+        struct saga_row row;
+        fill_saga(slot, &row);
+        store_row(write, &saga_table, slot->begun ? STORE_PUT : STORE_INSERT, &row);
+    }
+    bench->next++;
     bench->in_flight++;
     store_submit(bench->store, write, NULL, done, slot);
 }
@@ -94,10 +111,11 @@ static void done(void *ctx, const struct error *error) {
         exit(1);
     }
     int64_t now_ns = clock_monotonic_ns();
-    bench->waits_us[bench->rows++ % WAITS_MAX] = (uint32_t)((now_ns - slot->begun_ns) / 1000);
     bench->in_flight--;
-    slot->inserted = !slot->inserted;
-    if (now_ns < bench->until_ns)
+    slot->begun = !slot->begun;
+    if (!slot->begun)
+        bench->waits_us[bench->sagas++ % WAITS_MAX] = (uint32_t)((now_ns - slot->begun_ns) / 1000);
+    if (slot->begun || now_ns < bench->until_ns)
         submit(slot);
 }
 
@@ -106,14 +124,24 @@ static int compare(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-static void run(struct bench *bench, const char *name, unsigned in_flight, int seconds) {
-    struct slot *slots = calloc(in_flight, sizeof *slots);
+static double cpu_us(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+// Sagas a second.
+static double run(struct bench *bench, bool bare, unsigned in_flight, int64_t seconds) {
+    static struct slot slots[IN_FLIGHT_MAX];
     struct store_stats before, after;
     store_stats(bench->store, &before);
+    double cpu_before_us = cpu_us();
     int64_t begun_ns = clock_monotonic_ns();
-    bench->until_ns = begun_ns + seconds * (int64_t)1000000000;
-    bench->rows = 0;
-    for (unsigned i = 0; slots && i < in_flight; i++) {
+    bench->until_ns = begun_ns + seconds * 1000000000;
+    bench->sagas = 0;
+    bench->bare = bare;
+    for (unsigned i = 0; i < in_flight; i++) {
         slots[i] = (struct slot){.bench = bench};
         submit(&slots[i]);
     }
@@ -123,20 +151,29 @@ static void run(struct bench *bench, const char *name, unsigned in_flight, int s
         if (poll(&fd, 1, -1) == 1 && read(bench->wake, &count, sizeof count) == sizeof count)
             store_poll(bench->store);
     }
-    double took = (double)(clock_monotonic_ns() - begun_ns) / 1e9;
+    double took = (double)(clock_monotonic_ns() - begun_ns) / 1e9, sagas = (double)bench->sagas;
+    double cpu = (cpu_us() - cpu_before_us) / sagas;
     store_stats(bench->store, &after);
     double commits = (double)(after.commits - before.commits);
-    size_t n = bench->rows < WAITS_MAX ? (size_t)bench->rows : WAITS_MAX;
+    size_t n = bench->sagas < WAITS_MAX ? (size_t)bench->sagas : WAITS_MAX;
     qsort(bench->waits_us, n, sizeof bench->waits_us[0], compare);
-    printf("%-8s %4u in flight: %7.0f rows/s %6.0f commits/s of %5.1f rows and %6.0f us; a write takes p50 %6u p99 %6u "
-           "max %6u us\n",
-           name, in_flight, (double)bench->rows / took, commits / took, (double)bench->rows / commits,
+    printf("  %-6s %7.0f sagas/s  %5.1f us of CPU each  %5.0f commits/s of %5.1f rows and %6.0f us  p50 %6u p99 %6u us\n",
+           bare ? "bare" : "sagas", sagas / took, cpu, commits / took, 2 * sagas / commits,
            (double)(after.commit_ns - before.commit_ns) / 1e3 / commits, bench->waits_us[n / 2],
-           bench->waits_us[n * 99 / 100], bench->waits_us[n - 1]);
-    free(slots);
+           bench->waits_us[n * 99 / 100]);
+    return sagas / took;
 }
 
-static void measure(struct store_backend *backend, int seconds) {
+static int compare_ratios(const void *a, const void *b) {
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+struct plan {
+    int64_t seconds, pairs, in_flight;
+};
+
+static void measure(struct store_backend *backend, const struct plan *plan) {
     struct bench *bench = calloc(1, sizeof *bench);
     if (!bench)
         abort();
@@ -147,48 +184,73 @@ static void measure(struct store_backend *backend, int seconds) {
                                     .threaded = true,
                                     .wake = wake,
                                     .wake_ctx = bench};
-    const char *name = backend->ops->name;
+    printf("%s, %d in flight\n", backend->ops->name, (int)plan->in_flight);
     struct error error = {0};
     if (!store_open(backend, &options, &bench->store, &error)) {
         fprintf(stderr, "%s\n", error.text);
         exit(1);
     }
     if (store_durability_warning(bench->store))
-        printf("%s: %s\n", name, store_durability_warning(bench->store));
-    static const unsigned in_flight[] = {1, 8, 64, 512};
-    for (size_t i = 0; i < sizeof in_flight / sizeof in_flight[0]; i++)
-        run(bench, name, in_flight[i], seconds);
+        printf("  %s\n", store_durability_warning(bench->store));
+    double ratios[PAIRS_MAX];
+    for (int64_t i = 0; i < plan->pairs; i++) {
+        // Which of the two comes first alternates, too.
+        double first = run(bench, i % 2, (unsigned)plan->in_flight, plan->seconds);
+        double second = run(bench, i % 2 == 0, (unsigned)plan->in_flight, plan->seconds);
+        ratios[i] = i % 2 ? second / first : first / second;
+    }
+    qsort(ratios, (size_t)plan->pairs, sizeof ratios[0], compare_ratios);
+    printf("  of the bare ceiling: %.0f %% (%.0f to %.0f)\n", 100 * ratios[plan->pairs / 2], 100 * ratios[0],
+           100 * ratios[plan->pairs - 1]);
     store_close(bench->store);
     close(bench->wake);
     free(bench);
 }
 
+static int usage(void) {
+    fprintf(stderr, "usage: bench_store [--seconds N] [--pairs N] [--in-flight N] [sqlite|mariadb] [FOLDER]\n");
+    return 2;
+}
+
 int main(int argc, char **argv) {
-    int64_t given = 5;
-    if (argc > 1 && (!str_to_i64(str_c(argv[1]), &given) || given < 1 || given > 3600)) {
-        fprintf(stderr, "usage: %s [SECONDS [FOLDER]]\n", argv[0]);
-        return 2;
+    struct plan plan = {.seconds = 2, .pairs = 3, .in_flight = 64};
+    static const struct option options[] = {{"seconds", required_argument, NULL, 's'},
+                                            {"pairs", required_argument, NULL, 'p'},
+                                            {"in-flight", required_argument, NULL, 'n'},
+                                            {0}};
+    int letter;
+    while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        int64_t *to = letter == 's' ? &plan.seconds : letter == 'p' ? &plan.pairs : &plan.in_flight;
+        if (letter == '?' || !str_to_i64(str_c(optarg), to) || *to < 1)
+            return usage();
     }
-    int seconds = (int)given;
-    char path[512];
-    snprintf(path, sizeof path, "%s/bench-XXXXXX", argc > 2 ? argv[2] : ".");
-    if (!mkdtemp(path)) {
-        perror(path);
+    if (plan.seconds > 3600 || plan.pairs > PAIRS_MAX || plan.in_flight > IN_FLIGHT_MAX)
+        return usage();
+    bool sqlite = true, mariadb = true;
+    if (optind < argc && (strcmp(argv[optind], "sqlite") == 0 || strcmp(argv[optind], "mariadb") == 0)) {
+        sqlite = strcmp(argv[optind], "sqlite") == 0;
+        mariadb = !sqlite;
+        optind++;
+    }
+    char folder[SCRATCH_PATH_MAX], file[100];
+    if (snprintf(folder, sizeof folder, "%s/bench-XXXXXX", optind < argc ? argv[optind] : ".") >= (int)sizeof folder ||
+        !mkdtemp(folder)) {
+        perror(folder);
         return 1;
     }
-    char file[600];
-    snprintf(file, sizeof file, "%s/store.db", path);
-    measure(store_sqlite(file), seconds);
-    unlink(file);
-    snprintf(file, sizeof file, "%s/store.db.lock", path);
-    unlink(file);
-    rmdir(path);
-
-    struct mariadb_server *server = mariadb_start(&(struct mariadb_options){.durable = true});
-    mariadb_make_database(server, "bench");
-    measure(store_mariadb(&(struct store_mariadb_options){
-                .user = "root", .database = "bench", .unix_socket = mariadb_socket(server)}),
-            seconds);
-    mariadb_stop(server);
+    if (sqlite) {
+        snprintf(file, sizeof file, "%s/store.db", folder);
+        measure(store_sqlite(file), &plan);
+    }
+    if (mariadb) {
+        struct mariadb_server *server =
+            mariadb_start(&(struct mariadb_options){.durable = true, .folder = folder});
+        mariadb_make_database(server, "bench");
+        measure(store_mariadb(&(struct store_mariadb_options){
+                    .user = "root", .database = "bench", .unix_socket = mariadb_socket(server)}),
+                &plan);
+        mariadb_stop(server);
+    }
+    scratch_remove(folder);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READY_MS = 60000, ARGUMENTS_MAX = 48, ARGUMENT_MAX = 160 };
+enum { READY_MS = 60000, ARGUMENTS_MAX = 48, ARGUMENT_MAX = 512 };
 
 struct mariadb_server {
     char folder[SCRATCH_PATH_MAX];
@@ -61,7 +62,7 @@ static void add_common(struct arguments *arguments, const struct mariadb_server 
     add(arguments, "--innodb-log-file-size=8M");
     add(arguments, "--innodb-buffer-pool-size=32M");
     if (geteuid() == 0)
-        add(arguments, "--user=root");
+        add(arguments, server->options.as_mysql ? "--user=mysql" : "--user=root");
 }
 
 // A child that writes to the server's log and dies with this thread.
@@ -100,6 +101,12 @@ static void show_log(const struct mariadb_server *server) {
 
 static MYSQL *try_connect(const struct mariadb_server *server, const char *database) {
     MYSQL *mysql = mysql_init(NULL);
+    if (mysql) {
+        // Whatever a test made the server's defaults.
+        mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION max_statement_time = 0");
+        mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION autocommit = 1");
+        mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION tx_read_only = 0");
+    }
     if (mysql && mysql_real_connect(mysql, NULL, "root", "", database, 0, server->socket, 0))
         return mysql;
     if (mysql)
@@ -138,7 +145,12 @@ static void run_server(struct mariadb_server *server) {
     add_common(&arguments, server);
     add(&arguments, "--socket=%s", server->socket);
     add(&arguments, "--pid-file=%s/pid", server->folder);
-    add(&arguments, "--skip-networking");
+    if (server->options.port) {
+        add(&arguments, "--bind-address=127.0.0.1");
+        add(&arguments, "--port=%u", server->options.port);
+    } else {
+        add(&arguments, "--skip-networking");
+    }
     add(&arguments, "--skip-name-resolve");
     add(&arguments, "--performance-schema=OFF");
     if (server->options.durable) {
@@ -174,11 +186,31 @@ static void install(const struct mariadb_server *server) {
     }
 }
 
+// The folder, with one for its data and one for temporary files in it.
+static void give_to_mysql(const struct mariadb_server *server) {
+    char data[96], tmp[96];
+    snprintf(data, sizeof data, "%s/data", server->folder);
+    snprintf(tmp, sizeof tmp, "%s/tmp", server->folder);
+    if (mkdir(data, 0700) != 0)
+        die(data, strerror(errno));
+    if (geteuid() != 0)
+        return;
+    const struct passwd *user = getpwnam("mysql");
+    if (!user)
+        die("user mysql", "there is none");
+    const char *const folders[] = {server->folder, data, tmp};
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        if (chown(folders[i], user->pw_uid, user->pw_gid) != 0)
+            die(folders[i], strerror(errno));
+}
+
 struct mariadb_server *mariadb_start(const struct mariadb_options *options) {
     struct mariadb_server *server = calloc(1, sizeof *server);
     if (!server)
         die("start", "no memory");
-    if (!scratch_make("mariadb", server->folder))
+    if (options && options->folder)
+        snprintf(server->folder, sizeof server->folder, "%s", options->folder);
+    else if (!scratch_make("mariadb", server->folder))
         die(server->folder, strerror(errno));
     snprintf(server->socket, sizeof server->socket, "%s/sock", server->folder);
     if (options)
@@ -187,7 +219,10 @@ struct mariadb_server *mariadb_start(const struct mariadb_options *options) {
     snprintf(tmp, sizeof tmp, "%s/tmp", server->folder);
     if (mkdir(tmp, 0700) != 0)
         die(tmp, strerror(errno));
-    install(server);
+    if (server->options.as_mysql)
+        give_to_mysql(server);
+    if (!server->options.empty)
+        install(server);
     run_server(server);
     return server;
 }
@@ -227,15 +262,25 @@ void mariadb_make_database(struct mariadb_server *server, const char *name) {
     mariadb_run(server, NULL, sql);
 }
 
-void mariadb_kill(struct mariadb_server *server) {
+static void end(struct mariadb_server *server, int signal) {
     if (server->pid == 0)
         return;
-    kill(server->pid, SIGKILL);
+    kill(server->pid, signal);
     waitpid(server->pid, NULL, 0);
     server->pid = 0;
 }
 
+void mariadb_kill(struct mariadb_server *server) {
+    end(server, SIGKILL);
+}
+
+void mariadb_shut_down(struct mariadb_server *server) {
+    end(server, SIGTERM);
+}
+
 void mariadb_restart(struct mariadb_server *server) {
+    if (server->pid != 0 && waitpid(server->pid, NULL, WNOHANG) == server->pid)
+        server->pid = 0; // it ended by itself
     if (server->pid == 0)
         run_server(server);
 }
@@ -252,6 +297,7 @@ void mariadb_stop(struct mariadb_server *server) {
     if (!server)
         return;
     mariadb_kill(server);
-    scratch_remove(server->folder);
+    if (!server->options.folder)
+        scratch_remove(server->folder);
     free(server);
 }

@@ -10,7 +10,11 @@ struct mariadb_server;
 
 struct mariadb_options {
     bool durable;             // flush and sync the binary log at every commit, as in production; slower
-    const char *const *extra; // NULL or a NULL-terminated list of options for mariadbd
+    const char *folder;       // NULL: a folder of its own. Else an empty one for the data, which stays when it is stopped
+    const char *const *extra; // NULL or a NULL-terminated list of options for mariadbd; read at each start, too
+    unsigned port;            // on 127.0.0.1 besides the socket; 0: none
+    bool empty;               // no data is made: it comes from elsewhere
+    bool as_mysql;            // not as root, where the test is root's, but as Debian's user mysql
 };
 
 // Makes the data and starts. `options` NULL: quick and not durable against the machine's loss, but still against kill
@@ -33,7 +37,11 @@ long long mariadb_ask(struct mariadb_server *server, const char *database, const
 // kill -9, and waits until it is gone. Nothing when it is not running.
 void mariadb_kill(struct mariadb_server *server);
 
-// Starts it again on its data, after mariadb_kill(); waits until it answers.
+// Lets it end by itself, as an operator would (SIGTERM), and waits until it is gone.
+void mariadb_shut_down(struct mariadb_server *server);
+
+// Starts it again on its data, after one of the two or after it ended by itself; waits until it answers. Nothing when
+// it runs.
 void mariadb_restart(struct mariadb_server *server);
 
 // Stops the process for a while, as an overload would; it keeps its connections.

@@ -23,12 +23,14 @@ struct bed_kind {
 };
 
 struct mariadb_server;
+struct galera;
 
 struct bed_variant {
     const struct bed_kind *kind;
     bool threaded, faulty;
     bool plain;                    // mariadb: without bulk statements
     struct mariadb_server *server; // mariadb: where
+    struct galera *galera;         // galera: where
 };
 
 // What became of a write.

@@ -4,6 +4,9 @@
 
 #include "tests/store/bed.h"
 
-extern const struct bed_kind kind_memory, kind_sqlite, kind_mariadb;
+extern const struct bed_kind kind_memory, kind_sqlite, kind_mariadb, kind_galera;
+
+// A backend that tries `hosts` in turn.
+struct store_backend *kind_galera_at(struct bed *bed, const char *hosts);
 
 #endif

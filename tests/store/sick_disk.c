@@ -26,6 +26,9 @@ static const sqlite3_io_methods *original_of(const sqlite3_file *file) {
 
 static int sick_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 offset) {
     const sqlite3_io_methods *original = original_of(file);
+    int write_error = atomic_load(&disk.write_error);
+    if (write_error)
+        return SQLITE_IOERR_WRITE;
     int64_t space = atomic_load(&disk.space);
     if (space >= 0) {
         // What is there already can be written again.
@@ -49,6 +52,15 @@ static int sick_sync(sqlite3_file *file, int flags) {
     return original_of(file)->xSync(file, flags);
 }
 
+static int sick_file_control(sqlite3_file *file, int op, void *arg) {
+    int write_error = atomic_load(&disk.write_error);
+    if (op == SQLITE_FCNTL_LAST_ERRNO && write_error) {
+        memcpy(arg, &write_error, sizeof write_error);
+        return SQLITE_OK;
+    }
+    return original_of(file)->xFileControl(file, op, arg);
+}
+
 static const sqlite3_io_methods *ours_for(const sqlite3_io_methods *original) {
     for (int i = 0; i < TABLES_MAX; i++) {
         if (tables[i].original == original)
@@ -57,6 +69,7 @@ static const sqlite3_io_methods *ours_for(const sqlite3_io_methods *original) {
             tables[i].ours = *original;
             tables[i].ours.xWrite = sick_write;
             tables[i].ours.xSync = sick_sync;
+            tables[i].ours.xFileControl = sick_file_control;
             tables[i].original = original;
             return &tables[i].ours;
         }

@@ -8,6 +8,7 @@
 
 struct sick_disk {
     _Atomic int64_t space;         // bytes that may still be written; negative: no end
+    _Atomic int write_error;       // errno of every write; 0: none fails
     _Atomic int64_t sync_fails_at; // the Nth sync from now fails, and all after it; 0: none
     _Atomic int64_t syncs;         // counted
 };

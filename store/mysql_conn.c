@@ -1,0 +1,299 @@
+#include "store/mysql_conn.h"
+
+#include "store/mysql_error.h"
+
+#include <errmsg.h>
+#include <mysqld_error.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    SQL_MAX = 256 * 1024,
+    CONNECT_TIMEOUT_S = 5,         // when the options don't say
+    ANSWER_TIMEOUT_S = 30,         // after which a connection counts as lost; longer than any wait for a lock
+    PACKET_MAX = 16 * 1024 * 1024, // MariaDB's own default, when the server does not say
+    PACKET_LEAST = 128 * 1024,     // a server that says less is not believed
+    HOST_MAX = 255,
+};
+
+// ---- Errors -----------------------------------------------------------------------------------------------------
+
+static enum backend_result failed(struct mysql_conn *conn, const char *doing, unsigned code, const char *text,
+                                  struct error *error) {
+    if (mysql_error_is_lost(code))
+        conn->lost = true;
+    enum backend_result result = mysql_error_meaning(code, text);
+    error_set(error, mysql_error_code(result), "mariadb: %s: %s (%u)", doing, text, code);
+    return result;
+}
+
+enum backend_result mysql_conn_failed(struct mysql_conn *conn, const char *doing, struct error *error) {
+    return failed(conn, doing, mysql_errno(conn->mysql), mysql_error(conn->mysql), error);
+}
+
+enum backend_result mysql_conn_statement_failed(struct mysql_conn *conn, MYSQL_STMT *statement, const char *doing,
+                                                struct error *error) {
+    if (mysql_stmt_errno(statement) != 0)
+        return failed(conn, doing, mysql_stmt_errno(statement), mysql_stmt_error(statement), error);
+    // An error that comes while rows are fetched is only the connection's. Without one there neither, nothing is known
+    // of what comes next on it.
+    if (mysql_errno(conn->mysql) != 0)
+        return mysql_conn_failed(conn, doing, error);
+    return failed(conn, doing, CR_UNKNOWN_ERROR, "the answer can't be read", error);
+}
+
+// ---- Statements -------------------------------------------------------------------------------------------------
+
+static void close_statement(void *statement) {
+    mysql_stmt_close(statement);
+}
+
+MYSQL_STMT *mysql_conn_prepare(struct mysql_conn *conn, struct str sql, enum backend_result *ret_result,
+                               struct error *error) {
+    MYSQL_STMT *statement = statement_find(&conn->statements, sql);
+    if (statement)
+        return statement;
+    statement = mysql_stmt_init(conn->mysql);
+    if (!statement)
+        abort();
+    if (mysql_stmt_prepare(statement, sql.ptr, sql.len) != 0) {
+        *ret_result = mysql_conn_statement_failed(conn, statement, "preparing", error);
+        mysql_stmt_close(statement);
+        return NULL;
+    }
+    statement_add(&conn->statements, sql, statement);
+    return statement;
+}
+
+MYSQL_BIND mysql_bind_bytes(struct str value) {
+    // The library does not change what is bound to a parameter. No buffer would mean NULL.
+    return (MYSQL_BIND){.buffer_type = MYSQL_TYPE_BLOB,
+                        .buffer = (void *)(uintptr_t)(value.len ? value.ptr : ""),
+                        .buffer_length = value.len,
+                        .length_value = value.len};
+}
+
+MYSQL_BIND mysql_bind_integer(const int64_t *value) {
+    return (MYSQL_BIND){.buffer_type = MYSQL_TYPE_LONGLONG, .buffer = (void *)(uintptr_t)value};
+}
+
+void mysql_bind_params(MYSQL_BIND *binds, const struct sql_param *params, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        binds[i] = params[i].is_text ? mysql_bind_bytes(params[i].text) : mysql_bind_integer(&params[i].integer);
+}
+
+bool mysql_conn_ask(struct mysql_conn *conn, const char *sql, int64_t otherwise, int64_t *ret_value,
+                    struct error *error) {
+    if (mysql_real_query(conn->mysql, sql, strlen(sql)) != 0) {
+        if (mysql_errno(conn->mysql) != ER_UNKNOWN_SYSTEM_VARIABLE) {
+            mysql_conn_failed(conn, sql, error);
+            return false;
+        }
+        *ret_value = otherwise;
+        return true;
+    }
+    MYSQL_RES *result = mysql_store_result(conn->mysql);
+    MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
+    if (!row || !row[0] || !str_to_i64(str_c(row[0]), ret_value))
+        *ret_value = otherwise;
+    mysql_free_result(result);
+    return true;
+}
+
+// ---- The session ------------------------------------------------------------------------------------------------
+
+// What the statements rely on, set for each connection, since a server may have any default. Not every server knows
+// each: MariaDB, MySQL and TiDB differ.
+static const struct setting {
+    const char *sql;
+    bool everywhere;
+} settings[] = {
+    {"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'", true},
+    {"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", true},
+    {"SET SESSION TRANSACTION READ WRITE", true},
+    {"SET SESSION completion_type = 0", false}, // COMMIT begins no transaction and closes no connection
+    {"SET SESSION unique_checks = 1", true},
+    {"SET SESSION foreign_key_checks = 1", true},
+    {"SET SESSION sql_select_limit = 18446744073709551615", true},
+    {"SET SESSION sql_big_selects = 1", false},
+    {"SET SESSION sql_safe_updates = 0", false},
+    {"SET SESSION max_statement_time = 0", false}, // MariaDB
+    {"SET SESSION max_execution_time = 0", false}, // MySQL, TiDB
+    // Seconds that a batch waits for another's lock, on a row or (while an operator alters it) on a table, until it is
+    // rolled back and tried again.
+    {"SET SESSION innodb_lock_wait_timeout = 3", true},
+    {"SET SESSION lock_wait_timeout = 3", false},
+    {"SET SESSION tidb_txn_mode = 'pessimistic'", false}, // conflicts show at the statement, as elsewhere
+};
+
+static bool set(struct mysql_conn *conn, const char *sql, bool everywhere, struct error *error) {
+    if (mysql_real_query(conn->mysql, sql, strlen(sql)) == 0 ||
+        (!everywhere && mysql_errno(conn->mysql) == ER_UNKNOWN_SYSTEM_VARIABLE))
+        return true;
+    mysql_conn_failed(conn, sql, error);
+    return false;
+}
+
+static bool set_session(struct mysql_conn *conn, struct error *error) {
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        if (!set(conn, settings[i].sql, settings[i].everywhere, error))
+            return false;
+    if (mysql_autocommit(conn->mysql, conn->for_writing ? 0 : 1) != 0) {
+        mysql_conn_failed(conn, "autocommit", error);
+        return false;
+    }
+    return true;
+}
+
+// A Galera node that is not in the cluster's quorum refuses already the question.
+static bool look_at_server(struct mysql_conn *conn, struct error *error) {
+    int64_t galera, read_only, packet;
+    if (!mysql_conn_ask(conn, "SELECT @@wsrep_on", 0, &galera, error) ||
+        !mysql_conn_ask(conn, "SELECT @@global.read_only", 0, &read_only, error) ||
+        !mysql_conn_ask(conn, "SELECT @@max_allowed_packet", PACKET_MAX, &packet, error))
+        return false;
+    // Of several servers the one that takes writes is the right one for reading, too: another may lag behind.
+    if (read_only == 1)
+        return error_set(error, ERR_STORE_UNAVAILABLE, "the server is read-only");
+    conn->packet_max = packet >= PACKET_LEAST ? (size_t)packet : PACKET_MAX;
+    // A Galera node that rolls a transaction back, because another node won, tells it by failing the next statement; but
+    // where that is a bulk statement, MariaDB (10.11) runs it, in a new transaction. The rest of the batch would be
+    // committed without its begin.
+    unsigned long capabilities = 0;
+    conn->bulk = !conn->options->plain_statements && galera != 1 &&
+                 mariadb_get_infov(conn->mysql, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &capabilities) == 0 &&
+                 (capabilities & (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
+    // A read waits for what other nodes had committed when it began.
+    return conn->for_writing || galera != 1 || set(conn, "SET SESSION wsrep_sync_wait = 1", true, error);
+}
+
+// ---- Connecting -------------------------------------------------------------------------------------------------
+
+static unsigned seconds(uint32_t ms, unsigned otherwise) {
+    return ms ? (ms + 999) / 1000 : otherwise;
+}
+
+static void set_options(MYSQL *mysql, const struct store_mariadb_options *options) {
+    unsigned connect_s = seconds(options->connect_timeout_ms, CONNECT_TIMEOUT_S);
+    unsigned answer_s = seconds(options->answer_timeout_ms, ANSWER_TIMEOUT_S);
+    mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
+    mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &answer_s);
+    mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &answer_s);
+    mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    if (options->tls_ca) {
+        my_bool verify = 1;
+        mysql_options(mysql, MYSQL_OPT_SSL_CA, options->tls_ca);
+        mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+    }
+}
+
+static uint32_t count_places(const struct store_mariadb_options *options) {
+    uint32_t n = 1;
+    for (const char *at = options->unix_socket ? NULL : options->host; at && (at = strchr(at, ',')); at++)
+        n++;
+    return n;
+}
+
+// "name", "name:port", "1.2.3.4:port", "[::1]:port"; "::1" alone is an address without a port.
+static void split_place(struct str place, unsigned port, char host[HOST_MAX + 1], unsigned *ret_port) {
+    place = str_trim(place);
+    struct str name = place, number = STR_NONE;
+    if (str_starts(place, STR("["))) {
+        number = str_n(place.ptr + 1, place.len - 1);
+        name = str_cut(&number, ']');
+        if (str_starts(number, STR(":")))
+            number = str_n(number.ptr + 1, number.len - 1);
+    } else if (memchr(place.ptr, ':', place.len) == memrchr(place.ptr, ':', place.len)) {
+        number = place;
+        name = str_cut(&number, ':');
+    }
+    int64_t given;
+    *ret_port = str_to_i64(number, &given) && given > 0 && given <= 65535 ? (unsigned)given : port;
+    str_fit(name, host, HOST_MAX + 1);
+}
+
+// Leaves conn->mysql to be closed by the caller when it fails.
+static bool connect_to(struct mysql_conn *conn, const char *host, unsigned port, struct error *error) {
+    const struct store_mariadb_options *options = conn->options;
+    conn->mysql = mysql_init(NULL);
+    if (!conn->mysql)
+        abort();
+    set_options(conn->mysql, options);
+    if (!mysql_real_connect(conn->mysql, host, options->user, options->password, options->database, port,
+                            options->unix_socket, CLIENT_FOUND_ROWS)) {
+        mysql_conn_failed(conn, "connecting", error);
+        return false;
+    }
+    conn->lost = false;
+    return set_session(conn, error) && look_at_server(conn, error);
+}
+
+static void disconnect(struct mysql_conn *conn) {
+    statement_clear(&conn->statements);
+    if (conn->mysql)
+        mysql_close(conn->mysql);
+    conn->mysql = NULL;
+    conn->lost = true;
+}
+
+static bool connect_to_place(struct mysql_conn *conn, uint32_t place, struct error *error) {
+    const struct store_mariadb_options *options = conn->options;
+    disconnect(conn);
+    if (options->unix_socket || !options->host)
+        return connect_to(conn, NULL, options->port, error);
+    char host[HOST_MAX + 1];
+    unsigned port;
+    struct str rest = str_c(options->host), name = str_cut(&rest, ',');
+    for (uint32_t i = 0; i < place; i++)
+        name = str_cut(&rest, ',');
+    split_place(name, options->port, host, &port);
+    if (connect_to(conn, host, port, error))
+        return true;
+    error_within(error, "server %s:%u", host, port ? port : MYSQL_PORT);
+    return false;
+}
+
+bool mysql_conn_open(struct mysql_conn *conn, struct error *error) {
+    uint32_t n = count_places(conn->options);
+    for (uint32_t tried = 0; tried < n; tried++) {
+        *error = (struct error){0};
+        if (connect_to_place(conn, conn->place, error))
+            return true;
+        conn->place = (conn->place + 1) % n;
+    }
+    disconnect(conn);
+    return false;
+}
+
+bool mysql_conn_revive(struct mysql_conn *conn, struct error *error) {
+    if (!conn->lost)
+        return true;
+    // Not to the server that was just lost, if there is another: its address may hang rather than refuse.
+    if (conn->mysql)
+        conn->place = (conn->place + 1) % count_places(conn->options);
+    return mysql_conn_open(conn, error);
+}
+
+struct mysql_conn *mysql_conn_new(const struct store_mariadb_options *options, bool for_writing) {
+    struct mysql_conn *conn = calloc(1, sizeof *conn);
+    if (!conn)
+        abort();
+    conn->options = options;
+    conn->for_writing = for_writing;
+    conn->lost = true;
+    conn->statements.close = close_statement;
+    buf_init(&conn->sql, SQL_MAX);
+    arena_init(&conn->scratch, SIZE_MAX / 2);
+    return conn;
+}
+
+void mysql_conn_free(struct mysql_conn *conn) {
+    if (!conn)
+        return;
+    disconnect(conn);
+    bulk_plan_release(&conn->plan);
+    arena_release(&conn->scratch);
+    buf_release(&conn->sql);
+    free(conn->blob);
+    free(conn);
+}

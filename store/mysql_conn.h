@@ -1,0 +1,61 @@
+// One connection to a server that speaks MySQL's protocol: how it is opened in a state that the statements can rely on,
+// whatever the server's defaults; where it goes when the server is lost; its prepared statements and its errors. What
+// is done on it is in mysql.c.
+#ifndef TXC_STORE_MYSQL_CONN_H
+#define TXC_STORE_MYSQL_CONN_H
+
+#include "store/bulk.h"
+#include "store/sql.h"
+#include "store/statement.h"
+
+#include <mysql.h>
+
+struct mysql_conn {
+    struct backend_conn base;
+    const struct store_mariadb_options *options; // borrowed from the backend
+    MYSQL *mysql;
+    bool for_writing, lost;
+    bool bulk;         // the server takes bulk statements
+    uint32_t place;    // which of the options' servers is used, or tried next
+    size_t packet_max; // what the server takes in one message
+    struct statement_cache statements;
+    struct buf sql;
+    struct bulk_plan plan;
+    struct arena scratch; // of one transaction or one read
+    char *blob;           // one value on its way from the server to the answer
+    size_t blob_cap;
+};
+
+// Allocates one that is not connected. Never NULL.
+struct mysql_conn *mysql_conn_new(const struct store_mariadb_options *options, bool for_writing);
+
+// NULL is fine.
+void mysql_conn_free(struct mysql_conn *conn);
+
+// Tries every server of the options once, beginning with conn->place, until one serves. On failure the error is the
+// last server's.
+bool mysql_conn_open(struct mysql_conn *conn, struct error *error);
+
+// Connects again when the connection was lost, to the next server where there are several.
+bool mysql_conn_revive(struct mysql_conn *conn, struct error *error);
+
+// What the failure of the last call on the connection (or on the statement) means; notes when the connection is lost.
+enum backend_result mysql_conn_failed(struct mysql_conn *conn, const char *doing, struct error *error);
+enum backend_result mysql_conn_statement_failed(struct mysql_conn *conn, MYSQL_STMT *statement, const char *doing,
+                                                struct error *error);
+
+// Prepared and kept. NULL on failure.
+MYSQL_STMT *mysql_conn_prepare(struct mysql_conn *conn, struct str sql, enum backend_result *ret_result,
+                               struct error *error);
+
+// The first value of the first row as an integer; `otherwise` when the server does not know the variable that is asked
+// for, or the value is none.
+bool mysql_conn_ask(struct mysql_conn *conn, const char *sql, int64_t otherwise, int64_t *ret_value,
+                    struct error *error);
+
+// For values that outlive the execution.
+MYSQL_BIND mysql_bind_bytes(struct str value);
+MYSQL_BIND mysql_bind_integer(const int64_t *value);
+void mysql_bind_params(MYSQL_BIND *binds, const struct sql_param *params, size_t n);
+
+#endif
