@@ -101,7 +101,7 @@ static void show_log(const struct mariadb_server *server) {
 
 static MYSQL *try_connect(const struct mariadb_server *server, const char *database) {
     MYSQL *mysql = mysql_init(NULL);
-    if (mysql) {
+    if (mysql && !server->options.tidb) {
         // Whatever a test made the server's defaults.
         mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION max_statement_time = 0");
         mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION autocommit = 1");
@@ -127,7 +127,7 @@ static void await_ready(struct mariadb_server *server) {
         int n = poll(fds, 2, wait_ms);
         if ((n == 0 && wait_ms == READY_MS) || fds[1].revents) {
             show_log(server);
-            die("mariadbd", "did not start");
+            die(server->options.tidb ? "tidb-server" : "mariadbd", "did not start");
         }
         char buffer[4096];
         if (fds[0].revents && read(events, buffer, sizeof buffer) < 0)
@@ -138,35 +138,53 @@ static void await_ready(struct mariadb_server *server) {
     close(process);
 }
 
+static void add_mariadb(const struct mariadb_server *server, struct arguments *arguments) {
+    add(arguments, "mariadbd");
+    add_common(arguments, server);
+    add(arguments, "--socket=%s", server->socket);
+    add(arguments, "--pid-file=%s/pid", server->folder);
+    if (server->options.port) {
+        add(arguments, "--bind-address=127.0.0.1");
+        add(arguments, "--port=%u", server->options.port);
+    } else {
+        add(arguments, "--skip-networking");
+    }
+    add(arguments, "--skip-name-resolve");
+    add(arguments, "--performance-schema=OFF");
+    if (server->options.durable) {
+        add(arguments, "--log-bin=%s/data/binlog", server->folder);
+        add(arguments, "--server-id=1");
+        add(arguments, "--sync-binlog=1");
+        add(arguments, "--innodb-flush-log-at-trx-commit=1");
+    } else {
+        // 2: written at each commit, so that kill -9 loses nothing, and flushed once a second.
+        add(arguments, "--innodb-flush-log-at-trx-commit=2");
+    }
+    for (size_t i = 0; server->options.extra && server->options.extra[i]; i++)
+        add(arguments, "%s", server->options.extra[i]);
+    // Debian has it where only root's PATH leads.
+    if (access("/usr/sbin/mariadbd", X_OK) == 0)
+        snprintf(arguments->texts[0], ARGUMENT_MAX, "/usr/sbin/mariadbd");
+}
+
+static void add_tidb(const struct mariadb_server *server, struct arguments *arguments) {
+    add(arguments, "build/tidb/tidb-server");
+    add(arguments, "-store=unistore");
+    add(arguments, "-path=%s/data", server->folder);
+    add(arguments, "-temp-dir=%s/tmp", server->folder);
+    add(arguments, "-socket=%s", server->socket);
+    add(arguments, "-host=127.0.0.1");
+    add(arguments, "-P=0");
+    add(arguments, "-report-status=false");
+}
+
 static void run_server(struct mariadb_server *server) {
     unlink(server->socket);
     struct arguments arguments = {0};
-    add(&arguments, "mariadbd");
-    add_common(&arguments, server);
-    add(&arguments, "--socket=%s", server->socket);
-    add(&arguments, "--pid-file=%s/pid", server->folder);
-    if (server->options.port) {
-        add(&arguments, "--bind-address=127.0.0.1");
-        add(&arguments, "--port=%u", server->options.port);
-    } else {
-        add(&arguments, "--skip-networking");
-    }
-    add(&arguments, "--skip-name-resolve");
-    add(&arguments, "--performance-schema=OFF");
-    if (server->options.durable) {
-        add(&arguments, "--log-bin=%s/data/binlog", server->folder);
-        add(&arguments, "--server-id=1");
-        add(&arguments, "--sync-binlog=1");
-        add(&arguments, "--innodb-flush-log-at-trx-commit=1");
-    } else {
-        // 2: written at each commit, so that kill -9 loses nothing, and flushed once a second.
-        add(&arguments, "--innodb-flush-log-at-trx-commit=2");
-    }
-    for (size_t i = 0; server->options.extra && server->options.extra[i]; i++)
-        add(&arguments, "%s", server->options.extra[i]);
-    // Debian has it where only root's PATH leads.
-    if (access("/usr/sbin/mariadbd", X_OK) == 0)
-        snprintf(arguments.texts[0], ARGUMENT_MAX, "/usr/sbin/mariadbd");
+    if (server->options.tidb)
+        add_tidb(server, &arguments);
+    else
+        add_mariadb(server, &arguments);
     server->pid = spawn(server, &arguments);
     await_ready(server);
 }
@@ -221,7 +239,7 @@ struct mariadb_server *mariadb_start(const struct mariadb_options *options) {
         die(tmp, strerror(errno));
     if (server->options.as_mysql)
         give_to_mysql(server);
-    if (!server->options.empty)
+    if (!server->options.empty && !server->options.tidb)
         install(server);
     run_server(server);
     return server;

@@ -14,6 +14,7 @@ struct mariadb_options {
     const char *const *extra; // NULL or a NULL-terminated list of options for mariadbd; read at each start, too
     unsigned port;            // on 127.0.0.1 besides the socket; 0: none
     bool empty;               // no data is made: it comes from elsewhere
+    bool tidb;                // TiDB with its embedded store instead (scripts/tidb builds it); then only the folder counts
     bool as_mysql;            // not as root, where the test is root's, but as Debian's user mysql
 };
 
