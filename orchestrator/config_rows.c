@@ -42,7 +42,8 @@ static bool is_host_port(struct str text) {
 static bool is_servers(struct str text) {
     for (struct str rest = text; rest.ptr;) {
         struct str one = str_cut(&rest, ',');
-        bool has_port = one.len > 0 && (one.ptr[0] == '[' || memchr(one.ptr, ':', one.len) == memrchr(one.ptr, ':', one.len));
+        bool has_port =
+            one.len > 0 && (one.ptr[0] == '[' || memchr(one.ptr, ':', one.len) == memrchr(one.ptr, ':', one.len));
         bool plain = only(one, ".-_") || (!has_port && only(one, ":.%"));
         if (!plain && !is_host_port(one))
             return false;
@@ -167,9 +168,10 @@ static const struct config_row tls_rows[] = {
 static const struct config_row store_rows[] = {
     WORD(config_store, kind, store_kinds, "sqlite", "Where everything durable is kept."),
     TEXT(config_store, path, 4096, NULL, NULL, "sqlite: the file. Default: `txcenter.db` in `data_dir`."),
-    TEXT(config_store, host, 1024, &servers_form, "127.0.0.1",
-         "mariadb: the server, or the nodes of one cluster (`db1,db2:3307`), tried in turn: when one is lost, is not in "
-         "the cluster's quorum, or is read-only, the next is used."),
+    TEXT(
+        config_store, host, 1024, &servers_form, "127.0.0.1",
+        "mariadb: the server, or the nodes of one cluster (`db1,db2:3307`), tried in turn: when one is lost, is not in "
+        "the cluster's quorum, or is read-only, the next is used."),
     COUNT(config_store, port, 1, 65535, "", "3306", "mariadb: the port of those that are named without one."),
     TEXT(config_store, socket, 107, NULL, NULL, "mariadb: a unix socket, instead of host and port."),
     TEXT(config_store, user, 80, NULL, "txcenter", "mariadb: the account."),

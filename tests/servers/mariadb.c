@@ -20,11 +20,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READY_MS = 60000, ARGUMENTS_MAX = 48, ARGUMENT_MAX = 512 };
+enum { READY_MS = 60000, FOLDER_MAX = 88, ARGUMENTS_MAX = 48, ARGUMENT_MAX = 512 };
 
 struct mariadb_server {
-    char folder[SCRATCH_PATH_MAX];
-    char socket[96];
+    char folder[FOLDER_MAX];
+    char socket[108];
     struct mariadb_options options;
     pid_t pid; // 0: not running
 };
@@ -67,7 +67,7 @@ static void add_common(struct arguments *arguments, const struct mariadb_server 
 
 // A child that writes to the server's log and dies with this thread.
 static pid_t spawn(const struct mariadb_server *server, struct arguments *arguments) {
-    char log[96];
+    char log[112];
     snprintf(log, sizeof log, "%s/log", server->folder);
     pid_t parent = getpid(), pid = fork();
     if (pid < 0)
@@ -90,7 +90,7 @@ static pid_t spawn(const struct mariadb_server *server, struct arguments *argume
 // ---- Running ----------------------------------------------------------------------------------------------------
 
 static void show_log(const struct mariadb_server *server) {
-    char path[96], line[512];
+    char path[112], line[512];
     snprintf(path, sizeof path, "%s/log", server->folder);
     FILE *file = fopen(path, "r");
     while (file && fgets(line, sizeof line, file))
@@ -206,7 +206,7 @@ static void install(const struct mariadb_server *server) {
 
 // The folder, with one for its data and one for temporary files in it.
 static void give_to_mysql(const struct mariadb_server *server) {
-    char data[96], tmp[96];
+    char data[112], tmp[112];
     snprintf(data, sizeof data, "%s/data", server->folder);
     snprintf(tmp, sizeof tmp, "%s/tmp", server->folder);
     if (mkdir(data, 0700) != 0)
@@ -226,14 +226,16 @@ struct mariadb_server *mariadb_start(const struct mariadb_options *options) {
     struct mariadb_server *server = calloc(1, sizeof *server);
     if (!server)
         die("start", "no memory");
-    if (options && options->folder)
-        snprintf(server->folder, sizeof server->folder, "%s", options->folder);
-    else if (!scratch_make("mariadb", server->folder))
+    if (options && options->folder) {
+        if (snprintf(server->folder, sizeof server->folder, "%s", options->folder) >= (int)sizeof server->folder)
+            die(options->folder, "the folder's name is too long for a socket in it");
+    } else if (!scratch_make("mariadb", server->folder)) {
         die(server->folder, strerror(errno));
+    }
     snprintf(server->socket, sizeof server->socket, "%s/sock", server->folder);
     if (options)
         server->options = *options;
-    char tmp[96];
+    char tmp[112];
     snprintf(tmp, sizeof tmp, "%s/tmp", server->folder);
     if (mkdir(tmp, 0700) != 0)
         die(tmp, strerror(errno));

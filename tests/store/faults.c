@@ -243,6 +243,40 @@ void faults_lock_wait_ends(void **state) {
     load_check(scene->load);
 }
 
+// A server that ends what takes half a second, isolates more than is needed and checks less: a batch may wait for a
+// lock for longer, and has what it needs. (tests/store/test_contract_mariadb.c has more such defaults.)
+void faults_odd_defaults(void **state) {
+    struct scene *scene = *state;
+    other_does(scene, "SET GLOBAL max_statement_time = 0.5");
+    other_does(scene, "SET GLOBAL tx_isolation = 'SERIALIZABLE'");
+    other_does(scene, "SET GLOBAL unique_checks = 0");
+    other_does(scene, "SET GLOBAL foreign_key_checks = 0");
+    open_with(scene, &(struct store_mariadb_options){.user = "root"});
+    load_run(scene->load, 50);
+    int64_t before = stats(scene).retries;
+    other_does(scene, "BEGIN");
+    other_does(scene, "UPDATE instance SET address = 'elsewhere'");
+    while (mariadb_ask(scene->variant.server, scene->bed.place,
+                       "SELECT MAX(time_ms) FROM information_schema.processlist WHERE db = DATABASE() AND "
+                       "id <> CONNECTION_ID() AND command = 'Execute'") < 800) {
+        store_poll(scene->bed.store);
+        assert_int_equal(stats(scene).retries, before);
+    }
+    assert_int_equal(mariadb_ask(scene->variant.server, NULL,
+                                 "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT' AND "
+                                 "trx_isolation_level = 'READ COMMITTED' AND trx_unique_checks = 1 AND "
+                                 "trx_foreign_key_checks = 1"),
+                     1);
+    other_does(scene, "ROLLBACK");
+    load_run(scene->load, 50);
+    assert_int_equal(stats(scene).retries, before);
+    other_does(scene, "SET GLOBAL max_statement_time = 0");
+    other_does(scene, "SET GLOBAL tx_isolation = 'REPEATABLE-READ'");
+    other_does(scene, "SET GLOBAL unique_checks = 1");
+    other_does(scene, "SET GLOBAL foreign_key_checks = 1");
+    load_check(scene->load);
+}
+
 // An operator locks the tables, to copy them or to alter one.
 void faults_tables_are_locked(void **state) {
     struct scene *scene = *state;
