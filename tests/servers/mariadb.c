@@ -253,8 +253,10 @@ const char *mariadb_socket(const struct mariadb_server *server) {
 
 long long mariadb_ask(struct mariadb_server *server, const char *database, const char *sql) {
     MYSQL *mysql = try_connect(server, database);
-    if (!mysql)
+    if (!mysql) {
+        show_log(server);
         die("connecting", server->socket);
+    }
     if (mysql_real_query(mysql, sql, strlen(sql)) != 0)
         die(sql, mysql_error(mysql));
     MYSQL_RES *result = mysql_store_result(mysql);
