@@ -38,6 +38,19 @@ static bool is_host_port(struct str text) {
     return only(host, ".-_");
 }
 
+// One or more of "host", "host:port", "[::1]:port", "::1".
+static bool is_servers(struct str text) {
+    for (struct str rest = text; rest.ptr;) {
+        struct str one = str_cut(&rest, ',');
+        bool has_port =
+            one.len > 0 && (one.ptr[0] == '[' || memchr(one.ptr, ':', one.len) == memrchr(one.ptr, ':', one.len));
+        bool plain = only(one, ".-_") || (!has_port && only(one, ":.%"));
+        if (!plain && !is_host_port(one))
+            return false;
+    }
+    return true;
+}
+
 static bool is_listen(struct str text) {
     if (str_starts(text, STR("unix:")))
         return text.len > 5 && is_printable(text);
@@ -71,6 +84,9 @@ static bool is_timezone(struct str text) {
 static const struct config_form listen_form = {
     "an address such as 127.0.0.1:7600, [::1]:7600 or unix:/run/txcenter.sock", is_listen};
 static const struct config_form address_form = {"an address such as 10.0.0.5:7600", is_listen};
+static const struct config_form servers_form = {"a server such as db1, 10.0.0.5:3306 or [::1]:3306, or several, "
+                                                "separated by commas",
+                                                is_servers};
 static const struct config_form target_form = {
     "a gRPC target such as 127.0.0.1:7700, dns:///user.internal:443 or xds:///user", is_target};
 static const struct config_form name_form = {"letters, digits, '.', '_' and '-'", is_name};
@@ -152,8 +168,11 @@ static const struct config_row tls_rows[] = {
 static const struct config_row store_rows[] = {
     WORD(config_store, kind, store_kinds, "sqlite", "Where everything durable is kept."),
     TEXT(config_store, path, 4096, NULL, NULL, "sqlite: the file. Default: `txcenter.db` in `data_dir`."),
-    TEXT(config_store, host, 255, &printable_form, "127.0.0.1", "mariadb: the server."),
-    COUNT(config_store, port, 1, 65535, "", "3306", "mariadb: its port."),
+    TEXT(
+        config_store, host, 1024, &servers_form, "127.0.0.1",
+        "mariadb: the server, or the nodes of one cluster (`db1,db2:3307`), tried in turn: when one is lost, is not in "
+        "the cluster's quorum, or is read-only, the next is used."),
+    COUNT(config_store, port, 1, 65535, "", "3306", "mariadb: the port of those that are named without one."),
     TEXT(config_store, socket, 107, NULL, NULL, "mariadb: a unix socket, instead of host and port."),
     TEXT(config_store, user, 80, NULL, "txcenter", "mariadb: the account."),
     PATH(config_store, password_file, "mariadb: a file that holds its password and nothing else."),

@@ -103,8 +103,8 @@ struct store_mariadb_options {
     // One server or several, separated by commas, each "name" or "name:port" ("[::1]:port"): the nodes of one cluster,
     // tried in turn. One that is not in its cluster's quorum, or that is read-only, is passed over. May be NULL.
     const char *host;
-    const char *tls_ca;                                          // PEM file; NULL: no TLS
-    unsigned port; // of servers that are named without one
+    const char *tls_ca; // PEM file; NULL: no TLS
+    unsigned port;      // of servers that are named without one
     uint32_t connect_timeout_ms;
     uint32_t answer_timeout_ms; // after which a connection counts as lost (default 30000)
     bool plain_statements; // no bulk statements, though the server offers them: for proxies that don't pass them on

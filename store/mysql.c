@@ -290,7 +290,8 @@ static enum backend_result fetch_rows(struct mysql_conn *conn, MYSQL_STMT *state
     while ((fetched = mysql_stmt_fetch(statement)) == 0 || fetched == MYSQL_DATA_TRUNCATED)
         if (!load_row(conn, statement, &arrival, page, error) && !row_page_passes(page, error))
             return BACKEND_REFUSED;
-    return fetched == MYSQL_NO_DATA ? BACKEND_OK : mysql_conn_statement_failed(conn, statement, page->table->name, error);
+    return fetched == MYSQL_NO_DATA ? BACKEND_OK
+                                    : mysql_conn_statement_failed(conn, statement, page->table->name, error);
 }
 
 static enum backend_result fetch_count(struct mysql_conn *conn, MYSQL_STMT *statement, size_t *ret_n,
@@ -460,7 +461,8 @@ static bool mysql_migrate(struct store_backend *base, const struct store_table *
     // something is not an error, and losing a conflict is tried again.
     int64_t locked = 1;
     struct error ignored;
-    mysql_conn_ask(session.conn, "SELECT GET_LOCK(CONCAT('txcenter.', LEFT(DATABASE(), 50)), 20)", 0, &locked, &ignored);
+    mysql_conn_ask(session.conn, "SELECT GET_LOCK(CONCAT('txcenter.', LEFT(DATABASE(), 50)), 20)", 0, &locked,
+                   &ignored);
     bool done = locked == 1 && migrate_schema(&session.base, tables, error);
     for (int i = 1; locked == 1 && !done && error->code == ERR_STORE_UNAVAILABLE && i < MIGRATIONS_MAX; i++) {
         *error = (struct error){0};

@@ -156,8 +156,8 @@ static bool look_at_server(struct mysql_conn *conn, struct error *error) {
     if (read_only == 1)
         return error_set(error, ERR_STORE_UNAVAILABLE, "the server is read-only");
     conn->packet_max = packet >= PACKET_LEAST ? (size_t)packet : PACKET_MAX;
-    // A Galera node that rolls a transaction back, because another node won, tells it by failing the next statement; but
-    // where that is a bulk statement, MariaDB (10.11) runs it, in a new transaction. The rest of the batch would be
+    // A Galera node that rolls a transaction back, because another node won, tells it by failing the next statement;
+    // but where that is a bulk statement, MariaDB (10.11) runs it, in a new transaction. The rest of the batch would be
     // committed without its begin.
     unsigned long capabilities = 0;
     conn->bulk = !conn->options->plain_statements && galera != 1 &&

@@ -36,7 +36,7 @@ COLUMNS = (("in flight", "in_flight", "{:.0f}"), ("purchases/s", "per_second", "
            ("stored kB", "stored_kb_per_purchase", "{:.1f}"), ("center µs", "center_cpu_us", "{:.0f}"), ("sim µs", "sim_cpu_us", "{:.0f}"),
            ("load µs", "load_cpu_us", "{:.0f}"), ("failed", "failed", "{:.0f}"))
 # What --all runs besides: name and arguments; {data} is a new folder.
-OTHERS = (("store", ["2", "{data}"]), ("rpc", ["2"]), ("solver", []))
+OTHERS = (("store", ["--seconds", "2", "{data}"]), ("rpc", ["2"]), ("solver", []))
 
 
 def arguments():

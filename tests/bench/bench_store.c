@@ -157,10 +157,11 @@ static double run(struct bench *bench, bool bare, unsigned in_flight, int64_t se
     double commits = (double)(after.commits - before.commits);
     size_t n = bench->sagas < WAITS_MAX ? (size_t)bench->sagas : WAITS_MAX;
     qsort(bench->waits_us, n, sizeof bench->waits_us[0], compare);
-    printf("  %-6s %7.0f sagas/s  %5.1f us of CPU each  %5.0f commits/s of %5.1f rows and %6.0f us  p50 %6u p99 %6u us\n",
-           bare ? "bare" : "sagas", sagas / took, cpu, commits / took, 2 * sagas / commits,
-           (double)(after.commit_ns - before.commit_ns) / 1e3 / commits, bench->waits_us[n / 2],
-           bench->waits_us[n * 99 / 100]);
+    printf(
+        "  %-6s %7.0f sagas/s  %5.1f us of CPU each  %5.0f commits/s of %5.1f rows and %6.0f us  p50 %6u p99 %6u us\n",
+        bare ? "bare" : "sagas", sagas / took, cpu, commits / took, 2 * sagas / commits,
+        (double)(after.commit_ns - before.commit_ns) / 1e3 / commits, bench->waits_us[n / 2],
+        bench->waits_us[n * 99 / 100]);
     return sagas / took;
 }
 
@@ -232,7 +233,7 @@ int main(int argc, char **argv) {
         mariadb = !sqlite;
         optind++;
     }
-    char folder[SCRATCH_PATH_MAX], file[100];
+    char folder[400], file[420];
     if (snprintf(folder, sizeof folder, "%s/bench-XXXXXX", optind < argc ? argv[optind] : ".") >= (int)sizeof folder ||
         !mkdtemp(folder)) {
         perror(folder);
@@ -243,8 +244,7 @@ int main(int argc, char **argv) {
         measure(store_sqlite(file), &plan);
     }
     if (mariadb) {
-        struct mariadb_server *server =
-            mariadb_start(&(struct mariadb_options){.durable = true, .folder = folder});
+        struct mariadb_server *server = mariadb_start(&(struct mariadb_options){.durable = true, .folder = folder});
         mariadb_make_database(server, "bench");
         measure(store_mariadb(&(struct store_mariadb_options){
                     .user = "root", .database = "bench", .unix_socket = mariadb_socket(server)}),

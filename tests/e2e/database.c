@@ -1,6 +1,8 @@
-// A MariaDB of a test's own for tests in Python: starts it, makes the database "txcenter", says "ready SOCKET", then
-// does what each line on standard input says (kill, restart, pause, resume) and answers "done"; ends with its input.
-#include "tests/servers/mariadb.h"
+// Databases of a test's own for tests in Python. `e2e_database`: a MariaDB; `e2e_database galera`: a cluster of three.
+// Starts it, makes the database "txcenter", says "ready SOCKET" or "ready HOST,HOST,HOST", then does what each line on
+// standard input says (kill, restart, pause, resume; of a cluster with the number of a node behind it) and answers
+// "done"; ends with its input.
+#include "tests/servers/galera.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,33 +10,45 @@
 static const struct {
     const char *word;
     void (*act)(struct mariadb_server *server);
+    void (*act_in_cluster)(struct galera *galera, int node); // NULL: as alone
 } commands[] = {
-    {"kill\n", mariadb_kill},
-    {"restart\n", mariadb_restart},
-    {"pause\n", mariadb_pause},
-    {"resume\n", mariadb_resume},
+    {"kill", mariadb_kill, galera_kill},
+    {"restart", mariadb_restart, galera_restart},
+    {"pause", mariadb_pause, NULL},
+    {"resume", mariadb_resume, NULL},
 };
 
-static void obey(struct mariadb_server *server, const char *line) {
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(line, commands[i].word) != 0)
+static void obey(struct mariadb_server *server, struct galera *galera, const char *line) {
+    char word[16] = "";
+    int node = 0;
+    sscanf(line, "%15s %d", word, &node);
+    for (size_t i = 0; node < GALERA_NODES && i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(word, commands[i].word) != 0)
             continue;
-        commands[i].act(server);
+        if (galera && commands[i].act_in_cluster)
+            commands[i].act_in_cluster(galera, node);
+        else
+            commands[i].act(galera ? galera_node(galera, node) : server);
         puts("done");
         return;
     }
     printf("unknown %s", line);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    struct mariadb_options options = {.durable = true};
-    struct mariadb_server *server = mariadb_start(&options);
+    bool is_cluster = argc > 1 && strcmp(argv[1], "galera") == 0;
+    struct galera *galera = is_cluster ? galera_start() : NULL;
+    struct mariadb_server *server =
+        is_cluster ? galera_node(galera, 0) : mariadb_start(&(struct mariadb_options){.durable = true});
     mariadb_make_database(server, "txcenter");
-    printf("ready %s\n", mariadb_socket(server));
+    printf("ready %s\n", is_cluster ? galera_hosts(galera, 0) : mariadb_socket(server));
     char line[64];
     while (fgets(line, sizeof line, stdin))
-        obey(server, line);
-    mariadb_stop(server);
+        obey(server, galera, line);
+    if (is_cluster)
+        galera_stop(galera);
+    else
+        mariadb_stop(server);
     return 0;
 }

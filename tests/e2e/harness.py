@@ -150,20 +150,22 @@ class Program:
 
 
 class Database:
-    """A MariaDB of the test's own, with an empty database "txcenter"."""
+    """A MariaDB of the test's own, or a "galera" cluster, with an empty database "txcenter"."""
 
-    def __init__(self):
-        self.process = subprocess.Popen([os.path.join(BIN, "..", "tests", "e2e_database")], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-        word, self.socket = self.process.stdout.readline().split()
+    def __init__(self, *kind):
+        self.process = subprocess.Popen([os.path.join(BIN, "..", "tests", "e2e_database"), *kind],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        word, self.place = self.process.stdout.readline().split()
+        self.is_cluster = bool(kind)
         if word != "ready":
             raise AssertionError("no database")
 
     def config(self):
-        return {"kind": "mariadb", "socket": self.socket, "user": "root", "database": "txcenter"}
+        where = {"host": self.place, "user": "txc"} if self.is_cluster else {"socket": self.place, "user": "root"}
+        return {"kind": "mariadb", **where, "database": "txcenter"}
 
     def do(self, command):
-        """kill, restart, pause or resume; returns when it is done."""
+        """kill, restart, pause or resume, of a cluster with a node's number; returns when it is done."""
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()

@@ -56,6 +56,12 @@ static const struct {
                                  "127.0.0.1:7600, [::1]:7600 or unix:/run/txcenter.sock, got \"127.0.0.1:7600\"\n"},
     {"listen: ['127.0.0.1']\n", "t.yaml:1: listen[0]: expected a list of 1 to 16, each an address such as "
                                 "127.0.0.1:7600, [::1]:7600 or unix:/run/txcenter.sock, got \"127.0.0.1\"\n"},
+    {"store:\n  host: 'db1,,db2'\n",
+     "t.yaml:2: store.host: expected a server such as db1, 10.0.0.5:3306 or [::1]:3306, "
+     "or several, separated by commas, at most 1024 bytes, got \"db1,,db2\"\n"},
+    {"store:\n  host: 'db1:99999'\n", "t.yaml:2: store.host: expected a server such as db1, 10.0.0.5:3306 or "
+                                      "[::1]:3306, or several, separated by commas, at most 1024 bytes, got "
+                                      "\"db1:99999\"\n"},
     {"trade:\n  currency: ABC\n",
      "t.yaml:2: trade.currency: expected an ISO 4217 currency such as CNY, at most 3 bytes, got \"ABC\"\n"},
     {"trade:\n  timezone: ../../etc/passwd\n",
@@ -302,6 +308,7 @@ static const char whole_file[] = "# everything of interest\n"
                                  "store:\n"
                                  "  kind: mariadb\n"
                                  "  socket: /run/mysqld/mysqld.sock\n"
+                                 "  host: db1,10.0.0.5:3307,[::1]:3308,::1\n"
                                  "  database: tx\n"
                                  "log: {level: warn, format: json}\n"
                                  "trade:\n"

@@ -232,7 +232,7 @@ class Dev(unittest.TestCase):
         self.assertEqual(self.complete("run", "--"), {"--data", "--port", "--sim-port", "--auto-pay", "--config", "--help"})
         self.assertLessEqual({"--seconds", "--requests"}, self.complete("fuzz", "--"))
         self.assertEqual(self.complete("help", "de"), {"demo"})
-        self.assertEqual(self.complete("setup", ""), {"--check", "--help", "build", "demo", "fuzz", "lint", "test"})
+        self.assertEqual(self.complete("setup", ""), {"--check", "--help", "build", "cluster", "demo", "fuzz", "lint", "test"})
 
 
 if __name__ == "__main__":

@@ -85,7 +85,8 @@ static void set_options(struct galera *galera, int i, bool first) {
     // A node that is silent is given up after three seconds.
     set(node, &n,
         "--wsrep-provider-options=base_host=127.0.0.1;base_port=%u;gmcast.listen_addr=tcp://127.0.0.1:%u;"
-        "ist.recv_addr=127.0.0.1:%u;evs.keepalive_period=PT0.5S;evs.suspect_timeout=PT3S;evs.inactive_timeout=PT6S;gcache.size=32M",
+        "ist.recv_addr=127.0.0.1:%u;evs.keepalive_period=PT0.5S;evs.suspect_timeout=PT3S;evs.inactive_timeout=PT6S;"
+        "gcache.size=32M",
         node->ports[PORT_GROUP], node->ports[PORT_GROUP], node->ports[PORT_CHANGES]);
     set(node, &n, "--binlog-format=ROW");
     set(node, &n, "--innodb-autoinc-lock-mode=2");

@@ -20,11 +20,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READY_MS = 60000, ARGUMENTS_MAX = 48, ARGUMENT_MAX = 512 };
+enum { READY_MS = 60000, FOLDER_MAX = 88, ARGUMENTS_MAX = 48, ARGUMENT_MAX = 512 };
 
 struct mariadb_server {
-    char folder[SCRATCH_PATH_MAX];
-    char socket[96];
+    char folder[FOLDER_MAX];
+    char socket[108];
     struct mariadb_options options;
     pid_t pid; // 0: not running
 };
@@ -67,7 +67,7 @@ static void add_common(struct arguments *arguments, const struct mariadb_server 
 
 // A child that writes to the server's log and dies with this thread.
 static pid_t spawn(const struct mariadb_server *server, struct arguments *arguments) {
-    char log[96];
+    char log[112];
     snprintf(log, sizeof log, "%s/log", server->folder);
     pid_t parent = getpid(), pid = fork();
     if (pid < 0)
@@ -90,7 +90,7 @@ static pid_t spawn(const struct mariadb_server *server, struct arguments *argume
 // ---- Running ----------------------------------------------------------------------------------------------------
 
 static void show_log(const struct mariadb_server *server) {
-    char path[96], line[512];
+    char path[112], line[512];
     snprintf(path, sizeof path, "%s/log", server->folder);
     FILE *file = fopen(path, "r");
     while (file && fgets(line, sizeof line, file))
@@ -101,7 +101,7 @@ static void show_log(const struct mariadb_server *server) {
 
 static MYSQL *try_connect(const struct mariadb_server *server, const char *database) {
     MYSQL *mysql = mysql_init(NULL);
-    if (mysql) {
+    if (mysql && !server->options.tidb) {
         // Whatever a test made the server's defaults.
         mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION max_statement_time = 0");
         mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION autocommit = 1");
@@ -127,7 +127,7 @@ static void await_ready(struct mariadb_server *server) {
         int n = poll(fds, 2, wait_ms);
         if ((n == 0 && wait_ms == READY_MS) || fds[1].revents) {
             show_log(server);
-            die("mariadbd", "did not start");
+            die(server->options.tidb ? "tidb-server" : "mariadbd", "did not start");
         }
         char buffer[4096];
         if (fds[0].revents && read(events, buffer, sizeof buffer) < 0)
@@ -138,35 +138,53 @@ static void await_ready(struct mariadb_server *server) {
     close(process);
 }
 
+static void add_mariadb(const struct mariadb_server *server, struct arguments *arguments) {
+    add(arguments, "mariadbd");
+    add_common(arguments, server);
+    add(arguments, "--socket=%s", server->socket);
+    add(arguments, "--pid-file=%s/pid", server->folder);
+    if (server->options.port) {
+        add(arguments, "--bind-address=127.0.0.1");
+        add(arguments, "--port=%u", server->options.port);
+    } else {
+        add(arguments, "--skip-networking");
+    }
+    add(arguments, "--skip-name-resolve");
+    add(arguments, "--performance-schema=OFF");
+    if (server->options.durable) {
+        add(arguments, "--log-bin=%s/data/binlog", server->folder);
+        add(arguments, "--server-id=1");
+        add(arguments, "--sync-binlog=1");
+        add(arguments, "--innodb-flush-log-at-trx-commit=1");
+    } else {
+        // 2: written at each commit, so that kill -9 loses nothing, and flushed once a second.
+        add(arguments, "--innodb-flush-log-at-trx-commit=2");
+    }
+    for (size_t i = 0; server->options.extra && server->options.extra[i]; i++)
+        add(arguments, "%s", server->options.extra[i]);
+    // Debian has it where only root's PATH leads.
+    if (access("/usr/sbin/mariadbd", X_OK) == 0)
+        snprintf(arguments->texts[0], ARGUMENT_MAX, "/usr/sbin/mariadbd");
+}
+
+static void add_tidb(const struct mariadb_server *server, struct arguments *arguments) {
+    add(arguments, "build/tidb/tidb-server");
+    add(arguments, "-store=unistore");
+    add(arguments, "-path=%s/data", server->folder);
+    add(arguments, "-temp-dir=%s/tmp", server->folder);
+    add(arguments, "-socket=%s", server->socket);
+    add(arguments, "-host=127.0.0.1");
+    add(arguments, "-P=0");
+    add(arguments, "-report-status=false");
+}
+
 static void run_server(struct mariadb_server *server) {
     unlink(server->socket);
     struct arguments arguments = {0};
-    add(&arguments, "mariadbd");
-    add_common(&arguments, server);
-    add(&arguments, "--socket=%s", server->socket);
-    add(&arguments, "--pid-file=%s/pid", server->folder);
-    if (server->options.port) {
-        add(&arguments, "--bind-address=127.0.0.1");
-        add(&arguments, "--port=%u", server->options.port);
-    } else {
-        add(&arguments, "--skip-networking");
-    }
-    add(&arguments, "--skip-name-resolve");
-    add(&arguments, "--performance-schema=OFF");
-    if (server->options.durable) {
-        add(&arguments, "--log-bin=%s/data/binlog", server->folder);
-        add(&arguments, "--server-id=1");
-        add(&arguments, "--sync-binlog=1");
-        add(&arguments, "--innodb-flush-log-at-trx-commit=1");
-    } else {
-        // 2: written at each commit, so that kill -9 loses nothing, and flushed once a second.
-        add(&arguments, "--innodb-flush-log-at-trx-commit=2");
-    }
-    for (size_t i = 0; server->options.extra && server->options.extra[i]; i++)
-        add(&arguments, "%s", server->options.extra[i]);
-    // Debian has it where only root's PATH leads.
-    if (access("/usr/sbin/mariadbd", X_OK) == 0)
-        snprintf(arguments.texts[0], ARGUMENT_MAX, "/usr/sbin/mariadbd");
+    if (server->options.tidb)
+        add_tidb(server, &arguments);
+    else
+        add_mariadb(server, &arguments);
     server->pid = spawn(server, &arguments);
     await_ready(server);
 }
@@ -188,7 +206,7 @@ static void install(const struct mariadb_server *server) {
 
 // The folder, with one for its data and one for temporary files in it.
 static void give_to_mysql(const struct mariadb_server *server) {
-    char data[96], tmp[96];
+    char data[112], tmp[112];
     snprintf(data, sizeof data, "%s/data", server->folder);
     snprintf(tmp, sizeof tmp, "%s/tmp", server->folder);
     if (mkdir(data, 0700) != 0)
@@ -208,20 +226,22 @@ struct mariadb_server *mariadb_start(const struct mariadb_options *options) {
     struct mariadb_server *server = calloc(1, sizeof *server);
     if (!server)
         die("start", "no memory");
-    if (options && options->folder)
-        snprintf(server->folder, sizeof server->folder, "%s", options->folder);
-    else if (!scratch_make("mariadb", server->folder))
+    if (options && options->folder) {
+        if (snprintf(server->folder, sizeof server->folder, "%s", options->folder) >= (int)sizeof server->folder)
+            die(options->folder, "the folder's name is too long for a socket in it");
+    } else if (!scratch_make("mariadb", server->folder)) {
         die(server->folder, strerror(errno));
+    }
     snprintf(server->socket, sizeof server->socket, "%s/sock", server->folder);
     if (options)
         server->options = *options;
-    char tmp[96];
+    char tmp[112];
     snprintf(tmp, sizeof tmp, "%s/tmp", server->folder);
     if (mkdir(tmp, 0700) != 0)
         die(tmp, strerror(errno));
     if (server->options.as_mysql)
         give_to_mysql(server);
-    if (!server->options.empty)
+    if (!server->options.empty && !server->options.tidb)
         install(server);
     run_server(server);
     return server;
@@ -233,8 +253,10 @@ const char *mariadb_socket(const struct mariadb_server *server) {
 
 long long mariadb_ask(struct mariadb_server *server, const char *database, const char *sql) {
     MYSQL *mysql = try_connect(server, database);
-    if (!mysql)
+    if (!mysql) {
+        show_log(server);
         die("connecting", server->socket);
+    }
     if (mysql_real_query(mysql, sql, strlen(sql)) != 0)
         die(sql, mysql_error(mysql));
     MYSQL_RES *result = mysql_store_result(mysql);

@@ -9,12 +9,13 @@
 struct mariadb_server;
 
 struct mariadb_options {
-    bool durable;             // flush and sync the binary log at every commit, as in production; slower
-    const char *folder;       // NULL: a folder of its own. Else an empty one for the data, which stays when it is stopped
+    bool durable;       // flush and sync the binary log at every commit, as in production; slower
+    const char *folder; // NULL: a folder of its own. Else an empty one for the data, which stays when it is stopped
     const char *const *extra; // NULL or a NULL-terminated list of options for mariadbd; read at each start, too
     unsigned port;            // on 127.0.0.1 besides the socket; 0: none
     bool empty;               // no data is made: it comes from elsewhere
-    bool as_mysql;            // not as root, where the test is root's, but as Debian's user mysql
+    bool tidb;     // TiDB with its embedded store instead (scripts/tidb builds it); then only the folder counts
+    bool as_mysql; // not as root, where the test is root's, but as Debian's user mysql
 };
 
 // Makes the data and starts. `options` NULL: quick and not durable against the machine's loss, but still against kill

@@ -10,10 +10,8 @@ static void create(struct bed *bed) {
 }
 
 struct store_backend *kind_galera_at(struct bed *bed, const char *hosts) {
-    const struct store_mariadb_options options = {.user = "txc",
-                                                  .database = bed->place,
-                                                  .host = hosts,
-                                                  .connect_timeout_ms = 2000};
+    const struct store_mariadb_options options = {
+        .user = "txc", .database = bed->place, .host = hosts, .connect_timeout_ms = 2000};
     return store_mariadb(&options);
 }
 

@@ -152,8 +152,7 @@ static void check_row(const struct load *load, const struct item *found, size_t 
             fail_msg("write %zu was acknowledged and is not there", *next);
     ++*next;
     if (load->outcomes[number] != ERR_OK)
-        fail_msg("write %zu was said to have failed (%s) and is there", number,
-                 err_info(load->outcomes[number])->name);
+        fail_msg("write %zu was said to have failed (%s) and is there", number, err_info(load->outcomes[number])->name);
     char body[BODY_MAX];
     struct item row = row_of(number, body);
     if (strcmp(row.id, found->id) != 0 || row.rank != found->rank || !str_eq(row.body, found->body))
@@ -182,11 +181,10 @@ static void check_rows(struct load *load) {
 }
 
 static void check_lane(struct load *load, const struct lane *lane) {
-    struct answer answer = bed_read(
-        load->bed,
-        &(struct store_query){.table = &pair_table,
-                              .conds = {{.column = "n", .cmp = STORE_EQ, .integer = lane->number}},
-                              .limit = 2});
+    struct answer answer =
+        bed_read(load->bed, &(struct store_query){.table = &pair_table,
+                                                  .conds = {{.column = "n", .cmp = STORE_EQ, .integer = lane->number}},
+                                                  .limit = 2});
     assert_int_equal(answer.code, ERR_OK);
     assert_int_equal(answer.n, lane->last >= 0 ? 1 : 0);
     const struct pair *row = answer.rows;

@@ -15,7 +15,6 @@ static const char *const hostile[] = {
     "SET GLOBAL unique_checks = 0",
     "SET GLOBAL foreign_key_checks = 0",
     "SET GLOBAL character_set_server = 'latin1'",
-    "SET GLOBAL max_statement_time = 0.01",
 };
 
 int main(void) {

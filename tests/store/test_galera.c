@@ -237,10 +237,10 @@ static void test_reads_after_writes_elsewhere(void **state) {
         snprintf(id, sizeof id, "i%04d", i);
         struct item row = item(id, "x", i, 0);
         bed_put(&scene->bed, &item_table, &row);
-        struct answer answer = bed_read(
-            &other,
-            &(struct store_query){
-                .table = &item_table, .conds = {{.column = "id", .cmp = STORE_EQ, .text = str_c(id)}}, .limit = 1});
+        struct answer answer =
+            bed_read(&other, &(struct store_query){.table = &item_table,
+                                                   .conds = {{.column = "id", .cmp = STORE_EQ, .text = str_c(id)}},
+                                                   .limit = 1});
         assert_int_equal(answer.code, ERR_OK);
         assert_int_equal(answer.n, 1);
     }
@@ -252,9 +252,12 @@ static void test_reads_after_writes_elsewhere(void **state) {
 int main(void) {
     struct galera *galera = galera_start();
     struct CMUnitTest tests[] = {
-        TEST(test_conflicts_with_another_node), TEST(test_one_name_at_two_nodes),
-        TEST(test_taken_over_at_another_node),  TEST(test_reads_after_writes_elsewhere),
-        TEST(test_nodes_are_killed),            TEST(test_quorum_is_lost),
+        TEST(test_conflicts_with_another_node),
+        TEST(test_one_name_at_two_nodes),
+        TEST(test_taken_over_at_another_node),
+        TEST(test_reads_after_writes_elsewhere),
+        TEST(test_nodes_are_killed),
+        TEST(test_quorum_is_lost),
         TEST(test_node_is_cut_off),
     };
     int failed = cmocka_run_group_tests_name("store over galera", tests, NULL, NULL);

@@ -7,8 +7,10 @@
 #include "tests/store/items.h"
 #include "tests/store/kinds.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -345,6 +347,55 @@ static void test_nobody_there(void **state) {
     assert_non_null(strstr(error.text, "connecting"));
 }
 
+static unsigned free_port(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static struct mariadb_server *start_on(unsigned port) {
+    struct mariadb_server *server = mariadb_start(&(struct mariadb_options){.port = port});
+    mariadb_make_database(server, "txc_hosts");
+    mariadb_run(server, NULL, "CREATE USER txc@'127.0.0.1'");
+    mariadb_run(server, NULL, "GRANT ALL ON *.* TO txc@'127.0.0.1'");
+    return server;
+}
+
+// Of several servers the first that serves is used: not one where nobody listens, nor one that is read-only.
+static void test_servers_are_tried_in_turn(void **state) {
+    (void)state;
+    unsigned ports[] = {free_port(), free_port(), free_port()};
+    struct mariadb_server *first = start_on(ports[1]), *second = start_on(ports[2]);
+    mariadb_run(first, NULL, "SET GLOBAL read_only = 1");
+    char hosts[120];
+    snprintf(hosts, sizeof hosts, "127.0.0.1:%u,127.0.0.1:%u,127.0.0.1:%u", ports[0], ports[1], ports[2]);
+    const struct store_options options = {
+        .tables = item_tables, .clock = clock_system(), .instance = "x", .address = "y"};
+    const struct store_mariadb_options where = {.user = "txc", .database = "txc_hosts", .host = hosts};
+    struct store *store;
+    struct error error = {0};
+    if (!store_open(store_mariadb(&where), &options, &store, &error))
+        fail_msg("%s", error.text);
+    store_close(store);
+    const char *sql = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'txc_hosts'";
+    assert_int_equal(mariadb_ask(first, NULL, sql), 0);
+    assert_true(mariadb_ask(second, NULL, sql) > 0);
+    // When none serves, the message names one and says why.
+    mariadb_kill(second);
+    assert_false(store_open(store_mariadb(&where), &options, &store, &error));
+    assert_int_equal(error.code, ERR_STORE_UNAVAILABLE);
+    char last[60];
+    snprintf(last, sizeof last, "server 127.0.0.1:%u: mariadb: connecting", ports[2]);
+    if (!strstr(error.text, last))
+        fail_msg("%s", error.text);
+    mariadb_stop(second);
+    mariadb_stop(first);
+}
+
 // A certificate for localhost, signed by itself.
 static void make_certificate(const char *folder, const char *name) {
     char command[600];
@@ -448,6 +499,7 @@ int main(void) {
         cmocka_unit_test_prestate_setup_teardown(test_warns_of_weak_settings, set_up_inline, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_many_start_at_once, set_up_inline, tear_down, server),
         cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test(test_servers_are_tried_in_turn),
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_full),
     };

@@ -9,8 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sched.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,8 +82,8 @@ struct holder {
     int hold, held; // a byte into `hold` lets go
 };
 
-// A process that does `sql` on the file, says so, and closes it when told. A program of its own: SQLite must not be used
-// on both sides of a fork.
+// A process that does `sql` on the file, says so, and closes it when told. A program of its own: SQLite must not be
+// used on both sides of a fork.
 static struct holder hold(const struct scene *scene, const char *sql) {
     int to[2], from[2];
     assert_int_equal(pipe2(to, O_CLOEXEC), 0);

@@ -1,0 +1,333 @@
+#include "tests/store/faults.h"
+
+#include "tests/cmocka.h"
+#include "tests/servers/cutter.h"
+#include "tests/servers/mariadb.h"
+#include "tests/store/items.h"
+#include "tests/store/kinds.h"
+#include "tests/store/load.h"
+
+#include <mysql.h>
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { LANES = 24 };
+
+struct scene {
+    struct bed_variant variant;
+    struct bed bed;
+    struct load *load;
+    MYSQL *other; // another client of the same server
+};
+
+static int set_up_with(void **state, bool plain) {
+    struct scene *scene = calloc(1, sizeof *scene);
+    assert_non_null(scene);
+    scene->variant = (struct bed_variant){.kind = &kind_mariadb, .threaded = true, .plain = plain, .server = *state};
+    bed_create(&scene->bed, &scene->variant);
+    bed_open(&scene->bed, item_tables);
+    scene->load = load_new(&scene->bed, LANES);
+    *state = scene;
+    return 0;
+}
+
+int faults_set_up(void **state) {
+    return set_up_with(state, false);
+}
+
+int faults_set_up_plain(void **state) {
+    return set_up_with(state, true);
+}
+
+int faults_tear_down(void **state) {
+    struct scene *scene = *state;
+    if (scene->other)
+        mysql_close(scene->other);
+    load_stop(scene->load);
+    bed_destroy(&scene->bed);
+    load_free(scene->load);
+    free(scene);
+    return 0;
+}
+
+// Opens the bed's store once more, in another way.
+static void open_with(struct scene *scene, const struct store_mariadb_options *how) {
+    struct store_mariadb_options options = *how;
+    options.database = scene->bed.place;
+    options.unix_socket = how->unix_socket ? how->unix_socket : mariadb_socket(scene->variant.server);
+    bed_close(&scene->bed);
+    struct error error = {0};
+    if (!store_open(store_mariadb(&options), &scene->bed.options, &scene->bed.store, &error))
+        fail_msg("%s", error.text);
+}
+
+static MYSQL *connect_other(struct scene *scene) {
+    MYSQL *mysql = mysql_init(NULL);
+    assert_non_null(mysql);
+    if (!mysql_real_connect(mysql, NULL, "root", "", scene->bed.place, 0, mariadb_socket(scene->variant.server), 0))
+        fail_msg("%s", mysql_error(mysql));
+    return mysql;
+}
+
+static void other_does(struct scene *scene, const char *sql) {
+    if (!scene->other)
+        scene->other = connect_other(scene);
+    if (mysql_query(scene->other, sql) != 0)
+        fail_msg("%s: %s", sql, mysql_error(scene->other));
+}
+
+static struct store_stats stats(struct scene *scene) {
+    struct store_stats now;
+    store_stats(scene->bed.store, &now);
+    return now;
+}
+
+static void await_retries(struct scene *scene, int64_t n) {
+    int64_t until = stats(scene).retries + n;
+    while (stats(scene).retries < until)
+        if (store_poll(scene->bed.store) == 0) // the lanes go on
+            sched_yield();
+}
+
+// ---- Servers that end -------------------------------------------------------------------------------------------
+
+void faults_killed_under_load(void **state) {
+    struct scene *scene = *state;
+    for (size_t round = 0; round < 5; round++) {
+        load_run(scene->load, 90 + 37 * round);
+        mariadb_kill(scene->variant.server);
+        mariadb_restart(scene->variant.server);
+    }
+    load_run(scene->load, 100);
+    load_check(scene->load);
+}
+
+void faults_shut_down_and_started_again(void **state) {
+    struct scene *scene = *state;
+    for (size_t round = 0; round < 2; round++) {
+        load_run(scene->load, 150);
+        mariadb_shut_down(scene->variant.server);
+        mariadb_restart(scene->variant.server);
+    }
+    load_run(scene->load, 100);
+    load_check(scene->load);
+}
+
+// New work is refused meanwhile; what was taken waits. The back-off keeps the tries few.
+void faults_gone_for_long(void **state) {
+    struct scene *scene = *state;
+    load_run(scene->load, 100);
+    mariadb_kill(scene->variant.server);
+    await_retries(scene, 20);
+    assert_int_equal(store_room(scene->bed.store), 0);
+    assert_true(stats(scene).down);
+    mariadb_restart(scene->variant.server);
+    load_run(scene->load, 100);
+    load_check(scene->load);
+    assert_true(store_room(scene->bed.store) > 0);
+}
+
+// The server hangs for longer than an answer is waited for, anywhere in a transaction: nothing is lost, and nothing is
+// done twice when it goes on with what it had begun.
+void faults_hangs_for_long(void **state) {
+    struct scene *scene = *state;
+    open_with(scene, &(struct store_mariadb_options){.user = "root", .answer_timeout_ms = 1000});
+    for (int round = 0; round < 3; round++) {
+        load_run(scene->load, 60);
+        mariadb_pause(scene->variant.server);
+        await_retries(scene, 2);
+        mariadb_resume(scene->variant.server);
+    }
+    load_run(scene->load, 60);
+    load_check(scene->load);
+}
+
+// ---- Connections and statements that are ended ------------------------------------------------------------------
+
+static void end_each(struct scene *scene, const char *how, const char *which) {
+    char sql[500];
+    // One that has ended meanwhile is no error.
+    snprintf(sql, sizeof sql,
+             "BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR 1094 BEGIN END; FOR c IN (SELECT id FROM "
+             "information_schema.processlist WHERE id <> CONNECTION_ID() AND db = DATABASE() AND %s) DO EXECUTE "
+             "IMMEDIATE CONCAT('%s ', c.id); END FOR; END",
+             which, how);
+    other_does(scene, sql);
+}
+
+// Until the fault has hit some batches.
+static void run_until_hit(struct scene *scene, void (*fault)(void *ctx)) {
+    enum { HITS = 5, ROUNDS_MAX = 200 };
+    load_run(scene->load, 50);
+    for (int round = 0; stats(scene).retries < HITS; round++) {
+        assert_true(round < ROUNDS_MAX);
+        load_run_under(scene->load, 200, fault, scene);
+    }
+    load_run(scene->load, 50);
+    load_check(scene->load);
+}
+
+static void kill_connections(void *ctx) {
+    struct scene *scene = ctx;
+    // Wherever they happen to be: between batches, in one, in COMMIT.
+    end_each(scene, "KILL CONNECTION", "command <> 'Sleep'");
+}
+
+void faults_connections_are_killed(void **state) {
+    run_until_hit(*state, kill_connections);
+}
+
+static void kill_queries(void *ctx) {
+    end_each(ctx, "KILL QUERY", "command <> 'Sleep'");
+}
+
+void faults_queries_are_killed(void **state) {
+    run_until_hit(*state, kill_queries);
+}
+
+// Cut right before the server sees COMMIT, and right after it has done it, before its answer.
+void faults_cut_in_commit(void **state) {
+    struct scene *scene = *state;
+    char path[160];
+    snprintf(path, sizeof path, "%s.cut", mariadb_socket(scene->variant.server));
+    struct cutter *cutter = cutter_start(path, mariadb_socket(scene->variant.server));
+    open_with(scene, &(struct store_mariadb_options){.user = "root", .unix_socket = path});
+    for (int round = 0; round < 30; round++) {
+        cutter_cut(cutter, round % 2 ? CUT_AFTER_COMMIT : CUT_BEFORE_COMMIT);
+        load_run(scene->load, 40);
+    }
+    assert_int_equal(cutter_count(cutter), 30);
+    load_check(scene->load);
+    bed_close(&scene->bed);
+    cutter_stop(cutter);
+}
+
+// ---- Locks ------------------------------------------------------------------------------------------------------
+
+// Another client holds a lane's row and then wants the instance's row, which a batch has locked before it waits for the
+// lane's: a deadlock. The server ends the one that has changed less, the batch.
+void faults_deadlock(void **state) {
+    struct scene *scene = *state;
+    other_does(scene, "CREATE TABLE weight (n INT PRIMARY KEY) ENGINE=InnoDB");
+    for (int round = 0; round < 5; round++) {
+        load_run(scene->load, 100);
+        other_does(scene, "BEGIN");
+        other_does(scene, "INSERT INTO weight SELECT seq FROM seq_1_to_5000");
+        other_does(scene, "SELECT * FROM pair WHERE name = 'lane' AND n = 7 FOR UPDATE");
+        mysql_free_result(mysql_store_result(scene->other));
+        // The writer has to meet the lock; lanes that wait for it stop the load.
+        while (mariadb_ask(scene->variant.server, NULL,
+                           "SELECT variable_value FROM information_schema.global_status WHERE variable_name = "
+                           "'Innodb_row_lock_current_waits'") == 0)
+            store_poll(scene->bed.store);
+        int64_t before = stats(scene).retries;
+        other_does(scene, "UPDATE instance SET address = 'elsewhere'");
+        other_does(scene, "ROLLBACK");
+        load_run(scene->load, 1);
+        assert_true(stats(scene).retries > before);
+    }
+    load_check(scene->load);
+}
+
+// A lock that is held for longer than a batch waits.
+void faults_lock_wait_ends(void **state) {
+    struct scene *scene = *state;
+    load_run(scene->load, 50);
+    other_does(scene, "BEGIN");
+    other_does(scene, "UPDATE instance SET address = 'elsewhere'");
+    await_retries(scene, 1);
+    other_does(scene, "ROLLBACK");
+    load_run(scene->load, 50);
+    load_check(scene->load);
+}
+
+// A server that ends what takes half a second, isolates more than is needed and checks less: a batch may wait for a
+// lock for longer, and has what it needs. (tests/store/test_contract_mariadb.c has more such defaults.)
+void faults_odd_defaults(void **state) {
+    struct scene *scene = *state;
+    other_does(scene, "SET GLOBAL max_statement_time = 0.5");
+    other_does(scene, "SET GLOBAL tx_isolation = 'SERIALIZABLE'");
+    other_does(scene, "SET GLOBAL unique_checks = 0");
+    other_does(scene, "SET GLOBAL foreign_key_checks = 0");
+    open_with(scene, &(struct store_mariadb_options){.user = "root"});
+    load_run(scene->load, 50);
+    int64_t before = stats(scene).retries;
+    other_does(scene, "BEGIN");
+    other_does(scene, "UPDATE instance SET address = 'elsewhere'");
+    while (mariadb_ask(scene->variant.server, scene->bed.place,
+                       "SELECT MAX(time_ms) FROM information_schema.processlist WHERE db = DATABASE() AND "
+                       "id <> CONNECTION_ID() AND command = 'Execute'") < 800) {
+        store_poll(scene->bed.store);
+        assert_int_equal(stats(scene).retries, before);
+    }
+    assert_int_equal(mariadb_ask(scene->variant.server, NULL,
+                                 "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT' AND "
+                                 "trx_isolation_level = 'READ COMMITTED' AND trx_unique_checks = 1 AND "
+                                 "trx_foreign_key_checks = 1"),
+                     1);
+    other_does(scene, "ROLLBACK");
+    load_run(scene->load, 50);
+    assert_int_equal(stats(scene).retries, before);
+    other_does(scene, "SET GLOBAL max_statement_time = 0");
+    other_does(scene, "SET GLOBAL tx_isolation = 'REPEATABLE-READ'");
+    other_does(scene, "SET GLOBAL unique_checks = 1");
+    other_does(scene, "SET GLOBAL foreign_key_checks = 1");
+    load_check(scene->load);
+}
+
+// An operator locks the tables, to copy them or to alter one.
+void faults_tables_are_locked(void **state) {
+    struct scene *scene = *state;
+    load_run(scene->load, 50);
+    other_does(scene, "LOCK TABLES item WRITE, pair WRITE");
+    await_retries(scene, 1);
+    other_does(scene, "UNLOCK TABLES");
+    load_run(scene->load, 50);
+    load_check(scene->load);
+}
+
+// ---- Servers that take nothing ----------------------------------------------------------------------------------
+
+void faults_read_only_server(void **state) {
+    struct scene *scene = *state;
+    load_run(scene->load, 50);
+    // With connections that may write all the same it takes a lock to hold them back.
+    other_does(scene, "SET GLOBAL read_only = 1");
+    kill_connections(scene);
+    end_each(scene, "KILL CONNECTION", "1 = 1");
+    await_retries(scene, 5);
+    other_does(scene, "SET GLOBAL read_only = 0");
+    load_run(scene->load, 50);
+    load_check(scene->load);
+}
+
+void faults_too_many_connections(void **state) {
+    struct scene *scene = *state;
+    // As an account that has no connection of last resort, as root has.
+    other_does(scene, "CREATE OR REPLACE USER txc@localhost");
+    other_does(scene, "GRANT ALL ON *.* TO txc@localhost");
+    other_does(scene, "REVOKE SUPER, CONNECTION ADMIN ON *.* FROM txc@localhost");
+    open_with(scene, &(struct store_mariadb_options){.user = "txc"});
+    load_run(scene->load, 50);
+    // Whenever the store's connections are gone, the crowd takes their places.
+    enum { MOST = 12 };
+    MYSQL *crowd[MOST];
+    int n = 0;
+    other_does(scene, "SET GLOBAL max_connections = 10");
+    for (int64_t before = stats(scene).retries; stats(scene).retries < before + 4;) {
+        end_each(scene, "KILL CONNECTION", "user = 'txc'");
+        while (n < MOST && (crowd[n] = mysql_init(NULL)) &&
+               mysql_real_connect(crowd[n], NULL, "txc", "", NULL, 0, mariadb_socket(scene->variant.server), 0))
+            n++;
+        assert_true(n < MOST);
+        mysql_close(crowd[n]);
+        store_poll(scene->bed.store);
+    }
+    while (n > 0)
+        mysql_close(crowd[--n]);
+    load_run(scene->load, 50);
+    other_does(scene, "SET GLOBAL max_connections = 151");
+    load_check(scene->load);
+}
