@@ -60,6 +60,26 @@ const struct store_table attempt_table = {
     .since = 1,
 };
 
+static const struct store_column trouble_columns[] = {
+    STORE_COL_TEXT(trouble_row, gid),    STORE_COL_I32(trouble_row, step_id),
+    STORE_COL_I32(trouble_row, leg),     STORE_COL_TEXT(trouble_row, participant),
+    STORE_COL_TEXT(trouble_row, reason), STORE_COL_I64(trouble_row, created_ms, .fixed = true),
+};
+static const struct store_index trouble_indexes[] = {
+    [TROUBLE_BY_PARTICIPANT] = {.name = "trouble_by_participant", .columns = {"participant", "created_ms"}},
+    [TROUBLE_BY_REASON] = {.name = "trouble_by_reason", .columns = {"reason", "created_ms"}},
+};
+const struct store_table trouble_table = {
+    .name = "saga_trouble",
+    .row_size = sizeof(struct trouble_row),
+    .columns = trouble_columns,
+    .n_columns = STORE_COUNT(trouble_columns),
+    .n_key = 4,
+    .indexes = trouble_indexes,
+    .n_indexes = STORE_COUNT(trouble_indexes),
+    .since = 4,
+};
+
 static const struct store_column request_columns[] = {
     STORE_COL_TEXT(request_row, caller),
     STORE_COL_TEXT(request_row, request_id),
@@ -127,8 +147,8 @@ const struct store_table audit_table = {
     .since = 1,
 };
 
-const struct store_table *const saga_tables[] = {
-    &saga_table, &attempt_table, &request_table, &outbox_table, &poke_table, &audit_table, NULL};
+const struct store_table *const saga_tables[] = {&saga_table,   &attempt_table, &trouble_table, &request_table,
+                                                 &outbox_table, &poke_table,    &audit_table,   NULL};
 
 void saga_tables_add(const struct store_table **tables, size_t max, const struct store_table *const *more) {
     size_t n = 0;
