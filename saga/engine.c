@@ -12,6 +12,8 @@ static void defaults(struct saga_options *options) {
     options->scan_interval_ms = options->scan_interval_ms ? options->scan_interval_ms : 5000;
     options->horizon_ms = options->horizon_ms ? options->horizon_ms : 60000;
     options->resume_max = options->resume_max ? options->resume_max : 3;
+    options->retention.rows_per_s = options->retention.rows_per_s ? options->retention.rows_per_s : 2000;
+    options->retention.batch = options->retention.batch ? options->retention.batch : 32;
     struct saga_retry *patience = options->machine.patience;
     if (patience[SAGA_QUICK].first_ms == 0)
         patience[SAGA_QUICK] =
@@ -85,6 +87,7 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     store_identity(options->store, &identity);
     engine->incarnation = identity.incarnation;
     engine->sentinel = sentinel_new(engine);
+    engine->retention = retention_new(engine);
     *ret_engine = engine;
     return true;
 }
@@ -126,6 +129,7 @@ void saga_engine_free(struct saga_engine *engine) {
     map_release(&engine->residents);
     map_release(&engine->loadings);
     sentinel_free(engine->sentinel);
+    retention_free(engine->retention);
     free(engine->pokes);
     free(engine->flows);
     heap_release(&engine->timers);
@@ -147,6 +151,8 @@ static void alarm_at(struct saga_engine *engine) {
         due = least->key;
     if (engine->trial_ms < due)
         due = engine->trial_ms;
+    if (retention_due(engine->retention) < due)
+        due = retention_due(engine->retention);
     if (due == engine->alarm_ms)
         return;
     engine->alarm_ms = due;
@@ -212,6 +218,7 @@ void saga_engine_tick(struct saga_engine *engine) {
     }
     trial_tick(engine, now);
     sentinel_tick(engine->sentinel, now);
+    retention_tick(engine->retention, now);
     engine_leave(engine);
 }
 
@@ -252,6 +259,7 @@ static void count_orphan(void *ctx, struct map_node *node) {
 void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_stats) {
     *ret_stats = engine->stats;
     ret_stats->orphans = 0;
+    retention_stats(engine->retention, ret_stats);
     struct map *residents = (struct map *)(uintptr_t)&engine->residents; // map_each may remove; this visitor doesn't
     if (!engine->stopped)
         map_each(residents, count_orphan, &ret_stats->orphans);

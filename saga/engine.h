@@ -166,6 +166,7 @@ struct saga_engine {
     int64_t outbox_seq[SLOT_COUNT];
     struct arena scratch; // of one row at a time
     struct saga_sentinel *sentinel;
+    struct saga_retention *retention;
     struct poke_page *pokes; // being read at the start
     struct heap suspects;
     struct saga_resident *trial; // the suspect that is being resumed alone
@@ -249,6 +250,13 @@ void poke_recover(struct saga_engine *engine, saga_turn_fn *done, void *ctx);
 void trouble_put(struct saga_turn *turn, struct saga_resident *resident);
 // It was loaded: which rows there are follows from its own.
 void trouble_loaded(struct saga_resident *resident);
+
+// retention.c
+struct saga_retention *retention_new(struct saga_engine *engine);
+void retention_free(struct saga_retention *retention);
+int64_t retention_due(const struct saga_retention *retention);
+void retention_tick(struct saga_retention *retention, int64_t now_ms);
+void retention_stats(struct saga_retention *retention, struct saga_stats *stats);
 
 // trial.c
 void trial_wait(struct saga_resident *resident);

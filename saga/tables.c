@@ -90,7 +90,11 @@ static const struct store_column request_columns[] = {
     STORE_COL_I32(request_row, code),
     STORE_COL_TEXT(request_row, text),
     STORE_COL_BLOB(request_row, answer, REQUEST_ANSWER_MAX),
-    STORE_COL_I64(request_row, created_ms),
+    STORE_COL_I64(request_row, created_ms, .fixed = true),
+};
+// For retention; at the end of the index, and never changed.
+static const struct store_index request_indexes[] = {
+    [REQUEST_BY_CREATED] = {.name = "request_by_created", .columns = {"created_ms"}, .since = 4},
 };
 const struct store_table request_table = {
     .name = "request",
@@ -98,6 +102,8 @@ const struct store_table request_table = {
     .columns = request_columns,
     .n_columns = STORE_COUNT(request_columns),
     .n_key = 2,
+    .indexes = request_indexes,
+    .n_indexes = STORE_COUNT(request_indexes),
     .since = 1,
 };
 

@@ -69,6 +69,7 @@ struct request_row {
     int64_t created_ms;
 };
 extern const struct store_table request_table;
+enum { REQUEST_BY_CREATED }; // indexes of request_table
 
 // Events in the order of their commits: seq is assigned per slot by the loop (E16).
 struct outbox_row {
