@@ -173,6 +173,7 @@ static void fill_tender(struct trade *trade, const struct archived_row *row) {
 void archive_fill(struct trade *trade, const struct archived_row *rows, size_t n) {
     struct trade_row *row = &trade->row;
     trade->archived = trade->stored = true;
+    trade->archived_ms = rows[0].since_ms;
     row->state = rows[0].trade_state;
     row->created_ms = rows[0].created_ms;
     memcpy(row->tenant_id, rows[0].tenant_id, sizeof row->tenant_id);

@@ -21,6 +21,8 @@ struct flow_settings {
     int32_t quote_ttl_s, attempt_ttl_s;
     bool callers;          // only those of flow_callers[] may call
     bool a_day_of_refunds; // refunds are made within a day
+    int32_t kept_days;     // what has ended is kept so long; 0: for ever
+    uint32_t rows_max;     // of a trade that is deleted in one transaction
 };
 
 // With settings.callers: names, scopes and tenants are as in bed.c.
