@@ -60,6 +60,12 @@ static size_t archived_of(struct flow_bed *bed, const struct flow_trade *trade) 
     return look(bed, trade).of[ARCHIVE];
 }
 
+// With everything that it had, and as what it was.
+static void assert_stays(struct flow_bed *bed, const struct flow_trade *trade, int state) {
+    assert_state(bed, trade, state);
+    assert_true(count(bed, &trade_table, "trade_no", STORE_EQ, trade->no) == 1);
+}
+
 static void days(struct flow_bed *bed, int n) {
     flow_run_for(bed, n * DAY_MS);
 }
@@ -120,7 +126,7 @@ static void test_a_trade_that_can_be_refunded_stays(struct flow_bed *bed) {
     flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
     flow_until_still(bed, &trade);
     days(bed, 15); // from the refund's end
-    assert_state(bed, &trade, TRADE(REFUNDED));
+    assert_stays(bed, &trade, TRADE(REFUNDED));
     days(bed, 6);
     assert_int_equal(all_of(bed, &trade), 0);
 }
@@ -131,7 +137,7 @@ static void test_a_trade_stays_as_long_as_its_sagas(struct flow_bed *bed) {
     flow_virtual(bed)->center.options.kept_ms[TRADE_SOLD] = HOUR_MS;
     flow_crash_center(bed);
     flow_run_for(bed, DAYS * DAY_MS - 2 * HOUR_MS);
-    assert_state(bed, &trade, TRADE(COMPLETED));
+    assert_stays(bed, &trade, TRADE(COMPLETED));
     until_gone(bed, &trade);
 }
 
@@ -161,11 +167,11 @@ static void test_a_trade_with_a_parked_saga_stays(struct flow_bed *bed) {
     flow_until_parked(bed, &trade, 1);
     flow_crash_center(bed); // it is in memory no longer
     days(bed, 4 * DAYS);
-    assert_state(bed, &trade, TRADE(COMPLETED));
+    assert_stays(bed, &trade, TRADE(COMPLETED));
     flow_retry_parked(bed, &trade);
     flow_until_still(bed, &trade);
     days(bed, DAYS - 1);
-    assert_state(bed, &trade, TRADE(COMPLETED));
+    assert_stays(bed, &trade, TRADE(COMPLETED));
     until_gone(bed, &trade);
 }
 
