@@ -90,6 +90,8 @@ static const struct {
     [SAGA_NOTICE_CORRUPT] = {"saga can't be read", LOG_ERROR},
     [SAGA_NOTICE_WRITE_FAILED] = {"write failed", LOG_ERROR},
     [SAGA_NOTICE_LOAD_FAILED] = {"saga could not be loaded yet", LOG_WARN},
+    [SAGA_NOTICE_ANOMALY] = {"something is wrong", LOG_WARN},
+    [SAGA_NOTICE_ANOMALY_OVER] = {"it is well again", LOG_INFO},
 };
 
 enum log_level observe_saga_level(const struct saga_notice *notice) {

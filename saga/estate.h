@@ -21,6 +21,8 @@ struct saga_aged {
 
 // One unit on its way out of the store: a subject with everything about it.
 struct saga_leaving;
+// One subject whose amounts are looked at.
+struct saga_checking;
 
 struct saga_estate {
     const struct store_table *table; // a row each; the first column is the key, as in its sagas' `subject`
@@ -35,6 +37,8 @@ struct saga_estate {
     // same turn.
     void (*retire)(void *ctx, struct str key, struct saga_leaving *leaving);
     const struct saga_aged *aged; // what else goes; NULL: nothing
+    // Whether its amounts add up, as far as is durable: ends in saga_checked(), at once or later. NULL: it has none.
+    void (*check)(void *ctx, struct str key, struct saga_checking *checking);
 };
 
 // As what it is closed, and when its sagas were looked at: what changed since then is not known to have ended.
@@ -46,5 +50,8 @@ void saga_leaving_rows(struct saga_leaving *leaving, struct saga_turn *turn);
 
 // It is gone, with so many rows of the business's; or it stays for now, and is tried again.
 void saga_leaving_done(struct saga_leaving *leaving, bool gone, size_t rows);
+
+// They add up (`fault` NULL), or don't, and how. `known` false: it could not be read, or is there no longer.
+void saga_checked(struct saga_checking *checking, bool known, const char *fault);
 
 #endif

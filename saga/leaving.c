@@ -32,7 +32,7 @@ struct saga_leaving {
 };
 
 static struct saga_engine *engine_of(const struct saga_leaving *leaving) {
-    return leaving->chore->retention->engine;
+    return leaving->chore->retention->rounds.engine;
 }
 
 static struct store *store_of(const struct saga_leaving *leaving) {
@@ -50,7 +50,7 @@ static struct saga_leaving *leaving_new(struct chore *chore) {
     if (leaving->next)
         leaving->next->link = &leaving->next;
     retention->leaving = leaving;
-    chore->n_waiting++;
+    chore->round.n_waiting++;
     return leaving;
 }
 
@@ -72,7 +72,7 @@ void saga_leaving_done(struct saga_leaving *leaving, bool gone, size_t rows) {
     if (gone)
         retention_count(chore->retention, leaving->n, leaving->n + rows);
     leaving_free(leaving);
-    retention_left(chore);
+    round_left(&chore->round);
 }
 
 static void stay(struct saga_leaving *leaving) {
@@ -234,7 +234,7 @@ static void sagas_read(void *ctx, const struct error *error, const void *rows, s
     struct saga_leaving *leaving = ctx;
     const struct saga_retention *retention = leaving->chore->retention;
     const struct saga_row *row = rows;
-    int64_t now = clock_now_ms(retention->engine->options.clock);
+    int64_t now = clock_now_ms(retention->rounds.engine->options.clock);
     bool over = !error;
     for (size_t i = 0; over && i < n; i++) {
         over = retention_over_ms(retention, &row[i]) <= now;

@@ -55,6 +55,9 @@ enum saga_notice_kind {
     SAGA_NOTICE_CORRUPT,
     SAGA_NOTICE_WRITE_FAILED, // the subject is loaded afresh
     SAGA_NOTICE_LOAD_FAILED,
+    SAGA_NOTICE_ANOMALY,      // something is wrong; `reason` is its name
+    SAGA_NOTICE_ANOMALY_OVER, // it no longer is
+    SAGA_NOTICE_KINDS,
 };
 struct saga_notice {
     enum saga_notice_kind kind;
@@ -88,6 +91,24 @@ struct saga_retention_options {
     uint32_t interval_ms; // how often it is looked for what is over; 0: never
 };
 
+// What is looked for in what is stored, besides what is driven on. Times 0: never.
+struct saga_patience_flow {
+    const char *flow;
+    int64_t running_ms, forward_ms, compensating_ms, parked_ms;
+};
+struct saga_patrol_options {
+    // Unfinished sagas made longer ago are too old in this status; parked ones, that have been for longer, wait too long.
+    int64_t running_ms, forward_ms, compensating_ms, parked_ms;
+    const struct saga_patience_flow *flows; // with times of their own; borrowed
+    size_t n_flows;
+    int64_t stuck_ms;              // due for longer than this, and in nobody's memory (default 600000)
+    uint32_t oscillating_attempts; // failed alike so often … (0: never)
+    int64_t oscillating_ms;        // … within this time
+    uint32_t rows_per_s;           // most rows looked at in a second (default 200)
+    uint32_t checks_per_s;         // most subjects whose amounts are looked at in a second (default 5)
+    uint32_t interval_ms;          // from the end of a round to the next; 0: never
+};
+
 struct saga_options {
     struct store *store;
     const struct clock *clock;
@@ -107,6 +128,7 @@ struct saga_options {
     uint32_t resume_max; // resumptions without progress before a saga is only resumed alone; as many of those, and it
                          // is parked (default 3)
     struct saga_retention_options retention;
+    struct saga_patrol_options patrol;
     // Whether this instance is the one that sees to what is in this slot; NULL: to every one.
     bool (*owns)(void *ctx, unsigned slot);
     void *owns_ctx;
@@ -162,6 +184,9 @@ struct saga_stats {
     // What has ended and is deleted when its time is over: sagas and rows so far, sagas in the last hour; how old the
     // oldest is that is still there (0: none), and for how long that which is longest over should be gone (0: nothing).
     int64_t deleted, deleted_rows, deleted_hour, oldest_kept_s, behind_s;
+    // What the patrol found: anomalies raised so far, those that hold, those of them that are stuck sagas (must be 0, E5);
+    // subjects whose amounts were looked at; when the last round through everything unfinished ended, ago.
+    int64_t anomalies_raised, anomalies_open, anomalies_stuck, subjects_checked, patrol_s;
 };
 void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_stats);
 

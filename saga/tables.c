@@ -153,8 +153,31 @@ const struct store_table audit_table = {
     .since = 1,
 };
 
-const struct store_table *const saga_tables[] = {&saga_table,   &attempt_table, &trouble_table, &request_table,
-                                                 &outbox_table, &poke_table,    &audit_table,   NULL};
+static const struct store_column anomaly_columns[] = {
+    STORE_COL_TEXT(anomaly_row, about),      STORE_COL_I32(anomaly_row, kind),   STORE_COL_I32(anomaly_row, slot),
+    STORE_COL_I64(anomaly_row, first_ms),    STORE_COL_I64(anomaly_row, last_ms), STORE_COL_I64(anomaly_row, cleared_ms),
+    STORE_COL_I64(anomaly_row, times),       STORE_COL_TEXT(anomaly_row, gid),   STORE_COL_TEXT(anomaly_row, subject),
+    STORE_COL_TEXT(anomaly_row, flow),       STORE_COL_TEXT(anomaly_row, step),  STORE_COL_I32(anomaly_row, status),
+    STORE_COL_TEXT(anomaly_row, text),
+};
+static const struct store_index anomaly_indexes[] = {
+    [ANOMALY_BY_CLEARED] = {.name = "anomaly_by_cleared", .columns = {"cleared_ms", "first_ms"}},
+};
+const struct store_table anomaly_table = {
+    .name = "anomaly",
+    .row_size = sizeof(struct anomaly_row),
+    .columns = anomaly_columns,
+    .n_columns = STORE_COUNT(anomaly_columns),
+    .n_key = 2,
+    .indexes = anomaly_indexes,
+    .n_indexes = STORE_COUNT(anomaly_indexes),
+    .since = 4,
+};
+
+const struct store_table *const saga_tables[] = {
+    &saga_table,   &attempt_table, &trouble_table, &request_table, &outbox_table,
+    &poke_table, &audit_table,   &anomaly_table, NULL,
+};
 
 void saga_tables_add(const struct store_table **tables, size_t max, const struct store_table *const *more) {
     size_t n = 0;

@@ -103,6 +103,36 @@ struct audit_row {
 };
 extern const struct store_table audit_table;
 
+// What is wrong with a saga, or with what several are about, and does not mend by itself. Values are stored; never
+// renumber. saga/anomaly.c has their names.
+enum saga_anomaly {
+    ANOMALY_OLD = 1,         // in its status for too long
+    ANOMALY_WAITING = 2,     // parked for too long
+    ANOMALY_STUCK = 3,       // unfinished, and nobody would ever drive it on (E5)
+    ANOMALY_OSCILLATING = 4, // a step fails in the same way again and again
+    ANOMALY_AMOUNTS = 5,     // amounts of the subject do not add up
+    ANOMALY_UNREADABLE = 6,  // its record can't be read, or its flow is not known here
+    ANOMALY_KINDS = 7,
+};
+// One a saga (or subject) and kind: raised again it is the same row.
+struct anomaly_row {
+    char about[SAGA_GID_MAX + 1]; // gid, or the subject's key
+    int32_t kind;                 // enum saga_anomaly
+    int32_t slot;
+    int64_t first_ms, last_ms; // that it was seen to hold, this time
+    int64_t cleared_ms;        // when it was seen not to hold any more; ANOMALY_OPEN_MS: it holds
+    int64_t times;             // raised so often
+    char gid[SAGA_GID_MAX + 1]; // empty: it is about the subject
+    char subject[SAGA_SUBJECT_MAX + 1];
+    char flow[SAGA_NAME_MAX + 1];
+    char step[SAGA_NAME_MAX + 1];
+    int32_t status; // enum saga_status; 0: of a subject
+    char text[SAGA_TEXT_MAX];
+};
+extern const struct store_table anomaly_table;
+enum { ANOMALY_BY_CLEARED }; // indexes of anomaly_table: what holds comes last
+#define ANOMALY_OPEN_MS INT64_MAX
+
 // All of them, ended by NULL.
 extern const struct store_table *const saga_tables[];
 

@@ -1,6 +1,7 @@
 #include "flows/trade/retire.h"
 
 #include "flows/trade/archive.h"
+#include "flows/trade/check.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/load.h"
 #include "flows/trade/parts.h"
@@ -294,4 +295,5 @@ const struct saga_estate retire_estate = {
     .kept_ms = kept_ms,
     .retire = retire,
     .aged = aged,
+    .check = check_trade,
 };

@@ -72,6 +72,7 @@ struct flow_bed {
     int parked;        // sagas that wait for an operator when the test ends; the checker expects just so many
     bool leave_open;   // what is open when the test ends stays so
     bool not_compared; // the world was bent so that ledgers can't agree
+    int64_t anomalies; // that the center has raised; usually none
 };
 
 // The two beds; freed by ops->close.

@@ -145,6 +145,7 @@ static void open_engine(struct flow_center *center) {
         .alarm_ctx = center,
         .resident_max = center->resident_max,
         .retention = retention_of(center),
+        .patrol = {.interval_ms = HOUR_MS, .checks_per_s = 1000, .rows_per_s = 1000},
     };
     center->engine_timer = (struct rpc_timer){.fire = tick_engine, .ctx = center};
     if (!saga_engine_new(&options, &center->engine, &error))

@@ -12,7 +12,7 @@
 #include "tests/saga/flows.h"
 #include "tests/saga/model.h"
 
-enum { BED_NOTICES = SAGA_NOTICE_LOAD_FAILED + 1 };
+enum { BED_NOTICES = SAGA_NOTICE_KINDS };
 
 // When the process dies by itself.
 enum bed_death {
