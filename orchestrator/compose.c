@@ -2,6 +2,7 @@
 
 #include "base/id.h"
 #include "orchestrator/authorize.h"
+#include "orchestrator/keeping.h"
 #include "orchestrator/observe.h"
 #include "orchestrator/storage.h"
 #include "saga/tables.h"
@@ -60,6 +61,7 @@ static void *make_trades(struct center *center) {
         .resident_max = config->limits.resident_trades_max,
         .watchers_max = config->limits.watchers_max,
     };
+    keeping_trades(config, &options);
     center->trades_timer = (struct rpc_timer){.fire = tick_trades, .ctx = center};
     center->trades = trades_new(&options);
     trades_on_alarm(center->trades, wake_trades, center);
@@ -163,6 +165,8 @@ static bool make_engine(struct center *center, struct error *error) {
         .slot_left = slot_left,
         .slot_left_ctx = center,
     };
+    if (!keeping_sagas(center->config, &options.retention, error))
+        return false;
     for (size_t i = 0; i < BUSINESSES; i++) {
         center->made[i] = businesses[i].make(center);
         options.flow_sets[i] = (struct saga_flow_set){businesses[i].flows, center->made[i]};

@@ -90,6 +90,19 @@ struct config_cluster {
     const char *const *peers; // NULL: none
 };
 
+// Days; 0: for ever.
+struct config_retention_flow {
+    const char *flow;
+    uint32_t succeeded_days, failed_days, terminated_days;
+};
+struct config_retention {
+    uint32_t succeeded_days, failed_days, terminated_days, unordered_days;
+    uint32_t requests_days, events_days, audit_days, strays_days, archive_days;
+    uint32_t rows_per_s, batch, interval_s;
+    struct config_retention_flow *flows;
+    size_t n_flows;
+};
+
 // In the order of the engine's named policies.
 enum config_patience { CONFIG_QUICK, CONFIG_STUBBORN, CONFIG_LEISURELY, CONFIG_PATIENCES };
 struct config_retry {
@@ -114,6 +127,7 @@ struct config {
     size_t n_callers;
     struct config_sentinel sentinel;
     struct config_cluster cluster;
+    struct config_retention retention;
     struct config_retry retry[CONFIG_PATIENCES];
     bool development;   // neither TLS nor callers: any `x-caller` may do everything for every tenant
     struct arena arena; // owns all of it

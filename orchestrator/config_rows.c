@@ -318,6 +318,46 @@ static const struct config_row cluster_rows[] = {
              "client certificates."},
 };
 
+enum { DAYS_MAX = 36500 };
+#define DAYS(struct_name, field, normal, about) COUNT(struct_name, field, 0, DAYS_MAX, "days", normal, about)
+static const struct config_row retention_rows[] = {
+    DAYS(config_retention, succeeded_days, "30", "Sagas that succeeded."),
+    DAYS(config_retention, failed_days, "90", "Sagas that failed, with everything undone."),
+    DAYS(config_retention, terminated_days, "365",
+         "Sagas that an operator has ended, and trades with money that does not match."),
+    DAYS(config_retention, unordered_days, "7", "Trades that were quoted and never ordered."),
+    DAYS(config_retention, requests_days, "30",
+         "Requests with their answers, and the nonces of callbacks: within this time the same request_id acts once."),
+    DAYS(config_retention, events_days, "30", "Events, whether or not anybody has read them."),
+    DAYS(config_retention, audit_days, "730", "What operators did."),
+    DAYS(config_retention, strays_days, "365", "Callbacks that named nothing we know."),
+    DAYS(config_retention, archive_days, "1825",
+         "What stays of each tender of a deleted trade: within this time money that comes late is given back."),
+    COUNT(config_retention, rows_per_s, 1, 1000000, "rows/s", "2000", "Most rows deleted in a second."),
+    COUNT(config_retention, batch, 1, 1000, "units", "32",
+          "Most trades, sagas or single rows that are being deleted at once."),
+    COUNT(config_retention, interval_s, 1, DAY_S, "s", "60", "How often it is looked for what is over."),
+};
+#define FLOW_DAYS(field)                                                                                               \
+    {                                                                                                                  \
+        .name = #field, .type = CONFIG_COUNT, .offset = OFFSET(config_retention_flow, field), .max = DAYS_MAX,         \
+        .unit = "days", .required = true, .text = "As above, of this flow."                                            \
+    }
+static const struct config_row retention_flow_rows[] = {
+    {.name = "flow",
+     .type = CONFIG_TEXT,
+     .offset = OFFSET(config_retention_flow, flow),
+     .min = 1,
+     .max = 40,
+     .unit = "",
+     .form = &name_form,
+     .required = true,
+     .text = "The flow's name, as `txctl flow list` shows it."},
+    FLOW_DAYS(succeeded_days),
+    FLOW_DAYS(failed_days),
+    FLOW_DAYS(terminated_days),
+};
+
 #define RETRY_ROWS(first, longest, times, jitter)                                                                      \
     {                                                                                                                  \
         COUNT(config_retry, first_ms, 1, HOUR_MS, "ms", first, "Pause after the first failure; doubles."),             \
@@ -384,6 +424,18 @@ static const struct config_section sections[] = {
      .text = "Who may call. Without TLS and without this list (development) every caller has every scope and every "
              "tenant, under the name that its metadata `x-caller` gives (\"anonymous\" where it gives none)."},
     ONE(sentinel, sentinel_rows, "The sentinel: finds what is due and drives it on."),
+    ONE(retention, retention_rows,
+        "How long what has ended is kept, counted from its end; 0 is for ever. A trade goes as a whole: when all of "
+        "its "
+        "sagas may go, and never before its refund window is over."),
+    {.path = "retention.flows",
+     .shape = CONFIG_ENTRIES,
+     .offset = OFFSET(config, retention.flows),
+     .size = sizeof(struct config_retention_flow),
+     .count_offset = OFFSET(config, retention.n_flows),
+     .entries_max = 64,
+     ROWS(retention_flow_rows),
+     .text = "Flows whose sagas are kept for another time."},
     {.path = "retry", .shape = CONFIG_ONE, .text = "The retry policies that steps name."},
     RETRY("retry.quick", CONFIG_QUICK, quick_rows, "Somebody waits; exhausted, the saga turns round."),
     RETRY("retry.stubborn", CONFIG_STUBBORN, stubborn_rows, "Must be done soon; exhausted, an operator is called."),

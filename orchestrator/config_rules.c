@@ -125,6 +125,19 @@ static void check_callers(struct config_reader *reader) {
     }
 }
 
+static void check_flows(struct config_reader *reader) {
+    const struct config_retention *c = &reader->config->retention;
+    for (size_t i = 0; i < c->n_flows; i++)
+        for (size_t k = 0; k < i; k++) {
+            char path[KEY_PATH_MAX];
+            if (strcmp(c->flows[i].flow, c->flows[k].flow) != 0)
+                continue;
+            snprintf(path, sizeof path, "retention.flows[%zu].flow", i);
+            config_fault(reader, path, "retention.flows[%zu] is of the same flow", k);
+            break;
+        }
+}
+
 static void check_keys(struct config_reader *reader) {
     const struct config *c = reader->config;
     for (size_t i = 0; i < c->callback.n_keys; i++) {
@@ -171,6 +184,7 @@ void config_rules(struct config_reader *reader) {
     check_tls(reader);
     check_callers(reader);
     check_keys(reader);
+    check_flows(reader);
     if (reader->files && reader->n_faults == 0)
         read_files(reader);
     fill_in(reader);

@@ -18,6 +18,7 @@ static void release(struct saga_turn *turn) {
         if (saga_status_ended(resident->saga.status)) {
             engine_notice(turn->engine, SAGA_NOTICE_ENDED, resident, NULL, SAGA_ACTION, resident->saga.reason,
                           resident->saga.text);
+            patrol_note(turn->engine->patrol, resident);
             resident->gone = true;
             resident_serve(resident);
             continue;

@@ -1,5 +1,7 @@
 #include "saga/engine.h"
 
+#include "saga/rounds.h"
+
 #include <stdlib.h>
 
 enum { SCRATCH_MAX = 2 * SAGA_RECORD_MAX, EVICT_LOOKS = 32 };
@@ -12,6 +14,12 @@ static void defaults(struct saga_options *options) {
     options->scan_interval_ms = options->scan_interval_ms ? options->scan_interval_ms : 20000;
     options->horizon_ms = options->horizon_ms ? options->horizon_ms : 60000;
     options->resume_max = options->resume_max ? options->resume_max : 3;
+    options->retention.rows_per_s = options->retention.rows_per_s ? options->retention.rows_per_s : 2000;
+    options->retention.batch = options->retention.batch ? options->retention.batch : 32;
+    struct saga_patrol_options *patrol = &options->patrol;
+    patrol->stuck_ms = patrol->stuck_ms ? patrol->stuck_ms : 600000;
+    patrol->rows_per_s = patrol->rows_per_s ? patrol->rows_per_s : 200;
+    patrol->checks_per_s = patrol->checks_per_s ? patrol->checks_per_s : 5;
     struct saga_retry *patience = options->machine.patience;
     if (patience[SAGA_QUICK].first_ms == 0)
         patience[SAGA_QUICK] =
@@ -86,6 +94,8 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     engine->incarnation = identity.incarnation;
     engine->sentinel = sentinel_new(engine);
     engine->members = options->lease_ms ? members_new(engine) : NULL;
+    engine->retention = retention_new(engine);
+    engine->patrol = patrol_new(engine);
     *ret_engine = engine;
     return true;
 }
@@ -132,6 +142,8 @@ void saga_engine_free(struct saga_engine *engine) {
     sentinel_free(engine->sentinel);
     members_free(engine->members);
     poke_drop(engine);
+    retention_free(engine->retention);
+    patrol_free(engine->patrol);
     free(engine->flows);
     heap_release(&engine->timers);
     heap_release(&engine->suspects);
@@ -154,6 +166,10 @@ static void alarm_at(struct saga_engine *engine) {
         due = engine->trial_ms;
     if (engine->members && members_due(engine->members) < due)
         due = members_due(engine->members);
+    if (rounds_due(retention_rounds(engine->retention)) < due)
+        due = rounds_due(retention_rounds(engine->retention));
+    if (patrol_due(engine->patrol) < due)
+        due = patrol_due(engine->patrol);
     if (due == engine->alarm_ms)
         return;
     engine->alarm_ms = due;
@@ -225,6 +241,8 @@ void saga_engine_tick(struct saga_engine *engine) {
     sentinel_tick(engine->sentinel, now);
     if (engine->members)
         members_tick(engine->members, now);
+    rounds_tick(retention_rounds(engine->retention), now);
+    patrol_tick(engine->patrol, now);
     engine_leave(engine);
 }
 
@@ -250,21 +268,26 @@ void engine_notice(struct saga_engine *engine, enum saga_notice_kind kind, const
     engine->options.notice(engine->options.notice_ctx, &notice);
 }
 
-static void count_orphan(void *ctx, struct map_node *node) {
-    const struct saga_resident *resident = CONTAINER_OF(node, struct saga_resident, node);
+bool resident_is_orphan(const struct saga_resident *resident) {
     const struct saga_instance *saga = &resident->saga;
     if (!resident_idle(resident) || !resident_free(resident) || saga_status_ended(saga->status))
-        return;
+        return false;
     bool lost_call = false; // no call is out, so none may be on its way
     for (uint8_t i = 0; i < saga->n_legs; i++)
         lost_call = lost_call || saga_leg_in_flight(&saga->legs[i]);
     bool led = saga_instance_timer(saga) < INT64_MAX || saga_instance_parked(saga);
-    *(int64_t *)ctx += lost_call || !led;
+    return lost_call || !led;
+}
+
+static void count_orphan(void *ctx, struct map_node *node) {
+    *(int64_t *)ctx += resident_is_orphan(CONTAINER_OF(node, struct saga_resident, node));
 }
 
 void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_stats) {
     *ret_stats = engine->stats;
     ret_stats->orphans = 0;
+    retention_stats(engine->retention, ret_stats);
+    patrol_stats(engine->patrol, ret_stats);
     struct map *residents = (struct map *)(uintptr_t)&engine->residents; // map_each may remove; this visitor doesn't
     if (!engine->stopped)
         map_each(residents, count_orphan, &ret_stats->orphans);

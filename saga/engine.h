@@ -89,7 +89,8 @@ struct saga_resident {
     enum err write_refused; // the store refused what it wanted to write last time: to be parked before anything is done
     uint32_t failures;      // writes of its that failed in a row
     unsigned wake;
-    bool noted; // there may be a row that says that it is to look (poke_table)
+    bool noted;         // there may be a row that says that it is to look (poke_table)
+    uint64_t *troubles; // by leg, what its rows of trouble_table say; NULL: there are none
     struct saga_answer_event *first, **last;
     struct saga_held *held;
     uint16_t n_held, cap_held;
@@ -183,6 +184,8 @@ struct saga_engine {
     bool withheld;                // calls wait for the lease to be renewed
     struct arena scratch;         // of one row at a time
     struct saga_sentinel *sentinel;
+    struct saga_retention *retention;
+    struct saga_patrol *patrol;
     struct poke_page *pokes; // being read
     struct heap suspects;
     struct saga_resident *trial; // the suspect that is being resumed alone
@@ -230,6 +233,7 @@ bool resident_idle(const struct saga_resident *resident);
 // Whether events may be applied to it now: not while it is being written, and not before it was resumed.
 bool resident_free(const struct saga_resident *resident);
 bool resident_has_ended(const struct saga_resident *resident); // durably
+bool resident_is_orphan(const struct saga_resident *resident); // nothing would ever drive it on
 // One more at the end of a list; returns its new end.
 struct saga_waiter **waiter_add(struct saga_waiter **last, saga_loaded_fn *done, void *ctx);
 // `done` runs once when it is free, or has ended durably, or else is loaded afresh; never from within this call. As
@@ -247,6 +251,13 @@ void turn_run(struct saga_resident *resident);
 // Something was added to what the saga knows: it is committed with the turn, and looked at.
 void turn_tell(struct saga_turn *turn, struct saga_resident *resident);
 void turn_put(struct saga_turn *turn, struct saga_resident *resident); // its row, as it stands
+
+// An event about what the turn itself is not about.
+struct turn_about {
+    unsigned slot;
+    const char *gid, *subject; // "" where there is none
+};
+void turn_event_about(struct saga_turn *turn, const char *type, const struct turn_about *about, struct str payload);
 
 // commit.c
 void turn_finish(struct saga_turn *turn); // makes it durable when it must be, else lets its calls go at once
@@ -283,6 +294,27 @@ void poke_looked(struct saga_turn *turn, struct saga_resident *resident);
 void poke_recover(struct saga_engine *engine, unsigned slot, saga_turn_fn *done, void *ctx);
 void poke_drop(struct saga_engine *engine); // what is being read: the store is gone
 
+// trouble.c
+// The rows of its steps that are in trouble follow its own, into the same write.
+void trouble_put(struct saga_turn *turn, struct saga_resident *resident);
+// It was loaded: which rows there are follows from its own.
+void trouble_loaded(struct saga_resident *resident);
+
+// retention.c
+struct saga_retention *retention_new(struct saga_engine *engine);
+void retention_free(struct saga_retention *retention);
+struct rounds *retention_rounds(struct saga_retention *retention);
+void retention_stats(struct saga_retention *retention, struct saga_stats *stats);
+
+// patrol.c
+struct saga_patrol *patrol_new(struct saga_engine *engine);
+void patrol_free(struct saga_patrol *patrol);
+int64_t patrol_due(const struct saga_patrol *patrol);
+void patrol_tick(struct saga_patrol *patrol, int64_t now_ms);
+void patrol_stats(const struct saga_patrol *patrol, struct saga_stats *stats);
+// A saga about this subject has just ended.
+void patrol_note(struct saga_patrol *patrol, const struct saga_resident *resident);
+
 // trial.c
 void trial_wait(struct saga_resident *resident);
 void trial_note(struct saga_resident *resident); // it was written: perhaps its trial is over
@@ -301,6 +333,7 @@ int64_t sentinel_due(const struct saga_sentinel *sentinel);
 int64_t sentinel_horizon(const struct saga_sentinel *sentinel, unsigned slot);
 // A lost saga is loaded again, the later the more often it failed; `write_refused` as in struct saga_resident.
 void sentinel_reload(struct saga_sentinel *sentinel, struct str gid, uint32_t failures, enum err write_refused);
+bool sentinel_reloads(const struct saga_sentinel *sentinel, struct str gid); // it is waiting to be loaded again
 // For a saga that has just come into memory: how often it failed before.
 void sentinel_inform(struct saga_sentinel *sentinel, struct saga_resident *resident);
 bool sentinel_recovered(const struct saga_sentinel *sentinel);

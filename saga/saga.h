@@ -57,6 +57,9 @@ enum saga_notice_kind {
     SAGA_NOTICE_LOAD_FAILED,
     SAGA_NOTICE_MEMBERS_UNREAD, // who else is there could not be read
     SAGA_NOTICE_TAKING_OVER,    // `text` is the name of an instance whose lease is over
+    SAGA_NOTICE_ANOMALY,        // something is wrong; `reason` is its name
+    SAGA_NOTICE_ANOMALY_OVER,   // it no longer is
+    SAGA_NOTICE_KINDS,
 };
 struct saga_notice {
     enum saga_notice_kind kind;
@@ -73,6 +76,41 @@ struct saga_flow_set {
     void *ctx;
 };
 enum { SAGA_FLOW_SETS_MAX = 16 };
+
+// How long what has ended is kept, from its end; 0: for ever.
+enum saga_kept { SAGA_KEPT_SUCCEEDED, SAGA_KEPT_FAILED, SAGA_KEPT_TERMINATED, SAGA_KEPT_CLASSES };
+struct saga_kept_flow {
+    const char *flow;
+    int64_t kept_ms[SAGA_KEPT_CLASSES];
+};
+struct saga_retention_options {
+    int64_t kept_ms[SAGA_KEPT_CLASSES]; // sagas; with their attempts and journals
+    const struct saga_kept_flow *flows; // what is kept otherwise; borrowed
+    size_t n_flows;
+    int64_t requests_ms, events_ms, audit_ms;
+    uint32_t rows_per_s;  // most rows deleted in a second (default 2000)
+    uint32_t batch;       // most units (a saga, a subject with all of its own, another row) going at once (default 32)
+    uint32_t interval_ms; // how often it is looked for what is over; 0: never
+};
+
+// What is looked for in what is stored, besides what is driven on. Times 0: never.
+struct saga_patience_flow {
+    const char *flow;
+    int64_t running_ms, forward_ms, compensating_ms, parked_ms;
+};
+struct saga_patrol_options {
+    // Unfinished sagas made longer ago are too old in this status; parked ones, that have been for longer, wait too
+    // long.
+    int64_t running_ms, forward_ms, compensating_ms, parked_ms;
+    const struct saga_patience_flow *flows; // with times of their own; borrowed
+    size_t n_flows;
+    int64_t stuck_ms;              // due for longer than this, and in nobody's memory (default 600000)
+    uint32_t oscillating_attempts; // failed alike so often … (0: never)
+    int64_t oscillating_ms;        // … within this time
+    uint32_t rows_per_s;           // most rows looked at in a second (default 200)
+    uint32_t checks_per_s;         // most subjects whose amounts are looked at in a second (default 5)
+    uint32_t interval_ms;          // from the end of a round to the next; 0: never
+};
 
 struct saga_options {
     struct store *store;
@@ -96,6 +134,11 @@ struct saga_options {
     // The slot is no longer ours: whatever is kept of its subjects is out of date. NULL is fine.
     void (*slot_left)(void *ctx, unsigned slot);
     void *slot_left_ctx;
+    struct saga_retention_options retention;
+    struct saga_patrol_options patrol;
+    // Whether this instance is the one that sees to what is in this slot; NULL: to every one.
+    bool (*owns)(void *ctx, unsigned slot);
+    void *owns_ctx;
 };
 
 // Checks every flow's table, and that no two have one name and version. Nothing runs before saga_engine_recover().
@@ -164,6 +207,12 @@ struct saga_stats {
     int64_t resident, in_flight_calls, started, ended, resumed, parked_events, attempts_failed, loads, evictions;
     int64_t unknown_flows, corrupt;
     int64_t orphans; // in memory, unfinished, and neither due nor under way nor parked: must be 0 (E5)
+    // What has ended and is deleted when its time is over: sagas and rows so far, sagas in the last hour; how old the
+    // oldest is that is still there (0: none), and for how long that which is longest over should be gone (0: nothing).
+    int64_t deleted, deleted_rows, deleted_hour, oldest_kept_s, behind_s;
+    // What the patrol found: anomalies raised so far, those that hold, those of them that are stuck sagas (must be 0,
+    // E5); subjects whose amounts were looked at; when the last round through everything unfinished ended, ago.
+    int64_t anomalies_raised, anomalies_open, anomalies_stuck, subjects_checked, patrol_s;
 };
 void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_stats);
 

@@ -96,6 +96,10 @@ static struct reload *find_reload(const struct saga_sentinel *sentinel, struct s
     return node ? CONTAINER_OF(node, struct reload, by_gid) : NULL;
 }
 
+bool sentinel_reloads(const struct saga_sentinel *sentinel, struct str gid) {
+    return find_reload(sentinel, gid) != NULL;
+}
+
 static void set_reload(struct reload *reload) {
     int64_t pause_ms = PAUSE_MS;
     for (uint32_t i = 1; i < reload->failures && pause_ms < RELOAD_PAUSE_MAX_MS; i++)

@@ -60,6 +60,26 @@ const struct store_table attempt_table = {
     .since = 1,
 };
 
+static const struct store_column trouble_columns[] = {
+    STORE_COL_TEXT(trouble_row, gid),    STORE_COL_I32(trouble_row, step_id),
+    STORE_COL_I32(trouble_row, leg),     STORE_COL_TEXT(trouble_row, participant),
+    STORE_COL_TEXT(trouble_row, reason), STORE_COL_I64(trouble_row, created_ms, .fixed = true),
+};
+static const struct store_index trouble_indexes[] = {
+    [TROUBLE_BY_PARTICIPANT] = {.name = "trouble_by_participant", .columns = {"participant", "created_ms"}},
+    [TROUBLE_BY_REASON] = {.name = "trouble_by_reason", .columns = {"reason", "created_ms"}},
+};
+const struct store_table trouble_table = {
+    .name = "saga_trouble",
+    .row_size = sizeof(struct trouble_row),
+    .columns = trouble_columns,
+    .n_columns = STORE_COUNT(trouble_columns),
+    .n_key = 4,
+    .indexes = trouble_indexes,
+    .n_indexes = STORE_COUNT(trouble_indexes),
+    .since = 4,
+};
+
 static const struct store_column request_columns[] = {
     STORE_COL_TEXT(request_row, caller),
     STORE_COL_TEXT(request_row, request_id),
@@ -70,7 +90,11 @@ static const struct store_column request_columns[] = {
     STORE_COL_I32(request_row, code),
     STORE_COL_TEXT(request_row, text),
     STORE_COL_BLOB(request_row, answer, REQUEST_ANSWER_MAX),
-    STORE_COL_I64(request_row, created_ms),
+    STORE_COL_I64(request_row, created_ms, .fixed = true),
+};
+// For retention; at the end of the index, and never changed.
+static const struct store_index request_indexes[] = {
+    [REQUEST_BY_CREATED] = {.name = "request_by_created", .columns = {"created_ms"}, .since = 4},
 };
 const struct store_table request_table = {
     .name = "request",
@@ -78,6 +102,8 @@ const struct store_table request_table = {
     .columns = request_columns,
     .n_columns = STORE_COUNT(request_columns),
     .n_key = 2,
+    .indexes = request_indexes,
+    .n_indexes = STORE_COUNT(request_indexes),
     .since = 1,
 };
 
@@ -127,8 +153,31 @@ const struct store_table audit_table = {
     .since = 1,
 };
 
+static const struct store_column anomaly_columns[] = {
+    STORE_COL_TEXT(anomaly_row, about),   STORE_COL_I32(anomaly_row, kind),    STORE_COL_I32(anomaly_row, slot),
+    STORE_COL_I64(anomaly_row, first_ms), STORE_COL_I64(anomaly_row, last_ms), STORE_COL_I64(anomaly_row, cleared_ms),
+    STORE_COL_I64(anomaly_row, times),    STORE_COL_TEXT(anomaly_row, gid),    STORE_COL_TEXT(anomaly_row, subject),
+    STORE_COL_TEXT(anomaly_row, flow),    STORE_COL_TEXT(anomaly_row, step),   STORE_COL_I32(anomaly_row, status),
+    STORE_COL_TEXT(anomaly_row, text),
+};
+static const struct store_index anomaly_indexes[] = {
+    [ANOMALY_BY_CLEARED] = {.name = "anomaly_by_cleared", .columns = {"cleared_ms", "first_ms"}},
+};
+const struct store_table anomaly_table = {
+    .name = "anomaly",
+    .row_size = sizeof(struct anomaly_row),
+    .columns = anomaly_columns,
+    .n_columns = STORE_COUNT(anomaly_columns),
+    .n_key = 2,
+    .indexes = anomaly_indexes,
+    .n_indexes = STORE_COUNT(anomaly_indexes),
+    .since = 4,
+};
+
 const struct store_table *const saga_tables[] = {
-    &saga_table, &attempt_table, &request_table, &outbox_table, &poke_table, &audit_table, NULL};
+    &saga_table, &attempt_table, &trouble_table, &request_table, &outbox_table,
+    &poke_table, &audit_table,   &anomaly_table, NULL,
+};
 
 void saga_tables_add(const struct store_table **tables, size_t max, const struct store_table *const *more) {
     size_t n = 0;

@@ -42,6 +42,19 @@ struct attempt_row {
 };
 extern const struct store_table attempt_table;
 
+// A step that is in trouble: it failed and is tried again, is parked, or is why its saga turned round. These rows
+// follow from the saga's own, and are written with it (saga/trouble.c); a saga that goes well has none. They are for
+// lists by participant and by reason.
+struct trouble_row {
+    char gid[SAGA_GID_MAX + 1];
+    int32_t step_id, leg;
+    char participant[SAGA_NAME_MAX + 1]; // a row each, where the step has several; empty: none
+    char reason[SAGA_CODE_MAX];
+    int64_t created_ms; // of the saga
+};
+extern const struct store_table trouble_table;
+enum { TROUBLE_BY_PARTICIPANT, TROUBLE_BY_REASON }; // indexes of trouble_table
+
 // One request that changes something: the same (caller, request_id) acts once.
 enum { REQUEST_CALLER_MAX = 128, REQUEST_ID_MAX = 64, REQUEST_REF_MAX = 128, REQUEST_ANSWER_MAX = 262144 };
 struct request_row {
@@ -57,6 +70,7 @@ struct request_row {
     int64_t created_ms;
 };
 extern const struct store_table request_table;
+enum { REQUEST_BY_CREATED }; // indexes of request_table
 
 // Events in the order of their commits: seq is assigned per slot by the loop (E16).
 struct outbox_row {
@@ -89,6 +103,36 @@ struct audit_row {
     int64_t at_ms;
 };
 extern const struct store_table audit_table;
+
+// What is wrong with a saga, or with what several are about, and does not mend by itself. Values are stored; never
+// renumber. saga/anomaly.c has their names.
+enum saga_anomaly {
+    ANOMALY_OLD = 1,         // in its status for too long
+    ANOMALY_WAITING = 2,     // parked for too long
+    ANOMALY_STUCK = 3,       // unfinished, and nobody would ever drive it on (E5)
+    ANOMALY_OSCILLATING = 4, // a step fails in the same way again and again
+    ANOMALY_AMOUNTS = 5,     // amounts of the subject do not add up
+    ANOMALY_UNREADABLE = 6,  // its record can't be read, or its flow is not known here
+    ANOMALY_KINDS = 7,
+};
+// One a saga (or subject) and kind: raised again it is the same row.
+struct anomaly_row {
+    char about[SAGA_GID_MAX + 1]; // gid, or the subject's key
+    int32_t kind;                 // enum saga_anomaly
+    int32_t slot;
+    int64_t first_ms, last_ms;  // that it was seen to hold, this time
+    int64_t cleared_ms;         // when it was seen not to hold any more; ANOMALY_OPEN_MS: it holds
+    int64_t times;              // raised so often
+    char gid[SAGA_GID_MAX + 1]; // empty: it is about the subject
+    char subject[SAGA_SUBJECT_MAX + 1];
+    char flow[SAGA_NAME_MAX + 1];
+    char step[SAGA_NAME_MAX + 1];
+    int32_t status; // enum saga_status; 0: of a subject
+    char text[SAGA_TEXT_MAX];
+};
+extern const struct store_table anomaly_table;
+enum { ANOMALY_BY_CLEARED }; // indexes of anomaly_table: what holds comes last
+#define ANOMALY_OPEN_MS INT64_MAX
 
 // All of them, ended by NULL.
 extern const struct store_table *const saga_tables[];

@@ -116,6 +116,7 @@ void turn_put(struct saga_turn *turn, struct saga_resident *resident) {
     resident->updated_ms = turn->now_ms;
     row_of(resident, arena, &row);
     saga_turn_row(turn, &saga_table, resident->stored ? STORE_PUT : STORE_INSERT, &row);
+    trouble_put(turn, resident);
     resident->row_due_ms = row.due_ms;
     resident->stored = true;
     resident->dirty = false;
@@ -488,25 +489,28 @@ bool saga_turn_start(struct saga_turn *turn, const struct saga_start *what, stru
     return start(turn, what, NULL, NULL, error) != NULL;
 }
 
-void saga_turn_event(struct saga_turn *turn, const char *type, struct str payload) {
-    const struct saga_resident *resident = turn->current;
-    const char *subject = turn->subject ? turn->subject->key : "";
+void turn_event_about(struct saga_turn *turn, const char *type, const struct turn_about *about, struct str payload) {
     struct turn_event *event = arena_calloc(&turn->arena, 1, sizeof *event);
     struct str kept = arena_str(&turn->arena, payload);
     if (!event || !kept.ptr)
         abort();
     assert(payload.len <= SAGA_EVENT_MAX);
-    event->row = (struct outbox_row){.slot = (int32_t)(resident ? resident->slot : id_slot(str_c(subject))),
-                                     .payload = kept,
-                                     .created_ms = turn->now_ms};
+    event->row = (struct outbox_row){.slot = (int32_t)about->slot, .payload = kept, .created_ms = turn->now_ms};
     bool fits = str_copy(str_c(type), event->row.type, sizeof event->row.type);
     assert(fits);
-    if (resident)
-        memcpy(event->row.gid, resident->saga.gid, sizeof event->row.gid);
-    str_copy(str_c(subject), event->row.subject, sizeof event->row.subject);
+    str_copy(str_c(about->gid), event->row.gid, sizeof event->row.gid);
+    str_copy(str_c(about->subject), event->row.subject, sizeof event->row.subject);
     *turn->last_event = event;
     turn->last_event = &event->next;
     turn->must_commit = true;
+}
+
+void saga_turn_event(struct saga_turn *turn, const char *type, struct str payload) {
+    const struct saga_resident *resident = turn->current;
+    const char *subject = turn->subject ? turn->subject->key : "";
+    struct turn_about about = {resident ? resident->slot : id_slot(str_c(subject)), resident ? resident->saga.gid : "",
+                               subject};
+    turn_event_about(turn, type, &about, payload);
 }
 
 const struct saga_instance *saga_turn_saga(const struct saga_turn *turn) {

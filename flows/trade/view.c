@@ -245,5 +245,6 @@ trade_message *view_trade(const struct trade *trade, struct arena *arena) {
     add_attempts_and_refunds(message, trade, arena);
     add_ledger(message, trade, arena);
     add_history(message, trade, arena);
+    message->archived_at = view_time(trade->archived_ms, arena);
     return message;
 }

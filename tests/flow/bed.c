@@ -21,6 +21,7 @@ void flow_begin(struct flow_bed *bed) {
     bed->other_card = flow_text(bed, "C%04u", first + 1);
     bed->parked = 0;
     bed->leave_open = bed->not_compared = false;
+    bed->anomalies = 0;
 }
 
 // ---- Time -----------------------------------------------------------------------------------------------------------

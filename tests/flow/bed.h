@@ -21,6 +21,8 @@ struct flow_settings {
     int32_t quote_ttl_s, attempt_ttl_s;
     bool callers;          // only those of flow_callers[] may call
     bool a_day_of_refunds; // refunds are made within a day
+    int32_t kept_days;     // what has ended is kept so long; 0: for ever
+    uint32_t rows_max;     // of a trade that is deleted in one transaction
 };
 
 // With settings.callers: names, scopes and tenants are as in bed.c.
@@ -70,6 +72,7 @@ struct flow_bed {
     int parked;        // sagas that wait for an operator when the test ends; the checker expects just so many
     bool leave_open;   // what is open when the test ends stays so
     bool not_compared; // the world was bent so that ledgers can't agree
+    int64_t anomalies; // that the center has raised; usually none
 };
 
 // The two beds; freed by ops->close.

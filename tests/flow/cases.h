@@ -21,6 +21,11 @@ struct flow_case {
 #define VIRTUAL(function)                                                                                              \
     { .name = #function, .run = (function), .virtual_only = true }
 
+#define VIRTUAL_WITH(function, ...)                                                                                    \
+    {                                                                                                                  \
+        .name = #function, .run = (function), .virtual_only = true, .settings = { __VA_ARGS__ }                        \
+    }
+
 struct flow_cases {
     const char *name; // "quote"
     const struct flow_case *list;
@@ -41,6 +46,7 @@ struct flow_cases {
     X(after)          \
     X(cancel)         \
     X(expiry)         \
+    X(kept)           \
     X(refund)         \
     X(aftermath)      \
     X(read)           \

@@ -114,6 +114,19 @@ unsigned flow_center_alerts(const struct flow_center *center, const char *what) 
     return 0;
 }
 
+enum { HOUR_MS = 3600000 };
+
+static struct saga_retention_options retention_of(const struct flow_center *center) {
+    int64_t kept_ms = center->options.kept_ms[TRADE_UNPAID];
+    return (struct saga_retention_options){
+        .kept_ms = {kept_ms, kept_ms, kept_ms},
+        .requests_ms = 10 * kept_ms,
+        .events_ms = 10 * kept_ms,
+        .audit_ms = 10 * kept_ms,
+        .interval_ms = kept_ms ? HOUR_MS : 0,
+    };
+}
+
 static void open_engine(struct flow_center *center) {
     struct error error = {0};
     center->options.store = center->store;
@@ -131,6 +144,8 @@ static void open_engine(struct flow_center *center) {
         .alarm = wake_engine,
         .alarm_ctx = center,
         .resident_max = center->resident_max,
+        .retention = retention_of(center),
+        .patrol = {.interval_ms = HOUR_MS, .checks_per_s = 1000, .rows_per_s = 1000},
     };
     center->engine_timer = (struct rpc_timer){.fire = tick_engine, .ctx = center};
     if (!saga_engine_new(&options, &center->engine, &error))
@@ -214,7 +229,12 @@ void flow_center_prepare(struct flow_center *center, struct virtual_time *time, 
         .callback_window_ms = 300 * 1000,
         .resident_max = center->resident_max ? center->resident_max : 20000,
         .watchers_max = 100,
+        .archive_kept_ms = settings->kept_days * 10 * INT64_C(86400000),
+        .strays_kept_ms = settings->kept_days * INT64_C(86400000),
+        .retire_rows_max = settings->rows_max,
     };
+    for (int closed = 0; closed < TRADE_CLOSED_KINDS; closed++)
+        center->options.kept_ms[closed] = settings->kept_days * INT64_C(86400000);
     center->config = (struct config){
         .callers = callers, .n_callers = sizeof callers / sizeof callers[0], .development = !settings->callers};
     switchboard_open(&center->board, rpc_inproc_new(&time->scheduler));

@@ -113,6 +113,8 @@ void flow_settle(struct flow_bed *bed) {
     }
     // [E5] nothing is left that nobody would ever drive on
     assert_int_equal(flow_stat(bed, "sagas.orphans"), 0);
+    // [A53] whatever happened: amounts that were looked at have added up
+    assert_int_equal(flow_stat(bed, "anomalies.raised"), bed->anomalies);
     if (!bed->not_compared)
         compare(bed, &made);
 }

@@ -111,6 +111,12 @@ static const struct {
     {"callback:\n  keys:\n    - id: k1\n", "t.yaml:3: callback.keys[0]: expected either 'secret_file' or 'secret'\n"},
     {"callback:\n  keys:\n    - {id: k1, secret: 0123456789abcdef, secret_file: f}\n",
      "t.yaml:3: callback.keys[0]: expected either 'secret_file' or 'secret'\n"},
+    {"retention:\n  flows:\n    - {flow: trade.refund, succeeded_days: 7, failed_days: 40000}\n",
+     "t.yaml:3: retention.flows[0].failed_days: expected a whole number from 0 to 36500 (days), got \"40000\"\n"
+     "t.yaml:3: retention.flows[0]: 'terminated_days' is missing: expected a whole number from 0 to 36500 (days)\n"},
+    {"retention:\n  flows:\n    - {flow: a, succeeded_days: 1, failed_days: 1, terminated_days: 0}\n"
+     "    - {flow: a, succeeded_days: 1, failed_days: 1, terminated_days: 0}\n",
+     "t.yaml:4: retention.flows[1].flow: retention.flows[0] is of the same flow\n"},
     // A secret is never echoed.
     {"callback:\n  keys:\n    - {id: k1, secret: hunter2}\n",
      "t.yaml:3: callback.keys[0].secret: expected a secret of 16 to 256 bytes, got 7 bytes\n"},
@@ -328,6 +334,10 @@ static const char whole_file[] = "# everything of interest\n"
                                  "  - name: operators\n"
                                  "    scopes: [operate]\n"
                                  "    tenants: ['*']\n"
+                                 "retention:\n"
+                                 "  succeeded_days: 0\n"
+                                 "  flows: [{flow: trade.refund, succeeded_days: 400, failed_days: 2, "
+                                 "terminated_days: 0}]\n"
                                  "retry:\n"
                                  "  quick: {attempts: 3}\n";
 
@@ -350,6 +360,11 @@ static void test_a_whole_file_is_read_into_the_struct(void **state) {
     assert_int_equal(c.callers[0].scopes, RPC_TRADE | RPC_TRADE_READ);
     assert_string_equal(c.callers[0].tenants[0], "集团一");
     assert_string_equal(c.callers[1].tenants[0], "*");
+    assert_int_equal(c.retention.succeeded_days, 0);
+    assert_int_equal(c.retention.requests_days, 30);
+    assert_int_equal(c.retention.n_flows, 1);
+    assert_string_equal(c.retention.flows[0].flow, "trade.refund");
+    assert_int_equal(c.retention.flows[0].succeeded_days, 400);
     assert_int_equal(c.retry[CONFIG_QUICK].attempts, 3);
     assert_int_equal(c.retry[CONFIG_STUBBORN].attempts, 40);
     assert_false(c.development);

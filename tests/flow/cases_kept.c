@@ -1,0 +1,459 @@
+// What has ended: kept for its time, then deleted whole; and money that comes for it afterwards.
+#include "flows/trade/rows.h"
+#include "tests/flow/cases.h"
+#include "tests/flow/notice.h"
+#include "tests/flow/virtual.h"
+
+#define DAY_MS INT64_C(86400000)
+enum { HOUR_MS = 3600000, DAYS = 2 };
+
+// Everything of each kind, in the store.
+static const struct {
+    const struct store_table *table;
+    const char *column;
+    enum store_cmp cmp;
+} kinds[] = {
+    {&trade_table, "trade_no", STORE_EQ},       {&order_table, "trade_no", STORE_EQ},
+    {&quote_table, "trade_no", STORE_EQ},       {&line_table, "trade_no", STORE_EQ},
+    {&pay_attempt_table, "trade_no", STORE_EQ}, {&tender_table, "trade_no", STORE_EQ},
+    {&refund_table, "trade_no", STORE_EQ},      {&refund_leg_table, "trade_no", STORE_EQ},
+    {&ledger_table, "trade_no", STORE_EQ},      {&saga_table, "gid", STORE_PREFIX},
+    {&attempt_table, "gid", STORE_PREFIX},      {&trouble_table, "gid", STORE_PREFIX},
+};
+enum { KINDS = sizeof kinds / sizeof kinds[0], ARCHIVE = KINDS };
+
+static size_t count(struct flow_bed *bed, const struct store_table *table, const char *column, enum store_cmp cmp,
+                    const char *text) {
+    struct store_backend *disk = flow_virtual(bed)->center.disk;
+    struct store_query query = {
+        .table = table, .conds = {{.column = column, .cmp = cmp, .text = str_c(text)}}, .count = true, .limit = 1};
+    struct backend_conn *view = NULL;
+    struct error error = {0};
+    struct arena arena;
+    void *rows = NULL;
+    size_t n = 0;
+    arena_init(&arena, 1 << 20);
+    assert_true(disk->ops->connect(disk, false, &view, &error));
+    assert_int_equal(view->ops->read(view, &query, &arena, &rows, &n, &error), BACKEND_OK);
+    view->ops->close(view);
+    arena_release(&arena);
+    return n;
+}
+
+struct kept {
+    size_t of[KINDS + 1], all; // without the archive
+};
+
+static struct kept look(struct flow_bed *bed, const struct flow_trade *trade) {
+    struct kept kept = {.all = 0};
+    for (size_t i = 0; i < KINDS; i++)
+        kept.all += kept.of[i] = count(bed, kinds[i].table, kinds[i].column, kinds[i].cmp, trade->no);
+    kept.of[ARCHIVE] = count(bed, &archived_table, "tender_no", STORE_PREFIX, trade->no);
+    return kept;
+}
+
+static size_t all_of(struct flow_bed *bed, const struct flow_trade *trade) {
+    return look(bed, trade).all;
+}
+
+static size_t archived_of(struct flow_bed *bed, const struct flow_trade *trade) {
+    return look(bed, trade).of[ARCHIVE];
+}
+
+// With everything that it had, and as what it was.
+static void assert_stays(struct flow_bed *bed, const struct flow_trade *trade, int state) {
+    assert_state(bed, trade, state);
+    assert_true(count(bed, &trade_table, "trade_no", STORE_EQ, trade->no) == 1);
+}
+
+static void days(struct flow_bed *bed, int n) {
+    flow_run_for(bed, n * DAY_MS);
+}
+
+static bool is_gone(struct flow_bed *bed, const void *ctx) {
+    return all_of(bed, ctx) == 0;
+}
+
+static void until_gone(struct flow_bed *bed, const struct flow_trade *trade) {
+    flow_until(bed, is_gone, trade, "the trade must go when its time is over");
+}
+
+// Expired with a tender that was offered.
+static void expired(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_ordered_bare(bed, trade);
+    flow_pay(bed, trade);
+    flow_until_state(bed, trade, TRADE(EXPIRED));
+    flow_until_still(bed, trade);
+}
+
+// ---- Going --------------------------------------------------------------------------------------------------------
+
+// A paid one goes when its refund window and its sagas' time are over: the whole of it, but for a row a tender.
+static void test_a_paid_trade_goes_whole_when_its_time_is_over(struct flow_bed *bed) {
+    struct flow_trade trade, other;
+    flow_ordered(bed, &trade);
+    flow_fault(bed, FAULT(DOWN), "settlement", "RecordTrade", "count=2"); // it has attempts to be shown
+    flow_pay_with(bed, &trade,
+                  flow_tenders(bed, 2, KIND(CARD), 2500, bed->card, KIND(WECHAT), BEST_200 - 2500, "payer"), "");
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 1));
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    flow_must(bed, "Refund", "trade_no=%s amount=CNY1000", trade.no);
+    flow_until_still(bed, &trade);
+    flow_run_for(bed, DAYS * DAY_MS - HOUR_MS);
+    struct kept before = look(bed, &trade);
+    for (size_t i = 0; i < KINDS; i++)
+        if (kinds[i].table != &trouble_table)
+            assert_true(before.of[i] > 0);
+    assert_int_equal(before.of[ARCHIVE], 0);
+    flow_ordered_bare(bed, &other);
+    until_gone(bed, &trade);
+    assert_int_equal(archived_of(bed, &trade), 2);
+    assert_true(all_of(bed, &other) > 5);
+    assert_true(flow_stat(bed, "retention.deleted") >= 3);
+    flow_refused(bed, "TRADE_NOT_FOUND", "Refund", "trade_no=%s whole=true", trade.no);
+    flow_refused(bed, "TRADE_NOT_FOUND", "GetTrade", "order_no=%s", trade.order_no);
+}
+
+// The paid trade of a center whose refunds can be made for a year stays that long.
+static void test_a_trade_that_can_be_refunded_stays(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_completed(bed, &trade);
+    struct trades_options *options = &flow_virtual(bed)->center.options;
+    options->kept_ms[TRADE_SOLD] = options->refund_window_ms = 20 * DAY_MS;
+    flow_crash_center(bed);
+    days(bed, 10);
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_until_still(bed, &trade);
+    days(bed, 15); // from the refund's end
+    assert_stays(bed, &trade, TRADE(REFUNDED));
+    days(bed, 6);
+    assert_int_equal(all_of(bed, &trade), 0);
+}
+
+static void test_a_trade_stays_as_long_as_its_sagas(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_completed(bed, &trade);
+    flow_virtual(bed)->center.options.kept_ms[TRADE_SOLD] = HOUR_MS;
+    flow_crash_center(bed);
+    flow_run_for(bed, DAYS * DAY_MS - 2 * HOUR_MS);
+    assert_stays(bed, &trade, TRADE(COMPLETED));
+    until_gone(bed, &trade);
+}
+
+static void test_what_was_never_ordered_and_what_was_never_paid_goes(struct flow_bed *bed) {
+    struct flow_trade quoted = {0}, cancelled, late = {0};
+    flow_quote(bed, &quoted, FUEL_200, "");
+    flow_ordered(bed, &cancelled);
+    flow_must(bed, "Cancel", "trade_no=%s", cancelled.no);
+    flow_quote(bed, &late, FUEL_200, "");
+    days(bed, 1);
+    flow_quote(bed, &late, FUEL_200, ""); // quoted again: its time begins again
+    flow_run_for(bed, DAY_MS + 3 * HOUR_MS);
+    assert_int_equal(all_of(bed, &quoted), 0);
+    assert_int_equal(all_of(bed, &cancelled), 0);
+    assert_int_equal(archived_of(bed, &cancelled), 0); // nothing was ever offered
+    assert_true(all_of(bed, &late) > 0);
+    until_gone(bed, &late);
+}
+
+// [E5] what is parked, and with it the whole trade, stays until an operator has seen to it
+static void test_a_trade_with_a_parked_saga_stays(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_ordered(bed, &trade);
+    flow_fault(bed, FAULT(REJECT), "settlement", "RecordTrade", "count=1 code=SHIFT_CLOSED");
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_until_parked(bed, &trade, 1);
+    flow_crash_center(bed); // it is in memory no longer
+    days(bed, 4 * DAYS);
+    assert_stays(bed, &trade, TRADE(COMPLETED));
+    flow_retry_parked(bed, &trade);
+    flow_until_still(bed, &trade);
+    days(bed, DAYS - 1);
+    assert_stays(bed, &trade, TRADE(COMPLETED));
+    until_gone(bed, &trade);
+}
+
+// ---- What still answers -------------------------------------------------------------------------------------------
+
+// [E15] what is kept of it is shown, and nothing can be done with it
+static void test_a_deleted_trade_shows_what_is_kept_of_it(struct flow_bed *bed) {
+    struct flow_trade trade;
+    expired(bed, &trade);
+    until_gone(bed, &trade);
+    const Txcenter__Trade__V1__Trade *kept = flow_get(bed, trade.no);
+    assert_non_null(kept->archived_at);
+    assert_int_equal(kept->state, TRADE(EXPIRED));
+    assert_int_equal(kept->n_attempts, 1);
+    assert_int_equal(kept->attempts[0]->n_tenders, 1);
+    const Txcenter__Trade__V1__Tender *tender = kept->attempts[0]->tenders[0];
+    assert_string_equal(tender->tender_no, flow_tender_no(bed, &trade, 1, 0));
+    assert_int_equal(tender->state, TENDER(CLOSED));
+    assert_int_equal(tender->amount->minor_units, LIST_200);
+    flow_refused(bed, "TRADE_NOT_FOUND", "Quote", "trade_no=%s %s " FUEL_200, trade.no, flow_context(bed));
+    flow_refused(bed, "TRADE_NOT_FOUND", "Cancel", "trade_no=%s", trade.no);
+}
+
+static void until_returned(struct flow_bed *bed, const struct flow_trade *trade) {
+    flow_until_tender(bed, trade, 1, 0, TENDER(RETURNED));
+    flow_until_still(bed, trade);
+}
+
+static int64_t refunded(struct flow_bed *bed, const struct flow_trade *trade) {
+    return flow_ledger(bed, "payment", trade->no, "refunded").n;
+}
+
+// [E15] [E9] a success that comes when the trade is gone finds its tender, and is given back under a key of its own,
+// once, however often it is told
+static void test_money_for_a_deleted_trade_goes_back_once(struct flow_bed *bed) {
+    struct flow_trade trade;
+    expired(bed, &trade);
+    until_gone(bed, &trade);
+    const char *tender_no = flow_tender_no(bed, &trade, 1, 0);
+    flow_fault(bed, FAULT(DUPLICATE_CALLBACK), "payment", "NotifyPayment", "");
+    flow_payer_pays_late(bed, tender_no);
+    until_returned(bed, &trade);
+    struct flow_notice again = {.tender_no = tender_no, .state = PAYMENT(PAID), .amount = LIST_200};
+    assert_verdict(flow_notify(bed, &again), "OK");
+    flow_run_for(bed, HOUR_MS);
+    assert_int_equal(refunded(bed, &trade), 1);
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, LIST_200);
+    assert_int_equal(flow_effects(bed, "payment", trade.no, "RefundPayment", EFFECT(APPLIED)), 1);
+    assert_int_equal(flow_stat(bed, "trades.returned"), 1);
+    assert_int_equal(flow_center_alerts(&flow_virtual(bed)->center, "money returned"), 1);
+    assert_int_equal(flow_stat(bed, "trades.unknown_callbacks"), 0);
+    const Txcenter__Saga__V1__ListSagasResponse *sagas = flow_must(bed, "ListSagas", "filter.flow=trade.late");
+    assert_int_equal(sagas->n_sagas, 1);
+    assert_string_equal(sagas->sagas[0]->gid, flow_text(bed, "%s/refund/%s/late", trade.no, tender_no));
+    struct flow_refund_notice told = {.refund_no = flow_text(bed, "%s/late", tender_no),
+                                      .tender_no = tender_no,
+                                      .state = REFUNDED(DONE),
+                                      .amount = LIST_200};
+    assert_verdict(flow_notify_refund(bed, &told), "OK"); // its number is known
+    assert_int_equal(flow_stat(bed, "trades.unknown_callbacks"), 0);
+    days(bed, DAYS + 1); // the saga of it goes by itself
+    sagas = flow_must(bed, "ListSagas", "filter.flow=trade.late");
+    assert_int_equal(sagas->n_sagas, 0);
+    assert_verdict(flow_notify(bed, &again), "OK");
+    flow_run_for(bed, HOUR_MS);
+    assert_int_equal(refunded(bed, &trade), 1);
+    assert_int_equal(flow_tender(bed, &trade, 1, 0)->state, TENDER(RETURNED));
+}
+
+// [E15] of a trade that was paid, a repeat of the success is none that came late
+static void test_a_repeat_of_what_was_paid_gives_nothing_back(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_completed(bed, &trade);
+    until_gone(bed, &trade);
+    struct flow_notice again = {
+        .tender_no = flow_tender_no(bed, &trade, 1, 0), .state = PAYMENT(PAID), .amount = BEST_200};
+    assert_verdict(flow_notify(bed, &again), "OK");
+    flow_run_for(bed, HOUR_MS);
+    assert_int_equal(refunded(bed, &trade), 0);
+    assert_int_equal(flow_tender(bed, &trade, 1, 0)->state, TENDER(PAID));
+}
+
+// [E15] [A22] what does not match is an operator's
+static void test_money_that_does_not_match_is_on_record(struct flow_bed *bed) {
+    struct flow_trade trade;
+    expired(bed, &trade);
+    until_gone(bed, &trade);
+    struct flow_notice other = {
+        .tender_no = flow_tender_no(bed, &trade, 1, 0), .state = PAYMENT(PAID), .amount = LIST_200 + 1};
+    assert_verdict(flow_notify(bed, &other), "OK");
+    flow_run_for(bed, HOUR_MS);
+    assert_int_equal(flow_tender(bed, &trade, 1, 0)->state, TENDER(CONFLICTED));
+    flow_crash_center(bed);
+    assert_int_equal(flow_tender(bed, &trade, 1, 0)->state, TENDER(CONFLICTED));
+    assert_int_equal(refunded(bed, &trade), 0);
+}
+
+// [E15] two tenders of one deleted trade, both paid late: each goes back
+static void test_each_late_tender_goes_back(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_ordered(bed, &trade);
+    flow_pay_with(bed, &trade,
+                  flow_tenders(bed, 2, KIND(WECHAT), 5000, "payer-a", KIND(ALIPAY), BEST_200 - 5000, "payer-b"), "");
+    flow_until_state(bed, &trade, TRADE(EXPIRED));
+    until_gone(bed, &trade);
+    assert_int_equal(archived_of(bed, &trade), 2);
+    flow_payer_pays_late(bed, flow_tender_no(bed, &trade, 1, 1));
+    flow_until_tender(bed, &trade, 1, 1, TENDER(RETURNED));
+    flow_crash_center(bed);
+    flow_payer_pays_late(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_until_tender(bed, &trade, 1, 0, TENDER(RETURNED));
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, BEST_200);
+    assert_int_equal(refunded(bed, &trade), 2);
+}
+
+// [E15] what the archive no longer has is kept for the operators, as any number that nobody knows
+static void test_the_archive_has_its_time_too(struct flow_bed *bed) {
+    struct flow_trade trade;
+    expired(bed, &trade);
+    until_gone(bed, &trade);
+    days(bed, 10 * DAYS + 1);
+    assert_int_equal(archived_of(bed, &trade), 0);
+    flow_refused(bed, "TRADE_NOT_FOUND", "GetTrade", "trade_no=%s", trade.no);
+    struct flow_notice late = {
+        .tender_no = flow_tender_no(bed, &trade, 1, 0), .state = PAYMENT(PAID), .amount = LIST_200};
+    assert_verdict(flow_notify(bed, &late), "OK");
+    assert_int_equal(flow_stat(bed, "trades.unknown_callbacks"), 1);
+    assert_int_equal(count(bed, &stray_table, "number", STORE_EQ, late.tender_no), 1);
+    days(bed, DAYS + 1);
+    assert_int_equal(count(bed, &stray_table, "number", STORE_EQ, late.tender_no), 0);
+}
+
+// [E15] a refund of late money that the gateway refuses waits for an operator, and goes on under the next number
+static void test_a_late_return_that_is_refused_waits_for_an_operator(struct flow_bed *bed) {
+    struct flow_trade trade;
+    expired(bed, &trade);
+    until_gone(bed, &trade);
+    flow_fault(bed, FAULT(REJECT), "payment", "RefundPayment", "count=1 code=BALANCE_SHORT");
+    flow_payer_pays_late(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_until_parked(bed, &trade, 1);
+    assert_int_equal(flow_tender(bed, &trade, 1, 0)->state, TENDER(RETURNING));
+    days(bed, 3 * DAYS);
+    flow_crash_center(bed);
+    flow_retry_parked(bed, &trade);
+    until_returned(bed, &trade);
+    assert_int_equal(refunded(bed, &trade), 1);
+}
+
+// ---- Deaths and races ---------------------------------------------------------------------------------------------
+
+static void check_all_or_nothing(const struct kept *before, const struct kept *now) {
+    if (now->all == 0) {
+        assert_int_equal(now->of[ARCHIVE], 1);
+        return;
+    }
+    for (size_t i = 0; i < KINDS; i++)
+        if (kinds[i].table != &attempt_table && kinds[i].table != &trouble_table)
+            assert_int_equal(now->of[i], before->of[i]);
+    assert_int_equal(now->of[ARCHIVE], 0);
+}
+
+enum { COMMITS = 8 };
+
+// A death before or after any commit of the deletion: the trade is there whole, or gone whole, and goes in the end; and
+// money that comes right after the death goes back.
+static void test_a_death_while_it_goes_harms_nothing(struct flow_bed *bed) {
+    for (int64_t at = 1; at <= COMMITS; at++)
+        for (int before = 0; before < 2; before++) {
+            struct flow_trade trade;
+            struct crash_point *point = &flow_virtual(bed)->center.point;
+            expired(bed, &trade);
+            struct kept whole = look(bed, &trade);
+            flow_run_for(bed, DAYS * DAY_MS - HOUR_MS);
+            crash_point_set(point, at, before);
+            for (int i = 0; i < 3 * 60; i++) {
+                flow_run_for(bed, HOUR_MS / 60);
+                struct kept now = look(bed, &trade);
+                check_all_or_nothing(&whole, &now);
+                if (point->at == 0 && now.all > 0)
+                    break; // it has died of it
+            }
+            crash_point_set(point, 0, false);
+            flow_until(bed, (flow_condition_fn *)is_gone, &trade, "it must go in the end");
+            flow_payer_pays_late(bed, flow_tender_no(bed, &trade, 1, 0));
+            until_returned(bed, &trade);
+            assert_int_equal(refunded(bed, &trade), 1);
+        }
+}
+
+// [E15] the center dies before or after any commit of the return: once, all the same
+static void test_a_death_at_any_commit_of_a_late_return(struct flow_bed *bed) {
+    for (int64_t at = 1; at <= COMMITS; at++)
+        for (int before = 0; before < 2; before++) {
+            struct flow_trade trade;
+            struct crash_point *point = &flow_virtual(bed)->center.point;
+            expired(bed, &trade);
+            until_gone(bed, &trade);
+            crash_point_set(point, at, before);
+            flow_payer_pays_late(bed, flow_tender_no(bed, &trade, 1, 0));
+            flow_run_for(bed, HOUR_MS);
+            crash_point_set(point, 0, false);
+            until_returned(bed, &trade);
+            assert_int_equal(refunded(bed, &trade), 1);
+            assert_int_equal(flow_effects(bed, "payment", trade.no, "RefundPayment", EFFECT(APPLIED)), 1);
+        }
+}
+
+enum { MOMENTS = 10 };
+
+// [E15] a success and a command that come in any moment while the trade goes: told to come again, or that it is gone;
+// and the money goes back
+static void test_what_comes_while_the_trade_goes(struct flow_bed *bed) {
+    unsigned told_to_come_again = 0, told_gone = 0;
+    for (int moment = 0; moment < MOMENTS; moment++) {
+        struct flow_trade trade;
+        struct crash_point *point = &flow_virtual(bed)->center.point;
+        expired(bed, &trade);
+        flow_run_for(bed, DAYS * DAY_MS);
+        // What stands beside its sagas goes in the pass in which it goes.
+        while (count(bed, &trouble_table, "gid", STORE_PREFIX, trade.no) > 0)
+            bed->ops->step(bed);
+        for (int i = 0; i < moment; i++)
+            bed->ops->step(bed);
+        point->held = true; // the store takes long
+        struct flow_answer *cancelled = flow_send(bed, "Cancel", "trade_no=%s", trade.no);
+        flow_run_for(bed, 50);
+        point->held = false;
+        flow_wait(bed, cancelled);
+        told_to_come_again += strcmp(flow_verdict(cancelled), "RETRY") == 0;
+        told_gone += strcmp(flow_verdict(cancelled), "TRADE_NOT_FOUND") == 0;
+        flow_payer_pays_late(bed, flow_tender_no(bed, &trade, 1, 0));
+        until_returned(bed, &trade);
+        assert_int_equal(refunded(bed, &trade), 1);
+    }
+    assert_true(told_to_come_again > 0 && told_gone > 0);
+}
+
+// One with more rows than go at once: from the first of several transactions on nobody finds it, over any death.
+static void test_a_large_trade_goes_in_pieces_that_nobody_sees(struct flow_bed *bed) {
+    for (int64_t at = 0; at <= COMMITS; at++) {
+        struct flow_trade trade;
+        struct crash_point *point = &flow_virtual(bed)->center.point;
+        expired(bed, &trade);
+        struct kept whole = look(bed, &trade), now;
+        flow_run_for(bed, DAYS * DAY_MS - HOUR_MS);
+        crash_point_set(point, at, at % 2 == 0);
+        do {
+            flow_run_for(bed, HOUR_MS / 60);
+            now = look(bed, &trade);
+            const Txcenter__Trade__V1__GetTradeResponse *shown =
+                (const void *)flow_insist(bed, "GetTrade", "trade_no=%s", trade.no)->message;
+            bool begun = now.of[ARCHIVE] > 0;
+            if (shown)
+                assert_int_equal(shown->trade->archived_at != NULL, begun);
+            for (size_t i = 0; !begun && i < KINDS; i++)
+                if (kinds[i].table != &attempt_table && kinds[i].table != &trouble_table)
+                    assert_int_equal(now.of[i], whole.of[i]);
+        } while (now.all > 0);
+        crash_point_set(point, 0, false);
+        flow_payer_pays_late(bed, flow_tender_no(bed, &trade, 1, 0));
+        until_returned(bed, &trade);
+        assert_int_equal(refunded(bed, &trade), 1);
+    }
+}
+
+static const struct flow_case cases[] = {
+#define KEPT(function) VIRTUAL_WITH(function, .kept_days = DAYS, .a_day_of_refunds = true)
+    KEPT(test_a_paid_trade_goes_whole_when_its_time_is_over),
+    KEPT(test_a_trade_that_can_be_refunded_stays),
+    KEPT(test_a_trade_stays_as_long_as_its_sagas),
+    KEPT(test_what_was_never_ordered_and_what_was_never_paid_goes),
+    KEPT(test_a_trade_with_a_parked_saga_stays),
+    KEPT(test_a_deleted_trade_shows_what_is_kept_of_it),
+    KEPT(test_money_for_a_deleted_trade_goes_back_once),
+    KEPT(test_a_repeat_of_what_was_paid_gives_nothing_back),
+    KEPT(test_money_that_does_not_match_is_on_record),
+    KEPT(test_each_late_tender_goes_back),
+    KEPT(test_the_archive_has_its_time_too),
+    KEPT(test_a_late_return_that_is_refused_waits_for_an_operator),
+    KEPT(test_a_death_while_it_goes_harms_nothing),
+    KEPT(test_a_death_at_any_commit_of_a_late_return),
+    KEPT(test_what_comes_while_the_trade_goes),
+    VIRTUAL_WITH(test_a_large_trade_goes_in_pieces_that_nobody_sees, .kept_days = DAYS, .rows_max = 4),
+};
+CASES(kept);
