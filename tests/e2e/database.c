@@ -2,6 +2,7 @@
 // Starts it, makes the database "txcenter", says "ready SOCKET" or "ready HOST,HOST,HOST", then does what each line on
 // standard input says (kill, restart, pause, resume; of a cluster with the number of a node behind it) and answers
 // "done"; ends with its input.
+#include "base/str.h"
 #include "tests/servers/galera.h"
 
 #include <stdio.h>
@@ -19,16 +20,17 @@ static const struct {
 };
 
 static void obey(struct mariadb_server *server, struct galera *galera, const char *line) {
-    char word[16] = "";
-    int node = 0;
-    sscanf(line, "%15s %d", word, &node);
+    struct str number = str_trim(str_c(line)), word = str_cut(&number, ' ');
+    int64_t node = 0;
+    if (number.ptr && (!str_to_i64(number, &node) || node < 0 || node >= GALERA_NODES))
+        node = GALERA_NODES;
     for (size_t i = 0; node < GALERA_NODES && i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(word, commands[i].word) != 0)
+        if (!str_eq_c(word, commands[i].word))
             continue;
         if (galera && commands[i].act_in_cluster)
-            commands[i].act_in_cluster(galera, node);
+            commands[i].act_in_cluster(galera, (int)node);
         else
-            commands[i].act(galera ? galera_node(galera, node) : server);
+            commands[i].act(galera ? galera_node(galera, (int)node) : server);
         puts("done");
         return;
     }

@@ -100,7 +100,7 @@ class Mariadb(Page):
         self.addCleanup(database.close)
         world = self.world({"store": database.config()}, sim=["--auto-pay", "1"]).start()
         with open(world.folder + "/.my.cnf", "w", encoding="utf-8") as file:
-            file.write(f"[client]\nuser=root\nsocket={database.socket}\n")
+            file.write(f"[client]\nuser=root\nsocket={database.place}\n")
         kept = self.backs_up_under_load(page("Back up")[1], world, times=2)
         self.restores(page("Restore")[1], world, kept)
 

@@ -253,6 +253,10 @@ const char *mariadb_socket(const struct mariadb_server *server) {
 
 long long mariadb_ask(struct mariadb_server *server, const char *database, const char *sql) {
     MYSQL *mysql = try_connect(server, database);
+    if (!mysql && server->pid != 0) {
+        await_ready(server);
+        mysql = try_connect(server, database);
+    }
     if (!mysql) {
         show_log(server);
         die("connecting", server->socket);

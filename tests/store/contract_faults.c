@@ -193,6 +193,28 @@ static void test_back_off_waits_for_the_clock(struct bed *bed) {
     assert_int_equal(fate.code, ERR_OK);
 }
 
+// A server that loses each COMMIT is not asked for another one without a pause, and new work is refused meanwhile.
+static void test_unknown_again_and_again(struct bed *bed) {
+    bed->faults.fail_result = BACKEND_COMMIT_UNKNOWN;
+    bed->faults.fail_for = 1000000;
+    bed->faults.fail_commit_at = 1;
+    struct item row = item("a", "x", 0, 0);
+    struct fate fate = {0};
+    bed_write(bed, &item_table, STORE_INSERT, &row, NULL, &fate);
+    for (int64_t commits = 2; commits < 6; commits++) {
+        assert_true(store_pump(bed->store));
+        assert_true(store_pump(bed->store));
+        assert_int_equal(bed->faults.commits, commits);
+        assert_int_equal(store_room(bed->store), 0);
+        bed->now_ms += 20; // the longest pause
+    }
+    bed->faults.fail_commit_at = 0;
+    bed_drain(bed);
+    assert_int_equal(fate.code, ERR_OK);
+    assert_int_equal(count_items(bed), 1);
+    assert_true(store_room(bed->store) > 0);
+}
+
 static void test_reads_while_down(struct bed *bed) {
     struct item row = item("a", "x", 0, 0);
     bed_put(bed, &item_table, &row);
@@ -303,6 +325,10 @@ const struct contract_case contract_faults[] = {
     {.name = "there is no room while the database is down", .run = test_no_room_while_down, .needs_faults = true},
     {.name = "the back-off waits for the clock",
      .run = test_back_off_waits_for_the_clock,
+     .needs_faults = true,
+     .alone = true},
+    {.name = "a commit that is unknown again and again is waited for",
+     .run = test_unknown_again_and_again,
      .needs_faults = true,
      .alone = true},
     {.name = "reads wait for a database that is down", .run = test_reads_while_down, .needs_faults = true},

@@ -100,6 +100,30 @@ static void test_log_is_bounded(void **state) {
     assert_int_equal(count(&s->bed), n);
 }
 
+// However many writes a batch may have, it has a size: what comes behind it goes into the next.
+static void test_a_batch_has_a_size(void **state) {
+    struct state *s = *state;
+    static const char bytes[ITEM_BODY_MAX];
+    struct fate fates[5] = {0};
+    enum { MEGABYTES = 12, ROWS = MEGABYTES * 1024 * 1024 / ITEM_BODY_MAX };
+    for (int i = 0; i < 5; i++) {
+        struct store_write *write = store_write_new(s->bed.store);
+        for (int k = 0; k < ROWS; k++) {
+            struct item row = item("", "x", i, 0);
+            snprintf(row.id, sizeof row.id, "%d-%d", i, k);
+            row.body = str_n(bytes, sizeof bytes);
+            store_row(write, &item_table, STORE_INSERT, &row);
+        }
+        bed_submit(&s->bed, write, NULL, &fates[i]);
+    }
+    bed_drain(&s->bed);
+    struct store_stats stats;
+    store_stats(s->bed.store, &stats);
+    assert_int_equal(stats.writes, 5);
+    assert_int_equal(stats.commits, 2); // three of them are more than 32 MB
+    assert_int_equal(count(&s->bed), 5 * ROWS);
+}
+
 static void test_every_commit_is_synced(void **state) {
     struct state *s = *state;
     for (int n = 0; n < 20; n++) {
@@ -274,6 +298,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_log_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_batch_has_a_size, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_commit_is_synced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failed_sync_ends_the_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failed_checkpoint_ends_the_process, set_up, tear_down),
