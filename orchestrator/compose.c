@@ -155,7 +155,8 @@ static bool make_engine(struct center *center, struct error *error) {
         .horizon_ms = config->sentinel.horizon_s * SECOND_MS,
         .resume_max = config->sentinel.resume_max,
     };
-    if (!keeping_sagas(center->config, &options.retention, error))
+    if (!keeping_sagas(center->config, &options.retention, error) ||
+        !keeping_patrol(center->config, &options.patrol, error))
         return false;
     for (size_t i = 0; i < BUSINESSES; i++)
         options.flow_sets[i] = (struct saga_flow_set){businesses[i].flows, businesses[i].make(center)};
@@ -201,6 +202,8 @@ static bool serve(struct center *center, struct error *error) {
     rpc_server_add(center->server, saga_routes, n_saga_routes, &center->saga_service);
     center->stats_service = (struct stats_service){center->store, center->engine, center->trades};
     rpc_server_add(center->server, stats_routes, n_stats_routes, &center->stats_service);
+    center->anomaly_service = (struct anomaly_service){center->store};
+    rpc_server_add(center->server, anomaly_routes, n_anomaly_routes, &center->anomaly_service);
     center->serving = rpc_server_start(center->server, error);
     return center->serving;
 }

@@ -3,6 +3,7 @@
 #define TXC_ORCHESTRATOR_COMPOSE_H
 
 #include "flows/trade/trades.h"
+#include "orchestrator/anomaly_service.h"
 #include "orchestrator/config.h"
 #include "orchestrator/participants.h"
 #include "orchestrator/saga_service.h"
@@ -22,6 +23,7 @@ struct center {
     struct saga_engine *engine;
     struct saga_service saga_service;
     struct stats_service stats_service;
+    struct anomaly_service anomaly_service;
     struct trade_service *trade_service;
     struct rpc_server *server;
     struct rpc_timer engine_timer, trades_timer, vitals_timer, hurry_timer, cut_timer;

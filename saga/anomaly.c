@@ -8,18 +8,17 @@ enum { SEEN_MS = 600000 }; // how exact `last_ms` is
 
 const char *anomaly_name(enum saga_anomaly kind) {
     static const char *const names[ANOMALY_KINDS] = {
-        [ANOMALY_OLD] = "old",         [ANOMALY_WAITING] = "waiting", [ANOMALY_STUCK] = "stuck",
-        [ANOMALY_OSCILLATING] = "oscillating", [ANOMALY_AMOUNTS] = "amounts", [ANOMALY_UNREADABLE] = "unreadable"};
+        [ANOMALY_OLD] = "old",         [ANOMALY_WAITING] = "waiting",
+        [ANOMALY_STUCK] = "stuck",     [ANOMALY_OSCILLATING] = "oscillating",
+        [ANOMALY_AMOUNTS] = "amounts", [ANOMALY_UNREADABLE] = "unreadable"};
     return kind >= ANOMALY_OLD && kind < ANOMALY_KINDS ? names[kind] : "?";
 }
 
 // ---- Pages --------------------------------------------------------------------------------------------------------
 
 struct store_query anomaly_query(const struct anomaly_filter *filter) {
-    struct store_query query = {.table = &anomaly_table,
-                                .order = &anomaly_table.indexes[ANOMALY_BY_CLEARED],
-                                .descending = true,
-                                .limit = 1};
+    struct store_query query = {
+        .table = &anomaly_table, .order = &anomaly_table.indexes[ANOMALY_BY_CLEARED], .descending = true, .limit = 1};
     if (!filter->cleared)
         query.conds[0] = (struct store_cond){"cleared_ms", STORE_EQ, .integer = ANOMALY_OPEN_MS};
     return query;

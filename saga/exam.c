@@ -127,9 +127,8 @@ static void read_again(void *ctx, const struct error *error, const void *rows, s
 }
 
 static void judge_owner(struct exam *exam) {
-    struct store_query query = {.table = &saga_table,
-                                .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(exam->row.gid)}},
-                                .limit = 1};
+    struct store_query query = {
+        .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(exam->row.gid)}}, .limit = 1};
     if (exam->suspect)
         store_read(engine_of(exam)->options.store, &query, read_again, exam);
     else
@@ -205,8 +204,8 @@ static void judge_record(struct exam *exam, const struct saga_row *row) {
     exam->suspect = why_stuck(exam->patrol, row, now) && !somebody_has(engine, str_c(row->gid));
 }
 
-void exam_begin(struct saga_patrol *patrol, const struct saga_row *row, void (*done)(struct exam *, const struct error *),
-                void *ctx) {
+void exam_begin(struct saga_patrol *patrol, const struct saga_row *row,
+                void (*done)(struct exam *, const struct error *), void *ctx) {
     struct exam *exam = calloc(1, sizeof *exam);
     if (!exam)
         abort();

@@ -23,8 +23,8 @@ static void left(void *ctx) {
 
 // ---- Families -----------------------------------------------------------------------------------------------------
 
-// A saga that only waits for its child is driven by it. So for each of those there must be, among everything unfinished,
-// one whose parent it is; which is known at the end of a pass.
+// A saga that only waits for its child is driven by it. So for each of those there must be, among everything
+// unfinished, one whose parent it is; which is known at the end of a pass.
 struct patrol_family {
     char (*parents)[SAGA_GID_MAX + 1]; // that wait for a child
     uint64_t *children;                // a table of hashes: the parents of what is unfinished
@@ -209,8 +209,12 @@ static void check(struct patrol_estate *of, const char *key, struct round *round
     struct saga_checking *checking = calloc(1, sizeof *checking);
     if (!checking)
         abort();
-    *checking = (struct saga_checking){
-        .next = patrol->checkings, .link = &patrol->checkings, .patrol = patrol, .round = round, .held = held, .of = of};
+    *checking = (struct saga_checking){.next = patrol->checkings,
+                                       .link = &patrol->checkings,
+                                       .patrol = patrol,
+                                       .round = round,
+                                       .held = held,
+                                       .of = of};
     str_copy(str_c(key), checking->key, sizeof checking->key);
     if (checking->next)
         checking->next->link = &checking->next;
@@ -332,9 +336,8 @@ static void look_again(struct holding *holding, const struct anomaly_row *row) {
         check(of, held->row.subject, NULL, held);
         return;
     }
-    struct store_query query = {.table = &saga_table,
-                                .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(held->row.gid)}},
-                                .limit = 1};
+    struct store_query query = {
+        .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(held->row.gid)}}, .limit = 1};
     store_read(engine_of(patrol)->options.store, &query, held_saga_read, held);
 }
 
@@ -400,7 +403,8 @@ static void check_recent(struct saga_patrol *patrol, int64_t now) {
 // ---- Time ---------------------------------------------------------------------------------------------------------
 
 int64_t patrol_due(const struct saga_patrol *patrol) {
-    if (patrol->options->interval_ms == 0 || engine_of(patrol)->stopped || !sentinel_recovered(engine_of(patrol)->sentinel))
+    if (patrol->options->interval_ms == 0 || engine_of(patrol)->stopped ||
+        !sentinel_recovered(engine_of(patrol)->sentinel))
         return INT64_MAX;
     int64_t due = rounds_due(&patrol->rounds), amounts = rounds_due(&patrol->amounts);
     due = amounts < due ? amounts : due;
@@ -480,8 +484,10 @@ static void add_estates(struct saga_patrol *patrol, struct saga_engine *engine) 
         of->patrol = patrol;
         of->estate = estate;
         of->ctx = engine_flow_ctx(engine, engine->flows[i]);
-        of->round = (struct round){
-            .query = {.table = estate->table, .limit = CHECKS}, .look = look_at_subjects, .often_ms = AGAIN_MS, .whole = true};
+        of->round = (struct round){.query = {.table = estate->table, .limit = CHECKS},
+                                   .look = look_at_subjects,
+                                   .often_ms = AGAIN_MS,
+                                   .whole = true};
         rounds_add(&patrol->amounts, &of->round);
     }
 }

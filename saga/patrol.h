@@ -16,12 +16,12 @@ struct saga_patrol {
     struct unfinished *unfinished;
     struct holding *holding;
     struct patrol_family *family;
-    struct exam *exams;               // under way
-    struct saga_checking *checkings;  // likewise
-    struct anomaly_task *tasks;       // likewise
-    struct held *helds;               // likewise
-    struct patrol_recent *recent;     // subjects of which a saga has just ended
-    int64_t check_ms, round_ms;       // when the next of them is looked at; when the last round ended
+    struct exam *exams;              // under way
+    struct saga_checking *checkings; // likewise
+    struct anomaly_task *tasks;      // likewise
+    struct held *helds;              // likewise
+    struct patrol_recent *recent;    // subjects of which a saga has just ended
+    int64_t check_ms, round_ms;      // when the next of them is looked at; when the last round ended
     int64_t raised, open, stuck, checked;
     int64_t seen_open, seen_stuck; // in the present pass through what holds
 };
@@ -48,8 +48,8 @@ struct exam {
 };
 
 // `done` runs once, at once or later; the exam is freed behind it.
-void exam_begin(struct saga_patrol *patrol, const struct saga_row *row, void (*done)(struct exam *, const struct error *),
-                void *ctx);
+void exam_begin(struct saga_patrol *patrol, const struct saga_row *row,
+                void (*done)(struct exam *, const struct error *), void *ctx);
 void exam_drop_all(struct saga_patrol *patrol);
 
 // ---- anomaly.c ------------------------------------------------------------------------------------------------------

@@ -134,7 +134,9 @@ static struct look look_at_subject(struct chore *chore, const struct round_page 
     const char *row = (const char *)page->rows + i * estate->table->row_size;
     int64_t kept_ms = ever(estate->kept_ms(chore->ctx, chore->closed));
     struct look look = judge(chore, i64_at(row, estate->since_offset), kept_ms, LOOKED_STOP);
-    return look.looked == LOOKED_STOP || rounds_owns(&chore->retention->rounds, rounds_slot_of(estate->table, row)) ? look : keep();
+    return look.looked == LOOKED_STOP || rounds_owns(&chore->retention->rounds, rounds_slot_of(estate->table, row))
+               ? look
+               : keep();
 }
 
 static struct look look_at_aged(struct chore *chore, const struct round_page *page, size_t i) {
@@ -144,7 +146,9 @@ static struct look look_at_aged(struct chore *chore, const struct round_page *pa
     enum looked otherwise = aged->order == SAGA_AGED_ANYHOW ? LOOKED_KEEP : LOOKED_STOP;
     struct look look = judge(chore, i64_at(row, aged->at_offset), kept_ms, otherwise);
     look.since_ms = 0; // it is nothing that has an end
-    return look.looked == LOOKED_STOP || rounds_owns(&chore->retention->rounds, rounds_slot_of(aged->table, row)) ? look : keep();
+    return look.looked == LOOKED_STOP || rounds_owns(&chore->retention->rounds, rounds_slot_of(aged->table, row))
+               ? look
+               : keep();
 }
 
 // Events, slot by slot. The last one of a slot stays: the next one's number follows from it (E16).
@@ -303,7 +307,8 @@ static void add_estate(struct saga_retention *retention, const struct saga_estat
     for (int32_t closed = 1; closed <= estate->n_closed; closed++) {
         struct chore *chore = add_chore(retention, estate->table);
         chore->round.query.order = &estate->table->indexes[estate->by_end];
-        chore->round.query.conds[0] = (struct store_cond){chore->round.query.order->columns[0], STORE_EQ, .integer = closed};
+        chore->round.query.conds[0] =
+            (struct store_cond){chore->round.query.order->columns[0], STORE_EQ, .integer = closed};
         chore->look = look_at_subject;
         chore->leave = leaving_subject;
         chore->estate = estate;

@@ -97,7 +97,8 @@ struct saga_patience_flow {
     int64_t running_ms, forward_ms, compensating_ms, parked_ms;
 };
 struct saga_patrol_options {
-    // Unfinished sagas made longer ago are too old in this status; parked ones, that have been for longer, wait too long.
+    // Unfinished sagas made longer ago are too old in this status; parked ones, that have been for longer, wait too
+    // long.
     int64_t running_ms, forward_ms, compensating_ms, parked_ms;
     const struct saga_patience_flow *flows; // with times of their own; borrowed
     size_t n_flows;
@@ -184,8 +185,8 @@ struct saga_stats {
     // What has ended and is deleted when its time is over: sagas and rows so far, sagas in the last hour; how old the
     // oldest is that is still there (0: none), and for how long that which is longest over should be gone (0: nothing).
     int64_t deleted, deleted_rows, deleted_hour, oldest_kept_s, behind_s;
-    // What the patrol found: anomalies raised so far, those that hold, those of them that are stuck sagas (must be 0, E5);
-    // subjects whose amounts were looked at; when the last round through everything unfinished ended, ago.
+    // What the patrol found: anomalies raised so far, those that hold, those of them that are stuck sagas (must be 0,
+    // E5); subjects whose amounts were looked at; when the last round through everything unfinished ended, ago.
     int64_t anomalies_raised, anomalies_open, anomalies_stuck, subjects_checked, patrol_s;
 };
 void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_stats);

@@ -154,10 +154,10 @@ const struct store_table audit_table = {
 };
 
 static const struct store_column anomaly_columns[] = {
-    STORE_COL_TEXT(anomaly_row, about),      STORE_COL_I32(anomaly_row, kind),   STORE_COL_I32(anomaly_row, slot),
-    STORE_COL_I64(anomaly_row, first_ms),    STORE_COL_I64(anomaly_row, last_ms), STORE_COL_I64(anomaly_row, cleared_ms),
-    STORE_COL_I64(anomaly_row, times),       STORE_COL_TEXT(anomaly_row, gid),   STORE_COL_TEXT(anomaly_row, subject),
-    STORE_COL_TEXT(anomaly_row, flow),       STORE_COL_TEXT(anomaly_row, step),  STORE_COL_I32(anomaly_row, status),
+    STORE_COL_TEXT(anomaly_row, about),   STORE_COL_I32(anomaly_row, kind),    STORE_COL_I32(anomaly_row, slot),
+    STORE_COL_I64(anomaly_row, first_ms), STORE_COL_I64(anomaly_row, last_ms), STORE_COL_I64(anomaly_row, cleared_ms),
+    STORE_COL_I64(anomaly_row, times),    STORE_COL_TEXT(anomaly_row, gid),    STORE_COL_TEXT(anomaly_row, subject),
+    STORE_COL_TEXT(anomaly_row, flow),    STORE_COL_TEXT(anomaly_row, step),   STORE_COL_I32(anomaly_row, status),
     STORE_COL_TEXT(anomaly_row, text),
 };
 static const struct store_index anomaly_indexes[] = {
@@ -175,7 +175,7 @@ const struct store_table anomaly_table = {
 };
 
 const struct store_table *const saga_tables[] = {
-    &saga_table,   &attempt_table, &trouble_table, &request_table, &outbox_table,
+    &saga_table, &attempt_table, &trouble_table, &request_table, &outbox_table,
     &poke_table, &audit_table,   &anomaly_table, NULL,
 };
 

@@ -119,9 +119,9 @@ struct anomaly_row {
     char about[SAGA_GID_MAX + 1]; // gid, or the subject's key
     int32_t kind;                 // enum saga_anomaly
     int32_t slot;
-    int64_t first_ms, last_ms; // that it was seen to hold, this time
-    int64_t cleared_ms;        // when it was seen not to hold any more; ANOMALY_OPEN_MS: it holds
-    int64_t times;             // raised so often
+    int64_t first_ms, last_ms;  // that it was seen to hold, this time
+    int64_t cleared_ms;         // when it was seen not to hold any more; ANOMALY_OPEN_MS: it holds
+    int64_t times;              // raised so often
     char gid[SAGA_GID_MAX + 1]; // empty: it is about the subject
     char subject[SAGA_SUBJECT_MAX + 1];
     char flow[SAGA_NAME_MAX + 1];

@@ -496,8 +496,8 @@ void turn_event_about(struct saga_turn *turn, const char *type, const struct tur
 void saga_turn_event(struct saga_turn *turn, const char *type, struct str payload) {
     const struct saga_resident *resident = turn->current;
     const char *subject = turn->subject ? turn->subject->key : "";
-    struct turn_about about = {resident ? resident->slot : id_slot(str_c(subject)),
-                               resident ? resident->saga.gid : "", subject};
+    struct turn_about about = {resident ? resident->slot : id_slot(str_c(subject)), resident ? resident->saga.gid : "",
+                               subject};
     turn_event_about(turn, type, &about, payload);
 }
 
