@@ -165,7 +165,8 @@ static bool make_engine(struct center *center, struct error *error) {
         .slot_left = slot_left,
         .slot_left_ctx = center,
     };
-    if (!keeping_sagas(center->config, &options.retention, error))
+    if (!keeping_sagas(center->config, &options.retention, error) ||
+        !keeping_patrol(center->config, &options.patrol, error))
         return false;
     for (size_t i = 0; i < BUSINESSES; i++) {
         center->made[i] = businesses[i].make(center);
@@ -214,6 +215,8 @@ static bool serve(struct center *center, struct error *error) {
     rpc_server_add(center->server, saga_routes, n_saga_routes, &center->saga_service);
     center->stats_service = (struct stats_service){center->store, center->engine, center->trades};
     rpc_server_add(center->server, stats_routes, n_stats_routes, &center->stats_service);
+    center->anomaly_service = (struct anomaly_service){center->store};
+    rpc_server_add(center->server, anomaly_routes, n_anomaly_routes, &center->anomaly_service);
     center->serving = rpc_server_start(center->server, error);
     return center->serving;
 }

@@ -3,7 +3,9 @@
 #define TXC_ORCHESTRATOR_COMPOSE_H
 
 #include "flows/trade/trades.h"
+#include "orchestrator/anomaly_service.h"
 #include "orchestrator/authorize.h"
+#include "orchestrator/config.h"
 #include "orchestrator/forward.h"
 #include "orchestrator/participants.h"
 #include "orchestrator/saga_service.h"
@@ -26,6 +28,7 @@ struct center {
     struct authority authority;
     struct saga_service saga_service;
     struct stats_service stats_service;
+    struct anomaly_service anomaly_service;
     struct trade_service *trade_service;
     struct rpc_server *server;
     struct rpc_timer engine_timer, trades_timer, vitals_timer, hurry_timer, cut_timer;

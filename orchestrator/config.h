@@ -103,6 +103,18 @@ struct config_retention {
     size_t n_flows;
 };
 
+// Seconds; 0: never.
+struct config_anomaly_flow {
+    const char *flow;
+    uint32_t running_s, forward_s, compensating_s, parked_s;
+};
+struct config_anomaly {
+    uint32_t running_s, forward_s, compensating_s, parked_s, stuck_s, oscillating_attempts, oscillating_s;
+    uint32_t interval_s, rows_per_s, checks_per_s;
+    struct config_anomaly_flow *flows;
+    size_t n_flows;
+};
+
 // In the order of the engine's named policies.
 enum config_patience { CONFIG_QUICK, CONFIG_STUBBORN, CONFIG_LEISURELY, CONFIG_PATIENCES };
 struct config_retry {
@@ -128,6 +140,7 @@ struct config {
     struct config_sentinel sentinel;
     struct config_cluster cluster;
     struct config_retention retention;
+    struct config_anomaly anomaly;
     struct config_retry retry[CONFIG_PATIENCES];
     bool development;   // neither TLS nor callers: any `x-caller` may do everything for every tenant
     struct arena arena; // owns all of it

@@ -338,24 +338,52 @@ static const struct config_row retention_rows[] = {
           "Most trades, sagas or single rows that are being deleted at once."),
     COUNT(config_retention, interval_s, 1, DAY_S, "s", "60", "How often it is looked for what is over."),
 };
+#define FLOW_NAME(struct_name)                                                                                         \
+    {                                                                                                                  \
+        .name = "flow", .type = CONFIG_TEXT, .offset = OFFSET(struct_name, flow), .min = 1, .max = 40, .unit = "",     \
+        .form = &name_form, .required = true, .text = "The flow's name, as `txctl flow list` shows it."                \
+    }
 #define FLOW_DAYS(field)                                                                                               \
     {                                                                                                                  \
         .name = #field, .type = CONFIG_COUNT, .offset = OFFSET(config_retention_flow, field), .max = DAYS_MAX,         \
         .unit = "days", .required = true, .text = "As above, of this flow."                                            \
     }
 static const struct config_row retention_flow_rows[] = {
-    {.name = "flow",
-     .type = CONFIG_TEXT,
-     .offset = OFFSET(config_retention_flow, flow),
-     .min = 1,
-     .max = 40,
-     .unit = "",
-     .form = &name_form,
-     .required = true,
-     .text = "The flow's name, as `txctl flow list` shows it."},
+    FLOW_NAME(config_retention_flow),
     FLOW_DAYS(succeeded_days),
     FLOW_DAYS(failed_days),
     FLOW_DAYS(terminated_days),
+};
+
+enum { YEAR_S = 31536000 };
+#define AGE(field, normal, about) COUNT(config_anomaly, field, 0, YEAR_S, "s", normal, about)
+static const struct config_row anomaly_rows[] = {
+    AGE(running_s, "172800", "A saga that began longer ago and is still running is too old."),
+    AGE(forward_s, "86400", "The same, of one that is past its watershed."),
+    AGE(compensating_s, "14400", "The same, of one that is being undone."),
+    AGE(parked_s, "86400", "One that has been parked for longer waits too long for an operator."),
+    COUNT(config_anomaly, stuck_s, 60, DAY_S, "s", "600",
+          "One that is due for longer, and in nobody's memory, is stuck; it is loaded."),
+    COUNT(config_anomaly, oscillating_attempts, 0, 500, "attempts", "20",
+          "A step that failed so often in the same way …"),
+    COUNT(config_anomaly, oscillating_s, 1, DAY_S, "s", "3600", "… within this time is oscillating."),
+    COUNT(config_anomaly, interval_s, 1, DAY_S, "s", "60",
+          "From the end of a round through everything unfinished to the next."),
+    COUNT(config_anomaly, rows_per_s, 1, 1000000, "rows/s", "200", "Most sagas looked at in a second."),
+    COUNT(config_anomaly, checks_per_s, 1, 1000, "trades/s", "5",
+          "Most trades whose amounts are looked at in a second: those of which a saga has just ended first."),
+};
+#define FLOW_AGE(field, about)                                                                                         \
+    {                                                                                                                  \
+        .name = #field, .type = CONFIG_COUNT, .offset = OFFSET(config_anomaly_flow, field), .max = YEAR_S,             \
+        .unit = "s", .required = true, .text = (about)                                                                 \
+    }
+static const struct config_row anomaly_flow_rows[] = {
+    FLOW_NAME(config_anomaly_flow),
+    FLOW_AGE(running_s, "As above, of this flow."),
+    FLOW_AGE(forward_s, "As above, of this flow."),
+    FLOW_AGE(compensating_s, "As above, of this flow."),
+    FLOW_AGE(parked_s, "As above, of this flow."),
 };
 
 #define RETRY_ROWS(first, longest, times, jitter)                                                                      \
@@ -436,6 +464,16 @@ static const struct config_section sections[] = {
      .entries_max = 64,
      ROWS(retention_flow_rows),
      .text = "Flows whose sagas are kept for another time."},
+    ONE(anomaly, anomaly_rows,
+        "What is looked for in what is stored, and raised when it does not mend by itself; 0 is never."),
+    {.path = "anomaly.flows",
+     .shape = CONFIG_ENTRIES,
+     .offset = OFFSET(config, anomaly.flows),
+     .size = sizeof(struct config_anomaly_flow),
+     .count_offset = OFFSET(config, anomaly.n_flows),
+     .entries_max = 64,
+     ROWS(anomaly_flow_rows),
+     .text = "Flows whose sagas have other times."},
     {.path = "retry", .shape = CONFIG_ONE, .text = "The retry policies that steps name."},
     RETRY("retry.quick", CONFIG_QUICK, quick_rows, "Somebody waits; exhausted, the saga turns round."),
     RETRY("retry.stubborn", CONFIG_STUBBORN, stubborn_rows, "Must be done soon; exhausted, an operator is called."),

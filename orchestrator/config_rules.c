@@ -125,17 +125,26 @@ static void check_callers(struct config_reader *reader) {
     }
 }
 
-static void check_flows(struct config_reader *reader) {
-    const struct config_retention *c = &reader->config->retention;
-    for (size_t i = 0; i < c->n_flows; i++)
+// The names of flows in a section that has each once: `name` is the i-th.
+static void check_flows(struct config_reader *reader, const char *section,
+                        const char *(*name)(const struct config *, size_t), size_t n) {
+    for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < i; k++) {
             char path[KEY_PATH_MAX];
-            if (strcmp(c->flows[i].flow, c->flows[k].flow) != 0)
+            if (strcmp(name(reader->config, i), name(reader->config, k)) != 0)
                 continue;
-            snprintf(path, sizeof path, "retention.flows[%zu].flow", i);
-            config_fault(reader, path, "retention.flows[%zu] is of the same flow", k);
+            snprintf(path, sizeof path, "%s[%zu].flow", section, i);
+            config_fault(reader, path, "%s[%zu] is of the same flow", section, k);
             break;
         }
+}
+
+static const char *kept_flow(const struct config *config, size_t i) {
+    return config->retention.flows[i].flow;
+}
+
+static const char *watched_flow(const struct config *config, size_t i) {
+    return config->anomaly.flows[i].flow;
 }
 
 static void check_keys(struct config_reader *reader) {
@@ -184,7 +193,8 @@ void config_rules(struct config_reader *reader) {
     check_tls(reader);
     check_callers(reader);
     check_keys(reader);
-    check_flows(reader);
+    check_flows(reader, "retention.flows", kept_flow, reader->config->retention.n_flows);
+    check_flows(reader, "anomaly.flows", watched_flow, reader->config->anomaly.n_flows);
     if (reader->files && reader->n_faults == 0)
         read_files(reader);
     fill_in(reader);

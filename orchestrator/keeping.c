@@ -1,6 +1,7 @@
 #include "orchestrator/keeping.h"
 
 #define DAY_MS INT64_C(86400000)
+#define SECOND_MS INT64_C(1000)
 
 static void class_times(uint32_t succeeded_days, uint32_t failed_days, uint32_t terminated_days,
                         int64_t kept_ms[SAGA_KEPT_CLASSES]) {
@@ -30,6 +31,36 @@ bool keeping_sagas(struct config *config, struct saga_retention_options *ret_opt
         class_times(c->flows[i].succeeded_days, c->flows[i].failed_days, c->flows[i].terminated_days, flows[i].kept_ms);
     }
     *ret_options = options;
+    return true;
+}
+
+bool keeping_patrol(struct config *config, struct saga_patrol_options *ret_options, struct error *error) {
+    const struct config_anomaly *c = &config->anomaly;
+    struct saga_patience_flow *flows = arena_calloc(&config->arena, c->n_flows + 1, sizeof *flows);
+    if (!flows)
+        return error_set(error, ERR_OVERLOADED, "no memory for the times of %zu flows", c->n_flows);
+    for (size_t i = 0; i < c->n_flows; i++)
+        flows[i] = (struct saga_patience_flow){
+            .flow = c->flows[i].flow,
+            .running_ms = c->flows[i].running_s * SECOND_MS,
+            .forward_ms = c->flows[i].forward_s * SECOND_MS,
+            .compensating_ms = c->flows[i].compensating_s * SECOND_MS,
+            .parked_ms = c->flows[i].parked_s * SECOND_MS,
+        };
+    *ret_options = (struct saga_patrol_options){
+        .running_ms = c->running_s * SECOND_MS,
+        .forward_ms = c->forward_s * SECOND_MS,
+        .compensating_ms = c->compensating_s * SECOND_MS,
+        .parked_ms = c->parked_s * SECOND_MS,
+        .flows = flows,
+        .n_flows = c->n_flows,
+        .stuck_ms = c->stuck_s * SECOND_MS,
+        .oscillating_attempts = c->oscillating_attempts,
+        .oscillating_ms = c->oscillating_s * SECOND_MS,
+        .rows_per_s = c->rows_per_s,
+        .checks_per_s = c->checks_per_s,
+        .interval_ms = (uint32_t)(c->interval_s * SECOND_MS),
+    };
     return true;
 }
 

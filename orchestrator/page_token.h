@@ -5,7 +5,7 @@
 
 #include "base/str.h"
 
-enum { PAGE_ID_MAX = 96, PAGE_TOKEN_MAX = 2 * (8 + 8 + PAGE_ID_MAX) };
+enum { PAGE_ID_MAX = 128, PAGE_TOKEN_MAX = 2 * (8 + 8 + PAGE_ID_MAX) };
 
 // The last row of a page: what it is ordered by, and its id.
 struct page_cursor {

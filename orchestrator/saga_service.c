@@ -177,7 +177,7 @@ static void list_sagas(void *service, struct rpc_inbound *in, const ProtobufCMes
         return;
     *reading = (struct saga_page){page, saga_filter_of(request->filter)};
     struct saga_list_cursor cursor = {.key = page->cursor.key};
-    memcpy(cursor.gid, page->cursor.id, sizeof cursor.gid);
+    str_copy(str_c(page->cursor.id), cursor.gid, sizeof cursor.gid);
     saga_list_read(((struct saga_service *)service)->store, &reading->filter, page->has_cursor ? &cursor : NULL,
                    page->size, sagas_read, reading);
 }

@@ -195,3 +195,18 @@ Txcenter__Saga__V1__AuditEntry *audit_view(const struct audit_row *row, struct a
                 put_text(&view->after, row->after, arena) && put_moment(&view->at, row->at_ms, arena);
     return made ? view : NULL;
 }
+
+Txcenter__Saga__V1__Anomaly *anomaly_view(const struct anomaly_row *row, struct arena *arena) {
+    Txcenter__Saga__V1__Anomaly *view = (void *)rpc_message_new(&txcenter__saga__v1__anomaly__descriptor, arena);
+    if (!view)
+        return NULL;
+    view->kind = (Txcenter__Saga__V1__AnomalyKind)row->kind; // the same numbers
+    view->status = (Txcenter__Saga__V1__SagaStatus)row->status;
+    view->times = row->times;
+    bool made = put_text(&view->gid, row->gid, arena) && put_text(&view->subject, row->subject, arena) &&
+                put_text(&view->flow, row->flow, arena) && put_text(&view->step, row->step, arena) &&
+                put_text(&view->text, row->text, arena) && put_moment(&view->first_seen_at, row->first_ms, arena) &&
+                put_moment(&view->last_seen_at, row->last_ms, arena) &&
+                put_moment(&view->cleared_at, row->cleared_ms, arena);
+    return made ? view : NULL;
+}

@@ -22,4 +22,6 @@ Txcenter__Saga__V1__Flow *flow_view(const struct saga_flow *flow, struct arena *
 
 Txcenter__Saga__V1__AuditEntry *audit_view(const struct audit_row *row, struct arena *arena);
 
+Txcenter__Saga__V1__Anomaly *anomaly_view(const struct anomaly_row *row, struct arena *arena);
+
 #endif

@@ -2,6 +2,7 @@
 #include "orchestrator/ctl/command.h"
 
 #include "grpc/health/v1/health.pb-c.h"
+#include "orchestrator/ctl/anomaly_view.h"
 #include "orchestrator/ctl/flow_view.h"
 #include "orchestrator/ctl/run.h"
 #include "orchestrator/ctl/saga_view.h"
@@ -310,6 +311,24 @@ static const struct option retry_options[] = {
 };
 static const struct option_set retry_set = SET(retry_options);
 
+static const struct option anomaly_options[] = {
+    {.name = "kind",
+     .kind = OPTION_WORD,
+     .value = "KIND",
+     .field = "filter.kind",
+     .words = &txcenter__saga__v1__anomaly_kind__descriptor,
+     .text = "of this kind"},
+    TEXT("flow", "NAME", "filter.flow", "of this flow"),
+    TEXT("subject", "SUBJECT", "filter.subject", "about this subject (a trade's number)"),
+    {.name = "since",
+     .kind = OPTION_TIME,
+     .value = "TIME",
+     .field = "filter.seen_from",
+     .text = "last seen at or after this: 30m, 2h, a date or a time"},
+    {.name = "all", .kind = OPTION_FLAG, .field = "filter.cleared", .text = "also those that are over"},
+};
+static const struct option_set anomaly_set = SET(anomaly_options);
+
 // ---- Commands -----------------------------------------------------------------------------------------------------
 
 #define TRADE(method_name) .method = {.service = &txcenter__trade__v1__trade_service__descriptor, .name = (method_name)}
@@ -438,6 +457,13 @@ static const struct command commands[] = {
      OPERATOR("ListAudit"),
      .show = saga_show_audit,
      .text = "what operators did"},
+    {.words = "anomaly list",
+     .sets = {&anomaly_set, &page_set},
+     OPERATOR("ListAnomalies"),
+     .show = anomaly_show_list,
+     .text = "what is wrong and does not mend by itself",
+     .details = "A page that is not full need not be the last: the last one names no next page.\n"
+                "txctl anomaly list --kind oscillating --since 2h"},
     {.words = "flow list", SAGA("ListFlows"), .show = flow_show_list, .text = "the flows that the server has"},
     {.words = "flow graph",
      .operand = "NAME",

@@ -244,6 +244,7 @@ static void show_summary(struct view *view, struct arena *arena, const Txcenter_
     fact_time(view, "made", trade->created_at);
     fact_time(view, "expires", trade->paid_at ? NULL : trade->order_expires_at);
     fact_time(view, "paid at", trade->paid_at);
+    fact_time(view, "archived", trade->archived_at);
 }
 
 static void show_ledger(struct view *view, struct arena *arena, const Txcenter__Trade__V1__Trade *trade) {

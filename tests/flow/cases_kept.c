@@ -4,6 +4,8 @@
 #include "tests/flow/notice.h"
 #include "tests/flow/virtual.h"
 
+#include <stdio.h>
+
 #define DAY_MS INT64_C(86400000)
 enum { HOUR_MS = 3600000, DAYS = 2 };
 
@@ -320,6 +322,115 @@ static void test_a_late_return_that_is_refused_waits_for_an_operator(struct flow
     assert_int_equal(refunded(bed, &trade), 1);
 }
 
+// ---- What the patrol finds ----------------------------------------------------------------------------------------
+
+typedef Txcenter__Saga__V1__ListAnomaliesResponse anomalies_response;
+
+static void durable(void *ctx, const struct error *error) {
+    assert_null(error);
+    *(bool *)ctx = true;
+}
+
+// Behind the center's back.
+static void put(struct flow_bed *bed, const struct store_table *table, const void *rows, size_t n) {
+    struct store *store = flow_virtual(bed)->center.store;
+    struct store_group group = {0};
+    struct store_write *write = store_write_new(store);
+    bool done = false;
+    for (size_t i = 0; i < n; i++)
+        store_row(write, table, STORE_PUT, (const char *)rows + i * table->row_size);
+    store_submit(store, write, &group, durable, &done);
+    while (!done)
+        bed->ops->step(bed);
+}
+
+// The ledger of a trade is off, or what was paid is: found in the round through all of them, and raised once.
+static void test_amounts_that_do_not_add_up_are_raised(struct flow_bed *bed) {
+    struct flow_trade trade, other;
+    flow_completed(bed, &trade);
+    flow_ordered_bare(bed, &other);
+    flow_pay(bed, &other);
+    flow_payer_pays(bed, flow_tender_no(bed, &other, 1, 0));
+    flow_until_state(bed, &other, TRADE(COMPLETED));
+    flow_until_still(bed, &other);
+    flow_run_for(bed, HOUR_MS);
+    assert_true(flow_stat(bed, "anomalies.checked") >= 2); // as soon as they had ended
+    struct ledger_row off = {.entry = 1, .line = 1, .account = "sales", .amount = -1};
+    memcpy(off.trade_no, trade.no, sizeof off.trade_no);
+    put(bed, &ledger_table, &off, 1);
+    flow_crash_center(bed);
+    days(bed, 1);
+    flow_run_for(bed, 2 * HOUR_MS);
+    const anomalies_response *found = flow_must(bed, "ListAnomalies", "%s", "");
+    assert_int_equal(found->n_anomalies, 1);
+    assert_int_equal(found->anomalies[0]->kind, TXCENTER__SAGA__V1__ANOMALY_KIND__ANOMALY_KIND_AMOUNTS);
+    assert_string_equal(found->anomalies[0]->subject, trade.no);
+    assert_non_null(strstr(found->anomalies[0]->text, "ledger entry 1 is off by"));
+    assert_int_equal(flow_stat(bed, "anomalies.open"), 1);
+    bed->anomalies = 1;
+    until_gone(bed, &trade); // and the anomaly with it
+    flow_run_for(bed, 3 * HOUR_MS);
+    assert_int_equal(flow_stat(bed, "anomalies.open"), 0);
+    found = flow_must(bed, "ListAnomalies", "filter.cleared=true");
+    assert_int_equal(found->n_anomalies, 1);
+    assert_non_null(found->anomalies[0]->cleared_at);
+}
+
+enum { RAISED = 600 };
+
+static size_t pages_of(struct flow_bed *bed, const char *filter, int size, size_t *ret_pages) {
+    const char *token = "";
+    size_t n = 0, pages = 0;
+    int64_t last_ms = INT64_MAX;
+    do {
+        const anomalies_response *page =
+            flow_must(bed, "ListAnomalies", "%s page_size=%d page_token=%s", filter, size, token);
+        for (size_t i = 0; i < page->n_anomalies; i++) {
+            const Google__Protobuf__Timestamp *at = page->anomalies[i]->first_seen_at;
+            int64_t first_ms = at->seconds * 1000 + at->nanos / 1000000;
+            assert_true(first_ms <= last_ms); // and each is there once
+            last_ms = first_ms;
+        }
+        n += page->n_anomalies;
+        pages++;
+        token = page->next_page_token;
+    } while (*token);
+    *ret_pages = pages;
+    return n;
+}
+
+static void test_anomalies_are_listed_in_pages(struct flow_bed *bed) {
+    static struct anomaly_row rows[RAISED];
+    size_t pages;
+    for (int i = 0; i < RAISED; i++) {
+        rows[i] = (struct anomaly_row){.kind = ANOMALY_AMOUNTS + i % 2 * (ANOMALY_UNREADABLE - ANOMALY_AMOUNTS),
+                                       .first_ms = 1000000 + i / 2,
+                                       .last_ms = 2000000 + i,
+                                       .cleared_ms = ANOMALY_OPEN_MS,
+                                       .flow = "trade"};
+        snprintf(rows[i].about, sizeof rows[i].about, "g%d", i / 2);
+        snprintf(rows[i].subject, sizeof rows[i].subject, "g%d", i / 2);
+    }
+    put(bed, &anomaly_table, rows, RAISED);
+    assert_int_equal(pages_of(bed, "", 200, &pages), RAISED);
+    assert_int_equal(pages, 3);
+    assert_int_equal(pages_of(bed, "filter.kind=5", 200, &pages), RAISED / 2);
+    assert_int_equal(pages_of(bed, "filter.subject=g7", 50, &pages), 2);
+    assert_int_equal(pages, 3); // each has looked at so many
+    assert_int_equal(pages_of(bed, "filter.seen_from.seconds=2000 filter.seen_from.nanos=590000000", 50, &pages), 10);
+    const anomalies_response *page = flow_must(bed, "ListAnomalies", "page_size=7");
+    assert_int_equal(page->n_anomalies, 7);
+    flow_refused(bed, "INVALID_REQUEST", "ListAnomalies", "filter.kind=5 page_token=%s", page->next_page_token);
+    flow_refused(bed, "INVALID_REQUEST", "ListAnomalies", "filter.kind=7");
+    flow_refused(bed, "INVALID_REQUEST", "ListAnomalies", "page_size=-1");
+    static struct anomaly_row over[RAISED];
+    for (int i = 0; i < RAISED; i++) {
+        over[i] = rows[i];
+        over[i].cleared_ms = over[i].last_ms;
+    }
+    put(bed, &anomaly_table, over, RAISED);
+}
+
 // ---- Deaths and races ---------------------------------------------------------------------------------------------
 
 static void check_all_or_nothing(const struct kept *before, const struct kept *now) {
@@ -451,6 +562,8 @@ static const struct flow_case cases[] = {
     KEPT(test_each_late_tender_goes_back),
     KEPT(test_the_archive_has_its_time_too),
     KEPT(test_a_late_return_that_is_refused_waits_for_an_operator),
+    KEPT(test_amounts_that_do_not_add_up_are_raised),
+    KEPT(test_anomalies_are_listed_in_pages),
     KEPT(test_a_death_while_it_goes_harms_nothing),
     KEPT(test_a_death_at_any_commit_of_a_late_return),
     KEPT(test_what_comes_while_the_trade_goes),

@@ -168,6 +168,9 @@ static void connect(struct flow_center *center) {
     center->stats = (struct stats_service){.store = center->store, .engine = center->engine, .trades = center->trades};
     for (size_t i = 0; i < n_stats_routes; i++)
         switchboard_connect(&center->board, &stats_routes[i], &center->stats);
+    center->anomalies = (struct anomaly_service){.store = center->store};
+    for (size_t i = 0; i < n_anomaly_routes; i++)
+        switchboard_connect(&center->board, &anomaly_routes[i], &center->anomalies);
 }
 
 // ---- Life -----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #ifndef TXC_TESTS_FLOW_CENTER_H
 #define TXC_TESTS_FLOW_CENTER_H
 
+#include "orchestrator/anomaly_service.h"
 #include "orchestrator/authorize.h"
 #include "orchestrator/saga_service.h"
 #include "orchestrator/stats_service.h"
@@ -46,6 +47,7 @@ struct flow_center {
     struct trade_service *service;
     struct saga_service sagas;
     struct stats_service stats;
+    struct anomaly_service anomalies;
     struct rpc_timer engine_timer, trades_timer;
     uint32_t resident_max; // of trades and sagas; 0: as usual
 };

@@ -185,6 +185,23 @@ static void check_account(unsigned i) {
         assert_null(row);
 }
 
+// What stands beside the sagas agrees with them: trouble is of what failed alone, what was too old is over, and nothing
+// was ever in nobody's hands.
+static void check_beside(void) {
+    struct saga_bed *bed = &storm.bed;
+    struct store_query troubles = {.table = &trouble_table, .limit = STORE_LIMIT_MAX};
+    struct store_query stuck = {
+        .table = &anomaly_table, .conds = {{.column = "kind", .cmp = STORE_EQ, .integer = ANOMALY_STUCK}}, .limit = 1};
+    size_t n;
+    const struct trouble_row *rows = bed_rows(bed, &troubles, &n);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(bed_status(bed, rows[i].gid), SAGA_FAILED);
+    const struct anomaly_row *found = bed_rows(bed, &stuck, &n);
+    if (n > 0)
+        fail_msg("%s: %s", found->gid, found->text);
+    assert_int_equal(bed_stats(bed).anomalies_open, 0);
+}
+
 static void check(void) {
     struct saga_bed *bed = &storm.bed;
     for (unsigned i = 0; i < storm.n_replies; i++)
@@ -198,6 +215,7 @@ static void check(void) {
         check_account(i);
     }
     bed_check_books(bed);
+    check_beside();
     map_each(&bed->model.keys, check_key, NULL);
     assert_int_equal(bed_stats(bed).resident, 0);
 }
@@ -216,6 +234,12 @@ static void play(void) {
     storm.bed.options.resident_max = 1 + (uint32_t)below(12);
     storm.bed.options.scan_interval_ms = 1000;
     storm.bed.options.horizon_ms = 1000 + (uint32_t)below(60000);
+    storm.bed.options.patrol = (struct saga_patrol_options){.running_ms = 5000,
+                                                            .forward_ms = 5000,
+                                                            .compensating_ms = 5000,
+                                                            .stuck_ms = 30000,
+                                                            .interval_ms = 500,
+                                                            .rows_per_s = 10000};
     storm.bed.batch_max = (uint32_t)below(4);
     bed_open(&storm.bed);
     for (unsigned i = 0; i < ACTIONS; i++)
