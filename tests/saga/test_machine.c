@@ -1,8 +1,6 @@
 // The pure machine, row by row: an event, the effects that it must have, and how the saga stands afterwards.
-#include "tests/saga/hand.h"
+#include "tests/saga/machine_cases.h"
 #include "tests/saga/steps.h"
-
-#include "tests/cmocka.h"
 
 // ---- Flows --------------------------------------------------------------------------------------------------------
 
@@ -18,13 +16,8 @@ static const struct saga_step trip_steps[] = {
 };
 static const struct saga_flow trip = {.name = "trip", .version = 1, .steps = trip_steps, .n_steps = 7};
 
-static const struct saga_flow hurried = {
-    .name = "trip", .version = 1, .steps = trip_steps, .n_steps = 7, .limit_ms = 900};
-
 static const struct saga_step pair_steps[] = {{STEP_CALL(1, 1, "a")}, {STEP_CALL(2, 2, "b")}};
 static const struct saga_flow pair = {.name = "pair", .version = 1, .steps = pair_steps, .n_steps = 2};
-static const struct saga_flow hurried_pair = {
-    .name = "pair", .version = 1, .steps = pair_steps, .n_steps = 2, .limit_ms = 900};
 
 // Two legs of one step, a step that does not apply, then a question.
 static const struct saga_step legs_steps[] = {
@@ -41,8 +34,6 @@ static const struct saga_step paid_steps[] = {
     {STEP_LOCAL(3, 2, "pivot"), .kind = SAGA_PIVOT},
     {STEP_AWAIT(4, 3, "after", "shipped"), .kind = SAGA_RETRIABLE},
 };
-static const struct saga_flow paid_soon = {
-    .name = "paid", .version = 1, .steps = paid_steps, .n_steps = 4, .limit_ms = 900};
 static const struct saga_flow paid = {.name = "paid", .version = 1, .steps = paid_steps, .n_steps = 4};
 
 static const struct saga_step family_steps[] = {
@@ -55,19 +46,7 @@ static const struct saga_flow family = {.name = "family", .version = 1, .steps =
 
 // ---- Cases --------------------------------------------------------------------------------------------------------
 
-struct row {
-    const char *event;   // see do_event()
-    const char *effects; // NULL: whatever they are
-    const char *picture; // NULL: whatever it is
-};
-
-enum { ROWS_MAX = 20 };
-
-static const struct {
-    const char *what;
-    const struct saga_flow *flow;
-    struct row rows[ROWS_MAX];
-} cases[] = {
+static const struct machine_case cases[] = {
     {"stages run one after the other, their steps in parallel, to the end",
      &trip,
      {
@@ -591,201 +570,8 @@ static const struct {
       {"resume", NULL, NULL},
       {"ok b", NULL, NULL},
       {"no a", "attempt a reversed inquire c commit", "compensating a=rejected b=done c=inquiring"}}},
-    // The time limit
-    {"what is on its way when the time is over is waited for, then undone",
-     &hurried,
-     {
-         {"start", NULL, NULL},
-         {"due", "0", NULL},
-         {"ok b", "", NULL},
-         {"time 1899", "", "running a=running b=done"},
-         {"time 1900", "reversed undo b commit", "compensating a=running b=undoing"},
-         {"ok a", "undo a commit", "compensating a=undoing b=undoing"},
-     }},
-    {"what waits for its next attempt when the time is over is not tried again",
-     &hurried,
-     {
-         {"start", NULL, NULL},
-         {"ok b", NULL, NULL},
-         {"again a", NULL, NULL},
-         {"due", "1100", NULL},
-         {"time 1900", "reversed undo b commit", "compensating a=rejected b=undoing"},
-         {"ok b", "ended commit", "failed a=rejected b=undone"},
-     }},
-    {"a stage that would begin too late doesn't",
-     &hurried,
-     {{"start", NULL, NULL},
-      {"ok b", NULL, NULL},
-      {"clock 1950", NULL, NULL},
-      {"ok a", "reversed undo b undo a commit", "compensating a=undoing b=undoing"}}},
-    {"a pivot on its way when the time is over decides",
-     &hurried,
-     {
-         {"start", NULL, NULL},
-         {"ok a", NULL, NULL},
-         {"ok b", NULL, NULL},
-         {"ok c", "call pivot", NULL},
-         {"time 1950", "", "running a=done b=done c=done pivot=running"},
-         {"ok pivot", NULL, "forward a=done b=done c=done pivot=done d=running extra=running"},
-         {"time 5000", "", NULL},
-     }},
-    {"a pivot that is known to have done nothing gives way",
-     &hurried,
-     {
-         {"start", NULL, NULL},
-         {"ok a", NULL, NULL},
-         {"ok b", NULL, NULL},
-         {"ok c", NULL, NULL},
-         {"clock 1950", NULL, NULL},
-         {"again pivot", NULL, "running a=done b=done c=done pivot=retrying"},
-         {"time 1950", "reversed undo c commit", "compensating a=done b=done c=undoing pivot=rejected"},
-     }},
-    {"a pivot that may have taken effect doesn't, however late it is",
-     &hurried,
-     {
-         {"start", NULL, NULL},
-         {"ok a", NULL, NULL},
-         {"ok b", NULL, NULL},
-         {"ok c", NULL, NULL},
-         {"clock 1950", NULL, NULL},
-         {"unknown pivot", NULL, NULL},
-         {"due", "2050", NULL},
-         {"time 2050", "inquire pivot", NULL},
-     }},
-    {"resumed when the time is over, it turns round at once",
-     &paid_soon,
-     {{"start", "call a commit", "running a=running await=waiting"},
-      {"clock 1950", NULL, NULL},
-      {"resume", "reversed undo a commit", "compensating a=undoing await=skipped"}}},
-    {"a saga without a pivot that is late has succeeded when nothing is left to do",
-     &hurried_pair,
-     {{"start", NULL, NULL},
-      {"ok a", NULL, NULL},
-      {"clock 1950", NULL, NULL},
-      {"ok b", "ended commit", "succeeded a=done b=done"}}},
 };
 
-// ---- Doing --------------------------------------------------------------------------------------------------------
-
-static const struct {
-    const char *word;
-    enum outcome outcome;
-    bool never_seen;
-} answers[] = {{"ok", OUTCOME_OK, false},       {"no", OUTCOME_REJECTED, false},
-               {"again", OUTCOME_RETRY, false}, {"unknown", OUTCOME_UNKNOWN, false},
-               {"unseen", OUTCOME_OK, true},    {"big", OUTCOME_OK, false}}; // an answer that is too large to be kept
-
-static void set_verdict(struct hand *hand, uint8_t leg, struct str verdict, struct str until) {
-    static const struct {
-        const char *word;
-        struct saga_verdict verdict;
-    } verdicts[] = {{"done", {.answer = SAGA_DONE}},
-                    {"reject", {.answer = SAGA_REJECT, .code = ERR_TRADE_ENDED}},
-                    {"wait", {.answer = SAGA_WAIT}},
-                    {"ask", {.answer = SAGA_ASK}},
-                    {"park", {.answer = SAGA_PARK, .code = ERR_TRADE_ENDED}}};
-    for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++)
-        if (str_eq_c(verdict, verdicts[i].word))
-            hand->verdicts[leg] = verdicts[i].verdict;
-    if (until.ptr)
-        assert_true(str_to_i64(until, &hand->verdicts[leg].until_ms));
-}
-
-// What a question about the saga brings; false when the word is no question.
-static bool ask(const struct hand *hand, struct str word, struct str rest, struct buf *out) {
-    if (str_eq_c(word, "due")) {
-        int64_t due = saga_instance_due(&hand->saga);
-        if (due == SAGA_DUE_PARKED || due == SAGA_DUE_CHILD)
-            return buf_printf(out, "%s", due == SAGA_DUE_CHILD ? "child" : "parked");
-        return buf_printf(out, "%lld", (long long)due);
-    }
-    if (str_eq_c(word, "generation"))
-        return buf_printf(out, "%u", hand->saga.legs[hand_leg(hand, rest)].generation);
-    if (str_eq_c(word, "attempts"))
-        return buf_printf(out, "%u", hand->saga.legs[hand_leg(hand, rest)].attempts);
-    return false;
-}
-
-static bool answer(struct hand *hand, struct str word, struct str leg) {
-    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
-        if (str_eq_c(word, answers[i].word)) {
-            static const char large[SAGA_ANSWER_MAX + 1];
-            hand_answer(hand, hand_leg(hand, leg), answers[i].outcome, answers[i].never_seen,
-                        str_eq_c(word, "big") ? str_n(large, sizeof large) : STR("answer"));
-            return true;
-        }
-    return false;
-}
-
-static void do_event(struct hand *hand, struct str event) {
-    static const struct {
-        const char *word;
-        enum saga_event_kind kind;
-        bool reload;
-    } plain[] = {{"start", SAGA_EV_STARTED, false},
-                 {"poke", SAGA_EV_POKED, false},
-                 {"retry", SAGA_EV_RETRY, false},
-                 {"resume", SAGA_EV_RESUMED, true},
-                 {"suspected", SAGA_EV_SUSPECTED, true}};
-    struct str rest = event, word = str_cut(&rest, ' ');
-    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
-        if (str_eq_c(word, plain[i].word)) {
-            (plain[i].reload ? hand_reload : hand_apply)(hand, plain[i].kind);
-            return;
-        }
-    buf_clear(&hand->effects);
-    if (answer(hand, word, rest) || ask(hand, word, rest, &hand->effects))
-        return;
-    struct str second = str_cut(&rest, ' '), third = str_cut(&rest, ' ');
-    struct error error;
-    bool duplicate;
-    if (str_eq_c(word, "time")) {
-        assert_true(str_to_i64(second, &hand->now_ms));
-        hand_apply(hand, SAGA_EV_TIMER);
-    } else if (str_eq_c(word, "clock")) {
-        assert_true(str_to_i64(second, &hand->now_ms));
-    } else if (str_eq_c(word, "signal")) {
-        assert_true(saga_instance_signal(&hand->saga, second, third, STR("payload"), &duplicate, &error));
-    } else if (str_eq_c(word, "decides")) {
-        set_verdict(hand, hand_leg(hand, second), third, rest);
-    } else if (str_eq_c(word, "child")) {
-        hand_child(hand, hand_leg(hand, second),
-                   str_eq_c(third, "ok")       ? CHILD_SUCCEEDED
-                   : str_eq_c(third, "failed") ? CHILD_FAILED
-                                               : CHILD_REFUSED);
-    } else {
-        fail_msg("what is %.*s?", STR_FMT(event));
-    }
-}
-
-static void run_case(size_t i) {
-    struct hand hand;
-    struct buf picture;
-    hand_init(&hand, cases[i].flow);
-    buf_init(&picture, 4096);
-    for (const struct row *row = cases[i].rows; row < cases[i].rows + ROWS_MAX && row->event; row++) {
-        do_event(&hand, str_c(row->event));
-        buf_clear(&picture);
-        hand_picture(&hand, &picture);
-        if (row->effects && !str_eq_c(buf_str(&hand.effects), row->effects))
-            fail_msg("%s: %s: expected \"%s\", got \"%.*s\"", cases[i].what, row->event, row->effects,
-                     STR_FMT(buf_str(&hand.effects)));
-        if (row->picture && !str_eq_c(buf_str(&picture), row->picture))
-            fail_msg("%s: %s: expected \"%s\", got \"%.*s\"", cases[i].what, row->event, row->picture,
-                     STR_FMT(buf_str(&picture)));
-    }
-    buf_release(&picture);
-    hand_release(&hand);
-}
-
-static void test_case(void **state) {
-    run_case((size_t)(uintptr_t)*state);
-}
-
 int main(void) {
-    enum { N = sizeof cases / sizeof cases[0] };
-    struct CMUnitTest tests[N];
-    for (size_t i = 0; i < N; i++)
-        tests[i] = (struct CMUnitTest){cases[i].what, test_case, NULL, NULL, (void *)(uintptr_t)i};
-    return cmocka_run_group_tests_name("saga/machine", tests, NULL, NULL);
+    return machine_cases_run("saga/machine", cases, sizeof cases / sizeof cases[0]);
 }

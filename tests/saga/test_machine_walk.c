@@ -235,6 +235,7 @@ static void die(struct walk *walk) {
     bool suspected = chance(walk, 20);
     if (saga_status_ended(walk->hand.stored_status))
         return;
+    walk->hand.now_ms += chance(walk, 30) ? below(walk, 3000) : 0;
     hand_reload(&walk->hand, suspected ? SAGA_EV_SUSPECTED : SAGA_EV_RESUMED);
     if (suspected && !saga_instance_parked(&walk->hand.saga))
         hand_reload(&walk->hand, SAGA_EV_RESUMED);
