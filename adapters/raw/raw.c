@@ -240,10 +240,11 @@ static void answered(void *ctx, const struct rpc_result *result) {
     struct raw_pending *pending = ctx;
     bool rejected = result->outcome == OUTCOME_REJECTED;
     bool never_seen = pending->inquiry && !rejected && result->grpc_status == NOT_FOUND;
+    const char *reason = rejected && result->reason[0] ? result->reason : err_info(result->error.code)->name;
     struct adapter_answer answer = {
         .outcome = never_seen ? OUTCOME_OK : result->outcome,
         .code = never_seen ? ERR_OK : result->error.code,
-        .reason = rejected && result->reason[0] ? result->reason : err_info(result->error.code)->name,
+        .reason = never_seen || result->outcome == OUTCOME_OK ? "" : reason,
         .text = result->error.text,
         .never_seen = never_seen,
         .bytes = never_seen ? STR_NONE : result->bytes,

@@ -15,9 +15,11 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
@@ -30,6 +32,7 @@ from hostile_fields import change  # noqa: E402
 from hostile_http2 import ATTACKS  # noqa: E402
 from hostile_judge import judge_ok, judge_refusal  # noqa: E402
 from hostile_seeds import CALLERS, METHODS, STATS, USERS, WAIT_MAX_MS, Pool  # noqa: E402
+from participant import Participant  # noqa: E402
 from shop import SAGA, SIM, TRADE  # noqa: E402
 from wire import Refused  # noqa: E402
 
@@ -159,7 +162,10 @@ def attack(port, number, seed):
 class Fuzz:
     def __init__(self, options):
         self.options, self.faults = options, []
+        self.folder = tempfile.mkdtemp()
+        self.ledger = Participant(f"unix:{self.folder}/ledger.sock")
         self.world = World(sim=["--users", str(USERS)], config={
+            "submit": {"targets": [self.ledger.target]},
             "callers": CALLERS,
             "log": {"level": "error", "format": "json"},
             "limits": {"wait_max_ms": WAIT_MAX_MS},
@@ -172,7 +178,7 @@ class Fuzz:
         self.world.start()
         rules = [{"payer": "payer", "result": "PAY_RESULT_PAID", "afterMs": "1"}]
         self.world.sim_client().call(SIM + "SetAutoPay", {"rules": rules})
-        self.pool = Pool(self.world)
+        self.pool = Pool(self.world, self.ledger.target)
 
     def fault(self, name, number, text, case=None):
         self.faults.append((name, number, text))
@@ -350,6 +356,8 @@ def main():
         fuzz.fault("center", None, str(error))
     finally:
         fuzz.world.close()
+        fuzz.ledger.close()
+        shutil.rmtree(fuzz.folder)
     print(f"{len(fuzz.faults)} faults" + (f"; again with --seed {fuzz.options.seed}" if fuzz.faults else ""))
     return 1 if fuzz.faults else 0
 
