@@ -94,6 +94,35 @@ class Participant(grpc.GenericRpcHandler):
             return list(dict.fromkeys((a.op, a.step) for a in self.asked))
 
 
+class Keeper(Participant):
+    """A good one: each effect once for its key, the same answer again, an action after its compensation refused. Actions
+    of the methods in `refused` are refused for good; the first try of those in `lost` takes effect and is not answered."""
+
+    def __init__(self, target, refused=(), lost=()):
+        self.keys, self.refused, self.lost = {}, set(refused), set(lost)  # by key: applied, rejected or undone
+        super().__init__(target)
+
+    def answer_to(self, asked):
+        with self.changed:
+            seen = self.keys.get(asked.key)
+            if asked.op == "compensate":
+                self.keys[asked.key] = seen if seen == "rejected" else "undone"
+                return b"undone"
+            if asked.op == "action" and not seen:
+                self.keys[asked.key] = "rejected" if asked.method in self.refused else "applied"
+                if asked.method in self.lost:
+                    return UNAVAILABLE
+            state = self.keys.get(asked.key)
+        if not state:
+            return NOT_FOUND
+        return b"done " + asked.step.encode() if state == "applied" else ABORTED
+
+    def of(self, gid):
+        """What was asked about a saga."""
+        with self.changed:
+            return [asked for asked in self.asked if asked.gid == gid]
+
+
 def details_of(code, reason):
     info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "ledger.test"}
     return harness.PROTOS.message("google.rpc.Status", {"code": code.value[0], "details": [info]}).SerializeToString()
