@@ -43,6 +43,8 @@ static void run_release(struct run *run) {
     free(run->err);
 }
 
+#define DEFINITION "tests/orchestrator/ctl/samples/definition.json"
+
 static const struct {
     const char *line;
     int code;
@@ -59,6 +61,17 @@ static const struct {
     {"txctl saga get G1", TXCTL_OK, "Saga G1  trade.purchase v1", ""},
     {"txctl saga trace G1", TXCTL_OK, "Saga G1  trade.purchase v1", ""},
     {"txctl saga trace 01KG9B2Y00170123456789ABCD", TXCTL_OK, "Saga 01KG9B2Y00170123456789ABCD/1/pay/2", ""},
+    {"txctl saga submit " DEFINITION " --gid G9 --wait 1", TXCTL_OK, "Saga G9  shop.order  SUCCEEDED", ""},
+    {"txctl saga submit " DEFINITION " --gid FAILS --wait 1", TXCTL_REFUSED, "Saga FAILS  shop.order  FAILED", ""},
+    {"txctl saga submit " DEFINITION " --request-id mine --wait 0", TXCTL_PROCESSING, "`txctl saga watch mine`.\n", ""},
+    {"txctl saga submit nowhere.json", TXCTL_USAGE, "", "txctl: nowhere.json can't be read: No such file"},
+    {"txctl saga submit tests/orchestrator/ctl/samples/trade.json", TXCTL_USAGE, "",
+     "txctl: tests/orchestrator/ctl/samples/trade.json: tradeNo: there is no such field\n"},
+    {"txctl saga signal G1 --name paid --payload receipt", TXCTL_OK, "The signal is durable.\n", ""},
+    {"txctl saga signal G2 --name paid", TXCTL_REFUSED, "", "txctl: SAGA_STATE: "},
+    {"txctl saga signal G1", TXCTL_USAGE, "", "--name"},
+    {"txctl saga count", TXCTL_OK, "17\n", ""},
+    {"txctl saga count --parked", TXCTL_OK, "at least 100000\n", ""},
     {"txctl flow graph trade.purchase", TXCTL_OK, "watershed", ""},
     {"txctl health", TXCTL_OK, "SERVING\n", ""},
     {"txctl health txcenter.trade.v1.TradeService -o json", TXCTL_OK, "\"status\": \"SERVING\"", ""},
@@ -153,6 +166,28 @@ static void test_a_watch_begins_behind_the_version_that_is_given_and_ends_with_i
     run_release(&run);
 }
 
+static void test_a_saga_s_watch_is_taken_up_again_where_it_broke(void **state) {
+    (void)state;
+    static const char *const lines[] = {"txctl saga watch G1", "txctl saga watch BROKEN"};
+    for (size_t i = 0; i < 2; i++) {
+        struct run run;
+        run_txctl(&run, lines[i]);
+        if (run.code != TXCTL_OK)
+            fail_msg("%s: exit %d\n%s\n---\n%s", lines[i], run.code, run.out, run.err);
+        assert_int_equal(count(run.out, "\n"), 3);
+        assert_int_equal(count(run.out, "  RUNNING  charge RETRYING\n"), 1);
+        assert_int_equal(count(run.out, "  FORWARD  charge RETRYING\n"), 1);
+        assert_int_equal(count(run.out, "  SUCCEEDED  charge RETRYING\n"), 1);
+        run_release(&run);
+    }
+    struct run run;
+    run_txctl(&run, "txctl saga watch G1 --after 2026-01-31T12:00:21Z -o json");
+    assert_int_equal(run.code, TXCTL_OK);
+    assert_int_equal(count(run.out, "\n"), 1);
+    assert_non_null(strstr(run.out, "\"status\":\"SAGA_STATUS_SUCCEEDED\""));
+    run_release(&run);
+}
+
 static json_t *run_json(const char *line, int code) {
     struct run run;
     run_txctl(&run, line);
@@ -219,6 +254,7 @@ int main(void) {
         cmocka_unit_test(test_each_command_prints_and_exits_as_it_should),
         cmocka_unit_test(test_a_watch_shows_each_version_once_up_to_the_end),
         cmocka_unit_test(test_a_watch_begins_behind_the_version_that_is_given_and_ends_with_its_time),
+        cmocka_unit_test(test_a_saga_s_watch_is_taken_up_again_where_it_broke),
         cmocka_unit_test(test_json_is_one_document_of_the_answer),
         cmocka_unit_test(test_the_caller_and_the_request_id_reach_the_server),
     };
