@@ -36,14 +36,17 @@ class Participant(grpc.GenericRpcHandler):
     """Every method of "/test.v1.Ledger/…" is there. What one answers is set in `answers`: bytes, or no(…), or a list of
     them to be given one after the other (the last again and again), or a function of what was asked. Unset: its name."""
 
-    def __init__(self, target):
+    def __init__(self, target, credentials=None):
         self.target = target
         self.answers = {}
         self.asked = []
         self.changed = threading.Condition()
         self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
         self.server.add_generic_rpc_handlers((self,))
-        self.server.add_insecure_port(target)
+        if credentials:
+            self.server.add_secure_port(target, credentials)
+        else:
+            self.server.add_insecure_port(target)
         self.server.start()
 
     def close(self):
