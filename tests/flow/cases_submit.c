@@ -1,5 +1,6 @@
 // Sagas that callers define, over the center as a whole: an engine that is given its flow as data must keep every rule
 // that it keeps for the flows of a table.
+#include "tests/base/seeded.h"
 #include "tests/flow/cases.h"
 #include "tests/flow/virtual.h"
 
@@ -278,16 +279,12 @@ static void test_a_time_limit_passes_while_nobody_is_there(struct flow_bed *bed)
 enum { SEEDS = 150, DEATHS = 3, FAULTS_S = 120 };
 
 struct chance {
-    uint64_t state;
+    struct seeded seeded;
     bool calm;
 };
 
-// SplitMix64 (Steele, Lea, Flood 2014).
 static uint32_t dice(struct chance *chance, uint32_t sides) {
-    uint64_t z = chance->state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return (uint32_t)((z ^ z >> 31) % sides);
+    return (uint32_t)seeded_below(&chance->seeded, sides);
 }
 
 static enum err judge(void *ctx, const struct ledger_key *key) {
@@ -344,7 +341,7 @@ static request_message *random_request(struct flow_bed *bed, struct chance *chan
 
 static Txcenter__Saga__V1__SagaStatus run_chance(struct flow_bed *bed, uint64_t seed) {
     struct flow_center *center = &flow_virtual(bed)->center;
-    struct chance chance = {.state = seed};
+    struct chance chance = {.seeded = {seed}};
     request_message *request = random_request(bed, &chance);
     bed->ledger.judge = judge;
     bed->ledger.ctx = &chance;

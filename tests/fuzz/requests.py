@@ -26,6 +26,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.dont_write_bytecode = True
 
 import grpc  # noqa: E402
+from google.protobuf import descriptor_pb2  # noqa: E402
 from harness import BIN, PROTOS, World, resident_kb  # noqa: E402
 from hostile_bytes import spoil  # noqa: E402
 from hostile_fields import change  # noqa: E402
@@ -309,6 +310,15 @@ class Fuzz:
                     self.fault(program.name, None, log[log.index(report) - 200:][:3000])
 
 
+def forgotten():
+    """Methods of our services that METHODS has no row for."""
+    with open(os.environ["TXC_DESCRIPTORS"], "rb") as file:
+        files = descriptor_pb2.FileDescriptorSet.FromString(file.read()).file
+    ours = {f"{file.package}.{service.name}/{method.name}" for file in files if file.package.startswith("txcenter.")
+            for service in file.service for method in service.method}
+    return sorted(ours - {method.path for method in METHODS})
+
+
 def arguments():
     names = [method.name for method in METHODS] + ["http2"]
     parser = argparse.ArgumentParser(prog="./dev fuzz --requests N", description=__doc__.split("\n", maxsplit=1)[0])
@@ -350,6 +360,8 @@ def main():
     fuzz = Fuzz(arguments())
     print(f"hostile requests: {fuzz.options.requests} a method, --seed {fuzz.options.seed}", flush=True)
     try:
+        for path in forgotten():
+            fuzz.fault(path, None, "is not attacked: METHODS has no row for it")
         run(fuzz)
         fuzz.end()
     except (AssertionError, Refused) as error:
