@@ -3,6 +3,8 @@
 #include "orchestrator/authorize.h"
 #include "orchestrator/page.h"
 #include "orchestrator/saga_filter.h"
+#include "orchestrator/saga_owner.h"
+#include "orchestrator/saga_signal.h"
 #include "orchestrator/saga_view.h"
 #include "rpc/message.h"
 #include "saga/tables.h"
@@ -10,6 +12,7 @@
 #include <assert.h>
 
 enum {
+    COUNT_MAX = 100000,   // sagas
     ATTEMPTS_SHOWN = 500, // the latest
     REASON_MAX = sizeof(((struct audit_row *)NULL)->reason) - 1,
 };
@@ -22,17 +25,19 @@ static void check_text(struct error *error, const char *path, const char *text, 
         error_field(error, path, "must have %zu..%zu bytes, has %zu", least, most, len);
 }
 
-// What every method begins with. False: the call is over.
-static bool enter(struct rpc_inbound *in, struct error *error) {
-    if (error_is(error)) {
+// What every method begins with, where a caller sees what is its own. False: the call is over.
+static bool enter_own(struct rpc_inbound *in, const struct error *error) {
+    if (error_is(error))
         call_fail(in, error, NULL, NULL);
-        return false;
-    }
-    if (call_may_all(call_context(in)))
-        return true;
-    error_set(error, ERR_TENANT_FORBIDDEN, "sagas belong to no tenant: only callers of every tenant (\"*\") see them");
-    call_fail(in, error, NULL, NULL);
-    return false;
+    return !error_is(error);
+}
+
+// The same for what belongs to nobody.
+static bool enter(struct rpc_inbound *in, struct error *error) {
+    if (!error_is(error) && !call_may_all(call_context(in)))
+        error_set(error, ERR_TENANT_FORBIDDEN,
+                  "flows and operators' actions belong to no tenant: they are for callers of every tenant (\"*\")");
+    return enter_own(in, error);
 }
 
 static void note_gid(struct rpc_inbound *in, const char *gid) {
@@ -58,7 +63,6 @@ struct lookup {
     struct saga_service *service;
     struct rpc_inbound *in;
     const char *gid;
-    const struct saga_flow *flow;
     Txcenter__Saga__V1__Saga *view;
     void (*reply)(struct rpc_inbound *in, Txcenter__Saga__V1__Saga *view);
 };
@@ -67,7 +71,7 @@ static void attempts_read(void *ctx, const struct error *error, const void *rows
     struct lookup *lookup = ctx;
     if (error)
         call_fail(lookup->in, error, NULL, NULL);
-    else if (!saga_view_attempts(lookup->view, rows, n, lookup->flow, rpc_inbound_arena(lookup->in)))
+    else if (!saga_view_attempts(lookup->view, rows, n, rpc_inbound_arena(lookup->in)))
         no_memory(lookup->in);
     else
         lookup->reply(lookup->in, lookup->view);
@@ -79,7 +83,7 @@ static void saga_read(void *ctx, const struct error *error, const void *rows, si
     struct saga_engine *engine = lookup->service->engine;
     struct arena *arena = rpc_inbound_arena(lookup->in);
     struct error missing = {0};
-    if (error || n == 0) {
+    if (error || n == 0 || !saga_owner_may(lookup->in, row->subject)) {
         error_set(&missing, ERR_SAGA_NOT_FOUND, "no saga has the gid %s", lookup->gid);
         call_fail(lookup->in, error ? error : &missing, NULL, NULL);
         return;
@@ -89,7 +93,6 @@ static void saga_read(void *ctx, const struct error *error, const void *rows, si
         no_memory(lookup->in);
         return;
     }
-    lookup->flow = row->flow_version > 0 ? saga_engine_flow(engine, str_c(row->flow), row->flow_version) : NULL;
     struct store_query query = {
         .table = &attempt_table,
         .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(lookup->gid)}},
@@ -119,11 +122,24 @@ static void get_saga(void *service, struct rpc_inbound *in, const ProtobufCMessa
     struct error error = {0};
     check_text(&error, "gid", request->gid, 1, SAGA_GID_MAX);
     struct lookup *lookup;
-    if (!enter(in, &error) || !(lookup = kept(in, sizeof *lookup)))
+    if (!enter_own(in, &error) || !(lookup = kept(in, sizeof *lookup)))
         return;
     note_gid(in, request->gid);
     *lookup = (struct lookup){.service = service, .in = in, .gid = request->gid, .reply = reply_saga};
     look_up(lookup);
+}
+
+static void submit(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    submit_saga(((struct saga_service *)service)->submit, in, message);
+}
+
+static void signal(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    const struct saga_service *sagas = service;
+    saga_signal_serve(sagas->engine, sagas->store, in, message);
+}
+
+static void watch(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    saga_streams_serve(((struct saga_service *)service)->streams, in, message);
 }
 
 // ---- Pages --------------------------------------------------------------------------------------------------------
@@ -138,10 +154,16 @@ static const struct store_index *index_named(const struct store_table *table, co
 
 // ---- Lists of sagas -----------------------------------------------------------------------------------------------
 
+// What the caller's own sagas are about.
+struct own {
+    char subject[SAGA_SUBJECT_MAX + 1];
+};
+
 // A page of sagas being read.
 struct saga_page {
     struct page *page;
     struct saga_filter filter;
+    struct own own;
 };
 
 static void sagas_read(void *ctx, const struct error *error, const struct saga_list_page *found) {
@@ -164,6 +186,20 @@ static void sagas_read(void *ctx, const struct error *error, const struct saga_l
         no_memory(page->in);
 }
 
+// The filter as it is asked for by this call: whoever doesn't see all sees its own.
+static struct saga_filter filter_for(struct rpc_inbound *in, const Txcenter__Saga__V1__SagaFilter *asked,
+                                     struct own *own, struct error *error) {
+    struct saga_filter filter = saga_filter_of(asked);
+    saga_filter_check(asked, "filter", error);
+    if (saga_owner_sees_all(in))
+        return filter;
+    saga_owner(rpc_inbound_caller(in)->name, own->subject);
+    if (!str_empty(filter.subject) && !str_eq_c(filter.subject, own->subject) && !error_is(error))
+        error_set(error, ERR_SCOPE_MISSING, "sagas of others are for callers with the scope operate, of every tenant");
+    filter.subject = str_c(own->subject);
+    return filter;
+}
+
 static void list_sagas(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
     const Txcenter__Saga__V1__ListSagasRequest *request = (const void *)message;
     Txcenter__Saga__V1__ListSagasRequest unpaged = *request;
@@ -171,15 +207,41 @@ static void list_sagas(void *service, struct rpc_inbound *in, const ProtobufCMes
     unpaged.page_token = rpc_text("");
     struct error error = {0};
     struct page *page = page_new(in, "sagas", &unpaged.base, request->page_size, request->page_token, &error);
-    saga_filter_check(request->filter, "filter", &error);
-    struct saga_page *reading;
-    if (!enter(in, &error) || !(reading = kept(in, sizeof *reading)))
+    struct saga_page *reading = page ? kept(in, sizeof *reading) : NULL;
+    if (page && !reading)
         return;
-    *reading = (struct saga_page){page, saga_filter_of(request->filter)};
+    if (page)
+        *reading = (struct saga_page){.page = page};
+    if (page)
+        reading->filter = filter_for(in, request->filter, &reading->own, &error);
+    if (!enter_own(in, &error))
+        return;
     struct saga_list_cursor cursor = {.key = page->cursor.key};
     str_copy(str_c(page->cursor.id), cursor.gid, sizeof cursor.gid);
     saga_list_read(((struct saga_service *)service)->store, &reading->filter, page->has_cursor ? &cursor : NULL,
                    page->size, sagas_read, reading);
+}
+
+static void sagas_counted(void *ctx, const struct error *error, size_t n, bool at_least) {
+    struct rpc_inbound *in = ctx;
+    Txcenter__Saga__V1__CountSagasResponse response = TXCENTER__SAGA__V1__COUNT_SAGAS_RESPONSE__INIT;
+    response.count = (int64_t)n;
+    response.at_least = at_least;
+    if (error)
+        call_fail(in, error, NULL, NULL);
+    else
+        rpc_reply(in, &response.base);
+}
+
+static void count_sagas(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    const Txcenter__Saga__V1__CountSagasRequest *request = (const void *)message;
+    struct error error = {0};
+    struct own *own = kept(in, sizeof *own);
+    if (!own)
+        return;
+    struct saga_filter filter = filter_for(in, request->filter, own, &error);
+    if (enter_own(in, &error))
+        saga_list_count(((struct saga_service *)service)->store, &filter, COUNT_MAX, sagas_counted, in);
 }
 
 // ---- Flows --------------------------------------------------------------------------------------------------------
@@ -348,13 +410,17 @@ static void list_audit(void *service, struct rpc_inbound *in, const ProtobufCMes
 
 // ---- Rows ---------------------------------------------------------------------------------------------------------
 
-#define ROW(of, method_name, handler, needed, urgency)                                                                 \
+#define ROW(of, method_name, handler, needed, urgency, ...)                                                            \
     {                                                                                                                  \
-        .method = {.service = &txcenter__saga__v1__##of##_service__descriptor, .name = (method_name)},                 \
+        .method = {.service = &txcenter__saga__v1__##of##_service__descriptor, .name = (method_name), __VA_ARGS__},    \
         .handle = (handler), .scope = (needed), .tier = (urgency)                                                      \
     }
 
 const struct rpc_route saga_routes[] = {
+    ROW(saga, "SubmitSaga", submit, RPC_SAGA, RPC_TIER_QUOTE),
+    ROW(saga, "SignalSaga", signal, RPC_SAGA, RPC_TIER_PAY),
+    ROW(saga, "WatchSaga", watch, RPC_SAGA, RPC_TIER_LIST, .server_streaming = true),
+    ROW(saga, "CountSagas", count_sagas, RPC_SAGA, RPC_TIER_LIST),
     ROW(saga, "GetSaga", get_saga, RPC_SAGA, RPC_TIER_LIST),
     ROW(saga, "ListSagas", list_sagas, RPC_SAGA, RPC_TIER_LIST),
     ROW(saga, "ListFlows", list_flows, RPC_SAGA, RPC_TIER_LIST),

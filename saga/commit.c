@@ -48,7 +48,8 @@ static bool is_final(enum err code) {
 static void fail(struct saga_turn *turn, const struct error *error) {
     struct saga_family *family = turn->family;
     struct saga_subject *subject = turn->subject;
-    if (error->code != ERR_SHUTTING_DOWN && error->code != ERR_SLOT_ELSEWHERE)
+    bool is_repeat = error->code == ERR_STORE_CONFLICT && !turn->of_saga && !subject; // which the command is told
+    if (error->code != ERR_SHUTTING_DOWN && error->code != ERR_SLOT_ELSEWHERE && !is_repeat)
         engine_notice(turn->engine, SAGA_NOTICE_WRITE_FAILED, turn->opener ? turn->opener : turn->sagas[0], NULL,
                       SAGA_ACTION, err_info(error->code)->name, error->text);
     for (struct saga_resident *kin = family->first; kin; kin = kin->kin_next)
@@ -90,8 +91,10 @@ static void conclude(struct saga_turn *turn, const struct error *error) {
         fail(turn, error);
     else if (turn->flushed)
         turn->subject->ops->committed(turn->subject);
-    for (uint8_t i = 0; turn->changing && !error && i < turn->n_sagas; i++)
+    for (uint8_t i = 0; turn->changing && !error && i < turn->n_sagas; i++) {
         turn->sagas[i]->failures = 0;
+        watch_tell(turn->sagas[i]);
+    }
     turn->flushed = turn->changing = false;
     tell(turn, error);
 }

@@ -8,6 +8,7 @@
 #include "saga/call.h"
 #include "saga/journal.h"
 #include "saga/turn.h"
+#include "saga/watch.h"
 
 // An answer that waits for its saga's turn.
 struct saga_answer_event {
@@ -167,7 +168,7 @@ struct saga_turn {
 struct saga_engine {
     struct saga_options options;
     const struct saga_flow **flows; // of all sets; NULL-terminated
-    struct map residents, loadings;
+    struct map residents, loadings, watched;
     struct heap timers;
     struct saga_resident *ready, **ready_last;
     struct saga_resident *oldest, *newest;
@@ -279,6 +280,7 @@ void engine_drop_commands(struct saga_engine *engine); // those that wait for a 
 // Calls back at once when it is there, later when it must be loaded. error SAGA_NOT_FOUND, SAGA_STATE (ended), …
 void saga_load(struct saga_engine *engine, struct str gid, saga_loaded_fn *done, void *ctx);
 void row_of(const struct saga_resident *resident, struct arena *arena, struct saga_row *ret_row);
+void row_head(const struct saga_resident *resident, struct saga_row *ret_row); // without its blobs
 // The saga was in memory and is no longer: what was read of it before is out of date.
 void engine_outdate(struct saga_engine *engine, struct str gid);
 void engine_drop_loadings(struct saga_engine *engine);
@@ -314,6 +316,10 @@ void patrol_tick(struct saga_patrol *patrol, int64_t now_ms);
 void patrol_stats(const struct saga_patrol *patrol, struct saga_stats *stats);
 // A saga about this subject has just ended.
 void patrol_note(struct saga_patrol *patrol, const struct saga_resident *resident);
+
+// watch.c
+void watch_tell(struct saga_resident *resident); // its row, as it stands, is durable
+void engine_drop_watches(struct saga_engine *engine);
 
 // trial.c
 void trial_wait(struct saga_resident *resident);

@@ -313,3 +313,69 @@ void saga_list_read(struct store *store, const struct saga_filter *filter, const
     }
     read_chunk(listing);
 }
+
+// ---- Counting -----------------------------------------------------------------------------------------------------
+
+struct count {
+    struct store *store;
+    struct saga_filter filter;
+    struct saga_list_cursor cursor;
+    size_t n, most, pages;
+    saga_count_fn *done;
+    void *ctx;
+};
+
+// Whether every row of the query is one that the filter asks for.
+static bool is_decided(const struct saga_filter *filter, enum order order) {
+    const struct saga_filter without = {
+        .status = order == BY_STATUS ? 0 : filter->status,
+        .parked = order != BY_PARKED && filter->parked,
+        .unfinished = order != BY_UNFINISHED && order != BY_PARKED && filter->unfinished,
+        .flow = order == BY_FLOW ? STR_NONE : filter->flow,
+    };
+    return !is_of_troubles(order) && !without.status && !without.parked && !without.unfinished &&
+           str_empty(without.flow) && filter->n_slots == 0 && filter->updated_before_ms == INT64_MAX &&
+           (order != BY_UNFINISHED || (filter->from_ms == 0 && filter->to_ms == INT64_MAX));
+}
+
+static void count_end(struct count *count, const struct error *error, bool at_least) {
+    bool reached = count->n >= count->most;
+    count->done(count->ctx, error, reached ? count->most : count->n, at_least || reached);
+    free(count);
+}
+
+static void counted(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct count *count = ctx;
+    (void)rows;
+    count->n = n;
+    count_end(count, error, false);
+}
+
+static void page_counted(void *ctx, const struct error *error, const struct saga_list_page *page) {
+    struct count *count = ctx;
+    count->n += error ? 0 : page->n;
+    bool is_last = error || !page->more || count->n >= count->most;
+    if (is_last || ++count->pages == SAGA_COUNT_LOOKS / SAGA_LIST_LOOKS) {
+        count_end(count, error, !is_last);
+        return;
+    }
+    count->cursor = page->next;
+    saga_list_read(count->store, &count->filter, &count->cursor, STORE_LIMIT_MAX, page_counted, count);
+}
+
+void saga_list_count(struct store *store, const struct saga_filter *filter, uint32_t most, saga_count_fn *done,
+                     void *ctx) {
+    struct count *count = malloc(sizeof *count);
+    struct store_query query;
+    if (!count)
+        abort();
+    *count = (struct count){.store = store, .filter = *filter, .most = most, .done = done, .ctx = ctx};
+    if (!is_decided(filter, order_for(filter))) {
+        saga_list_read(store, filter, NULL, STORE_LIMIT_MAX, page_counted, count);
+        return;
+    }
+    saga_list_query(filter, NULL, NULL, &query);
+    query.count = true;
+    query.limit = most;
+    store_read(store, &query, counted, count);
+}

@@ -6,7 +6,7 @@
 
 #include "saga/tables.h"
 
-enum { SAGA_LIST_LOOKS = 1000 };
+enum { SAGA_LIST_LOOKS = 1000, SAGA_COUNT_LOOKS = 100000 };
 
 struct saga_filter {
     enum saga_status status; // 0: any
@@ -54,5 +54,11 @@ typedef void saga_list_fn(void *ctx, const struct error *error, const struct sag
 // read is lost with it.
 void saga_list_read(struct store *store, const struct saga_filter *filter, const struct saga_list_cursor *cursor,
                     uint32_t limit, saga_list_fn *done, void *ctx);
+
+// How many sagas fit, up to `most`; `at_least`: there may be more. What no index decides is counted by looking at rows,
+// at most SAGA_COUNT_LOOKS of them. `done` runs later, once; the filter's texts and slots must live until then.
+typedef void saga_count_fn(void *ctx, const struct error *error, size_t n, bool at_least);
+void saga_list_count(struct store *store, const struct saga_filter *filter, uint32_t most, saga_count_fn *done,
+                     void *ctx);
 
 #endif

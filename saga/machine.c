@@ -81,9 +81,8 @@ int64_t saga_backoff_ms(const struct saga_retry *retry, uint32_t attempt, uint64
 }
 
 const struct saga_retry *saga_leg_policy(const struct saga_machine *machine, const struct saga_leg *leg, bool undo) {
-    if (leg->step->policy)
-        return leg->step->policy;
-    return &machine->patience[undo ? leg->step->undo_retry : leg->step->retry];
+    const struct saga_retry *own = undo ? leg->step->undo_policy : leg->step->policy;
+    return own ? own : &machine->patience[undo ? leg->step->undo_retry : leg->step->retry];
 }
 
 static void note_failure(struct saga_leg *leg, enum err code, const char *reason, const char *text) {
@@ -120,8 +119,16 @@ static void run(struct work *work, struct saga_leg *leg) {
     call(work, leg, inquire ? SAGA_INQUIRE : SAGA_ACTION);
 }
 
+// Where there is a time limit the pivot's start is durable before it is sent: after a death it must be known whether
+// the saga can still turn round.
+static bool starts_durably(const struct saga_instance *saga, const struct saga_leg *leg) {
+    return saga->limit_ms > 0 && leg->step->kind == SAGA_PIVOT && leg->step->run;
+}
+
 static void start_leg(struct work *work, struct saga_leg *leg) {
     leg->started_ms = work->event->now_ms;
+    if (starts_durably(work->instance, leg))
+        commit(work);
     if (leg->step->run) {
         move(leg, LEG_RUNNING);
         call(work, leg, SAGA_ACTION);
@@ -129,6 +136,9 @@ static void start_leg(struct work *work, struct saga_leg *leg) {
         wait(work, leg);
     }
 }
+
+static bool turns_overdue(struct work *work);
+static void unwind(struct work *work);
 
 static void end(struct work *work, enum saga_status status) {
     work->instance->status = status;
@@ -144,6 +154,10 @@ static void advance(struct work *work) {
         bool open = false;
         for (; i < saga->n_legs && saga->legs[i].step->stage == stage; i++) {
             struct saga_leg *leg = &saga->legs[i];
+            if (leg->state == LEG_IDLE && turns_overdue(work)) {
+                unwind(work);
+                return;
+            }
             if (leg->state == LEG_IDLE)
                 start_leg(work, leg);
             if (saga->status == SAGA_COMPENSATING || saga_status_ended(saga->status))
@@ -236,18 +250,37 @@ static struct saga_leg *pivot_of(struct saga_instance *saga) {
     return NULL;
 }
 
+// Because of this leg; why stands in the saga. To be unwound.
+static void turn_round(struct work *work, const struct saga_leg *leg) {
+    work->instance->status = SAGA_COMPENSATING;
+    commit(work);
+    effect(work, SAGA_FX_REVERSED, leg, SAGA_ACTION);
+}
+
 static void reverse(struct work *work, const struct saga_leg *leg) {
     struct saga_instance *saga = work->instance;
     struct saga_leg *pivot = pivot_of(saga);
     if (pivot && pivot->state == LEG_IDLE)
         pivot->may_have_run = pivot->unknown = false; // see may_reverse()
-    saga->status = SAGA_COMPENSATING;
     saga->code = leg->code;
     memcpy(saga->reason, leg->reason, sizeof saga->reason);
     memcpy(saga->text, leg->text, sizeof saga->text);
-    commit(work);
-    effect(work, SAGA_FX_REVERSED, leg, SAGA_ACTION);
+    turn_round(work, leg);
     unwind(work);
+}
+
+static bool turns_overdue(struct work *work) {
+    struct saga_instance *saga = work->instance;
+    if (work->event->now_ms < saga_instance_limit(saga))
+        return false;
+    const struct saga_leg *late = saga->legs; // what it was at
+    while (late < saga->legs + saga->n_legs - 1 && saga_leg_settled(late))
+        late++;
+    saga->code = ERR_TIMED_OUT;
+    str_fit(str_c(err_info(ERR_TIMED_OUT)->name), saga->reason, sizeof saga->reason);
+    str_fit(STR("the saga's time limit is over"), saga->text, sizeof saga->text);
+    turn_round(work, late);
+    return true;
 }
 
 // After anything changed: further forward, or further back.
@@ -282,6 +315,8 @@ static void leg_done(struct work *work, struct saga_leg *leg, struct str answer)
     leg->unknown = false;
     free((void *)(uintptr_t)leg->answer.ptr);
     leg->answer = saga_copy_bytes(answer);
+    if (work->instance->status == SAGA_COMPENSATING && leg->step->undo && !str_empty(answer))
+        commit(work); // its compensation may be made from it
     go_on(work);
 }
 
@@ -515,6 +550,10 @@ static void again(struct work *work, struct saga_leg *leg) {
 }
 
 static void timer(struct work *work) {
+    if (turns_overdue(work)) {
+        unwind(work);
+        return;
+    }
     for (uint8_t i = 0; i < work->instance->n_legs; i++) {
         struct saga_leg *leg = &work->instance->legs[i];
         if (saga_leg_timed(work->instance, leg) && leg->due_ms <= work->event->now_ms)
@@ -538,6 +577,8 @@ static void assume_sent(struct saga_instance *saga) {
         uint8_t stage = saga->legs[i].step->stage;
         for (; i < saga->n_legs && saga->legs[i].step->stage == stage; i++) {
             struct saga_leg *leg = &saga->legs[i];
+            if (leg->state == LEG_IDLE && starts_durably(saga, leg))
+                return; // nor is there anything behind it
             if (leg->step->run && (leg->state == LEG_IDLE || leg->state == LEG_RUNNING || leg->state == LEG_RETRYING))
                 leg->may_have_run = leg->unknown = true;
             if (!saga_leg_settled(leg) && (!leg->step->run || leg->state == LEG_PARKED))
@@ -574,6 +615,7 @@ static void resumed(struct work *work) {
     struct saga_instance *saga = work->instance;
     if (saga->status == SAGA_RUNNING)
         assume_sent(saga);
+    turns_overdue(work); // unwound below, when nothing counts as on its way any more
     for (uint8_t i = 0; i < saga->n_legs; i++)
         send_again(work, &saga->legs[i]);
     poked(work);

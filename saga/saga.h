@@ -118,6 +118,7 @@ struct saga_options {
     uint64_t (*random)(void *ctx);
     void *random_ctx;
     struct saga_flow_set flow_sets[SAGA_FLOW_SETS_MAX]; // those with flows
+    const struct saga_flow_maker *flow_maker; // of sagas that their input defines; borrowed; NULL: they stay untouched
     struct saga_machine machine;
     // Call saga_engine_tick() at this time (not before); a new call replaces the old one.
     void (*alarm)(void *ctx, int64_t due_ms);
@@ -181,8 +182,8 @@ void saga_engine_leave(struct saga_engine *engine, saga_left_fn *done, void *ctx
 // ---- Talking to one saga ------------------------------------------------------------------------------------------
 
 // A signal: durable when `done` runs without error; a repeat of its id has no effect and is answered alike (E10), also
-// when the saga has ended. A new one is then refused with SAGA_STATE. `done` runs before this returns when the signal
-// is refused at once, else later.
+// when the saga has ended; with another payload it is refused. A new one is then refused with SAGA_STATE. `done` runs
+// before this returns when the signal is refused at once, else later.
 typedef void saga_reply_fn(void *ctx, const struct error *error);
 void saga_signal(struct saga_engine *engine, struct str gid, struct str name, struct str id, struct str payload,
                  saga_reply_fn *done, void *ctx);

@@ -1,16 +1,17 @@
-"""Trades whose every durable point is a place to die: what their callers do, and how they must end."""
+"""Trades, and sagas of callers, whose every durable point is a place to die: what their callers do, and how they must end."""
 
 import random
 import threading
 import time
 
-from shop import TRADE, money, state_of, tender
+from shop import SAGA, STATES, TRADE, money, state_of, tender
 from wire import Refused
 
 AGAIN = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED", "ABORTED")
 BROKEN = ("UNKNOWN", "INTERNAL")  # of a connection, where no reason is given
 ENDED = ("COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED", "CANCELLED", "EXPIRED", "FAILED", "CONFLICTED")
 PATIENCE_S = 60
+STATUSES = {1: "before its watershed", 2: "past its watershed", 3: "being undone", 4: "done", 5: "undone", 6: "terminated"}
 CARD = 2500  # of a payment by card and WeChat
 
 # What the payers of the world do; any other payer waits.
@@ -131,12 +132,121 @@ class Buyer:
                 raise Stuck(f"{self.trade_no} is {state_of(trade)}, not one of {states}")
 
 
+    # ---- Afterwards -----------------------------------------------------------------------------------------------------
+
+    def judge(self):
+        """What was forgotten."""
+        trades = self.client.call(TRADE + "ListTrades", {"filter": {"userId": self.user}}).trades
+        if len(trades) == 1:
+            trade = self.client.call(TRADE + "GetTrade", {"tradeNo": trades[0].trade_no}).trade
+            return self.witness.faults(self.client, trade)
+        said = "forgotten" if self.witness.answered and not trades else "wrong"
+        return [f"{said}: there are {len(trades)} trades of {len(self.witness.answered)} answered requests"]
+
+    def describe(self, connection):
+        """What stands of it in a database."""
+        trades = connection.execute("SELECT trade_no, state FROM trade WHERE user_id = ?", (self.user,)).fetchall()
+        if not trades:
+            return "nothing of the trade"
+        trade_no, state = trades[0]
+        sagas = connection.execute("SELECT flow, status FROM saga WHERE subject = ? ORDER BY flow, status", (trade_no,))
+        parts = [f"{flow.partition('.')[2]} {STATUSES.get(status, status)}" for flow, status in sagas]
+        return ", ".join([STATES[state].name.partition("_STATE_")[2], *parts])
+
+
+class Submitter(Buyer):
+    """One caller with a saga of its own: reserve, charge (whose answer is lost), await a signal, ship."""
+
+    SUCCEEDED, FAILED = 4, 5
+
+    def __init__(self, client, sim, witness, number):
+        super().__init__(client, sim, witness, number)
+        self.ledger = None  # the participant; the stage sets it
+        self.trade_no = "caller/e2e"  # what its sagas are about
+        self.gid, self.ship, self.status, self.signalled = "", "Ship", None, False
+        self.begun_ms = int(time.time() * 1000)
+
+    def request(self, **fields):
+        def call(method):
+            return {"target": self.ledger.target, "method": "/test.v1.Ledger/" + method, "payload": "cGF5bG9hZA==",
+                    "deadlineMs": 2000}
+
+        def step(name, **more):
+            return {"name": name, "action": call(name), "compensation": call("Undo" + name), "inquiry": call("Ask" + name),
+                    "retry": {"firstMs": 5, "maxMs": 50, "attempts": 40}, **more}
+
+        charge = step("Charge")
+        charge["action"]["parts"] = [{"fromStep": "Reserve", "fieldNumber": 2}]
+        steps = [step("Reserve"), charge, {"name": "Paid", "signal": {"name": "paid", "timeoutMs": "600000"}}, step(self.ship)]
+        return {"requestId": f"crash-{self.number}", "saga": {"flow": "crash.saga", "steps": steps, **fields}}
+
+    def ask(self, method, request):
+        return self.patiently(lambda: self.client.call(SAGA + method, request, timeout=8, wait_for_ready=True))
+
+    def carry_out(self, status):
+        """Submits, signals, and waits for this end."""
+        self.gid = self.ask("SubmitSaga", self.request()).saga.gid
+        self.ask("SignalSaga", self.signal())
+        self.signalled = True
+        while True:
+            answer = self.ask("SubmitSaga", {**self.request(), "waitMs": 5000})
+            if not answer.processing:
+                break
+            if time.monotonic() > self.end or answer.saga.parked:
+                raise Stuck(f"{self.gid} is still {answer.saga.status}")
+        self.status = answer.saga.status
+        if self.status != status:
+            raise Stuck(f"{self.gid} has ended as {self.status}, not {status}: {answer.saga.reason} {answer.saga.text}")
+
+    def signal(self, payload="cmVjZWlwdA=="):
+        return {"requestId": f"signal-{self.number}", "gid": self.gid, "name": "paid", "payload": payload}
+
+    def refusal(self, method, request):
+        try:
+            self.client.call(SAGA + method, request)
+            return "OK"
+        except Refused as refused:
+            return refused.reason
+
+    def judge(self):
+        if not self.gid:
+            return []
+        faults = []
+        if self.client.call(SAGA + "SubmitSaga", self.request()).saga.gid != self.gid:
+            faults.append(f"forgotten: the request of {self.gid} makes another saga")
+        for method, request in (("SubmitSaga", self.request(timeLimitMs="77")), ("SignalSaga", self.signal("b3RoZXI="))):
+            if self.signalled and self.refusal(method, request) != "IDEMPOTENCY_KEY_REUSED":
+                faults.append(f"forgotten: the request_id of {method} can be used for another body")
+        return faults + self.compare()
+
+    def compare(self):
+        """The participant's books against the saga's end."""
+        asked, bodies = self.ledger.of(self.gid), {}
+        for one in asked:
+            bodies.setdefault((one.key, one.op), set()).add(one.body)
+        faults = [f"{op} of {key} was not the same request each time" for (key, op), sent in bodies.items() if len(sent) > 1]
+        states = {one.step: self.ledger.keys.get(one.key) for one in asked}
+        wanted = dict.fromkeys(("Reserve", "Charge", self.ship), "applied")
+        if self.status == self.FAILED:
+            wanted = {"Reserve": "undone", "Charge": "undone", self.ship: "rejected"}
+        if self.status and states != wanted:
+            faults.append(f"{self.gid} ended as {self.status}, its participant has {states}")
+        return faults
+
+    def describe(self, connection):
+        # Its gid need not have been answered yet; runs come one after the other.
+        found = connection.execute("SELECT status FROM saga WHERE flow = 'crash.saga' AND created_ms >= ?",
+                                   (self.begun_ms,)).fetchone()
+        return f"saga of a caller {STATUSES[found[0]]}" if found else "nothing of the saga"
+
+
 # ---- The scenarios: `prepare` is not disturbed, `act` is ------------------------------------------------------------
 
 
 class Purchase:
     """fuel with a coupon and points, paid by card and WeChat"""
 
+    caller = Buyer
     killed_before = False  # the points are those after a first kill
 
     @staticmethod
@@ -262,5 +372,25 @@ class Restart(Purchase):
     killed_before = True
 
 
+class Submitted(Purchase):
+    """a saga that its caller defines, to its end, with a lost answer and a signal"""
+
+    caller = Submitter
+
+    @staticmethod
+    def act(buyer):
+        buyer.carry_out(Submitter.SUCCEEDED)
+
+
+class SubmittedInVain(Submitted):
+    """the same, refused at its last step: what was done is undone"""
+
+    @staticmethod
+    def act(buyer):
+        buyer.ship = "Refuse"
+        buyer.carry_out(Submitter.FAILED)
+
+
 SCENARIOS = {"purchase": Purchase, "combined": Combined, "pay-again": PayAgain, "fail-trade": FailTrade, "cancel": Cancel,
-             "cancel-paying": CancelPaying, "race": Race, "refund": Refunds, "expiry": Expiry, "restart": Restart}
+             "cancel-paying": CancelPaying, "race": Race, "refund": Refunds, "expiry": Expiry, "restart": Restart,
+             "submitted": Submitted, "submitted-in-vain": SubmittedInVain}

@@ -11,15 +11,15 @@ import tempfile
 import time
 
 from harness import BIN, World
-from scenarios import PAYERS, PATIENCE_S, Buyer, Stuck
-from shop import STATES, TRADE, Sim
+from participant import Keeper
+from scenarios import PAYERS, PATIENCE_S, Stuck
+from shop import Sim
 from wire import Refused
 from witness import Witness
 
 LIBRARY = os.path.join(BIN, "..", "tests", "libpowerloss.so")
 USERS = 400  # each run has one of its own
 FIRST_USER = 5  # behind the world's special ones
-STATUSES = {1: "before its watershed", 2: "past its watershed", 3: "being undone", 4: "done", 5: "undone", 6: "terminated"}
 CONFIG = {"log": {"level": "info", "format": "json"},
           # Only the callback ends a payment: one that was acknowledged and forgotten would never be asked for.
           "payment": {"query_first_ms": 600000, "query_max_ms": 600000}}
@@ -64,6 +64,8 @@ class Stage:
     def __init__(self, scenario, power_loss, skip=None):
         self.scenario = scenario
         self.world = World(config=CONFIG, sim=["--users", str(USERS)])
+        self.ledger = Keeper(f"unix:{self.world.folder}/ledger.sock", refused=["Refuse"], lost=["Charge"])
+        self.world.configure({**CONFIG, "submit": {"targets": [self.ledger.target]}})
         self.plug = Plug(self.world.folder)
         self.world.center.environment = {"LD_PRELOAD": LIBRARY, "POWERLOSS_PLAN": self.plug.path, "ASAN_OPTIONS":
                                          os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
@@ -82,6 +84,7 @@ class Stage:
 
     def close(self):
         self.world.close()
+        self.ledger.close()
 
     # ---- One run --------------------------------------------------------------------------------------------------------
 
@@ -90,7 +93,8 @@ class Stage:
         seconds."""
         run = Run()
         self.user += 1
-        buyer = Buyer(self.client, self.sim, Witness(), self.user)
+        buyer = self.scenario.caller(self.client, self.sim, Witness(), self.user)
+        buyer.ledger = self.ledger
         begun = time.monotonic()
         try:
             self.scenario.prepare(buyer)
@@ -163,13 +167,7 @@ class Stage:
     # ---- Afterwards -----------------------------------------------------------------------------------------------------
 
     def judge(self, run, buyer):
-        trades = self.client.call(TRADE + "ListTrades", {"filter": {"userId": buyer.user}}).trades
-        if len(trades) == 1:
-            trade = self.client.call(TRADE + "GetTrade", {"tradeNo": trades[0].trade_no}).trade
-            run.faults += buyer.witness.faults(self.client, trade)
-        else:
-            said = "forgotten" if buyer.witness.answered and not trades else "wrong"
-            run.faults.append(f"{said}: there are {len(trades)} trades of {len(buyer.witness.answered)} answered requests")
+        run.faults += buyer.judge()
         done = subprocess.run([os.path.join(BIN, "txcheck"), "--center", self.world.center_target, "--sim",
                                self.world.sim_target], capture_output=True, text=True, check=False)
         lines = [line for line in (done.stdout + done.stderr).splitlines()[:-1] if line not in self.told]
@@ -177,26 +175,16 @@ class Stage:
         run.faults += [f"txcheck: {line}" for line in lines]
 
     def durable(self, buyer):
-        """What a process that starts now would find of this trade."""
+        """What a process that starts now would find of it."""
         folder = tempfile.mkdtemp(dir=self.world.folder)
         for name in ("txcenter.db", "txcenter.db-wal"):
             with contextlib.suppress(FileNotFoundError):
                 shutil.copy(os.path.join(self.world.folder, "data", name), folder)
         connection = sqlite3.connect(os.path.join(folder, "txcenter.db"))
         try:
-            return self.describe(connection, buyer.user)
+            return buyer.describe(connection)
         except sqlite3.Error as error:
             return f"nothing: {error}"
         finally:
             connection.close()
             shutil.rmtree(folder)
-
-    @staticmethod
-    def describe(connection, user):
-        trades = connection.execute("SELECT trade_no, state FROM trade WHERE user_id = ?", (user,)).fetchall()
-        if not trades:
-            return "nothing of the trade"
-        trade_no, state = trades[0]
-        sagas = connection.execute("SELECT flow, status FROM saga WHERE subject = ? ORDER BY flow, status", (trade_no,))
-        parts = [f"{flow.partition('.')[2]} {STATUSES.get(status, status)}" for flow, status in sagas]
-        return ", ".join([STATES[state].name.partition("_STATE_")[2], *parts])

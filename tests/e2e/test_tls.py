@@ -8,6 +8,7 @@ import grpc
 
 import harness
 from harness import PROTOS
+from participant import Participant
 from shop import SAGA, TRADE
 
 CERTIFICATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "rpc", "certificates.sh")
@@ -22,8 +23,14 @@ class Tls(harness.Case):
         self.folder = os.path.join(self.center.folder, "certificates")
         os.mkdir(self.folder)
         subprocess.run(["/bin/sh", CERTIFICATES, self.folder], check=True, capture_output=True)
+        # What submitted sagas call: it wants the center's certificate, too. (gRPC takes a unix socket for localhost.)
+        self.ledger = Participant(f"unix:{self.center.folder}/ledger.sock", grpc.ssl_server_credentials(
+            [(self.read("old-server.key"), self.read("old-server.pem"))], self.read("old-ca.pem"), True))
+        self.addCleanup(self.ledger.close)
         self.center.configure({
             "listen": ["127.0.0.1:0"], "callers": self.CALLERS,
+            "submit": {"targets": [self.ledger.target], "tls_ca": self.path("old-ca.pem"),
+                       "certificate": self.path("old-shop.pem"), "key": self.path("old-shop.key")},
             "tls": {"certificate": self.path("old-server.pem"), "key": self.path("old-server.key"),
                     "client_ca": self.path("old-ca.pem")}})
         self.center.start(sim=False)
@@ -46,6 +53,13 @@ class Tls(harness.Case):
         self.client("old-shop").call(TRADE + "ListTrades", {"filter": {"tenantId": "T001"}})
         self.client("old-spiffe").call(SAGA + "ListFlows")
         self.refused("SCOPE_MISSING", self.client("old-shop"), SAGA + "ListFlows")
+
+    def test_submitted_sagas_call_over_tls_and_belong_to_the_certificate_s_name(self):
+        client, call = self.client("old-spiffe"), {"target": self.ledger.target, "method": "/test.v1.Ledger/Do"}
+        saga = {"flow": "shop.order", "steps": [{"name": "Do", "action": call, "compensation": call}]}
+        done = client.call(SAGA + "SubmitSaga", {"requestId": "r-1", "saga": saga, "waitMs": 20000}).saga
+        self.assertEqual((4, "caller/spiffe://example.org/ns/trade/sa/gateway"), (done.status, done.subject))
+        self.assertEqual(["Do"], [asked.method for asked in self.ledger.asked])
 
     def test_x_caller_means_nothing_where_certificates_are_asked_for(self):
         client = self.client("old-shop", caller="spiffe://example.org/ns/trade/sa/gateway")

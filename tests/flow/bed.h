@@ -10,6 +10,7 @@
 #include "participant/sim/v1/sim.pb-c.h"
 #include "rpc/client.h"
 #include "tests/cmocka.h"
+#include "tests/flow/ledger.h"
 #include "tests/participants/fields.h"
 #include "txcenter/saga/v1/saga.pb-c.h"
 #include "txcenter/trade/v1/trade.pb-c.h"
@@ -73,6 +74,9 @@ struct flow_bed {
     bool leave_open;   // what is open when the test ends stays so
     bool not_compared; // the world was bent so that ledgers can't agree
     int64_t anomalies; // that the center has raised; usually none
+    // Of sagas that callers define: what their steps call, and where it is.
+    struct ledger ledger;
+    const char *ledger_target;
 };
 
 // The two beds; freed by ops->close.

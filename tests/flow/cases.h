@@ -53,6 +53,7 @@ struct flow_cases {
     X(again)          \
     X(crash)          \
     X(ends)           \
+    X(submit)         \
     X(loss)           \
     X(race)           \
     X(chance)

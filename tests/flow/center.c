@@ -97,6 +97,25 @@ static void open_adapters(struct flow_center *center) {
 #undef X
 }
 
+// Whatever the target is: the net has one host.
+static struct rpc_channel *open_target(void *ctx, const char *target, struct error *error) {
+    struct flow_center *center = ctx;
+    (void)target, (void)error;
+    return rpc_inproc_channel(center->participants, "center", center->fate, center->fate_ctx);
+}
+
+static void open_raw(struct flow_center *center) {
+    static const char *const targets[] = {FLOW_LEDGER, NULL};
+    struct raw_options options = {.open = open_target,
+                                  .open_ctx = center,
+                                  .timers = &center->time->timers,
+                                  .targets = targets,
+                                  .channels_max = 4,
+                                  .idle_ms = 60000};
+    center->raw = raw_new(&options);
+    defined_init(&center->defined, center->raw);
+}
+
 static void alerted(void *ctx, const char *what, const char *trade_no, const char *detail) {
     struct flow_center *center = ctx;
     (void)trade_no, (void)detail;
@@ -146,6 +165,7 @@ static void open_engine(struct flow_center *center) {
         .resident_max = center->resident_max,
         .retention = retention_of(center),
         .patrol = {.interval_ms = HOUR_MS, .checks_per_s = 1000, .rows_per_s = 1000},
+        .flow_maker = &center->defined.maker,
     };
     center->engine_timer = (struct rpc_timer){.fire = tick_engine, .ctx = center};
     if (!saga_engine_new(&options, &center->engine, &error))
@@ -160,9 +180,18 @@ static void connect_row(void *ctx, const struct rpc_route *route, void *service)
 static void connect(struct flow_center *center) {
     center->service = trade_service_new(center->trades, center->store, 65536);
     trade_service_each(center->service, connect_row, &center->board);
+    struct submit_options options = {.engine = center->engine,
+                                     .store = center->store,
+                                     .defined = &center->defined,
+                                     .timers = &center->time->timers,
+                                     .wait_max_ms = 30000,
+                                     .waiters_max = 100,
+                                     .queue_max = 65536};
     center->sagas = (struct saga_service){.engine = center->engine,
                                           .store = center->store,
-                                          .requests = requests_new(center->store, &center->time->clock)};
+                                          .requests = requests_new(center->store, &center->time->clock),
+                                          .submit = submit_new(&options),
+                                          .streams = saga_streams_new(center->engine, center->store, 100)};
     for (size_t i = 0; i < n_saga_routes; i++)
         switchboard_connect(&center->board, &saga_routes[i], &center->sagas);
     center->stats = (struct stats_service){.store = center->store, .engine = center->engine, .trades = center->trades};
@@ -178,6 +207,7 @@ static void connect(struct flow_center *center) {
 void flow_center_start(struct flow_center *center) {
     open_store(center);
     open_adapters(center);
+    open_raw(center);
     open_engine(center);
     saga_engine_recover(center->engine);
     connect(center);
@@ -191,7 +221,9 @@ void flow_center_kill(struct flow_center *center) {
     saga_engine_stop(center->engine);
     trade_service_end_streams(center->service);
     trades_hurry(center->trades);
+    submit_hurry(center->sagas.submit);
     rpc_channel_close(center->channel);
+    raw_free(center->raw);
     timers->stop(timers->ctx, &center->engine_timer);
     timers->stop(timers->ctx, &center->trades_timer);
     store_close(center->store);
@@ -199,6 +231,8 @@ void flow_center_kill(struct flow_center *center) {
     saga_engine_free(center->engine);
     trades_free(center->trades);
     requests_free(center->sagas.requests);
+    submit_free(center->sagas.submit);
+    saga_streams_free(center->sagas.streams);
     trade_service_free(center->service);
     timers->stop(timers->ctx, &center->engine_timer);
     timers->stop(timers->ctx, &center->trades_timer);

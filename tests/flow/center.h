@@ -23,7 +23,7 @@ struct flow_alerts {
 
 struct flow_center {
     struct virtual_time *time;
-    struct rpc_inproc *participants; // their net
+    struct rpc_inproc *participants; // their net, on which the ledger is, too
     rpc_fate_fn *fate;               // of its calls to them
     void *fate_ctx;
     struct trades_options options; // a test may change it before a start
@@ -42,6 +42,8 @@ struct flow_center {
     struct store *store; // NULL: dead
     struct rpc_channel *channel;
     struct adapters adapters;
+    struct raw *raw;
+    struct defined defined;
     struct trades *trades;
     struct saga_engine *engine;
     struct trade_service *service;
@@ -63,6 +65,7 @@ void flow_center_start(struct flow_center *center);
 // How often operators were told this.
 unsigned flow_center_alerts(const struct flow_center *center, const char *what);
 
+#define FLOW_LEDGER "ledger:1"
 #define FLOW_KEY_ID "flow-key"
 #define FLOW_SECRET "a secret of the flow tests"
 

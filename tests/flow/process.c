@@ -17,8 +17,9 @@ enum { USERS = 500, CONFIG_MAX = 16384 };
 struct process_bed {
     struct flow_bed bed;
     struct rpc_loop *loop;
+    struct rpc_server *ledger;
     pid_t center, sim;
-    char folder[SCRATCH_PATH_MAX];
+    char folder[SCRATCH_PATH_MAX], ledger_target[SCRATCH_PATH_MAX + 32];
 };
 
 static const struct flow_bed_ops ops;
@@ -80,6 +81,7 @@ static void configure(const struct process_bed *bed) {
                settings->quote_ttl_s ? settings->quote_ttl_s : 900, settings->a_day_of_refunds ? 1 : 365);
     buf_printf(&config, "payment: {query_first_ms: 200, query_max_ms: 1000, attempt_ttl_s: %d}\n",
                settings->attempt_ttl_s ? settings->attempt_ttl_s : 900);
+    buf_printf(&config, "submit: {targets: [\"%s\"]}\n", bed->ledger_target);
     buf_printf(&config, "callback: {keys: [{id: %s, secret: %s}]}\n", FLOW_KEY_ID, FLOW_SECRET);
     buf_printf(&config, "sentinel: {scan_interval_ms: 500}\n"
                         "retry:\n"
@@ -157,6 +159,29 @@ static void kill_sim(struct flow_bed *bed) {
     kill_one(&process(bed)->sim);
 }
 
+// ---- The ledger -----------------------------------------------------------------------------------------------------
+
+static void start_ledger(struct process_bed *bed) {
+    snprintf(bed->ledger_target, sizeof bed->ledger_target, "unix:%s/ledger", bed->folder);
+    const char *const listen[] = {bed->ledger_target, NULL};
+    const struct rpc_server_options options = {.listen = listen};
+    struct error error = {0};
+    bed->ledger = rpc_server_new(bed->loop, &options);
+    rpc_server_add(bed->ledger, ledger_routes, n_ledger_routes, &bed->bed.ledger);
+    if (!rpc_server_start(bed->ledger, &error))
+        fail_msg("%s", error.text);
+    bed->bed.ledger_target = bed->ledger_target;
+}
+
+static void stop_ledger(struct process_bed *bed) {
+    bool drained = false;
+    rpc_server_drain(bed->ledger, elapsed, &drained);
+    while (!drained)
+        step(&bed->bed);
+    rpc_server_free(bed->ledger);
+    ledger_release(&bed->bed.ledger);
+}
+
 // ---- Watching -------------------------------------------------------------------------------------------------------
 
 static bool watched(void *ctx, const ProtobufCMessage *message) {
@@ -198,6 +223,7 @@ static void close_bed(struct flow_bed *base) {
     rpc_channel_close(base->sim);
     kill_center(base);
     kill_sim(base);
+    stop_ledger(bed);
     rpc_loop_free(bed->loop);
     scratch_remove(bed->folder);
     free(bed);
@@ -211,6 +237,7 @@ struct flow_bed *flow_process_open(const struct flow_settings *settings) {
     assert_true(scratch_make("flow", bed->folder));
     guard_folder(bed->folder);
     bed->loop = rpc_loop_new();
+    start_ledger(bed);
     configure(bed);
     start_sim(&bed->bed);
     start_center(&bed->bed);

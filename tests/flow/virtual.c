@@ -30,9 +30,10 @@ static unsigned count(struct virtual_bed *bed, const char *method) {
 static void decide(void *ctx, const struct rpc_method *method, struct rpc_inproc_fate *fate) {
     struct virtual_bed *bed = ctx;
     fate->request_delay_ms = fate->response_delay_ms = 1;
-    unsigned nth = count(bed, method->name);
+    const char *name = method ? method->name : FLOW_LEDGER;
+    unsigned nth = count(bed, name);
     if (bed->fate)
-        bed->fate(bed->fate_ctx, method->name, nth, fate);
+        bed->fate(bed->fate_ctx, name, nth, fate);
 }
 
 void flow_set_fate(struct flow_bed *bed, flow_fate_fn *fate, void *ctx) {
@@ -156,6 +157,7 @@ static void close_bed(struct flow_bed *base) {
     virtual_time_release(&bed->time);
     flow_center_close(&bed->center);
     inproc_sim_close(&bed->sims);
+    ledger_release(&base->ledger);
     free(bed);
 }
 
@@ -174,6 +176,8 @@ struct flow_bed *flow_virtual_open(const struct flow_settings *settings) {
     flow_center_prepare(&bed->center, &bed->time, settings);
     inproc_sim_open(&bed->sims, &bed->time, bed->center.board.net, USERS);
     bed->center.participants = bed->sims.board.net;
+    rpc_inproc_add(bed->sims.board.net, ledger_routes, n_ledger_routes, &bed->bed.ledger);
+    bed->bed.ledger_target = FLOW_LEDGER;
     flow_center_start(&bed->center);
     bed->bed.center = rpc_inproc_channel(bed->center.board.net, FLOW_CALLER, NULL, NULL);
     bed->bed.sim = rpc_inproc_channel(bed->sims.board.net, FLOW_CALLER, NULL, NULL);

@@ -7,7 +7,8 @@
 #include "tests/participants/inproc_sim.h"
 
 // Decides what happens to a call of the center to a participant, or of the gateway to the center, before it is sent.
-// `nth` counts the calls of this method, from 1. Every message takes a millisecond unless it says otherwise.
+// Calls of sagas that callers define are all of the method FLOW_LEDGER. `nth` counts the calls of this method, from 1.
+// Every message takes a millisecond unless it says otherwise.
 typedef void flow_fate_fn(void *ctx, const char *method, unsigned nth, struct rpc_inproc_fate *fate);
 
 enum { FLOW_METHODS_MAX = 64 };

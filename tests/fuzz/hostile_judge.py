@@ -18,10 +18,15 @@ MONEY_MAX = 10**15
 
 # What an accepted field is at most: texts in bytes, lists in entries, numbers from..to.
 TEXT_MAX = {"request_id": 64, "trade_no": 26, "order_no": 64, "refund_no": 32, "tenant_id": 64, "user_id": 64, "station_id": 64,
-            "oil_code": 32, "nozzle": 32, "account": 128, "gid": 128, "nonce": 64, "key_id": 64}
-LIST_MAX = {"lines": 32, "tenders": 16, "split": 16, "excluded_coupon_ids": 32, "required_coupon_ids": 32, "indexes": 32}
+            "oil_code": 32, "nozzle": 32, "account": 128, "gid": 128, "nonce": 64, "key_id": 64, "flow": 40, "name": 64,
+            "target": 255, "method": 159, "value": 512, "from_step": 40}
+LIST_MAX = {"lines": 32, "tenders": 16, "split": 16, "excluded_coupon_ids": 32, "required_coupon_ids": 32, "indexes": 32,
+            "steps": 64, "parts": 16, "headers": 8}
 RANGE = {"wait_ms": (0, WAIT_MAX_MS), "page_size": (0, 2**31 - 1), "max_combinations": (0, 10), "volume_centi": (0, 10**8),
-         "expires_in_seconds": (0, 86400), "after_version": (0, 2**63 - 1), "quote_version": (1, 2**31 - 1)}
+         "expires_in_seconds": (0, 86400), "after_version": (0, 2**63 - 1), "quote_version": (1, 2**31 - 1),
+         "time_limit_ms": (0, 30 * 86400000), "step_id": (0, 65535), "stage": (0, 255), "deadline_ms": (0, 60000),
+         "field_number": (1, 536870911), "timeout_ms": (1, 30 * 86400000), "first_ms": (1, 3600000), "max_ms": (1, 3600000),
+         "attempts": (0, 2**31 - 1), "jitter_percent": (0, 100)}
 TENANTS = {caller["name"]: caller["tenants"] for caller in CALLERS}
 
 
@@ -86,7 +91,8 @@ def judge_ok(method, case, answers):
     except DecodeError:
         return "OK for what is no message"
     wrong = wrong_in(request)
-    if not wrong and "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:
+    named = "SubmitSaga" in method.path and request.gid
+    if not wrong and "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id and not named:
         wrong = "without a request_id"
     if wrong and not method.path.startswith(PLAIN):
         return "OK, though " + wrong
@@ -98,6 +104,9 @@ def judge_ok(method, case, answers):
 
 
 def _wrong_answer(request, answer, caller):
+    saga = getattr(answer, "saga", None)
+    if caller == "submitter" and saga is not None and saga.subject != "caller/submitter":
+        return f"shows a saga of {saga.subject} to {caller}"
     trade = getattr(answer, "trade", None)
     trades = ([trade] if trade is not None and answer.HasField("trade") else []) + list(getattr(answer, "trades", ()))
     allowed = TENANTS.get(caller, ())

@@ -21,6 +21,7 @@ CALLERS = [
     {"name": "reader", "scopes": ["trade.read"], "tenants": [OURS]},
     {"name": "gateway", "scopes": ["callback"], "tenants": [OURS]},
     {"name": "operator", "scopes": ["saga", "operate"], "tenants": ["*"]},
+    {"name": "submitter", "scopes": ["saga"], "tenants": [OURS]},
     {"name": "check", "scopes": ["trade.read", "saga", "operate"], "tenants": ["*"]},
 ]
 USERS = 2000
@@ -32,7 +33,10 @@ WAIT_MAX_MS = 1000
 class Pool:
     """Live trades in every state, renewed again and again."""
 
-    def __init__(self, world):
+    def __init__(self, world, target):
+        self.target = target  # of what submitted sagas call
+        self.submitter = world.client("submitter")
+        self.submitted = []  # their gids
         self.client, self.neighbour = world.client("buyer"), world.client("neighbour")
         self.operator = world.client("check")
         self.users = itertools.cycle(range(FIRST_USER, USERS))
@@ -88,8 +92,16 @@ class Pool:
         self.gids = [gid for trade in made for gid in trade.saga_gids]
         orders = [trade.order_no for trade in made if trade.order_no]
         tenders = [t.tender_no for trade in made for attempt in trade.attempts for t in attempt.tenders]
-        self.words = self.numbers + self.gids + orders + tenders
+        self.submitted = [self._submit(waits) for waits in (True, True, False)]
+        self.words = self.numbers + self.gids + orders + tenders + self.submitted + [self.target, "paid"]
         return self
+
+    def _submit(self, waits):
+        """A saga that awaits its signal, or one that ends."""
+        saga = definition(self.target)
+        saga["steps"] = [step for step in saga["steps"] if waits or "signal" not in step]
+        request = {"requestId": f"pool-{next(self.request_ids)}", "saga": saga, "waitMs": WAIT_MAX_MS * (not waits)}
+        return self.submitter.call(SAGA + "SubmitSaga", request).saga.gid
 
     def any(self, random, *stages):
         return random.choice(self.trades[random.choice(stages or STAGES)])
@@ -195,6 +207,46 @@ def _list_sagas(pool, random):
     return {"filter": {key: wish for key, wish in wishes.items() if random.random() < 0.3}, "pageSize": 20}
 
 
+def definition(target):
+    """A saga with everything that one can have."""
+    def call(method, **fields):
+        return {"target": target, "method": "/test.v1.Ledger/" + method, "payload": "aG9zdGlsZQ==", "deadlineMs": 500, **fields}
+
+    policy = {"firstMs": 5, "maxMs": 20, "attempts": 3, "jitterPercent": 10}
+    own = {"headers": [{"name": "x-own", "value": "mine"}]}
+    return {"flow": "hostile.saga", "timeLimitMs": "20000", "steps": [
+        {"stepId": 50, "name": "left", "stage": 1, "kind": "STEP_KIND_COMPENSATABLE", "action": call("Left", **own),
+         "compensation": call("UndoLeft", parts=[{"fromStep": "left", "fieldNumber": 2}]), "inquiry": call("Ask"),
+         "retry": policy, "compensationRetry": policy},
+        {"name": "right", "stage": 1, "action": call("Right"), "compensation": call("UndoRight"), "retry": policy},
+        {"name": "await", "stage": 2, "signal": {"name": "paid", "timeoutMs": "15000"}},
+        {"name": "pivot", "stage": 3, "kind": "STEP_KIND_PIVOT", "action": call("Pivot", parts=[
+            {"fromStep": "left", "fieldNumber": 1}, {"fromStep": "right", "fieldNumber": 300}]), "retry": policy},
+        {"name": "tell", "stage": 4, "kind": "STEP_KIND_RETRIABLE", "nonCore": True, "action": call("Tell"), "retry": policy}]}
+
+
+def _submit(pool, random):
+    fields = {"saga": definition(pool.target), "waitMs": random.choice((0, 0, 20))}
+    if random.random() < 0.7:
+        fields["saga"]["steps"] = [step for step in fields["saga"]["steps"] if "signal" not in step]
+    if random.random() < 0.2:
+        return {**fields, "gid": f"hostile:{random.getrandbits(60):x}", "requestId": ""}
+    return fields
+
+
+def _signal(pool, random):
+    return {"gid": random.choice(pool.submitted), "name": "paid", "payload": "cmVjZWlwdA=="}
+
+
+def _watch_saga(pool, random):
+    wishes = {"gid": random.choice(pool.submitted)}
+    return {**wishes, "afterUpdatedAt": "2024-01-01T00:00:00Z"} if random.random() < 0.5 else wishes
+
+
+def _count_sagas(pool, random):
+    return {"filter": _list_sagas(pool, random)["filter"]}
+
+
 def _empty(_pool, _random):
     return {}
 
@@ -284,7 +336,7 @@ class Method:
             request.notification.CopyFrom(fields)
             return request
         if "request_id" in self.descriptor.input_type.fields_by_name:
-            fields = {**fields, "requestId": f"h-{random.getrandbits(80):x}"}
+            fields = {"requestId": f"h-{random.getrandbits(80):x}", **fields}
         return PROTOS.message(self.descriptor.input_type.full_name, fields)
 
 
@@ -295,7 +347,10 @@ METHODS = [
         ("QuoteOrderPay", _quote_order_pay), ("OrderPay", _order_pay), ("GetTrade", _get), ("ListTrades", _list),
         ("WatchTrade", _watch))),
     *(Method(SAGA + name, seed, "operator") for name, seed in (
-        ("GetSaga", _get_saga), ("ListSagas", _list_sagas), ("ListFlows", _empty), ("GetFlow", _flow))),
+        ("GetSaga", _get_saga), ("ListSagas", _list_sagas), ("ListFlows", _empty), ("GetFlow", _flow),
+        ("CountSagas", _count_sagas))),
+    *(Method(SAGA + name, seed, "submitter") for name, seed in (
+        ("SubmitSaga", _submit), ("SignalSaga", _signal), ("WatchSaga", _watch_saga))),
     *(Method(OPERATOR + name, seed, "operator") for name, seed in (("Retry", _retry), ("ListAudit", _audit))),
     Method(STATS + "GetStats", _empty, "operator"),
     Method(HEALTH + "Check", _check), Method(HEALTH + "Watch", _check),

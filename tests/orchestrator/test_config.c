@@ -32,6 +32,10 @@ static void parse_ok(const char *yaml, struct config *config) {
 
 // ---- Bad files ----------------------------------------------------------------------------------------------------
 
+#define SUBMIT_EXPECTS                                                                                                 \
+    ": expected a list of 1 to 256, each a gRPC target such as orders:7000 or dns:///*.shop.internal:443, in which * " \
+    "stands for letters, digits and '-', got "
+
 static const struct {
     const char *yaml, *report;
 } bad[] = {
@@ -105,6 +109,14 @@ static const struct {
      "t.yaml:3: retry.stubborn.first_ms: expected at most retry.stubborn.max_ms, which is 30000, got 40000\n"},
     {"tls:\n  key: k.pem\n", "t.yaml:2: tls.key: expected 'certificate' beside it; a certificate and its key come "
                              "together\n"},
+    {"submit:\n  targets: [\"a b\"]\n", "t.yaml:2: submit.targets[0]" SUBMIT_EXPECTS "\"a b\"\n"},
+    {"submit:\n  targets: [\"*:*\", orders]\n", "t.yaml:2: submit.targets[1]" SUBMIT_EXPECTS "\"orders\"\n"},
+    {"submit:\n  targets: [\"*:*\", \"dns:///*.shop:1\"]\n  channels_max: 0\n",
+     "t.yaml:3: submit.channels_max: expected a whole number from 1 to 4096 (targets), got \"0\"\n"},
+    {"submit:\n  certificate: c.pem\n  key: k.pem\n",
+     "t.yaml:2: submit.certificate: expected 'tls_ca' beside it; without it the connections are in plain text\n"},
+    {"submit:\n  key: k.pem\n",
+     "t.yaml:2: submit.key: expected 'certificate' beside it; a certificate and its key come together\n"},
     {"participants:\n  card:\n    certificate: c.pem\n    key: k.pem\n",
      "t.yaml:3: participants.card.certificate: expected 'tls_ca' beside it; without it the connection is in plain "
      "text\n"},

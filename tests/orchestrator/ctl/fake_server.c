@@ -162,6 +162,80 @@ static void on_saga(void *service, struct rpc_inbound *in, const ProtobufCMessag
     rpc_reply(in, &response.base);
 }
 
+// What was asked for comes back: the gid (or the request_id, where there is none), the steps.
+static void on_submit(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    (void)service;
+    const Txcenter__Saga__V1__SubmitSagaRequest *request = (const void *)message;
+    Txcenter__Saga__V1__SubmitSagaResponse response = TXCENTER__SAGA__V1__SUBMIT_SAGA_RESPONSE__INIT;
+    Txcenter__Saga__V1__Saga saga = TXCENTER__SAGA__V1__SAGA__INIT;
+    Txcenter__Saga__V1__Step step = TXCENTER__SAGA__V1__STEP__INIT, *steps[] = {&step};
+    response.saga = &saga;
+    response.processing = request->wait_ms == 0;
+    saga.gid = *request->gid ? request->gid : request->request_id;
+    saga.flow = request->saga->flow;
+    saga.status = response.processing                  ? TXCENTER__SAGA__V1__SAGA_STATUS__SAGA_STATUS_RUNNING
+                  : strcmp(request->gid, "FAILS") == 0 ? TXCENTER__SAGA__V1__SAGA_STATUS__SAGA_STATUS_FAILED
+                                                       : TXCENTER__SAGA__V1__SAGA_STATUS__SAGA_STATUS_SUCCEEDED;
+    saga.steps = steps;
+    saga.n_steps = 1;
+    step.name = request->saga->steps[0]->name;
+    step.participant = request->saga->steps[0]->action->target;
+    rpc_reply(in, &response.base);
+}
+
+static void on_signal(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    (void)service;
+    const Txcenter__Saga__V1__SignalSagaRequest *request = (const void *)message;
+    Txcenter__Saga__V1__SignalSagaResponse response = TXCENTER__SAGA__V1__SIGNAL_SAGA_RESPONSE__INIT;
+    bool fine = strcmp(request->gid, "G1") == 0 && strcmp(request->name, "paid") == 0 && *request->request_id &&
+                request->payload.len == 7 && memcmp(request->payload.data, "receipt", 7) == 0;
+    if (fine)
+        rpc_reply(in, &response.base);
+    else
+        refuse(in, ERR_SAGA_STATE);
+}
+
+static void on_count(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    (void)service;
+    const Txcenter__Saga__V1__CountSagasRequest *request = (const void *)message;
+    Txcenter__Saga__V1__CountSagasResponse response = TXCENTER__SAGA__V1__COUNT_SAGAS_RESPONSE__INIT;
+    response.at_least = request->filter && request->filter->parked;
+    response.count = response.at_least ? 100000 : 17;
+    rpc_reply(in, &response.base);
+}
+
+// Three states of a saga, to its end. That of BROKEN breaks off behind each.
+static void on_watch_saga(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    (void)service;
+    const Txcenter__Saga__V1__WatchSagaRequest *request = (const void *)message;
+    static const Txcenter__Saga__V1__SagaStatus states[] = {TXCENTER__SAGA__V1__SAGA_STATUS__SAGA_STATUS_RUNNING,
+                                                            TXCENTER__SAGA__V1__SAGA_STATUS__SAGA_STATUS_FORWARD,
+                                                            TXCENTER__SAGA__V1__SAGA_STATUS__SAGA_STATUS_SUCCEEDED};
+    enum { FIRST_S = 1769860820 };
+    int64_t after = request->after_updated_at->seconds;
+    for (int64_t at = after < FIRST_S ? FIRST_S : after + 1; at < FIRST_S + 3; at++) {
+        Txcenter__Saga__V1__WatchSagaResponse change = TXCENTER__SAGA__V1__WATCH_SAGA_RESPONSE__INIT;
+        Txcenter__Saga__V1__Saga saga = TXCENTER__SAGA__V1__SAGA__INIT;
+        Txcenter__Saga__V1__Step step = TXCENTER__SAGA__V1__STEP__INIT, *steps[] = {&step};
+        Google__Protobuf__Timestamp stamp = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+        stamp.seconds = at;
+        change.saga = &saga;
+        saga.gid = request->gid;
+        saga.status = states[at - FIRST_S];
+        saga.updated_at = &stamp;
+        saga.steps = steps;
+        saga.n_steps = 1;
+        step.name = (char[]){"charge"};
+        step.state = TXCENTER__SAGA__V1__STEP_STATE__STEP_STATE_RETRYING;
+        rpc_stream_send(in, &change.base);
+        if (strcmp(request->gid, "BROKEN") == 0) {
+            refuse(in, ERR_SHUTTING_DOWN);
+            return;
+        }
+    }
+    rpc_stream_end(in);
+}
+
 static void on_flow(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
     (void)service;
     (void)message;
@@ -187,6 +261,10 @@ static const struct rpc_route routes[] = {
     {.method = {TRADE("ListTrades")}, .handle = on_list, .scope = RPC_TRADE_READ},
     {.method = {TRADE("WatchTrade"), .server_streaming = true}, .handle = on_watch, .scope = RPC_TRADE_READ},
     {.method = {SAGA("GetSaga")}, .handle = on_saga, .scope = RPC_SAGA},
+    {.method = {SAGA("SubmitSaga")}, .handle = on_submit, .scope = RPC_SAGA},
+    {.method = {SAGA("SignalSaga")}, .handle = on_signal, .scope = RPC_SAGA},
+    {.method = {SAGA("CountSagas")}, .handle = on_count, .scope = RPC_SAGA},
+    {.method = {SAGA("WatchSaga"), .server_streaming = true}, .handle = on_watch_saga, .scope = RPC_SAGA},
     {.method = {SAGA("GetFlow")}, .handle = on_flow, .scope = RPC_SAGA},
     {.method = {OPERATOR("Retry")}, .handle = on_retry, .scope = RPC_OPERATE},
 };

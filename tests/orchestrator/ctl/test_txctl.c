@@ -43,6 +43,8 @@ static void run_release(struct run *run) {
     free(run->err);
 }
 
+#define DEFINITION "tests/orchestrator/ctl/samples/definition.json"
+
 static const struct {
     const char *line;
     int code;
@@ -59,6 +61,17 @@ static const struct {
     {"txctl saga get G1", TXCTL_OK, "Saga G1  trade.purchase v1", ""},
     {"txctl saga trace G1", TXCTL_OK, "Saga G1  trade.purchase v1", ""},
     {"txctl saga trace 01KG9B2Y00170123456789ABCD", TXCTL_OK, "Saga 01KG9B2Y00170123456789ABCD/1/pay/2", ""},
+    {"txctl saga submit " DEFINITION " --gid G9 --wait 1", TXCTL_OK, "Saga G9  shop.order  SUCCEEDED", ""},
+    {"txctl saga submit " DEFINITION " --gid FAILS --wait 1", TXCTL_REFUSED, "Saga FAILS  shop.order  FAILED", ""},
+    {"txctl saga submit " DEFINITION " --request-id mine --wait 0", TXCTL_PROCESSING, "`txctl saga watch mine`.\n", ""},
+    {"txctl saga submit nowhere.json", TXCTL_USAGE, "", "txctl: nowhere.json can't be read: No such file"},
+    {"txctl saga submit tests/orchestrator/ctl/samples/trade.json", TXCTL_USAGE, "",
+     "txctl: tests/orchestrator/ctl/samples/trade.json: tradeNo: there is no such field\n"},
+    {"txctl saga signal G1 --name paid --payload receipt", TXCTL_OK, "The signal is durable.\n", ""},
+    {"txctl saga signal G2 --name paid", TXCTL_REFUSED, "", "txctl: SAGA_STATE: "},
+    {"txctl saga signal G1", TXCTL_USAGE, "", "--name"},
+    {"txctl saga count", TXCTL_OK, "17\n", ""},
+    {"txctl saga count --parked", TXCTL_OK, "at least 100000\n", ""},
     {"txctl flow graph trade.purchase", TXCTL_OK, "watershed", ""},
     {"txctl health", TXCTL_OK, "SERVING\n", ""},
     {"txctl health txcenter.trade.v1.TradeService -o json", TXCTL_OK, "\"status\": \"SERVING\"", ""},
@@ -119,26 +132,39 @@ static int count(const char *text, const char *part) {
     return n;
 }
 
-static void test_a_watch_shows_each_version_once_up_to_the_end(void **state) {
+// A watch to the end: every one of `lines` (NULL behind the last) is printed once, and nothing else.
+static void watch_to_the_end(const char *command, const char *const *lines) {
+    struct run run;
+    int n = 0;
+    run_txctl(&run, command);
+    if (run.code != TXCTL_OK)
+        fail_msg("%s: exit %d\n%s\n---\n%s", command, run.code, run.out, run.err);
+    for (; lines[n]; n++)
+        assert_int_equal(count(run.out, lines[n]), 1);
+    assert_int_equal(count(run.out, "\n"), n);
+    assert_string_equal(run.err, "");
+    run_release(&run);
+}
+
+static void test_a_watch_shows_each_change_once_up_to_the_end(void **state) {
     (void)state;
-    static const char *const lines[] = {"txctl trade watch T1", "txctl trade watch BROKEN"};
-    for (size_t i = 0; i < 2; i++) {
-        struct run run;
-        run_txctl(&run, lines[i]);
-        if (run.code != TXCTL_OK)
-            fail_msg("%s: exit %d\n%s\n---\n%s", lines[i], run.code, run.out, run.err);
-        assert_int_equal(count(run.out, "version "), 3);
-        assert_int_equal(count(run.out, "version 1  PAYING\n"), 1);
-        assert_int_equal(count(run.out, "version 2  PAID\n"), 1);
-        assert_int_equal(count(run.out, "version 3  COMPLETED\n"), 1);
-        assert_string_equal(run.err, "");
-        run_release(&run);
-    }
+    static const char *const versions[] = {"version 1  PAYING\n", "version 2  PAID\n", "version 3  COMPLETED\n", NULL};
+    static const char *const states[] = {"  RUNNING  charge RETRYING\n", "  FORWARD  charge RETRYING\n",
+                                         "  SUCCEEDED  charge RETRYING\n", NULL};
+    watch_to_the_end("txctl trade watch T1", versions);
+    watch_to_the_end("txctl trade watch BROKEN", versions); // taken up again where it broke
+    watch_to_the_end("txctl saga watch G1", states);
+    watch_to_the_end("txctl saga watch BROKEN", states);
 }
 
 static void test_a_watch_begins_behind_the_version_that_is_given_and_ends_with_its_time(void **state) {
     (void)state;
     struct run run;
+    run_txctl(&run, "txctl saga watch G1 --after 2026-01-31T12:00:21Z -o json");
+    assert_int_equal(run.code, TXCTL_OK);
+    assert_int_equal(count(run.out, "\n"), 1);
+    assert_non_null(strstr(run.out, "\"status\":\"SAGA_STATUS_SUCCEEDED\""));
+    run_release(&run);
     run_txctl(&run, "txctl trade watch T1 --after 2 -o json");
     assert_int_equal(run.code, TXCTL_OK);
     assert_int_equal(count(run.out, "\n"), 1);
@@ -217,7 +243,7 @@ static int stop_server(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_command_prints_and_exits_as_it_should),
-        cmocka_unit_test(test_a_watch_shows_each_version_once_up_to_the_end),
+        cmocka_unit_test(test_a_watch_shows_each_change_once_up_to_the_end),
         cmocka_unit_test(test_a_watch_begins_behind_the_version_that_is_given_and_ends_with_its_time),
         cmocka_unit_test(test_json_is_one_document_of_the_answer),
         cmocka_unit_test(test_the_caller_and_the_request_id_reach_the_server),
