@@ -5,6 +5,7 @@
 #include "orchestrator/saga_view.h"
 #include "rpc/message.h"
 #include "saga/list.h"
+#include "saga/operate.h"
 #include "saga/tables.h"
 
 #include <assert.h>
@@ -345,12 +346,13 @@ static void retry_begun(void *ctx, enum request_verdict verdict, struct request_
                         const struct request_row *row, const struct error *error) {
     (void)row; // what it made is the saga's present state
     struct retry *retry = ctx;
-    struct saga_operator op = {.caller = str_c(rpc_inbound_caller(retry->lookup.in)->name),
-                               .reason = str_c(retry->reason),
-                               .also = retry_decided};
+    struct saga_operation op = {.act = SAGA_ACT_RETRY,
+                                .caller = str_c(rpc_inbound_caller(retry->lookup.in)->name),
+                                .reason = str_c(retry->reason),
+                                .also = retry_decided};
     retry->entry = entry;
     switch (verdict) {
-    case REQUEST_NEW: saga_retry(retry->lookup.service->engine, str_c(retry->lookup.gid), &op, retried, retry); break;
+    case REQUEST_NEW: saga_operate(retry->lookup.service->engine, str_c(retry->lookup.gid), &op, retried, retry); break;
     case REQUEST_KNOWN: look_up(&retry->lookup); break;
     case REQUEST_ERROR: call_fail(retry->lookup.in, error, NULL, retry->request_id); break;
     }

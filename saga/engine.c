@@ -1,4 +1,4 @@
-#include "saga/engine.h"
+#include "saga/gate.h"
 
 #include <stdlib.h>
 
@@ -12,6 +12,7 @@ static void defaults(struct saga_options *options) {
     options->scan_interval_ms = options->scan_interval_ms ? options->scan_interval_ms : 5000;
     options->horizon_ms = options->horizon_ms ? options->horizon_ms : 60000;
     options->resume_max = options->resume_max ? options->resume_max : 3;
+    options->gates_max = options->gates_max ? options->gates_max : 1024;
     struct saga_retry *patience = options->machine.patience;
     if (patience[SAGA_QUICK].first_ms == 0)
         patience[SAGA_QUICK] =
@@ -85,12 +86,15 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     store_identity(options->store, &identity);
     engine->incarnation = identity.incarnation;
     engine->sentinel = sentinel_new(engine);
+    engine->gates = gates_new(engine);
+    engine->pauses = pauses_new(engine);
     *ret_engine = engine;
     return true;
 }
 
 void saga_engine_recover(struct saga_engine *engine) {
     engine_enter(engine);
+    pauses_start(engine->pauses);
     sentinel_start(engine->sentinel);
     engine_leave(engine);
 }
@@ -123,6 +127,9 @@ void saga_engine_free(struct saga_engine *engine) {
     engine_drop_loadings(engine);
     engine_drop_commands(engine);
     drop_all(engine);
+    engine_drop_calls(engine);
+    gates_free(engine->gates);
+    pauses_free(engine->pauses);
     map_release(&engine->residents);
     map_release(&engine->loadings);
     sentinel_free(engine->sentinel);
@@ -145,8 +152,9 @@ static void alarm_at(struct saga_engine *engine) {
     struct heap_node *least = heap_least(&engine->timers);
     if (least && least->key < due)
         due = least->key;
-    if (engine->trial_ms < due)
-        due = engine->trial_ms;
+    int64_t others[] = {engine->trial_ms, gates_due(engine->gates), pauses_due(engine->pauses)};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        due = others[i] < due ? others[i] : due;
     if (due == engine->alarm_ms)
         return;
     engine->alarm_ms = due;
@@ -210,6 +218,8 @@ void saga_engine_tick(struct saga_engine *engine) {
         heap_remove(&engine->timers, least);
         resident_wake(CONTAINER_OF(least, struct saga_resident, timer), WAKE_TIMER);
     }
+    gates_tick(engine->gates, now);
+    pauses_tick(engine->pauses, now);
     trial_tick(engine, now);
     sentinel_tick(engine->sentinel, now);
     engine_leave(engine);
@@ -245,7 +255,7 @@ static void count_orphan(void *ctx, struct map_node *node) {
     bool lost_call = false; // no call is out, so none may be on its way
     for (uint8_t i = 0; i < saga->n_legs; i++)
         lost_call = lost_call || saga_leg_in_flight(&saga->legs[i]);
-    bool led = saga_instance_timer(saga) < INT64_MAX || saga_instance_parked(saga);
+    bool led = saga_instance_timer(saga) < INT64_MAX || saga_instance_parked(saga) || saga->paused;
     *(int64_t *)ctx += lost_call || !led;
 }
 

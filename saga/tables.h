@@ -12,6 +12,7 @@ struct saga_row {
     int32_t flow_version;
     int32_t status;      // enum saga_status
     int32_t parked;      // 1: some step waits for an operator
+    int32_t paused;      // 1: an operator has paused it
     int32_t slot;        // partition that owns it
     int64_t due_ms;      // saga_instance_due()
     int64_t incarnation; // of the instance that wrote it last
@@ -84,10 +85,22 @@ struct audit_row {
     char action[41];
     char caller[REQUEST_CALLER_MAX + 1];
     char reason[201];
-    char before[41], after[41]; // the saga's status
+    char before[41], after[41]; // the saga's status, or the participant's state
     int64_t at_ms;
+    char participant[SAGA_PARTICIPANT_MAX + 1]; // "" where it is about a saga
+    char detail[1001];                          // what more is to be known: the step, what was left in mid-air
 };
 extern const struct store_table audit_table;
+
+// A participant that is paused: no call of any saga goes to it.
+enum { PARTICIPANTS_PAUSED_MAX = 1000 };
+struct participant_row {
+    char participant[SAGA_PARTICIPANT_MAX + 1];
+    char caller[REQUEST_CALLER_MAX + 1];
+    char reason[201];
+    int64_t since_ms;
+};
+extern const struct store_table participant_table;
 
 // All of them, ended by NULL.
 extern const struct store_table *const saga_tables[];

@@ -65,7 +65,7 @@ static void put_effect(struct hand *hand, const struct saga_effect *effect) {
     static const char *const names[] = {
         [SAGA_FX_COMMIT] = "commit",   [SAGA_FX_ASK] = "ask",           [SAGA_FX_DECIDE] = "decide",
         [SAGA_FX_CHILD] = "child",     [SAGA_FX_REVERSED] = "reversed", [SAGA_FX_PARKED] = "parked",
-        [SAGA_FX_ATTEMPT] = "attempt", [SAGA_FX_ENDED] = "ended"};
+        [SAGA_FX_ATTEMPT] = "attempt", [SAGA_FX_ENDED] = "ended",       [SAGA_FX_KEPT] = "kept"};
     struct buf *out = &hand->effects;
     if (effect->kind == SAGA_FX_COMMIT)
         return; // written last, once
@@ -94,7 +94,7 @@ static void check(const struct hand *hand) {
     if (saga_status_ended(saga->status))
         assert_true(saga_instance_due(saga) == INT64_MAX);
     else if (saga_instance_due(saga) != 0) // something waits, or an operator has to
-        assert_true(saga_instance_timer(saga) < INT64_MAX || saga_instance_parked(saga));
+        assert_true(saga_instance_timer(saga) < INT64_MAX || saga_instance_parked(saga) || saga->paused);
 }
 
 static void send(struct hand *hand, const struct saga_effect *effect) {
@@ -135,6 +135,23 @@ static void decide(struct hand *hand, uint8_t leg) {
     run(hand, &event);
 }
 
+// What the driver does with an answer that was kept: it comes now.
+static void give_kept(struct hand *hand, uint8_t leg) {
+    struct saga_leg *of = &hand->saga.legs[leg];
+    struct saga_kept kept = saga_leg_take_kept(of);
+    struct saga_event event = {.kind = SAGA_EV_ANSWERED,
+                               .now_ms = hand->now_ms,
+                               .random = hand->random,
+                               .leg = leg,
+                               .op = saga_leg_op(of),
+                               .outcome = kept.outcome,
+                               .never_seen = kept.never_seen,
+                               .code = of->code,
+                               .answer = kept.answer};
+    run(hand, &event);
+    free((void *)(uintptr_t)kept.answer.ptr);
+}
+
 static void run(struct hand *hand, const struct saga_event *event) {
     bool ended = saga_status_ended(hand->saga.status);
     struct saga_effects effects;
@@ -148,6 +165,7 @@ static void run(struct hand *hand, const struct saga_event *event) {
         case SAGA_FX_CALL:
         case SAGA_FX_ASK: hand->sends[hand->n_sends++] = effects.list[i]; break;
         case SAGA_FX_DECIDE: decide(hand, effects.list[i].leg); break;
+        case SAGA_FX_KEPT: give_kept(hand, effects.list[i].leg); break;
         default: break;
         }
     }
