@@ -219,15 +219,15 @@ void call_put_off(struct saga_call *call, int64_t until_ms, const char *why) {
 static void leave_gate(struct saga_call *call, struct saga_answer_event *head) {
     if (!call->engine || !call->gate)
         return;
-    bool probe = call->probe && (head->outcome == OUTCOME_RETRY || head->outcome == OUTCOME_UNKNOWN);
-    engine_enter(call->engine);
     gate_leave(call, head->outcome, head->code, head->text, &head->until_ms);
-    engine_leave(call->engine);
-    head->uncounted = probe;
+    head->uncounted = call->probe && (head->outcome == OUTCOME_RETRY || head->outcome == OUTCOME_UNKNOWN);
 }
 
 static void finish(struct saga_call *call, struct saga_answer_event *head, struct str answer) {
     struct saga_resident *resident = call->resident;
+    struct saga_engine *engine = call->engine;
+    if (engine)
+        engine_enter(engine); // whoever goes next in line does so behind what this answer decides
     leave_gate(call, head);
     if (resident) {
         leave_resident(call);
@@ -239,6 +239,8 @@ static void finish(struct saga_call *call, struct saga_answer_event *head, struc
     }
     leave_engine(call);
     free(call);
+    if (engine)
+        engine_leave(engine);
 }
 
 void saga_call_done(struct saga_call *call, enum outcome outcome, enum err code, const char *reason, const char *text,

@@ -318,7 +318,8 @@ static void leg_rejected(struct work *work, struct saga_leg *leg) {
 // enough proves nothing of the kind: the pivot may have been sent before the process died.
 bool saga_instance_may_reverse(const struct saga_instance *saga) {
     const struct saga_leg *pivot = pivot_of(saga);
-    return saga->status == SAGA_RUNNING && !(pivot && pivot->may_have_run);
+    bool tried = pivot && (pivot->may_have_run || pivot->child == CHILD_STARTED || pivot->child == CHILD_SUCCEEDED);
+    return saga->status == SAGA_RUNNING && !tried;
 }
 
 // Again at until_ms, and no attempt: the call was not sent, or only tried whether its participant is back. A step for
@@ -522,9 +523,10 @@ static void action_held(struct work *work, struct saga_leg *leg) {
     }
 }
 
-static void ask_held(struct work *work, struct saga_leg *leg) {
-    work_move(leg, LEG_WAITING);
-    leg->due_ms = work->event->until_ms; // decided anew
+// A question that was not asked (or is no more, because the process died): decided anew at due_ms, or given up.
+static void give_up_asking(struct work *work, struct saga_leg *leg, int64_t due_ms) {
+    work_move(leg, work->instance->status == SAGA_COMPENSATING ? LEG_SKIPPED : LEG_WAITING);
+    leg->due_ms = due_ms;
     if (work->instance->status == SAGA_COMPENSATING)
         unwind(work);
 }
@@ -538,7 +540,7 @@ static void held(struct work *work) {
     work_commit(work);
     leg->held_ms = leg->held_ms ? leg->held_ms : event->since_ms;
     if (leg->state == LEG_ASKING)
-        ask_held(work, leg);
+        give_up_asking(work, leg, event->until_ms);
     else if (leg->state == LEG_UNDOING)
         undo_held_back(work, leg);
     else
@@ -701,14 +703,17 @@ static void send_again(struct work *work, struct saga_leg *leg) {
 
 // While the saga is paused nothing is sent: it is due when it goes on.
 static void send_later(struct work *work, struct saga_leg *leg) {
+    int64_t now_ms = work->event->now_ms;
     if (!saga_leg_in_flight(leg))
         return;
-    if (leg->state == LEG_RUNNING)
-        leg->may_have_run = leg->unknown = true;
-    leg->due_ms = work->event->now_ms;
-    work_move(leg, leg->state == LEG_ASKING    ? LEG_WAITING
-                   : leg->state == LEG_UNDOING ? LEG_UNDO_RETRYING
-                                               : LEG_RETRYING);
+    if (leg->state == LEG_ASKING) {
+        give_up_asking(work, leg, now_ms);
+        return;
+    }
+    leg->may_have_run = leg->may_have_run || leg->state == LEG_RUNNING;
+    leg->unknown = leg->unknown || leg->state == LEG_RUNNING;
+    leg->due_ms = now_ms;
+    work_move(leg, leg->state == LEG_UNDOING ? LEG_UNDO_RETRYING : LEG_RETRYING);
 }
 
 static void resumed(struct work *work) {

@@ -21,14 +21,14 @@ static const char *refuse_skip(const struct saga_leg *leg) {
     return leg->step->kind == SAGA_PIVOT ? "the watershed can't be skipped; state what became of it" : NULL;
 }
 
-// A decision may still change the subject when its saga turns round; a pivot that was sent may have taken effect (E12).
+// A pivot that is on its way may take effect (E12).
 static const char *refuse_compensate(const struct saga_instance *saga) {
     if (saga->status == SAGA_COMPENSATING)
         return "the saga has turned round already";
     if (saga->status != SAGA_RUNNING)
         return "the saga is past its watershed";
     for (uint8_t i = 0; i < saga->n_legs; i++)
-        if (saga->legs[i].step->kind == SAGA_PIVOT && saga->legs[i].step->run && saga_leg_in_flight(&saga->legs[i]))
+        if (saga->legs[i].step->kind == SAGA_PIVOT && saga_leg_in_flight(&saga->legs[i]))
             return "the watershed is on its way: what becomes of it is not known yet";
     return saga_instance_may_reverse(saga) ? NULL : "what became of the watershed is not known";
 }

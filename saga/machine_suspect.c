@@ -1,6 +1,8 @@
 // What is parked of a saga that may be what its process died of, or whose write the store refused (E13, E14).
 #include "saga/machine_work.h"
 
+#include <stdlib.h>
+
 static void park_suspect(struct work *work, struct saga_leg *leg, enum leg_state state) {
     leg->may_have_run = leg->may_have_run || (leg->step->run && leg->state != LEG_IDLE);
     leg->unknown = leg->unknown || leg->state == LEG_RUNNING;
@@ -29,7 +31,7 @@ static void suspected_backward(struct work *work) {
     uint8_t stage = 0;
     for (int i = saga->n_legs - 1; i >= 0; i--) {
         struct saga_leg *leg = &saga->legs[i];
-        bool action = saga_leg_in_flight(leg) && (leg->state == LEG_RUNNING || leg->state == LEG_INQUIRING);
+        bool action = leg->state == LEG_RUNNING || leg->state == LEG_INQUIRING;
         if (stage == 0 && !saga_leg_cleared(leg))
             stage = leg->step->stage;
         if (leg->state == LEG_ASKING) {
@@ -52,8 +54,15 @@ static void rename_children(struct saga_instance *saga) {
     }
 }
 
+// What was kept while it was paused may be the cause: its call counts as one without an answer.
+static void drop_kept(struct saga_instance *saga) {
+    for (uint8_t i = 0; i < saga->n_legs; i++)
+        free((void *)(uintptr_t)saga_leg_take_kept(&saga->legs[i]).answer.ptr);
+}
+
 // Parks what may be the cause.
 void work_suspected(struct work *work) {
+    drop_kept(work->instance);
     if (work->instance->status == SAGA_COMPENSATING) {
         suspected_backward(work);
         return;

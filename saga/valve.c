@@ -2,7 +2,9 @@
 
 #include <assert.h>
 
-enum { SLOW_START = 2, SLOW_START_MAX = 1024, SECOND_US = 1000000 };
+enum { SLOW_START = 2, SLOW_START_MAX = 1024 };
+#define SECOND_NS INT64_C(1000000000)
+#define MS_NS INT64_C(1000000)
 
 void valve_init(struct valve *valve, const struct saga_gate_limits *limits, int64_t now_ms) {
     *valve = (struct valve){.limits = *limits, .since_ms = now_ms, .now = {now_ms, 0, 0}, .before = {now_ms, 0, 0}};
@@ -17,16 +19,21 @@ static uint32_t at_once(const struct valve *valve) {
     return most ? most : UINT32_MAX;
 }
 
-static int64_t interval_us(const struct valve *valve) {
-    return SECOND_US / valve->limits.rate_per_s;
+static int64_t interval_ns(const struct valve *valve) {
+    return (SECOND_NS + valve->limits.rate_per_s - 1) / valve->limits.rate_per_s;
+}
+
+// As time is told in milliseconds, what comes in one of them comes at once.
+static int64_t burst_of(const struct valve *valve) {
+    uint32_t least = valve->limits.rate_per_s / 1000 + 1;
+    return valve->limits.burst > least ? valve->limits.burst : least;
 }
 
 // When the bucket has a token again.
 static int64_t token_ms(const struct valve *valve) {
     if (valve->limits.rate_per_s == 0)
         return 0;
-    int64_t burst = valve->limits.burst ? valve->limits.burst : 1;
-    return (valve->arrival_us - (burst - 1) * interval_us(valve) + 999) / 1000;
+    return (valve->arrival_ns - (burst_of(valve) - 1) * interval_ns(valve) + MS_NS - 1) / MS_NS;
 }
 
 bool valve_is_shut(const struct valve *valve, int64_t now_ms) {
@@ -52,8 +59,8 @@ bool valve_take(struct valve *valve, int64_t now_ms) {
     valve->in_flight++;
     valve->calls++;
     if (valve->limits.rate_per_s) {
-        int64_t now_us = now_ms * 1000;
-        valve->arrival_us = (valve->arrival_us > now_us ? valve->arrival_us : now_us) + interval_us(valve);
+        int64_t now_ns = now_ms * MS_NS;
+        valve->arrival_ns = (valve->arrival_ns > now_ns ? valve->arrival_ns : now_ns) + interval_ns(valve);
     }
     if (valve->state == SAGA_GATE_CLOSED)
         return false;

@@ -14,7 +14,7 @@ struct valve_span {
 struct valve {
     struct saga_gate_limits limits;
     uint32_t in_flight;
-    int64_t arrival_us; // when the next call would come at an even rate
+    int64_t arrival_ns; // when the next call would come at an even rate
     enum saga_gate_state state;
     bool probing; // one is on its way
     int64_t since_ms, until_ms;

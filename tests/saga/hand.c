@@ -34,14 +34,14 @@ static void put_leg(struct buf *out, const struct saga_leg *leg) {
 }
 
 void hand_picture(const struct hand *hand, struct buf *out) {
-    buf_printf(out, "%s", saga_status_name(hand->saga.status));
+    buf_printf(out, "%s%s", saga_status_name(hand->saga.status), hand->saga.paused ? " paused" : "");
     for (uint8_t i = 0; i < hand->saga.n_legs; i++) {
         const struct saga_leg *leg = &hand->saga.legs[i];
         if (leg->state == LEG_IDLE)
             continue;
         buf_byte(out, ' ');
         put_leg(out, leg);
-        buf_printf(out, "=%s", leg_state_name(leg->state));
+        buf_printf(out, "=%s%s", leg_state_name(leg->state), leg->kept.came ? "+kept" : "");
     }
 }
 
@@ -87,7 +87,7 @@ static void check(const struct hand *hand) {
         fail_msg("%s", error.text);
     for (uint8_t i = 0; i < saga->n_legs; i++) {
         const struct saga_leg *leg = &saga->legs[i];
-        if (saga_leg_in_flight(leg) != hand->out[i])
+        if (saga_leg_in_flight(leg) != hand->out[i] && saga->status != SAGA_TERMINATED)
             fail_msg("step %s is %s, and %s", leg->step->name, leg_state_name(leg->state),
                      hand->out[i] ? "a call is out" : "no call is out");
     }
@@ -192,24 +192,71 @@ static struct saga_event event_of(const struct hand *hand, enum saga_event_kind 
 void hand_apply(struct hand *hand, enum saga_event_kind kind) {
     struct saga_event event = event_of(hand, kind);
     event.code = ERR_RESUMED_TOO_OFTEN;
+    event.text = "why";
     apply(hand, &event);
     if (kind == SAGA_EV_TIMER) // or the timer would fire again at once, and for ever
         assert_true(saga_instance_timer(&hand->saga) > hand->now_ms);
 }
 
-void hand_answer(struct hand *hand, uint8_t leg, enum outcome outcome, bool never_seen, struct str answer) {
-    static const enum err codes[] = {ERR_OK, ERR_PARTICIPANT_REJECTED, ERR_PARTICIPANT_UNAVAILABLE,
-                                     ERR_PARTICIPANT_SILENT};
-    struct saga_event event = event_of(hand, SAGA_EV_ANSWERED);
+static const enum err codes[] = {ERR_OK, ERR_PARTICIPANT_REJECTED, ERR_PARTICIPANT_UNAVAILABLE, ERR_PARTICIPANT_SILENT};
+
+// The end of the call that the leg has out.
+static struct saga_event end_of(struct hand *hand, uint8_t leg, enum saga_event_kind kind) {
+    struct saga_event event = event_of(hand, kind);
     assert_true(hand->out[leg]);
     hand->out[leg] = false;
     event.leg = leg;
     event.op = hand->op[leg];
+    return event;
+}
+
+void hand_answer(struct hand *hand, uint8_t leg, enum outcome outcome, bool never_seen, struct str answer) {
+    struct saga_event event = end_of(hand, leg, SAGA_EV_ANSWERED);
     event.outcome = outcome;
     event.never_seen = never_seen;
     event.code = codes[outcome];
     event.answer = answer;
     apply(hand, &event);
+}
+
+void hand_tried(struct hand *hand, uint8_t leg, enum outcome outcome, int64_t until_ms) {
+    struct saga_event event = end_of(hand, leg, SAGA_EV_ANSWERED);
+    event.outcome = outcome;
+    event.code = codes[outcome];
+    event.uncounted = true;
+    event.until_ms = until_ms;
+    apply(hand, &event);
+}
+
+void hand_held(struct hand *hand, uint8_t leg, int64_t until_ms) {
+    struct saga_event event = end_of(hand, leg, SAGA_EV_HELD);
+    event.code = ERR_PARTICIPANT_HELD;
+    event.since_ms = hand->now_ms;
+    event.until_ms = until_ms;
+    apply(hand, &event);
+}
+
+static void rule(struct hand *hand, enum saga_event_kind kind, uint8_t leg, enum outcome outcome) {
+    struct saga_event event = event_of(hand, kind);
+    event.leg = leg;
+    event.outcome = outcome;
+    event.answer = STR("said");
+    event.text = "why";
+    hand->out[leg] = hand->out[leg] && saga_operator_refusal(&hand->saga, &event);
+    apply(hand, &event);
+}
+
+void hand_skip(struct hand *hand, uint8_t leg) {
+    rule(hand, SAGA_EV_SKIP, leg, OUTCOME_OK);
+}
+
+void hand_resolve(struct hand *hand, uint8_t leg, enum outcome outcome) {
+    rule(hand, SAGA_EV_RESOLVE, leg, outcome);
+}
+
+const char *hand_refusal(const struct hand *hand, enum saga_event_kind kind, uint8_t leg, enum outcome outcome) {
+    const struct saga_event event = {.kind = kind, .leg = leg, .outcome = outcome};
+    return saga_operator_refusal(&hand->saga, &event);
 }
 
 void hand_child(struct hand *hand, uint8_t leg, enum leg_child end) {

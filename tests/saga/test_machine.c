@@ -1,8 +1,6 @@
 // The pure machine, row by row: an event, the effects that it must have, and how the saga stands afterwards.
-#include "tests/saga/hand.h"
+#include "tests/saga/hand_rows.h"
 #include "tests/saga/steps.h"
-
-#include "tests/cmocka.h"
 
 // ---- Flows --------------------------------------------------------------------------------------------------------
 
@@ -48,19 +46,7 @@ static const struct saga_flow family = {.name = "family", .version = 1, .steps =
 
 // ---- Cases --------------------------------------------------------------------------------------------------------
 
-struct row {
-    const char *event;   // see do_event()
-    const char *effects; // NULL: whatever they are
-    const char *picture; // NULL: whatever it is
-};
-
-enum { ROWS_MAX = 20 };
-
-static const struct {
-    const char *what;
-    const struct saga_flow *flow;
-    struct row rows[ROWS_MAX];
-} cases[] = {
+static const struct hand_case cases[] = {
     {"stages run one after the other, their steps in parallel, to the end",
      &trip,
      {
@@ -586,125 +572,6 @@ static const struct {
       {"no a", "attempt a reversed inquire c commit", "compensating a=rejected b=done c=inquiring"}}},
 };
 
-// ---- Doing --------------------------------------------------------------------------------------------------------
-
-static const struct {
-    const char *word;
-    enum outcome outcome;
-    bool never_seen;
-} answers[] = {{"ok", OUTCOME_OK, false},       {"no", OUTCOME_REJECTED, false},
-               {"again", OUTCOME_RETRY, false}, {"unknown", OUTCOME_UNKNOWN, false},
-               {"unseen", OUTCOME_OK, true},    {"big", OUTCOME_OK, false}}; // an answer that is too large to be kept
-
-static void set_verdict(struct hand *hand, uint8_t leg, struct str verdict, struct str until) {
-    static const struct {
-        const char *word;
-        struct saga_verdict verdict;
-    } verdicts[] = {{"done", {.answer = SAGA_DONE}},
-                    {"reject", {.answer = SAGA_REJECT, .code = ERR_TRADE_ENDED}},
-                    {"wait", {.answer = SAGA_WAIT}},
-                    {"ask", {.answer = SAGA_ASK}},
-                    {"park", {.answer = SAGA_PARK, .code = ERR_TRADE_ENDED}}};
-    for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++)
-        if (str_eq_c(verdict, verdicts[i].word))
-            hand->verdicts[leg] = verdicts[i].verdict;
-    if (until.ptr)
-        assert_true(str_to_i64(until, &hand->verdicts[leg].until_ms));
-}
-
-// What a question about the saga brings; false when the word is no question.
-static bool ask(const struct hand *hand, struct str word, struct str rest, struct buf *out) {
-    if (str_eq_c(word, "due")) {
-        int64_t due = saga_instance_due(&hand->saga);
-        if (due == SAGA_DUE_PARKED || due == SAGA_DUE_CHILD)
-            return buf_printf(out, "%s", due == SAGA_DUE_CHILD ? "child" : "parked");
-        return buf_printf(out, "%lld", (long long)due);
-    }
-    if (str_eq_c(word, "generation"))
-        return buf_printf(out, "%u", hand->saga.legs[hand_leg(hand, rest)].generation);
-    if (str_eq_c(word, "attempts"))
-        return buf_printf(out, "%u", hand->saga.legs[hand_leg(hand, rest)].attempts);
-    return false;
-}
-
-static bool answer(struct hand *hand, struct str word, struct str leg) {
-    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
-        if (str_eq_c(word, answers[i].word)) {
-            static const char large[SAGA_ANSWER_MAX + 1];
-            hand_answer(hand, hand_leg(hand, leg), answers[i].outcome, answers[i].never_seen,
-                        str_eq_c(word, "big") ? str_n(large, sizeof large) : STR("answer"));
-            return true;
-        }
-    return false;
-}
-
-static void do_event(struct hand *hand, struct str event) {
-    static const struct {
-        const char *word;
-        enum saga_event_kind kind;
-        bool reload;
-    } plain[] = {{"start", SAGA_EV_STARTED, false},
-                 {"poke", SAGA_EV_POKED, false},
-                 {"retry", SAGA_EV_RETRY, false},
-                 {"resume", SAGA_EV_RESUMED, true},
-                 {"suspected", SAGA_EV_SUSPECTED, true}};
-    struct str rest = event, word = str_cut(&rest, ' ');
-    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
-        if (str_eq_c(word, plain[i].word)) {
-            (plain[i].reload ? hand_reload : hand_apply)(hand, plain[i].kind);
-            return;
-        }
-    buf_clear(&hand->effects);
-    if (answer(hand, word, rest) || ask(hand, word, rest, &hand->effects))
-        return;
-    struct str second = str_cut(&rest, ' '), third = str_cut(&rest, ' ');
-    struct error error;
-    bool duplicate;
-    if (str_eq_c(word, "time")) {
-        assert_true(str_to_i64(second, &hand->now_ms));
-        hand_apply(hand, SAGA_EV_TIMER);
-    } else if (str_eq_c(word, "signal")) {
-        assert_true(saga_instance_signal(&hand->saga, second, third, STR("payload"), &duplicate, &error));
-    } else if (str_eq_c(word, "decides")) {
-        set_verdict(hand, hand_leg(hand, second), third, rest);
-    } else if (str_eq_c(word, "child")) {
-        hand_child(hand, hand_leg(hand, second),
-                   str_eq_c(third, "ok")       ? CHILD_SUCCEEDED
-                   : str_eq_c(third, "failed") ? CHILD_FAILED
-                                               : CHILD_REFUSED);
-    } else {
-        fail_msg("what is %.*s?", STR_FMT(event));
-    }
-}
-
-static void run_case(size_t i) {
-    struct hand hand;
-    struct buf picture;
-    hand_init(&hand, cases[i].flow);
-    buf_init(&picture, 4096);
-    for (const struct row *row = cases[i].rows; row < cases[i].rows + ROWS_MAX && row->event; row++) {
-        do_event(&hand, str_c(row->event));
-        buf_clear(&picture);
-        hand_picture(&hand, &picture);
-        if (row->effects && !str_eq_c(buf_str(&hand.effects), row->effects))
-            fail_msg("%s: %s: expected \"%s\", got \"%.*s\"", cases[i].what, row->event, row->effects,
-                     STR_FMT(buf_str(&hand.effects)));
-        if (row->picture && !str_eq_c(buf_str(&picture), row->picture))
-            fail_msg("%s: %s: expected \"%s\", got \"%.*s\"", cases[i].what, row->event, row->picture,
-                     STR_FMT(buf_str(&picture)));
-    }
-    buf_release(&picture);
-    hand_release(&hand);
-}
-
-static void test_case(void **state) {
-    run_case((size_t)(uintptr_t)*state);
-}
-
 int main(void) {
-    enum { N = sizeof cases / sizeof cases[0] };
-    struct CMUnitTest tests[N];
-    for (size_t i = 0; i < N; i++)
-        tests[i] = (struct CMUnitTest){cases[i].what, test_case, NULL, NULL, (void *)(uintptr_t)i};
-    return cmocka_run_group_tests_name("saga/machine", tests, NULL, NULL);
+    return hand_run_cases("saga/machine", cases, sizeof cases / sizeof cases[0]);
 }
