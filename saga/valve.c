@@ -23,17 +23,12 @@ static int64_t interval_ns(const struct valve *valve) {
     return (SECOND_NS + valve->limits.rate_per_s - 1) / valve->limits.rate_per_s;
 }
 
-// As time is told in milliseconds, what comes in one of them comes at once.
-static int64_t burst_of(const struct valve *valve) {
-    uint32_t least = valve->limits.rate_per_s / 1000 + 1;
-    return valve->limits.burst > least ? valve->limits.burst : least;
-}
-
-// When the bucket has a token again.
+// When the bucket has a token again. As time is told in milliseconds, what comes within one comes at once.
 static int64_t token_ms(const struct valve *valve) {
     if (valve->limits.rate_per_s == 0)
         return 0;
-    return (valve->arrival_ns - (burst_of(valve) - 1) * interval_ns(valve) + MS_NS - 1) / MS_NS;
+    int64_t burst = valve->limits.burst ? valve->limits.burst : 1;
+    return (valve->arrival_ns - (burst - 1) * interval_ns(valve)) / MS_NS;
 }
 
 bool valve_is_shut(const struct valve *valve, int64_t now_ms) {
