@@ -1,18 +1,16 @@
 #include "orchestrator/saga_service.h"
 
 #include "orchestrator/authorize.h"
-#include "orchestrator/page_token.h"
+#include "orchestrator/page.h"
+#include "orchestrator/saga_filter.h"
 #include "orchestrator/saga_view.h"
 #include "rpc/message.h"
-#include "saga/list.h"
 #include "saga/operate.h"
 #include "saga/tables.h"
 
 #include <assert.h>
 
 enum {
-    PAGE_DEFAULT = 50,
-    PAGE_MAX = 200,
     ATTEMPTS_SHOWN = 500, // the latest
     REASON_MAX = sizeof(((struct audit_row *)NULL)->reason) - 1,
 };
@@ -23,15 +21,6 @@ static void check_text(struct error *error, const char *path, const char *text, 
     size_t len = strlen(text);
     if (len < least || len > most)
         error_field(error, path, "must have %zu..%zu bytes, has %zu", least, most, len);
-}
-
-static void check_moment(struct error *error, const char *path, const Google__Protobuf__Timestamp *at) {
-    if (at && !clock_is_moment(at->seconds, at->nanos))
-        error_field(error, path, "is not a time");
-}
-
-static int64_t moment_ms(const Google__Protobuf__Timestamp *at) {
-    return clock_moment_ms(at->seconds, at->nanos);
 }
 
 // What every method begins with. False: the call is over.
@@ -140,46 +129,6 @@ static void get_saga(void *service, struct rpc_inbound *in, const ProtobufCMessa
 
 // ---- Pages --------------------------------------------------------------------------------------------------------
 
-// A page being read.
-struct page {
-    struct rpc_inbound *in;
-    struct page_of of;
-    uint32_t size;
-    struct saga_filter filter; // of sagas
-    struct page_cursor cursor;
-    bool has_cursor;
-};
-
-// `request` without its page is the filter.
-static struct page *page_new(struct rpc_inbound *in, const char *list, const ProtobufCMessage *request, int32_t size,
-                             const char *token, struct error *error) {
-    struct arena *arena = rpc_inbound_arena(in);
-    struct page *page = arena_calloc(arena, 1, sizeof *page);
-    struct str filter = rpc_encode(request, arena);
-    if (!page || !filter.ptr) {
-        error_set(error, ERR_OVERLOADED, "no memory for the call");
-        return NULL;
-    }
-    page->in = in;
-    page->of = (struct page_of){.list = str_c(list), .filter = filter};
-    page->size = size == 0 ? PAGE_DEFAULT : size > PAGE_MAX ? PAGE_MAX : (uint32_t)size;
-    page->has_cursor = *token != '\0';
-    if (size < 0)
-        error_field(error, "page_size", "must not be negative");
-    if (page->has_cursor && !page_token_read(str_c(token), &page->of, &page->cursor))
-        error_field(error, "page_token", "is not one that this list gave for this filter");
-    return page;
-}
-
-// The token behind the last row of a page that has more behind it; NULL without memory.
-static char *next_token(const struct page *page, int64_t key, const char *id) {
-    struct page_cursor last = {.key = key};
-    char token[PAGE_TOKEN_MAX + 1];
-    str_copy(str_c(id), last.id, sizeof last.id);
-    page_token_make(&page->of, &last, token);
-    return rpc_text(arena_str(rpc_inbound_arena(page->in), str_c(token)).ptr);
-}
-
 static const struct store_index *index_named(const struct store_table *table, const char *name) {
     for (uint8_t i = 0; i < table->n_indexes; i++)
         if (strcmp(table->indexes[i].name, name) == 0)
@@ -190,78 +139,48 @@ static const struct store_index *index_named(const struct store_table *table, co
 
 // ---- Lists of sagas -----------------------------------------------------------------------------------------------
 
-static void sagas_read(void *ctx, const struct error *error, const void *rows, size_t n) {
-    struct page *page = ctx;
-    const struct saga_row *row = rows;
+// A page of sagas being read.
+struct saga_page {
+    struct page *page;
+    struct saga_filter filter;
+};
+
+static void sagas_read(void *ctx, const struct error *error, const struct saga_list_page *found) {
+    const struct page *page = ((struct saga_page *)ctx)->page;
     struct arena *arena = rpc_inbound_arena(page->in);
     Txcenter__Saga__V1__ListSagasResponse response = TXCENTER__SAGA__V1__LIST_SAGAS_RESPONSE__INIT;
     if (error) {
         call_fail(page->in, error, NULL, NULL);
         return;
     }
-    size_t shown = n > page->size ? page->size : n;
-    response.sagas = arena_calloc(arena, shown + 1, sizeof *response.sagas);
+    response.sagas = arena_calloc(arena, found->n + 1, sizeof *response.sagas);
     bool made = response.sagas != NULL;
-    for (size_t i = 0; made && i < shown; i++)
-        made = (response.sagas[response.n_sagas++] = saga_view(&row[i], arena)) != NULL;
-    if (made && n > shown) {
-        const struct saga_row *last = &row[shown - 1];
-        response.next_page_token = next_token(page, saga_list_key(&page->filter, last), last->gid);
-        made = response.next_page_token != NULL;
-    }
+    for (size_t i = 0; made && i < found->n; i++)
+        made = (response.sagas[response.n_sagas++] = saga_view(&found->rows[i], arena)) != NULL;
+    if (made && found->more)
+        made = (response.next_page_token = page_next(page, found->next.key, found->next.gid)) != NULL;
     if (made)
         rpc_reply(page->in, &response.base);
     else
         no_memory(page->in);
 }
 
-static struct saga_filter filter_of(const Txcenter__Saga__V1__SagaFilter *asked) {
-    struct saga_filter filter = {.status = (enum saga_status)asked->status,
-                                 .parked = asked->parked,
-                                 .unfinished = asked->unfinished,
-                                 .flow = str_c(asked->flow),
-                                 .subject = str_c(asked->subject),
-                                 .to_ms = INT64_MAX};
-    if (asked->created_from)
-        filter.from_ms = moment_ms(asked->created_from);
-    if (asked->created_to)
-        filter.to_ms = moment_ms(asked->created_to);
-    return filter;
-}
-
-static void check_filter(const Txcenter__Saga__V1__SagaFilter *filter, struct error *error) {
-    if (!protobuf_c_enum_descriptor_get_value(&txcenter__saga__v1__saga_status__descriptor, (int)filter->status))
-        error_field(error, "filter.status", "is no status");
-    check_text(error, "filter.flow", filter->flow, 0, SAGA_NAME_MAX);
-    check_text(error, "filter.subject", filter->subject, 0, SAGA_SUBJECT_MAX);
-    check_moment(error, "filter.created_from", filter->created_from);
-    check_moment(error, "filter.created_to", filter->created_to);
-}
-
-static void read_sagas(struct saga_service *service, struct page *page) {
-    struct store_query query;
-    struct saga_row after;
-    saga_list(&page->filter, &query);
-    saga_list_after(&page->filter, page->cursor.key, str_c(page->cursor.id), &after);
-    query.after = page->has_cursor ? &after : NULL;
-    query.limit = page->size + 1;
-    store_read(service->store, &query, sagas_read, page);
-}
-
 static void list_sagas(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
-    static const Txcenter__Saga__V1__SagaFilter everything = TXCENTER__SAGA__V1__SAGA_FILTER__INIT;
     const Txcenter__Saga__V1__ListSagasRequest *request = (const void *)message;
     Txcenter__Saga__V1__ListSagasRequest unpaged = *request;
     unpaged.page_size = 0;
     unpaged.page_token = rpc_text("");
-    const Txcenter__Saga__V1__SagaFilter *filter = request->filter ? request->filter : &everything;
     struct error error = {0};
     struct page *page = page_new(in, "sagas", &unpaged.base, request->page_size, request->page_token, &error);
-    check_filter(filter, &error);
-    if (!enter(in, &error))
+    saga_filter_check(request->filter, "filter", &error);
+    struct saga_page *reading;
+    if (!enter(in, &error) || !(reading = kept(in, sizeof *reading)))
         return;
-    page->filter = filter_of(filter);
-    read_sagas(service, page);
+    *reading = (struct saga_page){page, saga_filter_of(request->filter)};
+    struct saga_list_cursor cursor = {.key = page->cursor.key};
+    memcpy(cursor.gid, page->cursor.id, sizeof cursor.gid);
+    saga_list_read(((struct saga_service *)service)->store, &reading->filter, page->has_cursor ? &cursor : NULL,
+                   page->size, sagas_read, reading);
 }
 
 // ---- Flows --------------------------------------------------------------------------------------------------------
@@ -396,7 +315,7 @@ static void audit_read(void *ctx, const struct error *error, const void *rows, s
     for (size_t i = 0; made && i < shown; i++)
         made = (response.entries[response.n_entries++] = audit_view(&row[i], arena)) != NULL;
     if (made && n > shown)
-        made = (response.next_page_token = next_token(page, 0, row[shown - 1].audit_no)) != NULL;
+        made = (response.next_page_token = page_next(page, 0, row[shown - 1].audit_no)) != NULL;
     if (made)
         rpc_reply(page->in, &response.base);
     else

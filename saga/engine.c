@@ -13,6 +13,8 @@ static void defaults(struct saga_options *options) {
     options->horizon_ms = options->horizon_ms ? options->horizon_ms : 60000;
     options->resume_max = options->resume_max ? options->resume_max : 3;
     options->gates_max = options->gates_max ? options->gates_max : 1024;
+    options->retention.rows_per_s = options->retention.rows_per_s ? options->retention.rows_per_s : 2000;
+    options->retention.batch = options->retention.batch ? options->retention.batch : 32;
     struct saga_retry *patience = options->machine.patience;
     if (patience[SAGA_QUICK].first_ms == 0)
         patience[SAGA_QUICK] =
@@ -88,6 +90,7 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     engine->sentinel = sentinel_new(engine);
     engine->gates = gates_new(engine);
     engine->pauses = pauses_new(engine);
+    engine->retention = retention_new(engine);
     *ret_engine = engine;
     return true;
 }
@@ -133,6 +136,7 @@ void saga_engine_free(struct saga_engine *engine) {
     map_release(&engine->residents);
     map_release(&engine->loadings);
     sentinel_free(engine->sentinel);
+    retention_free(engine->retention);
     free(engine->pokes);
     free(engine->flows);
     heap_release(&engine->timers);
@@ -152,7 +156,8 @@ static void alarm_at(struct saga_engine *engine) {
     struct heap_node *least = heap_least(&engine->timers);
     if (least && least->key < due)
         due = least->key;
-    int64_t others[] = {engine->trial_ms, gates_due(engine->gates), pauses_due(engine->pauses)};
+    int64_t others[] = {engine->trial_ms, gates_due(engine->gates), pauses_due(engine->pauses),
+                        retention_due(engine->retention)};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         due = others[i] < due ? others[i] : due;
     if (due == engine->alarm_ms)
@@ -222,6 +227,7 @@ void saga_engine_tick(struct saga_engine *engine) {
     pauses_tick(engine->pauses, now);
     trial_tick(engine, now);
     sentinel_tick(engine->sentinel, now);
+    retention_tick(engine->retention, now);
     engine_leave(engine);
 }
 
@@ -262,6 +268,7 @@ static void count_orphan(void *ctx, struct map_node *node) {
 void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_stats) {
     *ret_stats = engine->stats;
     ret_stats->orphans = 0;
+    retention_stats(engine->retention, ret_stats);
     struct map *residents = (struct map *)(uintptr_t)&engine->residents; // map_each may remove; this visitor doesn't
     if (!engine->stopped)
         map_each(residents, count_orphan, &ret_stats->orphans);

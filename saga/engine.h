@@ -78,7 +78,8 @@ struct saga_resident {
     enum err write_refused; // the store refused what it wanted to write last time: to be parked before anything is done
     uint32_t failures;      // writes of its that failed in a row
     unsigned wake;
-    bool noted; // there may be a row that says that it is to look (poke_table)
+    bool noted;         // there may be a row that says that it is to look (poke_table)
+    uint64_t *troubles; // by leg, what its rows of trouble_table say; NULL: there are none
     struct saga_answer_event *first, **last;
     struct saga_held *held;
     uint16_t n_held, cap_held;
@@ -188,6 +189,7 @@ struct saga_engine {
     struct gates *gates;
     struct pauses *pauses;
     struct saga_call *calls; // sent, or waiting
+    struct saga_retention *retention;
     struct poke_page *pokes; // being read at the start
     struct heap suspects;
     struct saga_resident *trial; // the suspect that is being resumed alone
@@ -295,6 +297,19 @@ void poke_rest(struct saga_turn *turn); // after the turn: the others look now
 void poke_looked(struct saga_turn *turn, struct saga_resident *resident);
 // Those that were noted and did not come to look before the process died; `done` with an error, or when all are woken.
 void poke_recover(struct saga_engine *engine, saga_turn_fn *done, void *ctx);
+
+// trouble.c
+// The rows of its steps that are in trouble follow its own, into the same write.
+void trouble_put(struct saga_turn *turn, struct saga_resident *resident);
+// It was loaded: which rows there are follows from its own.
+void trouble_loaded(struct saga_resident *resident);
+
+// retention.c
+struct saga_retention *retention_new(struct saga_engine *engine);
+void retention_free(struct saga_retention *retention);
+int64_t retention_due(const struct saga_retention *retention);
+void retention_tick(struct saga_retention *retention, int64_t now_ms);
+void retention_stats(struct saga_retention *retention, struct saga_stats *stats);
 
 // trial.c
 void trial_wait(struct saga_resident *resident);

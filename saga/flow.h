@@ -11,6 +11,7 @@ struct saga_call;    // one effect on its way (saga/call.h)
 struct saga_turn;    // what is decided together and committed together (saga/turn.h)
 struct saga_subject; // what several sagas are about, e.g. a trade (saga/saga.h)
 struct saga_engine;
+struct saga_estate; // what is kept of a subject, and for how long (saga/estate.h)
 
 enum {
     SAGA_GID_MAX = 96,
@@ -173,6 +174,9 @@ struct saga_flow {
     // Finds the subject of a saga that was loaded, calls saga_attached() at once or later. `ctx` is that of its
     // saga_flow_set. NULL: no subject.
     void (*attach)(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);
+    // The subjects that its sagas are about, with which they go when their time is over; `ctx` as above. NULL: they go
+    // each by itself.
+    const struct saga_estate *estate;
 };
 
 // Checks a flow's table: unique ids, ascending stages, exactly one shape per step, a compensatable step that acts has

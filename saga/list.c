@@ -1,11 +1,19 @@
 #include "saga/list.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
-enum order { BY_DUE, BY_CREATED, BY_SUBJECT, BY_PARKED, BY_STATUS, BY_FLOW };
+// ---- Which index --------------------------------------------------------------------------------------------------
+
+// In the order in which they are taken: what leaves fewest rows first.
+enum order { BY_SUBJECT, BY_REASON, BY_PARTICIPANT, BY_PARKED, BY_STATUS, BY_DUE, BY_FLOW, BY_CREATED };
 
 static enum order order_for(const struct saga_filter *filter) {
-    bool common = filter->status == SAGA_SUCCEEDED || filter->status == 0;
+    bool common = filter->status == SAGA_SUCCEEDED;
+    if (!str_empty(filter->reason))
+        return BY_REASON;
+    if (!str_empty(filter->participant))
+        return BY_PARTICIPANT;
     if (!str_empty(filter->subject))
         return BY_SUBJECT;
     if (filter->parked)
@@ -17,6 +25,22 @@ static enum order order_for(const struct saga_filter *filter) {
     return str_empty(filter->flow) ? BY_CREATED : BY_FLOW;
 }
 
+static bool is_of_troubles(enum order order) {
+    return order == BY_REASON || order == BY_PARTICIPANT;
+}
+
+static const struct store_index *index_for(enum order order) {
+    static const char *const names[] = {
+        [BY_SUBJECT] = "saga_by_subject", [BY_PARKED] = "saga_by_parked", [BY_STATUS] = "saga_by_status",
+        [BY_DUE] = "saga_by_due",         [BY_FLOW] = "saga_by_flow",     [BY_CREATED] = "saga_by_created"};
+    if (is_of_troubles(order))
+        return &trouble_table.indexes[order == BY_REASON ? TROUBLE_BY_REASON : TROUBLE_BY_PARTICIPANT];
+    const struct store_index *index = saga_table.indexes;
+    while (strcmp(index->name, names[order]) != 0)
+        index++;
+    return index;
+}
+
 static void add(struct store_query *query, struct store_cond cond) {
     size_t n = 0;
     while (query->conds[n].column)
@@ -25,40 +49,258 @@ static void add(struct store_query *query, struct store_cond cond) {
     query->conds[n] = cond;
 }
 
-void saga_list(const struct saga_filter *filter, struct store_query *ret_query) {
-    static const char *const names[] = {
-        [BY_DUE] = "saga_by_due",       [BY_CREATED] = "saga_by_created", [BY_SUBJECT] = "saga_by_subject",
-        [BY_PARKED] = "saga_by_parked", [BY_STATUS] = "saga_by_status",   [BY_FLOW] = "saga_by_flow"};
-    const struct store_index *order = saga_table.indexes;
-    while (strcmp(order->name, names[order_for(filter)]) != 0)
-        order++;
-    struct store_query query = {.table = &saga_table, .order = order, .descending = true, .limit = 1};
-    if (filter->status)
-        add(&query, (struct store_cond){"status", STORE_EQ, .integer = filter->status});
-    if (filter->parked)
-        add(&query, (struct store_cond){"parked", STORE_EQ, .integer = 1});
-    if (!str_empty(filter->flow))
-        add(&query, (struct store_cond){"flow", STORE_EQ, .text = filter->flow});
-    if (!str_empty(filter->subject))
-        add(&query, (struct store_cond){"subject", STORE_EQ, .text = filter->subject});
+// The columns of the index that are one value.
+static void add_equal(struct store_query *query, const struct saga_filter *filter, enum order order) {
+    switch (order) {
+    case BY_SUBJECT: add(query, (struct store_cond){"subject", STORE_EQ, .text = filter->subject}); break;
+    case BY_REASON: add(query, (struct store_cond){"reason", STORE_EQ, .text = filter->reason}); break;
+    case BY_PARTICIPANT: add(query, (struct store_cond){"participant", STORE_EQ, .text = filter->participant}); break;
+    case BY_PARKED: add(query, (struct store_cond){"parked", STORE_EQ, .integer = 1}); break;
+    case BY_STATUS: add(query, (struct store_cond){"status", STORE_EQ, .integer = filter->status}); break;
+    case BY_FLOW: add(query, (struct store_cond){"flow", STORE_EQ, .text = filter->flow}); break;
+    case BY_DUE:
+    case BY_CREATED: break;
+    }
+}
+
+// The range of the index's last column: when it was made, or is due. Whatever was last written before a time was made
+// before it.
+static void add_range(struct store_query *query, const struct saga_filter *filter, enum order order) {
+    int64_t to_ms = filter->to_ms < filter->updated_before_ms ? filter->to_ms : filter->updated_before_ms;
+    if (order == BY_DUE) {
+        add(query, (struct store_cond){"due_ms", STORE_LE, .integer = SAGA_DUE_PARKED});
+        return;
+    }
     if (filter->from_ms)
-        add(&query, (struct store_cond){"created_ms", STORE_GE, .integer = filter->from_ms});
-    if (filter->to_ms < INT64_MAX)
-        add(&query, (struct store_cond){"created_ms", STORE_LT, .integer = filter->to_ms});
-    if (filter->unfinished || filter->parked)
-        add(&query, (struct store_cond){"due_ms", STORE_LE, .integer = SAGA_DUE_PARKED});
+        add(query, (struct store_cond){"created_ms", STORE_GE, .integer = filter->from_ms});
+    if (to_ms < INT64_MAX)
+        add(query, (struct store_cond){"created_ms", STORE_LT, .integer = to_ms});
+}
+
+static void set_after(const struct saga_filter *filter, enum order order, const struct saga_list_cursor *cursor,
+                      struct saga_list_after *after) {
+    // Behind every row of that saga: a list in descending order goes on below the lowest.
+    struct saga_row *saga = &after->saga;
+    struct trouble_row *trouble = &after->trouble;
+    *saga = (struct saga_row){.status = (int32_t)filter->status, .parked = 1};
+    *trouble = (struct trouble_row){.step_id = INT32_MIN, .leg = INT32_MIN, .created_ms = cursor->key};
+    str_copy(filter->flow, saga->flow, sizeof saga->flow);
+    str_copy(filter->subject, saga->subject, sizeof saga->subject);
+    str_copy(filter->participant, trouble->participant, sizeof trouble->participant);
+    str_copy(filter->reason, trouble->reason, sizeof trouble->reason);
+    memcpy(saga->gid, cursor->gid, sizeof saga->gid);
+    memcpy(trouble->gid, cursor->gid, sizeof trouble->gid);
+    *(order == BY_DUE ? &saga->due_ms : &saga->created_ms) = cursor->key;
+}
+
+void saga_list_query(const struct saga_filter *filter, const struct saga_list_cursor *cursor,
+                     struct saga_list_after *ret_after, struct store_query *ret_query) {
+    enum order order = order_for(filter);
+    bool of_troubles = is_of_troubles(order);
+    struct store_query query = {
+        .table = of_troubles ? &trouble_table : &saga_table, .order = index_for(order), .descending = true, .limit = 1};
+    add_equal(&query, filter, order);
+    add_range(&query, filter, order);
+    if (cursor) {
+        set_after(filter, order, cursor, ret_after);
+        query.after = of_troubles ? (const void *)&ret_after->trouble : (const void *)&ret_after->saga;
+    }
     *ret_query = query;
 }
 
-int64_t saga_list_key(const struct saga_filter *filter, const struct saga_row *row) {
-    return order_for(filter) == BY_DUE ? row->due_ms : row->created_ms;
+bool saga_filter_fits(const struct saga_filter *filter, const struct saga_row *row) {
+    bool in_slot = filter->n_slots == 0, ended = saga_status_ended((enum saga_status)row->status);
+    for (size_t i = 0; i < filter->n_slots; i++)
+        in_slot = in_slot || filter->slots[i] == row->slot;
+    return in_slot && (!filter->status || row->status == (int32_t)filter->status) &&
+           (!filter->parked || (row->parked && !ended)) && (!filter->unfinished || !ended) &&
+           (str_empty(filter->flow) || str_eq_c(filter->flow, row->flow)) &&
+           (str_empty(filter->subject) || str_eq_c(filter->subject, row->subject)) &&
+           row->created_ms >= filter->from_ms && (filter->to_ms == INT64_MAX || row->created_ms < filter->to_ms) &&
+           (filter->updated_before_ms == INT64_MAX || row->updated_ms < filter->updated_before_ms);
 }
 
-void saga_list_after(const struct saga_filter *filter, int64_t key, struct str gid, struct saga_row *ret_after) {
-    struct saga_row after = {.status = (int32_t)filter->status, .parked = filter->parked};
-    str_copy(filter->flow, after.flow, sizeof after.flow);
-    str_copy(filter->subject, after.subject, sizeof after.subject);
-    str_copy(gid, after.gid, sizeof after.gid);
-    *(order_for(filter) == BY_DUE ? &after.due_ms : &after.created_ms) = key;
-    *ret_after = after;
+// ---- Reading a page -----------------------------------------------------------------------------------------------
+
+enum { CHUNK = 100 }; // rows looked at in one query, where not every one need fit
+
+struct listing {
+    struct store *store;
+    struct saga_filter filter;
+    enum order order;
+    uint32_t limit, chunk, looked;
+    struct saga_list_cursor at; // the last that was looked at
+    bool begun;
+    struct saga_row *rows; // limit + 1: the last only tells that there is more
+    size_t n;
+    struct saga_list_cursor last; // that fits in the page
+    saga_list_fn *done;
+    void *ctx;
+    // Of troubles, of which one saga may have several beside each other:
+    struct trouble_row end;          // of the last chunk
+    struct saga_list_cursor current; // the last one's saga; `at` is the one before it, until this one is found
+    struct saga_list_cursor found[CHUNK];
+    size_t n_found, n_awaited;
+    bool last_chunk;
+    struct error error;
+};
+
+static void read_chunk(struct listing *listing);
+
+static void finish(struct listing *listing, const struct error *error, bool more) {
+    struct saga_list_page page = {.rows = listing->rows, .n = listing->n, .more = more, .next = listing->at};
+    if (page.n > listing->limit) {
+        page.n = listing->limit;
+        page.next = listing->last;
+    }
+    listing->done(listing->ctx, error, error ? NULL : &page);
+    free(listing->rows);
+    free(listing);
+}
+
+static void look_at(struct listing *listing, const struct saga_row *row, int64_t key) {
+    if (listing->n > listing->limit || !saga_filter_fits(&listing->filter, row))
+        return;
+    struct saga_row *kept = &listing->rows[listing->n++];
+    *kept = *row;
+    kept->input = kept->journal = STR_NONE;
+    if (listing->n == listing->limit) {
+        listing->last.key = key;
+        memcpy(listing->last.gid, row->gid, sizeof listing->last.gid);
+    }
+}
+
+static void chunk_looked_at(struct listing *listing, bool last_chunk) {
+    if (listing->n > listing->limit)
+        finish(listing, NULL, true);
+    else if (last_chunk)
+        finish(listing, NULL, false);
+    else if (listing->looked >= SAGA_LIST_LOOKS)
+        finish(listing, NULL, true);
+    else
+        read_chunk(listing);
+}
+
+static void sagas_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct listing *listing = ctx;
+    const struct saga_row *row = rows;
+    if (error) {
+        finish(listing, error, false);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        look_at(listing, &row[i], listing->order == BY_DUE ? row[i].due_ms : row[i].created_ms);
+    if (n > 0) {
+        listing->at.key = listing->order == BY_DUE ? row[n - 1].due_ms : row[n - 1].created_ms;
+        memcpy(listing->at.gid, row[n - 1].gid, sizeof listing->at.gid);
+    }
+    listing->looked += (uint32_t)n;
+    chunk_looked_at(listing, n < listing->chunk);
+}
+
+// ---- By what is in trouble ----------------------------------------------------------------------------------------
+
+static void one_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct listing *listing = ctx;
+    if (error && !error_is(&listing->error))
+        listing->error = *error;
+    if (n == 1) { // else it is gone by now
+        const struct saga_row *row = rows;
+        look_at(listing, row, row->created_ms);
+    }
+    if (--listing->n_awaited > 0)
+        return;
+    if (error_is(&listing->error))
+        finish(listing, &listing->error, false);
+    else
+        chunk_looked_at(listing, listing->last_chunk);
+}
+
+// The sagas of what was found, in its order, which is that of their reads.
+static void read_found(struct listing *listing) {
+    struct store_query query = {.table = &saga_table, .limit = 1};
+    listing->n_awaited = listing->n_found;
+    for (size_t i = 0; i < listing->n_found; i++) {
+        query.conds[0] = (struct store_cond){"gid", STORE_EQ, .text = str_c(listing->found[i].gid)};
+        store_read(listing->store, &query, one_read, listing);
+    }
+}
+
+static bool is_wanted(const struct listing *listing, const struct trouble_row *row) {
+    const struct saga_filter *filter = &listing->filter;
+    if (!str_empty(filter->participant) && !str_eq_c(filter->participant, row->participant))
+        return false;
+    return strcmp(row->gid, listing->at.gid) != 0; // it was found already
+}
+
+static void find_in_trouble(struct listing *listing, const struct trouble_row *rows, size_t n) {
+    listing->n_found = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct trouble_row *row = &rows[i];
+        if (strcmp(row->gid, listing->current.gid) != 0) {
+            if (listing->current.gid[0])
+                listing->at = listing->current;
+            listing->current.key = row->created_ms;
+            memcpy(listing->current.gid, row->gid, sizeof listing->current.gid);
+        }
+        if (is_wanted(listing, row))
+            listing->found[listing->n_found++] = listing->at = listing->current;
+    }
+}
+
+static void troubles_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct listing *listing = ctx;
+    const struct trouble_row *row = rows;
+    if (error) {
+        finish(listing, error, false);
+        return;
+    }
+    find_in_trouble(listing, row, n);
+    if (n > 0)
+        listing->end = row[n - 1];
+    listing->looked += (uint32_t)n;
+    listing->last_chunk = n < listing->chunk;
+    if (listing->n_found > 0)
+        read_found(listing);
+    else
+        chunk_looked_at(listing, listing->last_chunk);
+}
+
+static void read_chunk(struct listing *listing) {
+    struct store_query query;
+    struct saga_list_after after;
+    uint32_t left = SAGA_LIST_LOOKS - listing->looked;
+    listing->chunk = listing->chunk < left ? listing->chunk : left;
+    saga_list_query(&listing->filter, listing->begun ? &listing->at : NULL, &after, &query);
+    query.limit = listing->chunk;
+    if (is_of_troubles(listing->order)) {
+        if (listing->end.gid[0])
+            query.after = &listing->end;
+        store_read(listing->store, &query, troubles_read, listing);
+    } else {
+        listing->begun = true;
+        store_read(listing->store, &query, sagas_read, listing);
+    }
+}
+
+void saga_list_read(struct store *store, const struct saga_filter *filter, const struct saga_list_cursor *cursor,
+                    uint32_t limit, saga_list_fn *done, void *ctx) {
+    struct listing *listing = calloc(1, sizeof *listing);
+    struct saga_row *rows = calloc(limit + 1, sizeof *rows);
+    if (!listing || !rows)
+        abort();
+    assert(limit > 0 && limit <= STORE_LIMIT_MAX);
+    listing->store = store;
+    listing->filter = *filter;
+    listing->order = order_for(filter);
+    listing->limit = limit;
+    listing->chunk = is_of_troubles(listing->order) || limit >= CHUNK ? CHUNK : limit + 1;
+    listing->rows = rows;
+    listing->done = done;
+    listing->ctx = ctx;
+    if (cursor) {
+        listing->at = *cursor;
+        listing->begun = true;
+    }
+    read_chunk(listing);
 }

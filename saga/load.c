@@ -121,6 +121,7 @@ static void enter_memory(struct loading *loading, struct saga_subject *subject) 
     resident->parent_leg = (uint8_t)row->parent_leg;
     memcpy(resident->parent_gid, row->parent_gid, sizeof resident->parent_gid);
     memcpy(resident->subject_key, row->subject, sizeof resident->subject_key);
+    trouble_loaded(resident);
     // Another process wrote it, and may have been at it when it died: something was due.
     resident->resuming = row->incarnation != engine->incarnation && row->due_ms <= clock_now_ms(engine->options.clock);
     sentinel_inform(engine->sentinel, resident);

@@ -125,6 +125,7 @@ void resident_drop(struct saga_resident *resident) {
     saga_instance_release(&resident->saga);
     free((void *)(uintptr_t)resident->input.ptr);
     free(resident->held);
+    free(resident->troubles);
     free(resident);
     if (parent)
         resident_unpin(parent);

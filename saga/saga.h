@@ -92,6 +92,22 @@ struct saga_flow_set {
 };
 enum { SAGA_FLOW_SETS_MAX = 16 };
 
+// How long what has ended is kept, from its end; 0: for ever.
+enum saga_kept { SAGA_KEPT_SUCCEEDED, SAGA_KEPT_FAILED, SAGA_KEPT_TERMINATED, SAGA_KEPT_CLASSES };
+struct saga_kept_flow {
+    const char *flow;
+    int64_t kept_ms[SAGA_KEPT_CLASSES];
+};
+struct saga_retention_options {
+    int64_t kept_ms[SAGA_KEPT_CLASSES]; // sagas; with their attempts and journals
+    const struct saga_kept_flow *flows; // what is kept otherwise; borrowed
+    size_t n_flows;
+    int64_t requests_ms, events_ms, audit_ms;
+    uint32_t rows_per_s;  // most rows deleted in a second (default 2000)
+    uint32_t batch;       // most units (a saga, a subject with all of its own, another row) going at once (default 32)
+    uint32_t interval_ms; // how often it is looked for what is over; 0: never
+};
+
 struct saga_options {
     struct store *store;
     const struct clock *clock;
@@ -114,6 +130,10 @@ struct saga_options {
     uint32_t horizon_ms;       // how far ahead it loads (default 60000)
     uint32_t resume_max; // resumptions without progress before a saga is only resumed alone; as many of those, and it
                          // is parked (default 3)
+    struct saga_retention_options retention;
+    // Whether this instance is the one that sees to what is in this slot; NULL: to every one.
+    bool (*owns)(void *ctx, unsigned slot);
+    void *owns_ctx;
 };
 
 // Checks every flow's table, and that no two have one name and version. Nothing runs before saga_engine_recover().
@@ -153,6 +173,9 @@ struct saga_stats {
     int64_t unknown_flows, corrupt;
     int64_t late_answers; // of calls whose step or saga had gone on without them
     int64_t orphans;      // in memory, unfinished, and neither due nor under way nor parked: must be 0 (E5)
+    // What has ended and is deleted when its time is over: sagas and rows so far, sagas in the last hour; how old the
+    // oldest is that is still there (0: none), and for how long that which is longest over should be gone (0: nothing).
+    int64_t deleted, deleted_rows, deleted_hour, oldest_kept_s, behind_s;
 };
 void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_stats);
 

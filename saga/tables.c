@@ -61,6 +61,26 @@ const struct store_table attempt_table = {
     .since = 1,
 };
 
+static const struct store_column trouble_columns[] = {
+    STORE_COL_TEXT(trouble_row, gid),    STORE_COL_I32(trouble_row, step_id),
+    STORE_COL_I32(trouble_row, leg),     STORE_COL_TEXT(trouble_row, participant),
+    STORE_COL_TEXT(trouble_row, reason), STORE_COL_I64(trouble_row, created_ms, .fixed = true),
+};
+static const struct store_index trouble_indexes[] = {
+    [TROUBLE_BY_PARTICIPANT] = {.name = "trouble_by_participant", .columns = {"participant", "created_ms"}},
+    [TROUBLE_BY_REASON] = {.name = "trouble_by_reason", .columns = {"reason", "created_ms"}},
+};
+const struct store_table trouble_table = {
+    .name = "saga_trouble",
+    .row_size = sizeof(struct trouble_row),
+    .columns = trouble_columns,
+    .n_columns = STORE_COUNT(trouble_columns),
+    .n_key = 4,
+    .indexes = trouble_indexes,
+    .n_indexes = STORE_COUNT(trouble_indexes),
+    .since = 4,
+};
+
 static const struct store_column request_columns[] = {
     STORE_COL_TEXT(request_row, caller),
     STORE_COL_TEXT(request_row, request_id),
@@ -71,7 +91,11 @@ static const struct store_column request_columns[] = {
     STORE_COL_I32(request_row, code),
     STORE_COL_TEXT(request_row, text),
     STORE_COL_BLOB(request_row, answer, REQUEST_ANSWER_MAX),
-    STORE_COL_I64(request_row, created_ms),
+    STORE_COL_I64(request_row, created_ms, .fixed = true),
+};
+// For retention; at the end of the index, and never changed.
+static const struct store_index request_indexes[] = {
+    [REQUEST_BY_CREATED] = {.name = "request_by_created", .columns = {"created_ms"}, .since = 4},
 };
 const struct store_table request_table = {
     .name = "request",
@@ -79,6 +103,8 @@ const struct store_table request_table = {
     .columns = request_columns,
     .n_columns = STORE_COUNT(request_columns),
     .n_key = 2,
+    .indexes = request_indexes,
+    .n_indexes = STORE_COUNT(request_indexes),
     .since = 1,
 };
 
@@ -150,8 +176,8 @@ const struct store_table participant_table = {
     .since = 4,
 };
 
-const struct store_table *const saga_tables[] = {&saga_table, &attempt_table, &request_table,     &outbox_table,
-                                                 &poke_table, &audit_table,   &participant_table, NULL};
+const struct store_table *const saga_tables[] = {&saga_table,   &attempt_table, &trouble_table, &request_table,
+                                                 &outbox_table, &poke_table,    &audit_table,   &participant_table, NULL};
 
 void saga_tables_add(const struct store_table **tables, size_t max, const struct store_table *const *more) {
     size_t n = 0;

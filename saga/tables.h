@@ -42,6 +42,19 @@ struct attempt_row {
 };
 extern const struct store_table attempt_table;
 
+// A step that is in trouble: it failed and is tried again, is parked, or is why its saga turned round. These rows
+// follow from the saga's own, and are written with it (saga/trouble.c); a saga that goes well has none. They are for
+// lists by participant and by reason.
+struct trouble_row {
+    char gid[SAGA_GID_MAX + 1];
+    int32_t step_id, leg;
+    char participant[SAGA_NAME_MAX + 1]; // a row each, where the step has several; empty: none
+    char reason[SAGA_CODE_MAX];
+    int64_t created_ms; // of the saga
+};
+extern const struct store_table trouble_table;
+enum { TROUBLE_BY_PARTICIPANT, TROUBLE_BY_REASON }; // indexes of trouble_table
+
 // One request that changes something: the same (caller, request_id) acts once.
 enum { REQUEST_CALLER_MAX = 128, REQUEST_ID_MAX = 64, REQUEST_REF_MAX = 128, REQUEST_ANSWER_MAX = 262144 };
 struct request_row {
@@ -57,6 +70,7 @@ struct request_row {
     int64_t created_ms;
 };
 extern const struct store_table request_table;
+enum { REQUEST_BY_CREATED }; // indexes of request_table
 
 // Events in the order of their commits: seq is assigned per slot by the loop (E16).
 struct outbox_row {

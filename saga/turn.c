@@ -104,6 +104,7 @@ void turn_put(struct saga_turn *turn, struct saga_resident *resident) {
     resident->updated_ms = turn->now_ms;
     row_of(resident, arena, &row);
     saga_turn_row(turn, &saga_table, resident->stored ? STORE_PUT : STORE_INSERT, &row);
+    trouble_put(turn, resident);
     resident->row_due_ms = row.due_ms;
     resident->stored = true;
     resident->dirty = false;

@@ -131,7 +131,8 @@ static void keep_unknown(struct notice *notice, const struct trade *trade) {
 static void apply_payment(struct notice *notice, struct trade *trade, struct tender_row *tender) {
     struct saga_turn *turn = saga_turn_begin(notice->trades->engine, &trade->subject);
     tender_noticed(turn, tender, notice->payment);
-    payment_poke(turn, tender->attempt_no);
+    if (!trade->archived)
+        payment_poke(turn, tender->attempt_no);
     make(notice, turn);
 }
 
@@ -185,7 +186,7 @@ static void looked_up(void *ctx, enum request_verdict verdict, struct request_en
         // Our numbers begin with the trade's.
         struct str trade_no = str_n(notice->number, ID_LEN);
         if (strlen(notice->number) > ID_LEN && id_valid(trade_no))
-            load_trade(notice->trades, trade_no, trade_found, notice);
+            load_trade_or_archived(notice->trades, trade_no, trade_found, notice);
         else
             keep_unknown(notice, NULL);
     }

@@ -21,6 +21,7 @@ struct trades {
     void *alert_ctx;
     struct trades_stats stats;
     struct trade_watch *watches;
+    struct retiring *retiring; // trades on their way out of the store
 };
 
 static inline int64_t trades_now(const struct trades *trades) {

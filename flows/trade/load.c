@@ -1,9 +1,10 @@
-// Trades from the store: the trade's row, then its parts one after the other, all by the trade's number. Each is a read
-// of its own, so a commit may come in between: the row is read once more at the end, and all of it again when its
-// version has moved. A trade that enters memory needs no such care: nobody but its owner writes it, who has just none
-// of it in memory and nothing on its way.
+// Trades from the store: the trade's row, then its parts one after the other, all by the trade's number; or, of one
+// that was deleted, what is kept of its tenders. Each is a read of its own, so a commit may come in between: the row is
+// read once more at the end, and all of it again when its version has moved. A trade that enters memory needs no such
+// care: nobody but its owner writes it, who has just none of it in memory and nothing on its way.
 #include "flows/trade/load.h"
 
+#include "flows/trade/archive.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/parts.h"
 
@@ -13,6 +14,7 @@ struct found {
     struct found *next;
     load_trade_fn *done;
     void *ctx;
+    bool archived; // takes what is kept of a deleted one
 };
 
 struct load {
@@ -27,6 +29,25 @@ struct load {
 
 enum { TIMES_MAX = 8 }; // a trade that changes all the time is read another time
 
+static bool is_there(const struct trade *trade, bool archived, struct error *error) {
+    if (trade->leaving)
+        return error_set(error, ERR_RETRY, "the trade is just being deleted");
+    if (trade->archived && !archived)
+        return error_set(error, ERR_TRADE_NOT_FOUND, "the trade has ended, and was deleted when its time was over");
+    return true;
+}
+
+static void tell(struct found *found, struct trade *trade, const struct error *error) {
+    struct error missing = {0};
+    if (trade && !is_there(trade, found->archived, &missing)) {
+        found->done(found->ctx, NULL, &missing);
+        return;
+    }
+    if (trade)
+        saga_subject_hold(&trade->subject);
+    found->done(found->ctx, trade, error);
+}
+
 static void finish(struct load *load, const struct error *error) {
     struct trade *trade = error ? NULL : load->trade;
     if (load->keep)
@@ -38,9 +59,7 @@ static void finish(struct load *load, const struct error *error) {
     struct found *found = load->waiting;
     while (found) {
         struct found *next = found->next;
-        if (trade)
-            saga_subject_hold(&trade->subject);
-        found->done(found->ctx, trade, error);
+        tell(found, trade, error);
         free(found);
         found = next;
     }
@@ -113,7 +132,7 @@ static void read_part(struct load *load) {
     store_read(load->trades->options.store, &query, part_read, load);
 }
 
-static void row_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+static void archive_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct load *load = ctx;
     struct error missing;
     if (error) {
@@ -121,6 +140,25 @@ static void row_read(void *ctx, const struct error *error, const void *rows, siz
     } else if (n == 0) {
         error_set(&missing, ERR_TRADE_NOT_FOUND, "no trade has the number %s", load->trade->row.trade_no);
         finish(load, &missing);
+    } else {
+        archive_fill(load->trade, rows, n);
+        finish(load, NULL);
+    }
+}
+
+static void read_archive(struct load *load) {
+    char prefix[TRADE_NO_MAX + 2];
+    struct store_query query = archive_query(load->trade->row.trade_no, prefix);
+    store_read(load->trades->options.store, &query, archive_read, load);
+}
+
+static void row_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct load *load = ctx;
+    const struct trade_row *row = rows;
+    if (error) {
+        finish(load, error);
+    } else if (n == 0 || row->closed == TRADE_LEAVING) {
+        read_archive(load);
     } else {
         load->trade->row = *(const struct trade_row *)rows;
         load->trade->stored = true;
@@ -143,16 +181,16 @@ static void begin(struct load *load) {
     read_row(load, row_read);
 }
 
-static void wait_for(struct load *load, load_trade_fn *done, void *ctx) {
+static void wait_for(struct load *load, const struct found *who) {
     struct found *found = calloc(1, sizeof *found);
     if (!found)
         abort();
-    *found = (struct found){.done = done, .ctx = ctx};
+    *found = *who;
     *load->last = found;
     load->last = &found->next;
 }
 
-static void start(struct trades *trades, struct str trade_no, bool keep, load_trade_fn *done, void *ctx) {
+static void start(struct trades *trades, struct str trade_no, bool keep, const struct found *who) {
     char number[TRADE_NO_MAX + 1];
     struct load *load = calloc(1, sizeof *load);
     if (!load)
@@ -164,7 +202,7 @@ static void start(struct trades *trades, struct str trade_no, bool keep, load_tr
     load->last = &load->waiting;
     if (keep)
         map_insert(&trades->loading, &load->node, str_c(load->trade->row.trade_no));
-    wait_for(load, done, ctx);
+    wait_for(load, who);
     begin(load);
 }
 
@@ -177,27 +215,34 @@ static bool is_trade_no(struct str trade_no, load_trade_fn *done, void *ctx) {
     return false;
 }
 
-void load_trade(struct trades *trades, struct str trade_no, load_trade_fn *done, void *ctx) {
-    if (!is_trade_no(trade_no, done, ctx))
+static void find(struct trades *trades, struct str trade_no, struct found *who) {
+    if (!is_trade_no(trade_no, who->done, who->ctx))
         return;
     struct map_node *node = map_find(&trades->resident, trade_no);
     if (node) {
         struct trade *trade = CONTAINER_OF(node, struct trade, node);
         trade_touch(trade);
-        saga_subject_hold(&trade->subject);
-        done(ctx, trade, NULL);
+        tell(who, trade, NULL);
         return;
     }
     node = map_find(&trades->loading, trade_no);
     if (node)
-        wait_for(CONTAINER_OF(node, struct load, node), done, ctx);
+        wait_for(CONTAINER_OF(node, struct load, node), who);
     else
-        start(trades, trade_no, true, done, ctx);
+        start(trades, trade_no, true, who);
+}
+
+void load_trade(struct trades *trades, struct str trade_no, load_trade_fn *done, void *ctx) {
+    find(trades, trade_no, &(struct found){.done = done, .ctx = ctx});
+}
+
+void load_trade_or_archived(struct trades *trades, struct str trade_no, load_trade_fn *done, void *ctx) {
+    find(trades, trade_no, &(struct found){.done = done, .ctx = ctx, .archived = true});
 }
 
 void load_snapshot(struct trades *trades, struct str trade_no, load_trade_fn *done, void *ctx) {
     if (is_trade_no(trade_no, done, ctx))
-        start(trades, trade_no, false, done, ctx);
+        start(trades, trade_no, false, &(struct found){.done = done, .ctx = ctx, .archived = true});
 }
 
 // ---- By order number ----------------------------------------------------------------------------------------------
@@ -244,10 +289,18 @@ static void attach_found(void *ctx, struct trade *trade, const struct error *err
         saga_subject_release(&trade->subject);
 }
 
-void load_attach(void *ctx, struct saga_engine *engine, struct str subject_key, void *token) {
+static struct attach *attach_new(struct saga_engine *engine, void *token) {
     struct attach *attach = malloc(sizeof *attach);
     if (!attach)
         abort();
     *attach = (struct attach){engine, token};
-    load_trade(ctx, subject_key, attach_found, attach);
+    return attach;
+}
+
+void load_attach(void *ctx, struct saga_engine *engine, struct str subject_key, void *token) {
+    load_trade(ctx, subject_key, attach_found, attach_new(engine, token));
+}
+
+void load_attach_archived(void *ctx, struct saga_engine *engine, struct str subject_key, void *token) {
+    load_trade_or_archived(ctx, subject_key, attach_found, attach_new(engine, token));
 }

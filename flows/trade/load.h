@@ -5,18 +5,23 @@
 #include "flows/trade/trade.h"
 
 // Calls back at once when it is in memory, later when it must be read; then held once for the callee. Errors:
-// TRADE_NOT_FOUND, STORE_….
+// TRADE_NOT_FOUND, STORE_…, RETRY (it is just being deleted).
 typedef void load_trade_fn(void *ctx, struct trade *trade, const struct error *error);
 void load_trade(struct trades *trades, struct str trade_no, load_trade_fn *done, void *ctx);
+
+// The same, and of one that was deleted what is kept of it (trade->archived).
+void load_trade_or_archived(struct trades *trades, struct str trade_no, load_trade_fn *done, void *ctx);
 
 // The trade's number by one of its order numbers; NULL with an error when there is none. Later.
 typedef void load_trade_no_fn(void *ctx, const char *trade_no, const struct error *error);
 void load_trade_no(struct trades *trades, struct str order_no, load_trade_no_fn *done, void *ctx);
 
-// For trade_flows[].attach.
+// For trade_flows[].attach; the second for those that go on about a trade that was deleted.
 void load_attach(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);
+void load_attach_archived(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);
 
-// Reads what is durable of one trade, without keeping it: for showing. Freed by saga_subject_release().
+// Reads what is durable of one trade, or is kept of one that was deleted, without keeping it: for showing. Freed by
+// saga_subject_release().
 void load_snapshot(struct trades *trades, struct str trade_no, load_trade_fn *done, void *ctx);
 
 #endif

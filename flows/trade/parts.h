@@ -12,6 +12,10 @@ void trade_enter_memory(struct trade *trade);
 void trade_touch(struct trade *trade);
 // A new row at the end, zeroed.
 struct trade_item *trade_append(struct trade *trade, enum trade_part part);
+// Whether nothing but memory (and `holds` more) holds it, and everything about it is in the store.
+bool trade_is_idle(const struct trade *trade, uint32_t holds);
+// Out of memory; whoever holds it still has it.
+void trade_leave_memory(struct trade *trade);
 // Drops what nobody uses beyond the bound.
 void trade_evict(struct trades *trades);
 void trade_drop_all(struct trades *trades);

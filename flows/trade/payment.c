@@ -10,6 +10,7 @@
 #include "flows/trade/load.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/refund_plan.h"
+#include "flows/trade/retire.h"
 #include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
@@ -515,6 +516,7 @@ const struct saga_flow payment_flow = {
     .on_reversed = reversed,
     .on_end = ended,
     .attach = load_attach,
+    .estate = &retire_estate,
 };
 
 void payment_start(struct saga_turn *turn, struct pay_attempt_row *attempt) {

@@ -14,6 +14,7 @@
 #include "flows/trade/load.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/refund.h"
+#include "flows/trade/retire.h"
 #include "flows/trade/view.h"
 
 #include <stdio.h>
@@ -568,4 +569,5 @@ const struct saga_flow purchase_flow = {
     .on_reversed = reversed,
     .on_end = ended,
     .attach = load_attach,
+    .estate = &retire_estate,
 };

@@ -8,12 +8,14 @@
 #include "adapters/push/push.h"
 #include "adapters/settlement/settlement.h"
 #include "flows/trade/after.h"
+#include "flows/trade/archive.h"
 #include "flows/trade/books.h"
 #include "flows/trade/chosen.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/refund_plan.h"
+#include "flows/trade/retire.h"
 #include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
@@ -77,8 +79,11 @@ static struct saga_verdict captured(struct saga_turn *turn) {
 // bytes; with the longest refund_no (32 bytes) and leg (2 digits) that is enough for nine tries, with all others
 // for 99. What is longer is refused there: definite, and the operator's.
 enum { GATEWAY_REFUND_NO_MAX = 96 };
+// What goes back of a deleted trade has the number of its return (archive.h) as it is, which is no other's.
 static void gateway_refund_no(const struct refund_leg_row *leg, int32_t generation, char out[GATEWAY_REFUND_NO_MAX]) {
-    int length = snprintf(out, GATEWAY_REFUND_NO_MAX, "%s@%s@%d", leg->trade_no, leg->refund_no, leg->leg);
+    bool late = archive_is_return_no(leg->refund_no);
+    int length = late ? snprintf(out, GATEWAY_REFUND_NO_MAX, "%s", leg->refund_no)
+                      : snprintf(out, GATEWAY_REFUND_NO_MAX, "%s@%s@%d", leg->trade_no, leg->refund_no, leg->leg);
     if (generation > 1)
         snprintf(out + length, (size_t)(GATEWAY_REFUND_NO_MAX - length), "@%d", generation);
 }
@@ -732,4 +737,14 @@ const struct saga_flow refund_flow = {
     .steps = steps,
     .n_steps = STORE_COUNT(steps),
     .attach = load_attach,
+    .estate = &retire_estate,
+};
+
+const struct saga_flow late_flow = {
+    .name = "trade.late",
+    .version = 1,
+    .text = "Money that came for a trade that is deleted goes back",
+    .steps = steps,
+    .n_steps = STORE_COUNT(steps),
+    .attach = load_attach_archived,
 };

@@ -8,6 +8,8 @@
 #include "participant/payment/v1/payment.pb-c.h"
 
 extern const struct saga_flow refund_flow;
+// The return of what came for a trade that is deleted: the same steps, about what is kept of it.
+extern const struct saga_flow late_flow;
 
 // Unfinished refunds look again (the trade has completed, an award has come).
 void refund_poke_all(struct saga_turn *turn);

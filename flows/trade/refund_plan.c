@@ -2,6 +2,7 @@
 #include "flows/trade/refund_plan.h"
 
 #include "flows/trade/allocation.h"
+#include "flows/trade/archive.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/refund.h"
 
@@ -50,7 +51,8 @@ static bool start(struct saga_turn *turn, struct refund_row *refund, struct erro
     struct trade *trade = trade_of(saga_turn_subject(turn));
     char gid[TRADE_GID_MAX];
     trade_refund_gid(trade, refund->refund_no, gid);
-    struct saga_start start = {.flow = refund_flow.name, .gid = str_c(gid), .input = str_c(refund->refund_no)};
+    const struct saga_flow *flow = trade->archived ? &late_flow : &refund_flow;
+    struct saga_start start = {.flow = flow->name, .gid = str_c(gid), .input = str_c(refund->refund_no)};
     if (saga_turn_start(turn, &start, error))
         return true;
     for (int32_t i = 0; i < refund->legs; i++)
@@ -108,8 +110,11 @@ void refund_plan_cancelled(struct saga_turn *turn) {
 
 bool refund_plan_return(struct saga_turn *turn, const struct tender_row *tender, struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    char number[41];
-    snprintf(number, sizeof number, "late-%d-%d", tender->attempt_no, tender->tender);
+    char number[ARCHIVE_RETURN_NO_MAX];
+    if (trade->archived)
+        archive_return_no(tender, number);
+    else
+        snprintf(number, sizeof number, "late-%d-%d", tender->attempt_no, tender->tender);
     if (trade_refund(trade, str_c(number)))
         return true;
     struct refund_row *refund = add_refund(trade, number);

@@ -69,6 +69,8 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_TEXT(trade_row, reason),
     STORE_COL_TEXT(trade_row, text),
     STORE_COL_I32(trade_row, failure),
+    STORE_COL_I32(trade_row, closed, .since = 4),
+    STORE_COL_I64(trade_row, closed_ms, .since = 4),
     SOLVER_LAYER_TABLE(TRADE_DISCOUNT) AFTER_TABLE(AFTER) STORE_COL_BLOB(trade_row, history, 4096),
 };
 static const struct store_index trade_indexes[] = {
@@ -76,16 +78,21 @@ static const struct store_index trade_indexes[] = {
     [TRADE_BY_TENANT] = {.name = "trade_by_tenant", .columns = {"tenant_id", "created_ms"}},
     [TRADE_BY_USER] = {.name = "trade_by_user", .columns = {"user_id", "created_ms"}},
     [TRADE_BY_STATION] = {.name = "trade_by_station", .columns = {"station_id", "created_ms"}},
+    [TRADE_BY_CLOSED] = {.name = "trade_by_closed", .columns = {"closed", "closed_ms"}, .since = 4},
 };
 const struct store_table trade_table = {
     TABLE("trade", trade_row, 1, .indexes = trade_indexes, .n_indexes = STORE_COUNT(trade_indexes))};
 
 static const struct store_column order_row_columns[] = {
     STORE_COL_TEXT(order_row, order_no),
-    STORE_COL_TEXT(order_row, trade_no),
+    STORE_COL_TEXT(order_row, trade_no, .fixed = true),
     STORE_COL_I32(order_row, purchase_no),
 };
-const struct store_table order_table = {TABLE("trade_order", order_row, 1, )};
+static const struct store_index order_indexes[] = {
+    [ORDER_BY_TRADE] = {.name = "trade_order_by_trade", .columns = {"trade_no"}, .since = 4},
+};
+const struct store_table order_table = {
+    TABLE("trade_order", order_row, 1, .indexes = order_indexes, .n_indexes = STORE_COUNT(order_indexes))};
 
 static const struct store_column quote_row_columns[] = {
     STORE_COL_TEXT(quote_row, trade_no),
@@ -206,7 +213,37 @@ static const struct store_column stray_row_columns[] = {
 };
 const struct store_table stray_table = {TABLE("trade_stray_callback", stray_row, 2, )};
 
+static const struct store_column archived_row_columns[] = {
+    STORE_COL_TEXT(archived_row, tender_no),     STORE_COL_TEXT(archived_row, trade_no),
+    STORE_COL_I32(archived_row, attempt_no),     STORE_COL_I32(archived_row, tender),
+    STORE_COL_I32(archived_row, kind),           STORE_COL_I32(archived_row, state),
+    STORE_COL_I32(archived_row, undo),           STORE_COL_I32(archived_row, trade_state),
+    STORE_COL_TEXT(archived_row, tenant_id),     STORE_COL_TEXT(archived_row, user_id),
+    STORE_COL_TEXT(archived_row, station_id),    STORE_COL_TEXT(archived_row, order_no),
+    STORE_COL_TEXT(archived_row, gateway_no),    STORE_COL_TEXT(archived_row, currency),
+    STORE_COL_I64(archived_row, amount),         STORE_COL_I64(archived_row, refunded),
+    STORE_COL_I64(archived_row, created_ms),     STORE_COL_I64(archived_row, paid_ms),
+    STORE_COL_I64(archived_row, since_ms),       STORE_COL_TEXT(archived_row, detail),
+    STORE_COL_I32(archived_row, return_state),   STORE_COL_I32(archived_row, return_generation),
+    STORE_COL_I32(archived_row, return_queries), STORE_COL_I64(archived_row, return_created_ms),
+    STORE_COL_I64(archived_row, return_done_ms), STORE_COL_I64(archived_row, return_next_query_ms),
+    STORE_COL_TEXT(archived_row, return_detail),
+};
+static const struct store_index archived_indexes[] = {
+    [ARCHIVED_BY_AGE] = {.name = "trade_archive_by_age", .columns = {"since_ms"}},
+};
+const struct store_table archived_table = {
+    .name = "trade_archive",
+    .row_size = sizeof(struct archived_row),
+    .columns = archived_row_columns,
+    .indexes = archived_indexes,
+    .n_columns = STORE_COUNT(archived_row_columns),
+    .n_key = 1,
+    .n_indexes = STORE_COUNT(archived_indexes),
+    .since = 4,
+};
+
 const struct store_table *const trade_tables[] = {
-    &trade_table,      &order_table,  &quote_table, &line_table, &pay_attempt_table, &tender_table, &refund_table,
-    &refund_leg_table, &ledger_table, &stray_table, NULL,
+    &trade_table,  &order_table,      &quote_table,  &line_table,  &pay_attempt_table, &tender_table,
+    &refund_table, &refund_leg_table, &ledger_table, &stray_table, &archived_table,    NULL,
 };

@@ -67,10 +67,12 @@ struct trade_row {
     char call_id[129], traceparent[65]; // metadata of the latest accepted command: passed on to the participants
     char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];
     int32_t failure;    // enum err: what whoever ordered is told, once the order has failed
+    int32_t closed;     // enum trade_closed (trades.h)
+    int64_t closed_ms;  // since when it is
     struct str history; // packed: state and time of each change
 };
 extern const struct store_table trade_table;
-enum { TRADE_BY_CREATED, TRADE_BY_TENANT, TRADE_BY_USER, TRADE_BY_STATION }; // indexes of trade_table
+enum { TRADE_BY_CREATED, TRADE_BY_TENANT, TRADE_BY_USER, TRADE_BY_STATION, TRADE_BY_CLOSED }; // indexes of trade_table
 
 // Every order number that a trade ever had: a re-order has a new one, and either finds the trade.
 struct order_row {
@@ -79,6 +81,7 @@ struct order_row {
     int32_t purchase_no;
 };
 extern const struct store_table order_table;
+enum { ORDER_BY_TRADE }; // indexes of order_table
 
 struct quote_row {
     char trade_no[TRADE_NO_MAX + 1];
@@ -199,5 +202,30 @@ struct stray_row {
     int64_t received_ms;
 };
 extern const struct store_table stray_table;
+
+// What is kept of a tender when its trade is deleted, so that money that comes later than that still finds its way back
+// (E15); and how that stands.
+struct archived_row {
+    char tender_no[TENDER_NO_MAX + 1];
+    char trade_no[TRADE_NO_MAX + 1];
+    int32_t attempt_no, tender, kind;
+    int32_t state, undo; // of the tender
+    int32_t trade_state; // of the trade, when it was deleted
+    char tenant_id[TRADE_ID_MAX + 1], user_id[TRADE_ID_MAX + 1], station_id[TRADE_ID_MAX + 1];
+    char order_no[TRADE_ID_MAX + 1]; // what it was to pay
+    char gateway_no[TRADE_ID_MAX + 1];
+    char currency[4];
+    int64_t amount, refunded;
+    int64_t created_ms, paid_ms; // the trade; the tender
+    int64_t since_ms;            // archived, or returned since: its time counts from here
+    char detail[SAGA_TEXT_MAX];
+    // Of the return of what came late.
+    int32_t return_state; // Txcenter__Trade__V1__RefundLegState; 0: there is none
+    int32_t return_generation, return_queries;
+    int64_t return_created_ms, return_done_ms, return_next_query_ms;
+    char return_detail[SAGA_TEXT_MAX];
+};
+extern const struct store_table archived_table;
+enum { ARCHIVED_BY_AGE }; // indexes of archived_table
 
 #endif

@@ -1,7 +1,9 @@
 #include "flows/trade/trade.h"
 
+#include "flows/trade/archive.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/parts.h"
+#include "flows/trade/retire.h"
 #include "flows/trade/wait.h"
 
 #include <assert.h>
@@ -240,28 +242,38 @@ void trade_refund_gid(const struct trade *trade, const char *refund_no, char out
 
 // ---- The trade as a subject ---------------------------------------------------------------------------------------
 
-static void flush(struct saga_subject *subject, struct store_write *write) {
-    struct trade *trade = trade_of(subject);
-    bool changed = trade->dirty;
+static bool is_dirty(const struct trade *trade) {
+    bool dirty = trade->dirty;
     for (int part = 0; part < TRADE_PARTS; part++)
         for (size_t i = 0; i < trade->parts[part].n; i++)
-            changed = changed || trade->parts[part].list[i]->dirty;
+            dirty = dirty || trade->parts[part].list[i]->dirty;
+    return dirty;
+}
+
+static void write_rows(struct trade *trade, struct store_write *write) {
+    trade->row.version++;
+    trade->row.updated_ms = trades_now(trade->trades);
+    retire_note(&trade->row);
+    store_row(write, &trade_table, trade->stored ? STORE_PUT : STORE_INSERT, &trade->row);
+    trade->dirty = false;
+    trade->stored = true;
+    for (int part = 0; part < TRADE_PARTS; part++)
+        for (size_t i = 0; i < trade->parts[part].n; i++) {
+            struct trade_item *item = trade->parts[part].list[i];
+            if (item->dirty)
+                store_row(write, trade_part_tables[part], item->stored ? STORE_PUT : STORE_INSERT, item->row);
+            item->dirty = false;
+            item->stored = true;
+        }
+}
+
+static void flush(struct saga_subject *subject, struct store_write *write) {
+    struct trade *trade = trade_of(subject);
     trade->flushes++;
-    if (changed) {
-        trade->row.version++;
-        trade->row.updated_ms = trades_now(trade->trades);
-        store_row(write, &trade_table, trade->stored ? STORE_PUT : STORE_INSERT, &trade->row);
-        trade->dirty = false;
-        trade->stored = true;
-        for (int part = 0; part < TRADE_PARTS; part++)
-            for (size_t i = 0; i < trade->parts[part].n; i++) {
-                struct trade_item *item = trade->parts[part].list[i];
-                if (item->dirty)
-                    store_row(write, trade_part_tables[part], item->stored ? STORE_PUT : STORE_INSERT, item->row);
-                item->dirty = false;
-                item->stored = true;
-            }
-    }
+    if (trade->archived)
+        archive_flush(trade, write);
+    else if (is_dirty(trade))
+        write_rows(trade, write);
     trade_waiters_look(trade, write);
 }
 
@@ -290,7 +302,7 @@ static bool is_resident(const struct trade *trade) {
     return trade->node.key.ptr != NULL;
 }
 
-static void leave_memory(struct trade *trade) {
+void trade_leave_memory(struct trade *trade) {
     if (!is_resident(trade))
         return;
     map_remove(&trade->trades->resident, &trade->node);
@@ -303,7 +315,7 @@ static void leave_memory(struct trade *trade) {
 static void fail(struct saga_subject *subject, const struct error *error) {
     struct trade *trade = trade_of(subject);
     saga_subject_hold(subject);
-    leave_memory(trade);
+    trade_leave_memory(trade);
     trade_waiters_fail(trade, error);
     saga_subject_release(subject);
 }
@@ -360,14 +372,19 @@ void trade_evict(struct trades *trades) {
     struct trade *trade = trades->oldest;
     for (int looked = 0; trade && looked < 16 && trades->resident.count > trades->options.resident_max; looked++) {
         struct trade *next = trade->newer;
-        // Only memory itself holds it, and nothing of it is on its way to the store.
+        // What is only in memory is an answer that will be given again (saga_answered_fn).
         if (trade->subject.refs == 1 && trade->subject.group.in_flight == 0 && !trade->waiters)
-            leave_memory(trade);
+            trade_leave_memory(trade);
         trade = next;
     }
 }
 
+bool trade_is_idle(const struct trade *trade, uint32_t holds) {
+    return trade->subject.refs == 1 + holds && trade->subject.group.in_flight == 0 && !trade->waiters &&
+           !trade->subject.family.first && !is_dirty(trade);
+}
+
 void trade_drop_all(struct trades *trades) {
     while (trades->oldest)
-        leave_memory(trades->oldest);
+        trade_leave_memory(trades->oldest);
 }

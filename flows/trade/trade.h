@@ -50,6 +50,8 @@ struct trade {
     struct map_node node;
     struct trade_row row;
     bool dirty, stored;
+    bool archived; // only what is kept of a trade that is deleted: its tenders (archive.h)
+    bool leaving;  // its deletion is on its way to the store
     struct trade_items parts[TRADE_PARTS];
     struct arena blobs; // what the rows' blobs point to
     struct trade_waiter *waiters;

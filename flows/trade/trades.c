@@ -9,11 +9,12 @@
 #include "flows/trade/read.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/refund_command.h"
+#include "flows/trade/retire.h"
 #include "txcenter/callback/v1/callback.pb-c.h"
 
 #include <stdlib.h>
 
-const struct saga_flow *const trade_flows[] = {&purchase_flow, &payment_flow, &refund_flow, NULL};
+const struct saga_flow *const trade_flows[] = {&purchase_flow, &payment_flow, &refund_flow, &late_flow, NULL};
 
 struct trades *trades_new(const struct trades_options *options) {
     struct trades *trades = calloc(1, sizeof *trades);
@@ -34,6 +35,7 @@ void trades_free(struct trades *trades) {
         return;
     commands_end(trades);
     read_end(trades);
+    retire_end(trades);
     trade_drop_all(trades);
     requests_free(trades->requests);
     heap_release(&trades->waits);

@@ -10,6 +10,17 @@
 
 struct trades;
 
+// As what a trade is closed: how long it is kept afterwards goes by it (trades_options).
+enum trade_closed {
+    TRADE_OPEN,
+    TRADE_UNORDERED, // quoted, and never ordered
+    TRADE_UNPAID,    // cancelled, expired or failed
+    TRADE_SOLD,      // complete, refunds included
+    TRADE_DISPUTED,  // with money that does not match
+    TRADE_LEAVING,   // being deleted, in more than one transaction: nobody finds it any more
+    TRADE_CLOSED_KINDS,
+};
+
 struct trade_callback_key {
     const char *id;
     struct str secret;
@@ -34,6 +45,12 @@ struct trades_options {
     int64_t callback_window_ms;
     uint32_t resident_max; // trades in memory beyond which those that nobody uses are dropped
     uint32_t watchers_max;
+    // How long what has ended is kept, at least, from then on; 0: for ever. By enum trade_closed; its sagas are
+    // kept as long as the engine says, and it with them. What stays of its tenders then, and callbacks that named
+    // nothing we know.
+    int64_t kept_ms[TRADE_CLOSED_KINDS];
+    int64_t archive_kept_ms, strays_kept_ms;
+    uint32_t retire_rows_max; // of a trade that is deleted in one transaction (default 2000)
 };
 
 // For store_options.tables and saga_options.flow_sets; NULL-terminated.

@@ -282,6 +282,21 @@ static const struct option saga_list_options[] = {
     {.name = "unfinished", .kind = OPTION_FLAG, .field = "filter.unfinished", .text = "that have not ended"},
     TEXT("flow", "NAME", "filter.flow", "of this flow"),
     TEXT("subject", "SUBJECT", "filter.subject", "about this subject (a trade's number)"),
+    TEXT("participant", "SYSTEM", "filter.participant", "with a step in trouble that calls this remote system"),
+    TEXT("because", "REASON", "filter.reason", "with a step in trouble for this reason"),
+    {.name = "older",
+     .kind = OPTION_TIME,
+     .value = "TIME",
+     .field = "filter.updated_before",
+     .text = "last written before this: 30m, 2h, a date or a time"},
+    {.name = "slot",
+     .kind = OPTION_NUMBER,
+     .many = true,
+     .value = "N",
+     .field = "filter.slots",
+     .min = 0,
+     .max = 255,
+     .text = "in this slot"},
 };
 static const struct option_set saga_list_set = SET(saga_list_options);
 
@@ -400,7 +415,9 @@ static const struct command commands[] = {
      .show = saga_show_list,
      .run = run_saga_list,
      .text = "sagas by status, flow, subject and time",
-     .details = "txctl saga list --parked"},
+     .details = "A page that is not full need not be the last: the last one names no next page.\n"
+                "txctl saga list --parked\n"
+                "txctl saga list --unfinished --participant card --older 30m"},
     {.words = "saga trace",
      .operand = "GID|TRADE",
      .operand_field = "gid",

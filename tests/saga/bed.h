@@ -37,7 +37,7 @@ struct saga_bed {
     struct model model;
     struct seeded seeded;
     struct saga_options options; // a test may change them before it opens
-    const struct store_table *tables[10];
+    const struct store_table *tables[16];
     unsigned notices[BED_NOTICES];
     char last_reason[SAGA_CODE_MAX], last_text[SAGA_TEXT_MAX]; // of the last notice that had them
     enum bed_death death;                                      // at commit number …
