@@ -152,7 +152,12 @@ static bool make_engine(struct center *center, struct error *error) {
         .scan_interval_ms = config->sentinel.scan_interval_ms,
         .horizon_ms = config->sentinel.horizon_s * SECOND_MS,
         .resume_max = config->sentinel.resume_max,
+        .gates = center->gates,
+        .n_gates = CONFIG_SYSTEMS,
+        .other_gates = participants_limits(&config->targets.gate),
+        .gates_max = config->targets.gates_max,
     };
+    participants_gates(config, center->gates);
     for (size_t i = 0; i < BUSINESSES; i++)
         options.flow_sets[i] = (struct saga_flow_set){businesses[i].flows, businesses[i].make(center)};
     for (int i = 0; i < CONFIG_PATIENCES; i++)
@@ -161,6 +166,7 @@ static bool make_engine(struct center *center, struct error *error) {
             .max_ms = config->retry[i].max_ms,
             .attempts = config->retry[i].attempts,
             .jitter_percent = config->retry[i].jitter_percent,
+            .hold_ms = config->retry[i].hold_ms,
         };
     center->engine_timer = (struct rpc_timer){.fire = tick_engine, .ctx = center};
     if (!saga_engine_new(&options, &center->engine, error))
@@ -195,6 +201,8 @@ static bool serve(struct center *center, struct error *error) {
     center->server = rpc_server_new(center->loop, &options);
     trade_service_add(center->trade_service, center->server);
     rpc_server_add(center->server, saga_routes, n_saga_routes, &center->saga_service);
+    center->operator_service = (struct operator_service){.sagas = &center->saga_service, .instance = config->instance};
+    rpc_server_add(center->server, operator_routes, n_operator_routes, &center->operator_service);
     center->stats_service = (struct stats_service){center->store, center->engine, center->trades};
     rpc_server_add(center->server, stats_routes, n_stats_routes, &center->stats_service);
     center->serving = rpc_server_start(center->server, error);
@@ -207,8 +215,7 @@ bool center_open(struct center *center, struct config *config, struct error *err
     *center = (struct center){.config = config, .loop = rpc_loop_new()};
     center->timers = rpc_loop_timers(center->loop);
     if (!center_listen(center, error) || !open_store(center, error) ||
-        !participants_open(center->loop, config, &center->timers, &center->participants, error) ||
-        !make_engine(center, error))
+        !participants_open(center->loop, config, &center->participants, error) || !make_engine(center, error))
         return false;
     saga_engine_recover(center->engine);
     return serve(center, error);

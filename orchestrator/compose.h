@@ -4,11 +4,13 @@
 
 #include "flows/trade/trades.h"
 #include "orchestrator/config.h"
+#include "orchestrator/operator_service.h"
 #include "orchestrator/participants.h"
 #include "orchestrator/saga_service.h"
 #include "orchestrator/stats_service.h"
 #include "orchestrator/trade_service.h"
 #include "orchestrator/vitals.h"
+#include "rpc/timers.h"
 
 struct center {
     struct config *config; // borrowed
@@ -17,10 +19,12 @@ struct center {
     struct store *store;
     struct rpc_timers timers; // the loop's
     struct participants participants;
+    struct saga_gate gates[CONFIG_SYSTEMS];
     struct trade_callback_key *callback_keys;
     struct trades *trades;
     struct saga_engine *engine;
     struct saga_service saga_service;
+    struct operator_service operator_service;
     struct stats_service stats_service;
     struct trade_service *trade_service;
     struct rpc_server *server;

@@ -45,6 +45,7 @@ static void stop(struct center *center) {
     set_timer(center, &center->cut_timer, cut, drain_ms + CUT_MS);
     rpc_server_drain(center->server, drained, center);
     trade_service_end_streams(center->trade_service);
+    operator_service_end_streams(&center->operator_service);
 }
 
 static void caught(void *ctx, int signal_number) {

@@ -59,6 +59,7 @@ struct saga_filter saga_filter_of(const Txcenter__Saga__V1__SagaFilter *asked) {
     filter.status = (enum saga_status)asked->status;
     filter.parked = asked->parked;
     filter.unfinished = asked->unfinished;
+    filter.paused = asked->paused;
     filter.flow = str_c(asked->flow);
     filter.subject = str_c(asked->subject);
     filter.participant = str_c(asked->participant);

@@ -11,6 +11,7 @@ static void defaults(struct saga_options *options) {
     options->resume_rate = options->resume_rate ? options->resume_rate : 2000;
     options->scan_interval_ms = options->scan_interval_ms ? options->scan_interval_ms : 5000;
     options->horizon_ms = options->horizon_ms ? options->horizon_ms : 60000;
+    options->pause_poll_ms = options->pause_poll_ms ? options->pause_poll_ms : 1000;
     options->resume_max = options->resume_max ? options->resume_max : 3;
     options->gates_max = options->gates_max ? options->gates_max : 1024;
     options->retention.rows_per_s = options->retention.rows_per_s ? options->retention.rows_per_s : 2000;
@@ -130,6 +131,7 @@ void saga_engine_free(struct saga_engine *engine) {
     engine_drop_loadings(engine);
     engine_drop_commands(engine);
     drop_all(engine);
+    engine_drop_batches(engine);
     engine_drop_calls(engine);
     gates_free(engine->gates);
     pauses_free(engine->pauses);
@@ -157,7 +159,7 @@ static void alarm_at(struct saga_engine *engine) {
     if (least && least->key < due)
         due = least->key;
     int64_t others[] = {engine->trial_ms, gates_due(engine->gates), pauses_due(engine->pauses),
-                        retention_due(engine->retention)};
+                        retention_due(engine->retention), batches_due(engine)};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         due = others[i] < due ? others[i] : due;
     if (due == engine->alarm_ms)
@@ -225,6 +227,7 @@ void saga_engine_tick(struct saga_engine *engine) {
     }
     gates_tick(engine->gates, now);
     pauses_tick(engine->pauses, now);
+    batches_tick(engine, now);
     trial_tick(engine, now);
     sentinel_tick(engine->sentinel, now);
     retention_tick(engine->retention, now);

@@ -188,6 +188,7 @@ struct saga_engine {
     struct saga_sentinel *sentinel;
     struct gates *gates;
     struct pauses *pauses;
+    struct saga_batch *batches;
     struct saga_call *calls; // sent, or waiting
     struct saga_retention *retention;
     struct poke_page *pokes; // being read at the start
@@ -270,6 +271,11 @@ void answers_free(struct saga_resident *resident);
 void late_note(struct saga_turn *turn, const struct saga_resident *resident, const struct saga_answer_event *answer);
 void late_tell(const struct saga_call *call, const struct saga_answer_event *answer); // the saga has ended
 void late_kept(struct saga_turn *turn, struct saga_resident *resident, uint8_t leg);  // nor what was kept for it
+
+// batch.c
+int64_t batches_due(const struct saga_engine *engine);
+void batches_tick(struct saga_engine *engine, int64_t now_ms);
+void engine_drop_batches(struct saga_engine *engine);
 
 // participant.c
 struct pauses *pauses_new(struct saga_engine *engine);

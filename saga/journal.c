@@ -143,10 +143,10 @@ static bool decode_leg(pb_istream_t *stream, const pb_field_t *field, void **arg
         leg->answer = saga_copy_bytes(str_n(record.answer.bytes, record.answer.size));
     if (record.kept)
         leg->kept =
-            (struct saga_kept){.came = true,
-                               .never_seen = record.kept_never_seen,
-                               .outcome = (enum outcome)(record.kept - 1),
-                               .answer = saga_copy_bytes(str_n(record.kept_answer.bytes, record.kept_answer.size))};
+            (struct leg_kept){.came = true,
+                              .never_seen = record.kept_never_seen,
+                              .outcome = (enum outcome)(record.kept - 1),
+                              .answer = saga_copy_bytes(str_n(record.kept_answer.bytes, record.kept_answer.size))};
     return true;
 }
 

@@ -47,7 +47,7 @@ void late_kept(struct saga_turn *turn, struct saga_resident *resident, uint8_t l
         return;
     struct saga_answer_event answer = {
         .leg = leg, .op = saga_leg_op(of), .outcome = of->kept.outcome, .started_ms = of->started_ms};
-    struct saga_kept kept = saga_leg_take_kept(of);
+    struct leg_kept kept = saga_leg_take_kept(of);
     late_note(turn, resident, &answer);
     free((void *)(uintptr_t)kept.answer.ptr);
 }

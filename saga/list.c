@@ -16,6 +16,8 @@ static enum order order_for(const struct saga_filter *filter) {
         return BY_PARTICIPANT;
     if (!str_empty(filter->subject))
         return BY_SUBJECT;
+    if (filter->paused)
+        return BY_DUE;
     if (filter->parked)
         return BY_PARKED;
     if (filter->status && !(common && !str_empty(filter->flow)))
@@ -68,7 +70,7 @@ static void add_equal(struct store_query *query, const struct saga_filter *filte
 static void add_range(struct store_query *query, const struct saga_filter *filter, enum order order) {
     int64_t to_ms = filter->to_ms < filter->updated_before_ms ? filter->to_ms : filter->updated_before_ms;
     if (order == BY_DUE) {
-        add(query, (struct store_cond){"due_ms", STORE_LE, .integer = SAGA_DUE_PARKED});
+        add(query, (struct store_cond){"due_ms", filter->paused ? STORE_EQ : STORE_LE, .integer = SAGA_DUE_PARKED});
         return;
     }
     if (filter->from_ms)
@@ -113,8 +115,8 @@ bool saga_filter_fits(const struct saga_filter *filter, const struct saga_row *r
     for (size_t i = 0; i < filter->n_slots; i++)
         in_slot = in_slot || filter->slots[i] == row->slot;
     return in_slot && (!filter->status || row->status == (int32_t)filter->status) &&
-           (!filter->parked || (row->parked && !ended)) && (!filter->unfinished || !ended) &&
-           (str_empty(filter->flow) || str_eq_c(filter->flow, row->flow)) &&
+           (!filter->parked || (row->parked && !ended)) && (!filter->paused || row->paused) &&
+           (!filter->unfinished || !ended) && (str_empty(filter->flow) || str_eq_c(filter->flow, row->flow)) &&
            (str_empty(filter->subject) || str_eq_c(filter->subject, row->subject)) &&
            row->created_ms >= filter->from_ms && (filter->to_ms == INT64_MAX || row->created_ms < filter->to_ms) &&
            (filter->updated_before_ms == INT64_MAX || row->updated_ms < filter->updated_before_ms);

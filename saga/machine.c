@@ -471,10 +471,10 @@ bool saga_leg_expects(const struct saga_leg *leg, enum saga_op op) {
 static void keep(struct work *work, struct saga_leg *leg) {
     const struct saga_event *event = work->event;
     bool fits = event->answer.len <= SAGA_ANSWER_MAX;
-    leg->kept = (struct saga_kept){.came = true,
-                                   .never_seen = event->never_seen,
-                                   .outcome = fits ? event->outcome : OUTCOME_UNKNOWN,
-                                   .answer = fits ? saga_copy_bytes(event->answer) : STR_NONE};
+    leg->kept = (struct leg_kept){.came = true,
+                                  .never_seen = event->never_seen,
+                                  .outcome = fits ? event->outcome : OUTCOME_UNKNOWN,
+                                  .answer = fits ? saga_copy_bytes(event->answer) : STR_NONE};
     if (leg->kept.outcome != OUTCOME_OK)
         work_note(leg, fits ? event->code : ERR_RECORD_TOO_LARGE, event->reason, event->text);
     work_commit(work);
@@ -492,9 +492,9 @@ static void answered(struct work *work) {
     answers_of(leg, work->event->op)(work, leg);
 }
 
-struct saga_kept saga_leg_take_kept(struct saga_leg *leg) {
-    struct saga_kept kept = leg->kept;
-    leg->kept = (struct saga_kept){0};
+struct leg_kept saga_leg_take_kept(struct saga_leg *leg) {
+    struct leg_kept kept = leg->kept;
+    leg->kept = (struct leg_kept){0};
     return kept;
 }
 

@@ -50,7 +50,7 @@ enum leg_child {
 };
 
 // An answer that came while the saga was paused. Of one that is not OK, code, reason and text are the leg's.
-struct saga_kept {
+struct leg_kept {
     bool came, never_seen;
     enum outcome outcome;
     struct str answer; // owned (malloc)
@@ -73,7 +73,7 @@ struct saga_leg {
     char reason[SAGA_CODE_MAX];
     char text[SAGA_TEXT_MAX];
     struct str answer; // owned (malloc); of the action, kept for later steps
-    struct saga_kept kept;
+    struct leg_kept kept;
 };
 
 struct saga_signal {
@@ -190,7 +190,7 @@ enum saga_op saga_leg_op(const struct saga_leg *leg);
 bool saga_leg_expects(const struct saga_leg *leg, enum saga_op op);
 
 // What was kept for the leg, which has it no longer; the answer is the caller's to free.
-struct saga_kept saga_leg_take_kept(struct saga_leg *leg);
+struct leg_kept saga_leg_take_kept(struct saga_leg *leg);
 
 // Whether it can still turn round: it has not passed its pivot, and that is not known to have been tried. A pivot that
 // may have taken effect is never compensated (E12).

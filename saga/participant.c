@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { POLL_MS = 1000, POLL_AGAIN_MS = 200 };
+enum { POLL_AGAIN_MS = 200 };
 
 // ---- Who is paused ------------------------------------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ static void pauses_read(void *ctx, const struct error *error, const void *rows, 
     bool current = !error && pauses->changes == pauses->changes_read;
     if (current && !engine->stopped)
         gates_set_pauses(engine->gates, rows, n);
-    pauses->next_ms = clock_now_ms(engine->options.clock) + (current ? POLL_MS : POLL_AGAIN_MS);
+    pauses->next_ms = clock_now_ms(engine->options.clock) + (current ? engine->options.pause_poll_ms : POLL_AGAIN_MS);
     engine_leave(engine);
 }
 

@@ -128,6 +128,7 @@ struct saga_options {
     uint32_t resume_rate;      // sagas resumed per second after a start (default 2000)
     uint32_t scan_interval_ms; // how often the sentinel looks for what comes due (default 5000)
     uint32_t horizon_ms;       // how far ahead it loads (default 60000)
+    uint32_t pause_poll_ms;    // how often it is looked which participants are paused (default 1000)
     uint32_t resume_max; // resumptions without progress before a saga is only resumed alone; as many of those, and it
                          // is parked (default 3)
     struct saga_retention_options retention;

@@ -149,7 +149,7 @@ static const struct store_column audit_columns[] = {
     STORE_COL_TEXT(audit_row, participant, .since = 4),
     STORE_COL_TEXT(audit_row, detail, .since = 4),
 };
-static const struct store_index audit_indexes[] = {{.name = "audit_by_gid", .columns = {"gid"}}};
+static const struct store_index audit_indexes[] = {[AUDIT_BY_GID] = {.name = "audit_by_gid", .columns = {"gid"}}};
 const struct store_table audit_table = {
     .name = "audit",
     .row_size = sizeof(struct audit_row),
@@ -176,8 +176,9 @@ const struct store_table participant_table = {
     .since = 4,
 };
 
-const struct store_table *const saga_tables[] = {&saga_table,   &attempt_table, &trouble_table, &request_table,
-                                                 &outbox_table, &poke_table,    &audit_table,   &participant_table, NULL};
+const struct store_table *const saga_tables[] = {&saga_table,    &attempt_table,     &trouble_table,
+                                                 &request_table, &outbox_table,      &poke_table,
+                                                 &audit_table,   &participant_table, NULL};
 
 void saga_tables_add(const struct store_table **tables, size_t max, const struct store_table *const *more) {
     size_t n = 0;

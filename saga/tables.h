@@ -105,6 +105,7 @@ struct audit_row {
     char detail[1001];                          // what more is to be known: the step, what was left in mid-air
 };
 extern const struct store_table audit_table;
+enum { AUDIT_BY_GID }; // indexes of audit_table
 
 // A participant that is paused: no call of any saga goes to it.
 enum { PARTICIPANTS_PAUSED_MAX = 1000 };

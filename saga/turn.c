@@ -321,7 +321,7 @@ static void apply_answer(struct saga_turn *turn, struct saga_resident *resident,
 
 static void apply_kept(struct saga_turn *turn, struct saga_resident *resident, uint8_t leg) {
     struct saga_leg *of = &resident->saga.legs[leg];
-    struct saga_kept kept = saga_leg_take_kept(of);
+    struct leg_kept kept = saga_leg_take_kept(of);
     struct saga_answer_event *answer = calloc(1, sizeof *answer + kept.answer.len);
     if (!answer)
         abort();

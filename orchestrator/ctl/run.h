@@ -11,6 +11,9 @@ int run_pay(struct session *session);
 // ListSagas; of those that are parked with the step that is, and why.
 int run_saga_list(struct session *session);
 
+// Batch, until it is finished: each report as it comes.
+int run_batch(struct session *session);
+
 int run_trace(struct session *session);
 int run_health(struct session *session);
 int run_completion(struct session *session);

@@ -8,10 +8,11 @@
 // One line for each step with its time since the saga's start and a bar, below it one for each failed attempt.
 void saga_show_timeline(struct view *view, struct arena *arena, const Txcenter__Saga__V1__Saga *saga);
 
+// One line for each step as it stands.
+void saga_show_steps(struct view *view, struct arena *arena, const Txcenter__Saga__V1__Saga *saga);
+
 // Each is a show_fn for its response.
 void saga_show_get(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void saga_show_list(struct view *view, struct arena *arena, const ProtobufCMessage *response);
-void saga_show_retry(struct view *view, struct arena *arena, const ProtobufCMessage *response);
-void saga_show_audit(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 
 #endif

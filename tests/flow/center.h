@@ -4,7 +4,7 @@
 #define TXC_TESTS_FLOW_CENTER_H
 
 #include "orchestrator/authorize.h"
-#include "orchestrator/saga_service.h"
+#include "orchestrator/operator_service.h"
 #include "orchestrator/stats_service.h"
 #include "orchestrator/trade_service.h"
 #include "tests/flow/bed.h"
@@ -44,6 +44,7 @@ struct flow_center {
     struct saga_engine *engine;
     struct trade_service *service;
     struct saga_service sagas;
+    struct operator_service operators;
     struct stats_service stats;
     struct rpc_timer engine_timer, trades_timer;
     uint32_t resident_max; // of trades and sagas; 0: as usual

@@ -138,7 +138,7 @@ static void decide(struct hand *hand, uint8_t leg) {
 // What the driver does with an answer that was kept: it comes now.
 static void give_kept(struct hand *hand, uint8_t leg) {
     struct saga_leg *of = &hand->saga.legs[leg];
-    struct saga_kept kept = saga_leg_take_kept(of);
+    struct leg_kept kept = saga_leg_take_kept(of);
     struct saga_event event = {.kind = SAGA_EV_ANSWERED,
                                .now_ms = hand->now_ms,
                                .random = hand->random,
