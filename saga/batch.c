@@ -268,13 +268,14 @@ static void begin_record(struct saga_batch *batch) {
 // ---- Going on -----------------------------------------------------------------------------------------------------
 
 static void count(struct saga_batch *batch) {
-    batch->report.more = batch->report.matched > SAGA_BATCH_MAX;
+    const int64_t most = batch->options.sagas_max;
+    batch->report.more = batch->report.matched > most;
     if (batch->more_pages && !batch->report.more) {
         read_page(batch);
         return;
     }
     if (batch->report.more)
-        batch->report.matched = SAGA_BATCH_MAX;
+        batch->report.matched = most;
     batch->has_cursor = false;
     batch->more_pages = true;
     batch->n_gids = batch->at = 0;
@@ -288,10 +289,11 @@ static void count(struct saga_batch *batch) {
 }
 
 static void act(struct saga_batch *batch) {
-    while (batch->at < batch->n_gids && batch->acted < SAGA_BATCH_MAX && !valve_refusal(&batch->valve, now_ms(batch)))
+    const int64_t most = batch->options.sagas_max;
+    while (batch->at < batch->n_gids && batch->acted < most && !valve_refusal(&batch->valve, now_ms(batch)))
         act_on(batch, batch->gids[batch->at++]);
-    bool through = batch->at == batch->n_gids || batch->acted == SAGA_BATCH_MAX;
-    if (through && batch->more_pages && batch->acted < SAGA_BATCH_MAX) {
+    bool through = batch->at == batch->n_gids || batch->acted == most;
+    if (through && batch->more_pages && batch->acted < most) {
         read_page(batch);
     } else if (through && batch->under_way == 0) {
         batch->report.finished = true;
@@ -376,6 +378,8 @@ struct saga_batch *saga_batch_begin(struct saga_engine *engine, const struct sag
     batch->engine = engine;
     batch->options = *options;
     batch->audit = audit;
+    if (batch->options.sagas_max == 0 || batch->options.sagas_max > SAGA_BATCH_MAX)
+        batch->options.sagas_max = SAGA_BATCH_MAX;
     arena_init(&batch->arena, ARENA_MAX);
     keep_texts(batch);
     const struct saga_gate_limits limits = {.in_flight_max = AT_ONCE, .rate_per_s = options->rate_per_s};

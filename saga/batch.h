@@ -25,7 +25,7 @@ struct saga_batch_refusal {
 
 struct saga_batch_report {
     int64_t matched;
-    bool more; // than SAGA_BATCH_MAX: these are not acted on
+    bool more; // than `sagas_max`: these are not acted on
     int64_t done, done_before, refused, failed;
     bool finished;
     const struct saga_batch_refusal *refusals; // since the last report, as many as fit
@@ -39,6 +39,7 @@ struct saga_batch_options {
     struct saga_filter filter;
     struct saga_operation operation; // RETRY, SKIP, COMPENSATE, PAUSE, RESUME, TERMINATE; without `also`
     uint32_t rate_per_s;             // 1..SAGA_BATCH_RATE_MAX
+    uint32_t sagas_max;              // counted and acted on; 0: SAGA_BATCH_MAX
     bool dry_run;                    // only counts
     // When the sagas are counted, then twice a second, and at the end (`finished`), or once with an error: then the
     // batch is gone. False: nobody listens any more.

@@ -25,9 +25,8 @@ struct saga_operation {
 // RESOLVE: states what became of a step that is parked, waits for its next attempt or is on its way; or of its
 //   compensation, when that is what it is at.
 // PAUSE: no new call, no timer, no decision until RESUME; what answers meanwhile is kept until then.
-// TERMINATE: the saga ends as it stands, whatever it is at. What was under way is listed in the audit. Its parent's
-// step
-//   has failed; its own children go on, and end on their own.
+// TERMINATE: the saga ends as it stands, whatever it is at. What was under way is listed in the audit. The step of its
+//   parent has failed; its own children go on, and end on their own.
 // A call that is on its way and whose step goes on without it may still answer: that is written down, and decides
 // nothing any more.
 //
