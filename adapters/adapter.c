@@ -14,12 +14,10 @@ static void **field_of(const ProtobufCMessage *message, const char *name) {
 
 // One call, until it is answered.
 struct adapter_pending {
-    struct adapter *adapter;
     const struct adapter_method *method; // whose answer it is
     bool inquiry;
     adapter_done_fn *done;
     void *ctx;
-    struct adapter_pending *next; // among the refused
 };
 
 static char *text_of(const char *text) {
@@ -121,7 +119,6 @@ static void answer_inquiry(const struct adapter_pending *pending, const struct r
 
 static void answered(void *ctx, const struct rpc_result *result) {
     struct adapter_pending *pending = ctx;
-    pending->adapter->in_flight--;
     struct adapter_answer answer = {
         .outcome = result->outcome,
         .code = result->error.code,
@@ -142,49 +139,10 @@ static void answered(void *ctx, const struct rpc_result *result) {
     free(pending);
 }
 
-// ---- The bound --------------------------------------------------------------------------------------------------
-
-static void answer_refused(void *ctx) {
-    struct adapter *adapter = ctx;
-    struct adapter_pending *pending = adapter->refused;
-    adapter->refused = NULL;
-    while (pending) {
-        struct adapter_pending *next = pending->next;
-        pending->done(pending->ctx, &(struct adapter_answer){.outcome = OUTCOME_RETRY,
-                                                             .code = ERR_OVERLOADED,
-                                                             .reason = "OVERLOADED",
-                                                             .text = "this system has as many calls as it may"});
-        free(pending);
-        pending = next;
-    }
-}
-
-// Answered later, like any call.
-static void refuse(struct adapter *adapter, struct adapter_pending *pending) {
-    const struct rpc_timers *timers = adapter->timers;
-    pending->next = adapter->refused;
-    adapter->refused = pending;
-    adapter->timer.fire = answer_refused;
-    adapter->timer.ctx = adapter;
-    timers->set(timers->ctx, &adapter->timer, clock_now_ms(timers->clock));
-}
-
-void adapter_release(struct adapter *adapter) {
-    if (!adapter->timers)
-        return;
-    adapter->timers->stop(adapter->timers->ctx, &adapter->timer);
-    answer_refused(adapter);
-}
-
 // ---- Calls --------------------------------------------------------------------------------------------------------
 
 static void send(struct adapter *adapter, const struct adapter_method *method, const struct adapter_effect *effect,
                  ProtobufCMessage *request, struct adapter_pending *pending) {
-    if (adapter->in_flight_max > 0 && adapter->in_flight >= adapter->in_flight_max) {
-        refuse(adapter, pending);
-        return;
-    }
-    adapter->in_flight++;
     effect_message message = PARTICIPANT__TYPE__V1__EFFECT__INIT;
     message.key = text_of(effect->key);
     message.gid = text_of(effect->gid);
@@ -215,20 +173,19 @@ static void send(struct adapter *adapter, const struct adapter_method *method, c
     *field = NULL;
 }
 
-static struct adapter_pending *pending_new(struct adapter *adapter, const struct adapter_method *method, bool inquiry,
-                                           adapter_done_fn *done, void *ctx) {
+static struct adapter_pending *pending_new(const struct adapter_method *method, bool inquiry, adapter_done_fn *done,
+                                           void *ctx) {
     struct adapter_pending *pending = malloc(sizeof *pending);
     if (!pending)
         abort();
-    *pending =
-        (struct adapter_pending){.adapter = adapter, .method = method, .inquiry = inquiry, .done = done, .ctx = ctx};
+    *pending = (struct adapter_pending){.method = method, .inquiry = inquiry, .done = done, .ctx = ctx};
     return pending;
 }
 
 void adapter_call(struct adapter *adapter, const struct adapter_method *method, const struct adapter_effect *effect,
                   ProtobufCMessage *request, adapter_done_fn *done, void *ctx) {
     assert(request->descriptor == rpc_method_request(&method->method));
-    send(adapter, method, effect, request, pending_new(adapter, method, false, done, ctx));
+    send(adapter, method, effect, request, pending_new(method, false, done, ctx));
 }
 
 void adapter_inquire(struct adapter *adapter, const struct adapter_method *inquire, const struct adapter_method *method,
@@ -242,7 +199,7 @@ void adapter_inquire(struct adapter *adapter, const struct adapter_method *inqui
     } request;
     assert(type->sizeof_message <= sizeof request);
     type->message_init(&request.base);
-    send(adapter, inquire, effect, &request.base, pending_new(adapter, method, true, done, ctx));
+    send(adapter, inquire, effect, &request.base, pending_new(method, true, done, ctx));
 }
 
 const void *adapter_decode(struct str bytes, const ProtobufCMessageDescriptor *type, struct arena *arena) {

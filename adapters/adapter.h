@@ -6,27 +6,13 @@
 
 #include "participant/type/v1/effect.pb-c.h"
 #include "rpc/client.h"
-#include "rpc/timers.h"
 
-struct adapter_pending;
-
-// One remote system. Several may share a channel; each has a bound of its own, so that one that hangs takes nothing
-// from the others.
+// One remote system. Several may share a channel. How many calls it gets at once is for those to see to who call.
 struct adapter {
     const char *system; // "coupon"
     struct rpc_channel *channel;
-    uint32_t deadline_ms;            // of calls whose effect names none
-    uint32_t in_flight_max;          // calls at once; above it OVERLOADED/RETRY. 0: only the channel's own bound
-    const struct rpc_timers *timers; // where in_flight_max is set: they answer what is refused. Borrowed
-
-    // Its own; zero at the start. It must not move while calls are under way.
-    uint32_t in_flight;
-    struct adapter_pending *refused;
-    struct rpc_timer timer;
+    uint32_t deadline_ms; // of calls whose effect names none
 };
-
-// Answers what was refused and not told yet. After the channel is closed; the adapter can be dropped then.
-void adapter_release(struct adapter *adapter);
 
 enum { ADAPTER_REQUIRED_MAX = 2 };
 

@@ -48,11 +48,14 @@ enum outcome {
     X(TIMED_OUT, 47, 4, REJECTED, "what was awaited did not come in time")                                            \
     X(RESUMED_TOO_OFTEN, 48, 13, UNKNOWN, "the process died several times while it drove this saga; it is parked")    \
     X(SUBMIT_DISABLED, 49, 9, REJECTED, "no target is configured that submitted sagas may call; set submit.targets")   \
+    X(STOPPED_BY_OPERATOR, 50, 9, REJECTED, "an operator turned the saga round, or terminated it")                    \
     X(PARTICIPANT_REJECTED, 60, 9, REJECTED, "a remote system definitely refused")                                    \
     X(PARTICIPANT_UNAVAILABLE, 61, 14, RETRY, "a remote system can't be reached or is overloaded; it did nothing")    \
     X(PARTICIPANT_SILENT, 62, 4, UNKNOWN, "a remote system did not answer; what it did is not known yet")             \
     X(PARTICIPANT_BROKEN, 63, 13, UNKNOWN, "a remote system gave an answer that can't be understood")                 \
     X(RETRY, 64, 14, RETRY, "nothing was done; try again")                                                            \
+    X(PARTICIPANT_HELD, 65, 14, RETRY, "calls to a remote system are held back at present; nothing was sent")         \
+    X(PARTICIPANT_UNKNOWN, 66, 5, REJECTED, "no remote system has this name")                                         \
     X(TRADE_NOT_FOUND, 80, 5, REJECTED, "no trade has this number")                                                   \
     X(QUOTE_NOT_FOUND, 81, 5, REJECTED, "the trade has no quote of this version")                                     \
     X(QUOTE_EXPIRED, 82, 9, REJECTED, "the quote has expired; quote again")                                           \

@@ -207,7 +207,12 @@ static bool make_engine(struct center *center, struct error *error) {
         .slot_left = slot_left,
         .slot_left_ctx = center,
         .flow_maker = &center->defined.maker,
+        .gates = center->gates,
+        .n_gates = CONFIG_SYSTEMS,
+        .other_gates = participants_limits(&config->targets.gate),
+        .gates_max = config->targets.gates_max,
     };
+    participants_gates(config, center->gates);
     if (!keeping_sagas(center->config, &options.retention, error) ||
         !keeping_patrol(center->config, &options.patrol, error))
         return false;
@@ -221,6 +226,7 @@ static bool make_engine(struct center *center, struct error *error) {
             .max_ms = config->retry[i].max_ms,
             .attempts = config->retry[i].attempts,
             .jitter_percent = config->retry[i].jitter_percent,
+            .hold_ms = config->retry[i].hold_ms,
         };
     center->engine_timer = (struct rpc_timer){.fire = tick_engine, .ctx = center};
     if (!saga_engine_new(&options, &center->engine, error))
@@ -258,6 +264,8 @@ static bool serve(struct center *center, struct error *error) {
     center->server = rpc_server_new(center->loop, &options);
     trade_service_add(center->trade_service, center->server);
     rpc_server_add(center->server, saga_routes, n_saga_routes, &center->saga_service);
+    center->operator_service = (struct operator_service){.sagas = &center->saga_service, .instance = config->instance};
+    rpc_server_add(center->server, operator_routes, n_operator_routes, &center->operator_service);
     center->stats_service = (struct stats_service){center->store, center->engine, center->trades};
     rpc_server_add(center->server, stats_routes, n_stats_routes, &center->stats_service);
     center->anomaly_service = (struct anomaly_service){center->store};
@@ -275,8 +283,7 @@ bool center_open(struct center *center, struct config *config, struct error *err
     center->authority = (struct authority){config, center->forward};
     make_defined(center);
     if (!center_listen(center, error) || !open_store(center, error) ||
-        !participants_open(center->loop, config, &center->timers, &center->participants, error) ||
-        !make_engine(center, error))
+        !participants_open(center->loop, config, &center->participants, error) || !make_engine(center, error))
         return false;
     saga_engine_recover(center->engine);
     while (!saga_engine_settled(center->engine) && !center->stopping && !center->failed)

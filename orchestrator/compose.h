@@ -7,11 +7,13 @@
 #include "orchestrator/authorize.h"
 #include "orchestrator/config.h"
 #include "orchestrator/forward.h"
+#include "orchestrator/operator_service.h"
 #include "orchestrator/participants.h"
 #include "orchestrator/saga_service.h"
 #include "orchestrator/stats_service.h"
 #include "orchestrator/trade_service.h"
 #include "orchestrator/vitals.h"
+#include "rpc/timers.h"
 
 struct center {
     struct config *config; // borrowed
@@ -22,6 +24,7 @@ struct center {
     struct participants participants;
     struct raw *raw;
     struct defined defined;
+    struct saga_gate gates[CONFIG_SYSTEMS];
     struct trade_callback_key *callback_keys;
     struct trades *trades;
     void *made[SAGA_FLOW_SETS_MAX]; // by each business
@@ -29,6 +32,7 @@ struct center {
     struct forward *forward;
     struct authority authority;
     struct saga_service saga_service;
+    struct operator_service operator_service;
     struct stats_service stats_service;
     struct anomaly_service anomaly_service;
     struct trade_service *trade_service;

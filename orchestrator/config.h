@@ -69,10 +69,21 @@ enum config_system {
     CONFIG_SETTLEMENT,
     CONFIG_SYSTEMS
 };
+
+// How many calls one of them gets, and when; saga/saga.h has what each means.
+struct config_gate {
+    uint32_t in_flight_max, rate_per_s, burst, waiting_max;
+    uint32_t failures_max, failure_percent, calls_min, window_ms, open_first_ms, open_max_ms;
+};
 struct config_participant {
     const char *target;
-    uint32_t deadline_ms, in_flight_max;
+    uint32_t deadline_ms;
+    struct config_gate gate;
     const char *tls_ca, *certificate, *key, *server_name;
+};
+struct config_targets {
+    struct config_gate gate; // of each
+    uint32_t gates_max;
 };
 
 // Of sagas that callers define: whom their steps may call, and how.
@@ -125,7 +136,7 @@ struct config_anomaly {
 // In the order of the engine's named policies.
 enum config_patience { CONFIG_QUICK, CONFIG_STUBBORN, CONFIG_LEISURELY, CONFIG_PATIENCES };
 struct config_retry {
-    uint32_t first_ms, max_ms, attempts, jitter_percent;
+    uint32_t first_ms, max_ms, attempts, jitter_percent, hold_ms;
 };
 
 enum { CONFIG_ADDRESS_MAX = 128 };
@@ -143,6 +154,7 @@ struct config {
     struct config_callback callback;
     struct config_participant participants[CONFIG_SYSTEMS];
     struct config_submit submit;
+    struct config_targets targets;
     struct config_caller *callers;
     size_t n_callers;
     struct config_sentinel sentinel;

@@ -267,12 +267,35 @@ static const struct config_row callback_key_rows[] = {
      .text = "The secret itself; rather use `secret_file`."},
 };
 
+// As COUNT, of a field that is named otherwise here.
+#define GATE(struct_name, key, least, most, unit_name, normal, about)                                                  \
+    {                                                                                                                  \
+        .name = #key, .type = CONFIG_COUNT, .offset = OFFSET(struct_name, gate.key), .min = (least), .max = (most),    \
+        .unit = (unit_name), .fallback = (normal), .text = (about)                                                     \
+    }
+#define GATE_ROWS(struct_name, at_once)                                                                                \
+    GATE(struct_name, in_flight_max, 1, 65536, "calls", at_once,                                                       \
+         "Most calls to it at once; the others wait in line."),                                                        \
+        GATE(struct_name, rate_per_s, 0, 1000000, "calls/s", "0", "Most calls to it in a second; 0 is no limit."),     \
+        GATE(struct_name, burst, 1, 65536, "calls", "100",                                                             \
+             "With `rate_per_s`: how many may go at once after a pause."),                                             \
+        GATE(struct_name, waiting_max, 1, 65536, "calls", "1000",                                                      \
+             "Most calls that wait in line, core steps first; those that find no room come about a minute later."),    \
+        GATE(struct_name, failures_max, 0, 65536, "calls", "20",                                                       \
+             "After so many failures in a row (unavailable, silent, broken) nothing is sent but single probes; 0 is "  \
+             "never."),                                                                                                \
+        GATE(struct_name, failure_percent, 0, 100, "%", "50",                                                          \
+             "The same when so many of the calls that ended within `window_ms` failed; 0 is never."),                  \
+        GATE(struct_name, calls_min, 1, 65536, "calls", "20", "With `failure_percent`: of so many calls at least."),   \
+        GATE(struct_name, window_ms, 100, HOUR_MS, "ms", "10000", "With `failure_percent`: how far back it looks."),   \
+        GATE(struct_name, open_first_ms, 10, HOUR_MS, "ms", "1000", "Pause before the first probe; doubles."),         \
+        GATE(struct_name, open_max_ms, 10, HOUR_MS, "ms", "30000", "Longest pause between two probes.")
+
 static const struct config_row participant_rows[] = {
     TEXT(config_participant, target, 1024, &target_form, "127.0.0.1:7700", "Where it is; the default is txsim's."),
     COUNT(config_participant, deadline_ms, 1, 60000, "ms", "3000",
           "The longest that one call may take; a step's own deadline may be shorter."),
-    COUNT(config_participant, in_flight_max, 1, 65536, "calls", "1024",
-          "Most calls to it at once; the others wait their turn."),
+    GATE_ROWS(config_participant, "1024"),
     PATH(config_participant, tls_ca, "Who signed its certificate, PEM; set, the connection is TLS."),
     PATH(config_participant, certificate, "Our certificate for it, PEM (mutual TLS)."),
     PATH(config_participant, key, "Its private key, PEM."),
@@ -298,6 +321,12 @@ static const struct config_row submit_rows[] = {
     COUNT(config_submit, idle_s, 1, DAY_S, "s", "60", "A connection without calls is closed after this long."),
     COUNT(config_submit, waiters_max, 0, 65536, "calls", "2048",
           "Most calls that wait for the outcome of their saga; one more is answered at once with `processing`."),
+};
+
+static const struct config_row target_rows[] = {
+    GATE_ROWS(config_targets, "256"),
+    COUNT(config_targets, gates_max, 16, 65536, "targets", "1024",
+          "Most remote systems that are told apart at once, the center's own among them; idle ones make room."),
 };
 
 static const struct config_row caller_rows[] = {
@@ -421,16 +450,19 @@ static const struct config_row anomaly_flow_rows[] = {
     FLOW_AGE(parked_s, "As above, of this flow."),
 };
 
-#define RETRY_ROWS(first, longest, times, jitter)                                                                      \
+#define RETRY_ROWS(first, longest, times, jitter, hold)                                                                \
     {                                                                                                                  \
         COUNT(config_retry, first_ms, 1, HOUR_MS, "ms", first, "Pause after the first failure; doubles."),             \
             COUNT(config_retry, max_ms, 1, HOUR_MS, "ms", longest, "Longest pause."),                                  \
             COUNT(config_retry, attempts, 1, 100000, "attempts", times, "After so many the policy is exhausted."),     \
             COUNT(config_retry, jitter_percent, 0, 100, "%", jitter, "How much each pause may differ, either way."),   \
+            COUNT(config_retry, hold_ms, 0, HOUR_MS, "ms", hold,                                                       \
+                  "Where the saga can still turn round it does, when its remote system takes no calls for so long "    \
+                  "(paused, or not answering); 0: it waits."),                                                         \
     }
-static const struct config_row quick_rows[] = RETRY_ROWS("100", "1000", "6", "20");
-static const struct config_row stubborn_rows[] = RETRY_ROWS("200", "30000", "40", "20");
-static const struct config_row leisurely_rows[] = RETRY_ROWS("500", "300000", "60", "30");
+static const struct config_row quick_rows[] = RETRY_ROWS("100", "1000", "6", "20", "15000");
+static const struct config_row stubborn_rows[] = RETRY_ROWS("200", "30000", "40", "20", "0");
+static const struct config_row leisurely_rows[] = RETRY_ROWS("500", "300000", "60", "30", "0");
 
 // ---- Sections -----------------------------------------------------------------------------------------------------
 
@@ -478,6 +510,7 @@ static const struct config_section sections[] = {
      ROWS(participant_rows),
      .text = "The remote systems, one mapping each."},
     ONE(submit, submit_rows, "Sagas that callers define (SubmitSaga)."),
+    ONE(targets, target_rows, "Each target of the sagas that callers define."),
     {.path = "callers",
      .shape = CONFIG_ENTRIES,
      .offset = OFFSET(config, callers),

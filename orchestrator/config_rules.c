@@ -79,6 +79,23 @@ static void check_pair(struct config_reader *reader, const char *section, const 
                      certificate ? "key" : "certificate");
 }
 
+static void check_gate(struct config_reader *reader, const char *section, const struct config_gate *gate) {
+    char first[KEY_PATH_MAX], longest[KEY_PATH_MAX];
+    snprintf(first, sizeof first, "%s.open_first_ms", section);
+    snprintf(longest, sizeof longest, "%s.open_max_ms", section);
+    in_order(reader, first, gate->open_first_ms, longest, gate->open_max_ms);
+}
+
+static void check_gates(struct config_reader *reader) {
+    const struct config *c = reader->config;
+    for (int i = 0; i < CONFIG_SYSTEMS; i++) {
+        char section[KEY_PATH_MAX / 2];
+        snprintf(section, sizeof section, "participants.%s", config_system_name((enum config_system)i));
+        check_gate(reader, section, &c->participants[i].gate);
+    }
+    check_gate(reader, "targets", &c->targets.gate);
+}
+
 static void check_orders(struct config_reader *reader) {
     const struct config *c = reader->config;
     in_order(reader, "trade.order_ttl_s", c->trade.order_ttl_s, "trade.order_ttl_max_s", c->trade.order_ttl_max_s);
@@ -194,6 +211,7 @@ static void fill_in(struct config_reader *reader) {
 
 void config_rules(struct config_reader *reader) {
     check_orders(reader);
+    check_gates(reader);
     check_tls(reader);
     check_callers(reader);
     check_keys(reader);

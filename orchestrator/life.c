@@ -47,6 +47,7 @@ static void stop(struct center *center) {
     rpc_server_drain(center->server, drained, center);
     trade_service_end_streams(center->trade_service);
     saga_streams_end(center->saga_service.streams);
+    operator_service_end_streams(&center->operator_service);
 }
 
 static void caught(void *ctx, int signal_number) {

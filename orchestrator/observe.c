@@ -86,6 +86,8 @@ static const struct {
     [SAGA_NOTICE_PARKED] = {"saga parked: it waits for an operator", LOG_WARN},
     [SAGA_NOTICE_ENDED] = {"saga ended", LOG_DEBUG},
     [SAGA_NOTICE_RESUMED] = {"saga resumed", LOG_DEBUG},
+    [SAGA_NOTICE_OPERATED] = {"an operator acted", LOG_INFO},
+    [SAGA_NOTICE_LATE] = {"an answer came late and decides nothing", LOG_WARN},
     [SAGA_NOTICE_FLOW_UNKNOWN] = {"saga left untouched: its flow is not known here", LOG_WARN},
     [SAGA_NOTICE_CORRUPT] = {"saga can't be read", LOG_ERROR},
     [SAGA_NOTICE_WRITE_FAILED] = {"write failed", LOG_ERROR},

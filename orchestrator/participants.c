@@ -41,7 +41,7 @@ static struct rpc_channel *open_channel(struct rpc_loop *loop, const struct conf
     uint32_t in_flight_max = 0;
     for (int i = 0; i < CONFIG_SYSTEMS; i++)
         if (reached_alike(&config->participants[i], row))
-            in_flight_max += config->participants[i].in_flight_max;
+            in_flight_max += config->participants[i].gate.in_flight_max;
     struct rpc_channel_options options = {
         .ca = row->tls_ca,
         .certificate = row->certificate,
@@ -53,8 +53,8 @@ static struct rpc_channel *open_channel(struct rpc_loop *loop, const struct conf
     return rpc_channel_open(loop, row->target, &options, error);
 }
 
-bool participants_open(struct rpc_loop *loop, const struct config *config, const struct rpc_timers *timers,
-                       struct participants *ret_participants, struct error *error) {
+bool participants_open(struct rpc_loop *loop, const struct config *config, struct participants *ret_participants,
+                       struct error *error) {
     struct participants made = {.n_channels = 0};
     const struct config_participant *opened[SYSTEMS];
     for (size_t i = 0; i < SYSTEMS; i++) {
@@ -72,11 +72,8 @@ bool participants_open(struct rpc_loop *loop, const struct config *config, const
             opened[made.n_channels] = row;
             made.channels[made.n_channels++] = channel;
         }
-        *adapter_at(&made, i) = (struct adapter){.system = systems[i].name,
-                                                 .channel = made.channels[k],
-                                                 .deadline_ms = row->deadline_ms,
-                                                 .in_flight_max = row->in_flight_max,
-                                                 .timers = timers};
+        *adapter_at(&made, i) =
+            (struct adapter){.system = systems[i].name, .channel = made.channels[k], .deadline_ms = row->deadline_ms};
     }
     *ret_participants = made;
     return true;
@@ -86,6 +83,25 @@ void participants_close(struct participants *participants) {
     for (size_t i = 0; i < participants->n_channels; i++)
         rpc_channel_close(participants->channels[i]);
     participants->n_channels = 0;
-    for (size_t i = 0; i < SYSTEMS; i++)
-        adapter_release(adapter_at(participants, i));
+}
+
+struct saga_gate_limits participants_limits(const struct config_gate *gate) {
+    return (struct saga_gate_limits){
+        .in_flight_max = gate->in_flight_max,
+        .rate_per_s = gate->rate_per_s,
+        .burst = gate->burst,
+        .waiting_max = gate->waiting_max,
+        .failures_max = gate->failures_max,
+        .failure_percent = gate->failure_percent,
+        .calls_min = gate->calls_min,
+        .window_ms = gate->window_ms,
+        .open_first_ms = gate->open_first_ms,
+        .open_max_ms = gate->open_max_ms,
+    };
+}
+
+void participants_gates(const struct config *config, struct saga_gate gates[CONFIG_SYSTEMS]) {
+    for (int i = 0; i < CONFIG_SYSTEMS; i++)
+        gates[i] = (struct saga_gate){.participant = config_system_name((enum config_system)i),
+                                      .limits = participants_limits(&config->participants[i].gate)};
 }

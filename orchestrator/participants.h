@@ -5,6 +5,7 @@
 
 #include "adapters/adapters.h"
 #include "orchestrator/config.h"
+#include "saga/saga.h"
 
 struct participants {
     struct adapters adapters;
@@ -13,10 +14,13 @@ struct participants {
 };
 
 // Connecting happens in the background, so nobody needs to be there yet. On failure what was opened is closed again.
-// `timers` are the loop's, and outlive them.
-bool participants_open(struct rpc_loop *loop, const struct config *config, const struct rpc_timers *timers,
-                       struct participants *ret_participants, struct error *error);
+bool participants_open(struct rpc_loop *loop, const struct config *config, struct participants *ret_participants,
+                       struct error *error);
 // Ends the calls that are under way, too.
 void participants_close(struct participants *participants);
+
+// What the configuration says of how many calls each gets: the engine's own words.
+void participants_gates(const struct config *config, struct saga_gate gates[CONFIG_SYSTEMS]);
+struct saga_gate_limits participants_limits(const struct config_gate *gate);
 
 #endif

@@ -40,7 +40,7 @@ void saga_filter_check(const Txcenter__Saga__V1__SagaFilter *asked, const char *
         fault(&at, "status", "is no status");
     check_text(&at, "flow", asked->flow, SAGA_NAME_MAX);
     check_text(&at, "subject", asked->subject, SAGA_SUBJECT_MAX);
-    check_text(&at, "participant", asked->participant, SAGA_NAME_MAX);
+    check_text(&at, "participant", asked->participant, SAGA_PARTICIPANT_MAX);
     check_text(&at, "reason", asked->reason, SAGA_CODE_MAX - 1);
     check_moment(&at, "created_from", asked->created_from);
     check_moment(&at, "created_to", asked->created_to);
@@ -59,6 +59,7 @@ struct saga_filter saga_filter_of(const Txcenter__Saga__V1__SagaFilter *asked) {
     filter.status = (enum saga_status)asked->status;
     filter.parked = asked->parked;
     filter.unfinished = asked->unfinished;
+    filter.paused = asked->paused;
     filter.flow = str_c(asked->flow);
     filter.subject = str_c(asked->subject);
     filter.participant = str_c(asked->participant);

@@ -9,12 +9,9 @@
 #include "rpc/message.h"
 #include "saga/tables.h"
 
-#include <assert.h>
-
 enum {
     COUNT_MAX = 100000,   // sagas
     ATTEMPTS_SHOWN = 500, // the latest
-    REASON_MAX = sizeof(((struct audit_row *)NULL)->reason) - 1,
 };
 
 // ---- Checks of form -----------------------------------------------------------------------------------------------
@@ -63,9 +60,19 @@ struct lookup {
     struct saga_service *service;
     struct rpc_inbound *in;
     const char *gid;
+    const ProtobufCMessageDescriptor *response; // whose first field is the saga
     Txcenter__Saga__V1__Saga *view;
-    void (*reply)(struct rpc_inbound *in, Txcenter__Saga__V1__Saga *view);
 };
+
+static void reply_saga(struct lookup *lookup) {
+    ProtobufCMessage *response = rpc_message_new(lookup->response, rpc_inbound_arena(lookup->in));
+    if (!response) {
+        no_memory(lookup->in);
+        return;
+    }
+    *rpc_message_at(response, 1) = &lookup->view->base;
+    rpc_reply(lookup->in, response);
+}
 
 static void attempts_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct lookup *lookup = ctx;
@@ -74,7 +81,7 @@ static void attempts_read(void *ctx, const struct error *error, const void *rows
     else if (!saga_view_attempts(lookup->view, rows, n, rpc_inbound_arena(lookup->in)))
         no_memory(lookup->in);
     else
-        lookup->reply(lookup->in, lookup->view);
+        reply_saga(lookup);
 }
 
 static void saga_read(void *ctx, const struct error *error, const void *rows, size_t n) {
@@ -111,22 +118,23 @@ static void look_up(struct lookup *lookup) {
     store_read(lookup->service->store, &query, saga_read, lookup);
 }
 
-static void reply_saga(struct rpc_inbound *in, Txcenter__Saga__V1__Saga *view) {
-    Txcenter__Saga__V1__GetSagaResponse response = TXCENTER__SAGA__V1__GET_SAGA_RESPONSE__INIT;
-    response.saga = view;
-    rpc_reply(in, &response.base);
+void saga_service_show(struct saga_service *service, struct rpc_inbound *in, const char *gid,
+                       const ProtobufCMessageDescriptor *response) {
+    struct lookup *lookup = kept(in, sizeof *lookup);
+    if (!lookup)
+        return;
+    *lookup = (struct lookup){.service = service, .in = in, .gid = gid, .response = response};
+    look_up(lookup);
 }
 
 static void get_saga(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
     const Txcenter__Saga__V1__GetSagaRequest *request = (const void *)message;
     struct error error = {0};
     check_text(&error, "gid", request->gid, 1, SAGA_GID_MAX);
-    struct lookup *lookup;
-    if (!enter_own(in, &error) || !(lookup = kept(in, sizeof *lookup)))
+    if (!enter_own(in, &error))
         return;
     note_gid(in, request->gid);
-    *lookup = (struct lookup){.service = service, .in = in, .gid = request->gid, .reply = reply_saga};
-    look_up(lookup);
+    saga_service_show(service, in, request->gid, &txcenter__saga__v1__get_saga_response__descriptor);
 }
 
 static void submit(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
@@ -143,14 +151,6 @@ static void watch(void *service, struct rpc_inbound *in, const ProtobufCMessage 
 }
 
 // ---- Pages --------------------------------------------------------------------------------------------------------
-
-static const struct store_index *index_named(const struct store_table *table, const char *name) {
-    for (uint8_t i = 0; i < table->n_indexes; i++)
-        if (strcmp(table->indexes[i].name, name) == 0)
-            return &table->indexes[i];
-    assert(false && "the table has the index");
-    return NULL;
-}
 
 // ---- Lists of sagas -----------------------------------------------------------------------------------------------
 
@@ -290,122 +290,14 @@ static void get_flow(void *service, struct rpc_inbound *in, const ProtobufCMessa
         no_memory(in);
 }
 
-// ---- Operators ----------------------------------------------------------------------------------------------------
+// ---- For OperatorService ------------------------------------------------------------------------------------------
 
-// A retry on its way: it acts once for its request id; a repeat is answered with how the saga stands now.
-struct retry {
-    struct lookup lookup; // the answer
-    struct request_entry *entry;
-    const char *request_id, *reason;
-};
-
-static void reply_retried(struct rpc_inbound *in, Txcenter__Saga__V1__Saga *view) {
-    Txcenter__Saga__V1__RetryResponse response = TXCENTER__SAGA__V1__RETRY_RESPONSE__INIT;
-    response.saga = view;
-    rpc_reply(in, &response.base);
+bool saga_service_enter(struct rpc_inbound *in, struct error *error) {
+    return enter(in, error);
 }
 
-static void retry_decided(void *ctx, struct saga_turn *turn) {
-    struct retry *retry = ctx;
-    request_made(retry->entry, turn, str_c(retry->lookup.gid), STR_NONE, NULL);
-    retry->entry = NULL;
-}
-
-static void retried(void *ctx, const struct error *error) {
-    struct retry *retry = ctx;
-    if (retry->entry)
-        request_dropped(retry->entry);
-    retry->entry = NULL;
-    if (error)
-        call_fail(retry->lookup.in, error, NULL, retry->request_id);
-    else
-        look_up(&retry->lookup);
-}
-
-static void retry_begun(void *ctx, enum request_verdict verdict, struct request_entry *entry,
-                        const struct request_row *row, const struct error *error) {
-    (void)row; // what it made is the saga's present state
-    struct retry *retry = ctx;
-    struct saga_operator op = {.caller = str_c(rpc_inbound_caller(retry->lookup.in)->name),
-                               .reason = str_c(retry->reason),
-                               .also = retry_decided};
-    retry->entry = entry;
-    switch (verdict) {
-    case REQUEST_NEW: saga_retry(retry->lookup.service->engine, str_c(retry->lookup.gid), &op, retried, retry); break;
-    case REQUEST_KNOWN: look_up(&retry->lookup); break;
-    case REQUEST_ERROR: call_fail(retry->lookup.in, error, NULL, retry->request_id); break;
-    }
-}
-
-static void retry(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
-    const Txcenter__Saga__V1__RetryRequest *request = (const void *)message;
-    struct saga_service *sagas = service;
-    struct error error = {0};
-    check_text(&error, "request_id", request->request_id, 1, REQUEST_ID_MAX);
-    check_text(&error, "gid", request->gid, 1, SAGA_GID_MAX);
-    check_text(&error, "reason", request->reason, 1, REASON_MAX);
-    struct retry *made;
-    if (!enter(in, &error) || !(made = kept(in, sizeof *made)))
-        return;
-    note_gid(in, request->gid);
-    *made = (struct retry){
-        .lookup = {.service = sagas, .in = in, .gid = request->gid, .reply = reply_retried},
-        .request_id = request->request_id,
-        .reason = request->reason,
-    };
-    struct request_id id = {.caller = str_c(rpc_inbound_caller(in)->name),
-                            .id = str_c(request->request_id),
-                            .method = "Retry",
-                            .body = rpc_encode(message, rpc_inbound_arena(in))};
-    request_begin(sagas->requests, &id, retry_begun, made);
-}
-
-static void audit_read(void *ctx, const struct error *error, const void *rows, size_t n) {
-    struct page *page = ctx;
-    const struct audit_row *row = rows;
-    struct arena *arena = rpc_inbound_arena(page->in);
-    Txcenter__Saga__V1__ListAuditResponse response = TXCENTER__SAGA__V1__LIST_AUDIT_RESPONSE__INIT;
-    if (error) {
-        call_fail(page->in, error, NULL, NULL);
-        return;
-    }
-    size_t shown = n > page->size ? page->size : n;
-    response.entries = arena_calloc(arena, shown + 1, sizeof *response.entries);
-    bool made = response.entries != NULL;
-    for (size_t i = 0; made && i < shown; i++)
-        made = (response.entries[response.n_entries++] = audit_view(&row[i], arena)) != NULL;
-    if (made && n > shown)
-        made = (response.next_page_token = page_next(page, 0, row[shown - 1].audit_no)) != NULL;
-    if (made)
-        rpc_reply(page->in, &response.base);
-    else
-        no_memory(page->in);
-}
-
-static void list_audit(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
-    const Txcenter__Saga__V1__ListAuditRequest *request = (const void *)message;
-    Txcenter__Saga__V1__ListAuditRequest unpaged = *request;
-    unpaged.page_size = 0;
-    unpaged.page_token = rpc_text("");
-    struct error error = {0};
-    struct page *page = page_new(in, "audit", &unpaged.base, request->page_size, request->page_token, &error);
-    check_text(&error, "gid", request->gid, 0, SAGA_GID_MAX);
-    if (!enter(in, &error))
-        return;
-    struct audit_row after = {0};
-    str_copy(str_c(request->gid), after.gid, sizeof after.gid);
-    str_copy(str_c(page->cursor.id), after.audit_no, sizeof after.audit_no);
-    struct store_query query = {
-        .table = &audit_table,
-        .descending = true,
-        .after = page->has_cursor ? &after : NULL,
-        .limit = page->size + 1,
-    };
-    if (*request->gid) {
-        query.order = index_named(&audit_table, "audit_by_gid");
-        query.conds[0] = (struct store_cond){"gid", STORE_EQ, .text = str_c(request->gid)};
-    }
-    store_read(((struct saga_service *)service)->store, &query, audit_read, page);
+void *saga_service_keep(struct rpc_inbound *in, size_t size) {
+    return kept(in, size);
 }
 
 // ---- Rows ---------------------------------------------------------------------------------------------------------
@@ -425,7 +317,5 @@ const struct rpc_route saga_routes[] = {
     ROW(saga, "ListSagas", list_sagas, RPC_SAGA, RPC_TIER_LIST),
     ROW(saga, "ListFlows", list_flows, RPC_SAGA, RPC_TIER_LIST),
     ROW(saga, "GetFlow", get_flow, RPC_SAGA, RPC_TIER_LIST),
-    ROW(operator, "Retry", retry, RPC_OPERATE, RPC_TIER_PAY),
-    ROW(operator, "ListAudit", list_audit, RPC_OPERATE, RPC_TIER_LIST),
 };
 const size_t n_saga_routes = sizeof saga_routes / sizeof saga_routes[0];

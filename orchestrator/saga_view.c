@@ -50,6 +50,7 @@ Txcenter__Saga__V1__Saga *saga_view(const struct saga_row *row, struct arena *ar
     view->parked = row->parked != 0;
     view->slot = row->slot;
     view->resume_count = row->resume_count;
+    view->paused = row->paused != 0;
     bool made = put_text(&view->gid, row->gid, arena) && put_text(&view->flow, row->flow, arena) &&
                 put_text(&view->subject, row->subject, arena) && put_text(&view->parent_gid, row->parent_gid, arena) &&
                 put_text(&view->reason, row->reason, arena) && put_text(&view->text, row->text, arena) &&
@@ -110,13 +111,34 @@ bool saga_view_legs(Txcenter__Saga__V1__Saga *view, const struct saga_instance *
     return true;
 }
 
+// Why the call of a step can't be sent at present, where it waits in line or was put off for that.
+static bool put_hold(Txcenter__Saga__V1__Step *view, const struct saga_instance *saga, const struct saga_leg *leg,
+                     const struct saga_engine *engine, struct arena *arena) {
+    char why[SAGA_WHY_MAX];
+    int64_t since_ms;
+    bool timed = leg->state == LEG_RETRYING || leg->state == LEG_UNDO_RETRYING || leg->state == LEG_WAITING;
+    if (saga_call_waits(engine, str_c(saga->gid), leg->step->id, leg->leg, why, &since_ms))
+        return put_text(&view->held_by, why, arena) && put_moment(&view->held_since, since_ms, arena);
+    if (!timed || leg->code != ERR_PARTICIPANT_HELD)
+        return true;
+    return put_text(&view->held_by, leg->text, arena) && put_moment(&view->held_since, leg->held_ms, arena);
+}
+
+static bool put_holds(Txcenter__Saga__V1__Saga *view, const struct saga_instance *saga,
+                      const struct saga_engine *engine, struct arena *arena) {
+    for (uint8_t i = 0; i < saga->n_legs; i++)
+        if (!put_hold(view->steps[i], saga, &saga->legs[i], engine, arena))
+            return false;
+    return true;
+}
+
 bool saga_view_steps(Txcenter__Saga__V1__Saga *view, const struct saga_row *row, const struct saga_engine *engine,
                      struct arena *arena) {
     struct saga_instance saga = {0};
     struct error error = {0};
     if (!saga_row_instance(engine, row, &saga, &error))
         return put_text(&view->reason, err_info(error.code)->name, arena) && put_text(&view->text, error.text, arena);
-    bool made = saga_view_legs(view, &saga, arena);
+    bool made = saga_view_legs(view, &saga, arena) && put_holds(view, &saga, engine, arena);
     saga_instance_release(&saga);
     return made;
 }
@@ -194,6 +216,43 @@ Txcenter__Saga__V1__Flow *flow_view(const struct saga_flow *flow, struct arena *
     return put_text(&view->name, flow->name, arena) && put_text(&view->text, flow->text, arena) ? view : NULL;
 }
 
+static Txcenter__Saga__V1__ParticipantState state_of_participant(const struct saga_participant *participant) {
+    if (participant->pause)
+        return TXCENTER__SAGA__V1__PARTICIPANT_STATE__PARTICIPANT_STATE_PAUSED;
+    switch (participant->state) {
+    case SAGA_GATE_OPEN: return TXCENTER__SAGA__V1__PARTICIPANT_STATE__PARTICIPANT_STATE_DOWN;
+    case SAGA_GATE_PROBING: return TXCENTER__SAGA__V1__PARTICIPANT_STATE__PARTICIPANT_STATE_PROBING;
+    case SAGA_GATE_CLOSED: break;
+    }
+    return TXCENTER__SAGA__V1__PARTICIPANT_STATE__PARTICIPANT_STATE_OPEN;
+}
+
+Txcenter__Saga__V1__Participant *participant_view(const struct saga_participant *participant, struct arena *arena) {
+    Txcenter__Saga__V1__Participant *view =
+        (void *)rpc_message_new(&txcenter__saga__v1__participant__descriptor, arena);
+    const struct participant_row *pause = participant->pause;
+    if (!view)
+        return NULL;
+    view->state = state_of_participant(participant);
+    view->in_flight = (int32_t)participant->in_flight;
+    view->in_flight_max = (int32_t)participant->limits->in_flight_max;
+    view->waiting = (int32_t)participant->waiting;
+    view->waiting_core = (int32_t)participant->waiting_core;
+    view->rate_per_s = (int32_t)participant->limits->rate_per_s;
+    view->calls = participant->calls;
+    view->failures = participant->failures;
+    view->put_off = participant->put_off;
+    view->failures_in_row = (int32_t)participant->failures_in_row;
+    bool made = put_text(&view->name, participant->name, arena) &&
+                put_moment(&view->since, pause ? pause->since_ms : participant->since_ms, arena) &&
+                put_moment(&view->next_probe_at, participant->until_ms, arena) &&
+                put_moment(&view->failed_at, participant->failed_ms, arena) &&
+                put_text(&view->last_failure, participant->last_text, arena) &&
+                put_text(&view->paused_by, pause ? pause->caller : "", arena) &&
+                put_text(&view->reason, pause ? pause->reason : "", arena);
+    return made ? view : NULL;
+}
+
 Txcenter__Saga__V1__AuditEntry *audit_view(const struct audit_row *row, struct arena *arena) {
     Txcenter__Saga__V1__AuditEntry *view = (void *)rpc_message_new(&txcenter__saga__v1__audit_entry__descriptor, arena);
     if (!view)
@@ -201,7 +260,8 @@ Txcenter__Saga__V1__AuditEntry *audit_view(const struct audit_row *row, struct a
     bool made = put_text(&view->audit_no, row->audit_no, arena) && put_text(&view->gid, row->gid, arena) &&
                 put_text(&view->action, row->action, arena) && put_text(&view->caller, row->caller, arena) &&
                 put_text(&view->reason, row->reason, arena) && put_text(&view->before, row->before, arena) &&
-                put_text(&view->after, row->after, arena) && put_moment(&view->at, row->at_ms, arena);
+                put_text(&view->after, row->after, arena) && put_moment(&view->at, row->at_ms, arena) &&
+                put_text(&view->participant, row->participant, arena) && put_text(&view->detail, row->detail, arena);
     return made ? view : NULL;
 }
 

@@ -3,8 +3,9 @@
 #ifndef TXC_ORCHESTRATOR_SAGA_VIEW_H
 #define TXC_ORCHESTRATOR_SAGA_VIEW_H
 
+#include "saga/participant.h"
 #include "saga/saga.h"
-#include "txcenter/saga/v1/saga.pb-c.h"
+#include "txcenter/saga/v1/operator.pb-c.h"
 
 // Without steps and attempts. The row may go afterwards.
 Txcenter__Saga__V1__Saga *saga_view(const struct saga_row *row, struct arena *arena);
@@ -21,6 +22,8 @@ bool saga_view_steps(Txcenter__Saga__V1__Saga *view, const struct saga_row *row,
 bool saga_view_attempts(Txcenter__Saga__V1__Saga *view, const struct attempt_row *rows, size_t n, struct arena *arena);
 
 Txcenter__Saga__V1__Flow *flow_view(const struct saga_flow *flow, struct arena *arena);
+
+Txcenter__Saga__V1__Participant *participant_view(const struct saga_participant *participant, struct arena *arena);
 
 Txcenter__Saga__V1__AuditEntry *audit_view(const struct audit_row *row, struct arena *arena);
 

@@ -1,6 +1,6 @@
 #include "saga/call.h"
 
-#include "saga/engine.h"
+#include "saga/gate.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -19,28 +19,31 @@ void saga_leg_key(const struct saga_instance *instance, const struct saga_leg *l
 
 // ---- Sending ------------------------------------------------------------------------------------------------------
 
-static saga_call_fn *call_fn(const struct saga_step *step, const struct saga_held *held) {
-    if (held->ask)
-        return step->ask;
-    switch (held->op) {
-    case SAGA_ACTION: return step->run;
-    case SAGA_COMPENSATE: return step->undo;
-    case SAGA_INQUIRE: return step->inquire;
+static saga_call_fn *call_fn(const struct saga_call *call) {
+    if (call->ask)
+        return call->step->ask;
+    switch (call->op) {
+    case SAGA_ACTION: return call->step->run;
+    case SAGA_COMPENSATE: return call->step->undo;
+    case SAGA_INQUIRE: return call->step->inquire;
     }
     return NULL;
 }
 
-static void send(struct saga_resident *resident, const struct saga_held *held) {
+static struct saga_call *call_new(struct saga_resident *resident, const struct saga_held *held) {
     const struct saga_leg *leg = &resident->saga.legs[held->leg];
+    struct saga_engine *engine = resident->engine;
     struct saga_call *call = calloc(1, sizeof *call);
     if (!call)
         abort();
     call->resident = resident;
+    call->engine = engine;
     call->step = leg->step;
+    call->step_id = leg->step->id;
     call->op = held->op;
+    call->ask = held->ask;
     call->index = held->leg;
     call->leg = leg->leg;
-    call->started_ms = clock_now_ms(resident->engine->options.clock);
     call->generation = leg->generation;
     memcpy(call->gid, resident->saga.gid, sizeof call->gid);
     saga_leg_key(&resident->saga, leg, call->key);
@@ -49,8 +52,70 @@ static void send(struct saga_resident *resident, const struct saga_held *held) {
     if (call->next)
         call->next->link = &call->next;
     resident->calls = call;
+    call->engine_next = engine->calls;
+    call->engine_link = &engine->calls;
+    if (call->engine_next)
+        call->engine_next->engine_link = &call->engine_next;
+    engine->calls = call;
+    return call;
+}
+
+static void leave_resident(struct saga_call *call) {
+    *call->link = call->next;
+    if (call->next)
+        call->next->link = call->link;
+    call->resident->engine->stats.in_flight_calls -= call->stage == CALL_SENT;
+    call->resident = NULL;
+}
+
+static void leave_engine(struct saga_call *call) {
+    if (!call->engine)
+        return;
+    *call->engine_link = call->engine_next;
+    if (call->engine_next)
+        call->engine_next->engine_link = call->engine_link;
+    call->engine = NULL;
+}
+
+static void start(struct saga_call *call) {
+    struct saga_resident *resident = call->resident;
+    resident->n_admitted -= call->stage == CALL_ADMITTED;
+    call->stage = CALL_SENT;
+    call->started_ms = clock_now_ms(resident->engine->options.clock);
     resident->engine->stats.in_flight_calls++;
-    call_fn(call->step, held)(call);
+    call_fn(call)(call);
+}
+
+static const char *participant_of(const struct saga_call *call) {
+    return call->step->whom ? call->step->whom(call) : call->step->participant;
+}
+
+static void send(struct saga_resident *resident, const struct saga_held *held) {
+    struct saga_call *call = call_new(resident, held);
+    const char *participant = participant_of(call);
+    if (!participant || gate_enter(call, participant))
+        start(call);
+}
+
+// Whether what was decided when the call began to wait still holds.
+static bool is_wanted(const struct saga_call *call) {
+    const struct saga_instance *saga = &call->resident->saga;
+    bool turned = saga->status == SAGA_COMPENSATING && call->op == SAGA_ACTION;
+    return !turned && !saga->paused && saga_leg_expects(&saga->legs[call->index], call->op);
+}
+
+static void send_admitted(struct saga_resident *resident) {
+    for (struct saga_call *call = resident->calls, *next; call; call = next) {
+        next = call->next;
+        if (call->stage != CALL_ADMITTED)
+            continue;
+        if (is_wanted(call)) {
+            start(call);
+        } else {
+            gate_withdraw(call);
+            call_put_off(call, clock_now_ms(resident->engine->options.clock), "it is not wanted any more");
+        }
+    }
 }
 
 // An instance whose lease is over by its own clock may have been taken over from: it sends nothing before it has proof
@@ -63,16 +128,18 @@ static bool may_send(struct saga_engine *engine) {
 }
 
 void call_send_held(struct saga_resident *resident) {
-    if (resident->n_held == 0 || !may_send(resident->engine))
+    if (!may_send(resident->engine))
         return;
-    // What is started here may answer at once; that only queues the answer, so the list stays as it is.
+    // What is started here may answer at once; that only queues the answer, so the lists stay as they are.
     struct saga_held *held = resident->held;
     uint16_t n = resident->n_held;
     resident->held = NULL;
     resident->n_held = resident->cap_held = 0;
-    if (!resident->engine->stopped) // else they are sent after the next start, under the same keys
+    if (!resident->engine->stopped) { // else they are sent after the next start, under the same keys
+        send_admitted(resident);
         for (uint16_t i = 0; i < n; i++)
             send(resident, &held[i]);
+    }
     free(held);
 }
 
@@ -87,46 +154,115 @@ void calls_send_withheld(struct saga_engine *engine) {
     }
 }
 
+// ---- Not sending --------------------------------------------------------------------------------------------------
+
+static void drop(struct saga_call *call) {
+    leave_resident(call);
+    leave_engine(call);
+    free(call);
+}
+
+void call_let_go(struct saga_resident *resident, uint8_t leg) {
+    for (struct saga_call *call = resident->calls, *next; call; call = next) {
+        next = call->next;
+        if (call->index != leg)
+            continue;
+        call->late = true;
+        if (call->stage == CALL_SENT)
+            continue;
+        gate_withdraw(call);
+        drop(call);
+    }
+}
+
+void call_hold_back(struct saga_resident *resident, bool only_actions) {
+    for (struct saga_call *call = resident->calls, *next; call; call = next) {
+        next = call->next;
+        if (call->stage == CALL_SENT || (only_actions && call->op != SAGA_ACTION))
+            continue;
+        gate_withdraw(call);
+        call_put_off(call, clock_now_ms(resident->engine->options.clock), "the saga does not go on with it");
+    }
+}
+
 void call_forget_all(struct saga_resident *resident) {
     while (resident->calls) {
         struct saga_call *call = resident->calls;
-        resident->calls = call->next;
-        call->resident = NULL;
-        resident->engine->stats.in_flight_calls--;
+        if (call->stage != CALL_SENT) {
+            gate_withdraw(call);
+            drop(call);
+            continue;
+        }
+        call->late = resident_has_ended(resident);
+        leave_resident(call);
     }
+}
+
+void engine_drop_calls(struct saga_engine *engine) {
+    while (engine->calls)
+        leave_engine(engine->calls);
 }
 
 // ---- Answering ----------------------------------------------------------------------------------------------------
 
-static void unlink_call(struct saga_call *call) {
-    *call->link = call->next;
-    if (call->next)
-        call->next->link = call->link;
-    call->resident->engine->stats.in_flight_calls--;
+static void queue(struct saga_resident *resident, const struct saga_call *call, const struct saga_answer_event *head,
+                  struct str answer) {
+    struct saga_answer_event *event = malloc(sizeof *event + answer.len);
+    if (!event)
+        abort();
+    *event = *head;
+    event->next = NULL;
+    event->leg = call->index;
+    event->op = call->op;
+    event->late = call->late;
+    event->started_ms = call->started_ms;
+    event->length = answer.len;
+    if (answer.len)
+        memcpy(event->answer, answer.ptr, answer.len);
+    *resident->last = event;
+    resident->last = &event->next;
+    engine_enter(resident->engine);
+    resident_wake(resident, 0);
+    engine_leave(resident->engine);
 }
 
-static void finish(struct saga_call *call, const struct saga_answer_event *head, struct str answer) {
+void call_put_off(struct saga_call *call, int64_t until_ms, const char *why) {
     struct saga_resident *resident = call->resident;
-    if (resident) {
-        struct saga_answer_event *event = malloc(sizeof *event + answer.len);
-        if (!event)
-            abort();
-        *event = *head;
-        event->next = NULL;
-        event->leg = call->index;
-        event->op = call->op;
-        event->started_ms = call->started_ms;
-        event->length = answer.len;
-        if (answer.len)
-            memcpy(event->answer, answer.ptr, answer.len);
-        unlink_call(call);
-        *resident->last = event;
-        resident->last = &event->next;
-        engine_enter(resident->engine);
-        resident_wake(resident, 0);
-        engine_leave(resident->engine);
-    }
+    struct saga_answer_event head = {.code = ERR_PARTICIPANT_HELD, .held = true, .until_ms = until_ms};
+    str_fit(str_c(why), head.text, sizeof head.text);
+    call->started_ms = call->since_ms;
+    leave_resident(call);
+    queue(resident, call, &head, STR_NONE);
+    leave_engine(call);
     free(call);
+}
+
+// One that only tried whether its participant is back, in vain, is no attempt of its saga's.
+static void leave_gate(struct saga_call *call, struct saga_answer_event *head) {
+    if (!call->engine || !call->gate)
+        return;
+    gate_leave(call, head->outcome, head->code, head->text, &head->until_ms);
+    head->uncounted = call->probe && (head->outcome == OUTCOME_RETRY || head->outcome == OUTCOME_UNKNOWN);
+}
+
+static void finish(struct saga_call *call, struct saga_answer_event *head, struct str answer) {
+    struct saga_resident *resident = call->resident;
+    struct saga_engine *engine = call->engine;
+    if (engine)
+        engine_enter(engine); // whoever goes next in line does so behind what this answer decides
+    leave_gate(call, head);
+    if (resident) {
+        leave_resident(call);
+        queue(resident, call, head, answer);
+    } else if (call->late && call->engine && !call->engine->stopped) {
+        head->op = call->op;
+        head->started_ms = call->started_ms;
+        late_tell(call, head);
+    }
+    leave_engine(call);
+    free(call);
+    if (engine)
+        engine_leave(engine);
 }
 
 void saga_call_done(struct saga_call *call, enum outcome outcome, enum err code, const char *reason, const char *text,

@@ -1,7 +1,6 @@
-// What can be said to one saga from outside: a signal, an operator's retry.
+// What can be said to one saga from outside: a signal. (Operators: operate.c.)
 #include "saga/engine.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 // ---- Commands -----------------------------------------------------------------------------------------------------
@@ -15,8 +14,6 @@ struct command {
     char name[SAGA_NAME_MAX + 1];
     char id[SAGA_GID_MAX + 1];
     struct str payload; // owned
-    struct audit_row audit;
-    void (*also)(void *ctx, struct saga_turn *turn);
 };
 
 static struct command *command_new(struct saga_engine *engine, saga_reply_fn *done, void *ctx) {
@@ -154,66 +151,5 @@ void saga_signal(struct saga_engine *engine, struct str gid, struct str name, st
         str_copy(gid, command->gid, sizeof command->gid);
         saga_load(engine, gid, signal_loaded, command);
     }
-    engine_leave(engine);
-}
-
-// ---- Operators ----------------------------------------------------------------------------------------------------
-
-static bool can_retry(const struct saga_instance *saga) {
-    for (uint8_t i = 0; i < saga->n_legs; i++)
-        if (saga->legs[i].state == LEG_PARKED || saga->legs[i].state == LEG_UNDO_PARKED ||
-            saga_leg_timed(saga, &saga->legs[i]))
-            return !saga_status_ended(saga->status);
-    return false;
-}
-
-static void retry(struct command *command, struct saga_resident *resident) {
-    struct saga_turn *turn = turn_about(resident);
-    struct saga_engine *engine = resident->engine;
-    struct audit_row *audit = &command->audit;
-    memcpy(audit->gid, resident->saga.gid, sizeof audit->gid);
-    audit->at_ms = turn->now_ms;
-    snprintf(audit->before, sizeof audit->before, "%s%s", saga_status_name(resident->saga.status),
-             saga_instance_parked(&resident->saga) ? ", parked" : "");
-    turn_takes(turn, resident);
-    turn_apply(turn, resident, SAGA_EV_RETRY);
-    snprintf(audit->after, sizeof audit->after, "%s", saga_status_name(resident->saga.status));
-    id_make(turn->now_ms, resident->slot, engine->options.random, engine->options.random_ctx, audit->audit_no);
-    saga_turn_row(turn, &audit_table, STORE_INSERT, audit);
-    if (command->also)
-        command->also(command->ctx, turn);
-    saga_turn_commit(turn, command_finish, command);
-}
-
-static void retry_loaded(void *ctx, struct saga_resident *resident, const struct error *error) {
-    struct command *command = ctx;
-    if (!resident)
-        command_finish(command, error);
-    else if (resident_has_ended(resident))
-        refuse(command, ERR_SAGA_STATE, "the saga has ended");
-    else if (!resident_free(resident))
-        resident_await(resident, retry_loaded, command); // it is being written, or yet to be resumed
-    else if (!can_retry(&resident->saga))
-        refuse(command, ERR_SAGA_STATE, "no step is parked or waits for its next attempt");
-    else
-        retry(command, resident);
-}
-
-void saga_retry(struct saga_engine *engine, struct str gid, const struct saga_operator *op, saga_reply_fn *done,
-                void *ctx) {
-    struct command *command = command_new(engine, done, ctx);
-    struct error error = {0};
-    command->also = op->also;
-    engine_enter(engine);
-    str_copy(STR("retry"), command->audit.action, sizeof command->audit.action);
-    if (str_empty(op->reason) || !str_is_utf8(op->reason) ||
-        !str_copy(op->reason, command->audit.reason, sizeof command->audit.reason))
-        error_field(&error, "reason", "must have 1..%zu bytes of UTF-8", sizeof command->audit.reason - 1);
-    if (!str_is_utf8(op->caller) || !str_copy(op->caller, command->audit.caller, sizeof command->audit.caller))
-        error_field(&error, "caller", "must have at most %d bytes of UTF-8", REQUEST_CALLER_MAX);
-    if (error_is(&error))
-        command_finish(command, &error);
-    else
-        saga_load(engine, gid, retry_loaded, command);
     engine_leave(engine);
 }

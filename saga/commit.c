@@ -32,7 +32,7 @@ static void release(struct saga_turn *turn) {
 
 static bool holds_calls(const struct saga_turn *turn) {
     for (uint8_t i = 0; i < turn->n_sagas; i++)
-        if (turn->sagas[i]->n_held)
+        if (turn->sagas[i]->n_held || turn->sagas[i]->n_admitted)
             return true;
     return false;
 }

@@ -1,4 +1,4 @@
-#include "saga/engine.h"
+#include "saga/gate.h"
 
 #include "saga/rounds.h"
 
@@ -13,7 +13,9 @@ static void defaults(struct saga_options *options) {
     options->resume_rate = options->resume_rate ? options->resume_rate : 2000;
     options->scan_interval_ms = options->scan_interval_ms ? options->scan_interval_ms : 20000;
     options->horizon_ms = options->horizon_ms ? options->horizon_ms : 60000;
+    options->pause_poll_ms = options->pause_poll_ms ? options->pause_poll_ms : 1000;
     options->resume_max = options->resume_max ? options->resume_max : 3;
+    options->gates_max = options->gates_max ? options->gates_max : 1024;
     options->retention.rows_per_s = options->retention.rows_per_s ? options->retention.rows_per_s : 2000;
     options->retention.batch = options->retention.batch ? options->retention.batch : 32;
     struct saga_patrol_options *patrol = &options->patrol;
@@ -94,6 +96,8 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     engine->incarnation = identity.incarnation;
     engine->sentinel = sentinel_new(engine);
     engine->members = options->lease_ms ? members_new(engine) : NULL;
+    engine->gates = gates_new(engine);
+    engine->pauses = pauses_new(engine);
     engine->retention = retention_new(engine);
     engine->patrol = patrol_new(engine);
     *ret_engine = engine;
@@ -102,6 +106,7 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
 
 void saga_engine_recover(struct saga_engine *engine) {
     engine_enter(engine);
+    pauses_start(engine->pauses);
     if (engine->members)
         members_start(engine->members);
     for (unsigned slot = 0; slot < SLOT_COUNT && !engine->members; slot++)
@@ -138,6 +143,10 @@ void saga_engine_free(struct saga_engine *engine) {
     engine_drop_commands(engine);
     drop_all(engine);
     engine_drop_watches(engine);
+    engine_drop_batches(engine);
+    engine_drop_calls(engine);
+    gates_free(engine->gates);
+    pauses_free(engine->pauses);
     map_release(&engine->residents);
     map_release(&engine->loadings);
     sentinel_free(engine->sentinel);
@@ -163,14 +172,12 @@ static void alarm_at(struct saga_engine *engine) {
     struct heap_node *least = heap_least(&engine->timers);
     if (least && least->key < due)
         due = least->key;
-    if (engine->trial_ms < due)
-        due = engine->trial_ms;
-    if (engine->members && members_due(engine->members) < due)
-        due = members_due(engine->members);
-    if (rounds_due(retention_rounds(engine->retention)) < due)
-        due = rounds_due(retention_rounds(engine->retention));
-    if (patrol_due(engine->patrol) < due)
-        due = patrol_due(engine->patrol);
+    int64_t others[] = {engine->trial_ms, gates_due(engine->gates), pauses_due(engine->pauses),
+                        batches_due(engine),
+                        rounds_due(retention_rounds(engine->retention)), patrol_due(engine->patrol),
+                        engine->members ? members_due(engine->members) : INT64_MAX};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        due = others[i] < due ? others[i] : due;
     if (due == engine->alarm_ms)
         return;
     engine->alarm_ms = due;
@@ -238,6 +245,9 @@ void saga_engine_tick(struct saga_engine *engine) {
         heap_remove(&engine->timers, least);
         resident_wake(CONTAINER_OF(least, struct saga_resident, timer), WAKE_TIMER);
     }
+    gates_tick(engine->gates, now);
+    pauses_tick(engine->pauses, now);
+    batches_tick(engine, now);
     trial_tick(engine, now);
     sentinel_tick(engine->sentinel, now);
     if (engine->members)
@@ -276,7 +286,7 @@ bool resident_is_orphan(const struct saga_resident *resident) {
     bool lost_call = false; // no call is out, so none may be on its way
     for (uint8_t i = 0; i < saga->n_legs; i++)
         lost_call = lost_call || saga_leg_in_flight(&saga->legs[i]);
-    bool led = saga_instance_timer(saga) < INT64_MAX || saga_instance_parked(saga);
+    bool led = saga_instance_timer(saga) < INT64_MAX || saga_instance_parked(saga) || saga->paused;
     return lost_call || !led;
 }
 

@@ -18,7 +18,10 @@ struct saga_answer_event {
     enum outcome outcome;
     enum err code;
     bool never_seen;
-    int64_t started_ms;
+    bool held;      // the call was not sent: again at until_ms
+    bool late;      // the leg has gone on without it
+    bool uncounted; // it only tried whether the participant is back; should it not be, again at until_ms
+    int64_t until_ms, started_ms;
     char reason[SAGA_CODE_MAX];
     char text[SAGA_TEXT_MAX];
     size_t length;
@@ -33,7 +36,7 @@ struct saga_held {
 };
 
 // Why a saga is looked at next; flags, because several of a kind mean no more than one.
-enum { WAKE_POKED = 1, WAKE_TIMER = 2, WAKE_RESUMED = 4, WAKE_FLUSH = 8 };
+enum { WAKE_POKED = 1, WAKE_TIMER = 2, WAKE_RESUMED = 4, WAKE_FLUSH = 8, WAKE_SEND = 16 };
 
 enum slot_state {
     SLOT_AWAY,
@@ -95,7 +98,8 @@ struct saga_resident {
     struct saga_answer_event *first, **last;
     struct saga_held *held;
     uint16_t n_held, cap_held;
-    struct saga_call *calls;     // on their way
+    struct saga_call *calls;     // on their way, or waiting at their participants' gates
+    uint32_t n_admitted;         // of these: may go now
     struct saga_waiter *waiters; // for it to be free
     struct heap_node timer;
     struct heap_node suspect; // by resume_count, while it waits for its trial
@@ -103,17 +107,33 @@ struct saga_resident {
     struct saga_resident *older, *newer; // by last activity
 };
 
+// Where it is on its way to the participant.
+enum call_stage { CALL_NEW, CALL_WAITS, CALL_ADMITTED, CALL_SENT };
+
 struct saga_call {
-    struct saga_resident *resident; // NULL: the saga was dropped; the answer is nobody's
+    struct saga_resident *resident; // NULL: the saga was dropped; the answer is nobody's, or only written down
     struct saga_call *next, **link;
-    const struct saga_step *step;
+    struct saga_engine *engine;                   // NULL: that is gone, too
+    struct saga_call *engine_next, **engine_link; // of the engine's calls
+    const struct saga_step *step;                 // while there is a resident
     enum saga_op op;
     uint8_t index, leg; // index into the instance's legs; number of the leg within its step
+    uint16_t step_id;
     uint32_t generation;
-    int64_t started_ms;
+    bool ask;
+    bool late; // the leg went on without it, or the saga has ended: its answer is only written down
+    enum call_stage stage;
+    int64_t since_ms, started_ms;
+    struct gate *gate;                // NULL: it calls nobody
+    bool probe;                       // whether the participant is back
+    struct saga_call *before, *after; // in the gate's queue
+    struct heap_node hold;            // by when it has waited long enough
     char gid[SAGA_GID_MAX + 1];
     char key[SAGA_KEY_MAX];
 };
+
+struct gates;
+struct pauses;
 
 enum { TURN_SAGAS_MAX = 64 };
 
@@ -185,6 +205,10 @@ struct saga_engine {
     bool withheld;                // calls wait for the lease to be renewed
     struct arena scratch;         // of one row at a time
     struct saga_sentinel *sentinel;
+    struct gates *gates;
+    struct pauses *pauses;
+    struct saga_batch *batches;
+    struct saga_call *calls; // sent, or waiting
     struct saga_retention *retention;
     struct saga_patrol *patrol;
     struct poke_page *pokes; // being read
@@ -247,6 +271,15 @@ struct saga_turn *turn_new(struct saga_engine *engine, struct saga_subject *subj
 void turn_free(struct saga_turn *turn);
 bool turn_takes(struct saga_turn *turn, struct saga_resident *resident); // in it, or free to take part, and now does
 void turn_apply(struct saga_turn *turn, struct saga_resident *resident, enum saga_event_kind kind);
+struct saga_event turn_event_of(const struct saga_turn *turn, enum saga_event_kind kind);
+void turn_event(struct saga_turn *turn, struct saga_resident *resident, const struct saga_event *event);
+void turn_join(struct saga_turn *turn, struct saga_resident *resident); // takes part, though it may not be free
+// Whose step the flow is asked about. Gives what it was before, to be set again.
+struct turn_focus {
+    struct saga_resident *resident; // NULL: none
+    uint8_t leg;
+};
+struct turn_focus turn_focus(struct saga_turn *turn, struct turn_focus focus);
 // Everything that waits for this saga, in one turn.
 void turn_run(struct saga_resident *resident);
 // Something was added to what the saga knows: it is committed with the turn, and looked at.
@@ -268,10 +301,34 @@ void engine_refuse_turns(struct saga_engine *engine);
 void engine_drop_turns(struct saga_engine *engine); // all of them: the store is gone
 
 // call.c
-void call_send_held(struct saga_resident *resident);
+void call_send_held(struct saga_resident *resident); // and those that were admitted
 void calls_send_withheld(struct saga_engine *engine); // the lease was renewed
 void call_forget_all(struct saga_resident *resident);
+// Of a leg that goes on without them: what was not sent is not, what was comes late.
+void call_let_go(struct saga_resident *resident, uint8_t leg);
+// What was not sent is not: the saga turns round (only its actions), or is paused.
+void call_hold_back(struct saga_resident *resident, bool only_actions);
+// One that waited is not sent: an event for its saga, in a turn to come. Frees the call.
+void call_put_off(struct saga_call *call, int64_t until_ms, const char *why);
+void engine_drop_calls(struct saga_engine *engine); // their answers find nobody any more
 void answers_free(struct saga_resident *resident);
+
+// late.c: what came of a call after its leg, or its saga, went on without it, is written down (E9).
+void late_note(struct saga_turn *turn, const struct saga_resident *resident, const struct saga_answer_event *answer);
+void late_tell(const struct saga_call *call, const struct saga_answer_event *answer); // the saga has ended
+void late_kept(struct saga_turn *turn, struct saga_resident *resident, uint8_t leg);  // nor what was kept for it
+
+// batch.c
+int64_t batches_due(const struct saga_engine *engine);
+void batches_tick(struct saga_engine *engine, int64_t now_ms);
+void engine_drop_batches(struct saga_engine *engine);
+
+// participant.c
+struct pauses *pauses_new(struct saga_engine *engine);
+void pauses_free(struct pauses *pauses);
+void pauses_start(struct pauses *pauses);
+int64_t pauses_due(const struct pauses *pauses);
+void pauses_tick(struct pauses *pauses, int64_t now_ms);
 
 // command.c
 void engine_drop_commands(struct saga_engine *engine); // those that wait for a row: the store is gone

@@ -18,6 +18,11 @@ const char *saga_patience_name(enum saga_patience patience) {
     return names[patience];
 }
 
+const char *saga_act_name(enum saga_act act) {
+    static const char *const names[] = {"retry", "skip", "compensate", "resolve", "pause", "resume", "terminate"};
+    return names[act];
+}
+
 const char *saga_step_shape(const struct saga_step *step) {
     if (step->run)
         return "call";
@@ -64,6 +69,14 @@ static void check_shape(struct faults *faults, const struct saga_step *step) {
     int shapes = !!step->run + !!step->decide + !!step->signal + !!step->child;
     if (shapes != 1)
         fault(faults, step, "must have exactly one of an action, a decision, a signal, a child");
+    if (step->whom && !step->participant)
+        fault(faults, step, "says whom it calls, but names no participant");
+    struct str names = str_c(step->participant ? step->participant : "nobody");
+    do {
+        size_t named = str_trim(str_cut(&names, ',')).len;
+        if (named == 0 || named > SAGA_PARTICIPANT_MAX)
+            fault(faults, step, "a participant's name has 1..%d bytes", SAGA_PARTICIPANT_MAX);
+    } while (names.ptr);
     if (step->ask && !step->decide)
         fault(faults, step, "ask without decide");
     if (step->inquire && !step->run)

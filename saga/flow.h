@@ -17,6 +17,7 @@ enum {
     SAGA_GID_MAX = 96,
     SAGA_KEY_MAX = 128,
     SAGA_NAME_MAX = 40,
+    SAGA_PARTICIPANT_MAX = 255,
     SAGA_SUBJECT_MAX = 64,
     SAGA_CODE_MAX = 48,
     SAGA_TEXT_MAX = 160,
@@ -25,7 +26,7 @@ enum {
     SAGA_ANSWER_MAX = 4096,   // bytes kept of one step's answer
     SAGA_SIGNALS_MAX = 32,    // signals that one saga holds
     SAGA_SIGNAL_MAX = 1024,   // bytes of one signal's payload
-    SAGA_RECORD_MAX = 524288, // bytes of the journal; more than the greatest number of the greatest legs and signals
+    SAGA_RECORD_MAX = 655360, // bytes of the journal; more than the greatest number of the greatest legs and signals
     SAGA_STAGES_MAX = 255,
 };
 
@@ -47,6 +48,9 @@ enum saga_op { SAGA_ACTION, SAGA_COMPENSATE, SAGA_INQUIRE };
 struct saga_retry {
     uint32_t first_ms, max_ms, attempts;
     uint32_t jitter_percent;
+    // As if it were exhausted, where the saga can still turn round: a call that could not be sent for this long,
+    // because its participant takes none. 0: it waits as long as that takes.
+    uint32_t hold_ms;
 };
 
 // Named policies; the engine's options hold what each means.
@@ -92,6 +96,35 @@ struct saga_child {
 // retry it is asked again, with the leg's next generation (saga_turn_generation()), and must give a new gid.
 typedef bool saga_child_fn(struct saga_turn *turn, struct arena *arena, struct saga_child *ret_child);
 
+// Whom this call goes to; NULL: nobody. Lives as long as the saga.
+typedef const char *saga_whom_fn(const struct saga_call *call);
+
+// What operators do.
+enum saga_act {
+    SAGA_ACT_RETRY,
+    SAGA_ACT_SKIP,
+    SAGA_ACT_COMPENSATE,
+    SAGA_ACT_RESOLVE,
+    SAGA_ACT_PAUSE,
+    SAGA_ACT_RESUME,
+    SAGA_ACT_TERMINATE,
+    SAGA_ACTS,
+};
+
+// An operator says how something ended. SKIP: it counts as done. RESOLVE: what became of it.
+struct saga_ruling {
+    enum saga_act act;
+    enum saga_op op;      // SKIP, RESOLVE: whether of the step's action or of its compensation
+    enum outcome outcome; // RESOLVE: OK or REJECTED
+    struct str answer;    // RESOLVE, OK: any bytes
+    const char *text;     // why
+};
+
+// What it means for the subject that the step's action (or compensation) was skipped, or that a decision, an await or a
+// child ended as an operator says. Runs in that turn, before the step moves. A call that is resolved has its `answered`
+// run instead, as if the answer had come.
+typedef void saga_ruled_fn(struct saga_turn *turn, const struct saga_ruling *ruling);
+
 // One step. It is exactly one of: a call (`run`), a decision (`decide`, optionally with `ask`), an await of a signal
 // (`signal` with `timeout_ms`), a child saga (`child`).
 struct saga_step {
@@ -101,7 +134,8 @@ struct saga_step {
     enum saga_tier tier;
     const char *name;
     const char *text;        // one line for people
-    const char *participant; // whom it calls; NULL for nobody
+    const char *participant; // whom it calls; NULL for nobody; "a, b" where that depends on the leg, and `whom` says
+    saga_whom_fn *whom;      // NULL: the participant
     saga_legs_fn *legs;      // NULL: once
     saga_call_fn *run;
     saga_call_fn *inquire; // what became of `run`: OK, REJECTED, or saga_call_never_seen()
@@ -116,6 +150,7 @@ struct saga_step {
     // generation.
     saga_call_fn *ask;
     saga_child_fn *child;
+    saga_ruled_fn *ruled; // a decision without it can be neither skipped nor resolved
     const char *signal;
     uint32_t timeout_ms;  // of `signal`: after it the step is rejected with TIMED_OUT
     uint32_t deadline_ms; // of each call
@@ -142,7 +177,11 @@ struct saga_flow {
     uint8_t n_steps;
     uint32_t limit_ms;           // from its start; over before the pivot, the saga turns round (TIMED_OUT). 0: none
     saga_decide_fn *on_reversed; // it turned round: verdict ignored
-    saga_decide_fn *on_end;      // ended, either way; saga_turn_saga()->status says which
+    saga_decide_fn *on_end;      // ended, in whatever way; saga_turn_saga()->status says which
+    // Whether an operator may SKIP, COMPENSATE or RESOLVE, as far as the subject is concerned (for a step: that of
+    // saga_turn_step(), saga_turn_leg()). False with SAGA_STATE, or INVALID_REQUEST for an answer that is none. Must
+    // not change anything. NULL: whatever the engine allows.
+    bool (*allows)(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error);
     // Finds the subject of a saga that was loaded, calls saga_attached() at once or later. `ctx` is that of its
     // saga_flow_set. NULL: no subject.
     void (*attach)(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);
@@ -172,5 +211,6 @@ const char *saga_step_shape(const struct saga_step *step);
 const char *saga_kind_name(enum saga_kind kind);
 const char *saga_op_name(enum saga_op op);
 const char *saga_patience_name(enum saga_patience patience);
+const char *saga_act_name(enum saga_act act);
 
 #endif

@@ -55,8 +55,10 @@ bool saga_instance_init(struct saga_instance *instance, const struct saga_flow *
 }
 
 void saga_instance_release(struct saga_instance *instance) {
-    for (uint8_t i = 0; i < instance->n_legs; i++)
+    for (uint8_t i = 0; i < instance->n_legs; i++) {
         free_bytes(&instance->legs[i].answer);
+        free_bytes(&instance->legs[i].kept.answer);
+    }
     for (uint8_t i = 0; i < instance->n_signals; i++)
         free_bytes(&instance->signals[i].payload);
     free(instance->legs);
@@ -124,8 +126,16 @@ bool saga_instance_signal(struct saga_instance *instance, struct str name, struc
 // ---- When it must be looked at ------------------------------------------------------------------------------------
 
 bool saga_leg_in_flight(const struct saga_leg *leg) {
+    if (leg->kept.came)
+        return false;
     return leg->state == LEG_RUNNING || leg->state == LEG_INQUIRING || leg->state == LEG_ASKING ||
            leg->state == LEG_UNDOING;
+}
+
+enum saga_op saga_leg_op(const struct saga_leg *leg) {
+    if (leg->state == LEG_RUNNING)
+        return SAGA_ACTION;
+    return leg->state == LEG_UNDOING ? SAGA_COMPENSATE : SAGA_INQUIRE;
 }
 
 bool saga_leg_timed(const struct saga_instance *instance, const struct saga_leg *leg) {
@@ -155,8 +165,8 @@ int64_t saga_instance_limit(const struct saga_instance *instance) {
 }
 
 int64_t saga_instance_timer(const struct saga_instance *instance) {
-    int64_t due = saga_instance_limit(instance);
-    for (uint8_t i = 0; i < instance->n_legs; i++)
+    int64_t due = instance->paused ? INT64_MAX : saga_instance_limit(instance);
+    for (uint8_t i = 0; !instance->paused && i < instance->n_legs; i++)
         if (saga_leg_timed(instance, &instance->legs[i]) && instance->legs[i].due_ms < due)
             due = instance->legs[i].due_ms;
     return due;
@@ -173,6 +183,8 @@ static bool has_come(const struct saga_instance *instance, const struct saga_leg
 int64_t saga_instance_due(const struct saga_instance *instance) {
     if (saga_status_ended(instance->status))
         return INT64_MAX;
+    if (instance->paused)
+        return SAGA_DUE_PARKED;
     for (uint8_t i = 0; i < instance->n_legs; i++)
         if (saga_leg_in_flight(&instance->legs[i]) || has_come(instance, &instance->legs[i]))
             return 0;
@@ -189,8 +201,8 @@ bool saga_leg_cleared(const struct saga_leg *leg) {
     switch (leg->state) {
     case LEG_IDLE: return !leg->may_have_run;
     case LEG_DONE: return !leg->step->undo;
+    case LEG_SKIPPED: return !(leg->may_have_run && leg->step->undo);
     case LEG_REJECTED:
-    case LEG_SKIPPED:
     case LEG_UNDONE: return true;
     default: return false;
     }
@@ -204,6 +216,13 @@ enum {
     OF_REVERSED = OF_UNDOING | IN(UNDONE) | IN(REJECTED), // only a saga that turned round has them
 };
 
+// An answer is kept of a call that was on its way when the saga was paused (and is no more once it was terminated).
+static bool fits_kept(const struct saga_instance *saga, const struct saga_leg *leg) {
+    uint32_t state = 1u << leg->state;
+    return !leg->kept.came || ((saga->paused || saga->status == SAGA_TERMINATED) &&
+                               state & (IN(RUNNING) | IN(INQUIRING) | IN(ASKING) | IN(UNDOING)));
+}
+
 static bool fits_step(const struct saga_leg *leg) {
     const struct saga_step *step = leg->step;
     uint32_t state = 1u << leg->state;
@@ -211,7 +230,7 @@ static bool fits_step(const struct saga_leg *leg) {
         (state & OF_WAITS && step->run) || (state & IN(ASKING) && !step->ask) ||
         (state & (OF_UNDOING | IN(UNDONE)) && !step->undo))
         return false;
-    return leg->generation > 0 && leg->due_ms >= 0 && (step->child || leg->child == CHILD_NONE) &&
+    return leg->generation > 0 && leg->due_ms >= 0 && leg->held_ms >= 0 && (step->child || leg->child == CHILD_NONE) &&
            (step->run || !(leg->may_have_run || leg->unknown));
 }
 
@@ -268,7 +287,7 @@ static bool fits_status(const struct saga_leg *leg, enum saga_status status) {
 bool saga_instance_valid(const struct saga_instance *instance, struct error *error) {
     for (uint8_t i = 0; i < instance->n_legs; i++) {
         const struct saga_leg *leg = &instance->legs[i];
-        if (!fits_step(leg) || !fits_status(leg, instance->status))
+        if (!fits_step(leg) || !fits_kept(instance, leg) || !fits_status(leg, instance->status))
             return error_set(error, ERR_STORE_CORRUPT, "step %s of a saga that is %s can't be %s", leg->step->name,
                              saga_status_name(instance->status), leg_state_name(leg->state));
     }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 _Static_assert(sizeof(((saga_Leg *)0)->answer.bytes) == SAGA_ANSWER_MAX, "journal.options and flow.h agree");
+_Static_assert(sizeof(((saga_Leg *)0)->kept_answer.bytes) == SAGA_ANSWER_MAX, "journal.options and flow.h agree");
 _Static_assert(sizeof(((saga_Leg *)0)->reason) == SAGA_CODE_MAX, "journal.options and flow.h agree");
 _Static_assert(sizeof(((saga_Leg *)0)->text) == SAGA_TEXT_MAX, "journal.options and flow.h agree");
 _Static_assert(sizeof(((saga_Signal *)0)->payload.bytes) == SAGA_SIGNAL_MAX, "journal.options and flow.h agree");
@@ -30,14 +31,20 @@ static bool encode_leg(pb_ostream_t *stream, const pb_field_t *field, const stru
         .ended_ms = leg->ended_ms,
         .code = (uint32_t)leg->code,
         .child = (uint8_t)leg->child,
+        .held_ms = leg->held_ms,
+        .kept = leg->kept.came ? (uint8_t)(1 + leg->kept.outcome) : 0,
+        .kept_never_seen = leg->kept.never_seen,
     };
     memcpy(record.reason, leg->reason, sizeof record.reason);
     memcpy(record.text, leg->text, sizeof record.text);
-    if (leg->answer.len > sizeof record.answer.bytes)
+    if (leg->answer.len > sizeof record.answer.bytes || leg->kept.answer.len > sizeof record.kept_answer.bytes)
         return false;
     record.answer.size = (pb_size_t)leg->answer.len;
     if (leg->answer.len)
         memcpy(record.answer.bytes, leg->answer.ptr, leg->answer.len);
+    record.kept_answer.size = (pb_size_t)leg->kept.answer.len;
+    if (leg->kept.answer.len)
+        memcpy(record.kept_answer.bytes, leg->kept.answer.ptr, leg->kept.answer.len);
     return pb_encode_tag_for_field(stream, field) && pb_encode_submessage(stream, saga_Leg_fields, &record);
 }
 
@@ -72,6 +79,7 @@ bool saga_journal_encode(const struct saga_instance *instance, struct arena *are
         .legs = {.funcs.encode = encode_legs, .arg = borrowed},
         .signals = {.funcs.encode = encode_signals, .arg = borrowed},
         .code = (uint32_t)instance->code,
+        .paused = instance->paused,
     };
     memcpy(record.reason, instance->reason, sizeof record.reason);
     memcpy(record.text, instance->text, sizeof record.text);
@@ -105,7 +113,9 @@ static bool decode_leg(pb_istream_t *stream, const pb_field_t *field, void **arg
     const struct saga_leg *last = instance->n_legs ? &instance->legs[instance->n_legs - 1] : NULL;
     if (!step || (last && step < last->step) || record.leg != (last && step == last->step ? last->leg + 1 : 0))
         return false;
-    if (record.state < LEG_IDLE || record.state >= LEG_STATES || record.child > CHILD_REFUSED)
+    if (record.state < LEG_IDLE || record.state >= LEG_STATES || record.child > CHILD_TERMINATED)
+        return false;
+    if (record.kept > 1 + OUTCOME_UNKNOWN || (record.kept == 0 && (record.kept_never_seen || record.kept_answer.size)))
         return false;
     // They end in text columns again, which a store refuses when they are not UTF-8.
     if (!str_is_utf8(str_c(record.reason)) || !str_is_utf8(str_c(record.text)))
@@ -125,11 +135,18 @@ static bool decode_leg(pb_istream_t *stream, const pb_field_t *field, void **arg
         .ended_ms = record.ended_ms,
         .code = (enum err)record.code,
         .child = (enum leg_child)record.child,
+        .held_ms = record.held_ms,
     };
     memcpy(leg->reason, record.reason, sizeof leg->reason);
     memcpy(leg->text, record.text, sizeof leg->text);
     if (record.answer.size)
         leg->answer = saga_copy_bytes(str_n(record.answer.bytes, record.answer.size));
+    if (record.kept)
+        leg->kept =
+            (struct leg_kept){.came = true,
+                              .never_seen = record.kept_never_seen,
+                              .outcome = (enum outcome)(record.kept - 1),
+                              .answer = saga_copy_bytes(str_n(record.kept_answer.bytes, record.kept_answer.size))};
     return true;
 }
 
@@ -168,6 +185,7 @@ static bool decode(struct str bytes, struct saga_instance *instance, struct erro
     if (!complete(instance) || !str_is_utf8(str_c(record.reason)) || !str_is_utf8(str_c(record.text)))
         return error_set(error, ERR_STORE_CORRUPT, "it does not fit its flow");
     instance->code = (enum err)record.code;
+    instance->paused = record.paused;
     memcpy(instance->reason, record.reason, sizeof instance->reason);
     memcpy(instance->text, record.text, sizeof instance->text);
     return saga_instance_valid(instance, error);

@@ -23,7 +23,7 @@ static enum order order_for(const struct saga_filter *filter) {
         return BY_PARKED;
     if (filter->status && !(common && !str_empty(filter->flow)))
         return BY_STATUS;
-    if (filter->unfinished)
+    if (filter->unfinished || filter->paused)
         return BY_UNFINISHED;
     return str_empty(filter->flow) ? BY_CREATED : BY_FLOW;
 }
@@ -118,8 +118,8 @@ bool saga_filter_fits(const struct saga_filter *filter, const struct saga_row *r
     for (size_t i = 0; i < filter->n_slots; i++)
         in_slot = in_slot || filter->slots[i] == row->slot;
     return in_slot && (!filter->status || row->status == (int32_t)filter->status) &&
-           (!filter->parked || (row->parked && !ended)) && (!filter->unfinished || !ended) &&
-           (str_empty(filter->flow) || str_eq_c(filter->flow, row->flow)) &&
+           (!filter->parked || (row->parked && !ended)) && (!filter->paused || row->paused) &&
+           (!filter->unfinished || !ended) && (str_empty(filter->flow) || str_eq_c(filter->flow, row->flow)) &&
            (str_empty(filter->subject) || str_eq_c(filter->subject, row->subject)) &&
            row->created_ms >= filter->from_ms && (filter->to_ms == INT64_MAX || row->created_ms < filter->to_ms) &&
            (filter->updated_before_ms == INT64_MAX || row->updated_ms < filter->updated_before_ms);
@@ -330,10 +330,11 @@ static bool is_decided(const struct saga_filter *filter, enum order order) {
     const struct saga_filter without = {
         .status = order == BY_STATUS ? 0 : filter->status,
         .parked = order != BY_PARKED && filter->parked,
+        .paused = filter->paused,
         .unfinished = order != BY_UNFINISHED && order != BY_PARKED && filter->unfinished,
         .flow = order == BY_FLOW ? STR_NONE : filter->flow,
     };
-    return !is_of_troubles(order) && !without.status && !without.parked && !without.unfinished &&
+    return !is_of_troubles(order) && !without.status && !without.parked && !without.paused && !without.unfinished &&
            str_empty(without.flow) && filter->n_slots == 0 && filter->updated_before_ms == INT64_MAX &&
            (order != BY_UNFINISHED || (filter->from_ms == 0 && filter->to_ms == INT64_MAX));
 }

@@ -12,6 +12,7 @@ struct saga_filter {
     enum saga_status status; // 0: any
     bool parked;             // only those where a step waits for an operator
     bool unfinished;         // only those that have not ended
+    bool paused;             // only those that an operator has paused
     struct str flow, subject;
     // A step that is in trouble (trouble_row): it calls this participant, it fails for this reason. Both: the same
     // step.

@@ -11,6 +11,7 @@ void row_head(const struct saga_resident *resident, struct saga_row *ret_row) {
         .flow_version = saga->flow->version,
         .status = (int32_t)saga->status,
         .parked = saga_instance_parked(saga),
+        .paused = saga->paused,
         .slot = (int32_t)resident->slot,
         .due_ms = saga_instance_due(saga),
         .incarnation = resident->engine->incarnation,

@@ -1,4 +1,4 @@
-#include "saga/machine.h"
+#include "saga/machine_work.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -14,21 +14,22 @@ static const struct {
     [LEG_IDLE] = {"idle", TO(RUNNING) | TO(WAITING) | TO(SKIPPED) | TO(PARKED) | TO(INQUIRING) | TO(UNDOING)},
     [LEG_RUNNING] = {"running", TO(DONE) | TO(REJECTED) | TO(RETRYING) | TO(PARKED) | TO(UNDO_PARKED)},
     [LEG_INQUIRING] = {"inquiring", TO(DONE) | TO(REJECTED) | TO(RUNNING) | TO(RETRYING) | TO(PARKED) | TO(UNDOING) |
-                                        TO(UNDO_PARKED)},
-    [LEG_RETRYING] = {"retrying", TO(RUNNING) | TO(INQUIRING) | TO(REJECTED) | TO(UNDOING) | TO(PARKED)},
+                                        TO(UNDO_RETRYING) | TO(UNDO_PARKED)},
+    [LEG_RETRYING] = {"retrying", TO(RUNNING) | TO(INQUIRING) | TO(DONE) | TO(REJECTED) | TO(UNDOING) | TO(PARKED)},
     [LEG_WAITING] = {"waiting", TO(DONE) | TO(REJECTED) | TO(ASKING) | TO(SKIPPED) | TO(PARKED) | TO(UNDOING)},
     [LEG_ASKING] = {"asking", TO(WAITING) | TO(SKIPPED) | TO(PARKED)},
     [LEG_DONE] = {"done", TO(UNDOING)},
     [LEG_REJECTED] = {"rejected", 0},
-    [LEG_SKIPPED] = {"skipped", 0},
-    [LEG_PARKED] = {"parked", TO(RUNNING) | TO(INQUIRING) | TO(WAITING) | TO(REJECTED) | TO(SKIPPED) | TO(UNDOING)},
+    [LEG_SKIPPED] = {"skipped", TO(INQUIRING) | TO(UNDOING)},
+    [LEG_PARKED] = {"parked",
+                    TO(RUNNING) | TO(INQUIRING) | TO(WAITING) | TO(DONE) | TO(REJECTED) | TO(SKIPPED) | TO(UNDOING)},
     [LEG_UNDOING] = {"undoing", TO(UNDONE) | TO(UNDO_RETRYING) | TO(UNDO_PARKED)},
-    [LEG_UNDO_RETRYING] = {"undo-retrying", TO(UNDOING) | TO(UNDO_PARKED)},
+    [LEG_UNDO_RETRYING] = {"undo-retrying", TO(UNDOING) | TO(INQUIRING) | TO(UNDONE) | TO(UNDO_PARKED)},
     [LEG_UNDONE] = {"undone", 0},
-    [LEG_UNDO_PARKED] = {"undo-parked", TO(UNDOING) | TO(INQUIRING)},
+    [LEG_UNDO_PARKED] = {"undo-parked", TO(UNDOING) | TO(INQUIRING) | TO(UNDONE)},
 };
 
-static void move(struct saga_leg *leg, enum leg_state to) {
+void work_move(struct saga_leg *leg, enum leg_state to) {
     assert(states[leg->state].to & 1u << to);
     leg->state = to;
 }
@@ -39,14 +40,6 @@ const char *leg_state_name(enum leg_state state) {
 
 // ---- Applying events ----------------------------------------------------------------------------------------------
 
-// What one application works on.
-struct work {
-    const struct saga_machine *machine;
-    struct saga_instance *instance;
-    const struct saga_event *event;
-    struct saga_effects *effects;
-};
-
 static bool is_there(const struct work *work, const struct saga_effect *effect) {
     for (uint16_t i = 0; i < work->effects->n; i++)
         if (work->effects->list[i].kind == effect->kind && work->effects->list[i].leg == effect->leg)
@@ -54,7 +47,7 @@ static bool is_there(const struct work *work, const struct saga_effect *effect) 
     return false;
 }
 
-static void effect(struct work *work, enum saga_effect_kind kind, const struct saga_leg *leg, enum saga_op op) {
+void work_effect(struct work *work, enum saga_effect_kind kind, const struct saga_leg *leg, enum saga_op op) {
     struct saga_effect made = {.kind = kind, .leg = leg ? (uint8_t)(leg - work->instance->legs) : 0, .op = op};
     if ((kind == SAGA_FX_COMMIT || kind == SAGA_FX_DECIDE) && is_there(work, &made))
         return; // one is enough for the whole turn
@@ -62,12 +55,12 @@ static void effect(struct work *work, enum saga_effect_kind kind, const struct s
     work->effects->list[work->effects->n++] = made;
 }
 
-static void commit(struct work *work) {
-    effect(work, SAGA_FX_COMMIT, NULL, SAGA_ACTION);
+void work_commit(struct work *work) {
+    work_effect(work, SAGA_FX_COMMIT, NULL, SAGA_ACTION);
 }
 
 static void call(struct work *work, struct saga_leg *leg, enum saga_op op) {
-    effect(work, SAGA_FX_CALL, leg, op);
+    work_effect(work, SAGA_FX_CALL, leg, op);
 }
 
 int64_t saga_backoff_ms(const struct saga_retry *retry, uint32_t attempt, uint64_t random) {
@@ -85,7 +78,7 @@ const struct saga_retry *saga_leg_policy(const struct saga_machine *machine, con
     return own ? own : &machine->patience[undo ? leg->step->undo_retry : leg->step->retry];
 }
 
-static void note_failure(struct saga_leg *leg, enum err code, const char *reason, const char *text) {
+void work_note(struct saga_leg *leg, enum err code, const char *reason, const char *text) {
     leg->code = code;
     str_fit(str_c(reason && reason[0] ? reason : err_info(code)->name), leg->reason, sizeof leg->reason);
     str_fit(str_c(text && text[0] ? text : err_info(code)->text), leg->text, sizeof leg->text);
@@ -97,14 +90,14 @@ static void wait_for_child(struct work *work, struct saga_leg *leg) {
     leg->due_ms = SAGA_DUE_CHILD;
     if (leg->child == CHILD_NONE) {
         leg->child = CHILD_STARTED;
-        effect(work, SAGA_FX_CHILD, leg, SAGA_ACTION);
+        work_effect(work, SAGA_FX_CHILD, leg, SAGA_ACTION);
     }
 }
 
 // A step that calls nobody begins to wait, and is looked at at once.
-static void wait(struct work *work, struct saga_leg *leg) {
-    move(leg, LEG_WAITING);
-    commit(work);
+void work_wait(struct work *work, struct saga_leg *leg) {
+    work_move(leg, LEG_WAITING);
+    work_commit(work);
     if (leg->step->child)
         wait_for_child(work, leg);
     else
@@ -113,9 +106,9 @@ static void wait(struct work *work, struct saga_leg *leg) {
 }
 
 // Sends the action; or asks first what became of it, where that isn't known and can be asked.
-static void run(struct work *work, struct saga_leg *leg) {
+void work_run(struct work *work, struct saga_leg *leg) {
     bool inquire = leg->unknown && leg->step->inquire;
-    move(leg, inquire ? LEG_INQUIRING : LEG_RUNNING);
+    work_move(leg, inquire ? LEG_INQUIRING : LEG_RUNNING);
     call(work, leg, inquire ? SAGA_INQUIRE : SAGA_ACTION);
 }
 
@@ -128,27 +121,29 @@ static bool starts_durably(const struct saga_instance *saga, const struct saga_l
 static void start_leg(struct work *work, struct saga_leg *leg) {
     leg->started_ms = work->event->now_ms;
     if (starts_durably(work->instance, leg))
-        commit(work);
+        work_commit(work);
     if (leg->step->run) {
-        move(leg, LEG_RUNNING);
+        work_move(leg, LEG_RUNNING);
         call(work, leg, SAGA_ACTION);
     } else {
-        wait(work, leg);
+        work_wait(work, leg);
     }
 }
 
 static bool turns_overdue(struct work *work);
 static void unwind(struct work *work);
 
-static void end(struct work *work, enum saga_status status) {
+void work_end(struct work *work, enum saga_status status) {
     work->instance->status = status;
-    commit(work);
-    effect(work, SAGA_FX_ENDED, NULL, SAGA_ACTION);
+    work_commit(work);
+    work_effect(work, SAGA_FX_ENDED, NULL, SAGA_ACTION);
 }
 
 // Starts what can be started: every leg of the first stage whose core legs are not all settled, and of those before it.
 static void advance(struct work *work) {
     struct saga_instance *saga = work->instance;
+    if (saga->paused)
+        return;
     for (uint8_t i = 0; i < saga->n_legs;) {
         uint8_t stage = saga->legs[i].step->stage, first = i;
         bool open = false;
@@ -168,22 +163,22 @@ static void advance(struct work *work) {
             return;
         if (saga->legs[first].step->kind == SAGA_PIVOT && saga->status == SAGA_RUNNING) {
             saga->status = SAGA_FORWARD;
-            commit(work);
+            work_commit(work);
         }
     }
     for (uint8_t i = 0; i < saga->n_legs; i++)
         if (!saga_leg_settled(&saga->legs[i]))
             return;
-    end(work, SAGA_SUCCEEDED);
+    work_end(work, SAGA_SUCCEEDED);
 }
 
 // ---- Turning round ------------------------------------------------------------------------------------------------
 
 // What is to be undone is inquired first where it isn't known and can be asked; else the compensation is sent anyway.
-static void undo(struct work *work, struct saga_leg *leg) {
+void work_undo(struct work *work, struct saga_leg *leg) {
     bool inquire = leg->unknown && leg->step->inquire;
     leg->attempts = 0;
-    move(leg, inquire ? LEG_INQUIRING : LEG_UNDOING);
+    work_move(leg, inquire ? LEG_INQUIRING : LEG_UNDOING);
     call(work, leg, inquire ? SAGA_INQUIRE : SAGA_COMPENSATE);
 }
 
@@ -192,13 +187,14 @@ static void unwind_child(struct work *work, struct saga_leg *leg) {
     switch (leg->child) {
     case CHILD_STARTED:
         if (leg->state == LEG_PARKED)
-            move(leg, LEG_WAITING);
+            work_move(leg, LEG_WAITING);
         leg->due_ms = SAGA_DUE_CHILD;
         break;
-    case CHILD_SUCCEEDED: undo(work, leg); break;
+    case CHILD_SUCCEEDED: work_undo(work, leg); break;
     case CHILD_NONE:
     case CHILD_FAILED:
-    case CHILD_REFUSED: move(leg, LEG_SKIPPED); break;
+    case CHILD_REFUSED:
+    case CHILD_TERMINATED: work_move(leg, LEG_SKIPPED); break;
     }
 }
 
@@ -207,11 +203,12 @@ static void unwind_leg(struct work *work, struct saga_leg *leg) {
     switch (leg->state) {
     case LEG_IDLE:
         if (leg->may_have_run)
-            undo(work, leg);
+            work_undo(work, leg);
         break;
     case LEG_DONE:
-        if (leg->step->undo)
-            undo(work, leg);
+    case LEG_SKIPPED:
+        if (!saga_leg_cleared(leg))
+            work_undo(work, leg);
         break;
     case LEG_RETRYING:
     case LEG_WAITING:
@@ -219,9 +216,9 @@ static void unwind_leg(struct work *work, struct saga_leg *leg) {
         if (leg->step->child)
             unwind_child(work, leg);
         else if (leg->may_have_run)
-            undo(work, leg);
+            work_undo(work, leg);
         else
-            move(leg, leg->step->run ? LEG_REJECTED : LEG_SKIPPED); // every attempt is known to have done nothing
+            work_move(leg, leg->step->run ? LEG_REJECTED : LEG_SKIPPED); // every attempt is known to have done nothing
         break;
     default: break; // on its way, or at its end
     }
@@ -230,6 +227,8 @@ static void unwind_leg(struct work *work, struct saga_leg *leg) {
 // Reverse order of stages: a stage is undone only when every later one is.
 static void unwind(struct work *work) {
     struct saga_instance *saga = work->instance;
+    if (saga->paused)
+        return;
     for (int i = saga->n_legs - 1; i >= 0;) {
         uint8_t stage = saga->legs[i].step->stage;
         bool clear = true;
@@ -240,10 +239,10 @@ static void unwind(struct work *work) {
         if (!clear)
             return;
     }
-    end(work, SAGA_FAILED);
+    work_end(work, SAGA_FAILED);
 }
 
-static struct saga_leg *pivot_of(struct saga_instance *saga) {
+static struct saga_leg *pivot_of(const struct saga_instance *saga) {
     for (uint8_t i = 0; i < saga->n_legs; i++)
         if (saga->legs[i].step->kind == SAGA_PIVOT)
             return &saga->legs[i];
@@ -253,20 +252,26 @@ static struct saga_leg *pivot_of(struct saga_instance *saga) {
 // Because of this leg; why stands in the saga. To be unwound.
 static void turn_round(struct work *work, const struct saga_leg *leg) {
     work->instance->status = SAGA_COMPENSATING;
-    commit(work);
-    effect(work, SAGA_FX_REVERSED, leg, SAGA_ACTION);
+    work_commit(work);
+    work_effect(work, SAGA_FX_REVERSED, leg, SAGA_ACTION);
 }
 
-static void reverse(struct work *work, const struct saga_leg *leg) {
+void work_reverse(struct work *work, const struct saga_leg *leg) {
     struct saga_instance *saga = work->instance;
     struct saga_leg *pivot = pivot_of(saga);
     if (pivot && pivot->state == LEG_IDLE)
-        pivot->may_have_run = pivot->unknown = false; // see may_reverse()
+        pivot->may_have_run = pivot->unknown = false; // see saga_instance_may_reverse()
+    turn_round(work, leg);
+    unwind(work);
+}
+
+// Because of how the leg failed.
+static void reverse(struct work *work, const struct saga_leg *leg) {
+    struct saga_instance *saga = work->instance;
     saga->code = leg->code;
     memcpy(saga->reason, leg->reason, sizeof saga->reason);
     memcpy(saga->text, leg->text, sizeof saga->text);
-    turn_round(work, leg);
-    unwind(work);
+    work_reverse(work, leg);
 }
 
 static bool turns_overdue(struct work *work) {
@@ -283,116 +288,146 @@ static bool turns_overdue(struct work *work) {
     return true;
 }
 
-// After anything changed: further forward, or further back.
-static void go_on(struct work *work) {
+void work_go_on(struct work *work) {
     if (work->instance->status == SAGA_COMPENSATING)
         unwind(work);
     else if (!saga_status_ended(work->instance->status))
         advance(work);
 }
 
-static void park(struct work *work, struct saga_leg *leg, enum leg_state state) {
-    move(leg, state);
-    commit(work);
-    effect(work, SAGA_FX_PARKED, leg, state == LEG_UNDO_PARKED ? SAGA_COMPENSATE : SAGA_ACTION);
+void work_park(struct work *work, struct saga_leg *leg, enum leg_state state) {
+    work_move(leg, state);
+    work_commit(work);
+    work_effect(work, SAGA_FX_PARKED, leg, state == LEG_UNDO_PARKED ? SAGA_COMPENSATE : SAGA_ACTION);
 }
 
 // ---- Ends of attempts ---------------------------------------------------------------------------------------------
 
-static void leg_done(struct work *work, struct saga_leg *leg, struct str answer) {
+void work_done(struct work *work, struct saga_leg *leg, struct str answer) {
     if (answer.len > SAGA_ANSWER_MAX) {
         // It took effect, but can't be kept; sending it again would give the same. Only a person can help.
-        note_failure(leg, ERR_RECORD_TOO_LARGE, NULL, NULL);
+        work_note(leg, ERR_RECORD_TOO_LARGE, NULL, NULL);
         leg->may_have_run = leg->step->run;
         if (work->instance->status != SAGA_COMPENSATING) {
-            park(work, leg, LEG_PARKED);
+            work_park(work, leg, LEG_PARKED);
             return;
         }
         answer = STR_NONE;
     }
-    move(leg, LEG_DONE);
+    work_move(leg, LEG_DONE);
     leg->ended_ms = work->event->now_ms;
     leg->unknown = false;
     free((void *)(uintptr_t)leg->answer.ptr);
     leg->answer = saga_copy_bytes(answer);
     if (work->instance->status == SAGA_COMPENSATING && leg->step->undo && !str_empty(answer))
-        commit(work); // its compensation may be made from it
-    go_on(work);
+        work_commit(work); // its compensation may be made from it
+    work_go_on(work);
 }
 
-static void leg_rejected(struct work *work, struct saga_leg *leg) {
+void work_refused(struct work *work, struct saga_leg *leg) {
     leg->unknown = false;
-    leg->may_have_run = false; // proven: under this key nothing ran and nothing will
-    leg->attempts++;
+    leg->may_have_run = false;
     leg->ended_ms = work->event->now_ms;
-    effect(work, SAGA_FX_ATTEMPT, leg, work->event->op);
     if (work->instance->status == SAGA_FORWARD) {
         leg->refused = true;
-        park(work, leg, LEG_PARKED);
-        go_on(work);
+        if (leg->state != LEG_PARKED)
+            work_park(work, leg, LEG_PARKED);
+        work_go_on(work);
         return;
     }
-    move(leg, LEG_REJECTED);
+    work_move(leg, LEG_REJECTED);
     if (work->instance->status == SAGA_RUNNING)
         reverse(work, leg);
     else
-        go_on(work);
+        work_go_on(work);
+}
+
+static void leg_rejected(struct work *work, struct saga_leg *leg) {
+    leg->attempts++;
+    work_effect(work, SAGA_FX_ATTEMPT, leg, work->event->op);
+    work_refused(work, leg);
 }
 
 // A pivot that may have taken effect keeps the saga from turning round. What an earlier step is refused proves that the
 // pivot was never sent: participants repeat their answers, so that step was never done before. That it was tried often
 // enough proves nothing of the kind: the pivot may have been sent before the process died.
-static bool may_reverse(struct saga_instance *saga) {
+bool saga_instance_may_reverse(const struct saga_instance *saga) {
     const struct saga_leg *pivot = pivot_of(saga);
-    return saga->status == SAGA_RUNNING && !(pivot && pivot->may_have_run);
+    bool tried = pivot && (pivot->may_have_run || pivot->child == CHILD_STARTED || pivot->child == CHILD_SUCCEEDED);
+    return saga->status == SAGA_RUNNING && !tried;
+}
+
+// Again at until_ms, and no attempt: the call was not sent, or only tried whether its participant is back. A step for
+// which somebody waits does not wait for ever.
+static void held_back(struct work *work, struct saga_leg *leg) {
+    const struct saga_retry *retry = saga_leg_policy(work->machine, leg, false);
+    bool too_long = retry->hold_ms && leg->held_ms && work->event->now_ms - leg->held_ms >= retry->hold_ms;
+    work_move(leg, LEG_RETRYING);
+    leg->due_ms = work->event->until_ms;
+    if (too_long && saga_instance_may_reverse(work->instance) && !work->instance->paused)
+        reverse(work, leg);
 }
 
 // An attempt failed without a definite answer: again later, or what the step's kind says when the policy is exhausted.
 static void leg_failed(struct work *work, struct saga_leg *leg, bool unknown) {
     leg->unknown = leg->unknown || unknown;
     leg->may_have_run = leg->may_have_run || unknown;
-    effect(work, SAGA_FX_ATTEMPT, leg, work->event->op);
-    commit(work); // the count is durable
+    work_effect(work, SAGA_FX_ATTEMPT, leg, work->event->op);
+    work_commit(work); // the count is durable
     if (work->instance->status == SAGA_COMPENSATING) {
         if (leg->state == LEG_INQUIRING)
             leg->unknown = false; // asked once, without avail: the compensation is sent anyway
-        move(leg, LEG_RETRYING);
+        work_move(leg, LEG_RETRYING);
         unwind(work);
+        return;
+    }
+    if (work->event->uncounted) {
+        held_back(work, leg);
         return;
     }
     leg->attempts++;
     const struct saga_retry *retry = saga_leg_policy(work->machine, leg, false);
     if (!retry->attempts || leg->attempts < retry->attempts) {
-        move(leg, LEG_RETRYING);
+        work_move(leg, LEG_RETRYING);
         leg->due_ms = work->event->now_ms + saga_backoff_ms(retry, leg->attempts, work->event->random);
-    } else if (may_reverse(work->instance)) {
-        move(leg, LEG_RETRYING);
+    } else if (saga_instance_may_reverse(work->instance)) {
+        work_move(leg, LEG_RETRYING);
         reverse(work, leg);
     } else {
-        park(work, leg, LEG_PARKED);
+        work_park(work, leg, LEG_PARKED);
     }
 }
 
+static void undo_held_back(struct work *work, struct saga_leg *leg) {
+    work_move(leg, LEG_UNDO_RETRYING);
+    leg->due_ms = work->event->until_ms;
+    work_commit(work);
+}
+
 static void undo_failed(struct work *work, struct saga_leg *leg, bool refused) {
-    effect(work, SAGA_FX_ATTEMPT, leg, SAGA_COMPENSATE);
+    work_effect(work, SAGA_FX_ATTEMPT, leg, SAGA_COMPENSATE);
+    if (work->event->uncounted && !refused) {
+        undo_held_back(work, leg);
+        return;
+    }
     leg->attempts++;
     const struct saga_retry *retry = saga_leg_policy(work->machine, leg, true);
     if (refused || (retry->attempts && leg->attempts >= retry->attempts)) {
-        park(work, leg, LEG_UNDO_PARKED);
+        work_park(work, leg, LEG_UNDO_PARKED);
         return;
     }
-    move(leg, LEG_UNDO_RETRYING);
+    work_move(leg, LEG_UNDO_RETRYING);
     leg->due_ms = work->event->now_ms + saga_backoff_ms(retry, leg->attempts, work->event->random);
-    commit(work);
+    work_commit(work);
 }
 
 static void answered_action(struct work *work, struct saga_leg *leg) {
     const struct saga_event *event = work->event;
     if (event->outcome == OUTCOME_OK) {
-        leg_done(work, leg, event->answer);
+        work_done(work, leg, event->answer);
         return;
     }
-    note_failure(leg, event->code, event->reason, event->text);
+    work_note(leg, event->code, event->reason, event->text);
     if (event->outcome == OUTCOME_REJECTED)
         leg_rejected(work, leg);
     else
@@ -407,17 +442,17 @@ static void answered_inquiry(struct work *work, struct saga_leg *leg) {
     leg->unknown = false;
     if (work->instance->status == SAGA_COMPENSATING) {
         // Never seen so far: the lost request may still come. The compensation marks the key, when it is its turn.
-        move(leg, LEG_RETRYING);
+        work_move(leg, LEG_RETRYING);
         unwind(work);
     } else {
-        move(leg, LEG_RUNNING);
+        work_move(leg, LEG_RUNNING);
         call(work, leg, SAGA_ACTION);
     }
 }
 
 static void answered_ask(struct work *work, struct saga_leg *leg) {
     const struct saga_event *event = work->event;
-    move(leg, LEG_WAITING);
+    work_move(leg, LEG_WAITING);
     leg->due_ms = event->now_ms;
     if (work->instance->status == SAGA_COMPENSATING) {
         unwind(work);
@@ -426,40 +461,131 @@ static void answered_ask(struct work *work, struct saga_leg *leg) {
     if (event->outcome == OUTCOME_OK) {
         leg->attempts = 0;
     } else {
-        note_failure(leg, event->code, event->reason, event->text);
-        effect(work, SAGA_FX_ATTEMPT, leg, SAGA_INQUIRE);
-        leg->attempts++;
-        commit(work);
+        work_note(leg, event->code, event->reason, event->text);
+        work_effect(work, SAGA_FX_ATTEMPT, leg, SAGA_INQUIRE);
+        leg->attempts += !event->uncounted;
+        work_commit(work);
     }
     // The answer is in the event, which the driver hands to the decision.
-    effect(work, SAGA_FX_DECIDE, leg, SAGA_INQUIRE);
+    work_effect(work, SAGA_FX_DECIDE, leg, SAGA_INQUIRE);
+}
+
+void work_undone(struct work *work, struct saga_leg *leg) {
+    work_move(leg, LEG_UNDONE);
+    leg->ended_ms = work->event->now_ms;
+    unwind(work);
+}
+
+static void answered_undo(struct work *work, struct saga_leg *leg) {
+    const struct saga_event *event = work->event;
+    if (event->outcome == OUTCOME_OK) {
+        work_undone(work, leg);
+    } else {
+        work_note(leg, event->code, event->reason, event->text);
+        undo_failed(work, leg, event->outcome == OUTCOME_REJECTED);
+    }
+}
+
+// What the leg does with the answers (and with what is not sent) of each operation; NULL: it has moved on.
+typedef void leg_fn(struct work *work, struct saga_leg *leg);
+static leg_fn *answers_of(const struct saga_leg *leg, enum saga_op op) {
+    switch (leg->state) {
+    case LEG_RUNNING: return op == SAGA_ACTION ? answered_action : NULL;
+    case LEG_INQUIRING: return op == SAGA_INQUIRE ? answered_inquiry : NULL;
+    case LEG_ASKING: return op == SAGA_INQUIRE ? answered_ask : NULL;
+    case LEG_UNDOING: return op == SAGA_COMPENSATE ? answered_undo : NULL;
+    default: return NULL;
+    }
+}
+
+bool saga_leg_expects(const struct saga_leg *leg, enum saga_op op) {
+    return !leg->kept.came && answers_of(leg, op);
+}
+
+// The saga is paused: the answer is for when it goes on. One that is too large to keep is asked for again then.
+static void keep(struct work *work, struct saga_leg *leg) {
+    const struct saga_event *event = work->event;
+    bool fits = event->answer.len <= SAGA_ANSWER_MAX;
+    leg->kept = (struct leg_kept){.came = true,
+                                  .never_seen = event->never_seen,
+                                  .outcome = fits ? event->outcome : OUTCOME_UNKNOWN,
+                                  .answer = fits ? saga_copy_bytes(event->answer) : STR_NONE};
+    if (leg->kept.outcome != OUTCOME_OK)
+        work_note(leg, fits ? event->code : ERR_RECORD_TOO_LARGE, event->reason, event->text);
+    work_commit(work);
 }
 
 static void answered(struct work *work) {
+    struct saga_leg *leg = &work->instance->legs[work->event->leg];
+    if (!saga_leg_expects(leg, work->event->op))
+        return;
+    if (work->instance->paused) {
+        keep(work, leg);
+        return;
+    }
+    leg->held_ms = work->event->uncounted ? leg->held_ms : 0;
+    answers_of(leg, work->event->op)(work, leg);
+}
+
+struct leg_kept saga_leg_take_kept(struct saga_leg *leg) {
+    struct leg_kept kept = leg->kept;
+    leg->kept = (struct leg_kept){0};
+    return kept;
+}
+
+// ---- What was not sent --------------------------------------------------------------------------------------------
+
+// The stage that is being undone.
+static uint8_t undoing_stage(const struct saga_instance *saga) {
+    for (int i = saga->n_legs - 1; i >= 0; i--)
+        if (!saga_leg_cleared(&saga->legs[i]))
+            return saga->legs[i].step->stage;
+    return 0;
+}
+
+// An action that was not sent after the saga has turned round never is; what became of an earlier attempt is asked when
+// it is the leg's turn.
+static void action_held(struct work *work, struct saga_leg *leg) {
+    bool inquiring = leg->state == LEG_INQUIRING;
+    if (work->instance->status != SAGA_COMPENSATING) {
+        held_back(work, leg);
+    } else if (inquiring && leg->step->stage == undoing_stage(work->instance)) {
+        leg->attempts = 0;
+        undo_held_back(work, leg);
+    } else {
+        work_move(leg, LEG_RETRYING);
+        unwind(work);
+    }
+}
+
+// A question that was not asked (or is no more, because the process died): decided anew at due_ms, or given up.
+static void give_up_asking(struct work *work, struct saga_leg *leg, int64_t due_ms) {
+    work_move(leg, work->instance->status == SAGA_COMPENSATING ? LEG_SKIPPED : LEG_WAITING);
+    leg->due_ms = due_ms;
+    if (work->instance->status == SAGA_COMPENSATING)
+        unwind(work);
+}
+
+static void held(struct work *work) {
     const struct saga_event *event = work->event;
     struct saga_leg *leg = &work->instance->legs[event->leg];
-    if (leg->state == LEG_RUNNING && event->op == SAGA_ACTION) {
-        answered_action(work, leg);
-    } else if (leg->state == LEG_INQUIRING && event->op == SAGA_INQUIRE) {
-        answered_inquiry(work, leg);
-    } else if (leg->state == LEG_ASKING && event->op == SAGA_INQUIRE) {
-        answered_ask(work, leg);
-    } else if (leg->state == LEG_UNDOING && event->op == SAGA_COMPENSATE) {
-        if (event->outcome == OUTCOME_OK) {
-            move(leg, LEG_UNDONE);
-            leg->ended_ms = event->now_ms;
-            unwind(work);
-        } else {
-            note_failure(leg, event->code, event->reason, event->text);
-            undo_failed(work, leg, event->outcome == OUTCOME_REJECTED);
-        }
-    }
+    if (!saga_leg_expects(leg, event->op))
+        return;
+    work_note(leg, event->code, event->reason, event->text);
+    work_commit(work);
+    leg->held_ms = leg->held_ms ? leg->held_ms : event->since_ms;
+    if (leg->state == LEG_ASKING)
+        give_up_asking(work, leg, event->until_ms);
+    else if (leg->state == LEG_UNDOING)
+        undo_held_back(work, leg);
+    else
+        action_held(work, leg);
 }
 
 // ---- What waits ---------------------------------------------------------------------------------------------------
 
 static void wait_rejected(struct work *work, struct saga_leg *leg, enum err code, const char *text) {
-    note_failure(leg, code, NULL, text);
+    work_note(leg, code, NULL, text);
     leg_rejected(work, leg);
 }
 
@@ -468,10 +594,11 @@ static void look_for_child(struct work *work, struct saga_leg *leg) {
     case CHILD_NONE:
     case CHILD_STARTED: break;
     case CHILD_SUCCEEDED:
-        commit(work);
-        leg_done(work, leg, STR_NONE);
+        work_commit(work);
+        work_done(work, leg, STR_NONE);
         break;
     case CHILD_FAILED: wait_rejected(work, leg, ERR_SAGA_STATE, "the child saga failed"); break;
+    case CHILD_TERMINATED: wait_rejected(work, leg, ERR_STOPPED_BY_OPERATOR, "the child saga was terminated"); break;
     case CHILD_REFUSED: wait_rejected(work, leg, ERR_SAGA_STATE, "the child saga could not be started"); break;
     }
 }
@@ -480,8 +607,8 @@ static void look_for_signal(struct work *work, struct saga_leg *leg) {
     struct saga_signal *signal = saga_instance_unconsumed(work->instance, leg->step->signal);
     if (signal) {
         signal->consumed = true;
-        commit(work);
-        leg_done(work, leg, signal->payload);
+        work_commit(work);
+        work_done(work, leg, signal->payload);
     } else if (leg->due_ms <= work->event->now_ms) {
         wait_rejected(work, leg, ERR_TIMED_OUT, NULL);
     }
@@ -496,7 +623,7 @@ static void look(struct work *work, struct saga_leg *leg) {
     else if (leg->step->signal)
         look_for_signal(work, leg);
     else
-        effect(work, SAGA_FX_DECIDE, leg, SAGA_ACTION);
+        work_effect(work, SAGA_FX_DECIDE, leg, SAGA_ACTION);
 }
 
 // A decision that waits looks again in the future, or it would keep the loop busy with nothing else.
@@ -506,7 +633,7 @@ static void wait_until(struct work *work, struct saga_leg *leg, int64_t until_ms
     if (until_ms > SAGA_DUE_CHILD)
         until_ms = SAGA_DUE_CHILD;
     if (leg->due_ms != until_ms)
-        commit(work); // and with it whatever the decision changed
+        work_commit(work); // and with it whatever the decision changed
     leg->due_ms = until_ms;
 }
 
@@ -517,39 +644,41 @@ static void decided(struct work *work) {
         return;
     switch (event->verdict.answer) {
     case SAGA_DONE:
-        commit(work);
-        leg_done(work, leg, STR_NONE);
+        work_commit(work);
+        work_done(work, leg, STR_NONE);
         break;
     case SAGA_REJECT: wait_rejected(work, leg, event->verdict.code, event->verdict.text); break;
     case SAGA_WAIT: wait_until(work, leg, event->verdict.until_ms); break;
     case SAGA_PARK:
-        note_failure(leg, event->verdict.code, NULL, event->verdict.text);
-        park(work, leg, LEG_PARKED);
+        work_note(leg, event->verdict.code, NULL, event->verdict.text);
+        work_park(work, leg, LEG_PARKED);
         break;
     case SAGA_ASK:
         assert(leg->step->ask);
-        move(leg, LEG_ASKING);
-        commit(work); // what the question is made from
-        effect(work, SAGA_FX_ASK, leg, SAGA_INQUIRE);
+        work_move(leg, LEG_ASKING);
+        work_commit(work); // what the question is made from
+        work_effect(work, SAGA_FX_ASK, leg, SAGA_INQUIRE);
         break;
     }
 }
 
 // ---- Time, resumption, operators ----------------------------------------------------------------------------------
 
-// Again now: what waited for its next attempt.
-static void again(struct work *work, struct saga_leg *leg) {
+void work_again(struct work *work, struct saga_leg *leg) {
     if (leg->state == LEG_RETRYING) {
-        run(work, leg);
+        work_run(work, leg);
     } else if (leg->state == LEG_UNDO_RETRYING) {
-        move(leg, LEG_UNDOING);
-        call(work, leg, SAGA_COMPENSATE);
+        bool inquire = leg->unknown && leg->step->inquire; // which was held back
+        work_move(leg, inquire ? LEG_INQUIRING : LEG_UNDOING);
+        call(work, leg, inquire ? SAGA_INQUIRE : SAGA_COMPENSATE);
     } else {
         look(work, leg);
     }
 }
 
 static void timer(struct work *work) {
+    if (work->instance->paused)
+        return;
     if (turns_overdue(work)) {
         unwind(work);
         return;
@@ -557,21 +686,23 @@ static void timer(struct work *work) {
     for (uint8_t i = 0; i < work->instance->n_legs; i++) {
         struct saga_leg *leg = &work->instance->legs[i];
         if (saga_leg_timed(work->instance, leg) && leg->due_ms <= work->event->now_ms)
-            again(work, leg);
+            work_again(work, leg);
     }
 }
 
-static void poked(struct work *work) {
+void work_poked(struct work *work) {
     struct saga_instance *saga = work->instance;
+    if (saga->paused)
+        return;
     for (uint8_t i = 0; i < saga->n_legs; i++)
         if (saga->status != SAGA_COMPENSATING || saga->legs[i].step->child)
             look(work, &saga->legs[i]);
-    go_on(work);
+    work_go_on(work);
 }
 
 // Which calls may have been sent since the record was written, without the record knowing: those of the stages that can
 // be reached from it without a commit. A decision, await or child commits, so nothing behind an open one was sent.
-static void assume_sent(struct saga_instance *saga) {
+void work_assume_sent(struct saga_instance *saga) {
     bool reachable = true;
     for (uint8_t i = 0; i < saga->n_legs && reachable;) {
         uint8_t stage = saga->legs[i].step->stage;
@@ -596,7 +727,7 @@ static void send_again(struct work *work, struct saga_leg *leg) {
     case LEG_RUNNING:
         if (reversed) {
             leg->may_have_run = leg->unknown = true;
-            move(leg, LEG_RETRYING); // for unwind(): inquired or undone, never sent again
+            work_move(leg, LEG_RETRYING); // for unwind(): inquired or undone, never sent again
         } else {
             call(work, leg, SAGA_ACTION);
         }
@@ -604,115 +735,40 @@ static void send_again(struct work *work, struct saga_leg *leg) {
     case LEG_INQUIRING: call(work, leg, SAGA_INQUIRE); break;
     case LEG_UNDOING: call(work, leg, SAGA_COMPENSATE); break;
     case LEG_ASKING:
-        move(leg, LEG_WAITING); // to be decided, or unwound
+        work_move(leg, LEG_WAITING); // to be decided, or unwound
         leg->due_ms = work->event->now_ms;
         break;
     default: break;
     }
 }
 
+// While the saga is paused nothing is sent: it is due when it goes on.
+static void send_later(struct work *work, struct saga_leg *leg) {
+    int64_t now_ms = work->event->now_ms;
+    if (!saga_leg_in_flight(leg))
+        return;
+    if (leg->state == LEG_ASKING) {
+        give_up_asking(work, leg, now_ms);
+        return;
+    }
+    leg->may_have_run = leg->may_have_run || leg->state == LEG_RUNNING;
+    leg->unknown = leg->unknown || leg->state == LEG_RUNNING;
+    leg->due_ms = now_ms;
+    work_move(leg, leg->state == LEG_UNDOING ? LEG_UNDO_RETRYING : LEG_RETRYING);
+}
+
 static void resumed(struct work *work) {
     struct saga_instance *saga = work->instance;
     if (saga->status == SAGA_RUNNING)
-        assume_sent(saga);
+        work_assume_sent(saga);
+    for (uint8_t i = 0; saga->paused && i < saga->n_legs; i++)
+        send_later(work, &saga->legs[i]);
+    if (saga->paused)
+        return;
     turns_overdue(work); // unwound below, when nothing counts as on its way any more
     for (uint8_t i = 0; i < saga->n_legs; i++)
         send_again(work, &saga->legs[i]);
-    poked(work);
-}
-
-static void retry_parked(struct work *work, struct saga_leg *leg) {
-    leg->attempts = 0;
-    if (leg->state == LEG_UNDO_PARKED) {
-        undo(work, leg);
-        return;
-    }
-    if (leg->refused)
-        leg->generation++;
-    if (leg->child >= CHILD_FAILED)
-        leg->child = CHILD_NONE; // another child
-    leg->refused = false;
-    if (leg->step->run)
-        run(work, leg);
-    else
-        wait(work, leg);
-}
-
-static void retried(struct work *work) {
-    struct saga_instance *saga = work->instance;
-    commit(work);
-    for (uint8_t i = 0; i < saga->n_legs; i++) {
-        struct saga_leg *leg = &saga->legs[i];
-        bool forward = leg->state == LEG_PARKED && saga->status != SAGA_COMPENSATING;
-        if (forward || leg->state == LEG_UNDO_PARKED)
-            retry_parked(work, leg);
-        else if (saga_leg_timed(saga, leg))
-            again(work, leg);
-    }
-}
-
-static void park_suspect(struct work *work, struct saga_leg *leg, enum leg_state state) {
-    leg->may_have_run = leg->may_have_run || (leg->step->run && leg->state != LEG_IDLE);
-    leg->unknown = leg->unknown || leg->state == LEG_RUNNING;
-    note_failure(leg, work->event->code, NULL, NULL);
-    park(work, leg, state);
-}
-
-// Forward: everything under way, or, between two stages, what would come next.
-static void suspected_forward(struct work *work) {
-    struct saga_instance *saga = work->instance;
-    for (uint8_t i = 0; i < saga->n_legs; i++)
-        if (saga_leg_in_flight(&saga->legs[i]) || saga_leg_timed(saga, &saga->legs[i]))
-            park_suspect(work, &saga->legs[i], LEG_PARKED);
-    if (saga_instance_parked(saga))
-        return;
-    for (uint8_t i = 0, stage = 0; i < saga->n_legs; i++)
-        if (saga->legs[i].state == LEG_IDLE && (stage == 0 || stage == saga->legs[i].step->stage)) {
-            stage = saga->legs[i].step->stage;
-            park_suspect(work, &saga->legs[i], LEG_PARKED);
-        }
-}
-
-// Backward: what is under way in the stage that is being undone. Earlier ones wait until it is their turn.
-static void suspected_backward(struct work *work) {
-    struct saga_instance *saga = work->instance;
-    uint8_t stage = 0;
-    for (int i = saga->n_legs - 1; i >= 0; i--) {
-        struct saga_leg *leg = &saga->legs[i];
-        bool action = leg->state == LEG_RUNNING || leg->state == LEG_INQUIRING;
-        if (stage == 0 && !saga_leg_cleared(leg))
-            stage = leg->step->stage;
-        if (leg->state == LEG_ASKING) {
-            move(leg, LEG_SKIPPED);
-        } else if (action && leg->step->stage != stage) {
-            leg->may_have_run = leg->unknown = true;
-            move(leg, LEG_RETRYING);
-        } else if (action || leg->state == LEG_UNDOING || leg->state == LEG_UNDO_RETRYING) {
-            park_suspect(work, leg, LEG_UNDO_PARKED);
-        }
-    }
-}
-
-// A child could not be started because its gid is taken: whatever is tried next asks for another one.
-static void rename_children(struct saga_instance *saga) {
-    for (uint8_t i = 0; i < saga->n_legs; i++) {
-        struct saga_leg *leg = &saga->legs[i];
-        if (leg->step->child && leg->child != CHILD_STARTED && (leg->state == LEG_IDLE || leg->state == LEG_PARKED))
-            leg->generation++;
-    }
-}
-
-// Parks what may be the cause.
-static void suspected(struct work *work) {
-    if (work->instance->status == SAGA_COMPENSATING) {
-        suspected_backward(work);
-        return;
-    }
-    if (work->event->code == ERR_STORE_CONFLICT)
-        rename_children(work->instance);
-    if (work->instance->status == SAGA_RUNNING)
-        assume_sent(work->instance);
-    suspected_forward(work);
+    work_poked(work);
 }
 
 static void started(struct work *work) {
@@ -721,7 +777,7 @@ static void started(struct work *work) {
     for (uint8_t i = 0; i < saga->n_legs; i++)
         if (saga->legs[i].step->kind != SAGA_RETRIABLE)
             saga->status = SAGA_RUNNING;
-    commit(work);
+    work_commit(work);
     advance(work);
 }
 
@@ -734,10 +790,11 @@ void saga_machine_apply(const struct saga_machine *machine, struct saga_instance
     case SAGA_EV_STARTED: started(&work); break;
     case SAGA_EV_RESUMED: resumed(&work); break;
     case SAGA_EV_ANSWERED: answered(&work); break;
+    case SAGA_EV_HELD: held(&work); break;
     case SAGA_EV_DECIDED: decided(&work); break;
     case SAGA_EV_TIMER: timer(&work); break;
-    case SAGA_EV_POKED: poked(&work); break;
-    case SAGA_EV_RETRY: retried(&work); break;
-    case SAGA_EV_SUSPECTED: suspected(&work); break;
+    case SAGA_EV_POKED: work_poked(&work); break;
+    case SAGA_EV_SUSPECTED: work_suspected(&work); break;
+    default: work_operator(&work); break;
     }
 }

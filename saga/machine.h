@@ -13,7 +13,7 @@ enum saga_status {
     SAGA_COMPENSATING = 3, // turned round
     SAGA_SUCCEEDED = 4,
     SAGA_FAILED = 5,     // everything undone
-    SAGA_TERMINATED = 6, // given up by an operator: there is no call for that yet, but the wire contract has its number
+    SAGA_TERMINATED = 6, // given up by an operator, as it stood
 };
 
 static inline bool saga_status_ended(enum saga_status status) {
@@ -46,6 +46,14 @@ enum leg_child {
     CHILD_SUCCEEDED = 2,
     CHILD_FAILED = 3,
     CHILD_REFUSED = 4, // could not be started
+    CHILD_TERMINATED = 5,
+};
+
+// An answer that came while the saga was paused. Of one that is not OK, code, reason and text are the leg's.
+struct leg_kept {
+    bool came, never_seen;
+    enum outcome outcome;
+    struct str answer; // owned (malloc)
 };
 
 struct saga_leg {
@@ -58,12 +66,14 @@ struct saga_leg {
     enum leg_child child;
     uint32_t attempts; // of the present phase (action, ask or compensation), durable
     uint32_t generation;
-    int64_t due_ms; // RETRYING, WAITING, UNDO_RETRYING
+    int64_t due_ms;  // RETRYING, WAITING, UNDO_RETRYING
+    int64_t held_ms; // since when no call of it goes out, because its participant takes none; 0: they do
     int64_t started_ms, ended_ms;
     enum err code; // of the last failure
     char reason[SAGA_CODE_MAX];
     char text[SAGA_TEXT_MAX];
     struct str answer; // owned (malloc); of the action, kept for later steps
+    struct leg_kept kept;
 };
 
 struct saga_signal {
@@ -77,6 +87,7 @@ struct saga_instance {
     char gid[SAGA_GID_MAX + 1];
     const struct saga_flow *flow;
     enum saga_status status;
+    bool paused;           // by an operator: no call, timer or decision until it is resumed
     struct saga_leg *legs; // owned; in the order of the flow's steps
     uint8_t n_legs;
     struct saga_signal *signals; // owned; most sagas have none
@@ -95,20 +106,32 @@ enum saga_event_kind {
     SAGA_EV_DECIDED,   // a decision was evaluated
     SAGA_EV_TIMER,     // due_ms of some leg has passed
     SAGA_EV_POKED,     // the subject changed, a signal was added or a child ended: look again at what waits
-    SAGA_EV_RETRY,     // an operator says: try again now
     SAGA_EV_SUSPECTED, // loaded, and what was under way is not safe to go on with: it is parked, with `code` (E13, E14)
+    SAGA_EV_HELD,      // a call was not sent, because its participant takes none now: again at until_ms
+
+    // An operator says …
+    SAGA_EV_RETRY,      // try again now
+    SAGA_EV_SKIP,       // a parked step counts as done; a parked compensation, too
+    SAGA_EV_COMPENSATE, // turn round
+    SAGA_EV_RESOLVE,    // what became of a step: `outcome` OK (with `answer`) or REJECTED
+    SAGA_EV_PAUSE,      // send nothing, decide nothing; answers are kept
+    SAGA_EV_RESUME,
+    SAGA_EV_TERMINATE, // end, whatever is under way
 };
 
 struct saga_event {
     enum saga_event_kind kind;
     int64_t now_ms;
     uint64_t random; // for jitter
-    uint8_t leg;     // ANSWERED, DECIDED: index into legs
-    enum saga_op op; // ANSWERED: of which call (a question answers as SAGA_INQUIRE)
+    uint8_t leg;     // ANSWERED, HELD, DECIDED, SKIP, RESOLVE: index into legs
+    enum saga_op op; // ANSWERED, HELD: of which call (a question answers as SAGA_INQUIRE)
     enum outcome outcome;
     bool never_seen; // ANSWERED to an inquiry
-    enum err code;   // ANSWERED not OK; SUSPECTED
-    const char *reason, *text;
+    bool
+        uncounted; // ANSWERED: the call only tried whether its participant is back; should it not be, again at until_ms
+    int64_t since_ms, until_ms;  // HELD: since when it waits to be sent
+    enum err code;               // ANSWERED not OK; HELD; SUSPECTED
+    const char *reason, *text;   // of an operator's event: the text is why
     struct str answer;           // borrowed; copied where kept
     struct saga_verdict verdict; // DECIDED
 };
@@ -124,6 +147,7 @@ enum saga_effect_kind {
     SAGA_FX_PARKED,   // tell the operators
     SAGA_FX_ATTEMPT,  // keep a row of the failed attempt
     SAGA_FX_ENDED,    // run the flow's on_end; status says how
+    SAGA_FX_KEPT,     // apply the leg's kept answer, as if it had just come
 };
 
 struct saga_effect {
@@ -158,6 +182,22 @@ bool saga_instance_valid(const struct saga_instance *instance, struct error *err
 void saga_machine_apply(const struct saga_machine *machine, struct saga_instance *instance,
                         const struct saga_event *event, struct saga_effects *effects);
 
+// Why an operator's event does not fit the saga as it stands; NULL: it does. One that doesn't fit has no effect.
+const char *saga_operator_refusal(const struct saga_instance *saga, const struct saga_event *event);
+
+// Of which operation the call is that the leg, which is in flight, has out.
+enum saga_op saga_leg_op(const struct saga_leg *leg);
+
+// Whether an answer of that operation is for the leg as it stands, or comes late.
+bool saga_leg_expects(const struct saga_leg *leg, enum saga_op op);
+
+// What was kept for the leg, which has it no longer; the answer is the caller's to free.
+struct leg_kept saga_leg_take_kept(struct saga_leg *leg);
+
+// Whether it can still turn round: it has not passed its pivot, and that is not known to have been tried. A pivot that
+// may have taken effect is never compensated (E12).
+bool saga_instance_may_reverse(const struct saga_instance *saga);
+
 // Appends a signal. False with SIGNALS_FULL, or IDEMPOTENCY_KEY_REUSED where its id was there with another payload;
 // *ret_duplicate tells that it was there before (and nothing changed).
 bool saga_instance_signal(struct saga_instance *instance, struct str name, struct str id, struct str payload,
@@ -171,7 +211,7 @@ struct saga_signal *saga_instance_unconsumed(const struct saga_instance *instanc
 
 // When the saga must be looked at next: 0 while something is in flight (after a crash: at once) or what a step awaits
 // is there, the least due_ms of what waits, INT64_MAX when it has ended, SAGA_DUE_PARKED when it only waits for an
-// operator. A leg that only waits for its child is due at SAGA_DUE_CHILD: the child drives it.
+// operator, or is paused. A leg that only waits for its child is due at SAGA_DUE_CHILD: the child drives it.
 #define SAGA_DUE_PARKED (INT64_MAX - 1)
 #define SAGA_DUE_CHILD (INT64_MAX - 2)
 int64_t saga_instance_due(const struct saga_instance *instance);
@@ -187,7 +227,7 @@ int64_t saga_instance_limit(const struct saga_instance *instance);
 // Whether the leg does something again at its due_ms. A saga that has turned round no longer retries its actions.
 bool saga_leg_timed(const struct saga_instance *instance, const struct saga_leg *leg);
 
-// Whether a call of the leg is on its way.
+// Whether a call of the leg is on its way, or waits to be sent.
 bool saga_leg_in_flight(const struct saga_leg *leg);
 
 // Whether nothing of the leg is left to undo.

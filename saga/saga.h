@@ -8,6 +8,24 @@
 #include "saga/machine.h"
 #include "saga/tables.h"
 
+// How many calls a participant may get (saga/participant.h). Of one instance. 0: no such limit.
+struct saga_gate_limits {
+    uint32_t in_flight_max;     // calls at once
+    uint32_t rate_per_s, burst; // calls; burst: how many may go at once after a pause (at least 1)
+    uint32_t waiting_max;       // calls that wait in line; more are put off (0: 1000)
+    // Calls that fail (unavailable, silent, broken) open the breaker: so many in a row; or so many percent of those
+    // that ended within the window, where these were calls_min at least.
+    uint32_t failures_max;
+    uint32_t failure_percent, calls_min, window_ms;
+    uint32_t open_first_ms, open_max_ms; // how long nothing goes out before the next probe; doubles
+};
+
+// One whose limits are its own. The name is borrowed for the engine's life.
+struct saga_gate {
+    const char *participant;
+    struct saga_gate_limits limits;
+};
+
 // What several sagas and commands share: for a trade's sagas, the trade. Its writes are one group: they fail together,
 // and then everything about it is loaded afresh.
 struct saga_subject_ops {
@@ -51,6 +69,8 @@ enum saga_notice_kind {
     SAGA_NOTICE_PARKED,
     SAGA_NOTICE_ENDED,
     SAGA_NOTICE_RESUMED,
+    SAGA_NOTICE_OPERATED,     // an operator acted: what is the reason, why the text
+    SAGA_NOTICE_LATE,         // an answer that nobody waits for any more was written down
     SAGA_NOTICE_FLOW_UNKNOWN, // left untouched
     SAGA_NOTICE_CORRUPT,
     SAGA_NOTICE_WRITE_FAILED, // the subject is loaded afresh
@@ -120,6 +140,10 @@ struct saga_options {
     struct saga_flow_set flow_sets[SAGA_FLOW_SETS_MAX]; // those with flows
     const struct saga_flow_maker *flow_maker; // of sagas that their input defines; borrowed; NULL: they stay untouched
     struct saga_machine machine;
+    const struct saga_gate *gates; // of participants whose limits are their own; borrowed
+    size_t n_gates;
+    struct saga_gate_limits other_gates; // of all others
+    uint32_t gates_max;                  // participants that have one at once (default 1024)
     // Call saga_engine_tick() at this time (not before); a new call replaces the old one.
     void (*alarm)(void *ctx, int64_t due_ms);
     void *alarm_ctx;
@@ -129,6 +153,7 @@ struct saga_options {
     uint32_t resume_rate;      // sagas resumed per second after a start (default 2000)
     uint32_t scan_interval_ms; // how often the sentinel looks for what comes due in a slot (default 20000)
     uint32_t horizon_ms;       // how far ahead it loads (default 60000)
+    uint32_t pause_poll_ms;    // how often it is looked which participants are paused (default 1000)
     uint32_t resume_max; // resumptions without progress before a saga is only resumed alone; as many of those, and it
                          // is parked (default 3)
     uint32_t lease_ms;   // as the store's options say: others may be there. 0: every slot is ours from the start
@@ -188,17 +213,6 @@ typedef void saga_reply_fn(void *ctx, const struct error *error);
 void saga_signal(struct saga_engine *engine, struct str gid, struct str name, struct str id, struct str payload,
                  saga_reply_fn *done, void *ctx);
 
-// An operator's retry: parked steps, and those that wait for their next attempt, are tried now. Audited. Refused with
-// SAGA_STATE when there is nothing to retry. `done` runs as above.
-// `also` runs with the same `ctx` as `done`, before it, when the action is decided on: it may put more rows into its
-// turn (the request that asked for it). NULL: nothing.
-struct saga_operator {
-    struct str caller, reason;
-    void (*also)(void *ctx, struct saga_turn *turn);
-};
-void saga_retry(struct saga_engine *engine, struct str gid, const struct saga_operator *op, saga_reply_fn *done,
-                void *ctx);
-
 // The subject's answer to saga_flow.attach: NULL with an error when it can't be loaded (tried again later).
 void saga_attached(struct saga_engine *engine, void *token, struct saga_subject *subject, const struct error *error);
 
@@ -207,7 +221,8 @@ void saga_attached(struct saga_engine *engine, void *token, struct saga_subject 
 struct saga_stats {
     int64_t resident, in_flight_calls, started, ended, resumed, parked_events, attempts_failed, loads, evictions;
     int64_t unknown_flows, corrupt;
-    int64_t orphans; // in memory, unfinished, and neither due nor under way nor parked: must be 0 (E5)
+    int64_t late_answers; // of calls whose step or saga had gone on without them
+    int64_t orphans;      // in memory, unfinished, and neither due nor under way nor parked: must be 0 (E5)
     // What has ended and is deleted when its time is over: sagas and rows so far, sagas in the last hour; how old the
     // oldest is that is still there (0: none), and for how long that which is longest over should be gone (0: nothing).
     int64_t deleted, deleted_rows, deleted_hour, oldest_kept_s, behind_s;

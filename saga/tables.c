@@ -23,6 +23,7 @@ static const struct store_column saga_columns[] = {
     STORE_COL_TEXT(saga_row, text),
     STORE_COL_BLOB(saga_row, input, SAGA_INPUT_MAX, .fixed = true),
     STORE_COL_BLOB(saga_row, journal, SAGA_RECORD_MAX),
+    STORE_COL_I32(saga_row, paused, .since = 4),
 };
 // Ended sagas have the largest due_ms there is, so the sentinel's scan of what is due never meets them.
 static const struct store_index saga_indexes[] = {
@@ -137,11 +138,18 @@ const struct store_table poke_table = {
 };
 
 static const struct store_column audit_columns[] = {
-    STORE_COL_TEXT(audit_row, audit_no), STORE_COL_TEXT(audit_row, gid),    STORE_COL_TEXT(audit_row, action),
-    STORE_COL_TEXT(audit_row, caller),   STORE_COL_TEXT(audit_row, reason), STORE_COL_TEXT(audit_row, before),
-    STORE_COL_TEXT(audit_row, after),    STORE_COL_I64(audit_row, at_ms),
+    STORE_COL_TEXT(audit_row, audit_no),
+    STORE_COL_TEXT(audit_row, gid),
+    STORE_COL_TEXT(audit_row, action),
+    STORE_COL_TEXT(audit_row, caller),
+    STORE_COL_TEXT(audit_row, reason),
+    STORE_COL_TEXT(audit_row, before),
+    STORE_COL_TEXT(audit_row, after),
+    STORE_COL_I64(audit_row, at_ms),
+    STORE_COL_TEXT(audit_row, participant, .since = 4),
+    STORE_COL_TEXT(audit_row, detail, .since = 4),
 };
-static const struct store_index audit_indexes[] = {{.name = "audit_by_gid", .columns = {"gid"}}};
+static const struct store_index audit_indexes[] = {[AUDIT_BY_GID] = {.name = "audit_by_gid", .columns = {"gid"}}};
 const struct store_table audit_table = {
     .name = "audit",
     .row_size = sizeof(struct audit_row),
@@ -174,10 +182,24 @@ const struct store_table anomaly_table = {
     .since = 4,
 };
 
-const struct store_table *const saga_tables[] = {
-    &saga_table, &attempt_table, &trouble_table, &request_table, &outbox_table,
-    &poke_table, &audit_table,   &anomaly_table, NULL,
+static const struct store_column participant_columns[] = {
+    STORE_COL_TEXT(participant_row, participant),
+    STORE_COL_TEXT(participant_row, caller),
+    STORE_COL_TEXT(participant_row, reason),
+    STORE_COL_I64(participant_row, since_ms),
 };
+const struct store_table participant_table = {
+    .name = "participant_pause",
+    .row_size = sizeof(struct participant_row),
+    .columns = participant_columns,
+    .n_columns = STORE_COUNT(participant_columns),
+    .n_key = 1,
+    .since = 4,
+};
+
+const struct store_table *const saga_tables[] = {&saga_table,   &attempt_table, &trouble_table, &request_table,
+                                                 &outbox_table, &poke_table,    &audit_table,   &anomaly_table,
+                                                 &participant_table, NULL};
 
 void saga_tables_add(const struct store_table **tables, size_t max, const struct store_table *const *more) {
     size_t n = 0;

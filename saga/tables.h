@@ -12,6 +12,7 @@ struct saga_row {
     int32_t flow_version;
     int32_t status;      // enum saga_status
     int32_t parked;      // 1: some step waits for an operator
+    int32_t paused;      // 1: an operator has paused it
     int32_t slot;        // partition that owns it
     int64_t due_ms;      // saga_instance_due()
     int64_t incarnation; // of the instance that wrote it last
@@ -48,7 +49,7 @@ extern const struct store_table attempt_table;
 struct trouble_row {
     char gid[SAGA_GID_MAX + 1];
     int32_t step_id, leg;
-    char participant[SAGA_NAME_MAX + 1]; // a row each, where the step has several; empty: none
+    char participant[SAGA_PARTICIPANT_MAX + 1]; // a row each, where the step has several; empty: none
     char reason[SAGA_CODE_MAX];
     int64_t created_ms; // of the saga
 };
@@ -99,10 +100,23 @@ struct audit_row {
     char action[41];
     char caller[REQUEST_CALLER_MAX + 1];
     char reason[201];
-    char before[41], after[41]; // the saga's status
+    char before[41], after[41]; // the saga's status, or the participant's state
     int64_t at_ms;
+    char participant[SAGA_PARTICIPANT_MAX + 1]; // "" where it is about a saga
+    char detail[1001];                          // what more is to be known: the step, what was left in mid-air
 };
 extern const struct store_table audit_table;
+enum { AUDIT_BY_GID }; // indexes of audit_table
+
+// A participant that is paused: no call of any saga goes to it.
+enum { PARTICIPANTS_PAUSED_MAX = 1000 };
+struct participant_row {
+    char participant[SAGA_PARTICIPANT_MAX + 1];
+    char caller[REQUEST_CALLER_MAX + 1];
+    char reason[201];
+    int64_t since_ms;
+};
+extern const struct store_table participant_table;
 
 // What is wrong with a saga, or with what several are about, and does not mend by itself. Values are stored; never
 // renumber. saga/anomaly.c has their names.

@@ -7,8 +7,6 @@
 
 enum { TURN_ARENA_MAX = 4 * 1024 * 1024 };
 
-static void apply(struct saga_turn *turn, struct saga_resident *resident, const struct saga_event *event);
-
 static void turn_slot(struct saga_turn *turn, unsigned slot) {
     turn->slotted = true;
     turn->slot = slot;
@@ -81,7 +79,7 @@ void saga_turn_abandon(struct saga_turn *turn) {
 
 // ---- Taking part --------------------------------------------------------------------------------------------------
 
-static void join(struct saga_turn *turn, struct saga_resident *resident) {
+void turn_join(struct saga_turn *turn, struct saga_resident *resident) {
     assert(turn->n_sagas < TURN_SAGAS_MAX);
     resident_pin(resident);
     turn->sagas[turn->n_sagas++] = resident;
@@ -95,18 +93,18 @@ bool turn_takes(struct saga_turn *turn, struct saga_resident *resident) {
             return true;
     if (turn->n_sagas == TURN_SAGAS_MAX || resident->group != turn->group)
         return false;
-    join(turn, resident);
+    turn_join(turn, resident);
     return true;
 }
 
-static struct saga_event event_of(const struct saga_turn *turn, enum saga_event_kind kind) {
+struct saga_event turn_event_of(const struct saga_turn *turn, enum saga_event_kind kind) {
     return (struct saga_event){
         .kind = kind, .now_ms = turn->now_ms, .random = turn->engine->options.random(turn->engine->options.random_ctx)};
 }
 
 void turn_apply(struct saga_turn *turn, struct saga_resident *resident, enum saga_event_kind kind) {
-    struct saga_event event = event_of(turn, kind);
-    apply(turn, resident, &event);
+    struct saga_event event = turn_event_of(turn, kind);
+    turn_event(turn, resident, &event);
 }
 
 void turn_put(struct saga_turn *turn, struct saga_resident *resident) {
@@ -150,14 +148,9 @@ static void hold(struct saga_resident *resident, const struct saga_effect *effec
         (struct saga_held){.leg = effect->leg, .op = effect->op, .ask = effect->kind == SAGA_FX_ASK};
 }
 
-// Whose decision is being evaluated; a decision may lead to another one, of another leg or saga.
-struct focus {
-    struct saga_resident *resident;
-    uint8_t leg;
-};
-
-static struct focus focus_on(struct saga_turn *turn, struct focus focus) {
-    struct focus before = {turn->current, turn->leg};
+// A decision may lead to another one, of another leg or saga.
+struct turn_focus turn_focus(struct saga_turn *turn, struct turn_focus focus) {
+    struct turn_focus before = {turn->current, turn->leg};
     turn->current = focus.resident;
     turn->leg = focus.leg;
     return before;
@@ -165,9 +158,9 @@ static struct focus focus_on(struct saga_turn *turn, struct focus focus) {
 
 static struct saga_verdict evaluate(struct saga_turn *turn, struct saga_resident *resident, uint8_t leg,
                                     saga_decide_fn *decide) {
-    struct focus before = focus_on(turn, (struct focus){resident, leg});
+    struct turn_focus before = turn_focus(turn, (struct turn_focus){resident, leg});
     struct saga_verdict verdict = decide(turn);
-    focus_on(turn, before);
+    turn_focus(turn, before);
     return verdict;
 }
 
@@ -178,11 +171,11 @@ static void decide(struct saga_turn *turn, struct saga_resident *resident, const
     const struct saga_asked *asked = turn->asked;
     if (effect->op != SAGA_INQUIRE)
         turn->asked = NULL; // the answer is for the decision that asked
-    struct saga_event event = event_of(turn, SAGA_EV_DECIDED);
+    struct saga_event event = turn_event_of(turn, SAGA_EV_DECIDED);
     event.leg = effect->leg;
     event.verdict = evaluate(turn, resident, effect->leg, leg->step->decide);
     turn->asked = NULL;
-    apply(turn, resident, &event);
+    turn_event(turn, resident, &event);
     turn->asked = asked;
 }
 
@@ -193,9 +186,9 @@ static void start_child(struct saga_turn *turn, struct saga_resident *resident, 
     struct saga_leg *leg = &resident->saga.legs[index];
     struct saga_child child = {0};
     struct error error = {0};
-    struct focus before = focus_on(turn, (struct focus){resident, index});
+    struct turn_focus before = turn_focus(turn, (struct turn_focus){resident, index});
     bool wanted = leg->step->child(turn, &turn->arena, &child);
-    focus_on(turn, before);
+    turn_focus(turn, before);
     struct saga_start as = {.flow = child.flow, .gid = child.gid, .input = child.input};
     if (wanted && start(turn, &as, resident, leg, &error))
         return;
@@ -239,7 +232,9 @@ static void tell_parent(struct saga_turn *turn, struct saga_resident *child) {
     struct saga_leg *leg = parent ? saga_instance_leg(&parent->saga, child->parent_step, child->parent_leg) : NULL;
     if (!leg || leg->child != CHILD_STARTED || saga_status_ended(parent->saga.status))
         return;
-    leg->child = child->saga.status == SAGA_SUCCEEDED ? CHILD_SUCCEEDED : CHILD_FAILED;
+    leg->child = child->saga.status == SAGA_SUCCEEDED    ? CHILD_SUCCEEDED
+                 : child->saga.status == SAGA_TERMINATED ? CHILD_TERMINATED
+                                                         : CHILD_FAILED;
     turn_tell(turn, parent);
 }
 
@@ -247,13 +242,15 @@ static void ended(struct saga_turn *turn, struct saga_resident *resident) {
     resident->ended_ms = turn->now_ms;
     if (resident->saga.flow->on_end)
         evaluate(turn, resident, 0, resident->saga.flow->on_end);
-    struct focus before = focus_on(turn, (struct focus){resident, 0});
+    struct turn_focus before = turn_focus(turn, (struct turn_focus){resident, 0});
     saga_turn_event(turn, "saga.ended", str_c(saga_status_name(resident->saga.status)));
-    focus_on(turn, before);
+    turn_focus(turn, before);
     turn->engine->stats.ended++;
     poke_looked(turn, resident);
     tell_parent(turn, resident);
 }
+
+static void apply_kept(struct saga_turn *turn, struct saga_resident *resident, uint8_t leg);
 
 static void carry_out(struct saga_turn *turn, struct saga_resident *resident, const struct saga_effect *effect,
                       const struct saga_event *event) {
@@ -265,7 +262,9 @@ static void carry_out(struct saga_turn *turn, struct saga_resident *resident, co
     case SAGA_FX_ASK: hold(resident, effect); break;
     case SAGA_FX_DECIDE: decide(turn, resident, effect); break;
     case SAGA_FX_CHILD: start_child(turn, resident, effect->leg); break;
+    case SAGA_FX_KEPT: apply_kept(turn, resident, effect->leg); break;
     case SAGA_FX_REVERSED:
+        call_hold_back(resident, true);
         if (saga->flow->on_reversed)
             evaluate(turn, resident, effect->leg, saga->flow->on_reversed);
         engine_notice(turn->engine, SAGA_NOTICE_REVERSED, resident, leg, SAGA_ACTION, saga->reason, saga->text);
@@ -279,7 +278,7 @@ static void carry_out(struct saga_turn *turn, struct saga_resident *resident, co
     }
 }
 
-static void apply(struct saga_turn *turn, struct saga_resident *resident, const struct saga_event *event) {
+void turn_event(struct saga_turn *turn, struct saga_resident *resident, const struct saga_event *event) {
     struct saga_effects effects;
     effects.n = 0;
     resident->dirty = true;
@@ -290,17 +289,25 @@ static void apply(struct saga_turn *turn, struct saga_resident *resident, const 
 
 // ---- Events of a saga ---------------------------------------------------------------------------------------------
 
-static void apply_answer(struct saga_turn *turn, struct saga_resident *resident,
-                         const struct saga_answer_event *answer) {
-    struct saga_event event = event_of(turn, SAGA_EV_ANSWERED);
+static struct saga_event event_of_answer(const struct saga_turn *turn, const struct saga_answer_event *answer) {
+    struct saga_event event = turn_event_of(turn, answer->held ? SAGA_EV_HELD : SAGA_EV_ANSWERED);
     event.leg = answer->leg;
     event.op = answer->op;
     event.outcome = answer->outcome;
     event.never_seen = answer->never_seen;
+    event.uncounted = answer->uncounted;
+    event.since_ms = answer->started_ms;
+    event.until_ms = answer->until_ms;
     event.code = answer->code;
     event.reason = answer->reason;
     event.text = answer->text;
     event.answer = str_n(answer->answer, answer->length);
+    return event;
+}
+
+static void apply_answer(struct saga_turn *turn, struct saga_resident *resident,
+                         const struct saga_answer_event *answer) {
+    struct saga_event event = event_of_answer(turn, answer);
     struct saga_leg *leg = &resident->saga.legs[answer->leg];
     struct saga_asked asked = {.outcome = answer->outcome,
                                .code = answer->code,
@@ -313,14 +320,53 @@ static void apply_answer(struct saga_turn *turn, struct saga_resident *resident,
     bool definite = (answer->outcome == OUTCOME_OK && !answer->never_seen) || answer->outcome == OUTCOME_REJECTED;
     bool acted = leg->state == LEG_RUNNING || leg->state == LEG_INQUIRING || leg->state == LEG_UNDOING;
     if (acted && definite && leg->step->answered) {
-        struct focus before = focus_on(turn, (struct focus){resident, answer->leg});
+        struct turn_focus before = turn_focus(turn, (struct turn_focus){resident, answer->leg});
         enum saga_op op = answer->op == SAGA_INQUIRE ? SAGA_ACTION : answer->op; // it is the action's answer
         leg->step->answered(turn, op, answer->outcome, event.answer);
-        focus_on(turn, before);
+        turn_focus(turn, before);
     }
-    apply(turn, resident, &event);
+    turn_event(turn, resident, &event);
     turn->asked = NULL;
     turn->started_ms = 0;
+}
+
+static void apply_kept(struct saga_turn *turn, struct saga_resident *resident, uint8_t leg) {
+    struct saga_leg *of = &resident->saga.legs[leg];
+    struct leg_kept kept = saga_leg_take_kept(of);
+    struct saga_answer_event *answer = calloc(1, sizeof *answer + kept.answer.len);
+    if (!answer)
+        abort();
+    *answer = (struct saga_answer_event){.leg = leg,
+                                         .op = saga_leg_op(of),
+                                         .outcome = kept.outcome,
+                                         .code = kept.outcome == OUTCOME_OK ? ERR_OK : of->code,
+                                         .never_seen = kept.never_seen,
+                                         .started_ms = of->started_ms,
+                                         .length = kept.answer.len};
+    if (kept.outcome != OUTCOME_OK) {
+        memcpy(answer->reason, of->reason, sizeof answer->reason);
+        memcpy(answer->text, of->text, sizeof answer->text);
+    }
+    if (kept.answer.len)
+        memcpy(answer->answer, kept.answer.ptr, kept.answer.len);
+    free((void *)(uintptr_t)kept.answer.ptr);
+    apply_answer(turn, resident, answer);
+    free(answer);
+}
+
+// One that was not sent, or that nobody waits for any more, or that waits until the saga goes on, is no answer yet.
+static void take_answer(struct saga_turn *turn, struct saga_resident *resident,
+                        const struct saga_answer_event *answer) {
+    const struct saga_instance *saga = &resident->saga;
+    bool expected = saga_leg_expects(&saga->legs[answer->leg], answer->op);
+    if (!answer->held && (answer->late || !expected)) {
+        late_note(turn, resident, answer);
+    } else if (answer->held || saga->paused) {
+        struct saga_event event = event_of_answer(turn, answer);
+        turn_event(turn, resident, &event);
+    } else {
+        apply_answer(turn, resident, answer);
+    }
 }
 
 static void apply_answers(struct saga_turn *turn, struct saga_resident *resident) {
@@ -329,7 +375,7 @@ static void apply_answers(struct saga_turn *turn, struct saga_resident *resident
         resident->first = answer->next;
         if (!resident->first)
             resident->last = &resident->first;
-        apply_answer(turn, resident, answer);
+        take_answer(turn, resident, answer);
         free(answer);
     }
 }
@@ -350,7 +396,7 @@ static void apply_wakes(struct saga_turn *turn, struct saga_resident *resident, 
 static struct saga_turn *turn_of(struct saga_resident *resident) {
     struct saga_turn *turn = turn_new(resident->engine, resident->subject, resident);
     turn->of_saga = true;
-    join(turn, resident);
+    turn_join(turn, resident);
     return turn;
 }
 
@@ -367,9 +413,9 @@ static void take_up(struct saga_resident *resident) {
     resident->write_refused = ERR_OK;
     if (why != ERR_OK) {
         resident->resume_count = 0;
-        struct saga_event event = event_of(turn, SAGA_EV_SUSPECTED);
+        struct saga_event event = turn_event_of(turn, SAGA_EV_SUSPECTED);
         event.code = why;
-        apply(turn, resident, &event);
+        turn_event(turn, resident, &event);
         if (saga_instance_parked(&resident->saga))
             resident->wake &= ~(unsigned)WAKE_RESUMED;
     }
@@ -480,7 +526,7 @@ static struct saga_resident *start(struct saga_turn *turn, const struct saga_sta
         resident->parent_leg = leg->leg;
     }
     resident->created_ms = turn->now_ms;
-    join(turn, resident);
+    turn_join(turn, resident);
     turn->must_commit = true;
     engine->stats.started++;
     engine_notice(engine, SAGA_NOTICE_STARTED, resident, NULL, SAGA_ACTION, NULL, NULL);

@@ -8,6 +8,7 @@
 #define TXC_ADAPTERS_RAW_RAW_H
 
 #include "adapters/adapter.h"
+#include "rpc/timers.h"
 
 struct raw;
 

@@ -130,14 +130,19 @@ static void send(struct saga_call *call, const Txcenter__Saga__V1__StepCall *spe
     arena_release(&arena);
 }
 
-void defined_run(struct saga_call *call) {
-    send(call, step_of(call)->action);
+static const Txcenter__Saga__V1__StepCall *call_of(const struct saga_call *call) {
+    const Txcenter__Saga__V1__StepDefinition *step = step_of(call);
+    switch (saga_call_op(call)) {
+    case SAGA_COMPENSATE: return step->compensation;
+    case SAGA_INQUIRE: return step->inquiry;
+    default: return step->action;
+    }
 }
 
-void defined_undo(struct saga_call *call) {
-    send(call, step_of(call)->compensation);
+const char *defined_whom(const struct saga_call *call) {
+    return call_of(call)->target;
 }
 
-void defined_inquire(struct saga_call *call) {
-    send(call, step_of(call)->inquiry);
+void defined_send(struct saga_call *call) {
+    send(call, call_of(call));
 }

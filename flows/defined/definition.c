@@ -1,6 +1,7 @@
 // From data to a flow.
 #include "flows/defined/definition.h"
 
+#include "base/buf.h"
 #include "flows/defined/internal.h"
 
 #include <stdlib.h>
@@ -61,8 +62,25 @@ static enum saga_kind kind_of(const step_message *step) {
     }
 }
 
+// Whom the step calls, each once: what `whom` says of one call is among them.
+static const char *targets_of(const Txcenter__Saga__V1__StepCall *const *calls, size_t n, struct arena *arena) {
+    struct buf list;
+    buf_init(&list, (SAGA_PARTICIPANT_MAX + 2) * n);
+    for (size_t i = 0; i < n; i++) {
+        bool is_new = calls[i] != NULL;
+        for (size_t k = 0; k < i; k++)
+            is_new = is_new && !(calls[k] && strcmp(calls[k]->target, calls[i]->target) == 0);
+        if (is_new)
+            buf_printf(&list, "%s%s", list.len > 0 ? ", " : "", calls[i]->target);
+    }
+    const char *made = list.len > 0 ? arena_str(arena, buf_str(&list)).ptr : NULL;
+    buf_release(&list);
+    return made;
+}
+
 static void add_step(struct saga_step *made, const step_message *step, struct arena *arena) {
     const Txcenter__Saga__V1__StepCall *calls[] = {step->action, step->compensation, step->inquiry};
+    const char *targets = targets_of(calls, sizeof calls / sizeof calls[0], arena);
     enum saga_kind kind = kind_of(step);
     *made = (struct saga_step){
         .id = (uint16_t)step->step_id,
@@ -70,10 +88,11 @@ static void add_step(struct saga_step *made, const step_message *step, struct ar
         .kind = kind,
         .tier = step->non_core ? SAGA_NON_CORE : SAGA_CORE,
         .name = step->name,
-        .participant = step->action ? step->action->target : NULL,
-        .run = step->action ? defined_run : NULL,
-        .undo = step->compensation ? defined_undo : NULL,
-        .inquire = step->inquiry ? defined_inquire : NULL,
+        .participant = targets,
+        .whom = targets ? defined_whom : NULL,
+        .run = step->action ? defined_send : NULL,
+        .undo = step->compensation ? defined_send : NULL,
+        .inquire = step->inquiry ? defined_send : NULL,
         .signal = step->signal ? step->signal->name : NULL,
         .timeout_ms = step->signal ? (uint32_t)step->signal->timeout_ms : 0,
         .retry = kind != SAGA_RETRIABLE ? SAGA_QUICK

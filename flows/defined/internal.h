@@ -21,10 +21,9 @@ static inline const struct definition *definition_of_flow(const struct saga_flow
 // The steps of a definition, in the arena; NULL without memory. What is wrong with them is for saga_flow_check().
 struct saga_step *definition_steps(const Txcenter__Saga__V1__SagaDefinition *message, struct arena *arena);
 
-// call.c: a step's effects.
-void defined_run(struct saga_call *call);
-void defined_inquire(struct saga_call *call);
-void defined_undo(struct saga_call *call);
+// call.c: any of a step's effects, and whom it calls.
+void defined_send(struct saga_call *call);
+const char *defined_whom(const struct saga_call *call);
 
 // The step of this name; -1: none.
 int definition_find(const Txcenter__Saga__V1__SagaDefinition *message, const char *name);

@@ -9,6 +9,7 @@
 #include "flows/trade/quote.h"
 #include "flows/trade/solver.h"
 #include "flows/trade/view.h"
+#include "saga/participant.h"
 #include "txcenter/trade/v1/facts.pb-c.h"
 
 #include <assert.h>
@@ -27,7 +28,7 @@ struct source {
     struct making *making;
     enum source_kind kind;
     size_t line;
-    bool answered; // definitely
+    struct saga_pass pass;
     enum outcome outcome;
     const char *reason, *text;
     const void *message; // in the arena
@@ -50,6 +51,7 @@ static void conclude(struct making *making);
 static void answered(void *ctx, const struct adapter_answer *answer) {
     struct source *source = ctx;
     struct making *making = source->making;
+    saga_pass_end(making->trades->engine, &source->pass, answer->outcome, answer->code, answer->text);
     source->outcome = answer->outcome;
     source->reason = arena_str(making->arena, str_c(answer->reason)).ptr;
     source->text = arena_str(making->arena, str_c(answer->text)).ptr;
@@ -60,9 +62,17 @@ static void answered(void *ctx, const struct adapter_answer *answer) {
         conclude(making);
 }
 
-static struct source *add(struct making *making, enum source_kind kind, size_t line) {
+// NULL: its system takes no calls at present, which counts as no answer.
+static struct source *add(struct making *making, enum source_kind kind, size_t line, const struct adapter *system) {
     struct source *source = &making->sources[making->n_sources++];
+    struct error error = {0};
     *source = (struct source){.making = making, .kind = kind, .line = line};
+    if (!saga_pass_begin(making->trades->engine, system->system, &source->pass, &error)) {
+        source->outcome = OUTCOME_RETRY;
+        source->reason = err_info(error.code)->name;
+        source->text = arena_str(making->arena, str_c(error.text)).ptr;
+        return NULL;
+    }
     making->open++;
     return source;
 }
@@ -84,7 +94,10 @@ static void ask_prices(struct making *making, const struct adapter_effect *effec
         request.oil_code = fuel->oil_code;
         request.nozzle = fuel->nozzle;
         request.at = &at;
-        oil_get_price(&making->trades->options.adapters->oil, effect, &request, answered, add(making, SOURCE_PRICE, i));
+        struct adapter *oil = &making->trades->options.adapters->oil;
+        struct source *source = add(making, SOURCE_PRICE, i, oil);
+        if (source)
+            oil_get_price(oil, effect, &request, answered, source);
     }
 }
 
@@ -104,8 +117,28 @@ static void ask_coupons(struct making *making, const struct adapter_effect *effe
     request.station_id = making->wish.context->station_id;
     request.lines = pointers;
     request.n_lines = making->wish.n_lines;
-    coupon_list_usable(&making->trades->options.adapters->coupon, effect, &request, answered,
-                       add(making, SOURCE_COUPONS, 0));
+    struct adapter *coupon = &making->trades->options.adapters->coupon;
+    struct source *source = add(making, SOURCE_COUPONS, 0, coupon);
+    if (source)
+        coupon_list_usable(coupon, effect, &request, answered, source);
+}
+
+static void ask_user(struct making *making, const struct adapter_effect *effect) {
+    struct adapter *user = &making->trades->options.adapters->user;
+    Participant__User__V1__GetUserRequest request = PARTICIPANT__USER__V1__GET_USER_REQUEST__INIT;
+    request.user_id = making->wish.context->user_id;
+    struct source *source = add(making, SOURCE_USER, 0, user);
+    if (source)
+        user_get(user, effect, &request, answered, source);
+}
+
+static void ask_points(struct making *making, const struct adapter_effect *effect) {
+    struct adapter *points = &making->trades->options.adapters->points;
+    Participant__Points__V1__GetPointsRequest request = PARTICIPANT__POINTS__V1__GET_POINTS_REQUEST__INIT;
+    request.user_id = making->wish.context->user_id;
+    struct source *source = add(making, SOURCE_POINTS, 0, points);
+    if (source)
+        points_get(points, effect, &request, answered, source);
 }
 
 void quote_make(struct trades *trades, const struct quote_wish *wish, struct arena *arena, quote_made_fn *done,
@@ -121,16 +154,11 @@ void quote_make(struct trades *trades, const struct quote_wish *wish, struct are
                                     .traceparent = wish->traceparent,
                                     .deadline_ms = (uint32_t)trades->options.quote_budget_ms};
     making->open = 1; // until all are asked
-    Participant__User__V1__GetUserRequest user = PARTICIPANT__USER__V1__GET_USER_REQUEST__INIT;
-    user.user_id = wish->context->user_id;
-    user_get(&trades->options.adapters->user, &effect, &user, answered, add(making, SOURCE_USER, 0));
+    ask_user(making, &effect);
     ask_prices(making, &effect);
     ask_coupons(making, &effect);
-    if (!wish->exclude_points) {
-        Participant__Points__V1__GetPointsRequest points = PARTICIPANT__POINTS__V1__GET_POINTS_REQUEST__INIT;
-        points.user_id = wish->context->user_id;
-        points_get(&trades->options.adapters->points, &effect, &points, answered, add(making, SOURCE_POINTS, 0));
-    }
+    if (!wish->exclude_points)
+        ask_points(making, &effect);
     if (--making->open == 0)
         conclude(making);
 }

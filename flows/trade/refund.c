@@ -197,6 +197,15 @@ static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, 
     payment_refund(gateway, &effect, &request, refund_answered, asking(call, leg));
 }
 
+// Cash is given back at the counter.
+static const char *pays_out(const struct saga_call *call) {
+    struct refund_leg_row *leg = call_leg(call);
+    struct tender_row *tender = trade_tender(effect_trade(call), leg->attempt_no, leg->tender);
+    if (tender->kind == TENDER_KIND(CARD))
+        return "card";
+    return tender_is_gateway(tender) ? "payment" : NULL;
+}
+
 static void pay_out(struct saga_call *call) {
     struct refund_leg_row *leg = call_leg(call);
     struct tender_row *tender = trade_tender(effect_trade(call), leg->attempt_no, leg->tender);
@@ -641,6 +650,7 @@ static const struct saga_step steps[] = {
      .kind = SAGA_RETRIABLE,
      .name = "pay_out",
      .participant = "payment, card",
+     .whom = pays_out,
      .text = "Each tender gives back its part",
      .legs = its_legs,
      .decide = paid_out,

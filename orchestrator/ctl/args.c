@@ -114,24 +114,27 @@ static bool unknown_option(struct parser *p, struct str name) {
                      STR_FMT(name), p->args->command ? " " : "", p->args->command ? words : "");
 }
 
-// What can be said without knowing the request.
-static bool fits(struct parser *p, const struct option *option, const char *value) {
-    int64_t number;
+static bool fits_words(const ProtobufCEnumDescriptor *words, const char *what, const char *value, struct error *error) {
     int word;
+    if (words_value(words, str_c(value), &word))
+        return true;
+    struct buf list;
+    buf_init(&list, ERR_TEXT_MAX);
+    words_list(words, &list);
+    error_set(error, ERR_INVALID_REQUEST, "%s: expected one of %.*s; got '%s'", what, STR_FMT(buf_str(&list)), value);
+    buf_release(&list);
+    return false;
+}
+
+bool args_fit(const struct option *option, const char *value, struct error *error) {
+    char what[64];
+    int64_t number;
+    snprintf(what, sizeof what, "--%s", option->name);
     if (option->kind == OPTION_NUMBER &&
         (!str_to_i64(str_c(value), &number) || number < option->min || number > option->max))
-        return error_set(p->error, ERR_INVALID_REQUEST, "--%s: expected a whole number from %lld to %lld, got '%s'",
-                         option->name, (long long)option->min, (long long)option->max, value);
-    if (option->kind == OPTION_WORD && !words_value(option->words, str_c(value), &word)) {
-        struct buf list;
-        buf_init(&list, ERR_TEXT_MAX);
-        words_list(option->words, &list);
-        error_set(p->error, ERR_INVALID_REQUEST, "--%s: expected one of %.*s; got '%s'", option->name,
-                  STR_FMT(buf_str(&list)), value);
-        buf_release(&list);
-        return false;
-    }
-    return true;
+        return error_set(error, ERR_INVALID_REQUEST, "%s: expected a whole number from %lld to %lld, got '%s'", what,
+                         (long long)option->min, (long long)option->max, value);
+    return option->kind != OPTION_WORD || fits_words(option->words, what, value, error);
 }
 
 static bool give(struct parser *p, const struct option *option, const char *value) {
@@ -141,7 +144,7 @@ static bool give(struct parser *p, const struct option *option, const char *valu
             return error_set(p->error, ERR_INVALID_REQUEST, "--%s stands there twice", option->name);
     if (args->n == ARGS_MAX)
         return error_set(p->error, ERR_INVALID_REQUEST, "more than %d options", ARGS_MAX);
-    if (value && !fits(p, option, value))
+    if (value && !args_fit(option, value, p->error))
         return false;
     args->given[args->n].option = option;
     args->given[args->n++].value = value;
@@ -214,6 +217,9 @@ static bool complete(struct parser *p) {
         return true;
     if (command->operand && command->operand[0] != '[' && !args->operand)
         return error_set(p->error, ERR_INVALID_REQUEST, "'%s' needs %s", command->words, command->operand);
+    const ProtobufCEnumDescriptor *words = command_operand_words(command);
+    if (words && args->operand && !fits_words(words, command->operand, args->operand, p->error))
+        return false;
     const struct option *option;
     for (size_t i = 0; (option = command_option(command, i)); i++)
         if (option->required && !is_given(args, option))

@@ -21,6 +21,9 @@ struct args {
 // command line is the command "help"; so is a group of commands with --help behind it.
 bool args_parse(int argc, char *const *argv, struct args *ret_args, struct error *error);
 
+// Whether a value fits its option, as far as that can be said without knowing the request. False and INVALID_REQUEST.
+bool args_fit(const struct option *option, const char *value, struct error *error);
+
 // The value of an option that isn't `many`: as given (the last one counts), else its fallback, else NULL. The command
 // must have the option (asserted).
 const char *args_text(const struct args *args, const char *name);

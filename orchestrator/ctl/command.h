@@ -16,6 +16,7 @@ enum option_kind {
     OPTION_WORD,   // one of an enum's choices
     OPTION_TIME,   // RFC 3339, a date, or how long ago ("2h")
     OPTION_SPEC,   // text of a form of its own: `spec` makes a message of it
+    OPTION_FILE,   // the path of a file, "-" for standard input: what it holds
 };
 
 // Makes the message that a text stands for, in the request's arena; NULL and request_refuse() when it is malformed.
@@ -50,7 +51,7 @@ enum { COMMAND_SETS_MAX = 6, COMMAND_NEEDS_MAX = 4 };
 struct command {
     const char *words;                               // "trade pay"
     const char *operand;                             // "TRADE"; "[TRADE]" may be left out; NULL: none
-    const char *operand_field;                       // where it goes in the request
+    const char *operand_field;                       // where it goes in the request; of an enum: one of its choices
     const struct option_set *sets[COMMAND_SETS_MAX]; // NULL-terminated when shorter
     const char *needs[COMMAND_NEEDS_MAX];            // "TRADE|--order": one of them must be there; NULL-terminated
     struct rpc_method method;                        // one call: `show` prints the answer
@@ -65,6 +66,9 @@ const struct command *command_table(size_t *ret_count);
 
 // Options that every command takes.
 const struct option_set *command_global_options(void);
+
+// The choices of the operand, where the field that it fills is an enum; NULL: it is any text.
+const ProtobufCEnumDescriptor *command_operand_words(const struct command *command);
 
 // The i-th option of a command, its own before the global ones; NULL behind the last.
 const struct option *command_option(const struct command *command, size_t i);

@@ -4,6 +4,7 @@
 #include "grpc/health/v1/health.pb-c.h"
 #include "orchestrator/ctl/anomaly_view.h"
 #include "orchestrator/ctl/flow_view.h"
+#include "orchestrator/ctl/operator_view.h"
 #include "orchestrator/ctl/run.h"
 #include "orchestrator/ctl/saga_view.h"
 #include "orchestrator/ctl/stats_view.h"
@@ -281,6 +282,7 @@ static const struct option saga_list_options[] = {
      .text = "with this status"},
     {.name = "parked", .kind = OPTION_FLAG, .field = "filter.parked", .text = "that wait for an operator"},
     {.name = "unfinished", .kind = OPTION_FLAG, .field = "filter.unfinished", .text = "that have not ended"},
+    {.name = "paused", .kind = OPTION_FLAG, .field = "filter.paused", .text = "that an operator has paused"},
     TEXT("flow", "NAME", "filter.flow", "of this flow"),
     TEXT("subject", "SUBJECT", "filter.subject", "about this subject (a trade's number)"),
     TEXT("participant", "SYSTEM", "filter.participant", "with a step in trouble that calls this remote system"),
@@ -326,7 +328,9 @@ static const struct option saga_watch_options[] = {
 };
 static const struct option_set saga_watch_set = SET(saga_watch_options);
 
-static const struct option retry_options[] = {
+// ---- Options of operators -----------------------------------------------------------------------------------------
+
+static const struct option act_options[] = {
     {.name = "reason",
      .kind = OPTION_TEXT,
      .required = true,
@@ -334,7 +338,55 @@ static const struct option retry_options[] = {
      .field = "reason",
      .text = "why; it is kept in the audit"},
 };
-static const struct option_set retry_set = SET(retry_options);
+static const struct option_set act_set = SET(act_options);
+
+static const struct option step_options[] = {
+    TEXT("step", "NAME", "step", "which step (default: the one that is parked)"),
+    {.name = "leg",
+     .kind = OPTION_NUMBER,
+     .value = "N",
+     .field = "leg",
+     .min = 0,
+     .max = 63,
+     .text = "which leg of a step that runs several times, from 0"},
+};
+static const struct option_set step_set = SET(step_options);
+
+static const struct option resolve_options[] = {
+    {.name = "outcome",
+     .kind = OPTION_WORD,
+     .required = true,
+     .value = "OUTCOME",
+     .field = "outcome",
+     .words = &txcenter__saga__v1__step_outcome__descriptor,
+     .text = "what became of it"},
+    {.name = "answer",
+     .kind = OPTION_FILE,
+     .value = "FILE",
+     .field = "answer",
+     .text = "what it answered, encoded, where later steps need it; - is standard input"},
+};
+static const struct option_set resolve_set = SET(resolve_options);
+
+static const struct option batch_options[] = {
+    {.name = "filter",
+     .kind = OPTION_SPEC,
+     .required = true,
+     .value = "NAME[=VALUE],…",
+     .field = "filter",
+     .spec = saga_filter_spec,
+     .text = "which sagas: the options of saga list, such as parked,flow=trade.purchase"},
+    {.name = "dry-run", .kind = OPTION_FLAG, .field = "dry_run", .text = "only count them"},
+    {.name = "rate",
+     .kind = OPTION_NUMBER,
+     .value = "N",
+     .field = "rate_per_s",
+     .min = 1,
+     .max = 1000,
+     .text = "sagas in a second (default 10)"},
+    TEXT("step", "NAME", "step", "of skip: which step (default: the one that is parked)"),
+};
+static const struct option_set batch_set = SET(batch_options);
 
 static const struct option anomaly_options[] = {
     {.name = "kind",
@@ -359,6 +411,11 @@ static const struct option_set anomaly_set = SET(anomaly_options);
 #define TRADE(method_name) .method = {.service = &txcenter__trade__v1__trade_service__descriptor, .name = (method_name)}
 #define SAGA(method_name) .method = {.service = &txcenter__saga__v1__saga_service__descriptor, .name = (method_name)}
 #define REST "One tender may have no amount: it pays the rest.\n"
+#define ACT(word, method_name, about, ...)                                                                             \
+    {                                                                                                                  \
+        .words = "saga " word, .operand = "GID", .operand_field = "gid", .sets = {__VA_ARGS__}, OPERATOR(method_name), \
+        .show = operator_show_saga, .text = (about)                                                                    \
+    }
 #define OPERATOR(method_name)                                                                                          \
     .method = {.service = &txcenter__saga__v1__operator_service__descriptor, .name = (method_name)}
 
@@ -503,20 +560,51 @@ static const struct command commands[] = {
      SAGA("GetSaga"),
      .run = run_trace,
      .text = "the timeline of a saga, or of all sagas of a trade"},
-    {.words = "saga retry",
-     .operand = "GID",
-     .operand_field = "gid",
-     .sets = {&retry_set},
-     OPERATOR("Retry"),
-     .show = saga_show_retry,
-     .text = "try parked and waiting steps again now"},
-    {.words = "saga audit",
+    ACT("retry", "Retry", "try parked and waiting steps again now", &act_set),
+    ACT("skip", "Skip", "let a parked step count as done", &act_set, &step_set),
+    ACT("compensate", "Compensate", "turn a saga round that has not passed its watershed", &act_set),
+    ACT("resolve", "Resolve", "state what became of a step", &resolve_set, &act_set, &step_set),
+    ACT("pause", "Pause", "let a saga do nothing until it is resumed", &act_set),
+    ACT("resume", "Resume", "let a paused saga go on", &act_set),
+    ACT("terminate", "Terminate", "end a saga as it stands", &act_set),
+    {.words = "batch",
+     .operand = "ACTION",
+     .operand_field = "action",
+     .sets = {&batch_set, &act_set},
+     .method = {.service = &txcenter__saga__v1__operator_service__descriptor,
+                .name = "Batch",
+                .server_streaming = true},
+     .show = operator_show_batch,
+     .run = run_batch,
+     .text = "the same for every saga of a filter",
+     .details = "It stops when this program does; with the same --request-id it goes on with those that are left.\n"
+                "Exit code 1 when some were refused or failed.\n"
+                "txctl batch retry --filter parked,because=SHIFT_CLOSED --reason 'the shift is open' --dry-run"},
+    {.words = "participant list",
+     OPERATOR("ListParticipants"),
+     .show = operator_show_participants,
+     .text = "the remote systems: whether they answer, what waits, who has paused one"},
+    {.words = "participant pause",
+     .operand = "NAME",
+     .operand_field = "participant",
+     .sets = {&act_set},
+     OPERATOR("PauseParticipant"),
+     .show = operator_show_paused,
+     .text = "no call of any saga goes to it until it is resumed"},
+    {.words = "participant resume",
+     .operand = "NAME",
+     .operand_field = "participant",
+     .sets = {&act_set},
+     OPERATOR("ResumeParticipant"),
+     .show = operator_show_resumed,
+     .text = "let calls go to it again"},
+    {.words = "audit list",
      .operand = "[GID]",
      .operand_field = "gid",
      .sets = {&page_set},
      OPERATOR("ListAudit"),
-     .show = saga_show_audit,
-     .text = "what operators did"},
+     .show = operator_show_audit,
+     .text = "what operators did, to one saga or to all"},
     {.words = "anomaly list",
      .sets = {&anomaly_set, &page_set},
      OPERATOR("ListAnomalies"),
@@ -553,6 +641,14 @@ static const struct command commands[] = {
 const struct command *command_table(size_t *ret_count) {
     *ret_count = sizeof commands / sizeof commands[0];
     return commands;
+}
+
+const ProtobufCEnumDescriptor *command_operand_words(const struct command *command) {
+    if (!command->operand_field || !command->method.service)
+        return NULL;
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(rpc_method_request(&command->method), command->operand_field);
+    return field && field->type == PROTOBUF_C_TYPE_ENUM ? field->descriptor : NULL;
 }
 
 const struct option *command_option(const struct command *command, size_t i) {

@@ -53,6 +53,17 @@ static void members(struct buf *out, const char *path, const struct command *tab
     }
 }
 
+// The choices of an enum, with spaces between them.
+static void apart(const ProtobufCEnumDescriptor *choices, struct buf *out) {
+    struct buf words;
+    buf_init(&words, 4096);
+    words_list(choices, &words);
+    for (size_t i = 0; i < words.len; i++)
+        if (words.ptr[i] != ',')
+            buf_byte(out, words.ptr[i]);
+    buf_release(&words);
+}
+
 // A command of one word has its options behind whatever comes next; one of two words is the path itself.
 static void options(struct buf *out, const struct command *command) {
     bool alone = first_word(command).len == strlen(command->words);
@@ -65,6 +76,10 @@ static void options(struct buf *out, const struct command *command) {
         buf_printf(out, "%s--%s", i ? " " : "", option->name);
     if (strcmp(command->words, "completion") == 0)
         buf_printf(out, " %s", command->operand);
+    if (command_operand_words(command)) {
+        buf_byte(out, ' ');
+        apart(command_operand_words(command), out);
+    }
     if (strcmp(command->words, "flow graph") == 0) // the server knows their names, when there is one
         buf_append(out, STR(" $(\"${COMP_WORDS[0]}\" flow list -o json --timeout 1 2>/dev/null |"
                             " sed -n 's/^ *\"name\": \"\\([^\"]*\\)\".*/\\1/p')"));
@@ -76,15 +91,9 @@ static void choices(struct buf *out, const struct command *command) {
     for (size_t i = 0; (option = command_option(command, i)); i++) {
         if (!option->words)
             continue;
-        struct buf words;
-        buf_init(&words, 4096);
-        words_list(option->words, &words);
         buf_printf(out, "    \"%s --%s\") choices=\"", command->words, option->name);
-        for (size_t k = 0; k < words.len; k++)
-            if (words.ptr[k] != ',')
-                buf_byte(out, words.ptr[k]);
+        apart(option->words, out);
         buf_append(out, STR("\" ;;\n"));
-        buf_release(&words);
     }
 }
 

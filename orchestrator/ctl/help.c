@@ -62,18 +62,23 @@ static void show_need(struct view *view, const struct command *command, const st
     }
 }
 
+// What one may choose from; of NULL nothing.
+static void show_words(struct view *view, const ProtobufCEnumDescriptor *choices) {
+    if (!choices)
+        return;
+    struct buf words;
+    buf_init(&words, 4096);
+    words_list(choices, &words);
+    view_printf(view, ": %.*s", STR_FMT(buf_str(&words)));
+    buf_release(&words);
+}
+
 static void show_option(struct view *view, const struct command *command, const struct option *option) {
     char label[LABEL_MAX];
     snprintf(label, sizeof label, "%s%c%s--%s%s%s", option->letter ? "-" : "", option->letter ? option->letter : ' ',
              option->letter ? ", " : "   ", option->name, option->value ? " " : "", option->value ? option->value : "");
     entry(view, label, option->text);
-    if (option->words) {
-        struct buf words;
-        buf_init(&words, 4096);
-        words_list(option->words, &words);
-        view_printf(view, ": %.*s", STR_FMT(buf_str(&words)));
-        buf_release(&words);
-    }
+    show_words(view, option->words);
     if (option->fallback)
         view_printf(view, " (default %s)", option->fallback);
     if (option->many)
@@ -95,6 +100,11 @@ void help_command(struct view *view, const struct command *command) {
         own += command->sets[k]->n;
     view_printf(view, "txctl %s: %s.\n\nusage: txctl %s%s%s [OPTION…]\n", command->words, command->text, command->words,
                 command->operand ? " " : "", command->operand ? command->operand : "");
+    if (command_operand_words(command)) {
+        view_printf(view, "\n%s", command->operand);
+        show_words(view, command_operand_words(command));
+        view_printf(view, "\n");
+    }
     if (command->details)
         view_printf(view, "\n%s\n", command->details);
     if (own > 0)

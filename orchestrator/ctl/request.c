@@ -7,6 +7,7 @@
 #include "txcenter/type/v1/money.pb-c.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 enum { FIELD_NAME_MAX = 64 };
 
@@ -69,6 +70,26 @@ static ProtobufCMessage *make_money(struct request *request, const char *option,
     return money;
 }
 
+enum { FILE_MAX = 64 << 10 };
+
+static ProtobufCBinaryData read_file(struct request *request, const char *option, struct str path) {
+    ProtobufCBinaryData bytes = {0};
+    const char *name = request_text(request, path);
+    bool standard = name && strcmp(name, "-") == 0;
+    FILE *file = standard ? stdin : name ? fopen(name, "rb") : NULL;
+    bytes.data = arena_alloc(request->arena, FILE_MAX);
+    if (!file || !bytes.data) {
+        request_refuse(request, option, "a file that can be read", path);
+    } else {
+        bytes.len = fread(bytes.data, 1, FILE_MAX, file);
+        if (ferror(file) || bytes.len == FILE_MAX)
+            request_refuse(request, option, "a file of less than 64 KiB that can be read", path);
+    }
+    if (file && !standard)
+        fclose(file);
+    return bytes;
+}
+
 // ---- Setting fields -----------------------------------------------------------------------------------------------
 
 union value {
@@ -115,6 +136,7 @@ static bool make_value(struct request *request, const struct option *option, str
     case OPTION_MONEY: value.pointer = make_money(request, option->name, text); break;
     case OPTION_TIME: value.pointer = make_time(request, option->name, text); break;
     case OPTION_SPEC: value.pointer = option->spec(request, option->name, text); break;
+    case OPTION_FILE: value.bytes = read_file(request, option->name, text); break;
     }
     *ret_value = value;
     return !error_is(request->error);
@@ -193,8 +215,9 @@ static const ProtobufCFieldDescriptor *field_of(const ProtobufCMessage *message,
     return field;
 }
 
-static bool set(struct request *request, ProtobufCMessage *message, const struct option *option, struct str text) {
-    struct str path = str_c(option->field);
+bool request_set(struct request *request, ProtobufCMessage *message, const struct option *option,
+                 const char *field_path, struct str text) {
+    struct str path = str_c(field_path);
     for (;;) {
         const ProtobufCFieldDescriptor *field = field_of(message, str_cut(&path, '.'));
         if (!claim(request, message, field, option))
@@ -212,6 +235,10 @@ static bool set(struct request *request, ProtobufCMessage *message, const struct
         if (!message)
             return false;
     }
+}
+
+static bool set(struct request *request, ProtobufCMessage *message, const struct option *option, struct str text) {
+    return request_set(request, message, option, option->field, text);
 }
 
 // ---- The whole ----------------------------------------------------------------------------------------------------
@@ -241,6 +268,17 @@ static bool set_text(struct request *request, ProtobufCMessage *message, const c
     return !field || !text || set(request, message, &option, str_c(text));
 }
 
+static bool set_operand(struct request *request, ProtobufCMessage *message) {
+    const struct command *command = request->args->command;
+    const struct option option = {.name = command->operand,
+                                  .kind = OPTION_WORD,
+                                  .words = command_operand_words(command),
+                                  .field = command->operand_field};
+    if (!option.words || !request->args->operand)
+        return set_text(request, message, command->operand_field, request->args->operand);
+    return set(request, message, &option, str_c(request->args->operand));
+}
+
 ProtobufCMessage *request_make(const struct args *args, const char *request_id, int64_t now_ms, struct arena *arena,
                                struct error *error) {
     struct request request = {
@@ -249,8 +287,8 @@ ProtobufCMessage *request_make(const struct args *args, const char *request_id, 
         return request_refuse(&request, "currency", "an ISO 4217 currency such as CNY", str_c(request.currency));
     const ProtobufCMessageDescriptor *type = rpc_method_request(&args->command->method);
     ProtobufCMessage *message = request_new(&request, type);
-    if (!message || !set_text(&request, message, args->command->operand_field, args->operand) ||
-        !set_given(&request, message) || !set_fallbacks(&request, message))
+    if (!message || !set_operand(&request, message) || !set_given(&request, message) ||
+        !set_fallbacks(&request, message))
         return NULL;
     bool keyed = protobuf_c_message_descriptor_get_field_by_name(type, "request_id") != NULL;
     return !keyed || set_text(&request, message, "request_id", request_id) ? message : NULL;

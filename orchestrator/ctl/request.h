@@ -18,6 +18,11 @@ struct request {
 ProtobufCMessage *request_make(const struct args *args, const char *request_id, int64_t now_ms, struct arena *arena,
                                struct error *error);
 
+// Sets the field at this path of the message to what the option's text says; args_fit() has checked it. False and the
+// error set.
+bool request_set(struct request *request, ProtobufCMessage *message, const struct option *option,
+                 const char *field_path, struct str text);
+
 // ---- For spec_fn --------------------------------------------------------------------------------------------------
 
 // An initialised message in the arena; NULL and the error set when there is no memory.

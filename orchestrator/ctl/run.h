@@ -15,6 +15,9 @@ int run_saga_list(struct session *session);
 // The definition is a file's; exit code 1 when the saga failed.
 int run_saga_submit(struct session *session);
 
+// Batch, until it is finished: each report as it comes.
+int run_batch(struct session *session);
+
 int run_trace(struct session *session);
 int run_health(struct session *session);
 int run_completion(struct session *session);

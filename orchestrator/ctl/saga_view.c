@@ -6,13 +6,18 @@
 
 // ---- Headline -----------------------------------------------------------------------------------------------------
 
+// Why it stands still; "" while it does not.
+static struct str standstill(const Txcenter__Saga__V1__Saga *saga) {
+    return saga->paused ? STR("PAUSED") : saga->parked ? STR("PARKED") : STR("");
+}
+
 static void print_status(struct view *view, const Txcenter__Saga__V1__Saga *saga) {
     char word[WORDS_MAX];
     words_state(&txcenter__saga__v1__saga_status__descriptor, (int)saga->status, word);
     view_text(view, words_paint(word), str_c(word));
-    if (saga->parked) {
+    if (!str_empty(standstill(saga))) {
         view_printf(view, " ");
-        view_text(view, PAINT_BAD, STR("PARKED"));
+        view_text(view, PAINT_BAD, standstill(saga));
     }
 }
 
@@ -200,7 +205,7 @@ void saga_show_timeline(struct view *view, struct arena *arena, const Txcenter__
 
 // ---- Responses ----------------------------------------------------------------------------------------------------
 
-static void show_steps(struct view *view, struct arena *arena, const Txcenter__Saga__V1__Saga *saga) {
+void saga_show_steps(struct view *view, struct arena *arena, const Txcenter__Saga__V1__Saga *saga) {
     static const struct table_column columns[] = {{"stage", true},    {"id", true},           {"step", false},
                                                   {"kind", false},    {"participant", false}, {"state", false},
                                                   {"attempts", true}, {"next", false},        {"reason", false},
@@ -221,8 +226,8 @@ static void show_steps(struct view *view, struct arena *arena, const Txcenter__S
         table_add(&table, words_paint(word), str_c(word));
         table_addf(&table, PAINT_PLAIN, "%d", step->attempts);
         table_add(&table, PAINT_PLAIN, str_c(due));
-        table_add(&table, PAINT_WARN, str_c(step->reason));
-        table_add(&table, PAINT_PLAIN, str_c(step->text));
+        table_add(&table, PAINT_WARN, *step->held_by ? STR("held back") : str_c(step->reason));
+        table_add(&table, PAINT_PLAIN, str_c(*step->held_by ? step->held_by : step->text));
         table_add(&table, PAINT_DIM, str_c(step->key));
     }
     show_headline(view, saga, scale_of(view, saga).length_ms);
@@ -233,20 +238,14 @@ static void show_steps(struct view *view, struct arena *arena, const Txcenter__S
 void saga_show_get(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
     const Txcenter__Saga__V1__GetSagaResponse *r = (const void *)response;
     if (r->saga)
-        show_steps(view, arena, r->saga);
-}
-
-void saga_show_retry(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
-    const Txcenter__Saga__V1__RetryResponse *r = (const void *)response;
-    if (r->saga)
-        show_steps(view, arena, r->saga);
+        saga_show_steps(view, arena, r->saga);
 }
 
 void saga_show_submit(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
     const Txcenter__Saga__V1__SubmitSagaResponse *r = (const void *)response;
     if (!r->saga)
         return;
-    show_steps(view, arena, r->saga);
+    saga_show_steps(view, arena, r->saga);
     if (!r->processing)
         return;
     view_printf(view, "\n");
@@ -322,34 +321,13 @@ void saga_show_list(struct view *view, struct arena *arena, const ProtobufCMessa
         else
             table_add(&table, PAINT_PLAIN, str_c(saga->flow));
         table_add(&table, words_paint(word), str_c(word));
-        table_add(&table, PAINT_BAD, saga->parked ? STR("PARKED") : STR(""));
+        table_add(&table, PAINT_BAD, standstill(saga));
         table_add(&table, PAINT_PLAIN, str_c(made));
         table_add(&table, PAINT_PLAIN, str_c(span));
         const Txcenter__Saga__V1__Step *parked = parked_step(saga);
         table_add(&table, PAINT_PLAIN, parked ? str_c(parked->name) : STR(""));
         table_add(&table, PAINT_WARN, str_c(parked ? parked->reason : saga->reason));
         table_add(&table, PAINT_PLAIN, str_c(parked ? parked->text : saga->text));
-    }
-    table_print_page(&table, view, r->next_page_token);
-}
-
-void saga_show_audit(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
-    static const struct table_column columns[] = {{"at", false},    {"who", false},    {"did", false},
-                                                  {"to", false},    {"reason", false}, {"before", false},
-                                                  {"after", false}, {NULL, false}};
-    const Txcenter__Saga__V1__ListAuditResponse *r = (const void *)response;
-    struct table table;
-    table_init(&table, arena, columns);
-    for (size_t i = 0; i < r->n_entries; i++) {
-        char at[VIEW_TIME_MAX];
-        reading_time(r->entries[i]->at, at);
-        table_add(&table, PAINT_PLAIN, str_c(at));
-        table_add(&table, PAINT_PLAIN, str_c(r->entries[i]->caller));
-        table_add(&table, PAINT_BOLD, str_c(r->entries[i]->action));
-        table_add(&table, PAINT_PLAIN, str_c(r->entries[i]->gid));
-        table_add(&table, PAINT_PLAIN, str_c(r->entries[i]->reason));
-        table_add(&table, PAINT_DIM, str_c(r->entries[i]->before));
-        table_add(&table, PAINT_DIM, str_c(r->entries[i]->after));
     }
     table_print_page(&table, view, r->next_page_token);
 }

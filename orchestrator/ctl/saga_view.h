@@ -11,6 +11,9 @@ void saga_show_timeline(struct view *view, struct arena *arena, const Txcenter__
 // Nothing more happens to it.
 bool saga_has_ended(const Txcenter__Saga__V1__Saga *saga);
 
+// One line for each step as it stands.
+void saga_show_steps(struct view *view, struct arena *arena, const Txcenter__Saga__V1__Saga *saga);
+
 // Each is a show_fn for its response.
 void saga_show_submit(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void saga_show_signal(struct view *view, struct arena *arena, const ProtobufCMessage *response);
@@ -18,7 +21,5 @@ void saga_show_watch(struct view *view, struct arena *arena, const ProtobufCMess
 void saga_show_count(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void saga_show_get(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void saga_show_list(struct view *view, struct arena *arena, const ProtobufCMessage *response);
-void saga_show_retry(struct view *view, struct arena *arena, const ProtobufCMessage *response);
-void saga_show_audit(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 
 #endif

@@ -156,44 +156,6 @@ static void test_an_inquiry_of_a_rejection_has_its_code_and_no_message(void **st
     assert_int_equal(asked.n_bytes, 0);
 }
 
-static void test_above_the_bound_calls_are_refused_later_and_may_be_tried_again(void **state) {
-    struct bed *bed = *state;
-    struct adapter adapter = points_of(bed);
-    adapter.in_flight_max = 3;
-    adapter.timers = &bed->time.timers;
-    struct kept kept[5] = {{0}};
-    for (int i = 0; i < 5; i++)
-        award(&adapter, &kept[i]);
-    assert_int_equal(adapter.in_flight, 3);
-    for (int i = 0; i < 5; i++)
-        assert_int_equal(kept[i].n, 0);
-    for (int i = 0; i < 5; i++) {
-        wait_for(bed, &kept[i], 1);
-        assert_int_equal(kept[i].n, 1);
-        assert_int_equal(kept[i].outcome, i < 3 ? OUTCOME_OK : OUTCOME_RETRY);
-        assert_int_equal(kept[i].code, i < 3 ? ERR_OK : ERR_OVERLOADED);
-    }
-    assert_int_equal(adapter.in_flight, 0);
-    struct kept again = {0};
-    award(&adapter, &again);
-    wait_for(bed, &again, 1);
-    assert_int_equal(again.outcome, OUTCOME_OK);
-}
-
-static void test_what_was_refused_is_answered_when_the_adapter_is_released(void **state) {
-    struct bed *bed = *state;
-    struct adapter adapter = points_of(bed);
-    adapter.in_flight_max = 1;
-    adapter.timers = &bed->time.timers;
-    struct kept first = {0}, refused = {0};
-    award(&adapter, &first);
-    award(&adapter, &refused);
-    adapter_release(&adapter);
-    assert_int_equal(refused.n, 1);
-    assert_int_equal(refused.outcome, OUTCOME_RETRY);
-    wait_for(bed, &first, 1);
-}
-
 // ---- With answers made up --------------------------------------------------------------------------------------
 
 // A channel that answers every call with one message, and remembers the headers.
@@ -358,8 +320,6 @@ int main(void) {
         TEST(test_unavailable_is_retry_and_an_error_or_silence_is_unknown),
         TEST(test_an_inquiry_answers_as_the_action_did),
         TEST(test_an_inquiry_of_a_rejection_has_its_code_and_no_message),
-        TEST(test_above_the_bound_calls_are_refused_later_and_may_be_tried_again),
-        TEST(test_what_was_refused_is_answered_when_the_adapter_is_released),
         cmocka_unit_test(test_an_answer_without_what_it_must_bring_is_unknown),
         cmocka_unit_test(test_a_required_field_may_lie_deep),
         cmocka_unit_test(test_a_rejection_without_a_code_still_is_one),

@@ -10,6 +10,7 @@
 #include "txc_descriptors.h"
 #include "txcenter/callback/v1/callback.pb-c.h"
 #include "txcenter/ops/v1/stats.pb-c.h"
+#include "txcenter/saga/v1/operator.pb-c.h"
 #include "txcenter/saga/v1/saga.pb-c.h"
 #include "txcenter/trade/v1/trade.pb-c.h"
 

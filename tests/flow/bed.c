@@ -3,6 +3,7 @@
 #include "rpc/message.h"
 #include "txcenter/callback/v1/callback.pb-c.h"
 #include "txcenter/ops/v1/stats.pb-c.h"
+#include "txcenter/saga/v1/operator.pb-c.h"
 
 #include <inttypes.h>
 #include <stdio.h>

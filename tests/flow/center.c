@@ -194,6 +194,9 @@ static void connect(struct flow_center *center) {
                                           .streams = saga_streams_new(center->engine, center->store, 100)};
     for (size_t i = 0; i < n_saga_routes; i++)
         switchboard_connect(&center->board, &saga_routes[i], &center->sagas);
+    center->operators = (struct operator_service){.sagas = &center->sagas, .instance = "flow"};
+    for (size_t i = 0; i < n_operator_routes; i++)
+        switchboard_connect(&center->board, &operator_routes[i], &center->operators);
     center->stats = (struct stats_service){.store = center->store, .engine = center->engine, .trades = center->trades};
     for (size_t i = 0; i < n_stats_routes; i++)
         switchboard_connect(&center->board, &stats_routes[i], &center->stats);
@@ -220,6 +223,7 @@ void flow_center_kill(struct flow_center *center) {
     crash_point_seal(&center->point);
     saga_engine_stop(center->engine);
     trade_service_end_streams(center->service);
+    operator_service_end_streams(&center->operators);
     trades_hurry(center->trades);
     submit_hurry(center->sagas.submit);
     rpc_channel_close(center->channel);

@@ -5,7 +5,7 @@
 
 #include "orchestrator/anomaly_service.h"
 #include "orchestrator/authorize.h"
-#include "orchestrator/saga_service.h"
+#include "orchestrator/operator_service.h"
 #include "orchestrator/stats_service.h"
 #include "orchestrator/trade_service.h"
 #include "tests/flow/bed.h"
@@ -48,6 +48,7 @@ struct flow_center {
     struct saga_engine *engine;
     struct trade_service *service;
     struct saga_service sagas;
+    struct operator_service operators;
     struct stats_service stats;
     struct anomaly_service anomalies;
     struct rpc_timer engine_timer, trades_timer;

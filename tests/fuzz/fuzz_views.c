@@ -1,6 +1,7 @@
 // Whatever a server may answer, as txctl prints it: never a crash, never a control character but the line end, and JSON
 // that is JSON. The first byte chooses the answer's type.
 #include "orchestrator/ctl/flow_view.h"
+#include "orchestrator/ctl/operator_view.h"
 #include "orchestrator/ctl/protojson.h"
 #include "orchestrator/ctl/saga_view.h"
 #include "orchestrator/ctl/trade_view.h"
@@ -28,7 +29,10 @@ static const struct {
     {&txcenter__saga__v1__get_saga_response__descriptor, saga_show_get},
     {&txcenter__saga__v1__get_saga_response__descriptor, show_timeline},
     {&txcenter__saga__v1__list_sagas_response__descriptor, saga_show_list},
-    {&txcenter__saga__v1__list_audit_response__descriptor, saga_show_audit},
+    {&txcenter__saga__v1__list_audit_response__descriptor, operator_show_audit},
+    {&txcenter__saga__v1__list_participants_response__descriptor, operator_show_participants},
+    {&txcenter__saga__v1__batch_response__descriptor, operator_show_batch},
+    {&txcenter__saga__v1__resolve_response__descriptor, operator_show_saga},
     {&txcenter__saga__v1__get_flow_response__descriptor, flow_show_graph},
     {&txcenter__saga__v1__list_flows_response__descriptor, flow_show_list},
 };

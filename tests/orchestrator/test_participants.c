@@ -11,18 +11,21 @@ static void test_each_system_has_the_bounds_of_its_row(void **state) {
                              STR("participants:\n"
                                  "  user: {target: 'unix:/nowhere', in_flight_max: 3, deadline_ms: 1234}\n"
                                  "  coupon: {target: 'unix:/nowhere', in_flight_max: 5}\n"
-                                 "  points: {target: 'unix:/elsewhere'}\n"),
+                                 "  points: {target: 'unix:/elsewhere', rate_per_s: 7}\n"),
                              false, &config, &report));
     struct rpc_loop *loop = rpc_loop_new();
-    struct rpc_timers timers = rpc_loop_timers(loop);
     struct participants participants;
     struct error error = {0};
-    assert_true(participants_open(loop, &config, &timers, &participants, &error));
+    assert_true(participants_open(loop, &config, &participants, &error));
     const struct adapters *adapters = &participants.adapters;
-    assert_int_equal(adapters->user.in_flight_max, 3);
+    struct saga_gate gates[CONFIG_SYSTEMS];
+    participants_gates(&config, gates);
+    assert_string_equal(gates[CONFIG_USER].participant, "user");
+    assert_int_equal(gates[CONFIG_USER].limits.in_flight_max, 3);
+    assert_int_equal(gates[CONFIG_COUPON].limits.in_flight_max, 5);
+    assert_int_equal(gates[CONFIG_POINTS].limits.rate_per_s, 7);
+    assert_int_equal(gates[CONFIG_POINTS].limits.failures_max, 20);
     assert_int_equal(adapters->user.deadline_ms, 1234);
-    assert_int_equal(adapters->coupon.in_flight_max, 5);
-    assert_ptr_equal(adapters->user.timers, &timers);
     assert_string_equal(adapters->user.system, "user");
     assert_ptr_equal(adapters->user.channel, adapters->coupon.channel);
     assert_ptr_not_equal(adapters->user.channel, adapters->points.channel);

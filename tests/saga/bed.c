@@ -350,10 +350,33 @@ void bed_poke(struct saga_bed *bed, const char *gid) {
     saga_turn_commit(turn, NULL, NULL);
 }
 
-void bed_retry(struct saga_bed *bed, const char *gid, struct bed_reply *reply) {
-    struct saga_operator operator= {.caller = STR("operator"), .reason = STR("tried again")};
+void bed_operate(struct saga_bed *bed, const char *gid, const struct saga_operation *operation,
+                 struct bed_reply *reply) {
+    struct saga_operation said = *operation;
+    said.caller = said.caller.ptr ? said.caller : STR("operator");
+    said.reason = said.reason.ptr ? said.reason : STR("tried again");
     *reply = (struct bed_reply){0};
-    saga_retry(bed->engine, str_c(gid), &operator, bed_replied, reply);
+    saga_operate(bed->engine, str_c(gid), &said, bed_replied, reply);
+}
+
+void bed_retry(struct saga_bed *bed, const char *gid, struct bed_reply *reply) {
+    bed_operate(bed, gid, &(struct saga_operation){.act = SAGA_ACT_RETRY}, reply);
+}
+
+void bed_must(struct saga_bed *bed, const char *gid, const struct saga_operation *operation) {
+    struct bed_reply reply;
+    bed_operate(bed, gid, operation, &reply);
+    bed_wait(bed, &reply);
+    if (reply.code != ERR_OK)
+        fail_msg("%s", reply.text);
+}
+
+void bed_refused(struct saga_bed *bed, const char *gid, const struct saga_operation *operation, enum err code) {
+    struct bed_reply reply;
+    bed_operate(bed, gid, operation, &reply);
+    bed_wait(bed, &reply);
+    if (reply.code != code)
+        fail_msg("%s is answered with %s: %s", saga_act_name(operation->act), err_info(reply.code)->name, reply.text);
 }
 
 // ---- What is durable ----------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@
 #define TXC_TESTS_SAGA_BED_H
 
 #include "base/buf.h"
+#include "saga/operate.h"
+#include "saga/participant.h"
 #include "saga/request.h"
 #include "store/backend.h"
 #include "tests/base/seeded.h"
@@ -100,6 +102,12 @@ void bed_pay(struct saga_bed *bed, const char *account, const char *paid, int64_
 void bed_signal(struct saga_bed *bed, const char *gid, const char *name, const char *id, struct bed_reply *reply);
 void bed_poke(struct saga_bed *bed, const char *gid); // in a turn that is about nothing else
 void bed_retry(struct saga_bed *bed, const char *gid, struct bed_reply *reply);
+// Whatever an operator does; `operation` without caller and reason has some.
+void bed_operate(struct saga_bed *bed, const char *gid, const struct saga_operation *operation,
+                 struct bed_reply *reply);
+// And waits until it is durable, which it must become; or for its refusal.
+void bed_must(struct saga_bed *bed, const char *gid, const struct saga_operation *operation);
+void bed_refused(struct saga_bed *bed, const char *gid, const struct saga_operation *operation, enum err code);
 
 // ---- What is durable ----------------------------------------------------------------------------------------------
 

@@ -133,5 +133,56 @@ static const struct saga_step ask_steps[] = {
 };
 const struct saga_flow flow_ask = {.name = "test.ask", .version = 1, .steps = ask_steps, .n_steps = 1};
 
+// ---- What operators decide ----------------------------------------------------------------------------------------
+
+static struct saga_verdict judge(struct saga_turn *turn) {
+    (void)turn;
+    return saga_park(ERR_TRADE_ENDED, "a person decides");
+}
+
+static void judged(struct saga_turn *turn, const struct saga_ruling *ruling) {
+    struct account_row *row = account_edit(account_of(saga_turn_subject(turn)));
+    snprintf(row->note, sizeof row->note, "%s %s: %s", saga_act_name(ruling->act), outcome_name(ruling->outcome),
+             ruling->text);
+}
+
+static void reserved(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    struct account_row *row = account_edit(account_of(saga_turn_subject(turn)));
+    const struct saga_asked *asked = saga_turn_asked(turn);
+    snprintf(row->note, sizeof row->note, "%s %s: %.*s %s", saga_op_name(op), outcome_name(outcome), STR_FMT(answer),
+             asked->text ? asked->text : "");
+}
+
+// An account that is paid stays so; an answer of `reserve` says so.
+static bool desk_allows(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error) {
+    const struct account *account = account_of(saga_turn_subject(turn));
+    bool paid = strcmp(account->row.paid, "yes") == 0;
+    if (ruling->act == SAGA_ACT_COMPENSATE && paid)
+        return error_set(error, ERR_SAGA_STATE, "the account is paid");
+    if (ruling->act == SAGA_ACT_RESOLVE && saga_turn_step(turn)->id == 1 && ruling->outcome == OUTCOME_OK &&
+        !str_starts(ruling->answer, STR("answer")))
+        error_field(error, "answer", "is none of reserve's");
+    return !error_is(error);
+}
+
+static struct saga_verdict desk_ended(struct saga_turn *turn) {
+    struct account_row *row = account_edit(account_of(saga_turn_subject(turn)));
+    size_t length = strlen(row->note);
+    snprintf(row->note + length, sizeof row->note - length, "; %s", saga_status_name(saga_turn_saga(turn)->status));
+    return saga_done();
+}
+
+static const struct saga_step desk_steps[] = {
+    {CALL(1, 1, "reserve"), .answered = reserved},
+    {.id = 2, .stage = 2, .name = "judge", .decide = judge, .ruled = judged},
+};
+const struct saga_flow flow_desk = {.name = "test.desk",
+                                    .version = 1,
+                                    .steps = desk_steps,
+                                    .n_steps = 2,
+                                    .on_end = desk_ended,
+                                    .allows = desk_allows,
+                                    .attach = account_attach};
+
 const struct saga_flow *const test_flows[] = {&flow_pair,   &flow_trip, &flow_order, &flow_await,
-                                              &flow_parent, &flow_ask,  NULL};
+                                              &flow_parent, &flow_ask,  &flow_desk,  NULL};

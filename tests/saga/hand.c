@@ -41,14 +41,14 @@ static void put_leg(struct buf *out, const struct saga_leg *leg) {
 }
 
 void hand_picture(const struct hand *hand, struct buf *out) {
-    buf_printf(out, "%s", saga_status_name(hand->saga.status));
+    buf_printf(out, "%s%s", saga_status_name(hand->saga.status), hand->saga.paused ? " paused" : "");
     for (uint8_t i = 0; i < hand->saga.n_legs; i++) {
         const struct saga_leg *leg = &hand->saga.legs[i];
         if (leg->state == LEG_IDLE)
             continue;
         buf_byte(out, ' ');
         put_leg(out, leg);
-        buf_printf(out, "=%s", leg_state_name(leg->state));
+        buf_printf(out, "=%s%s", leg_state_name(leg->state), leg->kept.came ? "+kept" : "");
     }
 }
 
@@ -72,7 +72,7 @@ static void put_effect(struct hand *hand, const struct saga_effect *effect) {
     static const char *const names[] = {
         [SAGA_FX_COMMIT] = "commit",   [SAGA_FX_ASK] = "ask",           [SAGA_FX_DECIDE] = "decide",
         [SAGA_FX_CHILD] = "child",     [SAGA_FX_REVERSED] = "reversed", [SAGA_FX_PARKED] = "parked",
-        [SAGA_FX_ATTEMPT] = "attempt", [SAGA_FX_ENDED] = "ended"};
+        [SAGA_FX_ATTEMPT] = "attempt", [SAGA_FX_ENDED] = "ended",       [SAGA_FX_KEPT] = "kept"};
     struct buf *out = &hand->effects;
     if (effect->kind == SAGA_FX_COMMIT)
         return; // written last, once
@@ -94,14 +94,14 @@ static void check(const struct hand *hand) {
         fail_msg("%s", error.text);
     for (uint8_t i = 0; i < saga->n_legs; i++) {
         const struct saga_leg *leg = &saga->legs[i];
-        if (saga_leg_in_flight(leg) != hand->out[i])
+        if (saga_leg_in_flight(leg) != hand->out[i] && saga->status != SAGA_TERMINATED)
             fail_msg("step %s is %s, and %s", leg->step->name, leg_state_name(leg->state),
                      hand->out[i] ? "a call is out" : "no call is out");
     }
     if (saga_status_ended(saga->status))
         assert_true(saga_instance_due(saga) == INT64_MAX);
     else if (saga_instance_due(saga) != 0) // something waits, or an operator has to
-        assert_true(saga_instance_timer(saga) < INT64_MAX || saga_instance_parked(saga));
+        assert_true(saga_instance_timer(saga) < INT64_MAX || saga_instance_parked(saga) || saga->paused);
 }
 
 static void send(struct hand *hand, const struct saga_effect *effect) {
@@ -142,6 +142,23 @@ static void decide(struct hand *hand, uint8_t leg) {
     run(hand, &event);
 }
 
+// What the driver does with an answer that was kept: it comes now.
+static void give_kept(struct hand *hand, uint8_t leg) {
+    struct saga_leg *of = &hand->saga.legs[leg];
+    struct leg_kept kept = saga_leg_take_kept(of);
+    struct saga_event event = {.kind = SAGA_EV_ANSWERED,
+                               .now_ms = hand->now_ms,
+                               .random = hand->random,
+                               .leg = leg,
+                               .op = saga_leg_op(of),
+                               .outcome = kept.outcome,
+                               .never_seen = kept.never_seen,
+                               .code = of->code,
+                               .answer = kept.answer};
+    run(hand, &event);
+    free((void *)(uintptr_t)kept.answer.ptr);
+}
+
 static void run(struct hand *hand, const struct saga_event *event) {
     bool ended = saga_status_ended(hand->saga.status);
     struct saga_effects effects;
@@ -155,6 +172,7 @@ static void run(struct hand *hand, const struct saga_event *event) {
         case SAGA_FX_CALL:
         case SAGA_FX_ASK: hand->sends[hand->n_sends++] = effects.list[i]; break;
         case SAGA_FX_DECIDE: decide(hand, effects.list[i].leg); break;
+        case SAGA_FX_KEPT: give_kept(hand, effects.list[i].leg); break;
         default: break;
         }
     }
@@ -181,24 +199,71 @@ static struct saga_event event_of(const struct hand *hand, enum saga_event_kind 
 void hand_apply(struct hand *hand, enum saga_event_kind kind) {
     struct saga_event event = event_of(hand, kind);
     event.code = ERR_RESUMED_TOO_OFTEN;
+    event.text = "why";
     apply(hand, &event);
     if (kind == SAGA_EV_TIMER) // or the timer would fire again at once, and for ever
         assert_true(saga_instance_timer(&hand->saga) > hand->now_ms);
 }
 
-void hand_answer(struct hand *hand, uint8_t leg, enum outcome outcome, bool never_seen, struct str answer) {
-    static const enum err codes[] = {ERR_OK, ERR_PARTICIPANT_REJECTED, ERR_PARTICIPANT_UNAVAILABLE,
-                                     ERR_PARTICIPANT_SILENT};
-    struct saga_event event = event_of(hand, SAGA_EV_ANSWERED);
+static const enum err codes[] = {ERR_OK, ERR_PARTICIPANT_REJECTED, ERR_PARTICIPANT_UNAVAILABLE, ERR_PARTICIPANT_SILENT};
+
+// The end of the call that the leg has out.
+static struct saga_event end_of(struct hand *hand, uint8_t leg, enum saga_event_kind kind) {
+    struct saga_event event = event_of(hand, kind);
     assert_true(hand->out[leg]);
     hand->out[leg] = false;
     event.leg = leg;
     event.op = hand->op[leg];
+    return event;
+}
+
+void hand_answer(struct hand *hand, uint8_t leg, enum outcome outcome, bool never_seen, struct str answer) {
+    struct saga_event event = end_of(hand, leg, SAGA_EV_ANSWERED);
     event.outcome = outcome;
     event.never_seen = never_seen;
     event.code = codes[outcome];
     event.answer = answer;
     apply(hand, &event);
+}
+
+void hand_tried(struct hand *hand, uint8_t leg, enum outcome outcome, int64_t until_ms) {
+    struct saga_event event = end_of(hand, leg, SAGA_EV_ANSWERED);
+    event.outcome = outcome;
+    event.code = codes[outcome];
+    event.uncounted = true;
+    event.until_ms = until_ms;
+    apply(hand, &event);
+}
+
+void hand_held(struct hand *hand, uint8_t leg, int64_t until_ms) {
+    struct saga_event event = end_of(hand, leg, SAGA_EV_HELD);
+    event.code = ERR_PARTICIPANT_HELD;
+    event.since_ms = hand->now_ms;
+    event.until_ms = until_ms;
+    apply(hand, &event);
+}
+
+static void rule(struct hand *hand, enum saga_event_kind kind, uint8_t leg, enum outcome outcome) {
+    struct saga_event event = event_of(hand, kind);
+    event.leg = leg;
+    event.outcome = outcome;
+    event.answer = STR("said");
+    event.text = "why";
+    hand->out[leg] = hand->out[leg] && saga_operator_refusal(&hand->saga, &event);
+    apply(hand, &event);
+}
+
+void hand_skip(struct hand *hand, uint8_t leg) {
+    rule(hand, SAGA_EV_SKIP, leg, OUTCOME_OK);
+}
+
+void hand_resolve(struct hand *hand, uint8_t leg, enum outcome outcome) {
+    rule(hand, SAGA_EV_RESOLVE, leg, outcome);
+}
+
+const char *hand_refusal(const struct hand *hand, enum saga_event_kind kind, uint8_t leg, enum outcome outcome) {
+    const struct saga_event event = {.kind = kind, .leg = leg, .outcome = outcome};
+    return saga_operator_refusal(&hand->saga, &event);
 }
 
 void hand_child(struct hand *hand, uint8_t leg, enum leg_child end) {

@@ -245,14 +245,14 @@ static void test_a_retry_waits_for_its_saga_to_be_free(void **state) {
 
 static void test_a_retry_says_why_in_words(void **state) {
     struct saga_bed *bed = *state;
-    static const struct saga_operator operators[] = {
+    static const struct saga_operation operations[] = {
         {.caller = {"me", 2}, .reason = {"", 0}},
         {.caller = {"me", 2}, .reason = {"\xff", 1}},
         {.caller = {"\xff", 1}, .reason = {"why", 3}},
     };
-    for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
         struct bed_reply reply = {0};
-        saga_retry(bed->engine, STR("one"), &operators[i], bed_replied, &reply);
+        saga_operate(bed->engine, STR("one"), &operations[i], bed_replied, &reply);
         assert_true(reply.came);
         assert_int_equal(reply.code, ERR_INVALID_REQUEST);
     }
@@ -270,8 +270,9 @@ static void test_a_retry_takes_rows_along(void **state) {
     model_plan(&bed->model, "d", SAGA_ACTION, MODEL_REFUSE, 1, 0);
     bed_start(bed, &flow_trip, "one", "", NULL);
     bed_settle(bed);
-    struct saga_operator operator= {.caller = STR("me"), .reason = STR("why"), .also = put_row};
-    saga_retry(bed->engine, STR("one"), &operator, bed_replied, &reply);
+    struct saga_operation operation = {
+        .act = SAGA_ACT_RETRY, .caller = STR("me"), .reason = STR("why"), .also = put_row};
+    saga_operate(bed->engine, STR("one"), &operation, bed_replied, &reply);
     must(bed, &reply);
     assert_non_null(bed_account(bed, "beside"));
 }

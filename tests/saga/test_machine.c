@@ -1,5 +1,5 @@
 // The pure machine, row by row: an event, the effects that it must have, and how the saga stands afterwards.
-#include "tests/saga/machine_cases.h"
+#include "tests/saga/hand_rows.h"
 #include "tests/saga/steps.h"
 
 // ---- Flows --------------------------------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ static const struct saga_flow family = {.name = "family", .version = 1, .steps =
 
 // ---- Cases --------------------------------------------------------------------------------------------------------
 
-static const struct machine_case cases[] = {
+static const struct hand_case cases[] = {
     {"stages run one after the other, their steps in parallel, to the end",
      &trip,
      {
@@ -573,5 +573,5 @@ static const struct machine_case cases[] = {
 };
 
 int main(void) {
-    return machine_cases_run("saga/machine", cases, sizeof cases / sizeof cases[0]);
+    return hand_run_cases("saga/machine", cases, sizeof cases / sizeof cases[0]);
 }

@@ -1,5 +1,5 @@
 // The time limit of a saga, row by row as in test_machine.c: it is over at 1900.
-#include "tests/saga/machine_cases.h"
+#include "tests/saga/hand_rows.h"
 #include "tests/saga/steps.h"
 
 // ---- Flows --------------------------------------------------------------------------------------------------------
@@ -28,7 +28,7 @@ static const struct saga_flow paid_soon = {
 
 // ---- Cases --------------------------------------------------------------------------------------------------------
 
-static const struct machine_case cases[] = {
+static const struct hand_case cases[] = {
     {"what is on its way when the time is over is waited for, then undone",
      &hurried,
      {
@@ -110,5 +110,5 @@ static const struct machine_case cases[] = {
 };
 
 int main(void) {
-    return machine_cases_run("saga/machine limit", cases, sizeof cases / sizeof cases[0]);
+    return hand_run_cases("saga/machine limit", cases, sizeof cases / sizeof cases[0]);
 }

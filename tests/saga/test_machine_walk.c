@@ -1,5 +1,5 @@
-// Random flows, random participants, random deaths of the process: the machine walks through them, and whatever happens
-// on the way (hand.c checks each step), at the end the saga and the participants agree.
+// Random flows, random participants, random operators, random deaths of the process: the machine walks through them,
+// and whatever happens on the way (hand.c checks each step), at the end the saga and the participants agree.
 #include "saga/journal.h"
 #include "tests/base/seeded.h"
 #include "tests/cmocka.h"
@@ -31,6 +31,7 @@ struct walk {
     unsigned n_late;
     struct request out[SAGA_LEGS_MAX]; // what the call that is out asks for
     bool arrived[SAGA_LEGS_MAX];       // … and whether it has
+    bool held[SAGA_LEGS_MAX];          // it is not sent: the participant takes no calls
     bool calm;                         // no more faults
 };
 
@@ -134,6 +135,11 @@ static void sent(struct hand *hand, uint8_t leg, enum saga_op op) {
     walk->out[leg] = request;
     if (op == SAGA_COMPENSATE)
         check_reverse(walk, leg);
+    assert_false(walk->hand.saga.paused);
+    walk->held[leg] = !walk->calm && chance(walk, 8);
+    walk->arrived[leg] = false;
+    if (walk->held[leg])
+        return;
     walk->arrived[leg] = walk->calm || chance(walk, 80);
     if (walk->arrived[leg])
         arrive(walk, &request);
@@ -176,8 +182,14 @@ static void answer(struct walk *walk, uint8_t leg) {
     const struct request *request = &walk->out[leg];
     enum known state = *known(walk, request);
     bool asking = hand->saga.legs[leg].state == LEG_ASKING;
-    if (!walk->arrived[leg] || (!walk->calm && chance(walk, 15))) {
-        hand_answer(hand, leg, OUTCOME_UNKNOWN, false, STR_NONE);
+    int64_t later_ms = hand->now_ms + 1 + below(walk, 500);
+    if (walk->held[leg]) {
+        hand_held(hand, leg, later_ms);
+    } else if (!walk->arrived[leg] || (!walk->calm && chance(walk, 15))) {
+        if (chance(walk, 20))
+            hand_tried(hand, leg, OUTCOME_UNKNOWN, later_ms);
+        else
+            hand_answer(hand, leg, OUTCOME_UNKNOWN, false, STR_NONE);
     } else if (asking || !hand->saga.legs[leg].step->run) {
         hand_answer(hand, leg, OUTCOME_OK, false, STR("yes")); // a question; or the compensation of a local step
     } else if (request->op == SAGA_INQUIRE) {
@@ -198,7 +210,7 @@ static void refuse(struct walk *walk, uint8_t leg) {
     for (unsigned i = 0; i < walk->n_late; i++)
         arrived = arrived || (walk->late[i].leg == leg && walk->late[i].op == request->op);
     arrived = arrived || *known(walk, request) == (request->op == SAGA_COMPENSATE ? COMPENSATED : APPLIED);
-    if (arrived)
+    if (arrived || walk->held[leg])
         answer(walk, leg);
     else if (request->op == SAGA_COMPENSATE && chance(walk, 50))
         hand_answer(&walk->hand, leg, OUTCOME_REJECTED, false, STR_NONE);
@@ -231,6 +243,38 @@ static void end_child(struct walk *walk, uint8_t leg) {
         hand_child(&walk->hand, leg, ends[walk->calm ? 0 : below(walk, 3)]);
 }
 
+// What an operator says of a step is true: he has asked the participant, where nothing can arrive any more.
+static void resolve(struct walk *walk, uint8_t leg) {
+    struct hand *hand = &walk->hand;
+    const struct saga_leg *of = &hand->saga.legs[leg];
+    bool undoing = of->state == LEG_UNDOING || of->state == LEG_UNDO_RETRYING || of->state == LEG_UNDO_PARKED;
+    const struct request request = {leg, of->generation, undoing ? SAGA_COMPENSATE : SAGA_ACTION};
+    enum known state = of->step->run ? *known(walk, &request) : NEVER_SEEN;
+    if (undoing && state == COMPENSATED)
+        hand_resolve(hand, leg, OUTCOME_OK);
+    else if (!undoing && state == APPLIED)
+        hand_resolve(hand, leg, OUTCOME_OK);
+    else if (!undoing && (state == REJECTED || state == COMPENSATED))
+        hand_resolve(hand, leg, OUTCOME_REJECTED);
+}
+
+static void operate(struct walk *walk, uint8_t leg) {
+    struct hand *hand = &walk->hand;
+    switch (below(walk, 8)) {
+    case 0: hand_apply(hand, SAGA_EV_PAUSE); break;
+    case 1:
+    case 2: hand_apply(hand, SAGA_EV_RESUME); break;
+    case 3: hand_apply(hand, SAGA_EV_COMPENSATE); break;
+    case 4:
+        if (hand->saga.legs[leg].state == LEG_PARKED)
+            hand_skip(hand, leg);
+        break;
+    case 5:
+    case 6: resolve(walk, leg); break;
+    default: hand_apply(hand, SAGA_EV_RETRY); break;
+    }
+}
+
 static void die(struct walk *walk) {
     bool suspected = chance(walk, 20);
     if (saga_status_ended(walk->hand.stored_status))
@@ -256,10 +300,10 @@ static void step(struct walk *walk) {
         signal(walk);
     } else if (what < 78) {
         arrive_late(walk);
-    } else if (what < 85) {
+    } else if (what < 82) {
         hand_apply(hand, SAGA_EV_POKED);
-    } else if (what < 90) {
-        hand_apply(hand, SAGA_EV_RETRY);
+    } else if (what < 92) {
+        operate(walk, leg);
     } else {
         die(walk);
     }
@@ -269,6 +313,7 @@ static void step(struct walk *walk) {
 static void calm_down(struct walk *walk) {
     struct hand *hand = &walk->hand;
     walk->calm = true;
+    hand_apply(hand, SAGA_EV_RESUME);
     for (unsigned i = 0; !saga_status_ended(hand->saga.status); i++) {
         assert_true(i < CALM_EVENTS);
         step(walk);
@@ -289,7 +334,7 @@ static void check_end(struct walk *walk) {
     const struct saga_instance *saga = &walk->hand.saga;
     for (uint8_t i = 0; i < saga->n_legs; i++) {
         const struct saga_leg *leg = &saga->legs[i];
-        if (!leg->step->run || leg->state == LEG_SKIPPED)
+        if (!leg->step->run || (leg->state == LEG_SKIPPED && saga->status == SAGA_SUCCEEDED))
             continue;
         unsigned applied = 0, compensated = 0;
         for (uint32_t g = 0; g < GENERATIONS; g++) {
@@ -335,7 +380,7 @@ static enum saga_status walk_once(uint64_t seed) {
     return status;
 }
 
-// [E2] [E3] [E4] [E5] [E6] [E12] whatever happens, the participants end as the saga says
+// [E2] [E3] [E4] [E5] [E6] [E8] [E12] whatever happens, the participants end as the saga says
 static void test_saga_and_participants_agree_in_the_end(void **state) {
     (void)state;
     enum { WALKS = 20000 };

@@ -22,6 +22,7 @@ static int open_with(void **state, const struct saga_retention_options *retentio
     bed.options.retention = *retention;
     bed.options.scan_interval_ms = HOUR_MS / 6; // days go by
     bed.options.horizon_ms = HOUR_MS / 3;
+    bed.options.pause_poll_ms = HOUR_MS / 6;
     bed_open(&bed);
     *state = &bed;
     return 0;

@@ -3,6 +3,7 @@
 #include "orchestrator/ctl/saga_view.h"
 #include "rpc/server.h"
 #include "tests/orchestrator/ctl/from_json.h"
+#include "txcenter/saga/v1/operator.pb-c.h"
 #include "txcenter/trade/v1/trade.pb-c.h"
 
 #include <setjmp.h>
@@ -244,10 +245,70 @@ static void on_flow(void *service, struct rpc_inbound *in, const ProtobufCMessag
     rpc_reply(in, &response.base);
 }
 
+// ---- What operators do --------------------------------------------------------------------------------------------
+
 static void on_retry(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
     (void)service;
     (void)message;
     refuse(in, ERR_SAGA_STATE);
+}
+
+// A saga that comes back with what was asked for as its subject and its flow, so that a test sees it.
+static void on_resolve(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    (void)service;
+    const Txcenter__Saga__V1__ResolveRequest *request = (const void *)message;
+    Txcenter__Saga__V1__ResolveResponse response = TXCENTER__SAGA__V1__RESOLVE_RESPONSE__INIT;
+    response.saga = (void *)from_sample(&txcenter__saga__v1__saga__descriptor, "saga.json", rpc_inbound_arena(in));
+    response.saga->gid = request->gid;
+    response.saga->subject = request->step;
+    response.saga->flow = copy(in, str_n((const char *)request->answer.data, request->answer.len));
+    response.saga->flow_version = request->leg;
+    rpc_reply(in, &response.base);
+}
+
+// Two reports. Its flow says how it goes: "whole", "refused", "broken" off, "malformed".
+static void on_batch(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    (void)service;
+    const Txcenter__Saga__V1__BatchRequest *request = (const void *)message;
+    Txcenter__Saga__V1__BatchResponse report = TXCENTER__SAGA__V1__BATCH_RESPONSE__INIT;
+    Txcenter__Saga__V1__BatchRefusal refusal = TXCENTER__SAGA__V1__BATCH_REFUSAL__INIT, *refusals[] = {&refusal};
+    if (strcmp(request->filter->flow, "malformed") == 0) {
+        refuse_fields(in);
+        return;
+    }
+    report.matched = 3;
+    rpc_stream_send(in, &report.base);
+    if (strcmp(request->filter->flow, "broken") == 0) {
+        refuse(in, ERR_SHUTTING_DOWN);
+        return;
+    }
+    report.done = 3;
+    report.finished = true;
+    if (strcmp(request->filter->flow, "refused") == 0) {
+        report.done = 2;
+        report.refused = 1;
+        refusal.gid = copy(in, STR("01KG9B2Y00170123456789ABCD/1"));
+        refusal.reason = copy(in, STR("SAGA_STATE"));
+        refusal.text = copy(in, STR("no step is parked"));
+        report.refusals = refusals;
+        report.n_refusals = 1;
+    }
+    rpc_stream_send(in, &report.base);
+    rpc_stream_end(in);
+}
+
+static void on_participants(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    (void)service;
+    (void)message;
+    rpc_reply(in, from_sample(&txcenter__saga__v1__list_participants_response__descriptor, "participants.json",
+                              rpc_inbound_arena(in)));
+}
+
+static void on_audit(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    (void)service;
+    (void)message;
+    rpc_reply(in,
+              from_sample(&txcenter__saga__v1__list_audit_response__descriptor, "audit.json", rpc_inbound_arena(in)));
 }
 
 #define TRADE(method) .service = &txcenter__trade__v1__trade_service__descriptor, .name = (method)
@@ -267,6 +328,10 @@ static const struct rpc_route routes[] = {
     {.method = {SAGA("WatchSaga"), .server_streaming = true}, .handle = on_watch_saga, .scope = RPC_SAGA},
     {.method = {SAGA("GetFlow")}, .handle = on_flow, .scope = RPC_SAGA},
     {.method = {OPERATOR("Retry")}, .handle = on_retry, .scope = RPC_OPERATE},
+    {.method = {OPERATOR("Resolve")}, .handle = on_resolve, .scope = RPC_OPERATE},
+    {.method = {OPERATOR("Batch"), .server_streaming = true}, .handle = on_batch, .scope = RPC_OPERATE},
+    {.method = {OPERATOR("ListParticipants")}, .handle = on_participants, .scope = RPC_OPERATE},
+    {.method = {OPERATOR("ListAudit")}, .handle = on_audit, .scope = RPC_OPERATE},
 };
 
 // ---- The process --------------------------------------------------------------------------------------------------

@@ -79,6 +79,21 @@ static const struct {
     {"txctl saga list --parked --flow trade.purchase --status compensating -o json",
      "{\"filter\":{\"status\":\"SAGA_STATUS_COMPENSATING\",\"parked\":true,\"flow\":\"trade.purchase\"}}"},
     {"txctl saga retry G1 --reason mended", "{\"requestId\":\"R\",\"gid\":\"G1\",\"reason\":\"mended\"}"},
+    {"txctl saga skip G1 --reason r --step ordered --leg 2",
+     "{\"requestId\":\"R\",\"gid\":\"G1\",\"reason\":\"r\",\"step\":\"ordered\",\"leg\":2}"},
+    {"txctl saga resolve G1 --outcome rejected --reason told-by-phone",
+     "{\"requestId\":\"R\",\"gid\":\"G1\",\"reason\":\"told-by-phone\",\"outcome\":\"STEP_OUTCOME_REJECTED\"}"},
+    {"txctl saga list --paused --slot 0 --slot 7", "{\"filter\":{\"slots\":[0,7],\"paused\":true}}"},
+    {"txctl batch TERMINATE --filter parked --reason r",
+     "{\"requestId\":\"R\",\"reason\":\"r\",\"filter\":{\"parked\":true},\"action\":\"OPERATOR_ACTION_TERMINATE\"}"},
+    {"txctl batch retry --filter unfinished,status=compensating,because=CALL_TIMEOUT,older=30m,slot=3,slot=4 --rate 50 "
+     "--dry-run --reason r",
+     "{\"requestId\":\"R\",\"reason\":\"r\",\"filter\":{\"status\":\"SAGA_STATUS_COMPENSATING\",\"unfinished\":true,"
+     "\"reason\":\"CALL_TIMEOUT\",\"updatedBefore\":\"2026-01-31T11:30:30Z\",\"slots\":[3,4]},\"action\":"
+     "\"OPERATOR_ACTION_RETRY\",\"ratePerS\":50,\"dryRun\":true}"},
+    {"txctl participant pause card --reason r", "{\"requestId\":\"R\",\"participant\":\"card\",\"reason\":\"r\"}"},
+    {"txctl audit list", "{}"},
+    {"txctl audit list G1 --page-size 5", "{\"gid\":\"G1\",\"pageSize\":5}"},
     {"txctl flow graph trade.purchase", "{\"name\":\"trade.purchase\"}"},
     {"txctl health", "{}"},
     {"txctl health txcenter.trade.v1.TradeService", "{\"service\":\"txcenter.trade.v1.TradeService\"}"},
@@ -193,6 +208,31 @@ static const struct {
     {"txctl trade quote --fuel 92#:amount=1 --user U --station S", "'trade quote' needs --tenant"},
     {"txctl --verbose", "'txctl' has no option --verbose; 'txctl help' lists them"},
     {"txctl saga retry G1", "'saga retry' needs --reason TEXT"},
+    {"txctl saga resolve G1 --reason r", "'saga resolve' needs --outcome OUTCOME"},
+    {"txctl saga resolve G1 --reason r --outcome fine", "--outcome: expected one of ok, rejected; got 'fine'"},
+    {"txctl saga resolve G1 --reason r --outcome ok --answer /nonexistent/answer",
+     "--answer: expected a file that can be read, got '/nonexistent/answer'"},
+    {"txctl saga skip G1 --reason r --leg 64", "--leg: expected a whole number from 0 to 63, got '64'"},
+    {"txctl batch --filter parked --reason r", "'batch' needs ACTION"},
+    {"txctl batch resolve --filter parked --reason r",
+     "ACTION: expected one of retry, skip, compensate, pause, resume, terminate; got 'resolve'"},
+    {"txctl batch retry --reason r", "'batch' needs --filter NAME[=VALUE],…"},
+    {"txctl batch retry --filter parked", "'batch' needs --reason TEXT"},
+    {"txctl batch retry --filter parked=yes --reason r",
+     "--filter: expected conditions as the options of 'saga list' are, such as parked,flow=NAME, got 'parked=yes'"},
+    {"txctl batch retry --filter flow --reason r",
+     "--filter: expected conditions as the options of 'saga list' are, such as parked,flow=NAME, got 'flow'"},
+    {"txctl batch retry --filter page-size=1 --reason r",
+     "--filter: expected conditions as the options of 'saga list' are, such as parked,flow=NAME, got 'page-size=1'"},
+    {"txctl batch retry --filter parked, --reason r",
+     "--filter: expected conditions as the options of 'saga list' are, such as parked,flow=NAME, got ''"},
+    {"txctl batch retry --filter slot=256 --reason r", "--slot: expected a whole number from 0 to 255, got '256'"},
+    {"txctl batch retry --filter older=never --reason r",
+     "--older: expected a time such as 2026-01-31T12:00:00+08:00, 2026-01-31 or 2h (ago), got 'never'"},
+    {"txctl batch retry --filter parked --rate 0 --reason r",
+     "--rate: expected a whole number from 1 to 1000, got '0'"},
+    {"txctl participant pause card", "'participant pause' needs --reason TEXT"},
+    {"txctl saga audit G1", "unknown command 'saga audit'; 'txctl help' lists them"},
     {"txctl help a b c", "'help' takes one command"},
 };
 
@@ -239,19 +279,23 @@ static void test_the_bytes_of_a_request_are_bounded(void **state) {
 // Every path and every kind fits the message that it goes into: else request_make() would assert.
 static void test_every_option_of_the_table_fills_a_field(void **state) {
     (void)state;
-    static const char *const values[] = {
-        [OPTION_TEXT] = "x", [OPTION_NUMBER] = "1", [OPTION_MONEY] = "1", [OPTION_TIME] = "1h", [OPTION_SPEC] = NULL};
+    static const char *const values[] = {[OPTION_TEXT] = "x",  [OPTION_NUMBER] = "1", [OPTION_MONEY] = "1",
+                                         [OPTION_TIME] = "1h", [OPTION_SPEC] = NULL,  [OPTION_FILE] = "/dev/null"};
     size_t n, tried = 0;
     const struct command *table = command_table(&n);
     for (size_t i = 0; i < n; i++) {
         const struct option *option;
+        const ProtobufCEnumDescriptor *operands = command_operand_words(&table[i]);
+        char operand[WORDS_MAX] = "x";
+        if (operands)
+            words_choice(operands, 1, operand);
         for (size_t k = 0; (option = command_option(&table[i], k)); k++) {
             if (!option->field || option->kind == OPTION_SPEC)
                 continue;
             char word[WORDS_MAX];
             if (option->words)
                 words_choice(option->words, 1, word);
-            struct args args = {.command = &table[i], .operand = "x", .n = 1};
+            struct args args = {.command = &table[i], .operand = operand, .n = 1};
             args.given[0].option = option;
             args.given[0].value = option->words ? word : values[option->kind];
             struct arena arena;

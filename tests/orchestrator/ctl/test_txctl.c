@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -72,6 +73,13 @@ static const struct {
     {"txctl saga signal G1", TXCTL_USAGE, "", "--name"},
     {"txctl saga count", TXCTL_OK, "17\n", ""},
     {"txctl saga count --parked", TXCTL_OK, "at least 100000\n", ""},
+    {"txctl saga resolve G1 --reason r --outcome ok --step confirm", TXCTL_OK, "Saga G1 ", ""},
+    {"txctl batch retry --filter flow=whole --reason r", TXCTL_OK, "all of 3 sagas: 3 done, 0 refused, 0 failed\n", ""},
+    {"txctl batch retry --filter flow=refused --reason r", TXCTL_REFUSED, "SAGA_STATE: no step is parked\n", ""},
+    {"txctl batch retry --filter flow=broken --reason r", TXCTL_REFUSED, "3 sagas\n", "txctl: SHUTTING_DOWN: "},
+    {"txctl participant list", TXCTL_OK, "by olga: they migrate tonight\n", ""},
+    {"txctl audit list", TXCTL_OK, "in mid-air: collect[0]\n", ""},
+    {"txctl help batch", TXCTL_OK, "\nACTION: retry, skip, compensate, pause, resume, terminate\n", ""},
     {"txctl flow graph trade.purchase", TXCTL_OK, "watershed", ""},
     {"txctl health", TXCTL_OK, "SERVING\n", ""},
     {"txctl health txcenter.trade.v1.TradeService -o json", TXCTL_OK, "\"status\": \"SERVING\"", ""},
@@ -95,6 +103,8 @@ static const struct {
     {"txctl trade get NONE", TXCTL_REFUSED, "", "txctl: TRADE_NOT_FOUND: no trade has this number\n"},
     {"txctl saga trace NONE", TXCTL_REFUSED, "", "txctl: SAGA_NOT_FOUND: no saga has this gid\n"},
     {"txctl saga retry G1 --reason r", TXCTL_REFUSED, "", "txctl: SAGA_STATE: "},
+    {"txctl saga skip G1 --reason r", TXCTL_REFUSED, "", "txctl: METHOD_UNKNOWN: "},
+    {"txctl batch retry --filter flow=malformed --reason r", TXCTL_REFUSED, "", "  lines[0].fuel.oil_code: "},
     {"txctl trade get BUSY", TXCTL_REFUSED, "", "  try again in 200 ms\n"},
     {"txctl trade get FIELDS", TXCTL_REFUSED, "", "  lines[0].fuel.oil_code: must not be empty\n"},
     {"txctl trade get FIELDS", TXCTL_REFUSED, "", "  lines[7].fuel.oil_code: must not be empty\n"},
@@ -210,6 +220,39 @@ static void test_json_is_one_document_of_the_answer(void **state) {
     json_decref(json);
 }
 
+// What a step answered is bytes of a file.
+static void test_a_resolution_carries_the_answer_that_a_file_holds(void **state) {
+    (void)state;
+    char path[] = "/tmp/txctl-answer-XXXXXX", line[128];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "settled", 7), 7);
+    close(fd);
+    snprintf(line, sizeof line, "txctl saga resolve G1 --reason r --outcome ok --leg 3 --answer %s -o json", path);
+    json_t *json = run_json(line, TXCTL_OK);
+    unlink(path);
+    assert_string_equal(text_at(json, "saga", "flow"), "settled");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "saga"), "flowVersion")), 3);
+    json_decref(json);
+}
+
+// One line for each report, as it comes.
+static void test_a_batch_in_json_is_a_document_for_each_report(void **state) {
+    (void)state;
+    struct run run;
+    run_txctl(&run, "txctl batch retry --filter flow=refused --reason r -o json");
+    assert_int_equal(run.code, TXCTL_REFUSED);
+    assert_int_equal(count(run.out, "\n"), 2);
+    json_t *last = json_loads(strchr(run.out, '\n') + 1, 0, NULL);
+    assert_true(json_is_true(json_object_get(last, "finished")));
+    assert_string_equal(
+        json_string_value(json_object_get(json_array_get(json_object_get(last, "refusals"), 0), "reason")),
+        "SAGA_STATE");
+    json_decref(last);
+    assert_string_equal(run.err, "");
+    run_release(&run);
+}
+
 static void test_the_caller_and_the_request_id_reach_the_server(void **state) {
     (void)state;
     json_t *json = run_json("txctl trade get WHO --caller ops --request-id abc -o json", TXCTL_OK);
@@ -246,6 +289,8 @@ int main(void) {
         cmocka_unit_test(test_a_watch_shows_each_change_once_up_to_the_end),
         cmocka_unit_test(test_a_watch_begins_behind_the_version_that_is_given_and_ends_with_its_time),
         cmocka_unit_test(test_json_is_one_document_of_the_answer),
+        cmocka_unit_test(test_a_resolution_carries_the_answer_that_a_file_holds),
+        cmocka_unit_test(test_a_batch_in_json_is_a_document_for_each_report),
         cmocka_unit_test(test_the_caller_and_the_request_id_reach_the_server),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -1,5 +1,6 @@
 // What people see of trades, sagas and flows, compared with golden texts.
 #include "orchestrator/ctl/flow_view.h"
+#include "orchestrator/ctl/operator_view.h"
 #include "orchestrator/ctl/reading.h"
 #include "orchestrator/ctl/saga_view.h"
 #include "orchestrator/ctl/table.h"
@@ -138,6 +139,64 @@ static void test_a_saga_is_shown_with_its_steps_and_keys(void **state) {
     finish(&f);
 }
 
+static void test_a_saga_that_stands_still_says_why(void **state) {
+    (void)state;
+    struct fixture f;
+    start(&f, false);
+    Txcenter__Saga__V1__RetryResponse response = TXCENTER__SAGA__V1__RETRY_RESPONSE__INIT;
+    response.saga = sample_saga(&f);
+    response.saga->parked = true;
+    response.saga->paused = true;
+    response.saga->steps[0]->held_by = (char[]){"card is down"};
+    operator_show_saga(&f.view, &f.arena, &response.base);
+    assert_non_null(strstr(f.view.text.ptr, " PAUSED"));
+    assert_non_null(strstr(f.view.text.ptr, "held back"));
+    assert_non_null(strstr(f.view.text.ptr, "card is down"));
+    finish(&f);
+}
+
+static void test_participants_are_shown_with_what_waits_and_why(void **state) {
+    (void)state;
+    struct fixture f;
+    start(&f, false);
+    Txcenter__Saga__V1__ListParticipantsResponse *list =
+        (void *)from_sample(&txcenter__saga__v1__list_participants_response__descriptor, "participants.json", &f.arena);
+    operator_show_participants(&f.view, &f.arena, &list->base);
+    Txcenter__Saga__V1__PauseParticipantResponse paused = TXCENTER__SAGA__V1__PAUSE_PARTICIPANT_RESPONSE__INIT;
+    paused.participant = list->participants[2];
+    operator_show_paused(&f.view, &f.arena, &paused.base);
+    Txcenter__Saga__V1__ResumeParticipantResponse resumed = TXCENTER__SAGA__V1__RESUME_PARTICIPANT_RESPONSE__INIT;
+    resumed.participant = list->participants[0];
+    operator_show_resumed(&f.view, &f.arena, &resumed.base);
+    assert_golden("participants.txt", buf_str(&f.view.text));
+    finish(&f);
+}
+
+static void test_a_batch_and_the_audit_are_shown_row_by_row(void **state) {
+    (void)state;
+    struct fixture f;
+    start(&f, false);
+    Txcenter__Saga__V1__BatchResponse report = TXCENTER__SAGA__V1__BATCH_RESPONSE__INIT;
+    Txcenter__Saga__V1__BatchRefusal refusal = TXCENTER__SAGA__V1__BATCH_REFUSAL__INIT, *refusals[] = {&refusal};
+    report.matched = 100000;
+    report.more = true;
+    operator_show_batch(&f.view, &f.arena, &report.base);
+    report.done = 7;
+    report.done_before = 99992;
+    report.refused = 1;
+    refusal.gid = (char[]){"01KG9B2Y00170123456789ABCD/1"};
+    refusal.reason = (char[]){"SAGA_STATE"};
+    refusal.text = (char[]){"no step is parked"};
+    report.refusals = refusals;
+    report.n_refusals = 1;
+    report.finished = true;
+    operator_show_batch(&f.view, &f.arena, &report.base);
+    operator_show_audit(&f.view, &f.arena,
+                        from_sample(&txcenter__saga__v1__list_audit_response__descriptor, "audit.json", &f.arena));
+    assert_golden("operator.txt", buf_str(&f.view.text));
+    finish(&f);
+}
+
 static void test_a_flow_is_drawn_with_its_watershed(void **state) {
     (void)state;
     struct fixture f;
@@ -169,6 +228,10 @@ static void test_empty_answers_are_shown_without_a_fault(void **state) {
     Txcenter__Saga__V1__GetFlowResponse flow = TXCENTER__SAGA__V1__GET_FLOW_RESPONSE__INIT;
     Txcenter__Trade__V1__Trade empty_trade = TXCENTER__TRADE__V1__TRADE__INIT;
     Txcenter__Saga__V1__Saga empty_saga = TXCENTER__SAGA__V1__SAGA__INIT;
+    Txcenter__Saga__V1__ListParticipantsResponse participants = TXCENTER__SAGA__V1__LIST_PARTICIPANTS_RESPONSE__INIT;
+    Txcenter__Saga__V1__PauseParticipantResponse paused = TXCENTER__SAGA__V1__PAUSE_PARTICIPANT_RESPONSE__INIT;
+    Txcenter__Saga__V1__SkipResponse skipped = TXCENTER__SAGA__V1__SKIP_RESPONSE__INIT;
+    Txcenter__Saga__V1__Participant empty_participant = TXCENTER__SAGA__V1__PARTICIPANT__INIT;
     Txcenter__Saga__V1__Flow empty_flow = TXCENTER__SAGA__V1__FLOW__INIT;
     for (int round = 0; round < 2; round++) {
         trade_show_get(&f.view, &f.arena, &trade.base);
@@ -176,6 +239,11 @@ static void test_empty_answers_are_shown_without_a_fault(void **state) {
         saga_show_get(&f.view, &f.arena, &saga.base);
         flow_show_graph(&f.view, &f.arena, &flow.base);
         saga_show_timeline(&f.view, &f.arena, &empty_saga);
+        operator_show_participants(&f.view, &f.arena, &participants.base);
+        operator_show_paused(&f.view, &f.arena, &paused.base);
+        operator_show_saga(&f.view, &f.arena, &skipped.base);
+        paused.participant = &empty_participant;
+        skipped.saga = &empty_saga;
         trade.trade = &empty_trade;
         saga.saga = &empty_saga;
         flow.flow = &empty_flow;
@@ -329,6 +397,9 @@ int main(void) {
         cmocka_unit_test(test_a_watcher_sees_one_line_for_each_state),
         cmocka_unit_test(test_a_timeline_has_a_bar_for_each_step_and_each_failed_attempt),
         cmocka_unit_test(test_a_saga_is_shown_with_its_steps_and_keys),
+        cmocka_unit_test(test_a_saga_that_stands_still_says_why),
+        cmocka_unit_test(test_participants_are_shown_with_what_waits_and_why),
+        cmocka_unit_test(test_a_batch_and_the_audit_are_shown_row_by_row),
         cmocka_unit_test(test_a_flow_is_drawn_with_its_watershed),
         cmocka_unit_test(test_boxes_that_do_not_fit_go_on_below),
         cmocka_unit_test(test_empty_answers_are_shown_without_a_fault),

@@ -1,7 +1,6 @@
-#include "tests/saga/machine_cases.h"
+#include "tests/saga/hand_rows.h"
 
 #include "tests/cmocka.h"
-#include "tests/saga/hand.h"
 
 #include <stdlib.h>
 
@@ -55,77 +54,116 @@ static bool answer(struct hand *hand, struct str word, struct str leg) {
     return false;
 }
 
-static void do_event(struct hand *hand, struct str event) {
-    static const struct {
-        const char *word;
-        enum saga_event_kind kind;
-        bool reload;
-    } plain[] = {{"start", SAGA_EV_STARTED, false},
-                 {"poke", SAGA_EV_POKED, false},
-                 {"retry", SAGA_EV_RETRY, false},
-                 {"resume", SAGA_EV_RESUMED, true},
-                 {"suspected", SAGA_EV_SUSPECTED, true}};
-    struct str rest = event, word = str_cut(&rest, ' ');
+static const struct {
+    const char *word;
+    enum saga_event_kind kind;
+    bool reload;
+} plain[] = {{"start", SAGA_EV_STARTED, false},       {"poke", SAGA_EV_POKED, false},
+             {"retry", SAGA_EV_RETRY, false},         {"compensate", SAGA_EV_COMPENSATE, false},
+             {"pause", SAGA_EV_PAUSE, false},         {"go-on", SAGA_EV_RESUME, false},
+             {"terminate", SAGA_EV_TERMINATE, false}, {"skip", SAGA_EV_SKIP, false},
+             {"resolve", SAGA_EV_RESOLVE, false},     {"resume", SAGA_EV_RESUMED, true},
+             {"suspected", SAGA_EV_SUSPECTED, true}};
+
+static enum saga_event_kind kind_of(struct str word) {
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+        if (str_eq_c(word, plain[i].word))
+            return plain[i].kind;
+    fail_msg("what is %.*s?", STR_FMT(word));
+    return SAGA_EV_STARTED;
+}
+
+static bool do_plain(struct hand *hand, struct str word, struct str rest) {
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0] && str_empty(rest); i++)
         if (str_eq_c(word, plain[i].word)) {
             (plain[i].reload ? hand_reload : hand_apply)(hand, plain[i].kind);
-            return;
+            return true;
         }
+    return false;
+}
+
+static enum leg_child child_of(struct str word) {
+    static const char *const words[] = {"ok", "failed", "refused", "terminated"};
+    for (int i = 0; i < 4; i++)
+        if (str_eq_c(word, words[i]))
+            return (enum leg_child)(CHILD_SUCCEEDED + i);
+    fail_msg("how does a child end %.*s?", STR_FMT(word));
+    return CHILD_NONE;
+}
+
+// "refuses compensate", "refuses skip a", "refuses resolve a no": why, or nothing.
+static void ask_refusal(struct hand *hand, struct str what, struct str leg, struct str outcome) {
+    const char *why = hand_refusal(hand, kind_of(what), leg.ptr ? hand_leg(hand, leg) : 0,
+                                   str_eq_c(outcome, "no") ? OUTCOME_REJECTED : OUTCOME_OK);
+    buf_printf(&hand->effects, "%s", why ? why : "");
+}
+
+static void do_event(struct hand *hand, struct str event) {
+    struct str rest = event, word = str_cut(&rest, ' ');
+    if (do_plain(hand, word, rest))
+        return;
     buf_clear(&hand->effects);
     if (answer(hand, word, rest) || ask(hand, word, rest, &hand->effects))
         return;
     struct str second = str_cut(&rest, ' '), third = str_cut(&rest, ' ');
     struct error error;
     bool duplicate;
+    int64_t number = 0;
+    str_to_i64(third, &number);
     if (str_eq_c(word, "time")) {
         assert_true(str_to_i64(second, &hand->now_ms));
         hand_apply(hand, SAGA_EV_TIMER);
-    } else if (str_eq_c(word, "clock")) {
-        assert_true(str_to_i64(second, &hand->now_ms));
     } else if (str_eq_c(word, "signal")) {
         assert_true(saga_instance_signal(&hand->saga, second, third, STR("payload"), &duplicate, &error));
     } else if (str_eq_c(word, "decides")) {
         set_verdict(hand, hand_leg(hand, second), third, rest);
     } else if (str_eq_c(word, "child")) {
-        hand_child(hand, hand_leg(hand, second),
-                   str_eq_c(third, "ok")       ? CHILD_SUCCEEDED
-                   : str_eq_c(third, "failed") ? CHILD_FAILED
-                                               : CHILD_REFUSED);
+        hand_child(hand, hand_leg(hand, second), child_of(third));
+    } else if (str_eq_c(word, "clock")) {
+        assert_true(str_to_i64(second, &hand->now_ms));
+    } else if (str_eq_c(word, "skip")) {
+        hand_skip(hand, hand_leg(hand, second));
+    } else if (str_eq_c(word, "resolve")) {
+        hand_resolve(hand, hand_leg(hand, second), str_eq_c(third, "ok") ? OUTCOME_OK : OUTCOME_REJECTED);
+    } else if (str_eq_c(word, "held")) {
+        hand_held(hand, hand_leg(hand, second), number);
+    } else if (str_eq_c(word, "tried")) {
+        hand_tried(hand, hand_leg(hand, second), str_eq_c(rest, "unknown") ? OUTCOME_UNKNOWN : OUTCOME_RETRY, number);
+    } else if (str_eq_c(word, "refuses")) {
+        ask_refusal(hand, second, third, rest);
     } else {
         fail_msg("what is %.*s?", STR_FMT(event));
     }
 }
 
-static void run_case(const struct machine_case *what) {
+static void test_case(void **state) {
+    const struct hand_case *one = *state;
     struct hand hand;
     struct buf picture;
-    hand_init(&hand, what->flow);
+    hand_init(&hand, one->flow);
     buf_init(&picture, 4096);
-    for (const struct machine_row *row = what->rows; row < what->rows + MACHINE_ROWS_MAX && row->event; row++) {
+    for (const struct hand_row *row = one->rows; row < one->rows + HAND_ROWS_MAX && row->event; row++) {
         do_event(&hand, str_c(row->event));
         buf_clear(&picture);
         hand_picture(&hand, &picture);
         if (row->effects && !str_eq_c(buf_str(&hand.effects), row->effects))
-            fail_msg("%s: %s: expected \"%s\", got \"%.*s\"", what->what, row->event, row->effects,
+            fail_msg("%s: %s: expected \"%s\", got \"%.*s\"", one->what, row->event, row->effects,
                      STR_FMT(buf_str(&hand.effects)));
         if (row->picture && !str_eq_c(buf_str(&picture), row->picture))
-            fail_msg("%s: %s: expected \"%s\", got \"%.*s\"", what->what, row->event, row->picture,
+            fail_msg("%s: %s: expected \"%s\", got \"%.*s\"", one->what, row->event, row->picture,
                      STR_FMT(buf_str(&picture)));
     }
     buf_release(&picture);
     hand_release(&hand);
 }
 
-static void test_case(void **state) {
-    run_case(*state);
-}
-
-int machine_cases_run(const char *name, const struct machine_case *cases, size_t n) {
+int hand_run_cases(const char *group, const struct hand_case *cases, size_t n) {
     struct CMUnitTest *tests = calloc(n, sizeof *tests);
-    assert_non_null(tests);
+    if (!tests)
+        abort();
     for (size_t i = 0; i < n; i++)
         tests[i] = (struct CMUnitTest){cases[i].what, test_case, NULL, NULL, (void *)(uintptr_t)&cases[i]};
-    int failed = _cmocka_run_group_tests(name, tests, n, NULL, NULL);
+    int failed = _cmocka_run_group_tests(group, tests, n, NULL, NULL);
     free(tests);
     return failed;
 }

@@ -1,0 +1,397 @@
+#include "saga/batch.h"
+
+#include "base/digest.h"
+#include "saga/audit.h"
+#include "saga/engine.h"
+#include "saga/valve.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PAGE = 200, AT_ONCE = 16, REPORT_MS = 500, TEXT_MAX = 512, ARENA_MAX = 4 << 20 };
+
+enum stage { COUNTING, RECORDING, ACTING };
+
+struct saga_batch {
+    struct saga_engine *engine;
+    struct saga_batch *next, **link; // of the engine's
+    struct saga_batch_options options;
+    struct arena arena; // its texts
+    struct audit_row audit;
+    struct valve valve; // its rate
+    enum stage stage;
+    bool stopped;
+    struct error error; // it ends with this
+    struct saga_batch_report report;
+    struct saga_batch_refusal refusals[SAGA_BATCH_REFUSALS];
+    struct saga_list_cursor cursor;
+    bool has_cursor, more_pages;
+    char (*gids)[SAGA_GID_MAX + 1]; // of the present page
+    size_t n_gids, at;
+    uint32_t under_way; // actions, reads, its own record
+    struct act *acts;
+    bool reading;
+    int64_t acted, report_ms;
+    struct request_entry *entry; // of its own record
+};
+
+// One saga's turn.
+struct act {
+    struct saga_batch *batch;
+    struct act *next, **link; // of the batch
+    char gid[SAGA_GID_MAX + 1];
+    struct request_entry *entry;
+};
+
+static void act_free(struct act *act) {
+    *act->link = act->next;
+    if (act->next)
+        act->next->link = act->link;
+    free(act);
+}
+
+static void go_on(struct saga_batch *batch);
+
+static int64_t now_ms(const struct saga_batch *batch) {
+    return clock_now_ms(batch->engine->options.clock);
+}
+
+// ---- The end ------------------------------------------------------------------------------------------------------
+
+static void batch_free(struct saga_batch *batch) {
+    *batch->link = batch->next;
+    if (batch->next)
+        batch->next->link = batch->link;
+    while (batch->acts)
+        act_free(batch->acts);
+    arena_release(&batch->arena);
+    free(batch->gids);
+    free(batch);
+}
+
+static void tell(struct saga_batch *batch) {
+    bool failed = error_is(&batch->error);
+    batch->stopped = batch->stopped || batch->engine->stopped;
+    batch->report.refusals = batch->refusals;
+    if (!batch->stopped && !batch->options.report(batch->options.ctx, &batch->report, failed ? &batch->error : NULL))
+        batch->stopped = true;
+    batch->report.n_refusals = 0;
+    batch->report_ms = now_ms(batch) + REPORT_MS;
+}
+
+static bool is_ending(const struct saga_batch *batch) {
+    return batch->stopped || batch->engine->stopped || batch->report.finished || error_is(&batch->error);
+}
+
+// When nothing of it is under way any more.
+static void end(struct saga_batch *batch) {
+    if (batch->under_way > 0)
+        return;
+    tell(batch);
+    batch_free(batch);
+}
+
+void saga_batch_stop(struct saga_batch *batch) {
+    batch->stopped = true;
+    end(batch);
+}
+
+void engine_drop_batches(struct saga_engine *engine) {
+    while (engine->batches)
+        batch_free(engine->batches);
+}
+
+// ---- One saga -----------------------------------------------------------------------------------------------------
+
+static void note_refusal(struct saga_batch *batch, const struct act *act, const struct error *error) {
+    struct saga_batch_report *report = &batch->report;
+    if (report->n_refusals == SAGA_BATCH_REFUSALS)
+        return;
+    struct saga_batch_refusal *refusal = &batch->refusals[report->n_refusals++];
+    memcpy(refusal->gid, act->gid, sizeof refusal->gid);
+    memcpy(refusal->text, error->text, sizeof refusal->text);
+    refusal->code = error->code;
+}
+
+static void act_ended(struct act *act, int64_t *counter, const struct error *error) {
+    struct saga_batch *batch = act->batch;
+    bool is_no = error && err_info(error->code)->outcome == OUTCOME_REJECTED;
+    if (error)
+        note_refusal(batch, act, error);
+    *(error ? is_no ? &batch->report.refused : &batch->report.failed : counter) += 1;
+    valve_leave(&batch->valve, false, OUTCOME_OK, ERR_OK, "", now_ms(batch), 0);
+    batch->under_way--;
+    act_free(act);
+    go_on(batch);
+}
+
+static void operated(void *ctx, const struct error *error) {
+    struct act *act = ctx;
+    if (act->entry)
+        request_dropped(act->entry);
+    act_ended(act, &act->batch->report.done, error);
+}
+
+static void operate_made(void *ctx, struct saga_turn *turn) {
+    struct act *act = ctx;
+    request_made(act->entry, turn, str_c(act->gid), STR_NONE, NULL);
+    act->entry = NULL;
+}
+
+static void act_begun(void *ctx, enum request_verdict verdict, struct request_entry *entry,
+                      const struct request_row *row, const struct error *error) {
+    struct act *act = ctx;
+    (void)row;
+    struct saga_operation operation = act->batch->options.operation;
+    operation.also = operate_made;
+    act->entry = entry;
+    switch (verdict) {
+    case REQUEST_NEW: saga_operate(act->batch->engine, str_c(act->gid), &operation, operated, act); break;
+    case REQUEST_KNOWN: act_ended(act, &act->batch->report.done_before, NULL); break;
+    case REQUEST_ERROR: act_ended(act, NULL, error); break;
+    }
+}
+
+// Of the batch's request and the saga, in the form of a request id of its own.
+static void act_id(const struct saga_batch *batch, const char *gid, char out[REQUEST_ID_MAX + 1]) {
+    char both[REQUEST_ID_MAX + SAGA_GID_MAX + 2], hex[2 * DIGEST_LEN + 1];
+    uint8_t digest[DIGEST_LEN];
+    int length = snprintf(both, sizeof both, "%.*s\n%s", STR_FMT(batch->options.request_id), gid);
+    digest_sha256(str_n(both, (size_t)length), digest);
+    digest_hex(digest, hex);
+    str_print(out, REQUEST_ID_MAX + 1, "batch/%.58s", hex);
+}
+
+static void act_on(struct saga_batch *batch, const char *gid) {
+    struct act *act = calloc(1, sizeof *act);
+    char id[REQUEST_ID_MAX + 1], body[TEXT_MAX];
+    if (!act)
+        abort();
+    act->batch = batch;
+    act->next = batch->acts;
+    act->link = &batch->acts;
+    if (act->next)
+        act->next->link = &act->next;
+    batch->acts = act;
+    memcpy(act->gid, gid, sizeof act->gid);
+    act_id(batch, gid, id);
+    const struct saga_operation *operation = &batch->options.operation;
+    str_print(body, sizeof body, "%s\n%.*s\n%.*s", saga_act_name(operation->act), STR_FMT(operation->step),
+              STR_FMT(operation->reason));
+    const struct request_id request = {
+        .caller = operation->caller, .id = str_c(id), .method = "Batch", .body = str_c(body)};
+    valve_take(&batch->valve, now_ms(batch));
+    batch->under_way++;
+    batch->acted++;
+    request_begin(batch->options.requests, &request, act_begun, act);
+}
+
+// ---- Pages --------------------------------------------------------------------------------------------------------
+
+static void take_page(struct saga_batch *batch, const struct saga_list_page *page) {
+    batch->more_pages = page->more;
+    batch->cursor = page->next;
+    batch->has_cursor = true;
+    batch->at = 0;
+    batch->n_gids = page->n;
+    for (size_t i = 0; i < page->n; i++)
+        memcpy(batch->gids[i], page->rows[i].gid, sizeof batch->gids[i]);
+    if (batch->stage == COUNTING)
+        batch->report.matched += (int64_t)page->n;
+}
+
+static void page_read(void *ctx, const struct error *error, const struct saga_list_page *page) {
+    struct saga_batch *batch = ctx;
+    struct saga_engine *engine = batch->engine;
+    engine_enter(engine);
+    batch->reading = false;
+    batch->under_way--;
+    if (error)
+        batch->error = *error;
+    else
+        take_page(batch, page);
+    go_on(batch);
+    engine_leave(engine);
+}
+
+static void read_page(struct saga_batch *batch) {
+    batch->reading = true;
+    batch->under_way++;
+    saga_list_read(batch->engine->options.store, &batch->options.filter, batch->has_cursor ? &batch->cursor : NULL,
+                   PAGE, page_read, batch);
+}
+
+// ---- Its own record -----------------------------------------------------------------------------------------------
+
+static void recorded(void *ctx, const struct error *error) {
+    struct saga_batch *batch = ctx;
+    batch->under_way--;
+    if (error)
+        batch->error = *error;
+    batch->stage = ACTING;
+    go_on(batch);
+}
+
+static void record(struct saga_batch *batch, struct request_entry *entry) {
+    struct saga_turn *turn = saga_turn_begin(batch->engine, NULL);
+    str_print(batch->audit.detail, sizeof batch->audit.detail, "%s of %lld%s sagas",
+              saga_act_name(batch->options.operation.act), (long long)batch->report.matched,
+              batch->report.more ? " (there are more)" : "");
+    audit_put(turn, id_slot(batch->options.request_id), &batch->audit);
+    request_made(entry, turn, STR_NONE, STR_NONE, NULL);
+    saga_turn_commit(turn, recorded, batch);
+}
+
+static void record_begun(void *ctx, enum request_verdict verdict, struct request_entry *entry,
+                         const struct request_row *row, const struct error *error) {
+    struct saga_batch *batch = ctx;
+    (void)row;
+    if (verdict == REQUEST_NEW && !is_ending(batch)) {
+        record(batch, entry);
+        return;
+    }
+    if (verdict == REQUEST_NEW)
+        request_dropped(entry);
+    recorded(batch, error); // it goes on where it was left, or is another one
+}
+
+static void begin_record(struct saga_batch *batch) {
+    const struct request_id request = {.caller = batch->options.operation.caller,
+                                       .id = batch->options.request_id,
+                                       .method = "Batch",
+                                       .body = batch->options.body};
+    batch->stage = RECORDING;
+    batch->under_way++;
+    request_begin(batch->options.requests, &request, record_begun, batch);
+}
+
+// ---- Going on -----------------------------------------------------------------------------------------------------
+
+static void count(struct saga_batch *batch) {
+    const int64_t most = batch->options.sagas_max;
+    batch->report.more = batch->report.matched > most;
+    if (batch->more_pages && !batch->report.more) {
+        read_page(batch);
+        return;
+    }
+    if (batch->report.more)
+        batch->report.matched = most;
+    batch->has_cursor = false;
+    batch->more_pages = true;
+    batch->n_gids = batch->at = 0;
+    batch->report.finished = batch->options.dry_run;
+    if (batch->options.dry_run) {
+        end(batch);
+    } else {
+        tell(batch);
+        begin_record(batch);
+    }
+}
+
+static void act(struct saga_batch *batch) {
+    const int64_t most = batch->options.sagas_max;
+    while (batch->at < batch->n_gids && batch->acted < most && !valve_refusal(&batch->valve, now_ms(batch)))
+        act_on(batch, batch->gids[batch->at++]);
+    bool through = batch->at == batch->n_gids || batch->acted == most;
+    if (through && batch->more_pages && batch->acted < most) {
+        read_page(batch);
+    } else if (through && batch->under_way == 0) {
+        batch->report.finished = true;
+        end(batch);
+    }
+}
+
+// The batch may be gone afterwards.
+static void go_on(struct saga_batch *batch) {
+    if (is_ending(batch))
+        end(batch);
+    else if (batch->stage == COUNTING && !batch->reading)
+        count(batch);
+    else if (batch->stage == ACTING && !batch->reading)
+        act(batch);
+}
+
+int64_t batches_due(const struct saga_engine *engine) {
+    int64_t due_ms = INT64_MAX;
+    for (const struct saga_batch *batch = engine->batches; batch && !engine->stopped; batch = batch->next) {
+        int64_t next_ms = valve_due_ms(&batch->valve, now_ms(batch));
+        next_ms = batch->report_ms < next_ms ? batch->report_ms : next_ms;
+        due_ms = next_ms < due_ms ? next_ms : due_ms;
+    }
+    return due_ms;
+}
+
+void batches_tick(struct saga_engine *engine, int64_t now) {
+    for (struct saga_batch *batch = engine->batches, *next; batch && !engine->stopped; batch = next) {
+        next = batch->next;
+        if (batch->report_ms <= now && batch->stage == ACTING && !is_ending(batch))
+            tell(batch);
+        else if (batch->report_ms <= now)
+            batch->report_ms = now + REPORT_MS;
+        go_on(batch);
+    }
+}
+
+// ---- The beginning ------------------------------------------------------------------------------------------------
+
+static bool check(struct saga_engine *engine, const struct saga_batch_options *options, struct audit_row *audit,
+                  struct error *error) {
+    unsigned n = 0;
+    for (const struct saga_batch *batch = engine->batches; batch; batch = batch->next)
+        n++;
+    audit_init(audit, "batch", options->operation.caller, options->operation.reason, error);
+    if (options->operation.act == SAGA_ACT_RESOLVE)
+        error_field(error, "action", "is not one that fits many sagas");
+    if (options->rate_per_s < 1 || options->rate_per_s > SAGA_BATCH_RATE_MAX)
+        error_field(error, "rate_per_s", "must be from 1 to %d", SAGA_BATCH_RATE_MAX);
+    if (!str_is_utf8(options->operation.step) || options->operation.step.len > SAGA_NAME_MAX)
+        error_field(error, "step", "must have at most %d bytes of UTF-8", SAGA_NAME_MAX);
+    if (!error_is(error) && n == SAGA_BATCHES_MAX)
+        error_set(error, ERR_OVERLOADED, "%d batches are under way", SAGA_BATCHES_MAX);
+    return !error_is(error);
+}
+
+static void keep_texts(struct saga_batch *batch) {
+    struct saga_filter *filter = &batch->options.filter;
+    struct saga_operation *operation = &batch->options.operation;
+    struct str *texts[] = {&batch->options.request_id, &batch->options.body, &filter->flow,
+                           &filter->subject,           &filter->participant, &filter->reason,
+                           &operation->caller,         &operation->reason,   &operation->step};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        *texts[i] = arena_str(&batch->arena, *texts[i]);
+    int32_t *slots = arena_calloc(&batch->arena, filter->n_slots + 1, sizeof *slots);
+    if (!slots)
+        abort();
+    if (filter->n_slots)
+        memcpy(slots, filter->slots, filter->n_slots * sizeof *slots);
+    filter->slots = slots;
+}
+
+struct saga_batch *saga_batch_begin(struct saga_engine *engine, const struct saga_batch_options *options,
+                                    struct error *error) {
+    struct audit_row audit;
+    if (!check(engine, options, &audit, error))
+        return NULL;
+    struct saga_batch *batch = calloc(1, sizeof *batch);
+    if (!batch || !(batch->gids = calloc(PAGE, sizeof *batch->gids)))
+        abort();
+    batch->engine = engine;
+    batch->options = *options;
+    batch->audit = audit;
+    if (batch->options.sagas_max == 0 || batch->options.sagas_max > SAGA_BATCH_MAX)
+        batch->options.sagas_max = SAGA_BATCH_MAX;
+    arena_init(&batch->arena, ARENA_MAX);
+    keep_texts(batch);
+    const struct saga_gate_limits limits = {.in_flight_max = AT_ONCE, .rate_per_s = options->rate_per_s};
+    valve_init(&batch->valve, &limits, now_ms(batch));
+    batch->report_ms = now_ms(batch) + REPORT_MS;
+    batch->next = engine->batches;
+    batch->link = &engine->batches;
+    if (batch->next)
+        batch->next->link = &batch->next;
+    engine->batches = batch;
+    engine_enter(engine);
+    read_page(batch);
+    engine_leave(engine);
+    return batch;
+}

@@ -1,0 +1,31 @@
+// Gates: how many calls each participant gets, and when. Every call of a step passes the gate of whom it calls: not
+// more at once than the participant may have, not faster than its rate, none while an operator has paused it, and none
+// but single probes while it does not answer. What can't go now waits in line, core before non-core; that is no
+// attempt. What waits has a call in memory, so the line is bounded: what does not fit in it is put off, as a row with a
+// time.
+#ifndef TXC_SAGA_GATE_H
+#define TXC_SAGA_GATE_H
+
+#include "saga/engine.h"
+
+struct gates *gates_new(struct saga_engine *engine);
+void gates_free(struct gates *gates);
+int64_t gates_due(const struct gates *gates);
+void gates_tick(struct gates *gates, int64_t now_ms);
+
+// A new call to this participant. True: it may be sent now (CALL_ADMITTED). False: it waits (CALL_WAITS), or was put
+// off (and is freed).
+bool gate_enter(struct saga_call *call, const char *participant);
+// It waits no longer, or is not sent though it was admitted.
+void gate_withdraw(struct saga_call *call);
+// A call that was sent has ended like this. *ret_until_ms: when a probe that failed is followed by the next one.
+void gate_leave(struct saga_call *call, enum outcome outcome, enum err code, const char *text, int64_t *ret_until_ms);
+
+// All that are paused. Before the first time nothing passes.
+void gates_set_pauses(struct gates *gates, const struct participant_row *rows, size_t n);
+// This one is (or is no longer).
+void gate_set_pause(struct gates *gates, const struct participant_row *row, bool paused);
+// Whether it has a gate at present, and is paused.
+bool gates_have(const struct gates *gates, const char *participant, bool *ret_paused);
+
+#endif

@@ -1,0 +1,43 @@
+// What the machine's files share. Nobody else includes this.
+#ifndef TXC_SAGA_MACHINE_WORK_H
+#define TXC_SAGA_MACHINE_WORK_H
+
+#include "saga/machine.h"
+
+// What one application works on.
+struct work {
+    const struct saga_machine *machine;
+    struct saga_instance *instance;
+    const struct saga_event *event;
+    struct saga_effects *effects;
+};
+
+// machine.c
+void work_move(struct saga_leg *leg, enum leg_state to); // as the table of states allows (asserted)
+void work_effect(struct work *work, enum saga_effect_kind kind, const struct saga_leg *leg, enum saga_op op);
+void work_commit(struct work *work);
+void work_note(struct saga_leg *leg, enum err code, const char *reason, const char *text); // why it failed
+void work_run(struct work *work, struct saga_leg *leg);                                    // or inquires first
+void work_wait(struct work *work, struct saga_leg *leg);
+void work_undo(struct work *work, struct saga_leg *leg);
+void work_again(struct work *work, struct saga_leg *leg); // what waited for its next attempt
+void work_park(struct work *work, struct saga_leg *leg, enum leg_state state);
+void work_done(struct work *work, struct saga_leg *leg, struct str answer);
+// Proven: under its key nothing ran and nothing will.
+void work_refused(struct work *work, struct saga_leg *leg);
+void work_undone(struct work *work, struct saga_leg *leg);
+// The saga turns round; its code, reason and text say why, `leg` which step it is about.
+void work_reverse(struct work *work, const struct saga_leg *leg);
+void work_poked(struct work *work); // looks again at what waits, and goes on
+void work_go_on(struct work *work); // after anything changed: further forward, or further back
+void work_end(struct work *work, enum saga_status status);
+// What may have been sent since the record was written, without the record knowing, counts as sent.
+void work_assume_sent(struct saga_instance *saga);
+
+// machine_suspect.c
+void work_suspected(struct work *work);
+
+// machine_operator.c: the events that operators bring.
+void work_operator(struct work *work);
+
+#endif
