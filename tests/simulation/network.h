@@ -1,0 +1,43 @@
+// Calls on their way: requests and answers that are late, lost, doubled or overtaken, and deadlines. And at the other
+// end the participants, which keep their contract: one effect a key, repeats answered alike, a compensation without its
+// action marks the key, what was compensated is refused. They forget what was not yet synced when they die, and answer
+// nothing before it is.
+#ifndef TXC_TESTS_SIMULATION_NETWORK_H
+#define TXC_TESTS_SIMULATION_NETWORK_H
+
+#include "saga/call.h"
+#include "tests/simulation/ledger.h"
+
+struct center;
+
+// How a participant fares with one key and operation; drawn from the seed and the key.
+enum fate {
+    FATE_FINE,
+    FATE_NO,     // rejects: an action for good, a compensation until an operator has looked
+    FATE_FLAKY,  // nothing done, try again
+    FATE_SILENT, // acts, and never answers
+    FATE_DEAF,   // neither
+    FATE_BROKEN, // acts, and answers what nobody understands
+    FATE_HUGE,   // acts, and answers more than can be kept until an operator has looked
+    FATE_FULL,   // acts, and answers as much as can just be kept
+    FATE_CLOSED, // the caller's own adapter refuses, at once
+    FATE_LETHAL, // the instance that sends it dies of it, until an operator has looked
+    FATES
+};
+
+// What a call's function does: sends this request.
+void network_send(struct center *center, struct saga_call *call, const char *body);
+
+// The process is gone: its calls end, its requests that are under way still arrive.
+void network_forget(struct center *center);
+
+// A participant dies, and with it what it has received and not yet synced; or comes back.
+void network_participant_dies(unsigned participant, bool refuses);
+void network_participant_returns(unsigned participant);
+
+// What a key's action is answered, always alike.
+struct str network_answer_of(const struct effect *effect, char out[SAGA_ANSWER_MAX + 512]);
+
+void network_release(void);
+
+#endif

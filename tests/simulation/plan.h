@@ -1,0 +1,90 @@
+// What one seed does: the shape of its world, and a list of items, each of which can be left out without changing what
+// the others do. That is what makes a failure small: the items that it does not need are dropped.
+#ifndef TXC_TESTS_SIMULATION_PLAN_H
+#define TXC_TESTS_SIMULATION_PLAN_H
+
+#include "tests/simulation/draw.h"
+
+enum {
+    PLAN_ITEMS_MAX = 400,
+    PLAN_SAGAS_MAX = 64,
+    PLAN_SUBJECTS_MAX = 6,
+    PLAN_PARTICIPANTS = 4,
+};
+
+enum item_kind {
+    ITEM_START,    // a caller starts saga number `target`, and repeats that until it is told
+    ITEM_SIGNAL,   // a signal to saga `target`: name and id by `a`, sent `b` times
+    ITEM_PAY,      // a payment for saga `target` arrives, and is told `b` times
+    ITEM_RETRY,    // an operator tries saga `target` again
+    ITEM_POKE,     // saga `target` is to look
+    ITEM_MISUSE,   // the request that started saga `target`, with another body
+    ITEM_TAKEN,    // another request wants to start a saga with the gid of saga `target`
+    ITEM_WEATHER,  // the network is bad for a while
+    ITEM_OUTAGE,   // participant `target` dies, and comes back after a while
+    ITEM_STORE,    // the store fails: enum store_trouble in `a`
+    ITEM_CRASH,    // an instance dies: enum death in `a`
+    ITEM_CLOSE,    // an instance is stopped in order, and started again
+    ITEM_PAUSE,    // an instance stands still; with `b` another process takes its name meanwhile
+    ITEM_JUMP,     // the wall clock moves by `delta_ms`: who starts from now on sees it
+    ITEM_ROLLBACK, // an instance starts again as an older release, which does not know the newest flows
+    ITEM_KINDS
+};
+
+enum store_trouble {
+    STORE_AWAY,    // nothing answers for a while
+    STORE_CROWDED, // deadlocks: some commits and reads fail and succeed when they are tried again
+    STORE_IS_FULL, // for a while
+    STORE_ODD,     // refuses single batches for no reason that lasts
+    STORE_LANDED,  // the next commit takes place, but its answer is lost
+    STORE_LOST,    // the next commit does not take place, and nobody knows
+    STORE_PENDING, // the next commit is still under way when its connection is lost
+    STORE_SLOW,    // for a while
+    STORE_BLIND,   // reads fail for a while
+    STORE_TROUBLES
+};
+
+enum death {
+    DIE_NOW,
+    DIE_BEFORE_COMMIT,
+    DIE_AFTER_COMMIT, // it took place, and nobody heard of it
+    DIE_AT_SEND,      // at the `b`th message that it sends from now on, in the middle of whatever it does
+    DIE_AT_REPLY,     // at the `b`th answer that it gives to a caller
+    DEATHS
+};
+
+struct item {
+    enum item_kind kind;
+    int64_t at_ms, for_ms;
+    int64_t delta_ms;
+    uint32_t target;
+    uint32_t a, b, c;
+};
+
+// What the whole world of a seed is like.
+struct shape {
+    int64_t chaos_ms; // how long faults and commands come
+    uint32_t sagas, subjects, names;
+    uint32_t latency_ms;     // of a message, at most, in fair weather
+    uint32_t commit_ms;      // of a commit, at most
+    uint32_t fault_permille; // of a participant's answers, per way to fail
+    uint32_t resident_max, resume_rate, scan_interval_ms, horizon_ms, resume_max;
+    uint32_t batch_max;
+};
+
+struct plan {
+    uint64_t seed;
+    struct shape shape;
+    uint32_t n;
+    struct item items[PLAN_ITEMS_MAX];
+    bool left_out[PLAN_ITEMS_MAX];
+};
+
+void plan_make(struct plan *plan, uint64_t seed);
+
+// "3  at 12.400  crash c0: after a commit, back after 0.350"
+void plan_describe(const struct plan *plan, uint32_t i, char *out, size_t size);
+
+const char *item_kind_name(enum item_kind kind);
+
+#endif
