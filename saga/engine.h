@@ -66,6 +66,7 @@ struct saga_resident {
     int32_t resume_count;
     int64_t row_due_ms; // as its row says
     bool stored;        // its row was submitted at least once
+    bool fresh;         // started in a turn that is not durable yet
     bool busy;          // its turn is being committed; events wait
     bool lost;          // a write of its family failed: it is loaded afresh
     bool gone;          // it is lost or has ended durably: dropped when nothing pins it any more

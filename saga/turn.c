@@ -463,6 +463,7 @@ static struct saga_resident *start(struct saga_turn *turn, const struct saga_sta
         resident->parent_leg = leg->leg;
     }
     resident->created_ms = turn->now_ms;
+    resident->fresh = true;
     join(turn, resident);
     turn->must_commit = true;
     engine->stats.started++;

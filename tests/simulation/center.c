@@ -193,6 +193,8 @@ struct center *center_start(unsigned name, bool older) {
     open_engine(center);
     center->requests = requests_new(center->store, &center->clock);
     center->subjects.store = center->store;
+    if (world_now->current[name])
+        network_unknown(world_now->current[name]);
     center->next = world_now->centers;
     world_now->centers = center;
     world_now->current[name] = center;
@@ -207,6 +209,8 @@ struct center *center_start(unsigned name, bool older) {
 static void leave_memory(struct center *center) {
     struct center **at = &world_now->centers;
     stop_timer(&center->alarm);
+    if (center_is_current(center))
+        network_unknown(center);
     saga_engine_free(center->engine);
     requests_free(center->requests);
     subjects_drop(&center->subjects);

@@ -42,7 +42,6 @@ static bool happens(struct disk *disk, uint32_t percent) {
 static enum backend_result really_commit(struct disk *disk, const struct backend_fence *fence,
                                          const struct store_op *ops, size_t n, struct error *error) {
     struct backend_fence as = *fence;
-    struct error ignored = {0};
     if (world_now->plant == PLANT_UNFENCED)
         as.incarnation = world_now->incarnations[disk->center->name];
     if (world_now->plant == PLANT_TORN && n > 4)
@@ -50,11 +49,11 @@ static enum backend_result really_commit(struct disk *disk, const struct backend
     watch_commit(disk->center, fence, ops, n);
     if (world_now->plant == PLANT_ROLLBACK && seeded_below(&disk->center->dice, 40) == 0)
         n = 0;
-    enum backend_result result = disk->writer->ops->commit(disk->writer, &as, ops, n, error ? error : &ignored);
+    enum backend_result result = disk->writer->ops->commit(disk->writer, &as, ops, n, error);
     if (result == BACKEND_OK)
         watch_committed();
     else
-        watch_rolled_back();
+        watch_rolled_back(error->text);
     return result;
 }
 
@@ -62,10 +61,11 @@ void disk_settle(struct disk *disk) {
     if (!disk->pending.there)
         return;
     disk->pending.there = false;
+    struct error ignored = {0};
     bool lands = world_now->store_weather.pending_lands;
     world_trace(center_name(disk->center), "what was under way %s", lands ? "took place" : "did not take place");
     if (lands)
-        really_commit(disk, &disk->pending.fence, disk->pending.ops, disk->pending.n, NULL);
+        really_commit(disk, &disk->pending.fence, disk->pending.ops, disk->pending.n, &ignored);
 }
 
 // What happens to this commit instead of taking place; BACKEND_OK: nothing does.

@@ -389,6 +389,12 @@ void network_send(struct center *center, struct saga_call *call, const char *bod
     }
 }
 
+void network_unknown(const struct center *center) {
+    for (struct exchange *exchange = world_now->exchanges; exchange; exchange = exchange->next)
+        if (exchange->center == center && exchange->call && exchange->op == SAGA_ACTION)
+            exchange->effect->unknown = true;
+}
+
 void network_forget(struct center *center) {
     for (struct exchange *exchange = world_now->exchanges, *next; exchange; exchange = next) {
         next = exchange->next;
@@ -398,8 +404,6 @@ void network_forget(struct center *center) {
         exchange->center = NULL;
         exchange->call = NULL;
         world_now->time.timers.stop(&world_now->time, &exchange->deadline);
-        if (call && exchange->op == SAGA_ACTION)
-            exchange->effect->unknown = true;
         if (call)
             saga_call_done(call, OUTCOME_UNKNOWN, ERR_OK, NULL, NULL, STR_NONE);
         free_if_over(exchange);

@@ -28,6 +28,9 @@ enum fate {
 // What a call's function does: sends this request.
 void network_send(struct center *center, struct saga_call *call, const char *body);
 
+// Another process takes over from this one, or will: what became of its actions that are under way is not known.
+void network_unknown(const struct center *center);
+
 // The process is gone: its calls end, its requests that are under way still arrive.
 void network_forget(struct center *center);
 

@@ -122,7 +122,7 @@ static struct saga_verdict paid(struct saga_turn *turn, int64_t until_ms) {
     if (!subject)
         return later(turn, until_ms);
     const struct sim_entry_row *entry = subject_find_entry(sim_subject_of(subject), saga_turn_saga(turn)->gid);
-    if (entry && entry->paid[0])
+    if ((entry && entry->paid[0]) || world_now->calm)
         return saga_done();
     if (saga_turn_now(turn) < until_ms)
         return saga_wait(until_ms);

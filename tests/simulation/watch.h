@@ -20,7 +20,7 @@ void watch_death_of(struct book *book);
 // A batch is about to be committed; what is wrong with it counts when it is.
 void watch_commit(const struct center *center, const struct backend_fence *fence, const struct store_op *ops, size_t n);
 void watch_committed(void);
-void watch_rolled_back(void);
+void watch_rolled_back(const char *why);
 void watch_claimed(const struct center *center, int64_t incarnation);
 
 void watch_notice(const struct saga_notice *notice);

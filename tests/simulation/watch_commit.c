@@ -243,8 +243,8 @@ void watch_committed(void) {
         check_sum(batch.touched[i]);
 }
 
-void watch_rolled_back(void) {
-    world_trace(center_name(batch.center), "can't commit %zu rows", batch.n);
+void watch_rolled_back(const char *why) {
+    world_trace(center_name(batch.center), "can't commit %zu rows: %s", batch.n, why);
 }
 
 void watch_claimed(const struct center *center, int64_t incarnation) {
