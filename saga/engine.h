@@ -64,7 +64,8 @@ struct saga_resident {
     unsigned slot;
     int64_t created_ms, updated_ms, ended_ms;
     int32_t resume_count;
-    int64_t row_due_ms; // as its row says
+    int64_t row_due_ms;      // as its row says
+    int64_t row_incarnation; // as its row said when it was loaded
     bool stored;        // its row was submitted at least once
     bool fresh;         // started in a turn that is not durable yet
     bool busy;          // its turn is being committed; events wait

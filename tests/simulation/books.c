@@ -28,37 +28,45 @@ static void signal_awaited(const struct saga_row *row) {
     saga_instance_release(&saga);
 }
 
-void books_help(void) {
-    struct saga_row row;
-    for (const struct saga_row *next = durable_next_saga(NULL); next; next = durable_next_saga(&row)) {
-        row = *next;
-        if (saga_status_ended((enum saga_status)row.status))
-            continue;
-        signal_awaited(&row);
-        if (row.parked)
-            client_help(row.gid, world_now->helps++);
-    }
+static void help(const struct saga_row *row) {
+    if (saga_status_ended((enum saga_status)row->status))
+        return;
+    signal_awaited(row);
+    if (row->parked)
+        client_help(row->gid, world_now->helps++);
 }
 
-void books_describe_open(char *out, unsigned long size) {
-    struct saga_row row;
-    size_t at = 0;
+void books_help(void) {
+    durable_each_saga(help);
+}
+
+static struct {
+    char *out;
+    size_t size, at;
+} described;
+
+static void describe(const struct saga_row *row) {
+    if (saga_status_ended((enum saga_status)row->status))
+        return;
+    struct saga_instance saga = durable_instance(row);
+    char line[200];
+    int length = snprintf(line, sizeof line, "%s %s:", world_short(row->gid), saga_status_name(saga.status));
+    for (uint8_t i = 0; i < saga.n_legs && (size_t)length < sizeof line; i++)
+        if (!saga_leg_settled(&saga.legs[i]))
+            length += snprintf(line + length, sizeof line - (size_t)length, " %s=%s", saga.legs[i].step->name,
+                               leg_state_name(saga.legs[i].state));
+    saga_instance_release(&saga);
+    described.at += (size_t)snprintf(described.out + described.at, described.size - described.at, "%s; ", line);
+    if (described.at > described.size - 1)
+        described.at = described.size - 1;
+}
+
+void books_describe_open(char *out, size_t size) {
     out[0] = '\0';
-    for (const struct saga_row *next = durable_next_saga(NULL); next; next = durable_next_saga(&row)) {
-        row = *next;
-        if (saga_status_ended((enum saga_status)row.status))
-            continue;
-        struct saga_instance saga = durable_instance(next);
-        at += (size_t)snprintf(out + at, size - at, "%s%s %s:", at ? "; " : "", world_short(row.gid),
-                               saga_status_name(saga.status));
-        for (uint8_t i = 0; i < saga.n_legs && at < size; i++)
-            if (!saga_leg_settled(&saga.legs[i]))
-                at += (size_t)snprintf(out + at, size - at, " %s=%s", saga.legs[i].step->name,
-                                       leg_state_name(saga.legs[i].state));
-        saga_instance_release(&saga);
-        if (at >= size)
-            return;
-    }
+    described.out = out;
+    described.size = size;
+    described.at = 0;
+    durable_each_saga(describe);
 }
 
 // ---- Sagas against participants -----------------------------------------------------------------------------------
@@ -247,11 +255,7 @@ static void check_memory(void) {
 }
 
 void books_check(void) {
-    struct saga_row row;
-    for (const struct saga_row *next = durable_next_saga(NULL); next; next = durable_next_saga(&row)) {
-        row = *next;
-        check_saga(&row);
-    }
+    durable_each_saga(check_saga);
     check_money();
     clients_check();
     check_memory();

@@ -4,6 +4,7 @@
 #define TXC_TESTS_SIMULATION_BOOKS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 // Whether every saga on the disk has ended.
 bool books_are_closed(void);
@@ -11,8 +12,8 @@ bool books_are_closed(void);
 // Those that wait for an operator, or for a signal, are helped.
 void books_help(void);
 
-// The first saga that has not ended, for a report.
-void books_describe_open(char *out, unsigned long size);
+// Those that have not ended, for a report.
+void books_describe_open(char *out, size_t size);
 
 void books_check(void);
 

@@ -5,10 +5,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SEED_SECONDS = 120, PROGRESS_MS = 5000 };
+enum { SEED_SECONDS = 60, PROGRESS_MS = 5000 }; // of processor time
 
 // What a worker leaves behind, however it ends.
 struct lane {
@@ -53,9 +54,9 @@ static void add_tally(struct tally *sum, const struct tally *more) {
 static void play_one(const struct plan *plan, enum plant plant, FILE *out, struct lane *lane) {
     struct tally tally;
     uint64_t digest;
-    alarm(SEED_SECONDS);
+    setitimer(ITIMER_PROF, &(struct itimerval){.it_value.tv_sec = SEED_SECONDS}, NULL);
     world_play(plan, plant, out, &lane->report, &tally, &digest);
-    alarm(0);
+    setitimer(ITIMER_PROF, &(struct itimerval){0}, NULL);
     add_tally(&lane->tally, &tally);
     lane->digest += digest;
 }
@@ -97,7 +98,7 @@ static void explain(struct worker *worker, int status, struct report *report) {
     if (!report->broken && WIFSIGNALED(status)) {
         snprintf(report->rule, sizeof report->rule, "signal %d", WTERMSIG(status));
         snprintf(report->text, sizeof report->text, "%s",
-                 WTERMSIG(status) == SIGALRM ? "it does not come to an end" : strsignal(WTERMSIG(status)));
+                 WTERMSIG(status) == SIGPROF ? "it does not come to an end" : strsignal(WTERMSIG(status)));
     } else if (!report->broken) {
         snprintf(report->rule, sizeof report->rule, "exit %d", WEXITSTATUS(status));
         snprintf(report->text, sizeof report->text, "the process ended by itself");
@@ -164,6 +165,8 @@ static void collect(struct campaign *campaign, struct shared *shared, struct wor
     struct lane *lane = &shared->lanes[i];
     if (finish(&workers[i], &lane->report))
         return;
+    if (!campaign->quiet)
+        fprintf(stderr, "simulate: seed %llu broke [%s]\n", (unsigned long long)lane->report.seed, lane->report.rule);
     if (campaign->n_failures < CAMPAIGN_FAILURES_MAX)
         campaign->failures[campaign->n_failures++] = lane->report;
     memset(&lane->report, 0, sizeof lane->report);

@@ -59,12 +59,24 @@ struct saga_instance durable_instance(const struct saga_row *row) {
     return instance;
 }
 
-const struct saga_row *durable_next_saga(const struct saga_row *before) {
+void durable_each_saga(void (*visit)(const struct saga_row *row)) {
+    struct backend_conn *view = world_now->view;
+    struct error error = {0};
+    struct arena rows;
     struct saga_row after;
-    if (before)
-        after = *before;
-    struct store_query query = {.table = &saga_table, .after = before ? &after : NULL, .limit = 1};
-    size_t n;
-    const struct saga_row *row = durable_rows(&query, &n);
-    return n ? row : NULL;
+    struct store_query query = {.table = &saga_table, .limit = STORE_LIMIT_MAX};
+    void *page = NULL;
+    size_t n = 0;
+    arena_init(&rows, SIZE_MAX);
+    do {
+        arena_reset(&rows);
+        if (view->ops->read(view, &query, &rows, &page, &n, &error) != BACKEND_OK)
+            world_broken("disk", "what is durable can't be read: %s", error.text);
+        for (size_t i = 0; i < n; i++)
+            visit(&((const struct saga_row *)page)[i]);
+        if (n > 0)
+            after = ((const struct saga_row *)page)[n - 1];
+        query.after = &after;
+    } while (n == STORE_LIMIT_MAX);
+    arena_release(&rows);
 }

@@ -16,7 +16,7 @@ const struct saga_row *durable_saga(const char *gid);
 // The saga in a row; the caller's to release. A row that can't be read breaks a rule.
 struct saga_instance durable_instance(const struct saga_row *row);
 
-// Every saga that there is, one after the other in the order of their gids; NULL behind the last. Pass what came before.
-const struct saga_row *durable_next_saga(const struct saga_row *before);
+// Calls `visit` for every saga that there is, in the order of their gids. It may ask for more.
+void durable_each_saga(void (*visit)(const struct saga_row *row));
 
 #endif

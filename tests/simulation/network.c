@@ -104,8 +104,7 @@ static void end(struct exchange *exchange, const struct message *answer) {
     enum err code = answer ? answer->code : ERR_PARTICIPANT_SILENT;
     exchange->call = NULL;
     world_now->time.timers.stop(&world_now->time, &exchange->deadline);
-    bool acts = exchange->op == SAGA_ACTION;
-    if (acts && center_is_current(exchange->center))
+    if (exchange->op == SAGA_ACTION && center_is_current(exchange->center) && watch_is_awaited(call))
         effect->unknown = outcome == OUTCOME_UNKNOWN || (effect->unknown && outcome == OUTCOME_RETRY);
     world_trace(center_name(exchange->center), "told %s %s: %s%s", world_short(effect->key), saga_op_name(exchange->op),
                 outcome_name(outcome), answer && answer->never_seen ? " (never seen)" : "");
@@ -391,7 +390,8 @@ void network_send(struct center *center, struct saga_call *call, const char *bod
 
 void network_unknown(const struct center *center) {
     for (struct exchange *exchange = world_now->exchanges; exchange; exchange = exchange->next)
-        if (exchange->center == center && exchange->call && exchange->op == SAGA_ACTION)
+        if (exchange->center == center && exchange->op == SAGA_ACTION && exchange->call &&
+            watch_is_awaited(exchange->call))
             exchange->effect->unknown = true;
 }
 

@@ -204,7 +204,8 @@ bool step_child(struct saga_turn *turn, struct arena *arena, struct saga_child *
     uint8_t index = sim_traits(sim_flow_of(saga->flow), step)->child;
     uint64_t chance = drawn(turn, "child") % 100;
     bool first = saga_turn_generation(turn) == 1;
-    if (chance < 8)
+    // A child that fails again and again, as one that awaits what never comes in time, is done without in the end.
+    if (chance < 8 || (world_now->calm && saga_turn_generation(turn) > 6))
         return false;
     *ret_child = (struct saga_child){
         .flow = first && chance < 12 ? "nobody knows" : sim_flow_name(&world_now->flows, index),

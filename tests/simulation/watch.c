@@ -12,6 +12,10 @@ bool watch_is_durable(const char *gid) {
     return durable_saga(gid) != NULL;
 }
 
+bool watch_is_awaited(const struct saga_call *call) {
+    return call->resident != NULL;
+}
+
 // ---- Sends --------------------------------------------------------------------------------------------------------
 
 static bool is_one_of(enum saga_status status, enum saga_status a, enum saga_status b) {
@@ -78,7 +82,8 @@ static void check_generation(const struct saga_call *call, const struct effect *
     if (leg && leg->state == LEG_PARKED && leg->refused && leg->generation == effect->generation &&
         saga_call_op(call) == SAGA_ACTION)
         world_broken("E12", "%s is sent again after it was rejected", world_short(effect->key));
-    if (effect->generation == 1 || effect->sends[saga_call_op(call)] > 0)
+    bool acts = effect->step->run || sim_traits(effect->flow, effect->step)->acts;
+    if (!acts || effect->generation == 1 || effect->sends[saga_call_op(call)] > 0)
         return;
     for (const struct effect *other = effect->book->first; other; other = other->next)
         if (other->step == effect->step && other->leg == effect->leg && other->generation + 1 == effect->generation &&

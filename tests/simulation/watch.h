@@ -11,6 +11,9 @@ struct center;
 
 bool watch_is_durable(const char *gid); // a saga
 
+// Whether its saga is still in the memory that sent it: else the answer is nobody's.
+bool watch_is_awaited(const struct saga_call *call);
+
 // A request is about to leave.
 void watch_send(const struct center *center, const struct saga_call *call, struct effect *effect, const char *body);
 

@@ -18,7 +18,7 @@ enum {
     CALM_MS = 1800 * 1000,   // within which everything must end once the faults have stopped
     HELP_MS = 2000,          // between two rounds of the operators
     LATE_MS = 30000,         // after which nothing is on its way any more
-    EVENTS_MAX = 4000000,
+    EVENTS_MAX = 400000,
 };
 #define BEGINNING_MS INT64_C(1700000000000)
 
