@@ -213,6 +213,15 @@ static void unwind_leg(struct work *work, struct saga_leg *leg) {
     }
 }
 
+// Whether an action before this leg is on its way: its answer may be what the leg's requests are made from, so these
+// would not be the same when they are sent again (E11).
+static bool is_ahead_of_answers(const struct saga_instance *saga, const struct saga_leg *leg) {
+    for (const struct saga_leg *other = saga->legs; other->step->stage < leg->step->stage; other++)
+        if (other->state == LEG_RUNNING || other->state == LEG_INQUIRING)
+            return true;
+    return false;
+}
+
 // Reverse order of stages: a stage is undone only when every later one is.
 static void unwind(struct work *work) {
     struct saga_instance *saga = work->instance;
@@ -220,7 +229,8 @@ static void unwind(struct work *work) {
         uint8_t stage = saga->legs[i].step->stage;
         bool clear = true;
         for (; i >= 0 && saga->legs[i].step->stage == stage; i--) {
-            unwind_leg(work, &saga->legs[i]);
+            if (!saga_leg_cleared(&saga->legs[i]) && !is_ahead_of_answers(saga, &saga->legs[i]))
+                unwind_leg(work, &saga->legs[i]);
             clear = clear && saga_leg_cleared(&saga->legs[i]);
         }
         if (!clear)
@@ -278,6 +288,8 @@ static void leg_done(struct work *work, struct saga_leg *leg, struct str answer)
         answer = STR_NONE;
     }
     move(leg, LEG_DONE);
+    if (work->instance->status == SAGA_COMPENSATING)
+        commit(work); // it is not asked for again: what is undone with it must find it after a crash, too
     leg->ended_ms = work->event->now_ms;
     leg->unknown = false;
     free((void *)(uintptr_t)leg->answer.ptr);
@@ -373,6 +385,7 @@ static void answered_inquiry(struct work *work, struct saga_leg *leg) {
     if (work->instance->status == SAGA_COMPENSATING) {
         // Never seen so far: the lost request may still come. The compensation marks the key, when it is its turn.
         move(leg, LEG_RETRYING);
+        commit(work); // or it would be asked again after a crash, and answered otherwise
         unwind(work);
     } else {
         move(leg, LEG_RUNNING);

@@ -117,7 +117,7 @@ static void on_notice(void *ctx, const struct saga_notice *notice) {
     if (notice->kind != SAGA_NOTICE_ATTEMPT_FAILED)
         world_trace(center_name(ctx), "%s %s %s %s %s %s", kinds[notice->kind], world_short(notice->gid), notice->flow,
                     saga_status_name(notice->status), notice->step, notice->reason);
-    watch_notice(notice);
+    watch_notice(ctx, notice);
 }
 
 // ---- Starting -----------------------------------------------------------------------------------------------------

@@ -34,9 +34,10 @@ struct effect {
 struct book {
     struct map_node node;
     struct effect *first;
-    unsigned deaths; // of processes, by its own calls, since it last was seen to survive
+    unsigned deaths; // of processes that had resumed it, by its own calls, since it last was seen to survive
     unsigned all_deaths;
-    bool fixed;     // an operator has put right what stood in its way
+    unsigned resumed_name, resumed_life; // the last process that resumed it
+    bool fixed;                          // an operator has put right what stood in its way
     char gid[SAGA_GID_MAX + 1];
 };
 

@@ -370,12 +370,18 @@ void network_send(struct center *center, struct saga_call *call, const char *bod
                 world_short(effect->key), saga_op_name(exchange->op), exchange->attempt);
     if (center->dying)
         return; // nothing leaves any more
+    if (!center_is_current(center)) {
+        // Its lease is over, and it knows that by its own clock: what it wants to send stays where it is.
+        world_now->time.timers.set(&world_now->time, &exchange->deadline,
+                                   world_now->time.now_ms + effect->step->deadline_ms);
+        return;
+    }
     world_now->tally.sends++;
     if (exchange->op == SAGA_INQUIRE && center_is_current(center))
         effect->unknown = false;
     enum fate fate = fate_of(exchange);
     if (fate == FATE_LETHAL) {
-        watch_death_of(effect->book);
+        watch_death_of(center, effect->book);
         center_die(center, "of what it was about to send");
     } else if (center_dies_at(center, DIE_AT_SEND)) {
         center_die(center, "while it sends");

@@ -18,7 +18,7 @@ bool watch_is_awaited(const struct saga_call *call);
 void watch_send(const struct center *center, const struct saga_call *call, struct effect *effect, const char *body);
 
 // A saga's own call kills the process that sends it.
-void watch_death_of(struct book *book);
+void watch_death_of(const struct center *center, struct book *book);
 
 // A batch is about to be committed; what is wrong with it counts when it is.
 void watch_commit(const struct center *center, const struct backend_fence *fence, const struct store_op *ops, size_t n);
@@ -26,7 +26,7 @@ void watch_committed(void);
 void watch_rolled_back(const char *why);
 void watch_claimed(const struct center *center, int64_t incarnation);
 
-void watch_notice(const struct saga_notice *notice);
+void watch_notice(const struct center *center, const struct saga_notice *notice);
 
 // After every event.
 void watch_step(void);
