@@ -50,12 +50,8 @@ static enum fate draw_fate(const struct exchange *exchange, unsigned *ret_times)
     char text[SAGA_KEY_MAX + 64];
     snprintf(text, sizeof text, "fate %s %d", exchange->effect->key, exchange->op);
     struct seeded dice = draw_stream(world_now->seed, text, 0);
-    uint64_t place = seeded_below(&dice, 1000), each = world_now->shape->fault_permille;
     *ret_times = draw_chance(&dice, 80) ? draw_between(&dice, 1, 6) : UINT32_MAX;
-    enum fate fate = each ? (enum fate)(1 + place / each) : FATE_FINE;
-    if (fate >= FATES || (fate == FATE_LETHAL && !draw_chance(&dice, 30)))
-        fate = FATE_FINE;
-    return fate;
+    return world_fate(seeded_next(&dice));
 }
 
 // How it fares this time.
@@ -69,7 +65,7 @@ static enum fate fate_of(const struct exchange *exchange) {
     case FATE_NO: return fixed || (exchange->op == SAGA_INQUIRE && !acts) ? FATE_FINE : fate;
     case FATE_HUGE: return fixed || exchange->op == SAGA_COMPENSATE ? FATE_FINE : fate;
     case FATE_LETHAL: return fixed ? FATE_FINE : fate;
-    case FATE_FULL: return fate;
+    case FATE_SPOILT: return FATE_FINE;
     default: return exchange->attempt <= times ? fate : FATE_FINE;
     }
 }

@@ -10,21 +10,6 @@
 
 struct center;
 
-// How a participant fares with one key and operation; drawn from the seed and the key.
-enum fate {
-    FATE_FINE,
-    FATE_NO,     // rejects: an action for good, a compensation until an operator has looked
-    FATE_FLAKY,  // nothing done, try again
-    FATE_SILENT, // acts, and never answers
-    FATE_DEAF,   // neither
-    FATE_BROKEN, // acts, and answers what nobody understands
-    FATE_HUGE,   // acts, and answers more than can be kept until an operator has looked
-    FATE_FULL,   // acts, and answers as much as can just be kept
-    FATE_CLOSED, // the caller's own adapter refuses, at once
-    FATE_LETHAL, // the instance that sends it dies of it, until an operator has looked
-    FATES
-};
-
 // What a call's function does: sends this request.
 void network_send(struct center *center, struct saga_call *call, const char *body);
 

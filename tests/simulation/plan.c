@@ -36,17 +36,34 @@ const char *item_kind_name(enum item_kind kind) {
 
 // ---- Making -------------------------------------------------------------------------------------------------------
 
+// Some ways to fail often and others not at all, which ones differing from seed to seed: what only happens when there
+// is much of one thing happens, too.
+static void make_fates(struct shape *shape, struct seeded *dice) {
+    static const uint32_t most[FATES] = {
+        [FATE_NO] = 80,     [FATE_FLAKY] = 150, [FATE_SILENT] = 100, [FATE_DEAF] = 100,  [FATE_BROKEN] = 60,
+        [FATE_HUGE] = 50,   [FATE_CLOSED] = 80, [FATE_LETHAL] = 25,  [FATE_SPOILT] = 40,
+    };
+    bool fair = draw_chance(dice, 15);
+    for (int fate = FATE_FINE + 1; fate < FATES; fate++)
+        if (draw_chance(dice, 55) && !fair)
+            shape->fates[fate] = draw_between(dice, 1, most[fate]);
+}
+
+static uint32_t draw_sagas(struct seeded *dice) {
+    uint64_t size = seeded_below(dice, 100);
+    return size < 25 ? draw_between(dice, 1, 8) : size < 80 ? draw_between(dice, 8, 40)
+                                                            : draw_between(dice, 40, PLAN_SAGAS_MAX);
+}
+
 static void make_shape(struct shape *shape, uint64_t seed) {
     struct seeded dice = draw_stream(seed, "shape", 0);
-    bool big = draw_chance(&dice, 10);
     *shape = (struct shape){
         .chaos_ms = 5000 + (int64_t)seeded_below(&dice, 40000),
-        .sagas = big ? draw_between(&dice, 40, PLAN_SAGAS_MAX) : draw_between(&dice, 4, 28),
+        .sagas = draw_sagas(&dice),
         .subjects = draw_between(&dice, 1, PLAN_SUBJECTS_MAX),
         .names = 1,
         .latency_ms = draw_between(&dice, 1, 40),
         .commit_ms = draw_chance(&dice, 30) ? draw_between(&dice, 10, 200) : draw_between(&dice, 0, 8),
-        .fault_permille = draw_chance(&dice, 15) ? 0 : draw_between(&dice, 2, 60),
         .resident_max = draw_chance(&dice, 50) ? draw_between(&dice, 1, 10) : 1000,
         .resume_rate = draw_chance(&dice, 50) ? draw_between(&dice, 50, 2000) : 2000,
         .scan_interval_ms = draw_between(&dice, 200, 3000),
@@ -54,6 +71,7 @@ static void make_shape(struct shape *shape, uint64_t seed) {
         .resume_max = draw_between(&dice, 1, 3),
         .batch_max = draw_chance(&dice, 50) ? draw_between(&dice, 1, 6) : 0,
     };
+    make_fates(shape, &dice);
 }
 
 static struct item *add(struct plan *plan, enum item_kind kind, struct seeded *dice) {
@@ -71,8 +89,7 @@ static void make_saga(struct plan *plan, uint32_t k) {
     start->a = draw_chance(&dice, 20); // twice at once
     start->b = draw_chance(&dice, 30); // asked again afterwards
     int64_t began_ms = start->at_ms;
-    uint32_t words = draw_between(&dice, 0, 5);
-    for (uint32_t i = 0; i < words && plan->n + 40 < PLAN_ITEMS_MAX; i++) {
+    for (uint32_t i = draw_between(&dice, 0, 6); i > 0 && plan->n + 150 < PLAN_ITEMS_MAX; i--) {
         static const enum item_kind kinds[] = {ITEM_SIGNAL, ITEM_SIGNAL, ITEM_SIGNAL, ITEM_PAY,  ITEM_PAY,
                                                ITEM_RETRY,  ITEM_RETRY,  ITEM_POKE,   ITEM_TAKEN, ITEM_MISUSE};
         struct item *item = add(plan, kinds[seeded_below(&dice, sizeof kinds / sizeof kinds[0])], &dice);

@@ -6,10 +6,26 @@
 #include "tests/simulation/draw.h"
 
 enum {
-    PLAN_ITEMS_MAX = 400,
-    PLAN_SAGAS_MAX = 64,
+    PLAN_ITEMS_MAX = 640,
+    PLAN_SAGAS_MAX = 90,
     PLAN_SUBJECTS_MAX = 6,
     PLAN_PARTICIPANTS = 4,
+};
+
+// How a participant fares with one key and operation, or a saga with one of its own decisions; drawn from the seed and
+// the key.
+enum fate {
+    FATE_FINE,
+    FATE_NO,     // rejects: an action for good, a compensation until an operator has looked
+    FATE_FLAKY,  // nothing done, try again
+    FATE_SILENT, // acts, and never answers
+    FATE_DEAF,   // neither
+    FATE_BROKEN, // acts, and answers what nobody understands
+    FATE_HUGE,   // acts, and answers more than can be kept until an operator has looked
+    FATE_CLOSED, // the caller's own adapter refuses, at once
+    FATE_LETHAL, // the instance that sends it dies of it, until an operator has looked
+    FATE_SPOILT, // a decision writes what the store refuses, until an operator has looked
+    FATES
 };
 
 enum item_kind {
@@ -67,7 +83,7 @@ struct shape {
     uint32_t sagas, subjects, names;
     uint32_t latency_ms;     // of a message, at most, in fair weather
     uint32_t commit_ms;      // of a commit, at most
-    uint32_t fault_permille; // of a participant's answers, per way to fail
+    uint32_t fates[FATES];   // permille of the keys that fare like that
     uint32_t resident_max, resume_rate, scan_interval_ms, horizon_ms, resume_max;
     uint32_t batch_max;
 };

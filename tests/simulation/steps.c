@@ -92,7 +92,7 @@ static int64_t amount_of(const struct saga_turn *turn) {
 
 static struct saga_verdict book(struct saga_turn *turn) {
     struct saga_subject *base = saga_turn_subject(turn);
-    if (!is_fixed(turn) && drawn(turn, "books") % 1000 < world_now->shape->fault_permille)
+    if (!is_fixed(turn) && world_fate(drawn(turn, "books")) == FATE_NO)
         return saga_reject(ERR_BENEFIT_UNAVAILABLE, NULL);
     if (!base) {
         mark(turn, "booked");
@@ -155,6 +155,8 @@ struct saga_verdict step_decide(struct saga_turn *turn) {
     case DECIDES_PARK:
     case DECIDES_NOT: break;
     }
+    if (!is_fixed(turn) && world_fate(drawn(turn, "spoils")) == FATE_SPOILT)
+        mark(turn, "\xff"); // no text: the store refuses it
     bool parks = !is_fixed(turn) && drawn(turn, "parks") % 3 == 0;
     return parks ? saga_park(ERR_SAGA_STATE, "somebody must look at this") : saga_done();
 }
@@ -167,8 +169,9 @@ void step_refund(struct saga_turn *turn, struct sim_subject *subject, struct pay
     struct error error;
     snprintf(row->refund, sizeof row->refund, "%s/r%s", subject->row.name, row->name);
     struct saga_start start = {.flow = "refund", .gid = str_c(row->refund), .input = STR("1")};
+    // One that can't be started belongs to a turn that will not be durable; else the books will show that it lacks.
     if (!saga_turn_start(turn, &start, &error))
-        world_broken("E9", "%s: the refund can't be started: %s", world_short(row->refund), error.text);
+        world_trace("", "%s can't be started: %s", world_short(row->refund), error.text);
 }
 
 struct saga_verdict step_reversed(struct saga_turn *turn) {
@@ -189,6 +192,8 @@ struct saga_verdict step_reversed(struct saga_turn *turn) {
 
 struct saga_verdict step_ended(struct saga_turn *turn) {
     struct saga_subject *base = saga_turn_subject(turn);
+    if (!is_fixed(turn) && world_fate(drawn(turn, "spoils")) == FATE_SPOILT)
+        mark(turn, "\xff");
     if (base)
         subject_entry(sim_subject_of(base), saga_turn_saga(turn)->gid)->ends++;
     else

@@ -58,6 +58,16 @@ const char *world_short(const char *gid) {
     return slash ? slash + 1 : gid;
 }
 
+enum fate world_fate(uint64_t number) {
+    uint64_t place = number % 1000;
+    for (int fate = FATE_FINE + 1; fate < FATES; fate++) {
+        if (place < world_now->shape->fates[fate])
+            return (enum fate)fate;
+        place -= world_now->shape->fates[fate];
+    }
+    return FATE_FINE;
+}
+
 struct saga_traits world_saga(uint32_t k) {
     struct seeded dice = draw_stream(world_now->seed, "saga", k);
     struct saga_traits traits = {.flow = (uint8_t)seeded_below(&dice, world_now->flows.n_names), .subject = -1};

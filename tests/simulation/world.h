@@ -112,6 +112,9 @@ int64_t world_now_ms(void); // virtual time since the beginning
 // What follows the first '/' of a gid or a key: the rest is the same for all of one subject.
 const char *world_short(const char *gid);
 
+// The fate that a number stands for, as often as the world's shape says.
+enum fate world_fate(uint64_t number);
+
 // What saga number k is; drawn from the seed.
 struct saga_traits {
     uint8_t flow;
