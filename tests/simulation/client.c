@@ -124,7 +124,10 @@ static void reply(struct attempt *attempt, const struct error *error) {
     }
     world_trace(center->label, "answers %s about %s: %s", client->request_id, world_short(client->gid),
                 err_info(code)->name);
+    bool current = center_is_current(center);
     attempt_free(attempt);
+    if (!current && code != ERR_OK)
+        return; // whatever a stale owner refuses, another one may accept
     if (client->acknowledged && is_definite(client, code))
         world_broken("E10", "%s was acknowledged and is refused now with %s", client->request_id, err_info(code)->name);
     if (code == ERR_OK && !client->acknowledged) {
@@ -362,6 +365,22 @@ void client_begin(const struct item *item, uint32_t number) {
     }
     if (item->kind == ITEM_START && item->a)
         client_begin(&(struct item){.kind = ITEM_START, .target = item->target}, number); // a second one at once
+}
+
+void client_hears_of_parked(const char *gid) {
+    const struct item *operators = world_now->operators;
+    if (!operators || world_now->calm)
+        return;
+    uint32_t number = NUMBER_OF_HELP + world_now->helps++;
+    struct seeded dice = draw_stream(world_now->seed, gid, number);
+    bool tries = draw_chance(&dice, operators->a), fixes = draw_chance(&dice, 40);
+    if (!tries)
+        return;
+    if (fixes)
+        ledger_book(&world_now->ledger, gid)->fixed = true;
+    struct client *client = client_new(ITEM_RETRY, gid, number);
+    world_now->time.timers.set(&world_now->time, &client->timer,
+                               world_now->time.now_ms + (int64_t)seeded_below(&dice, operators->b + 1));
 }
 
 void client_signal(const char *gid, const char *name, uint32_t number) {

@@ -13,6 +13,9 @@ void client_begin(const struct item *item, uint32_t number);
 // An operator looks at a saga: puts right what stands in its way, and tries it again.
 void client_help(const char *gid, uint32_t number);
 
+// A saga was parked: somebody may try it again, sooner or later.
+void client_hears_of_parked(const char *gid);
+
 // Whoever is responsible sends a signal at last.
 void client_signal(const char *gid, const char *name, uint32_t number);
 

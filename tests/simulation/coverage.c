@@ -93,13 +93,25 @@ void __wrap_saga_machine_apply(const struct saga_machine *machine, struct saga_i
 enum {
     ANY_STATUS = STATUS(RUNNING) | STATUS(FORWARD) | STATUS(COMPENSATING),
     ANY_STATE = (1u << LEG_STATES) - 2,
+    ANY_EVENT = (1u << AT_EVENTS) - 1,
+    ON_ITS_WAY = STATE(RUNNING) | STATE(INQUIRING) | STATE(ASKING) | STATE(UNDOING),
+    OF_THE_WAY_BACK =
+        STATE(REJECTED) | STATE(UNDOING) | STATE(UNDO_RETRYING) | STATE(UNDONE) | STATE(UNDO_PARKED),
+    ANSWERS = EVENT(OK) | EVENT(REJECTED) | EVENT(FAILED) | EVENT(UNKNOWN),
+    VERDICTS = EVENT(DONE) | EVENT(REJECT) | EVENT(WAIT) | EVENT(ASK) | EVENT(PARK),
 };
 
 static const struct impossible {
     unsigned statuses, states, events;
     const char *why;
 } impossible[] = {
-    {0, 0, 0, ""},
+    {STATUS(FORWARD) | STATUS(COMPENSATING), ANY_STATE, EVENT(STARTED), "a saga starts once, and as a running one"},
+    {STATUS(RUNNING), ANY_STATE & ~(STATE(IDLE) | STATE(SKIPPED)), EVENT(STARTED), "before it starts nothing was done"},
+    {STATUS(RUNNING) | STATUS(FORWARD), OF_THE_WAY_BACK, ANY_EVENT, "only a saga that has turned round goes back"},
+    {ANY_STATUS, ANY_STATE & ~ON_ITS_WAY, ANSWERS, "a call is on its way only while its step says so"},
+    {ANY_STATUS, ANY_STATE & ~STATE(INQUIRING), EVENT(NEVER_SEEN), "only an inquiry is answered like that"},
+    {ANY_STATUS, ANY_STATE & ~STATE(WAITING), VERDICTS, "a decision is asked for while its step waits"},
+    {STATUS(COMPENSATING), ANY_STATE, VERDICTS, "a saga that has turned round decides nothing any more"},
 };
 
 static const struct impossible *why_impossible(unsigned status, unsigned state, unsigned event) {

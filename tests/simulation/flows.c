@@ -212,6 +212,33 @@ static void make_purchase(struct sim_flows *flows, uint64_t seed) {
     flows->n_names++;
 }
 
+static void make_siege(struct sim_flows *flows, uint64_t seed) {
+    struct seeded dice = draw_stream(seed, "siege", 0);
+    struct sim_flow *flow = add_flow(flows, "siege", 1);
+    for (uint8_t stage = 1; stage <= 3; stage++)
+        for (uint8_t i = 0; i < (stage == 3 ? 1 : 2); i++) {
+            struct saga_step *step = add_step(flow, stage, stage == 3 ? SAGA_PIVOT : SAGA_COMPENSATABLE, OF_CALL);
+            traits_of(flow, step)->participant = (uint8_t)seeded_below(&dice, PLAN_PARTICIPANTS);
+            draw_policy(flow, step, &dice);
+            step->inquire = draw_chance(&dice, 50) ? step_send : NULL;
+            if (stage == 1 && i == 0) { // gives up at once
+                flow->policies[0] = (struct saga_retry){.first_ms = 1, .max_ms = 1, .attempts = 1};
+                step->policy = &flow->policies[0];
+            }
+        }
+    struct saga_step *ship = add_step(flow, 4, SAGA_RETRIABLE, OF_CALL);
+    draw_policy(flow, ship, &dice);
+    if (draw_chance(&dice, 60)) {
+        // Beside the first calls.
+        struct saga_step *ask = &flow->steps[1];
+        ask->run = ask->undo = ask->inquire = NULL;
+        ask->decide = step_decide;
+        ask->ask = step_send;
+        traits_of(flow, ask)->decide = DECIDES_ASK;
+    }
+    flows->n_names++;
+}
+
 static void make_random(struct sim_flows *flows, uint64_t seed, uint32_t number) {
     struct seeded dice = draw_stream(seed, "flow", number);
     char name[24];
@@ -228,6 +255,7 @@ void sim_flows_make(struct sim_flows *flows, uint64_t seed) {
     make_transfer(flows);
     make_refund(flows);
     make_purchase(flows, seed);
+    make_siege(flows, seed);
     for (uint32_t i = 0, n = draw_between(&dice, 2, 8); i < n; i++)
         make_random(flows, seed, i);
     for (uint8_t i = 0, older = 0; i < flows->n; i++) {

@@ -13,6 +13,7 @@ enum {
     FLOW_TRANSFER = 0, // two calls that can be undone; what children mostly are
     FLOW_REFUND = 1,   // one call that only goes forward; what a payment that nobody wants any more starts
     FLOW_PURCHASE = 2, // reserve, book, be paid, ship: about a subject
+    FLOW_SIEGE = 3,    // calls, a question and the pivot, which one death may find on their way all at once
 };
 
 // How a step decides that calls nobody.

@@ -359,21 +359,22 @@ void network_send(struct center *center, struct saga_call *call, const char *bod
         effect->generation = saga_call_generation(call);
         effect->amount = amount_of(effect);
     }
-    if (!center->dying)
+    // Nothing leaves one that is dying. Nor one whose name was taken: its lease is over, which it knows by its own
+    // clock.
+    bool leaves = !center->dying && center_is_current(center);
+    if (leaves)
         watch_send(center, call, effect, body);
     struct exchange *exchange = exchange_new(center, call, effect);
-    world_trace(center_name(center), "%s %s %s, attempt %u", center->dying ? "would send" : "sends",
-                world_short(effect->key), saga_op_name(exchange->op), exchange->attempt);
-    if (center->dying)
-        return; // nothing leaves any more
-    if (!center_is_current(center)) {
-        // Its lease is over, and it knows that by its own clock: what it wants to send stays where it is.
+    world_trace(center_name(center), "%s %s %s, attempt %u", leaves ? "sends" : "would send", world_short(effect->key),
+                saga_op_name(exchange->op), exchange->attempt);
+    if (!leaves) {
+        effect->sends[exchange->op]--;
         world_now->time.timers.set(&world_now->time, &exchange->deadline,
                                    world_now->time.now_ms + effect->step->deadline_ms);
         return;
     }
     world_now->tally.sends++;
-    if (exchange->op == SAGA_INQUIRE && center_is_current(center))
+    if (exchange->op == SAGA_INQUIRE)
         effect->unknown = false;
     enum fate fate = fate_of(exchange);
     if (fate == FATE_LETHAL) {

@@ -7,7 +7,7 @@ static const char *const kind_names[ITEM_KINDS] = {
     [ITEM_START] = "start",     [ITEM_SIGNAL] = "signal", [ITEM_PAY] = "pay",     [ITEM_RETRY] = "retry",
     [ITEM_POKE] = "poke",       [ITEM_MISUSE] = "misuse", [ITEM_TAKEN] = "taken", [ITEM_WEATHER] = "weather",
     [ITEM_OUTAGE] = "outage",   [ITEM_STORE] = "store",   [ITEM_CRASH] = "crash", [ITEM_CLOSE] = "close",
-    [ITEM_PAUSE] = "pause",     [ITEM_JUMP] = "jump",     [ITEM_ROLLBACK] = "rollback",
+    [ITEM_PAUSE] = "pause",     [ITEM_JUMP] = "jump",     [ITEM_ROLLBACK] = "rollback", [ITEM_OPERATOR] = "operator",
 };
 
 static const char *const trouble_names[STORE_TROUBLES] = {
@@ -60,6 +60,7 @@ static void make_shape(struct shape *shape, uint64_t seed) {
     *shape = (struct shape){
         .chaos_ms = 5000 + (int64_t)seeded_below(&dice, 40000),
         .sagas = draw_sagas(&dice),
+        .siege = draw_chance(&dice, 10),
         .subjects = draw_between(&dice, 1, PLAN_SUBJECTS_MAX),
         .names = 1,
         .latency_ms = draw_between(&dice, 1, 40),
@@ -72,6 +73,12 @@ static void make_shape(struct shape *shape, uint64_t seed) {
         .batch_max = draw_chance(&dice, 50) ? draw_between(&dice, 1, 6) : 0,
     };
     make_fates(shape, &dice);
+    if (shape->siege) {
+        // What parks one step while another is refused, and keeps what is undone busy.
+        shape->fates[FATE_NO] = draw_between(&dice, 50, 250);
+        shape->fates[FATE_CLOSED] = draw_between(&dice, 50, 250);
+        shape->fates[FATE_FLAKY] = draw_between(&dice, 50, 250);
+    }
 }
 
 static struct item *add(struct plan *plan, enum item_kind kind, struct seeded *dice) {
@@ -156,6 +163,13 @@ static void make_outage(struct plan *plan, struct seeded *dice) {
     item->for_ms = 10 + (int64_t)seeded_below(dice, draw_chance(dice, 30) ? 20000 : 2000);
 }
 
+static void make_operator(struct plan *plan, struct seeded *dice) {
+    struct item *item = add(plan, ITEM_OPERATOR, dice);
+    item->at_ms /= 4;
+    item->a = draw_between(dice, 20, 100);
+    item->b = draw_chance(dice, 50) ? draw_between(dice, 1, 50) : draw_between(dice, 50, 4000);
+}
+
 static void make_faults(struct plan *plan) {
     struct seeded dice = draw_stream(plan->seed, "faults", 0);
     bool calm_world = draw_chance(&dice, 5);
@@ -167,8 +181,10 @@ static void make_faults(struct plan *plan) {
         make_outage(plan, &dice);
     for (uint32_t i = draw_chance(&dice, 70) ? draw_between(&dice, 1, 8) : 0; i > 0; i--)
         make_store_trouble(plan, &dice);
-    for (uint32_t i = draw_chance(&dice, 70) ? draw_between(&dice, 1, 10) : 0; i > 0; i--)
+    for (uint32_t i = draw_chance(&dice, 70) ? draw_between(&dice, 1, plan->shape.siege ? 40 : 10) : 0; i > 0; i--)
         make_crash(plan, &dice);
+    if (draw_chance(&dice, 50))
+        make_operator(plan, &dice);
     for (uint32_t i = draw_chance(&dice, 30) ? draw_between(&dice, 1, 3) : 0; i > 0; i--)
         make_restart(plan, ITEM_CLOSE, &dice);
     for (uint32_t i = draw_chance(&dice, 40) ? draw_between(&dice, 1, 4) : 0; i > 0; i--)
@@ -217,6 +233,9 @@ static void describe_fault(const struct item *item, char *out, size_t size) {
     case ITEM_PAUSE:
         snprintf(out, size, "pause of c%u for %lld ms%s", item->target, ms,
                  item->b ? ", its name is taken meanwhile" : "");
+        break;
+    case ITEM_OPERATOR:
+        snprintf(out, size, "operators try again %u%% of what is parked, within %u ms", item->a, item->b);
         break;
     case ITEM_JUMP: snprintf(out, size, "the wall clock jumps by %lld ms", (long long)item->delta_ms); break;
     default: snprintf(out, size, "%s of c%u, back after %lld ms", kind_names[item->kind], item->target, ms); break;

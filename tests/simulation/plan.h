@@ -43,6 +43,7 @@ enum item_kind {
     ITEM_CLOSE,    // an instance is stopped in order, and started again
     ITEM_PAUSE,    // an instance stands still; with `b` another process takes its name meanwhile
     ITEM_JUMP,     // the wall clock moves by `delta_ms`: who starts from now on sees it
+    ITEM_OPERATOR, // from then on operators try again what is parked, `a` percent of it, within `b` ms, without much care
     ITEM_ROLLBACK, // an instance starts again as an older release, which does not know the newest flows
     ITEM_KINDS
 };
@@ -81,6 +82,7 @@ struct item {
 struct shape {
     int64_t chaos_ms; // how long faults and commands come
     uint32_t sagas, subjects, names;
+    bool siege; // one flow only, in which much can be on its way at a death
     uint32_t latency_ms;     // of a message, at most, in fair weather
     uint32_t commit_ms;      // of a commit, at most
     uint32_t fates[FATES];   // permille of the keys that fare like that

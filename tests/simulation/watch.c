@@ -3,6 +3,7 @@
 
 #include "saga/engine.h"
 #include "tests/simulation/center.h"
+#include "tests/simulation/client.h"
 #include "tests/simulation/durable.h"
 #include "tests/simulation/world.h"
 
@@ -136,6 +137,8 @@ void watch_death_of(const struct center *center, struct book *book) {
 void watch_notice(const struct center *center, const struct saga_notice *notice) {
     if (notice->kind == SAGA_NOTICE_CORRUPT)
         world_broken("disk", "%s can't be read: %s", world_short(notice->gid), notice->text);
+    if (notice->kind == SAGA_NOTICE_PARKED)
+        client_hears_of_parked(notice->gid);
     if (notice->kind == SAGA_NOTICE_RESUMED) {
         struct book *book = ledger_book(&world_now->ledger, notice->gid);
         book->resumed_name = center->name;

@@ -73,6 +73,8 @@ struct saga_traits world_saga(uint32_t k) {
     struct saga_traits traits = {.flow = (uint8_t)seeded_below(&dice, world_now->flows.n_names), .subject = -1};
     if (draw_chance(&dice, 70))
         traits.subject = (int32_t)seeded_below(&dice, world_now->shape->subjects);
+    if (world_now->shape->siege)
+        traits.flow = FLOW_SIEGE;
     if (traits.flow == FLOW_REFUND || k == 0)
         traits.flow = FLOW_TRANSFER;
     traits.amount = (int64_t)draw_between(&dice, 1, 999);
@@ -205,6 +207,7 @@ static void happen(void *ctx) {
         world_now->time.scheduler.later(&world_now->time, item->for_ms, end_outage, (void *)(uintptr_t)item->target);
         break;
     case ITEM_STORE: begin_store_trouble(item); break;
+    case ITEM_OPERATOR: world_now->operators = item; break;
     case ITEM_JUMP: world_now->wall_offset_ms += item->delta_ms; break;
     case ITEM_CRASH:
     case ITEM_CLOSE:

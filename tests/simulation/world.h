@@ -80,6 +80,7 @@ struct world {
     uint32_t helps; // of operators, so far
     struct exchange *exchanges; // that have not ended everywhere
     struct weather weather;
+    const struct item *operators; // how those act who look at what is parked; NULL: there are none
     int64_t wall_offset_ms;
     struct {
         unsigned away, full, slow, blind; // troubles of that kind at present
