@@ -228,6 +228,7 @@ static void make_siege(struct sim_flows *flows, uint64_t seed) {
         }
     struct saga_step *ship = add_step(flow, 4, SAGA_RETRIABLE, OF_CALL);
     draw_policy(flow, ship, &dice);
+    ship->inquire = draw_chance(&dice, 70) ? step_send : NULL;
     if (draw_chance(&dice, 60)) {
         // Beside the first calls.
         struct saga_step *ask = &flow->steps[1];

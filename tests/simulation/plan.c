@@ -60,7 +60,7 @@ static void make_shape(struct shape *shape, uint64_t seed) {
     *shape = (struct shape){
         .chaos_ms = 5000 + (int64_t)seeded_below(&dice, 40000),
         .sagas = draw_sagas(&dice),
-        .siege = draw_chance(&dice, 10),
+        .siege = draw_chance(&dice, 20),
         .subjects = draw_between(&dice, 1, PLAN_SUBJECTS_MAX),
         .names = 1,
         .latency_ms = draw_between(&dice, 1, 40),
@@ -78,6 +78,7 @@ static void make_shape(struct shape *shape, uint64_t seed) {
         shape->fates[FATE_NO] = draw_between(&dice, 50, 250);
         shape->fates[FATE_CLOSED] = draw_between(&dice, 50, 250);
         shape->fates[FATE_FLAKY] = draw_between(&dice, 50, 250);
+        shape->fates[FATE_LETHAL] = draw_chance(&dice, 50) ? 0 : draw_between(&dice, 10, 60);
     }
 }
 
@@ -118,7 +119,7 @@ static void make_weather(struct plan *plan, struct seeded *dice) {
 
 static void make_store_trouble(struct plan *plan, struct seeded *dice) {
     struct item *item = add(plan, ITEM_STORE, dice);
-    item->a = (uint32_t)seeded_below(dice, STORE_TROUBLES);
+    item->a = plan->shape.siege && draw_chance(dice, 50) ? STORE_ODD : (uint32_t)seeded_below(dice, STORE_TROUBLES);
     item->b = draw_between(dice, 5, 60); // percent, where only some fail
     item->c = draw_chance(dice, 50);     // PENDING: it lands in the end
     item->for_ms = 50 + (int64_t)seeded_below(dice, draw_chance(dice, 30) ? 12000 : 1500);
