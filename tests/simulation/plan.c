@@ -122,7 +122,8 @@ static void make_store_trouble(struct plan *plan, struct seeded *dice) {
     item->a = plan->shape.siege && draw_chance(dice, 50) ? STORE_ODD : (uint32_t)seeded_below(dice, STORE_TROUBLES);
     item->b = draw_between(dice, 5, 60); // percent, where only some fail
     item->c = draw_chance(dice, 50);     // PENDING: it lands in the end
-    item->for_ms = 50 + (int64_t)seeded_below(dice, draw_chance(dice, 30) ? 12000 : 1500);
+    bool long_one = draw_chance(dice, 30) || (plan->shape.siege && item->a == STORE_ODD);
+    item->for_ms = 50 + (int64_t)seeded_below(dice, long_one ? 12000 : 1500);
 }
 
 static int64_t down_ms(struct seeded *dice) {
