@@ -88,8 +88,10 @@ static void ended_read(void *ctx, const struct error *error, const void *rows, s
     struct error unreadable = {0};
     if (error) {
         command_finish(command, error);
-    } else if (n == 0 || !saga_row_instance(command->engine, rows, &instance, &unreadable)) {
-        refuse(command, ERR_SAGA_STATE, "the saga has ended");
+    } else if (n == 0) {
+        refuse(command, ERR_SAGA_NOT_FOUND, NULL);
+    } else if (!saga_row_instance(command->engine, rows, &instance, &unreadable)) {
+        command_finish(command, &unreadable); // whether it had this signal can't be told
     } else {
         signal_known(command, &instance);
         saga_instance_release(&instance);

@@ -10,7 +10,7 @@
 static void release(struct saga_turn *turn) {
     for (uint8_t i = 0; i < turn->n_sagas; i++) {
         struct saga_resident *resident = turn->sagas[i];
-        resident->busy = false;
+        resident->busy = resident->fresh = false;
         if (resident->gone)
             continue;
         trial_note(resident);
@@ -44,6 +44,21 @@ static bool is_final(enum err code) {
     return code == ERR_STORE_REFUSED || code == ERR_STORE_CONFLICT;
 }
 
+// Who is to be parked because the same write would be refused again. A row that exists already is that of a child whose
+// gid is taken, whoever opened the turn in which its parent came to it; else it is the saga whose own turn this was.
+static void suspect(struct saga_turn *turn, enum err code) {
+    bool known = false;
+    for (uint8_t i = 0; i < turn->n_sagas && code == ERR_STORE_CONFLICT; i++) {
+        struct saga_resident *child = turn->sagas[i];
+        if (!child->fresh || !child->parent || child->parent->fresh)
+            continue;
+        child->parent->write_refused = code;
+        known = true;
+    }
+    if (turn->of_saga && !known)
+        turn->opener->write_refused = code;
+}
+
 // Everything of this family is ahead of what is durable: it is dropped, as soon as nothing pins it, and loaded afresh.
 static void fail(struct saga_turn *turn, const struct error *error) {
     struct saga_family *family = turn->family;
@@ -54,8 +69,8 @@ static void fail(struct saga_turn *turn, const struct error *error) {
                       SAGA_ACTION, err_info(error->code)->name, error->text);
     for (struct saga_resident *kin = family->first; kin; kin = kin->kin_next)
         kin->lost = kin->gone = true;
-    if (turn->of_saga && is_final(error->code))
-        turn->opener->write_refused = error->code;
+    if (is_final(error->code))
+        suspect(turn, error->code);
     if (subject && !subject->failed) {
         subject->failed = true;
         subject->ops->fail(subject, error);

@@ -82,14 +82,16 @@ struct saga_resident {
     unsigned slot;
     int64_t created_ms, updated_ms, ended_ms;
     int32_t resume_count;
-    int64_t row_due_ms; // as its row says
-    bool stored;        // its row was submitted at least once
-    bool busy;          // its turn is being committed; events wait
-    bool lost;          // a write of its family failed: it is loaded afresh
-    bool gone;          // it is lost or has ended durably: dropped when nothing pins it any more
-    bool dirty;         // ahead of its row
-    bool ready;         // in the engine's list of sagas with something to do
-    bool resuming;      // it may have been under way when another process died: to be counted before anything is done
+    int64_t row_due_ms;      // as its row says
+    int64_t row_incarnation; // as its row said when it was loaded
+    bool stored;             // its row was submitted at least once
+    bool fresh;              // started in a turn that is not durable yet
+    bool busy;               // its turn is being committed; events wait
+    bool lost;               // a write of its family failed: it is loaded afresh
+    bool gone;               // it is lost or has ended durably: dropped when nothing pins it any more
+    bool dirty;              // ahead of its row
+    bool ready;              // in the engine's list of sagas with something to do
+    bool resuming; // it may have been under way when another process died: to be counted before anything is done
     enum err write_refused; // the store refused what it wanted to write last time: to be parked before anything is done
     uint32_t failures;      // writes of its that failed in a row
     unsigned wake;
@@ -301,7 +303,7 @@ void engine_refuse_turns(struct saga_engine *engine);
 void engine_drop_turns(struct saga_engine *engine); // all of them: the store is gone
 
 // call.c
-void call_send_held(struct saga_resident *resident); // and those that were admitted
+void call_send_held(struct saga_resident *resident);  // and those that were admitted
 void calls_send_withheld(struct saga_engine *engine); // the lease was renewed
 void call_forget_all(struct saga_resident *resident);
 // Of a leg that goes on without them: what was not sent is not, what was comes late.

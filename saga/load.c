@@ -14,7 +14,9 @@ void row_head(const struct saga_resident *resident, struct saga_row *ret_row) {
         .paused = saga->paused,
         .slot = (int32_t)resident->slot,
         .due_ms = saga_instance_due(saga),
-        .incarnation = resident->engine->incarnation,
+        // A resumption that is yet to be counted must not look as if it were: the saga may be loaded again before it
+        // is.
+        .incarnation = resident->resuming ? resident->row_incarnation : resident->engine->incarnation,
         .resume_count = resident->resume_count,
         .parent_step = resident->parent_step,
         .parent_leg = resident->parent_leg,
@@ -140,6 +142,7 @@ static void enter_memory(struct loading *loading, struct saga_subject *subject) 
     resident->created_ms = row->created_ms;
     resident->updated_ms = row->updated_ms;
     resident->row_due_ms = row->due_ms;
+    resident->row_incarnation = row->incarnation;
     resident->resume_count = row->resume_count;
     resident->parent_step = (uint16_t)row->parent_step;
     resident->parent_leg = (uint8_t)row->parent_leg;

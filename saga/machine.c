@@ -224,6 +224,15 @@ static void unwind_leg(struct work *work, struct saga_leg *leg) {
     }
 }
 
+// Whether an action before this leg is on its way: its answer may be what the leg's requests are made from, so these
+// would not be the same when they are sent again (E11).
+static bool is_ahead_of_answers(const struct saga_instance *saga, const struct saga_leg *leg) {
+    for (const struct saga_leg *other = saga->legs; other->step->stage < leg->step->stage; other++)
+        if (other->state == LEG_RUNNING || other->state == LEG_INQUIRING)
+            return true;
+    return false;
+}
+
 // Reverse order of stages: a stage is undone only when every later one is.
 static void unwind(struct work *work) {
     struct saga_instance *saga = work->instance;
@@ -233,7 +242,8 @@ static void unwind(struct work *work) {
         uint8_t stage = saga->legs[i].step->stage;
         bool clear = true;
         for (; i >= 0 && saga->legs[i].step->stage == stage; i--) {
-            unwind_leg(work, &saga->legs[i]);
+            if (!saga_leg_cleared(&saga->legs[i]) && !is_ahead_of_answers(saga, &saga->legs[i]))
+                unwind_leg(work, &saga->legs[i]);
             clear = clear && saga_leg_cleared(&saga->legs[i]);
         }
         if (!clear)
@@ -315,12 +325,12 @@ void work_done(struct work *work, struct saga_leg *leg, struct str answer) {
         answer = STR_NONE;
     }
     work_move(leg, LEG_DONE);
+    if (work->instance->status == SAGA_COMPENSATING)
+        work_commit(work); // it is not asked for again: what is undone with it must find it after a crash, too
     leg->ended_ms = work->event->now_ms;
     leg->unknown = false;
     free((void *)(uintptr_t)leg->answer.ptr);
     leg->answer = saga_copy_bytes(answer);
-    if (work->instance->status == SAGA_COMPENSATING && leg->step->undo && !str_empty(answer))
-        work_commit(work); // its compensation may be made from it
     work_go_on(work);
 }
 
@@ -443,6 +453,7 @@ static void answered_inquiry(struct work *work, struct saga_leg *leg) {
     if (work->instance->status == SAGA_COMPENSATING) {
         // Never seen so far: the lost request may still come. The compensation marks the key, when it is its turn.
         work_move(leg, LEG_RETRYING);
+        work_commit(work); // or it would be asked again after a crash, and answered otherwise
         unwind(work);
     } else {
         work_move(leg, LEG_RUNNING);

@@ -85,12 +85,18 @@ void turn_join(struct saga_turn *turn, struct saga_resident *resident) {
     turn->sagas[turn->n_sagas++] = resident;
 }
 
-bool turn_takes(struct saga_turn *turn, struct saga_resident *resident) {
-    if (!resident_free(resident))
-        return false;
+static bool is_in(const struct saga_turn *turn, const struct saga_resident *resident) {
     for (uint8_t i = 0; i < turn->n_sagas; i++)
         if (turn->sagas[i] == resident)
             return true;
+    return false;
+}
+
+bool turn_takes(struct saga_turn *turn, struct saga_resident *resident) {
+    if (!resident_free(resident))
+        return false;
+    if (is_in(turn, resident))
+        return true;
     if (turn->n_sagas == TURN_SAGAS_MAX || resident->group != turn->group)
         return false;
     turn_join(turn, resident);
@@ -490,17 +496,24 @@ void saga_turn_after(struct saga_turn *turn, saga_turn_fn *fn, void *ctx) {
     turn->must_commit = true;
 }
 
+// One in memory may be gone again soon: it was never durable, or what is in memory is not what is.
+static void set_exists(const struct saga_turn *turn, const struct saga_resident *there, struct error *error) {
+    bool passes = there->lost || (there->fresh && !is_in(turn, there));
+    error_set(error, passes ? ERR_STORE_STALE : ERR_SAGA_EXISTS, NULL);
+}
+
 static struct saga_resident *start(struct saga_turn *turn, const struct saga_start *start, struct saga_resident *parent,
                                    const struct saga_leg *leg, struct error *error) {
     struct saga_engine *engine = turn->engine;
+    const struct saga_resident *there = resident_find(engine, start->gid);
     const struct saga_flow *flow = start->made ? start->made : saga_engine_flow(engine, str_c(start->flow), 0);
     struct saga_instance instance;
     if (!flow)
         error_set(error, ERR_FLOW_UNKNOWN, "no flow is named %s", start->flow ? start->flow : "");
     else if (start->input.len > SAGA_INPUT_MAX)
         error_set(error, ERR_RECORD_TOO_LARGE, "a saga's input has at most %d bytes", SAGA_INPUT_MAX);
-    else if (resident_find(engine, start->gid))
-        error_set(error, ERR_SAGA_EXISTS, NULL);
+    else if (there)
+        set_exists(turn, there, error);
     else if (turn->n_sagas == TURN_SAGAS_MAX)
         error_set(error, ERR_OVERLOADED, "a turn takes at most %d sagas", TURN_SAGAS_MAX);
     else if (!turn->subject && !parent && turn->group != &turn->own_group)
@@ -526,6 +539,7 @@ static struct saga_resident *start(struct saga_turn *turn, const struct saga_sta
         resident->parent_leg = leg->leg;
     }
     resident->created_ms = turn->now_ms;
+    resident->fresh = true;
     turn_join(turn, resident);
     turn->must_commit = true;
     engine->stats.started++;

@@ -69,8 +69,12 @@ static uint32_t collect(struct writer *writer, const struct write_range *range) 
 static void fail_range(struct store *store, const struct write_range *range, enum err code, const char *text) {
     for (uint32_t i = range->from; i < range->to; i++) {
         struct store_write *write = store->writer.batch[i];
-        if (write->code == ERR_OK && (write->n_ops > 0 || write->renews))
+        if (write->code != ERR_OK)
+            continue;
+        if (write->n_ops > 0 || write->renews)
             fail(write, code, text);
+        else if (write->group && write->group->poisoned) // it says that what is before it is done, and that isn't
+            fail(write, ERR_STORE_STALE, err_info(ERR_STORE_STALE)->text);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "tests/flow/cases.h"
 #include "tests/flow/notice.h"
 #include "tests/flow/virtual.h"
+#include "txcenter/saga/v1/operator.pb-c.h"
 
 #include <stdio.h>
 

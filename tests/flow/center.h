@@ -29,7 +29,7 @@ struct flow_center {
     struct trades_options options; // a test may change it before a start
     struct config config;          // who may call
     struct authority authority;
-    struct switchboard board;      // its own net
+    struct switchboard board; // its own net
     uint64_t dice;
     struct store_backend *disk;
     struct crash_point point;

@@ -128,6 +128,70 @@ static void test_a_child_whose_gid_is_taken_gets_another_one(void **state) {
     bed_check_books(bed);
 }
 
+// One child after the other, and a signal before the first.
+static const struct saga_step awaiting_steps[] = {
+    {.id = 1, .stage = 1, .name = "await", .signal = "go", .timeout_ms = 600000},
+    {.id = 2, .stage = 2, .name = "child", .child = heir, .undo = bed_send, .deadline_ms = 1000},
+};
+static const struct saga_flow flow_awaiting = {
+    .name = "test.awaiting", .version = 1, .steps = awaiting_steps, .n_steps = 2};
+static bool younger(struct saga_turn *turn, struct arena *arena, struct saga_child *ret_child) {
+    ret_child->flow = flow_pair.name;
+    ret_child->gid = arena_printf(arena, "%s/younger%u", saga_turn_saga(turn)->gid, saga_turn_generation(turn));
+    return true;
+}
+static const struct saga_step two_steps[] = {
+    {.id = 1, .stage = 1, .name = "elder", .child = heir, .undo = bed_send, .deadline_ms = 1000},
+    {.id = 2, .stage = 2, .name = "younger", .child = younger, .undo = bed_send, .deadline_ms = 1000},
+};
+static const struct saga_flow flow_two = {.name = "test.two", .version = 1, .steps = two_steps, .n_steps = 2};
+static const struct saga_flow *const turn_flows[] = {&flow_awaiting, &flow_two, NULL};
+
+static void open_with(struct saga_bed *bed, const struct saga_flow *const *flows) {
+    bed_kill(bed);
+    bed->options.flow_sets[1].flows = flows;
+    bed_open(bed);
+}
+
+// [E13] whoever opened the turn in which a saga comes to a child whose gid is taken, that saga is parked, and no other
+static void test_a_taken_gid_parks_the_parent_in_its_childs_turn(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply reply;
+    open_with(bed, turn_flows);
+    bed_start(bed, &flow_pair, "one/younger1", "somebody else's", NULL);
+    bed_settle(bed);
+    bed_start(bed, &flow_two, "one", "", NULL);
+    bed_settle(bed);
+    assert_true(bed_status(bed, "one") == SAGA_RUNNING && bed_parked(bed, "one"));
+    bed_retry(bed, "one", &reply);
+    bed_wait(bed, &reply);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+    assert_int_equal(bed_status(bed, "one/1"), SAGA_SUCCEEDED);
+    assert_string_equal(bed_row(bed, "one/younger2")->parent_gid, "one");
+    bed_check_books(bed);
+}
+
+// [E10] [E13] a signal is acknowledged in the end, though it leads to a child whose gid is taken
+static void test_a_taken_gid_does_not_stand_in_a_signals_way(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply reply = {.code = ERR_STORE_CONFLICT};
+    open_with(bed, turn_flows);
+    bed_start(bed, &flow_pair, "one/1", "somebody else's", NULL);
+    bed_start(bed, &flow_awaiting, "one", "", NULL);
+    bed_run(bed, 1000);
+    for (unsigned tries = 0; tries < 3 && reply.code != ERR_OK; tries++) {
+        bed_signal(bed, "one", "go", "1", &reply);
+        bed_wait(bed, &reply);
+        bed_run(bed, 1000);
+    }
+    assert_int_equal(reply.code, ERR_OK);
+    bed_retry(bed, "one", &reply);
+    bed_wait(bed, &reply);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+}
+
 // [E13] a full disk: nothing is lost, everything goes on when there is room, and meanwhile it is not tried all the time
 static void test_a_full_disk_is_gone_on_from(void **state) {
     struct saga_bed *bed = *state;
@@ -307,6 +371,8 @@ int main(void) {
         TEST(test_a_saga_whose_write_is_refused_is_parked),
         TEST(test_a_child_that_exists_already_refuses_its_parent),
         TEST(test_a_child_whose_gid_is_taken_gets_another_one),
+        TEST(test_a_taken_gid_parks_the_parent_in_its_childs_turn),
+        TEST(test_a_taken_gid_does_not_stand_in_a_signals_way),
         TEST(test_a_full_disk_is_gone_on_from),
         TEST(test_a_store_that_is_down_delays_and_fails_nothing),
         TEST(test_a_commit_that_can_not_be_known_is_found_out),

@@ -477,6 +477,33 @@ static void test_trials_outlive_a_bad_store(void **state) {
     bed_check_books(bed);
 }
 
+// [E14] what is written about one that waits for its trial is no resumption: loaded again, it waits again
+static void test_a_suspect_that_is_written_and_lost_is_still_tried_alone(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply reply;
+    model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_HANGS, 4, 0);
+    bed_start(bed, &flow_pair, "one", "", NULL);
+    for (unsigned i = 0; i < 4; i++) {
+        bed_revive(bed);
+        bed_run(bed, 10);
+    }
+    unsigned sent = bed->model.sent;
+    bed_signal(bed, "one", "any", "1", &reply);
+    bed_wait(bed, &reply);
+    assert_int_equal(reply.code, ERR_OK);
+    bed->faults.fail_result = BACKEND_FULL;
+    bed->faults.fail_commit_at = 1;
+    bed_signal(bed, "one", "any", "2", &reply);
+    bed_wait(bed, &reply);
+    assert_int_equal(reply.code, ERR_STORE_FULL);
+    bed_run(bed, 500); // it is there again
+    assert_int_equal(bed_stats(bed).resident, 1);
+    assert_int_equal(bed->model.sent, sent);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+    bed_check_books(bed);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
     const struct CMUnitTest tests[] = {
@@ -498,6 +525,7 @@ int main(void) {
         TEST(test_eviction_and_a_signal_meet),
         TEST(test_innocent_suspects_are_tried_and_go_on),
         TEST(test_trials_outlive_a_bad_store),
+        TEST(test_a_suspect_that_is_written_and_lost_is_still_tried_alone),
     };
     return cmocka_run_group_tests_name("saga/engine: recovery", tests, NULL, NULL);
 }

@@ -145,6 +145,25 @@ static void test_group_fails_together(struct bed *bed) {
     assert_int_equal(groups[1].in_flight, 0);
 }
 
+// In the culprit's own batch, before and behind it, and of another group.
+static void test_without_rows_of_a_group(struct bed *bed) {
+    struct item row = item("a", "ann", 1, 1);
+    bed_put(bed, &item_table, &row);
+    bed_shut_gate(bed);
+    struct store_group group = {0}, other = {0};
+    struct fate before = {0}, culprit = {0}, behind = {0}, beside = {0};
+    bed_submit(bed, store_write_new(bed->store), &group, &before);
+    bed_write(bed, &item_table, STORE_INSERT, &row, &group, &culprit);
+    bed_submit(bed, store_write_new(bed->store), &group, &behind);
+    bed_submit(bed, store_write_new(bed->store), &other, &beside);
+    bed_open_gate(bed);
+    bed_drain(bed);
+    assert_int_equal(before.code, ERR_OK);
+    assert_int_equal(culprit.code, ERR_STORE_CONFLICT);
+    assert_int_equal(behind.code, ERR_STORE_STALE);
+    assert_int_equal(beside.code, ERR_OK);
+}
+
 static void test_stale_until_reset(struct bed *bed) {
     struct item row = item("a", "ann", 1, 1), next = item("b", "ann", 2, 2);
     bed_put(bed, &item_table, &row);
@@ -308,6 +327,9 @@ const struct contract_case contract_batches[] = {
     {.name = "[E13] several culprits of a batch fail alone", .run = test_several_culprits, .needs_faults = true},
     {.name = "[E13] a failed write fails the later writes of its group, and no others",
      .run = test_group_fails_together,
+     .needs_faults = true},
+    {.name = "[E13] a write without rows is not done when what is before it in its group failed",
+     .run = test_without_rows_of_a_group,
      .needs_faults = true},
     {.name = "[E13] a group stays failed until it is reset", .run = test_stale_until_reset},
     {.name = "[E13] a row that breaks its description fails its group", .run = test_bad_row_fails_group},

@@ -1,0 +1,175 @@
+#include "tests/simulation/coverage.h"
+
+#include <assert.h>
+
+static struct coverage *counted;
+
+static const char *const status_names[ON_STATUSES] = {"running", "forward", "compensating"};
+
+static const char *const event_names[AT_EVENTS] = {
+    [AT_STARTED] = "started",
+    [AT_RESUMED] = "resumed",
+    [AT_TIMER] = "timer",
+    [AT_POKED] = "poked",
+    [AT_RETRY] = "retry",
+    [AT_SUSPECTED] = "suspected",
+    [AT_OK] = "ok",
+    [AT_REJECTED] = "rejected",
+    [AT_FAILED] = "failed",
+    [AT_UNKNOWN] = "unknown",
+    [AT_NEVER_SEEN] = "never seen",
+    [AT_DONE] = "says done",
+    [AT_REJECT] = "says reject",
+    [AT_WAIT] = "says wait",
+    [AT_ASK] = "says ask",
+    [AT_PARK] = "says park",
+};
+
+const char *coverage_status_name(enum coverage_status status) {
+    return status_names[status];
+}
+
+const char *coverage_event_name(enum coverage_event event) {
+    return event_names[event];
+}
+
+// ---- Counting -----------------------------------------------------------------------------------------------------
+
+void coverage_begin(struct coverage *coverage) {
+    counted = coverage;
+}
+
+void coverage_add(struct coverage *sum, const struct coverage *more) {
+    for (int status = 0; status < ON_STATUSES; status++)
+        for (int state = 0; state < LEG_STATES; state++)
+            for (int event = 0; event < AT_EVENTS; event++)
+                sum->seen[status][state][event] += more->seen[status][state][event];
+    sum->after_end += more->after_end;
+}
+
+static enum coverage_event event_of(const struct saga_event *event) {
+    static const enum coverage_event whole[] = {
+        [SAGA_EV_STARTED] = AT_STARTED, [SAGA_EV_RESUMED] = AT_RESUMED, [SAGA_EV_TIMER] = AT_TIMER,
+        [SAGA_EV_POKED] = AT_POKED,     [SAGA_EV_RETRY] = AT_RETRY,     [SAGA_EV_SUSPECTED] = AT_SUSPECTED,
+    };
+    static const enum coverage_event answers[] = {
+        [OUTCOME_OK] = AT_OK,
+        [OUTCOME_REJECTED] = AT_REJECTED,
+        [OUTCOME_RETRY] = AT_FAILED,
+        [OUTCOME_UNKNOWN] = AT_UNKNOWN,
+    };
+    static const enum coverage_event verdicts[] = {
+        [SAGA_DONE] = AT_DONE, [SAGA_REJECT] = AT_REJECT, [SAGA_WAIT] = AT_WAIT,
+        [SAGA_ASK] = AT_ASK,   [SAGA_PARK] = AT_PARK,
+    };
+    if (event->kind == SAGA_EV_ANSWERED)
+        return event->never_seen ? AT_NEVER_SEEN : answers[event->outcome];
+    return event->kind == SAGA_EV_DECIDED ? verdicts[event->verdict.answer] : whole[event->kind];
+}
+
+static void count(const struct saga_instance *saga, const struct saga_event *event) {
+    static const enum coverage_status statuses[] = {
+        [SAGA_RUNNING] = ON_RUNNING, [SAGA_FORWARD] = ON_FORWARD, [SAGA_COMPENSATING] = ON_COMPENSATING};
+    if (saga_status_ended(saga->status)) {
+        counted->after_end++;
+        return;
+    }
+    enum coverage_status status = statuses[saga->status];
+    enum coverage_event at = event_of(event);
+    if (event->kind == SAGA_EV_ANSWERED || event->kind == SAGA_EV_DECIDED) {
+        counted->seen[status][saga->legs[event->leg].state][at]++;
+        return;
+    }
+    for (uint8_t i = 0; i < saga->n_legs; i++)
+        counted->seen[status][saga->legs[i].state][at]++;
+}
+
+void __real_saga_machine_apply(const struct saga_machine *machine, struct saga_instance *instance,
+                               const struct saga_event *event, struct saga_effects *effects);
+void __wrap_saga_machine_apply(const struct saga_machine *machine, struct saga_instance *instance,
+                               const struct saga_event *event, struct saga_effects *effects);
+
+void __wrap_saga_machine_apply(const struct saga_machine *machine, struct saga_instance *instance,
+                               const struct saga_event *event, struct saga_effects *effects) {
+    if (counted)
+        count(instance, event);
+    __real_saga_machine_apply(machine, instance, event, effects);
+}
+
+// ---- What can't be ------------------------------------------------------------------------------------------------
+
+#define STATE(state) (1u << LEG_##state)
+#define EVENT(event) (1u << AT_##event)
+#define STATUS(status) (1u << ON_##status)
+enum {
+    ANY_STATUS = STATUS(RUNNING) | STATUS(FORWARD) | STATUS(COMPENSATING),
+    ANY_STATE = (1u << LEG_STATES) - 2,
+    ANY_EVENT = (1u << AT_EVENTS) - 1,
+    ON_ITS_WAY = STATE(RUNNING) | STATE(INQUIRING) | STATE(ASKING) | STATE(UNDOING),
+    OF_THE_WAY_BACK = STATE(REJECTED) | STATE(UNDOING) | STATE(UNDO_RETRYING) | STATE(UNDONE) | STATE(UNDO_PARKED),
+    ANSWERS = EVENT(OK) | EVENT(REJECTED) | EVENT(FAILED) | EVENT(UNKNOWN),
+    VERDICTS = EVENT(DONE) | EVENT(REJECT) | EVENT(WAIT) | EVENT(ASK) | EVENT(PARK),
+};
+
+static const struct impossible {
+    unsigned statuses, states, events;
+    const char *why;
+} impossible[] = {
+    {STATUS(FORWARD) | STATUS(COMPENSATING), ANY_STATE, EVENT(STARTED), "a saga starts once, and as a running one"},
+    {STATUS(RUNNING), ANY_STATE & ~(STATE(IDLE) | STATE(SKIPPED)), EVENT(STARTED), "before it starts nothing was done"},
+    {STATUS(RUNNING) | STATUS(FORWARD), OF_THE_WAY_BACK, ANY_EVENT, "only a saga that has turned round goes back"},
+    {ANY_STATUS, ANY_STATE & ~ON_ITS_WAY, ANSWERS, "a call is on its way only while its step says so"},
+    {ANY_STATUS, ANY_STATE & ~STATE(INQUIRING), EVENT(NEVER_SEEN), "only an inquiry is answered like that"},
+    {ANY_STATUS, ANY_STATE & ~STATE(WAITING), VERDICTS, "a decision is asked for while its step waits"},
+    {STATUS(COMPENSATING), ANY_STATE, VERDICTS, "a saga that has turned round decides nothing any more"},
+};
+
+static const struct impossible *why_impossible(unsigned status, unsigned state, unsigned event) {
+    for (size_t i = 0; i < sizeof impossible / sizeof impossible[0]; i++)
+        if (impossible[i].statuses >> status & 1 && impossible[i].states >> state & 1 &&
+            impossible[i].events >> event & 1)
+            return &impossible[i];
+    return NULL;
+}
+
+// ---- Showing ------------------------------------------------------------------------------------------------------
+
+void coverage_print(const struct coverage *coverage, FILE *out) {
+    for (unsigned status = 0; status < ON_STATUSES; status++) {
+        fprintf(out, "\n%-14s", status_names[status]);
+        for (unsigned event = 0; event < AT_EVENTS; event++)
+            fprintf(out, " %11s", event_names[event]);
+        for (unsigned state = 1; state < LEG_STATES; state++) {
+            fprintf(out, "\n  %-12.12s", leg_state_name((enum leg_state)state));
+            for (unsigned event = 0; event < AT_EVENTS; event++) {
+                uint64_t n = coverage->seen[status][state][event];
+                if (n > 0)
+                    fprintf(out, " %11llu", (unsigned long long)n);
+                else
+                    fprintf(out, " %11s", why_impossible(status, state, event) ? "-" : "0");
+            }
+        }
+        fprintf(out, "\n");
+    }
+    fprintf(out, "\nafter the end: %llu\n", (unsigned long long)coverage->after_end);
+}
+
+unsigned coverage_faults(const struct coverage *coverage, bool complete, FILE *out) {
+    unsigned faults = 0;
+    for (unsigned status = 0; status < ON_STATUSES; status++)
+        for (unsigned state = 1; state < LEG_STATES; state++)
+            for (unsigned event = 0; event < AT_EVENTS; event++) {
+                const struct impossible *row = why_impossible(status, state, event);
+                uint64_t n = coverage->seen[status][state][event];
+                if (row && n > 0)
+                    fprintf(out, "seen %llu times, though it can't be (%s):", (unsigned long long)n, row->why);
+                else if (!row && n == 0 && complete)
+                    fprintf(out, "never seen:");
+                else
+                    continue;
+                faults++;
+                fprintf(out, " a step that is %s in a saga that is %s, at \"%s\"\n",
+                        leg_state_name((enum leg_state)state), status_names[status], event_names[event]);
+            }
+    return faults;
+}

@@ -1,0 +1,255 @@
+// At commits: each row against the one that it replaces, in the order of the batch.
+#include "tests/simulation/watch.h"
+
+#include "saga/machine.h"
+#include "store/row.h"
+#include "tests/simulation/center.h"
+#include "tests/simulation/durable.h"
+#include "tests/simulation/subject.h"
+#include "tests/simulation/world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TOUCHED_MAX = 64 };
+
+// The batch under way. What is wrong with it is said when it was committed.
+static struct batch {
+    const struct center *center;
+    int64_t incarnation;
+    const struct store_op *ops;
+    size_t n, at;
+    bool wrong;
+    char rule[REPORT_RULE_MAX];
+    char text[REPORT_TEXT_MAX];
+    char touched[TOUCHED_MAX][SAGA_SUBJECT_MAX + 1]; // subjects whose sums are looked at afterwards
+    size_t n_touched;
+} batch;
+
+__attribute__((format(printf, 2, 3))) static void wrong(const char *rule, const char *format, ...) {
+    if (batch.wrong)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(batch.text, sizeof batch.text, format, args);
+    va_end(args);
+    snprintf(batch.rule, sizeof batch.rule, "%s", rule);
+    batch.wrong = true;
+}
+
+// What the row of this op replaces: from earlier in the batch, or from the disk.
+static const void *predecessor(const struct store_table *table, const void *row) {
+    for (size_t i = batch.at; i > 0; i--) {
+        const struct store_op *op = &batch.ops[i - 1];
+        if (op->table == table && row_compare_keys(table, op->row, row) == 0)
+            return op->verb == STORE_DELETE ? NULL : op->row;
+    }
+    return durable_row(table, row);
+}
+
+// ---- Sagas --------------------------------------------------------------------------------------------------------
+
+// An operator's retry is in the same batch as the row that it changed.
+static bool was_retried(const char *gid) {
+    for (size_t i = 0; i < batch.n; i++)
+        if (batch.ops[i].table == &audit_table && strcmp(((const struct audit_row *)batch.ops[i].row)->gid, gid) == 0)
+            return true;
+    return false;
+}
+
+static void check_status(const struct saga_row *old, const struct saga_row *new) {
+    static const struct {
+        enum saga_status from;
+        unsigned to;
+    } moves[] = {
+        {SAGA_RUNNING,
+         1u << SAGA_RUNNING | 1u << SAGA_FORWARD | 1u << SAGA_COMPENSATING | 1u << SAGA_SUCCEEDED | 1u << SAGA_FAILED},
+        {SAGA_FORWARD, 1u << SAGA_FORWARD | 1u << SAGA_SUCCEEDED},
+        {SAGA_COMPENSATING, 1u << SAGA_COMPENSATING | 1u << SAGA_FAILED},
+    };
+    for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++)
+        if ((int32_t)moves[i].from == old->status && moves[i].to >> new->status & 1)
+            return;
+    wrong("status", "%s moves from %s to %s", world_short(new->gid), saga_status_name((enum saga_status)old->status),
+          saga_status_name((enum saga_status) new->status));
+}
+
+static bool goes_back(const struct saga_leg *leg) {
+    return leg->state == LEG_UNDOING || leg->state == LEG_UNDO_RETRYING || leg->state == LEG_UNDO_PARKED;
+}
+
+static void check_leg(const struct saga_instance *old, const struct saga_instance *new, uint8_t i, bool retried) {
+    const struct saga_leg *from = &old->legs[i], *to = &new->legs[i];
+    bool forward = old->status != SAGA_COMPENSATING && new->status != SAGA_COMPENSATING &&new->status != SAGA_FAILED;
+    bool same_phase = forward || (goes_back(from) && goes_back(to));
+    if (same_phase && !retried && !from->step->ask && to->attempts < from->attempts)
+        wrong("E6", "%s step %s had failed %u times, and now %u", world_short(new->gid), from->step->name,
+              from->attempts, to->attempts);
+    if (to->generation != from->generation && to->generation != from->generation + 1)
+        wrong("E12", "%s step %s goes from generation %u to %u", world_short(new->gid), from->step->name,
+              from->generation, to->generation);
+    if (from->state == LEG_DONE && to->state == LEG_DONE && !str_eq(from->answer, to->answer))
+        wrong("E11", "%s step %s was done, and its kept answer changes", world_short(new->gid), from->step->name);
+    if (saga_leg_settled(from) && forward && !saga_leg_settled(to))
+        wrong("status", "%s step %s was %s and is %s", world_short(new->gid), from->step->name,
+              leg_state_name(from->state), leg_state_name(to->state));
+}
+
+static void check_signals(const struct saga_instance *old, const struct saga_instance *new) {
+    for (uint8_t i = 0; i < old->n_signals; i++) {
+        const struct saga_signal *signal = &old->signals[i];
+        const struct saga_signal *kept = i < new->n_signals ? &new->signals[i] : NULL;
+        if (!kept || strcmp(kept->id, signal->id) != 0 || !str_eq(kept->payload, signal->payload) ||
+            kept->consumed < signal->consumed)
+            wrong("E10", "%s forgets the signal %s", world_short(new->gid), signal->id);
+    }
+}
+
+static void check_resumes(const struct saga_row *old, const struct saga_row *new) {
+    if (old->resume_count > 0 && new->resume_count == 0)
+        ledger_book(&world_now->ledger, new->gid)->deaths = 0;
+    if (new->resume_count > (int32_t)(2 * world_now->shape->resume_max))
+        wrong("E14", "%s was resumed %d times", world_short(new->gid), new->resume_count);
+}
+
+static void check_replacement(const struct saga_row *old, const struct saga_row *new) {
+    struct saga_instance before = durable_instance(old), after = durable_instance(new);
+    bool retried = was_retried(new->gid);
+    check_status(old, new);
+    if (old->flow_version != new->flow_version || before.n_legs != after.n_legs) {
+        wrong("status", "%s is another saga than before", world_short(new->gid));
+    } else {
+        for (uint8_t i = 0; i < before.n_legs; i++)
+            check_leg(&before, &after, i, retried);
+        check_signals(&before, &after);
+    }
+    check_resumes(old, new);
+    saga_instance_release(&before);
+    saga_instance_release(&after);
+}
+
+static void check_saga(const struct store_op *op) {
+    const struct saga_row *row = op->row, *old = predecessor(&saga_table, row);
+    struct saga_row kept;
+    if (op->verb == STORE_DELETE) {
+        wrong("E5", "%s is deleted", world_short(row->gid));
+        return;
+    }
+    if (old) {
+        // What follows asks the disk for more: only this one's blobs are needed meanwhile.
+        kept = *old;
+        check_replacement(&kept, row);
+    }
+}
+
+// ---- Events -------------------------------------------------------------------------------------------------------
+
+static int64_t last_seq(int32_t slot) {
+    for (size_t i = batch.at; i > 0; i--) {
+        const struct store_op *op = &batch.ops[i - 1];
+        if (op->table == &outbox_table && ((const struct outbox_row *)op->row)->slot == slot)
+            return ((const struct outbox_row *)op->row)->seq;
+    }
+    struct store_query query = {.table = &outbox_table,
+                                .conds = {{.column = "slot", .cmp = STORE_EQ, .integer = slot}},
+                                .descending = true,
+                                .limit = 1};
+    size_t n;
+    const struct outbox_row *row = durable_rows(&query, &n);
+    return n ? row->seq : 0;
+}
+
+static void check_event(const struct store_op *op) {
+    const struct outbox_row *row = op->row;
+    int64_t last = last_seq(row->slot);
+    int64_t seq = world_now->plant == PLANT_REORDERED && row->seq % 3 == 0 ? last : row->seq;
+    if (op->verb == STORE_INSERT && seq <= last)
+        wrong("E16",
+              "an event of %s has number %lld of slot %d, where %lld is committed: who reads behind it misses it",
+              world_short(row->gid), (long long)seq, row->slot, (long long)last);
+}
+
+// ---- Subjects -----------------------------------------------------------------------------------------------------
+
+static void check_subject(const struct store_op *op) {
+    const struct sim_subject_row *row = op->row, *old = predecessor(&sim_subject_table, row);
+    if (row->version != (old ? old->version + 1 : 1))
+        wrong("E13", "subject %.6s goes from version %lld to %lld: a write between them is missing", row->name,
+              old ? (long long)old->version : 0LL, (long long)row->version);
+    for (size_t i = 0; i < batch.n_touched; i++)
+        if (strcmp(batch.touched[i], row->name) == 0)
+            return;
+    if (batch.n_touched < TOUCHED_MAX)
+        memcpy(batch.touched[batch.n_touched++], row->name, sizeof row->name);
+}
+
+static void check_entry(const struct store_op *op) {
+    const struct sim_entry_row *row = op->row;
+    if (row->bookings > 1 || row->reversals > 1 || row->ends > 1)
+        wrong("once", "%s was booked %d times, reversed %d times, ended %d times", world_short(row->gid), row->bookings,
+              row->reversals, row->ends);
+}
+
+// What the subject says is the sum of what its sagas booked.
+static void check_sum(const char *name) {
+    struct sim_subject_row like;
+    snprintf(like.name, sizeof like.name, "%s", name);
+    const struct sim_subject_row *subject = durable_row(&sim_subject_table, &like);
+    int64_t amount = subject ? subject->amount : 0;
+    struct store_query query = {.table = &sim_entry_table,
+                                .conds = {{.column = "subject", .cmp = STORE_EQ, .text = str_c(name)}},
+                                .limit = STORE_LIMIT_MAX};
+    size_t n;
+    const struct sim_entry_row *entries = durable_rows(&query, &n);
+    for (size_t i = 0; i < n; i++)
+        amount -= entries[i].booked;
+    if (amount != 0)
+        world_broken("money", "subject %.6s is off by %lld from what its sagas booked", name, (long long)amount);
+}
+
+// ---- Batches ------------------------------------------------------------------------------------------------------
+
+static void check_op(const struct store_op *op) {
+    static const struct {
+        const struct store_table *table;
+        void (*check)(const struct store_op *op);
+    } checks[] = {
+        {&saga_table, check_saga},
+        {&outbox_table, check_event},
+        {&sim_subject_table, check_subject},
+        {&sim_entry_table, check_entry},
+    };
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
+        if (checks[i].table == op->table)
+            checks[i].check(op);
+}
+
+void watch_commit(const struct center *center, const struct backend_fence *fence, const struct store_op *ops,
+                  size_t n) {
+    batch = (struct batch){.center = center, .incarnation = fence->incarnation, .ops = ops, .n = n};
+    for (batch.at = 0; batch.at < n; batch.at++)
+        check_op(&ops[batch.at]);
+}
+
+void watch_committed(void) {
+    world_now->tally.commits++;
+    world_trace(center_name(batch.center), "commits %zu rows", batch.n);
+    if (batch.incarnation != world_now->incarnations[batch.center->name])
+        world_broken("E7", "%s writes as incarnation %lld, and %lld exists", batch.center->label,
+                     (long long)batch.incarnation, (long long)world_now->incarnations[batch.center->name]);
+    if (batch.wrong)
+        world_broken(batch.rule, "%s", batch.text);
+    for (size_t i = 0; i < batch.n_touched; i++)
+        check_sum(batch.touched[i]);
+}
+
+void watch_rolled_back(const char *why) {
+    world_trace(center_name(batch.center), "can't commit %zu rows: %s", batch.n, why);
+}
+
+void watch_claimed(const struct center *center, int64_t incarnation) {
+    if (incarnation <= world_now->incarnations[center->name])
+        world_broken("E7", "%s claims the incarnation %lld a second time", center->label, (long long)incarnation);
+    world_now->incarnations[center->name] = incarnation;
+}
