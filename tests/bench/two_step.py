@@ -170,8 +170,10 @@ class MariadbStore:
 
     name = "mariadb"
 
-    def __init__(self, folder, arguments=("--skip-networking",)):
-        self.server = Mariadb(folder, arguments)
+    def __init__(self, folder, port=0):
+        """With a port it also listens on 127.0.0.1, for as many connections as a peer may want."""
+        network = ["--bind-address=127.0.0.1", f"--port={port}", "--max-connections=2000"]
+        self.server, self.port = Mariadb(folder, network if port else ["--skip-networking"]), port
 
     def start(self):
         self.server.start()
