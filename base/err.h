@@ -46,6 +46,7 @@ enum outcome {
     X(RETRIES_EXHAUSTED, 46, 14, UNKNOWN, "the step was tried as often as its policy allows")                         \
     X(TIMED_OUT, 47, 4, REJECTED, "what was awaited did not come in time")                                            \
     X(RESUMED_TOO_OFTEN, 48, 13, UNKNOWN, "the process died several times while it drove this saga; it is parked")    \
+    X(SUBMIT_DISABLED, 49, 9, REJECTED, "no target is configured that submitted sagas may call; set submit.targets")   \
     X(PARTICIPANT_REJECTED, 60, 9, REJECTED, "a remote system definitely refused")                                    \
     X(PARTICIPANT_UNAVAILABLE, 61, 14, RETRY, "a remote system can't be reached or is overloaded; it did nothing")    \
     X(PARTICIPANT_SILENT, 62, 4, UNKNOWN, "a remote system did not answer; what it did is not known yet")             \

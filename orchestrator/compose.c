@@ -115,6 +115,48 @@ static bool open_store(struct center *center, struct error *error) {
     return storage_open(center->loop, center->config, &options, &center->stopping, &center->store, error);
 }
 
+// ---- Callers' own sagas ---------------------------------------------------------------------------------------------
+
+static struct rpc_channel *open_target(void *ctx, const char *target, struct error *error) {
+    struct center *center = ctx;
+    const struct config_submit *submit = &center->config->submit;
+    struct rpc_channel_options options = {
+        .ca = submit->tls_ca,
+        .certificate = submit->certificate,
+        .key = submit->key,
+        .message_max = center->config->limits.message_max_bytes,
+    };
+    return rpc_channel_open(center->loop, target, &options, error);
+}
+
+static void make_defined(struct center *center) {
+    const struct config_submit *submit = &center->config->submit;
+    struct raw_options options = {
+        .open = open_target,
+        .open_ctx = center,
+        .timers = &center->timers,
+        .targets = submit->targets,
+        .channels_max = submit->channels_max,
+        .idle_ms = submit->idle_s * SECOND_MS,
+    };
+    center->raw = raw_new(&options);
+    defined_init(&center->defined, center->raw);
+}
+
+static struct submit *make_submit(struct center *center) {
+    const struct config *config = center->config;
+    struct submit_options options = {
+        .engine = center->engine,
+        .store = center->store,
+        .defined = &center->defined,
+        .timers = &center->timers,
+        .wait_max_ms = config->limits.wait_max_ms,
+        .waiters_max = config->submit.waiters_max,
+        .queue_max = config->store.queue_max,
+    };
+    return submit_new(&options);
+}
+
 // ---- Engine --------------------------------------------------------------------------------------------------------
 
 static void tick_engine(void *ctx) {
@@ -152,6 +194,7 @@ static bool make_engine(struct center *center, struct error *error) {
         .scan_interval_ms = config->sentinel.scan_interval_ms,
         .horizon_ms = config->sentinel.horizon_s * SECOND_MS,
         .resume_max = config->sentinel.resume_max,
+        .flow_maker = &center->defined.maker,
     };
     for (size_t i = 0; i < BUSINESSES; i++)
         options.flow_sets[i] = (struct saga_flow_set){businesses[i].flows, businesses[i].make(center)};
@@ -191,6 +234,7 @@ static bool serve(struct center *center, struct error *error) {
         .engine = center->engine,
         .store = center->store,
         .requests = requests_new(center->store, rpc_loop_clock(center->loop)),
+        .submit = make_submit(center),
     };
     center->server = rpc_server_new(center->loop, &options);
     trade_service_add(center->trade_service, center->server);
@@ -206,6 +250,7 @@ static bool serve(struct center *center, struct error *error) {
 bool center_open(struct center *center, struct config *config, struct error *error) {
     *center = (struct center){.config = config, .loop = rpc_loop_new()};
     center->timers = rpc_loop_timers(center->loop);
+    make_defined(center);
     if (!center_listen(center, error) || !open_store(center, error) ||
         !participants_open(center->loop, config, &center->timers, &center->participants, error) ||
         !make_engine(center, error))
@@ -218,12 +263,14 @@ void center_close(struct center *center) {
     if (center->engine)
         saga_engine_stop(center->engine);
     participants_close(&center->participants);
+    raw_free(center->raw);
     store_close(center->store);
     center->store = NULL;
     saga_engine_free(center->engine);
     for (size_t i = 0; i < BUSINESSES; i++)
         businesses[i].release(center);
     requests_free(center->saga_service.requests);
+    submit_free(center->saga_service.submit);
     trade_service_free(center->trade_service);
     rpc_server_free(center->server);
     if (center->store_waker.poll)

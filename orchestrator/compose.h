@@ -17,6 +17,8 @@ struct center {
     struct store *store;
     struct rpc_timers timers; // the loop's
     struct participants participants;
+    struct raw *raw;
+    struct defined defined;
     struct trade_callback_key *callback_keys;
     struct trades *trades;
     struct saga_engine *engine;

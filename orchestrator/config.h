@@ -75,6 +75,13 @@ struct config_participant {
     const char *tls_ca, *certificate, *key, *server_name;
 };
 
+// Of sagas that callers define: whom their steps may call, and how.
+struct config_submit {
+    const char *const *targets; // NULL: nobody
+    const char *tls_ca, *certificate, *key;
+    uint32_t channels_max, idle_s, waiters_max;
+};
+
 struct config_caller {
     const char *name;
     uint32_t scopes;            // set of enum rpc_scope
@@ -103,6 +110,7 @@ struct config {
     struct config_payment payment;
     struct config_callback callback;
     struct config_participant participants[CONFIG_SYSTEMS];
+    struct config_submit submit;
     struct config_caller *callers;
     size_t n_callers;
     struct config_sentinel sentinel;

@@ -52,6 +52,17 @@ static bool is_target(struct str text) {
     return is_host_port(text);
 }
 
+// A target in which `*` may stand for letters, digits and '-'.
+static bool is_target_pattern(struct str text) {
+    char bare[1024];
+    if (!str_copy(text, bare, sizeof bare))
+        return false;
+    for (char *c = bare; *c; c++)
+        if (*c == '*')
+            *c = '0';
+    return is_target(str_c(bare));
+}
+
 static bool is_name(struct str text) {
     return only(text, "._-");
 }
@@ -73,6 +84,9 @@ static const struct config_form listen_form = {
 static const struct config_form address_form = {"an address such as 10.0.0.5:7600", is_listen};
 static const struct config_form target_form = {
     "a gRPC target such as 127.0.0.1:7700, dns:///user.internal:443 or xds:///user", is_target};
+static const struct config_form target_pattern_form = {
+    "a gRPC target such as orders:7000 or dns:///*.shop.internal:443, in which * stands for letters, digits and '-'",
+    is_target_pattern};
 static const struct config_form name_form = {"letters, digits, '.', '_' and '-'", is_name};
 static const struct config_form printable_form = {"text without spaces", is_printable};
 static const struct config_form currency_form = {"an ISO 4217 currency such as CNY", is_currency};
@@ -91,7 +105,7 @@ static const struct config_word formats[] = {
     {"auto", LOG_AUTO, "text on a terminal, JSON otherwise"}, {"text", LOG_TEXT, NULL}, {"json", LOG_JSON, NULL}, {0}};
 static const struct config_word scopes[] = {{"trade.read", RPC_TRADE_READ, "see trades"},
                                             {"trade", RPC_TRADE, "quote, order, pay, cancel, refund"},
-                                            {"saga", RPC_SAGA, "see sagas and flows"},
+                                            {"saga", RPC_SAGA, "submit sagas, see and signal them; see flows"},
                                             {"operate", RPC_OPERATE, "operators' actions"},
                                             {"callback", RPC_CALLBACK, "deliver payment callbacks"},
                                             {0}};
@@ -246,6 +260,26 @@ static const struct config_row participant_rows[] = {
          "The name expected in its certificate. Default: the target's host."),
 };
 
+static const struct config_row submit_rows[] = {
+    {.name = "targets",
+     .type = CONFIG_LIST,
+     .offset = OFFSET(config_submit, targets),
+     .min = 1,
+     .max = 256,
+     .unit = "",
+     .form = &target_pattern_form,
+     .text = "The targets that their steps may call; `*` stands for any letters, digits and `-`. Without this list "
+             "SubmitSaga is refused."},
+    PATH(config_submit, tls_ca, "Who signed the targets' certificates, PEM; set, the connections are TLS."),
+    PATH(config_submit, certificate, "Our certificate for them, PEM (mutual TLS)."),
+    PATH(config_submit, key, "Its private key, PEM."),
+    COUNT(config_submit, channels_max, 1, 4096, "targets", "256",
+          "Most targets connected at once; a call to one more is tried again later."),
+    COUNT(config_submit, idle_s, 1, DAY_S, "s", "60", "A connection without calls is closed after this long."),
+    COUNT(config_submit, waiters_max, 0, 65536, "calls", "2048",
+          "Most calls that wait for the outcome of their saga; one more is answered at once with `processing`."),
+};
+
 static const struct config_row caller_rows[] = {
     {.name = "name",
      .type = CONFIG_TEXT,
@@ -339,6 +373,7 @@ static const struct config_section sections[] = {
      .names = system_names,
      ROWS(participant_rows),
      .text = "The remote systems, one mapping each."},
+    ONE(submit, submit_rows, "Sagas that callers define (SubmitSaga)."),
     {.path = "callers",
      .shape = CONFIG_ENTRIES,
      .offset = OFFSET(config, callers),

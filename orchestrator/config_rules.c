@@ -100,6 +100,10 @@ static void check_tls(struct config_reader *reader) {
     check_pair(reader, "tls", c->tls.certificate, c->tls.key);
     if (c->tls.client_ca && !c->tls.certificate)
         config_fault(reader, "tls.client_ca", "expected 'certificate' and 'key' beside it");
+    check_pair(reader, "submit", c->submit.certificate, c->submit.key);
+    if (c->submit.certificate && !c->submit.tls_ca)
+        config_fault(reader, "submit.certificate",
+                     "expected 'tls_ca' beside it; without it the connections are in plain text");
     for (int i = 0; i < CONFIG_SYSTEMS; i++) {
         const struct config_participant *p = &c->participants[i];
         char section[KEY_PATH_MAX], path[2 * KEY_PATH_MAX];

@@ -20,6 +20,7 @@ static void drained(void *ctx) {
 static void hurry(void *ctx) {
     struct center *center = ctx;
     trades_hurry(center->trades);
+    submit_hurry(center->saga_service.submit);
 }
 
 // Something still owes an answer (a store that is down, say): what is durable stays so, and goes on at the next start.

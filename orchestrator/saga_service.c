@@ -69,7 +69,6 @@ struct lookup {
     struct saga_service *service;
     struct rpc_inbound *in;
     const char *gid;
-    const struct saga_flow *flow;
     Txcenter__Saga__V1__Saga *view;
     void (*reply)(struct rpc_inbound *in, Txcenter__Saga__V1__Saga *view);
 };
@@ -78,7 +77,7 @@ static void attempts_read(void *ctx, const struct error *error, const void *rows
     struct lookup *lookup = ctx;
     if (error)
         call_fail(lookup->in, error, NULL, NULL);
-    else if (!saga_view_attempts(lookup->view, rows, n, lookup->flow, rpc_inbound_arena(lookup->in)))
+    else if (!saga_view_attempts(lookup->view, rows, n, rpc_inbound_arena(lookup->in)))
         no_memory(lookup->in);
     else
         lookup->reply(lookup->in, lookup->view);
@@ -100,7 +99,6 @@ static void saga_read(void *ctx, const struct error *error, const void *rows, si
         no_memory(lookup->in);
         return;
     }
-    lookup->flow = row->flow_version > 0 ? saga_engine_flow(engine, str_c(row->flow), row->flow_version) : NULL;
     struct store_query query = {
         .table = &attempt_table,
         .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(lookup->gid)}},
@@ -135,6 +133,10 @@ static void get_saga(void *service, struct rpc_inbound *in, const ProtobufCMessa
     note_gid(in, request->gid);
     *lookup = (struct lookup){.service = service, .in = in, .gid = request->gid, .reply = reply_saga};
     look_up(lookup);
+}
+
+static void submit(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    submit_saga(((struct saga_service *)service)->submit, in, message);
 }
 
 // ---- Pages --------------------------------------------------------------------------------------------------------
@@ -436,6 +438,7 @@ static void list_audit(void *service, struct rpc_inbound *in, const ProtobufCMes
     }
 
 const struct rpc_route saga_routes[] = {
+    ROW(saga, "SubmitSaga", submit, RPC_SAGA, RPC_TIER_QUOTE),
     ROW(saga, "GetSaga", get_saga, RPC_SAGA, RPC_TIER_LIST),
     ROW(saga, "ListSagas", list_sagas, RPC_SAGA, RPC_TIER_LIST),
     ROW(saga, "ListFlows", list_flows, RPC_SAGA, RPC_TIER_LIST),

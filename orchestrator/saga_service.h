@@ -3,13 +3,14 @@
 #ifndef TXC_ORCHESTRATOR_SAGA_SERVICE_H
 #define TXC_ORCHESTRATOR_SAGA_SERVICE_H
 
-#include "rpc/server.h"
+#include "orchestrator/submit.h"
 #include "saga/request.h"
 
 struct saga_service {
     struct saga_engine *engine;
     struct store *store;
     struct requests *requests;
+    struct submit *submit;
 };
 
 extern const struct rpc_route saga_routes[];

@@ -30,6 +30,15 @@ static bool put_text(char **field, const char *text, struct arena *arena) {
     return *field != NULL;
 }
 
+static bool put_bytes(ProtobufCBinaryData *field, struct str bytes, struct arena *arena) {
+    if (str_empty(bytes))
+        return true;
+    struct str kept = arena_str(arena, bytes);
+    field->data = (uint8_t *)(uintptr_t)kept.ptr;
+    field->len = kept.len;
+    return field->data != NULL;
+}
+
 // ---- Sagas --------------------------------------------------------------------------------------------------------
 
 Txcenter__Saga__V1__Saga *saga_view(const struct saga_row *row, struct arena *arena) {
@@ -84,11 +93,12 @@ static Txcenter__Saga__V1__Step *step_view(const struct saga_instance *saga, con
                 put_text(&view->reason, leg->reason, arena) && put_text(&view->text, leg->text, arena) &&
                 put_text(&view->key, key, arena) && put_moment(&view->started_at, leg->started_ms, arena) &&
                 put_moment(&view->ended_at, leg->ended_ms, arena) &&
-                (!has_due(leg->state) || put_moment(&view->due_at, leg->due_ms, arena));
+                (!has_due(leg->state) || put_moment(&view->due_at, leg->due_ms, arena)) &&
+                put_bytes(&view->answer, leg->answer, arena);
     return made ? view : NULL;
 }
 
-static bool put_steps(Txcenter__Saga__V1__Saga *view, const struct saga_instance *saga, struct arena *arena) {
+bool saga_view_legs(Txcenter__Saga__V1__Saga *view, const struct saga_instance *saga, struct arena *arena) {
     view->steps = arena_calloc(arena, saga->n_legs, sizeof *view->steps);
     if (!view->steps)
         return false;
@@ -106,21 +116,21 @@ bool saga_view_steps(Txcenter__Saga__V1__Saga *view, const struct saga_row *row,
     struct error error = {0};
     if (!saga_row_instance(engine, row, &saga, &error))
         return put_text(&view->reason, err_info(error.code)->name, arena) && put_text(&view->text, error.text, arena);
-    bool made = put_steps(view, &saga, arena);
+    bool made = saga_view_legs(view, &saga, arena);
     saga_instance_release(&saga);
     return made;
 }
 
 // ---- Attempts -----------------------------------------------------------------------------------------------------
 
-static const char *step_name(const struct saga_flow *flow, int32_t step_id) {
-    for (uint8_t i = 0; flow && i < flow->n_steps; i++)
-        if (flow->steps[i].id == step_id)
-            return flow->steps[i].name;
+static const char *step_name(const Txcenter__Saga__V1__Saga *saga, int32_t step_id) {
+    for (size_t i = 0; i < saga->n_steps; i++)
+        if (saga->steps[i]->step_id == step_id)
+            return saga->steps[i]->name;
     return "";
 }
 
-static Txcenter__Saga__V1__Attempt *attempt_view(const struct attempt_row *row, const struct saga_flow *flow,
+static Txcenter__Saga__V1__Attempt *attempt_view(const struct attempt_row *row, const Txcenter__Saga__V1__Saga *saga,
                                                  struct arena *arena) {
     Txcenter__Saga__V1__Attempt *view = (void *)rpc_message_new(&txcenter__saga__v1__attempt__descriptor, arena);
     if (!view)
@@ -130,7 +140,7 @@ static Txcenter__Saga__V1__Attempt *attempt_view(const struct attempt_row *row, 
     view->number = row->number;
     bool known_op = row->op >= SAGA_ACTION && row->op <= SAGA_INQUIRE;
     bool known_outcome = row->outcome >= OUTCOME_OK && row->outcome <= OUTCOME_UNKNOWN;
-    bool made = put_text(&view->step_name, step_name(flow, row->step_id), arena) &&
+    bool made = put_text(&view->step_name, step_name(saga, row->step_id), arena) &&
                 put_text(&view->op, known_op ? saga_op_name((enum saga_op)row->op) : "", arena) &&
                 put_text(&view->outcome, known_outcome ? outcome_name((enum outcome)row->outcome) : "", arena) &&
                 put_text(&view->reason, row->reason, arena) && put_text(&view->text, row->text, arena) &&
@@ -139,15 +149,14 @@ static Txcenter__Saga__V1__Attempt *attempt_view(const struct attempt_row *row, 
     return made ? view : NULL;
 }
 
-bool saga_view_attempts(Txcenter__Saga__V1__Saga *view, const struct attempt_row *rows, size_t n,
-                        const struct saga_flow *flow, struct arena *arena) {
+bool saga_view_attempts(Txcenter__Saga__V1__Saga *view, const struct attempt_row *rows, size_t n, struct arena *arena) {
     if (n == 0)
         return true;
     view->attempts = arena_calloc(arena, n, sizeof *view->attempts);
     if (!view->attempts)
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!(view->attempts[i] = attempt_view(&rows[n - 1 - i], flow, arena)))
+        if (!(view->attempts[i] = attempt_view(&rows[n - 1 - i], view, arena)))
             return false;
     view->n_attempts = n;
     return true;

@@ -9,14 +9,16 @@
 // Without steps and attempts. The row may go afterwards.
 Txcenter__Saga__V1__Saga *saga_view(const struct saga_row *row, struct arena *arena);
 
-// Adds the steps. What the journal doesn't tell (a flow version that is not known here, a record that can't be read)
-// leaves the saga without steps, and its text says why.
+// Adds the steps, which may go afterwards; false when the arena is full.
+bool saga_view_legs(Txcenter__Saga__V1__Saga *view, const struct saga_instance *saga, struct arena *arena);
+
+// The same for a row. What the journal doesn't tell (a flow version that is not known here, a record that can't be
+// read) leaves the saga without steps, and its text says why.
 bool saga_view_steps(Txcenter__Saga__V1__Saga *view, const struct saga_row *row, const struct saga_engine *engine,
                      struct arena *arena);
 
-// Adds the attempts, given newest first, oldest first.
-bool saga_view_attempts(Txcenter__Saga__V1__Saga *view, const struct attempt_row *rows, size_t n,
-                        const struct saga_flow *flow, struct arena *arena);
+// Adds the attempts, given newest first, oldest first. Their steps have the names that the view's steps have.
+bool saga_view_attempts(Txcenter__Saga__V1__Saga *view, const struct attempt_row *rows, size_t n, struct arena *arena);
 
 Txcenter__Saga__V1__Flow *flow_view(const struct saga_flow *flow, struct arena *arena);
 

@@ -1,12 +1,11 @@
 #include "orchestrator/trade_service.h"
 
 #include "base/map.h"
+#include "orchestrator/admission.h"
 #include "orchestrator/authorize.h"
 #include "rpc/message.h"
 
 #include <stdlib.h>
-
-enum { STORE_DOWN_RETRY_MS = 1000, CROWDED_RETRY_MS = 200 };
 
 struct trade_route {
     struct rpc_route row;
@@ -34,28 +33,12 @@ struct trade_served {
 
 // ---- Letting in ---------------------------------------------------------------------------------------------------
 
-// How many sixteenths of the store's queue must be free for a call that changes something.
-static const uint32_t reserve_of[] = {[TRADE_LIST] = 8, [TRADE_QUOTE] = 4, [TRADE_PAY] = 1};
-
-bool trade_service_admits(enum trade_urgency urgency, uint32_t room, uint32_t queue_max, bool store_down,
-                          struct error *error) {
-    if ((uint64_t)room * 16 >= (uint64_t)queue_max * reserve_of[urgency])
-        return true;
-    error_set(error, store_down ? ERR_STORE_UNAVAILABLE : ERR_OVERLOADED, NULL);
-    error->retry_after_ms = store_down ? STORE_DOWN_RETRY_MS : CROWDED_RETRY_MS;
-    return false;
-}
+static const enum rpc_tier tier_of[] = {
+    [TRADE_LIST] = RPC_TIER_LIST, [TRADE_QUOTE] = RPC_TIER_QUOTE, [TRADE_PAY] = RPC_TIER_PAY};
 
 static bool admit(const struct trade_service *service, const struct trade_method *method, struct error *error) {
-    if (method->access == TRADE_READS)
-        return true;
-    uint32_t room = store_room(service->store);
-    if (room == service->queue_max)
-        return true;
-    struct store_stats stats = {0};
-    if (room == 0)
-        store_stats(service->store, &stats);
-    return trade_service_admits(method->urgency, room, service->queue_max, stats.down, error);
+    return method->access == TRADE_READS ||
+           admission_check(service->store, service->queue_max, tier_of[method->urgency], error);
 }
 
 // ---- Answers ------------------------------------------------------------------------------------------------------
@@ -187,8 +170,6 @@ static void serve(void *service, struct rpc_inbound *in, const ProtobufCMessage 
 
 static const enum rpc_scope scope_of[] = {
     [TRADE_READS] = RPC_TRADE_READ, [TRADE_CHANGES] = RPC_TRADE, [TRADE_CALLS_BACK] = RPC_CALLBACK};
-static const enum rpc_tier tier_of[] = {
-    [TRADE_LIST] = RPC_TIER_LIST, [TRADE_QUOTE] = RPC_TIER_QUOTE, [TRADE_PAY] = RPC_TIER_PAY};
 
 struct trade_service *trade_service_new(struct trades *trades, const struct store *store, uint32_t queue_max) {
     size_t n = 0;

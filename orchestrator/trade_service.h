@@ -22,9 +22,4 @@ void trade_service_end_streams(struct trade_service *service);
 // After the server was freed.
 void trade_service_free(struct trade_service *service);
 
-// May a call of this urgency that changes something come in, with `room` writes left of `queue_max`? False with
-// STORE_UNAVAILABLE or OVERLOADED and when to try again.
-bool trade_service_admits(enum trade_urgency urgency, uint32_t room, uint32_t queue_max, bool store_down,
-                          struct error *error);
-
 #endif

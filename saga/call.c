@@ -146,6 +146,10 @@ const struct saga_step *saga_call_step(const struct saga_call *call) {
     return call->step;
 }
 
+const struct saga_flow *saga_call_flow(const struct saga_call *call) {
+    return call->resident->saga.flow;
+}
+
 enum saga_op saga_call_op(const struct saga_call *call) {
     return call->op;
 }

@@ -10,6 +10,7 @@ const char *saga_call_key(const struct saga_call *call);
 
 const char *saga_call_gid(const struct saga_call *call);
 const struct saga_step *saga_call_step(const struct saga_call *call);
+const struct saga_flow *saga_call_flow(const struct saga_call *call); // valid as what follows
 enum saga_op saga_call_op(const struct saga_call *call);
 uint8_t saga_call_leg(const struct saga_call *call);
 uint32_t saga_call_generation(const struct saga_call *call);

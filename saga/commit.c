@@ -89,8 +89,10 @@ static void conclude(struct saga_turn *turn, const struct error *error) {
         fail(turn, error);
     else if (turn->flushed)
         turn->subject->ops->committed(turn->subject);
-    for (uint8_t i = 0; turn->changing && !error && i < turn->n_sagas; i++)
+    for (uint8_t i = 0; turn->changing && !error && i < turn->n_sagas; i++) {
         turn->sagas[i]->failures = 0;
+        watch_tell(turn->sagas[i]);
+    }
     turn->flushed = turn->changing = false;
     tell(turn, error);
 }

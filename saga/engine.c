@@ -123,6 +123,7 @@ void saga_engine_free(struct saga_engine *engine) {
     engine_drop_loadings(engine);
     engine_drop_commands(engine);
     drop_all(engine);
+    engine_drop_watches(engine);
     map_release(&engine->residents);
     map_release(&engine->loadings);
     sentinel_free(engine->sentinel);

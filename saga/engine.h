@@ -8,6 +8,7 @@
 #include "saga/call.h"
 #include "saga/journal.h"
 #include "saga/turn.h"
+#include "saga/watch.h"
 
 // An answer that waits for its saga's turn.
 struct saga_answer_event {
@@ -150,7 +151,7 @@ struct saga_turn {
 struct saga_engine {
     struct saga_options options;
     const struct saga_flow **flows; // of all sets; NULL-terminated
-    struct map residents, loadings;
+    struct map residents, loadings, watched;
     struct heap timers;
     struct saga_resident *ready, **ready_last;
     struct saga_resident *oldest, *newest;
@@ -230,6 +231,7 @@ void engine_drop_commands(struct saga_engine *engine); // those that wait for a 
 // Calls back at once when it is there, later when it must be loaded. error SAGA_NOT_FOUND, SAGA_STATE (ended), …
 void saga_load(struct saga_engine *engine, struct str gid, saga_loaded_fn *done, void *ctx);
 void row_of(const struct saga_resident *resident, struct arena *arena, struct saga_row *ret_row);
+void row_head(const struct saga_resident *resident, struct saga_row *ret_row); // without its blobs
 // The saga was in memory and is no longer: what was read of it before is out of date.
 void engine_outdate(struct saga_engine *engine, struct str gid);
 void engine_drop_loadings(struct saga_engine *engine);
@@ -242,6 +244,10 @@ void poke_rest(struct saga_turn *turn); // after the turn: the others look now
 void poke_looked(struct saga_turn *turn, struct saga_resident *resident);
 // Those that were noted and did not come to look before the process died; `done` with an error, or when all are woken.
 void poke_recover(struct saga_engine *engine, saga_turn_fn *done, void *ctx);
+
+// watch.c
+void watch_tell(struct saga_resident *resident); // its row, as it stands, is durable
+void engine_drop_watches(struct saga_engine *engine);
 
 // trial.c
 void trial_wait(struct saga_resident *resident);

@@ -28,10 +28,16 @@ const char *saga_step_shape(const struct saga_step *step) {
     return "local";
 }
 
-// Collects faults, one line each, cut at the error's size.
+void saga_flow_release(const struct saga_flow *flow) {
+    if (flow && flow->maker)
+        flow->maker->release(flow);
+}
+
+// Tells faults.
 struct faults {
     const struct saga_flow *flow;
-    struct error *error;
+    saga_fault_fn *tell;
+    void *ctx;
     bool any;
 };
 
@@ -42,12 +48,8 @@ __attribute__((format(printf, 3, 4))) static void fault(struct faults *faults, c
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    if (!faults->any)
-        error_set(faults->error, ERR_CONFIG_INVALID, "flow %s:", faults->flow->name ? faults->flow->name : "(no name)");
     faults->any = true;
-    size_t at = strlen(faults->error->text);
-    snprintf(faults->error->text + at, sizeof faults->error->text - at, "\n  step %s (%u): %s",
-             step && step->name ? step->name : "-", step ? step->id : 0, line);
+    faults->tell(faults->ctx, step ? (int)(step - faults->flow->steps) : -1, line);
 }
 
 static bool name_fits(const char *name) {
@@ -61,11 +63,11 @@ bool saga_retry_valid(const struct saga_retry *retry) {
 static void check_shape(struct faults *faults, const struct saga_step *step) {
     int shapes = !!step->run + !!step->decide + !!step->signal + !!step->child;
     if (shapes != 1)
-        fault(faults, step, "must have exactly one of run, decide, signal, child");
+        fault(faults, step, "must have exactly one of an action, a decision, a signal, a child");
     if (step->ask && !step->decide)
         fault(faults, step, "ask without decide");
     if (step->inquire && !step->run)
-        fault(faults, step, "inquire without run");
+        fault(faults, step, "an inquiry without an action");
     if (step->answered && !step->run && !step->undo)
         fault(faults, step, "answered without a call");
     if ((step->run || step->ask || step->undo) && step->deadline_ms == 0)
@@ -74,7 +76,8 @@ static void check_shape(struct faults *faults, const struct saga_step *step) {
         fault(faults, step, "an await needs a name that fits and a timeout");
     if ((unsigned)step->retry >= SAGA_PATIENCES || (unsigned)step->undo_retry >= SAGA_PATIENCES)
         fault(faults, step, "unknown retry policy");
-    if (step->policy && !saga_retry_valid(step->policy))
+    if ((step->policy && !saga_retry_valid(step->policy)) ||
+        (step->undo_policy && !saga_retry_valid(step->undo_policy)))
         fault(faults, step, "a policy needs first_ms <= max_ms and at most 100 percent of jitter");
 }
 
@@ -82,9 +85,9 @@ static void check_kind(struct faults *faults, const struct saga_step *step) {
     if ((unsigned)step->kind > SAGA_RETRIABLE || (unsigned)step->tier > SAGA_NON_CORE)
         fault(faults, step, "unknown kind or tier");
     if (step->kind == SAGA_COMPENSATABLE && (step->run || step->child) && !step->undo)
-        fault(faults, step, "compensatable and acts, but has no undo");
+        fault(faults, step, "compensatable and acts, but has no compensation");
     if (step->kind != SAGA_COMPENSATABLE && step->undo)
-        fault(faults, step, "undo of a step that is never undone");
+        fault(faults, step, "a compensation of a step that is never undone");
     if (step->tier == SAGA_NON_CORE && step->kind != SAGA_RETRIABLE)
         fault(faults, step, "only retriable steps can be non-core");
     if (step->kind == SAGA_PIVOT && step->legs)
@@ -122,10 +125,12 @@ static void check_order(struct faults *faults, uint8_t i) {
     }
 }
 
-bool saga_flow_valid(const struct saga_flow *flow, struct error *ret_error) {
-    struct faults faults = {.flow = flow, .error = ret_error};
-    if (!name_fits(flow->name) || flow->version == 0)
-        fault(&faults, NULL, "needs a name of at most %d bytes and a version from 1", SAGA_NAME_MAX);
+bool saga_flow_check(const struct saga_flow *flow, saga_fault_fn *tell, void *ctx) {
+    struct faults faults = {.flow = flow, .tell = tell, .ctx = ctx};
+    if (!name_fits(flow->name))
+        fault(&faults, NULL, "needs a name of at most %d bytes", SAGA_NAME_MAX);
+    if ((flow->version == 0) != (flow->maker != NULL))
+        fault(&faults, NULL, "versions count from 1; a made flow has none");
     if (flow->n_steps == 0 || flow->n_steps > SAGA_LEGS_MAX) {
         fault(&faults, NULL, "needs 1..%d steps", SAGA_LEGS_MAX);
         return false;
@@ -147,4 +152,30 @@ bool saga_flow_valid(const struct saga_flow *flow, struct error *ret_error) {
         check_order(&faults, i);
     }
     return !faults.any;
+}
+
+// Collects faults as text, one line each, cut at the error's size.
+struct lines {
+    const struct saga_flow *flow;
+    struct error *error;
+};
+
+static void add_line(void *ctx, int step, const char *what) {
+    struct lines *lines = ctx;
+    const struct saga_flow *flow = lines->flow;
+    if (!error_is(lines->error))
+        error_set(lines->error, ERR_CONFIG_INVALID, "flow %s:", flow->name ? flow->name : "(no name)");
+    size_t at = strlen(lines->error->text);
+    const char *name = step >= 0 ? flow->steps[step].name : NULL;
+    snprintf(lines->error->text + at, sizeof lines->error->text - at, "\n  step %s (%u): %s", name ? name : "-",
+             step >= 0 ? flow->steps[step].id : 0, what);
+}
+
+bool saga_flow_valid(const struct saga_flow *flow, struct error *ret_error) {
+    struct error error = {0};
+    struct lines lines = {.flow = flow, .error = &error};
+    if (saga_flow_check(flow, add_line, &lines))
+        return true;
+    *ret_error = error;
+    return false;
 }

@@ -20,7 +20,7 @@ enum {
     SAGA_CODE_MAX = 48,
     SAGA_TEXT_MAX = 160,
     SAGA_LEGS_MAX = 64,       // steps of a flow, those that run several times counted as often
-    SAGA_INPUT_MAX = 32768,   // bytes
+    SAGA_INPUT_MAX = 65535,   // bytes
     SAGA_ANSWER_MAX = 4096,   // bytes kept of one step's answer
     SAGA_SIGNALS_MAX = 32,    // signals that one saga holds
     SAGA_SIGNAL_MAX = 1024,   // bytes of one signal's payload
@@ -119,13 +119,23 @@ struct saga_step {
     uint32_t timeout_ms;  // of `signal`: after it the step is rejected with TIMED_OUT
     uint32_t deadline_ms; // of each call
     enum saga_patience retry, undo_retry;
-    const struct saga_retry *policy; // overrides `retry` and `undo_retry` (flows made at run time); NULL: those
+    const struct saga_retry *policy, *undo_policy; // override `retry` and `undo_retry` (made flows); NULL: those
+};
+
+// Makes flows from what is stored of their sagas: those that callers define. What it makes is a table like any other,
+// with version 0 and itself as `maker`.
+struct saga_flow_maker {
+    // The flow that a saga's input defines; NULL with STORE_CORRUPT when it defines none.
+    const struct saga_flow *(*make)(void *ctx, struct str input, struct error *error);
+    void (*release)(const struct saga_flow *flow);
+    void *ctx;
 };
 
 // What the flow does at the saga's turning points, inside the same turn. Any may be NULL.
 struct saga_flow {
-    const char *name; // "trade.purchase"
-    uint16_t version;
+    const char *name;                    // "trade.purchase"
+    uint16_t version;                    // from 1; 0: made
+    const struct saga_flow_maker *maker; // of a made flow, which belongs to one instance; NULL: it is there for ever
     const char *text;
     const struct saga_step *steps; // in the order of their stages
     uint8_t n_steps;
@@ -141,6 +151,13 @@ struct saga_flow {
 // where there is nothing else, every call has a deadline, non-core only where retriable, names and policies that fit.
 // One line per fault into `ret_error`, as many as fit; false when there is any.
 bool saga_flow_valid(const struct saga_flow *flow, struct error *ret_error);
+
+// The same, told one fault at a time: `step` is the index into the flow's steps, -1 when it is about the whole flow.
+typedef void saga_fault_fn(void *ctx, int step, const char *what);
+bool saga_flow_check(const struct saga_flow *flow, saga_fault_fn *tell, void *ctx);
+
+// Ends a made flow; does nothing to one that is there for ever, or to NULL.
+void saga_flow_release(const struct saga_flow *flow);
 
 // A policy that backs off: a first pause, a maximum that is no less, jitter of at most 100 percent.
 bool saga_retry_valid(const struct saga_retry *retry);

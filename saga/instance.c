@@ -61,6 +61,7 @@ void saga_instance_release(struct saga_instance *instance) {
         free_bytes(&instance->signals[i].payload);
     free(instance->legs);
     free(instance->signals);
+    saga_flow_release(instance->flow);
     *instance = (struct saga_instance){0};
 }
 

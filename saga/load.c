@@ -5,7 +5,7 @@
 
 // ---- Rows ---------------------------------------------------------------------------------------------------------
 
-void row_of(const struct saga_resident *resident, struct arena *arena, struct saga_row *ret_row) {
+void row_head(const struct saga_resident *resident, struct saga_row *ret_row) {
     const struct saga_instance *saga = &resident->saga;
     struct saga_row row = {
         .flow_version = saga->flow->version,
@@ -20,7 +20,6 @@ void row_of(const struct saga_resident *resident, struct arena *arena, struct sa
         .created_ms = resident->created_ms,
         .updated_ms = resident->updated_ms,
         .ended_ms = resident->ended_ms,
-        .input = resident->input,
     };
     memcpy(row.gid, saga->gid, sizeof row.gid);
     str_copy(str_c(saga->flow->name), row.flow, sizeof row.flow);
@@ -28,23 +27,46 @@ void row_of(const struct saga_resident *resident, struct arena *arena, struct sa
     memcpy(row.parent_gid, resident->parent_gid, sizeof row.parent_gid);
     memcpy(row.reason, saga->reason, sizeof row.reason);
     memcpy(row.text, saga->text, sizeof row.text);
+    *ret_row = row;
+}
+
+void row_of(const struct saga_resident *resident, struct arena *arena, struct saga_row *ret_row) {
+    struct saga_row row;
     struct error error = {0};
-    bool encoded = saga_journal_encode(saga, arena, &row.journal, &error);
+    row_head(resident, &row);
+    row.input = resident->input;
+    bool encoded = saga_journal_encode(&resident->saga, arena, &row.journal, &error);
     assert(encoded); // SAGA_RECORD_MAX holds the largest instance there can be
     *ret_row = row;
+}
+
+// The one of its version, or the one that its input defines.
+static const struct saga_flow *flow_of(const struct saga_engine *engine, const struct saga_row *row,
+                                       struct error *error) {
+    const struct saga_flow_maker *maker = engine->options.flow_maker;
+    const struct saga_flow *flow = NULL;
+    if (row->flow_version > 0)
+        flow = saga_engine_flow(engine, str_c(row->flow), row->flow_version);
+    else if (row->flow_version == 0 && maker)
+        return maker->make(maker->ctx, row->input, error);
+    if (!flow)
+        error_set(error, ERR_FLOW_UNKNOWN, "flow %s version %d is not known here", row->flow, row->flow_version);
+    return flow;
 }
 
 bool saga_row_instance(const struct saga_engine *engine, const struct saga_row *row, struct saga_instance *ret_instance,
                        struct error *error) {
     struct saga_instance instance = {.status = (enum saga_status)row->status};
     memcpy(instance.gid, row->gid, sizeof instance.gid);
-    instance.flow = row->flow_version > 0 ? saga_engine_flow(engine, str_c(row->flow), row->flow_version) : NULL;
-    if (!instance.flow)
-        return error_set(error, ERR_FLOW_UNKNOWN, "flow %s version %d is not known here", row->flow, row->flow_version);
     if (row->status < SAGA_RUNNING || row->status > SAGA_TERMINATED)
         return error_set(error, ERR_STORE_CORRUPT, "saga %s has status %d", row->gid, row->status);
-    if (!saga_journal_decode(row->journal, &instance, error))
+    instance.flow = flow_of(engine, row, error);
+    if (!instance.flow)
         return false;
+    if (!saga_journal_decode(row->journal, &instance, error)) {
+        saga_instance_release(&instance);
+        return false;
+    }
     *ret_instance = instance;
     return true;
 }

@@ -81,9 +81,8 @@ int64_t saga_backoff_ms(const struct saga_retry *retry, uint32_t attempt, uint64
 }
 
 const struct saga_retry *saga_leg_policy(const struct saga_machine *machine, const struct saga_leg *leg, bool undo) {
-    if (leg->step->policy)
-        return leg->step->policy;
-    return &machine->patience[undo ? leg->step->undo_retry : leg->step->retry];
+    const struct saga_retry *own = undo ? leg->step->undo_policy : leg->step->policy;
+    return own ? own : &machine->patience[undo ? leg->step->undo_retry : leg->step->retry];
 }
 
 static void note_failure(struct saga_leg *leg, enum err code, const char *reason, const char *text) {

@@ -142,7 +142,8 @@ struct saga_machine {
     struct saga_retry patience[SAGA_PATIENCES];
 };
 
-// Makes the legs of a new instance: asks every step how many it has. False (error set) when there would be too many.
+// Makes the legs of a new instance: asks every step how many it has. False (error set) when there would be too many;
+// else a made flow is the instance's, which releases it.
 bool saga_instance_init(struct saga_instance *instance, const struct saga_flow *flow, struct str gid,
                         const struct saga_subject *subject, struct str input, struct error *error);
 void saga_instance_release(struct saga_instance *instance);

@@ -78,6 +78,7 @@ struct saga_options {
     uint64_t (*random)(void *ctx);
     void *random_ctx;
     struct saga_flow_set flow_sets[SAGA_FLOW_SETS_MAX]; // those with flows
+    const struct saga_flow_maker *flow_maker; // of sagas that their input defines; borrowed; NULL: they stay untouched
     struct saga_machine machine;
     // Call saga_engine_tick() at this time (not before); a new call replaces the old one.
     void (*alarm)(void *ctx, int64_t due_ms);

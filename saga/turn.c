@@ -435,7 +435,7 @@ void saga_turn_after(struct saga_turn *turn, saga_turn_fn *fn, void *ctx) {
 static struct saga_resident *start(struct saga_turn *turn, const struct saga_start *start, struct saga_resident *parent,
                                    const struct saga_leg *leg, struct error *error) {
     struct saga_engine *engine = turn->engine;
-    const struct saga_flow *flow = saga_engine_flow(engine, str_c(start->flow), 0);
+    const struct saga_flow *flow = start->made ? start->made : saga_engine_flow(engine, str_c(start->flow), 0);
     struct saga_instance instance;
     if (!flow)
         error_set(error, ERR_FLOW_UNKNOWN, "no flow is named %s", start->flow ? start->flow : "");
@@ -453,6 +453,8 @@ static struct saga_resident *start(struct saga_turn *turn, const struct saga_sta
         return NULL;
     struct saga_subject *subject = turn->subject ? saga_subject_hold(turn->subject) : NULL;
     struct saga_resident *resident = resident_add(engine, &instance, subject, parent, start->input);
+    if (!subject)
+        str_copy(start->about, resident->subject_key, sizeof resident->subject_key);
     if (turn->group == &turn->own_group) { // a command that only starts this saga: its write is the saga's
         turn->group = resident->group;
         turn->family = resident->family;

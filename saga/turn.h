@@ -34,6 +34,8 @@ void saga_turn_row(struct saga_turn *turn, const struct store_table *table, enum
 struct saga_start {
     const char *flow;
     struct str gid, input;
+    const struct saga_flow *made; // instead of `flow`: made from the input, and the saga's once it is started
+    struct str about;             // in a turn without a subject: what stands in its place in rows, for lists
 };
 bool saga_turn_start(struct saga_turn *turn, const struct saga_start *start, struct error *error);
 

@@ -243,7 +243,7 @@ void bed_settle(struct saga_bed *bed) {
 
 void bed_send(struct saga_call *call) {
     struct buf body;
-    buf_init(&body, 65536);
+    buf_init(&body, 2 * SAGA_INPUT_MAX);
     struct str input = saga_call_input(call);
     struct saga_subject *subject = saga_call_subject(call);
     buf_printf(&body, "%s %s input=%.*s", saga_call_key(call), saga_op_name(saga_call_op(call)), STR_FMT(input));

@@ -65,21 +65,21 @@ static const struct {
     {NULL, {FLOW({.id = 1, .stage = 1, .name = "child", .child = child, .undo = effect, .deadline_ms = 1})}},
     {NULL, {FLOW({CALL(1, 1), .legs = legs, .answered = answered})}},
     // Names, versions, sizes.
-    {"step - (0): needs a name of at most 40 bytes and a version from 1", {.name = LONG_NAME, FLOW({CALL(1, 1)})}},
-    {"step - (0): needs a name of at most 40 bytes and a version from 1", {.name = "", FLOW({CALL(1, 1)})}},
+    {"step - (0): needs a name of at most 40 bytes", {.name = LONG_NAME, FLOW({CALL(1, 1)})}},
+    {"step - (0): needs a name of at most 40 bytes", {.name = "", FLOW({CALL(1, 1)})}},
     {"step - (0): needs 1..64 steps", {.n_steps = 0}},
     {"step - (0): needs 1..64 steps", {.n_steps = 65}},
     {"step - (1): needs a name of at most 40 bytes without '/'", {FLOW({CALL(1, 1), .name = NULL})}},
     {"step a/b (1): needs a name of at most 40 bytes without '/'", {FLOW({CALL(1, 1), .name = "a/b"})}},
     {"step " LONG_NAME " (1): needs a name of at most 40 bytes", {FLOW({CALL(1, 1), .name = LONG_NAME})}},
     // One shape each.
-    {"step none (1): must have exactly one of run, decide, signal, child",
+    {"step none (1): must have exactly one of an action, a decision, a signal, a child",
      {FLOW({.id = 1, .stage = 1, .name = "none"})}},
-    {"step call1 (1): must have exactly one of", {FLOW({CALL(1, 1), .decide = decide})}},
-    {"step call1 (1): must have exactly one of", {FLOW({CALL(1, 1), .signal = "paid", .timeout_ms = 1})}},
-    {"step local1 (1): must have exactly one of", {FLOW({LOCAL(1, 1), .child = child, .undo = effect})}},
+    {"step call1 (1): must have exactly one of an", {FLOW({CALL(1, 1), .decide = decide})}},
+    {"step call1 (1): must have exactly one of an", {FLOW({CALL(1, 1), .signal = "paid", .timeout_ms = 1})}},
+    {"step local1 (1): must have exactly one of an", {FLOW({LOCAL(1, 1), .child = child, .undo = effect})}},
     {"step call1 (1): ask without decide", {FLOW({CALL(1, 1), .ask = effect})}},
-    {"step local1 (1): inquire without run", {FLOW({LOCAL(1, 1), .inquire = effect})}},
+    {"step local1 (1): an inquiry without an action", {FLOW({LOCAL(1, 1), .inquire = effect})}},
     {"step local1 (1): answered without a call", {FLOW({LOCAL(1, 1), .answered = answered})}},
     // Time.
     {"step call1 (1): an effect without a deadline", {FLOW({CALL(1, 1), .deadline_ms = 0})}},
@@ -93,11 +93,11 @@ static const struct {
     {"step call1 (1): a policy needs first_ms", {FLOW({CALL(1, 1), .policy = &upside_down})}},
     {"step call1 (1): a policy needs first_ms", {FLOW({CALL(1, 1), .policy = &wild})}},
     // Kinds.
-    {"step call1 (1): compensatable and acts, but has no undo", {FLOW({CALL(1, 1), .undo = NULL})}},
-    {"step child (1): compensatable and acts, but has no undo",
+    {"step call1 (1): compensatable and acts, but has no compensation", {FLOW({CALL(1, 1), .undo = NULL})}},
+    {"step child (1): compensatable and acts, but has no compensation",
      {FLOW({.id = 1, .stage = 1, .name = "child", .child = child})}},
-    {"step pivot1 (1): undo of a step that is never undone", {FLOW({PIVOT(1, 1), .undo = effect})}},
-    {"step after1 (1): undo of a step that is never undone", {FLOW({AFTER(1, 1), .undo = effect})}},
+    {"step pivot1 (1): a compensation of a step that is never undone", {FLOW({PIVOT(1, 1), .undo = effect})}},
+    {"step after1 (1): a compensation of a step that is never undone", {FLOW({AFTER(1, 1), .undo = effect})}},
     {"step call1 (1): only retriable steps can be non-core", {FLOW({CALL(1, 1), .tier = SAGA_NON_CORE})}},
     {"step pivot1 (1): only retriable steps can be non-core", {FLOW({PIVOT(1, 1), .tier = SAGA_NON_CORE})}},
     {"step pivot1 (1): a pivot has one leg", {FLOW({PIVOT(1, 1), .legs = legs})}},
@@ -147,7 +147,7 @@ static void test_names_the_flow_and_each_fault_once_on_a_line(void **state) {
     struct error error = {0};
     assert_false(saga_flow_valid(&flow, &error));
     assert_string_equal(error.text, "flow test.bad:"
-                                    "\n  step - (0): needs a name of at most 40 bytes and a version from 1"
+                                    "\n  step - (0): versions count from 1; a made flow has none"
                                     "\n  step call1 (1): an effect without a deadline"
                                     "\n  step call1 (1): stages count from 1"
                                     "\n  step b (1): duplicate id");

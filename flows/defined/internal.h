@@ -1,0 +1,32 @@
+// What the files of this folder share.
+#ifndef TXC_FLOWS_DEFINED_INTERNAL_H
+#define TXC_FLOWS_DEFINED_INTERNAL_H
+
+#include "flows/defined/definition.h"
+#include "saga/call.h"
+
+// A flow that was made, and what it was made from: step i of the flow is step i of the message.
+struct definition {
+    struct saga_flow flow;
+    const struct defined *defined;
+    const Txcenter__Saga__V1__SagaDefinition *message;
+    const char *request_id, *traceparent;
+    struct arena arena; // everything above
+};
+
+static inline const struct definition *definition_of_flow(const struct saga_flow *flow) {
+    return (const struct definition *)(const void *)((const char *)flow - offsetof(struct definition, flow));
+}
+
+// The steps of a definition, in the arena; NULL without memory. What is wrong with them is for saga_flow_check().
+struct saga_step *definition_steps(const Txcenter__Saga__V1__SagaDefinition *message, struct arena *arena);
+
+// call.c: a step's effects.
+void defined_run(struct saga_call *call);
+void defined_inquire(struct saga_call *call);
+void defined_undo(struct saga_call *call);
+
+// The step of this name; -1: none.
+int definition_find(const Txcenter__Saga__V1__SagaDefinition *message, const char *name);
+
+#endif

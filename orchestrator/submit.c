@@ -1,0 +1,409 @@
+#include "orchestrator/submit.h"
+
+#include "base/digest.h"
+#include "base/heap.h"
+#include "base/map.h"
+#include "orchestrator/admission.h"
+#include "orchestrator/saga_owner.h"
+#include "orchestrator/saga_view.h"
+#include "rpc/message.h"
+#include "saga/peek.h"
+#include "saga/turn.h"
+#include "saga/watch.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef Txcenter__Saga__V1__SubmitSagaRequest request_message;
+
+enum {
+    CHOSEN_GID_MAX = 64,
+    ANSWER_MARGIN_MS = 100, // so that the answer is there before the caller gives up
+    GID_DIGITS = 32,
+    WAIT_MAX_MS = 30000, // what may be asked for; the configuration may grant less
+};
+#define GID_PREFIX "req-"
+
+struct submit {
+    struct submit_options options;
+    struct heap waits; // submissions by when they must be answered
+    struct rpc_timer timer;
+    int64_t timer_ms; // INT64_MAX: not set
+    uint32_t n_waiting;
+    bool hurried;
+};
+
+// One call, and then what is left of it until nobody will come back to it.
+struct submission {
+    struct submit *submit;
+    struct rpc_inbound *in; // NULL: answered
+    struct str definition;  // encoded; in the call's arena
+    struct saga_watch watch;
+    struct heap_node until;
+    unsigned pending; // callbacks that are still to come
+    bool durable;     // the saga is
+    bool waits;       // for the outcome; counted
+    bool late;        // it is answered with whatever is found
+    int64_t wait_ms;
+    char gid[SAGA_GID_MAX + 1], about[SAGA_SUBJECT_MAX + 1], request_id[REQUEST_ID_MAX + 1];
+};
+
+static int64_t now_ms(const struct submit *submit) {
+    return clock_now_ms(submit->options.timers->clock);
+}
+
+// ---- The end of a call ----------------------------------------------------------------------------------------------
+
+static void free_when_over(struct submission *s) {
+    if (!s->in && s->pending == 0)
+        free(s);
+}
+
+// The call is about to be answered: nothing may come back to it. Gives up the call.
+static struct rpc_inbound *leave(struct submission *s) {
+    struct rpc_inbound *in = s->in;
+    saga_unwatch(&s->watch);
+    heap_remove(&s->submit->waits, &s->until);
+    s->submit->n_waiting -= s->waits;
+    s->waits = false;
+    s->in = NULL;
+    return in;
+}
+
+static void fail(struct submission *s, const struct error *error) {
+    call_fail(leave(s), error, NULL, s->request_id);
+    free_when_over(s);
+}
+
+static void fail_as(struct submission *s, enum err code, const char *text) {
+    struct error error;
+    error_set(&error, code, "%s", text ? text : err_info(code)->text);
+    fail(s, &error);
+}
+
+static void reply(struct submission *s, Txcenter__Saga__V1__Saga *view) {
+    Txcenter__Saga__V1__SubmitSagaResponse response = TXCENTER__SAGA__V1__SUBMIT_SAGA_RESPONSE__INIT;
+    if (!view) {
+        fail_as(s, ERR_ACCEPTANCE_UNKNOWN, "no memory for the answer; ask again");
+        return;
+    }
+    response.saga = view;
+    response.processing = !saga_status_ended((enum saga_status)view->status);
+    rpc_reply(leave(s), &response.base);
+    free_when_over(s);
+}
+
+static void reply_with(struct submission *s, const struct saga_row *row, const struct saga_instance *saga) {
+    struct arena *arena = rpc_inbound_arena(s->in);
+    Txcenter__Saga__V1__Saga *view = saga_view(row, arena);
+    reply(s, view && saga_view_legs(view, saga, arena) ? view : NULL);
+}
+
+// ---- Waiting --------------------------------------------------------------------------------------------------------
+
+static void set_timer(struct submit *submit, int64_t due_ms) {
+    if (due_ms >= submit->timer_ms)
+        return; // it looks earlier anyway
+    submit->timer_ms = due_ms;
+    submit->options.timers->set(submit->options.timers->ctx, &submit->timer, due_ms);
+}
+
+static int64_t deadline_of(const struct submission *s) {
+    int64_t deadline = rpc_inbound_deadline_ms(s->in);
+    return deadline == INT64_MAX ? INT64_MAX : deadline - ANSWER_MARGIN_MS;
+}
+
+static void answer_by(struct submission *s, int64_t longest_ms) {
+    int64_t until = now_ms(s->submit) + longest_ms, deadline = deadline_of(s);
+    heap_set(&s->submit->waits, &s->until, until < deadline ? until : deadline);
+    set_timer(s->submit, s->until.key);
+}
+
+// Whether the call still waits for the outcome, now that the saga is durable.
+static bool goes_on_waiting(struct submission *s) {
+    struct submit *submit = s->submit;
+    if (s->waits)
+        return true;
+    bool may = s->wait_ms > 0 && !s->late && !submit->hurried && submit->n_waiting < submit->options.waiters_max;
+    if (!may)
+        return false;
+    s->waits = true;
+    submit->n_waiting++;
+    answer_by(s, s->wait_ms);
+    return true;
+}
+
+static void changed(void *ctx, const struct saga_row *row, const struct saga_instance *saga) {
+    struct submission *s = ctx;
+    s->durable = true;
+    if (saga_status_ended(saga->status) || !goes_on_waiting(s))
+        reply_with(s, row, saga);
+}
+
+static void look_up(struct submission *s);
+
+// Its time is over.
+static void answer_now(struct submission *s) {
+    heap_remove(&s->submit->waits, &s->until);
+    s->late = true;
+    if (s->durable)
+        look_up(s);
+    else
+        fail_as(s, ERR_ACCEPTANCE_UNKNOWN, NULL);
+}
+
+static void look(void *ctx) {
+    struct submit *submit = ctx;
+    submit->timer_ms = INT64_MAX;
+    struct heap_node *least;
+    while ((least = heap_least(&submit->waits)) && least->key <= now_ms(submit))
+        answer_now(CONTAINER_OF(least, struct submission, until));
+    if (least)
+        set_timer(submit, least->key);
+}
+
+void submit_hurry(struct submit *submit) {
+    submit->hurried = true;
+    for (struct heap_node *least; (least = heap_least(&submit->waits));)
+        answer_now(CONTAINER_OF(least, struct submission, until));
+}
+
+// ---- A saga that is there already -----------------------------------------------------------------------------------
+
+// False: it is another one, which the call has been told.
+static bool is_same(struct submission *s, const char *about, struct str input) {
+    if (strcmp(about, s->about) != 0)
+        fail_as(s, ERR_SAGA_EXISTS, NULL);
+    else if (!str_eq(defined_definition(input), s->definition))
+        fail_as(s, ERR_IDEMPOTENCY_KEY_REUSED, NULL);
+    else
+        return true;
+    return false;
+}
+
+// It has ended.
+static void row_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct submission *s = ctx;
+    const struct saga_row *row = rows;
+    s->pending--;
+    if (!s->in) {
+        free_when_over(s);
+    } else if (error) {
+        fail(s, error);
+    } else if (n == 0) {
+        fail_as(s, ERR_STORE_STALE, "the first submission failed; try again");
+    } else if (is_same(s, row->subject, row->input)) {
+        struct arena *arena = rpc_inbound_arena(s->in);
+        Txcenter__Saga__V1__Saga *view = saga_view(row, arena);
+        reply(s, view && saga_view_steps(view, row, s->submit->options.engine, arena) ? view : NULL);
+    }
+}
+
+static void read_row(struct submission *s) {
+    struct store_query query = {
+        .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(s->gid)}}, .limit = 1};
+    s->pending++;
+    store_read(s->submit->options.store, &query, row_read, s);
+}
+
+static void seen(void *ctx, const struct saga_seen *seen, const struct error *error) {
+    struct submission *s = ctx;
+    s->pending--;
+    if (!s->in) {
+        free_when_over(s);
+    } else if (!seen && (error->code == ERR_SAGA_STATE || error->code == ERR_SAGA_NOT_FOUND)) {
+        read_row(s);
+    } else if (!seen) {
+        fail(s, error);
+    } else if (is_same(s, seen->row.subject, seen->input)) {
+        s->durable = true;
+        if (!goes_on_waiting(s))
+            reply_with(s, &seen->row, seen->saga);
+        else if (!s->watch.of)
+            saga_watch(s->submit->options.engine, str_c(s->gid), &s->watch);
+    }
+}
+
+static void look_up(struct submission *s) {
+    s->pending++;
+    saga_peek(s->submit->options.engine, str_c(s->gid), seen, s);
+}
+
+// ---- A new one ------------------------------------------------------------------------------------------------------
+
+static void stored(void *ctx, const struct error *error) {
+    struct submission *s = ctx;
+    s->pending--;
+    if (!s->in) {
+        free_when_over(s);
+    } else if (error && error->code == ERR_STORE_CONFLICT) {
+        saga_unwatch(&s->watch);
+        look_up(s);
+    } else if (error) {
+        fail(s, error);
+    }
+}
+
+static void start(struct submission *s, const struct saga_flow *flow, struct str input) {
+    struct saga_engine *engine = s->submit->options.engine;
+    struct saga_turn *turn = saga_turn_begin(engine, NULL);
+    struct saga_start start = {.made = flow, .gid = str_c(s->gid), .input = input, .about = str_c(s->about)};
+    struct error error;
+    if (!saga_turn_start(turn, &start, &error)) {
+        saga_flow_release(flow);
+        saga_turn_abandon(turn);
+        if (error.code == ERR_SAGA_EXISTS)
+            look_up(s);
+        else
+            fail(s, &error);
+        return;
+    }
+    saga_watch(engine, str_c(s->gid), &s->watch);
+    s->pending++;
+    saga_turn_commit(turn, stored, s);
+}
+
+// ---- Checks of form -------------------------------------------------------------------------------------------------
+
+void submit_gid(struct str caller, struct str request_id, char out[SAGA_GID_MAX + 1]) {
+    char text[REQUEST_CALLER_MAX + 1 + REQUEST_ID_MAX + 1], digits[2 * DIGEST_LEN + 1];
+    uint8_t digest[DIGEST_LEN];
+    str_print(text, sizeof text, "%.*s\n%.*s", STR_FMT(caller), STR_FMT(request_id)); // no caller's name has a line end
+    digest_sha256(str_c(text), digest);
+    digest_hex(digest, digits);
+    snprintf(out, SAGA_GID_MAX + 1, GID_PREFIX "%.*s", GID_DIGITS, digits);
+}
+
+static void check_gid(struct str gid, struct error *error) {
+    bool plain = gid.len > 0 && gid.len <= CHOSEN_GID_MAX;
+    for (size_t i = 0; plain && i < gid.len; i++) {
+        char c = gid.ptr[i];
+        plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("._:-", c);
+    }
+    if (!plain)
+        error_field(error, "gid", "must have 1..%d letters, digits, '.', '_', ':' and '-'", CHOSEN_GID_MAX);
+    else if (id_valid(gid) || str_starts(gid, STR(GID_PREFIX)))
+        error_field(error, "gid", "is one that the center itself could make");
+}
+
+static void check_name(const struct submit *submit, const request_message *request, struct error *error) {
+    struct str id = str_c(request->request_id);
+    if (!*request->gid && (str_empty(id) || id.len > REQUEST_ID_MAX))
+        error_field(error, "request_id", "must have 1..%d bytes, where there is no gid", REQUEST_ID_MAX);
+    else if (*request->gid && *request->request_id)
+        error_field(error, "gid", "either this or request_id names the saga, not both");
+    else if (*request->gid)
+        check_gid(str_c(request->gid), error);
+    if (request->wait_ms < 0 || request->wait_ms > WAIT_MAX_MS)
+        error_field(error, "wait_ms", "must be from 0 to %d", WAIT_MAX_MS);
+    struct str flow = str_c(request->saga ? request->saga->flow : ""), area = str_cut(&flow, '.');
+    for (const struct saga_flow *const *own = saga_engine_flows(submit->options.engine); *own; own++) {
+        struct str name = str_c((*own)->name);
+        if (str_eq(str_cut(&name, '.'), area)) {
+            error_field(error, "saga.flow", "begins like the center's own flow %s", (*own)->name);
+            break;
+        }
+    }
+}
+
+static bool check(const struct submit *submit, const request_message *request, struct error *error) {
+    check_name(submit, request, error);
+    if (!request->saga) {
+        error_field(error, "saga", "is missing");
+        return false;
+    }
+    defined_check_targets(submit->options.defined, request->saga, "saga", error);
+    if (!error_is(error))
+        return true;
+    defined_check(request->saga, "saga", error); // all there is, at once
+    return false;
+}
+
+// ---- Calls ----------------------------------------------------------------------------------------------------------
+
+static struct submission *submission_new(struct submit *submit, struct rpc_inbound *in, const request_message *request,
+                                         struct str definition) {
+    struct submission *s = calloc(1, sizeof *s);
+    if (!s)
+        abort();
+    s->submit = submit;
+    s->in = in;
+    s->definition = definition;
+    s->watch = (struct saga_watch){.changed = changed, .ctx = s};
+    s->wait_ms = request->wait_ms < (int64_t)submit->options.wait_max_ms ? request->wait_ms
+                                                                         : (int64_t)submit->options.wait_max_ms;
+    saga_owner(rpc_inbound_caller(in)->name, s->about);
+    str_copy(str_c(request->request_id), s->request_id, sizeof s->request_id);
+    if (*request->gid)
+        str_copy(str_c(request->gid), s->gid, sizeof s->gid);
+    else
+        submit_gid(str_c(rpc_inbound_caller(in)->name), str_c(request->request_id), s->gid);
+    call_context(in)->notes->gid = arena_str(rpc_inbound_arena(in), str_c(s->gid));
+    return s;
+}
+
+static const struct saga_flow *make_flow(const struct submit *submit, const request_message *request, struct str input,
+                                         struct error *error) {
+    const struct saga_flow_maker *maker = &submit->options.defined->maker;
+    if (input.len > SAGA_INPUT_MAX) {
+        error_field(error, "saga", "has %zu bytes; at most %d", input.len, SAGA_INPUT_MAX);
+        return NULL;
+    }
+    const struct saga_flow *flow = maker->make(maker->ctx, input, error);
+    if (flow || error->code != ERR_STORE_CORRUPT)
+        return flow;
+    *error = (struct error){0};
+    defined_check(request->saga, "saga", error);
+    return NULL;
+}
+
+void submit_saga(struct submit *submit, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    const request_message *request = (const void *)message;
+    const struct submit_options *options = &submit->options;
+    const struct call_context *context = call_context(in);
+    struct arena *arena = rpc_inbound_arena(in);
+    struct error error = {0};
+    struct str definition = STR_NONE, input = STR_NONE;
+    const struct saga_flow *flow = NULL;
+    if (!raw_is_open(options->defined->raw)) {
+        error_set(&error, ERR_SUBMIT_DISABLED, NULL);
+    } else if (check(submit, request, &error) &&
+               admission_check(options->store, options->queue_max, RPC_TIER_QUOTE, &error)) {
+        definition = rpc_encode(&request->saga->base, arena);
+        if (definition.ptr)
+            input = defined_input(definition, context->request_id, context->traceparent, arena);
+        if (!input.ptr)
+            error_set(&error, ERR_OVERLOADED, "no memory for the call");
+        else
+            flow = make_flow(submit, request, input, &error);
+    }
+    if (!flow) {
+        call_fail(in, &error, NULL, request->request_id);
+        return;
+    }
+    struct submission *s = submission_new(submit, in, request, definition);
+    answer_by(s, WAIT_MAX_MS); // to become durable
+    start(s, flow, input);
+}
+
+// ---- Life -----------------------------------------------------------------------------------------------------------
+
+struct submit *submit_new(const struct submit_options *options) {
+    struct submit *submit = calloc(1, sizeof *submit);
+    if (!submit)
+        abort();
+    submit->options = *options;
+    submit->timer = (struct rpc_timer){.fire = look, .ctx = submit};
+    submit->timer_ms = INT64_MAX;
+    return submit;
+}
+
+void submit_free(struct submit *submit) {
+    if (!submit)
+        return;
+    assert(!heap_least(&submit->waits)); // every call was answered
+    submit->options.timers->stop(submit->options.timers->ctx, &submit->timer);
+    heap_release(&submit->waits);
+    free(submit);
+}
