@@ -24,14 +24,15 @@ static const struct store_column saga_columns[] = {
     STORE_COL_BLOB(saga_row, input, SAGA_INPUT_MAX, .fixed = true),
     STORE_COL_BLOB(saga_row, journal, SAGA_RECORD_MAX),
 };
-// Ended sagas have the largest due_ms there is, so the sentinel's scan of what is due never meets them.
+// Ended sagas have the largest due_ms there is, so the sentinel's scan of what is due never meets them, nor are they in
+// its index.
 static const struct store_index saga_indexes[] = {
-    {.name = "saga_by_due", .columns = {"due_ms"}},
+    {.name = "saga_by_due", .columns = {"due_ms"}, .most = SAGA_DUE_PARKED},
     {.name = "saga_by_created", .columns = {"created_ms"}},
     {.name = "saga_by_subject", .columns = {"subject", "created_ms"}},
     // For lists (saga/list.h).
     {.name = "saga_by_status", .columns = {"status", "created_ms"}, .since = 2},
-    {.name = "saga_by_parked", .columns = {"parked", "created_ms"}, .since = 2},
+    {.name = "saga_by_parked", .columns = {"parked", "created_ms"}, .least = 1, .since = 2},
     {.name = "saga_by_flow", .columns = {"flow", "created_ms"}, .since = 2},
 };
 const struct store_table saga_table = {

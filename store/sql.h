@@ -8,8 +8,9 @@
 //             compares bytes everywhere, counts `max` in bytes as the description does, and costs an index one byte a
 //             byte. That it is UTF-8 is checked before (row_check).
 //   BLOB      BLOB (MySQL: MEDIUMBLOB above 65,535 bytes).
-// Every column is NOT NULL. SQLite tables are WITHOUT ROWID: they are kept in the order of their key, as InnoDB's are,
-// and every index ends with the key, which is what paging by index and key needs.
+// Every column is NOT NULL. Without blobs SQLite tables are WITHOUT ROWID: they are kept in the order of their key, as
+// InnoDB's are. With blobs they are kept in the order in which their rows came, beside a tree of the keys. In either
+// case every index ends with the key, which is what paging by index and key needs.
 #ifndef TXC_STORE_SQL_H
 #define TXC_STORE_SQL_H
 

@@ -67,6 +67,9 @@ enum {
 struct store_index {
     const char *name;                             // unique within the database
     const char *columns[STORE_INDEX_COLUMNS_MAX]; // NULL-terminated when shorter
+    // 0: no bound. Rows whose first column, an integer, is below `least` or above `most` are not in the index, where
+    // the database can leave them out, and never in what is read in its order.
+    int64_t least, most;
     uint16_t since;
 };
 
