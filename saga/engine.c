@@ -84,6 +84,7 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     struct store_identity identity;
     store_identity(options->store, &identity);
     engine->incarnation = identity.incarnation;
+    engine->chance = options->random(options->random_ctx);
     engine->sentinel = sentinel_new(engine);
     *ret_engine = engine;
     return true;
@@ -214,6 +215,14 @@ void saga_engine_tick(struct saga_engine *engine) {
     trial_tick(engine, now);
     sentinel_tick(engine->sentinel, now);
     engine_leave(engine);
+}
+
+// splitmix64.
+uint64_t engine_chance(struct saga_engine *engine) {
+    uint64_t value = engine->chance += 0x9E3779B97F4A7C15u;
+    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9u;
+    value = (value ^ value >> 27) * 0x94D049BB133111EBu;
+    return value ^ value >> 31;
 }
 
 // ---- Telling and answering ----------------------------------------------------------------------------------------

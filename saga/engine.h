@@ -165,6 +165,7 @@ struct saga_engine {
     int64_t incarnation;
     int64_t outbox_seq[SLOT_COUNT];
     struct arena scratch; // of one row at a time
+    uint64_t chance;      // state of the generator for jitter
     struct saga_sentinel *sentinel;
     struct poke_page *pokes; // being read at the start
     struct heap suspects;
@@ -177,6 +178,8 @@ struct saga_engine {
 void engine_enter(struct saga_engine *engine);
 void *engine_flow_ctx(const struct saga_engine *engine, const struct saga_flow *flow);
 void engine_leave(struct saga_engine *engine); // does what has become ready, then sets the alarm
+// For jitter, which every event may need and none may wait for: nobody gains by foreseeing it.
+uint64_t engine_chance(struct saga_engine *engine);
 void engine_notice(struct saga_engine *engine, enum saga_notice_kind kind, const struct saga_resident *resident,
                    const struct saga_leg *leg, enum saga_op op, const char *reason, const char *text);
 

@@ -102,6 +102,11 @@ struct store_options {
     bool threaded;
     void (*wake)(void *ctx); // thread-safe; may be called more often than needed
     void *wake_ctx;
+    // Not NULL: what is submitted is held back until the owner calls store_flush(), which this asks for, once for all
+    // that is held back. Done when the owner has nothing else to do, it lets a commit take all that came of what was
+    // ready, instead of the first of it.
+    void (*hold)(void *ctx);
+    void *hold_ctx;
     uint32_t batch_max;      // writes in one transaction (default 512)
     uint32_t queue_max;      // writes waiting (default 65536); see store_room()
     uint32_t reads_max;      // reads waiting (default 4096); one more fails with OVERLOADED
@@ -172,6 +177,9 @@ typedef void store_done_fn(void *ctx, const struct error *error);
 // queue's bound is the caller's to respect, by asking store_room() before it accepts new work.
 void store_submit(struct store *store, struct store_write *write, struct store_group *group, store_done_fn *done,
                   void *ctx);
+
+// Hands over what was held back (see struct store_options). Does nothing when that is nothing.
+void store_flush(struct store *store);
 
 // How many more writes the queue takes before new work should be refused; 0 while the backend is down, and after
 // another incarnation took over.
