@@ -188,6 +188,25 @@ void sql_write(struct buf *sql, enum sql_dialect dialect, const struct store_tab
         replace_columns(sql, dialect, table);
 }
 
+void sql_update(struct buf *sql, const struct store_table *table) {
+    buf_append(sql, STR("UPDATE "));
+    name(sql, SQL_SQLITE, table->name);
+    bool some = false;
+    for (size_t i = table->n_key; i < table->n_columns; i++) {
+        if (table->columns[i].fixed)
+            continue;
+        buf_append(sql, some ? STR(", ") : STR(" SET "));
+        name(sql, SQL_SQLITE, table->columns[i].name);
+        buf_printf(sql, " = ?%zu", i + 1);
+        some = true;
+    }
+    for (size_t i = 0; i < table->n_key; i++) {
+        buf_append(sql, i ? STR(" AND ") : STR(" WHERE "));
+        name(sql, SQL_SQLITE, table->columns[i].name);
+        buf_printf(sql, " = ?%zu", i + 1);
+    }
+}
+
 // ---- Reads ------------------------------------------------------------------------------------------------------
 
 static void integer_param(struct sql_params *params, int64_t value) {

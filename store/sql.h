@@ -43,6 +43,10 @@ void sql_add_column(struct buf *sql, enum sql_dialect dialect, const struct stor
 void sql_write(struct buf *sql, enum sql_dialect dialect, const struct store_table *table, enum store_verb verb,
                size_t rows);
 
+// SQLite: replaces every column (but the fixed ones, of which not all may be) of the row that has this key, if there is
+// one. Parameters have the numbers of their columns, from 1.
+void sql_update(struct buf *sql, const struct store_table *table);
+
 // A SELECT of every column in order, or of COUNT(*). The parameters borrow from the query and from `arena`, where
 // ends of prefixes are made; false when it is full.
 bool sql_select(struct buf *sql, enum sql_dialect dialect, const struct store_query *query, struct arena *arena,
