@@ -249,6 +249,7 @@ static bool serve(struct center *center, struct error *error) {
         .store = center->store,
         .requests = requests_new(center->store, rpc_loop_clock(center->loop)),
         .submit = make_submit(center),
+        .streams = saga_streams_new(center->engine, center->store, config->limits.watchers_max),
     };
     center->server = rpc_server_new(center->loop, &options);
     trade_service_add(center->trade_service, center->server);
@@ -285,6 +286,7 @@ void center_close(struct center *center) {
         businesses[i].release(center);
     requests_free(center->saga_service.requests);
     submit_free(center->saga_service.submit);
+    saga_streams_free(center->saga_service.streams);
     trade_service_free(center->trade_service);
     rpc_server_free(center->server);
     if (center->store_waker.poll)

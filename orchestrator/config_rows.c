@@ -192,7 +192,8 @@ static const struct config_row limit_rows[] = {
           "Most sagas in memory; those that only wait give way."),
     COUNT(config_limits, resident_trades_max, 64, 1000000, "trades", "20000", "Most trades in memory."),
     COUNT(config_limits, wait_max_ms, 0, 30000, "ms", "30000", "Longest `wait_ms` that a call may ask for."),
-    COUNT(config_limits, watchers_max, 0, 100000, "streams", "1000", "Most streams that watch trades."),
+    COUNT(config_limits, watchers_max, 0, 100000, "streams", "1000",
+          "Most streams that watch trades, and as many that watch sagas."),
 };
 
 static const struct config_row log_rows[] = {

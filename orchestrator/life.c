@@ -46,6 +46,7 @@ static void stop(struct center *center) {
     set_timer(center, &center->cut_timer, cut, drain_ms + CUT_MS);
     rpc_server_drain(center->server, drained, center);
     trade_service_end_streams(center->trade_service);
+    saga_streams_end(center->saga_service.streams);
 }
 
 static void caught(void *ctx, int signal_number) {

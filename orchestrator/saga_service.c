@@ -2,6 +2,8 @@
 
 #include "orchestrator/authorize.h"
 #include "orchestrator/page_token.h"
+#include "orchestrator/saga_owner.h"
+#include "orchestrator/saga_signal.h"
 #include "orchestrator/saga_view.h"
 #include "rpc/message.h"
 #include "saga/list.h"
@@ -12,6 +14,7 @@
 enum {
     PAGE_DEFAULT = 50,
     PAGE_MAX = 200,
+    COUNT_MAX = 100000,   // sagas
     ATTEMPTS_SHOWN = 500, // the latest
     REASON_MAX = sizeof(((struct audit_row *)NULL)->reason) - 1,
 };
@@ -33,17 +36,19 @@ static int64_t moment_ms(const Google__Protobuf__Timestamp *at) {
     return clock_moment_ms(at->seconds, at->nanos);
 }
 
-// What every method begins with. False: the call is over.
-static bool enter(struct rpc_inbound *in, struct error *error) {
-    if (error_is(error)) {
+// What every method begins with, where a caller sees what is its own. False: the call is over.
+static bool enter_own(struct rpc_inbound *in, const struct error *error) {
+    if (error_is(error))
         call_fail(in, error, NULL, NULL);
-        return false;
-    }
-    if (call_may_all(call_context(in)))
-        return true;
-    error_set(error, ERR_TENANT_FORBIDDEN, "sagas belong to no tenant: only callers of every tenant (\"*\") see them");
-    call_fail(in, error, NULL, NULL);
-    return false;
+    return !error_is(error);
+}
+
+// The same for what belongs to nobody.
+static bool enter(struct rpc_inbound *in, struct error *error) {
+    if (!error_is(error) && !call_may_all(call_context(in)))
+        error_set(error, ERR_TENANT_FORBIDDEN,
+                  "flows and operators' actions belong to no tenant: they are for callers of every tenant (\"*\")");
+    return enter_own(in, error);
 }
 
 static void note_gid(struct rpc_inbound *in, const char *gid) {
@@ -89,7 +94,7 @@ static void saga_read(void *ctx, const struct error *error, const void *rows, si
     struct saga_engine *engine = lookup->service->engine;
     struct arena *arena = rpc_inbound_arena(lookup->in);
     struct error missing = {0};
-    if (error || n == 0) {
+    if (error || n == 0 || !saga_owner_may(lookup->in, row->subject)) {
         error_set(&missing, ERR_SAGA_NOT_FOUND, "no saga has the gid %s", lookup->gid);
         call_fail(lookup->in, error ? error : &missing, NULL, NULL);
         return;
@@ -128,7 +133,7 @@ static void get_saga(void *service, struct rpc_inbound *in, const ProtobufCMessa
     struct error error = {0};
     check_text(&error, "gid", request->gid, 1, SAGA_GID_MAX);
     struct lookup *lookup;
-    if (!enter(in, &error) || !(lookup = kept(in, sizeof *lookup)))
+    if (!enter_own(in, &error) || !(lookup = kept(in, sizeof *lookup)))
         return;
     note_gid(in, request->gid);
     *lookup = (struct lookup){.service = service, .in = in, .gid = request->gid, .reply = reply_saga};
@@ -139,6 +144,15 @@ static void submit(void *service, struct rpc_inbound *in, const ProtobufCMessage
     submit_saga(((struct saga_service *)service)->submit, in, message);
 }
 
+static void signal(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    const struct saga_service *sagas = service;
+    saga_signal_serve(sagas->engine, sagas->store, in, message);
+}
+
+static void watch(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    saga_streams_serve(((struct saga_service *)service)->streams, in, message);
+}
+
 // ---- Pages --------------------------------------------------------------------------------------------------------
 
 // A page being read.
@@ -146,7 +160,8 @@ struct page {
     struct rpc_inbound *in;
     struct page_of of;
     uint32_t size;
-    struct saga_filter filter; // of sagas
+    struct saga_filter filter;      // of sagas
+    char own[SAGA_SUBJECT_MAX + 1]; // what the caller's own are about
     struct page_cursor cursor;
     bool has_cursor;
 };
@@ -230,6 +245,16 @@ static struct saga_filter filter_of(const Txcenter__Saga__V1__SagaFilter *asked)
     return filter;
 }
 
+// Whoever doesn't see all sees its own.
+static void restrict_filter(const struct rpc_inbound *in, const char *own, struct saga_filter *filter,
+                            struct error *error) {
+    if (saga_owner_sees_all(in))
+        return;
+    if (!str_empty(filter->subject) && !str_eq_c(filter->subject, own) && !error_is(error))
+        error_set(error, ERR_SCOPE_MISSING, "sagas of others are for callers with the scope operate, of every tenant");
+    filter->subject = str_c(own);
+}
+
 static void check_filter(const Txcenter__Saga__V1__SagaFilter *filter, struct error *error) {
     if (!protobuf_c_enum_descriptor_get_value(&txcenter__saga__v1__saga_status__descriptor, (int)filter->status))
         error_field(error, "filter.status", "is no status");
@@ -249,8 +274,9 @@ static void read_sagas(struct saga_service *service, struct page *page) {
     store_read(service->store, &query, sagas_read, page);
 }
 
+static const Txcenter__Saga__V1__SagaFilter everything = TXCENTER__SAGA__V1__SAGA_FILTER__INIT;
+
 static void list_sagas(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
-    static const Txcenter__Saga__V1__SagaFilter everything = TXCENTER__SAGA__V1__SAGA_FILTER__INIT;
     const Txcenter__Saga__V1__ListSagasRequest *request = (const void *)message;
     Txcenter__Saga__V1__ListSagasRequest unpaged = *request;
     unpaged.page_size = 0;
@@ -259,10 +285,43 @@ static void list_sagas(void *service, struct rpc_inbound *in, const ProtobufCMes
     struct error error = {0};
     struct page *page = page_new(in, "sagas", &unpaged.base, request->page_size, request->page_token, &error);
     check_filter(filter, &error);
-    if (!enter(in, &error))
+    if (page) {
+        page->filter = filter_of(filter);
+        saga_owner(rpc_inbound_caller(in)->name, page->own);
+        restrict_filter(in, page->own, &page->filter, &error);
+    }
+    if (enter_own(in, &error))
+        read_sagas(service, page);
+}
+
+static void sagas_counted(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct rpc_inbound *in = ctx;
+    Txcenter__Saga__V1__CountSagasResponse response = TXCENTER__SAGA__V1__COUNT_SAGAS_RESPONSE__INIT;
+    (void)rows;
+    response.count = (int64_t)n;
+    response.at_least = n == COUNT_MAX;
+    if (error)
+        call_fail(in, error, NULL, NULL);
+    else
+        rpc_reply(in, &response.base);
+}
+
+static void count_sagas(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
+    const Txcenter__Saga__V1__CountSagasRequest *request = (const void *)message;
+    const Txcenter__Saga__V1__SagaFilter *asked = request->filter ? request->filter : &everything;
+    char own[SAGA_SUBJECT_MAX + 1];
+    struct error error = {0};
+    struct store_query query;
+    struct saga_filter filter = filter_of(asked);
+    check_filter(asked, &error);
+    saga_owner(rpc_inbound_caller(in)->name, own);
+    restrict_filter(in, own, &filter, &error);
+    if (!enter_own(in, &error))
         return;
-    page->filter = filter_of(filter);
-    read_sagas(service, page);
+    saga_list(&filter, &query);
+    query.count = true;
+    query.limit = COUNT_MAX;
+    store_read(((struct saga_service *)service)->store, &query, sagas_counted, in);
 }
 
 // ---- Flows --------------------------------------------------------------------------------------------------------
@@ -431,14 +490,17 @@ static void list_audit(void *service, struct rpc_inbound *in, const ProtobufCMes
 
 // ---- Rows ---------------------------------------------------------------------------------------------------------
 
-#define ROW(of, method_name, handler, needed, urgency)                                                                 \
+#define ROW(of, method_name, handler, needed, urgency, ...)                                                            \
     {                                                                                                                  \
-        .method = {.service = &txcenter__saga__v1__##of##_service__descriptor, .name = (method_name)},                 \
+        .method = {.service = &txcenter__saga__v1__##of##_service__descriptor, .name = (method_name), __VA_ARGS__},    \
         .handle = (handler), .scope = (needed), .tier = (urgency)                                                      \
     }
 
 const struct rpc_route saga_routes[] = {
     ROW(saga, "SubmitSaga", submit, RPC_SAGA, RPC_TIER_QUOTE),
+    ROW(saga, "SignalSaga", signal, RPC_SAGA, RPC_TIER_PAY),
+    ROW(saga, "WatchSaga", watch, RPC_SAGA, RPC_TIER_LIST, .server_streaming = true),
+    ROW(saga, "CountSagas", count_sagas, RPC_SAGA, RPC_TIER_LIST),
     ROW(saga, "GetSaga", get_saga, RPC_SAGA, RPC_TIER_LIST),
     ROW(saga, "ListSagas", list_sagas, RPC_SAGA, RPC_TIER_LIST),
     ROW(saga, "ListFlows", list_flows, RPC_SAGA, RPC_TIER_LIST),

@@ -1,8 +1,10 @@
 // SagaService and OperatorService: what the engine's sagas are doing and did, and what an operator may do to them.
-// Reads show what is durable. Sagas belong to no tenant, so both services are for callers of every tenant.
+// Reads show what is durable. Callers see and signal the sagas that they submitted; all sagas, flows and actions are
+// for callers of every tenant, since they belong to none.
 #ifndef TXC_ORCHESTRATOR_SAGA_SERVICE_H
 #define TXC_ORCHESTRATOR_SAGA_SERVICE_H
 
+#include "orchestrator/saga_watch.h"
 #include "orchestrator/submit.h"
 #include "saga/request.h"
 
@@ -11,6 +13,7 @@ struct saga_service {
     struct store *store;
     struct requests *requests;
     struct submit *submit;
+    struct saga_streams *streams;
 };
 
 extern const struct rpc_route saga_routes[];

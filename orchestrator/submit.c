@@ -21,6 +21,7 @@ enum {
     CHOSEN_GID_MAX = 64,
     ANSWER_MARGIN_MS = 100, // so that the answer is there before the caller gives up
     GID_DIGITS = 32,
+    RECENT = 16384,      // a power of two
     WAIT_MAX_MS = 30000, // what may be asked for; the configuration may grant less
 };
 #define GID_PREFIX "req-"
@@ -32,13 +33,15 @@ struct submit {
     int64_t timer_ms; // INT64_MAX: not set
     uint32_t n_waiting;
     bool hurried;
+    uint64_t recent[RECENT]; // hashes of gids, each in its place; see is_recent()
 };
 
 // One call, and then what is left of it until nobody will come back to it.
 struct submission {
     struct submit *submit;
-    struct rpc_inbound *in; // NULL: answered
-    struct str definition;  // encoded; in the call's arena
+    struct rpc_inbound *in;       // NULL: answered
+    struct str input;             // of the saga; in the call's arena
+    const struct saga_flow *flow; // NULL: it is the saga's, or was of no use
     struct saga_watch watch;
     struct heap_node until;
     unsigned pending; // callbacks that are still to come
@@ -56,8 +59,10 @@ static int64_t now_ms(const struct submit *submit) {
 // ---- The end of a call ----------------------------------------------------------------------------------------------
 
 static void free_when_over(struct submission *s) {
-    if (!s->in && s->pending == 0)
-        free(s);
+    if (s->in || s->pending > 0)
+        return;
+    saga_flow_release(s->flow);
+    free(s);
 }
 
 // The call is about to be answered: nothing may come back to it. Gives up the call.
@@ -123,10 +128,11 @@ static void answer_by(struct submission *s, int64_t longest_ms) {
 // Whether the call still waits for the outcome, now that the saga is durable.
 static bool goes_on_waiting(struct submission *s) {
     struct submit *submit = s->submit;
+    if (s->late || submit->hurried || s->wait_ms == 0)
+        return false;
     if (s->waits)
         return true;
-    bool may = s->wait_ms > 0 && !s->late && !submit->hurried && submit->n_waiting < submit->options.waiters_max;
-    if (!may)
+    if (submit->n_waiting >= submit->options.waiters_max)
         return false;
     s->waits = true;
     submit->n_waiting++;
@@ -175,14 +181,16 @@ void submit_hurry(struct submit *submit) {
 static bool is_same(struct submission *s, const char *about, struct str input) {
     if (strcmp(about, s->about) != 0)
         fail_as(s, ERR_SAGA_EXISTS, NULL);
-    else if (!str_eq(defined_definition(input), s->definition))
+    else if (!str_eq(defined_definition(input), defined_definition(s->input)))
         fail_as(s, ERR_IDEMPOTENCY_KEY_REUSED, NULL);
     else
         return true;
     return false;
 }
 
-// It has ended.
+static void start(struct submission *s);
+
+// It has ended, or there is none.
 static void row_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct submission *s = ctx;
     const struct saga_row *row = rows;
@@ -191,6 +199,8 @@ static void row_read(void *ctx, const struct error *error, const void *rows, siz
         free_when_over(s);
     } else if (error) {
         fail(s, error);
+    } else if (n == 0 && s->flow) {
+        start(s);
     } else if (n == 0) {
         fail_as(s, ERR_STORE_STALE, "the first submission failed; try again");
     } else if (is_same(s, row->subject, row->input)) {
@@ -214,6 +224,8 @@ static void seen(void *ctx, const struct saga_seen *seen, const struct error *er
         free_when_over(s);
     } else if (!seen && (error->code == ERR_SAGA_STATE || error->code == ERR_SAGA_NOT_FOUND)) {
         read_row(s);
+    } else if (!seen && error->code == ERR_STORE_STALE) {
+        look_up(s); // it was being loaded when the same saga was started here, in vain
     } else if (!seen) {
         fail(s, error);
     } else if (is_same(s, seen->row.subject, seen->input)) {
@@ -245,13 +257,21 @@ static void stored(void *ctx, const struct error *error) {
     }
 }
 
-static void start(struct submission *s, const struct saga_flow *flow, struct str input) {
+// Whether a saga of this gid may have been submitted lately: then it is looked for before it is inserted. A row that is
+// there already costs its whole batch a second commit, and callers that were not answered ask again all at once.
+static bool is_recent(struct submit *submit, const char *gid) {
+    uint64_t hash = str_hash(str_c(gid)), *place = &submit->recent[hash % RECENT];
+    bool recent = *place == hash;
+    *place = hash;
+    return recent;
+}
+
+static void start(struct submission *s) {
     struct saga_engine *engine = s->submit->options.engine;
     struct saga_turn *turn = saga_turn_begin(engine, NULL);
-    struct saga_start start = {.made = flow, .gid = str_c(s->gid), .input = input, .about = str_c(s->about)};
+    struct saga_start start = {.made = s->flow, .gid = str_c(s->gid), .input = s->input, .about = str_c(s->about)};
     struct error error;
     if (!saga_turn_start(turn, &start, &error)) {
-        saga_flow_release(flow);
         saga_turn_abandon(turn);
         if (error.code == ERR_SAGA_EXISTS)
             look_up(s);
@@ -259,6 +279,7 @@ static void start(struct submission *s, const struct saga_flow *flow, struct str
             fail(s, &error);
         return;
     }
+    s->flow = NULL;
     saga_watch(engine, str_c(s->gid), &s->watch);
     s->pending++;
     saga_turn_commit(turn, stored, s);
@@ -322,14 +343,13 @@ static bool check(const struct submit *submit, const request_message *request, s
 
 // ---- Calls ----------------------------------------------------------------------------------------------------------
 
-static struct submission *submission_new(struct submit *submit, struct rpc_inbound *in, const request_message *request,
-                                         struct str definition) {
+static struct submission *submission_new(struct submit *submit, struct rpc_inbound *in,
+                                         const request_message *request) {
     struct submission *s = calloc(1, sizeof *s);
     if (!s)
         abort();
     s->submit = submit;
     s->in = in;
-    s->definition = definition;
     s->watch = (struct saga_watch){.changed = changed, .ctx = s};
     s->wait_ms = request->wait_ms < (int64_t)submit->options.wait_max_ms ? request->wait_ms
                                                                          : (int64_t)submit->options.wait_max_ms;
@@ -382,9 +402,14 @@ void submit_saga(struct submit *submit, struct rpc_inbound *in, const ProtobufCM
         call_fail(in, &error, NULL, request->request_id);
         return;
     }
-    struct submission *s = submission_new(submit, in, request, definition);
+    struct submission *s = submission_new(submit, in, request);
+    s->input = input;
+    s->flow = flow;
     answer_by(s, WAIT_MAX_MS); // to become durable
-    start(s, flow, input);
+    if (is_recent(submit, s->gid))
+        look_up(s);
+    else
+        start(s);
 }
 
 // ---- Life -----------------------------------------------------------------------------------------------------------

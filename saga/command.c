@@ -50,10 +50,13 @@ static struct saga_turn *turn_about(struct saga_resident *resident) {
 // ---- Signals ------------------------------------------------------------------------------------------------------
 
 static void signal_known(struct command *command, const struct saga_instance *saga) {
-    if (saga_instance_has_signal(saga, str_c(command->name), str_c(command->id)))
-        command_finish(command, NULL);
-    else
+    const struct saga_signal *known = saga_instance_find_signal(saga, str_c(command->name), str_c(command->id));
+    if (!known)
         refuse(command, ERR_SAGA_STATE, "the saga has ended");
+    else if (!str_eq(known->payload, command->payload))
+        refuse(command, ERR_IDEMPOTENCY_KEY_REUSED, NULL);
+    else
+        command_finish(command, NULL);
 }
 
 static void ask(struct command *command) {

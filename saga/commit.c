@@ -47,7 +47,8 @@ static bool is_final(enum err code) {
 static void fail(struct saga_turn *turn, const struct error *error) {
     struct saga_family *family = turn->family;
     struct saga_subject *subject = turn->subject;
-    if (error->code != ERR_SHUTTING_DOWN)
+    bool is_repeat = error->code == ERR_STORE_CONFLICT && !turn->of_saga && !subject; // which the command is told
+    if (error->code != ERR_SHUTTING_DOWN && !is_repeat)
         engine_notice(turn->engine, SAGA_NOTICE_WRITE_FAILED, turn->opener ? turn->opener : turn->sagas[0], NULL,
                       SAGA_ACTION, err_info(error->code)->name, error->text);
     for (struct saga_resident *kin = family->first; kin; kin = kin->kin_next)

@@ -139,6 +139,7 @@ struct saga_flow {
     const char *text;
     const struct saga_step *steps; // in the order of their stages
     uint8_t n_steps;
+    uint32_t limit_ms;           // from its start; over before the pivot, the saga turns round (TIMED_OUT). 0: none
     saga_decide_fn *on_reversed; // it turned round: verdict ignored
     saga_decide_fn *on_end;      // ended, either way; saga_turn_saga()->status says which
     // Finds the subject of a saga that was loaded, calls saga_attached() at once or later. `ctx` is that of its

@@ -74,11 +74,12 @@ struct saga_leg *saga_instance_leg(const struct saga_instance *instance, uint16_
 
 // ---- Signals ------------------------------------------------------------------------------------------------------
 
-bool saga_instance_has_signal(const struct saga_instance *instance, struct str name, struct str id) {
+const struct saga_signal *saga_instance_find_signal(const struct saga_instance *instance, struct str name,
+                                                    struct str id) {
     for (uint8_t i = 0; i < instance->n_signals; i++)
         if (str_eq_c(name, instance->signals[i].name) && str_eq_c(id, instance->signals[i].id))
-            return true;
-    return false;
+            return &instance->signals[i];
+    return NULL;
 }
 
 struct saga_signal *saga_instance_unconsumed(const struct saga_instance *instance, const char *name) {
@@ -105,7 +106,10 @@ bool saga_instance_signal(struct saga_instance *instance, struct str name, struc
         return error_set(error, ERR_INVALID_REQUEST,
                          "a signal has a name of 1..%d bytes, an id of 1..%d and at most %d of its own", SAGA_NAME_MAX,
                          SAGA_GID_MAX, SAGA_SIGNAL_MAX);
-    bool duplicate = saga_instance_has_signal(instance, name, id);
+    const struct saga_signal *known = saga_instance_find_signal(instance, name, id);
+    bool duplicate = known != NULL;
+    if (known && !str_eq(known->payload, payload))
+        return error_set(error, ERR_IDEMPOTENCY_KEY_REUSED, NULL);
     if (!duplicate && instance->n_signals == SAGA_SIGNALS_MAX)
         return error_set(error, ERR_SIGNALS_FULL, NULL);
     *ret_duplicate = duplicate;
@@ -136,8 +140,22 @@ bool saga_instance_parked(const struct saga_instance *instance) {
     return false;
 }
 
+int64_t saga_instance_limit(const struct saga_instance *instance) {
+    if (instance->limit_ms == 0 || instance->status != SAGA_RUNNING)
+        return INT64_MAX;
+    for (uint8_t i = 0; i < instance->n_legs; i++) {
+        const struct saga_leg *leg = &instance->legs[i];
+        bool idle = leg->state == LEG_IDLE || leg->state == LEG_RETRYING || leg->state == LEG_WAITING ||
+                    leg->state == LEG_PARKED;
+        bool child = leg->child == CHILD_STARTED || leg->child == CHILD_SUCCEEDED;
+        if (leg->step->kind == SAGA_PIVOT && (!idle || leg->may_have_run || child))
+            return INT64_MAX;
+    }
+    return instance->limit_ms;
+}
+
 int64_t saga_instance_timer(const struct saga_instance *instance) {
-    int64_t due = INT64_MAX;
+    int64_t due = saga_instance_limit(instance);
     for (uint8_t i = 0; i < instance->n_legs; i++)
         if (saga_leg_timed(instance, &instance->legs[i]) && instance->legs[i].due_ms < due)
             due = instance->legs[i].due_ms;

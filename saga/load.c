@@ -63,6 +63,7 @@ bool saga_row_instance(const struct saga_engine *engine, const struct saga_row *
     instance.flow = flow_of(engine, row, error);
     if (!instance.flow)
         return false;
+    instance.limit_ms = instance.flow->limit_ms ? row->created_ms + instance.flow->limit_ms : 0;
     if (!saga_journal_decode(row->journal, &instance, error)) {
         saga_instance_release(&instance);
         return false;

@@ -129,6 +129,8 @@ static void start_leg(struct work *work, struct saga_leg *leg) {
     }
 }
 
+static bool turn_if_overdue(struct work *work);
+
 static void end(struct work *work, enum saga_status status) {
     work->instance->status = status;
     commit(work);
@@ -143,6 +145,8 @@ static void advance(struct work *work) {
         bool open = false;
         for (; i < saga->n_legs && saga->legs[i].step->stage == stage; i++) {
             struct saga_leg *leg = &saga->legs[i];
+            if (leg->state == LEG_IDLE && turn_if_overdue(work))
+                return;
             if (leg->state == LEG_IDLE)
                 start_leg(work, leg);
             if (saga->status == SAGA_COMPENSATING || saga_status_ended(saga->status))
@@ -235,18 +239,37 @@ static struct saga_leg *pivot_of(struct saga_instance *saga) {
     return NULL;
 }
 
+// Because of this leg; why stands in the saga.
+static void turn_round(struct work *work, const struct saga_leg *leg) {
+    work->instance->status = SAGA_COMPENSATING;
+    commit(work);
+    effect(work, SAGA_FX_REVERSED, leg, SAGA_ACTION);
+    unwind(work);
+}
+
 static void reverse(struct work *work, const struct saga_leg *leg) {
     struct saga_instance *saga = work->instance;
     struct saga_leg *pivot = pivot_of(saga);
     if (pivot && pivot->state == LEG_IDLE)
         pivot->may_have_run = pivot->unknown = false; // see may_reverse()
-    saga->status = SAGA_COMPENSATING;
     saga->code = leg->code;
     memcpy(saga->reason, leg->reason, sizeof saga->reason);
     memcpy(saga->text, leg->text, sizeof saga->text);
-    commit(work);
-    effect(work, SAGA_FX_REVERSED, leg, SAGA_ACTION);
-    unwind(work);
+    turn_round(work, leg);
+}
+
+static bool turn_if_overdue(struct work *work) {
+    struct saga_instance *saga = work->instance;
+    if (work->event->now_ms < saga_instance_limit(saga))
+        return false;
+    const struct saga_leg *late = saga->legs; // what it was at
+    while (late < saga->legs + saga->n_legs - 1 && saga_leg_settled(late))
+        late++;
+    saga->code = ERR_TIMED_OUT;
+    str_fit(str_c(err_info(ERR_TIMED_OUT)->name), saga->reason, sizeof saga->reason);
+    str_fit(STR("the saga's time limit is over"), saga->text, sizeof saga->text);
+    turn_round(work, late);
+    return true;
 }
 
 // After anything changed: further forward, or further back.
@@ -281,6 +304,8 @@ static void leg_done(struct work *work, struct saga_leg *leg, struct str answer)
     leg->unknown = false;
     free((void *)(uintptr_t)leg->answer.ptr);
     leg->answer = saga_copy_bytes(answer);
+    if (work->instance->status == SAGA_COMPENSATING && leg->step->undo && !str_empty(answer))
+        commit(work); // its compensation may be made from it
     go_on(work);
 }
 
@@ -514,6 +539,8 @@ static void again(struct work *work, struct saga_leg *leg) {
 }
 
 static void timer(struct work *work) {
+    if (turn_if_overdue(work))
+        return;
     for (uint8_t i = 0; i < work->instance->n_legs; i++) {
         struct saga_leg *leg = &work->instance->legs[i];
         if (saga_leg_timed(work->instance, leg) && leg->due_ms <= work->event->now_ms)
@@ -573,6 +600,7 @@ static void resumed(struct work *work) {
     struct saga_instance *saga = work->instance;
     if (saga->status == SAGA_RUNNING)
         assume_sent(saga);
+    turn_if_overdue(work);
     for (uint8_t i = 0; i < saga->n_legs; i++)
         send_again(work, &saga->legs[i]);
     poked(work);

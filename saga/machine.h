@@ -81,7 +81,8 @@ struct saga_instance {
     uint8_t n_legs;
     struct saga_signal *signals; // owned; most sagas have none
     uint8_t n_signals, cap_signals;
-    enum err code; // why it turned round
+    int64_t limit_ms; // its start and the flow's limit_ms; 0: none
+    enum err code;    // why it turned round
     char reason[SAGA_CODE_MAX];
     char text[SAGA_TEXT_MAX];
 };
@@ -157,11 +158,13 @@ bool saga_instance_valid(const struct saga_instance *instance, struct error *err
 void saga_machine_apply(const struct saga_machine *machine, struct saga_instance *instance,
                         const struct saga_event *event, struct saga_effects *effects);
 
-// Appends a signal. False with SIGNALS_FULL; *ret_duplicate tells that its id was there before (and nothing changed).
+// Appends a signal. False with SIGNALS_FULL, or IDEMPOTENCY_KEY_REUSED where its id was there with another payload;
+// *ret_duplicate tells that it was there before (and nothing changed).
 bool saga_instance_signal(struct saga_instance *instance, struct str name, struct str id, struct str payload,
                           bool *ret_duplicate, struct error *error);
 
-bool saga_instance_has_signal(const struct saga_instance *instance, struct str name, struct str id);
+const struct saga_signal *saga_instance_find_signal(const struct saga_instance *instance, struct str name,
+                                                    struct str id); // NULL: none
 
 // The first signal of that name that no step has taken yet; NULL: none.
 struct saga_signal *saga_instance_unconsumed(const struct saga_instance *instance, const char *name);
@@ -173,8 +176,13 @@ struct saga_signal *saga_instance_unconsumed(const struct saga_instance *instanc
 #define SAGA_DUE_CHILD (INT64_MAX - 2)
 int64_t saga_instance_due(const struct saga_instance *instance);
 
-// The least due_ms of what waits or retries, whatever else is in flight; INT64_MAX when nothing does.
+// The least due_ms of what waits or retries, or the time limit, whatever else is in flight; INT64_MAX when there is
+// neither.
 int64_t saga_instance_timer(const struct saga_instance *instance);
+
+// When its time limit turns it round; INT64_MAX when nothing does: it has none, or its pivot may take or have taken
+// effect.
+int64_t saga_instance_limit(const struct saga_instance *instance);
 
 // Whether the leg does something again at its due_ms. A saga that has turned round no longer retries its actions.
 bool saga_leg_timed(const struct saga_instance *instance, const struct saga_leg *leg);

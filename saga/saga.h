@@ -114,8 +114,8 @@ void saga_engine_free(struct saga_engine *engine);
 // ---- Talking to one saga ------------------------------------------------------------------------------------------
 
 // A signal: durable when `done` runs without error; a repeat of its id has no effect and is answered alike (E10), also
-// when the saga has ended. A new one is then refused with SAGA_STATE. `done` runs before this returns when the signal
-// is refused at once, else later.
+// when the saga has ended; with another payload it is refused. A new one is then refused with SAGA_STATE. `done` runs
+// before this returns when the signal is refused at once, else later.
 typedef void saga_reply_fn(void *ctx, const struct error *error);
 void saga_signal(struct saga_engine *engine, struct str gid, struct str name, struct str id, struct str payload,
                  saga_reply_fn *done, void *ctx);

@@ -102,7 +102,8 @@ void turn_put(struct saga_turn *turn, struct saga_resident *resident) {
     struct arena *arena = &turn->engine->scratch;
     struct saga_row row;
     arena_reset(arena);
-    resident->updated_ms = turn->now_ms;
+    // Each write of the row is later than the one before, so that whoever watches can name the last one it saw.
+    resident->updated_ms = turn->now_ms > resident->updated_ms ? turn->now_ms : resident->updated_ms + 1;
     row_of(resident, arena, &row);
     saga_turn_row(turn, &saga_table, resident->stored ? STORE_PUT : STORE_INSERT, &row);
     resident->row_due_ms = row.due_ms;
@@ -450,6 +451,7 @@ static struct saga_resident *start(struct saga_turn *turn, const struct saga_sta
         saga_instance_init(&instance, flow, start->gid, turn->subject, start->input, error);
     if (error_is(error))
         return NULL;
+    instance.limit_ms = flow->limit_ms ? turn->now_ms + flow->limit_ms : 0;
     struct saga_subject *subject = turn->subject ? saga_subject_hold(turn->subject) : NULL;
     struct saga_resident *resident = resident_add(engine, &instance, subject, parent, start->input);
     if (!subject)

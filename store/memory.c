@@ -397,7 +397,7 @@ static enum backend_result read_locked(struct memory_backend *backend, const str
     enum backend_result result = BACKEND_OK;
     if (query->count) {
         *ret_rows = NULL;
-        *ret_n = n;
+        *ret_n = query->limit > 0 && n > query->limit ? query->limit : n;
     } else {
         qsort_r(found, n, sizeof *found, compare, &(struct sorting){query, &order});
         result = answer(query, found, n, arena, ret_rows, ret_n, error);

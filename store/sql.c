@@ -325,15 +325,16 @@ bool sql_select(struct buf *sql, enum sql_dialect dialect, const struct store_qu
     query_order(query, &order);
     struct sql_params params = {0};
     buf_append(sql, STR("SELECT "));
+    bool counts_some = query->count && query->limit > 0;
     if (query->count)
-        buf_append(sql, STR("COUNT(*)"));
+        buf_append(sql, counts_some ? STR("COUNT(*) FROM (SELECT 1") : STR("COUNT(*)"));
     for (size_t i = 0; !query->count && i < query->table->n_columns; i++) {
         buf_append(sql, i ? STR(", ") : STR(""));
         name(sql, dialect, query->table->columns[i].name);
     }
     buf_append(sql, STR(" FROM "));
     name(sql, dialect, query->table->name);
-    if (query->order && !query->count) {
+    if (query->order && (!query->count || counts_some)) {
         // Else a database that knows no better sorts all that some other condition leaves.
         buf_append(sql, dialect == SQL_SQLITE ? STR(" INDEXED BY ") : STR(" FORCE INDEX ("));
         name(sql, dialect, query->order->name);
@@ -346,8 +347,8 @@ bool sql_select(struct buf *sql, enum sql_dialect dialect, const struct store_qu
         name(sql, dialect, order.columns[i]->name);
         buf_append(sql, query->descending ? STR(" DESC") : STR(""));
     }
-    if (!query->count) {
-        buf_append(sql, STR(" LIMIT ?"));
+    if (!query->count || counts_some) {
+        buf_append(sql, counts_some ? STR(" LIMIT ?) AS counted") : STR(" LIMIT ?"));
         integer_param(&params, query->limit);
     }
     *ret_params = params;

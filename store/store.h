@@ -210,7 +210,7 @@ struct store_query {
     bool descending;
     const void *after; // NULL, or a row whose order columns and key are the cursor (exclusive); copied by store_read
     uint32_t limit;    // 1..STORE_LIMIT_MAX
-    bool count;        // answer only how many rows there are (limit ignored)
+    bool count;        // answer only how many rows there are, counted up to `limit`; 0: all
     bool readable;     // leave out rows that do not fit their description, instead of failing; a page that is not full
                        // need not be the last then, an empty one is behind the last
 };

@@ -141,6 +141,7 @@ static const struct saga_flow *make(void *ctx, struct str input, struct error *e
             .maker = &defined->maker,
             .steps = definition_steps(made->message, &made->arena),
             .n_steps = (uint8_t)made->message->n_steps,
+            .limit_ms = (uint32_t)made->message->time_limit_ms,
         };
         if (made->flow.steps)
             return &made->flow;

@@ -285,6 +285,31 @@ static const struct option saga_list_options[] = {
 };
 static const struct option_set saga_list_set = SET(saga_list_options);
 
+static const struct option submit_options[] = {
+    TEXT("gid", "GID", "gid", "the saga's name, which nobody else may use; else one is made from --request-id"),
+};
+static const struct option_set submit_set = SET(submit_options);
+
+static const struct option signal_options[] = {
+    {.name = "name",
+     .kind = OPTION_TEXT,
+     .required = true,
+     .value = "NAME",
+     .field = "name",
+     .text = "of the signal that a step awaits"},
+    TEXT("payload", "TEXT", "payload", "what it says: the step's answer"),
+};
+static const struct option_set signal_set = SET(signal_options);
+
+static const struct option saga_watch_options[] = {
+    {.name = "after",
+     .kind = OPTION_TIME,
+     .value = "TIME",
+     .field = "after_updated_at",
+     .text = "only changes after this updatedAt of the saga"},
+};
+static const struct option_set saga_watch_set = SET(saga_watch_options);
+
 static const struct option retry_options[] = {
     {.name = "reason",
      .kind = OPTION_TEXT,
@@ -388,6 +413,41 @@ static const struct command commands[] = {
      .run = run_watch,
      .text = "every change of a trade until it has ended",
      .details = "A connection that breaks is taken up again behind the last version seen."},
+    {.words = "saga submit",
+     .operand = "FILE|-",
+     .sets = {&submit_set, &wait_set},
+     SAGA("SubmitSaga"),
+     .show = saga_show_submit,
+     .run = run_saga_submit,
+     .text = "carry out a saga that a JSON file defines",
+     .details = "The file is a SagaDefinition of proto/txcenter/saga/v1; payloads are base64. Exit code 1 when the "
+                "saga failed.\n"
+                "txctl saga submit order.json --wait 1"},
+    {.words = "saga signal",
+     .operand = "GID",
+     .operand_field = "gid",
+     .sets = {&signal_set},
+     SAGA("SignalSaga"),
+     .show = saga_show_signal,
+     .text = "tell a saga what one of its steps awaits",
+     .details = "txctl saga signal GID --name paid --payload 'receipt 7'"},
+    {.words = "saga watch",
+     .operand = "GID",
+     .operand_field = "gid",
+     .sets = {&saga_watch_set},
+     .method = {.service = &txcenter__saga__v1__saga_service__descriptor,
+                .name = "WatchSaga",
+                .server_streaming = true},
+     .show = saga_show_watch,
+     .run = run_watch,
+     .text = "every durable change of a saga until it has ended",
+     .details = "A connection that breaks is taken up again behind the last change seen."},
+    {.words = "saga count",
+     .sets = {&saga_list_set, &made_set},
+     SAGA("CountSagas"),
+     .show = saga_show_count,
+     .text = "how many sagas there are, by the filters of saga list",
+     .details = "txctl saga count --unfinished --flow trade.purchase"},
     {.words = "saga get",
      .operand = "GID",
      .operand_field = "gid",

@@ -75,6 +75,7 @@ union value {
     int32_t i32; // also enums and booleans
     int64_t i64;
     void *pointer; // text and messages
+    ProtobufCBinaryData bytes;
 };
 
 static bool number_value(struct request *request, const struct option *option, struct str text,
@@ -106,7 +107,11 @@ static bool make_value(struct request *request, const struct option *option, str
         value.i32 = word;
         break;
     }
-    case OPTION_TEXT: value.pointer = request_text(request, text); break;
+    case OPTION_TEXT:
+        value.pointer = request_text(request, text);
+        if (field->type == PROTOBUF_C_TYPE_BYTES)
+            value.bytes = (ProtobufCBinaryData){.len = text.len, .data = value.pointer};
+        break;
     case OPTION_MONEY: value.pointer = make_money(request, option->name, text); break;
     case OPTION_TIME: value.pointer = make_time(request, option->name, text); break;
     case OPTION_SPEC: value.pointer = option->spec(request, option->name, text); break;
@@ -120,6 +125,7 @@ static size_t size_of(const ProtobufCFieldDescriptor *field) {
     case PROTOBUF_C_TYPE_INT64: return sizeof(int64_t);
     case PROTOBUF_C_TYPE_STRING:
     case PROTOBUF_C_TYPE_MESSAGE: return sizeof(void *);
+    case PROTOBUF_C_TYPE_BYTES: return sizeof(ProtobufCBinaryData);
     default: return sizeof(int32_t); // int32, enum and bool: all that our requests have besides
     }
 }
@@ -129,6 +135,7 @@ static const void *bytes_of(const ProtobufCFieldDescriptor *field, const union v
     case PROTOBUF_C_TYPE_INT64: return &value->i64;
     case PROTOBUF_C_TYPE_STRING:
     case PROTOBUF_C_TYPE_MESSAGE: return &value->pointer;
+    case PROTOBUF_C_TYPE_BYTES: return &value->bytes;
     default: return &value->i32;
     }
 }

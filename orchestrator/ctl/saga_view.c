@@ -16,7 +16,7 @@ static void print_status(struct view *view, const Txcenter__Saga__V1__Saga *saga
     }
 }
 
-static bool has_ended(const Txcenter__Saga__V1__Saga *saga) {
+bool saga_has_ended(const Txcenter__Saga__V1__Saga *saga) {
     return saga->status >= TXCENTER__SAGA__V1__SAGA_STATUS__SAGA_STATUS_SUCCEEDED;
 }
 
@@ -38,9 +38,11 @@ static void show_headline(struct view *view, const Txcenter__Saga__V1__Saga *sag
     view_text(view, PAINT_BOLD, str_c(saga->gid));
     view_printf(view, "  ");
     view_text(view, PAINT_PLAIN, str_c(saga->flow));
-    view_printf(view, " v%d  ", saga->flow_version);
+    if (saga->flow_version > 0) // else its caller defined it
+        view_printf(view, " v%d", saga->flow_version);
+    view_printf(view, "  ");
     print_status(view, saga);
-    view_printf(view, "  %s %s\n", has_ended(saga) ? "in" : "for", span);
+    view_printf(view, "  %s %s\n", saga_has_ended(saga) ? "in" : "for", span);
     view_printf(view, "  began %s", made);
     if (*saga->subject) {
         view_printf(view, "  about ");
@@ -55,7 +57,7 @@ static void show_headline(struct view *view, const Txcenter__Saga__V1__Saga *sag
         view_printf(view, "  resumed %d×", saga->resume_count);
     view_printf(view, "\n");
     show_because(view, saga->reason, saga->text);
-    if (!has_ended(saga) && saga->due_at) {
+    if (!saga_has_ended(saga) && saga->due_at) {
         char due[VIEW_TIME_MAX];
         reading_time(saga->due_at, due);
         view_printf(view, "  due %s\n", due);
@@ -82,7 +84,7 @@ static struct scale scale_of(const struct view *view, const Txcenter__Saga__V1__
         last = later(last, later(reading_ms(saga->steps[i]->started_at), reading_ms(saga->steps[i]->ended_at)));
     for (size_t i = 0; i < saga->n_attempts; i++)
         last = later(last, reading_ms(saga->attempts[i]->ended_at));
-    if (!has_ended(saga))
+    if (!saga_has_ended(saga))
         last = later(last, view->now_ms);
     return (struct scale){start, later(last - start, 1)};
 }
@@ -149,7 +151,7 @@ static void add_name(struct table *table, const Txcenter__Saga__V1__Step *step) 
 static void add_step(struct table *table, const struct view *view, const struct scale *scale,
                      const Txcenter__Saga__V1__Saga *saga, const Txcenter__Saga__V1__Step *step) {
     int64_t from = reading_ms(step->started_at), to = reading_ms(step->ended_at);
-    int64_t end = to > 0 ? to : has_ended(saga) ? reading_ms(saga->ended_at) : view->now_ms;
+    int64_t end = to > 0 ? to : saga_has_ended(saga) ? reading_ms(saga->ended_at) : view->now_ms;
     char word[WORDS_MAX];
     words_state(&txcenter__saga__v1__step_state__descriptor, (int)step->state, word);
     table_addf(table, PAINT_DIM, "%d", step->stage);
@@ -240,6 +242,57 @@ void saga_show_retry(struct view *view, struct arena *arena, const ProtobufCMess
         show_steps(view, arena, r->saga);
 }
 
+void saga_show_submit(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
+    const Txcenter__Saga__V1__SubmitSagaResponse *r = (const void *)response;
+    if (!r->saga)
+        return;
+    show_steps(view, arena, r->saga);
+    if (!r->processing)
+        return;
+    view_printf(view, "\n");
+    view_text(view, PAINT_WARN, STR("Still processing."));
+    view_printf(view, " It goes on by itself; see `txctl saga watch ");
+    view_text(view, PAINT_PLAIN, str_c(r->saga->gid));
+    view_printf(view, "`.\n");
+}
+
+void saga_show_signal(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
+    (void)arena, (void)response;
+    view_printf(view, "The signal is durable.\n");
+}
+
+void saga_show_count(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
+    (void)arena;
+    const Txcenter__Saga__V1__CountSagasResponse *r = (const void *)response;
+    view_printf(view, "%s%lld\n", r->at_least ? "at least " : "", (long long)r->count);
+}
+
+void saga_show_watch(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
+    (void)arena;
+    const Txcenter__Saga__V1__WatchSagaResponse *r = (const void *)response;
+    const Txcenter__Saga__V1__Saga *saga = r->saga;
+    if (!saga)
+        return;
+    char time[VIEW_TIME_MAX], word[WORDS_MAX];
+    reading_time(saga->updated_at, time);
+    view_text(view, PAINT_DIM, str_c(time));
+    view_printf(view, "  ");
+    print_status(view, saga);
+    for (size_t i = 0; i < saga->n_steps; i++) {
+        const Txcenter__Saga__V1__Step *step = saga->steps[i];
+        if (step->state == TXCENTER__SAGA__V1__STEP_STATE__STEP_STATE_IDLE)
+            continue;
+        words_state(&txcenter__saga__v1__step_state__descriptor, (int)step->state, word);
+        view_printf(view, "  ");
+        view_text(view, PAINT_PLAIN, str_c(step->name));
+        view_printf(view, " ");
+        view_text(view, words_paint(word), str_c(word));
+    }
+    view_printf(view, "%s", *saga->reason ? "  " : "");
+    view_text(view, PAINT_WARN, str_c(saga->reason));
+    view_printf(view, "\n");
+}
+
 // The first one that waits for an operator; NULL: none, or the saga came without its steps.
 static const Txcenter__Saga__V1__Step *parked_step(const Txcenter__Saga__V1__Saga *saga) {
     for (size_t i = 0; i < saga->n_steps; i++)
@@ -261,9 +314,13 @@ void saga_show_list(struct view *view, struct arena *arena, const ProtobufCMessa
         char word[WORDS_MAX], made[VIEW_TIME_MAX], span[VIEW_SPAN_MAX];
         words_state(&txcenter__saga__v1__saga_status__descriptor, (int)saga->status, word);
         reading_time(saga->created_at, made);
-        view_span((has_ended(saga) ? reading_ms(saga->ended_at) : view->now_ms) - reading_ms(saga->created_at), span);
+        view_span((saga_has_ended(saga) ? reading_ms(saga->ended_at) : view->now_ms) - reading_ms(saga->created_at),
+                  span);
         table_add(&table, PAINT_PLAIN, str_c(saga->gid));
-        table_addf(&table, PAINT_PLAIN, "%s v%d", saga->flow, saga->flow_version);
+        if (saga->flow_version > 0)
+            table_addf(&table, PAINT_PLAIN, "%s v%d", saga->flow, saga->flow_version);
+        else
+            table_add(&table, PAINT_PLAIN, str_c(saga->flow));
         table_add(&table, words_paint(word), str_c(word));
         table_add(&table, PAINT_BAD, saga->parked ? STR("PARKED") : STR(""));
         table_add(&table, PAINT_PLAIN, str_c(made));

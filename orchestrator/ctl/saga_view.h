@@ -8,7 +8,14 @@
 // One line for each step with its time since the saga's start and a bar, below it one for each failed attempt.
 void saga_show_timeline(struct view *view, struct arena *arena, const Txcenter__Saga__V1__Saga *saga);
 
+// Nothing more happens to it.
+bool saga_has_ended(const Txcenter__Saga__V1__Saga *saga);
+
 // Each is a show_fn for its response.
+void saga_show_submit(struct view *view, struct arena *arena, const ProtobufCMessage *response);
+void saga_show_signal(struct view *view, struct arena *arena, const ProtobufCMessage *response);
+void saga_show_watch(struct view *view, struct arena *arena, const ProtobufCMessage *response);
+void saga_show_count(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void saga_show_get(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void saga_show_list(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void saga_show_retry(struct view *view, struct arena *arena, const ProtobufCMessage *response);

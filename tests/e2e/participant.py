@@ -1,12 +1,10 @@
 """A remote system of the test's own, written without any knowledge of the center: a gRPC server that takes bytes, answers
-as it is told, and remembers what it was asked. It keeps its answers by key, as every participant must."""
+as it is told, and remembers what it was asked."""
 
 import threading
 from concurrent import futures
 
 import grpc
-from google.protobuf import any_pb2
-
 import harness
 from wire import STATUS_HEADER
 
@@ -97,9 +95,5 @@ class Participant(grpc.GenericRpcHandler):
 
 
 def details_of(code, reason):
-    info = harness.PROTOS.message("google.rpc.ErrorInfo", {"reason": reason, "domain": "ledger.test"})
-    detail = any_pb2.Any(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=info.SerializeToString())
-    status = harness.PROTOS.message("google.rpc.Status", {"code": code.value[0]})
-    status.details.add().CopyFrom(status.details.add().FromString(detail.SerializeToString()))
-    del status.details[0]
-    return status.SerializeToString()
+    info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "ledger.test"}
+    return harness.PROTOS.message("google.rpc.Status", {"code": code.value[0], "details": [info]}).SerializeToString()

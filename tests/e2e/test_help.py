@@ -9,7 +9,7 @@ import subprocess
 
 import harness
 from harness import BIN
-from shop import Shop, Sim, tender
+from shop import SAGA, Shop, Sim, tender
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 TXCTL = os.path.join(BIN, "txctl")
@@ -17,12 +17,20 @@ TXCTL = os.path.join(BIN, "txctl")
 
 class Help(harness.Case):
     def setUp(self):
-        self.center = self.world(sim=["--auto-pay", "20"]).start()
+        self.center = self.world({"submit": {"targets": ["nobody:1"]}}, sim=["--auto-pay", "20"]).start()
         self.shop = Shop(self.center.client())
 
     def txctl(self, *words):
         return subprocess.run([TXCTL, "--server", self.center.center_target, *words], capture_output=True, text=True,
-                              timeout=harness.READY_S, check=False)
+                              timeout=harness.READY_S, check=False, cwd=self.center.folder)
+
+    def waiting_saga(self):
+        """Of a caller, that awaits the signal `paid`; order.json has it."""
+        definition = {"flow": "shop.wait", "steps": [{"name": "paid", "signal": {"name": "paid", "timeoutMs": 3600000}}]}
+        with open(os.path.join(self.center.folder, "order.json"), "w", encoding="utf-8") as file:
+            json.dump(definition, file)
+        done = self.center.client().call(SAGA + "SubmitSaga", {"gid": "waiting", "saga": definition})
+        return done.saga.gid
 
     def json(self, *words):
         done = self.txctl("-o", "json", *words)
@@ -50,14 +58,18 @@ class Help(harness.Case):
     def test_every_example_works(self):
         examples = list(self.examples())
         self.assertLessEqual({"trade quote", "trade order", "trade pay", "trade order-pay", "trade quote-order-pay",
-                              "trade refund", "trade list", "saga list"}, {command for command, _ in examples})
+                              "trade refund", "trade list", "saga list", "saga submit", "saga signal", "saga count"}, {command for command, _ in examples})
+        gid = self.waiting_saga()
         for command, example in examples:
             with self.subTest(example):
                 words = shlex.split(example)[1:]
                 if "TRADE" in words:
                     words[words.index("TRADE")] = self.trade_for(command)
+                if "GID" in words:
+                    words[words.index("GID")] = gid
                 done = self.txctl(*words)
-                self.assertEqual((0, ""), (done.returncode, done.stderr))
+                expected = 4 if command == "saga submit" else 0  # it waits for its signal
+                self.assertEqual((expected, ""), (done.returncode, done.stderr))
 
     def test_what_must_be_there_is_marked(self):
         shown = self.txctl("help", "trade", "quote-order-pay").stdout

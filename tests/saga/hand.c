@@ -11,12 +11,19 @@ const struct saga_machine hand_machine = {
                  [SAGA_LEISURELY] = {.first_ms = 500, .max_ms = 500, .attempts = 2}},
 };
 
+enum { BEGUN_MS = 1000 };
+
+static void set_limit(struct hand *hand) {
+    hand->saga.limit_ms = hand->flow->limit_ms ? BEGUN_MS + (int64_t)hand->flow->limit_ms : 0;
+}
+
 void hand_init(struct hand *hand, const struct saga_flow *flow) {
-    *hand = (struct hand){.machine = hand_machine, .flow = flow, .now_ms = 1000};
+    *hand = (struct hand){.machine = hand_machine, .flow = flow, .now_ms = BEGUN_MS};
     struct error error = {0};
     buf_init(&hand->effects, 16384);
     if (!saga_flow_valid(flow, &error) || !saga_instance_init(&hand->saga, flow, STR("gid"), NULL, STR_NONE, &error))
         fail_msg("%s", error.text);
+    set_limit(hand);
 }
 
 void hand_release(struct hand *hand) {
@@ -206,6 +213,7 @@ void hand_reload(struct hand *hand, enum saga_event_kind kind) {
     hand->saga = (struct saga_instance){.flow = hand->flow, .status = hand->stored_status, .gid = "gid"};
     if (!saga_journal_decode(hand->stored, &hand->saga, &error))
         fail_msg("%s", error.text);
+    set_limit(hand);
     memset(hand->out, 0, sizeof hand->out);
     hand_apply(hand, kind);
 }

@@ -18,8 +18,13 @@ static const struct saga_step trip_steps[] = {
 };
 static const struct saga_flow trip = {.name = "trip", .version = 1, .steps = trip_steps, .n_steps = 7};
 
+static const struct saga_flow hurried = {
+    .name = "trip", .version = 1, .steps = trip_steps, .n_steps = 7, .limit_ms = 900};
+
 static const struct saga_step pair_steps[] = {{STEP_CALL(1, 1, "a")}, {STEP_CALL(2, 2, "b")}};
 static const struct saga_flow pair = {.name = "pair", .version = 1, .steps = pair_steps, .n_steps = 2};
+static const struct saga_flow hurried_pair = {
+    .name = "pair", .version = 1, .steps = pair_steps, .n_steps = 2, .limit_ms = 900};
 
 // Two legs of one step, a step that does not apply, then a question.
 static const struct saga_step legs_steps[] = {
@@ -36,6 +41,8 @@ static const struct saga_step paid_steps[] = {
     {STEP_LOCAL(3, 2, "pivot"), .kind = SAGA_PIVOT},
     {STEP_AWAIT(4, 3, "after", "shipped"), .kind = SAGA_RETRIABLE},
 };
+static const struct saga_flow paid_soon = {
+    .name = "paid", .version = 1, .steps = paid_steps, .n_steps = 4, .limit_ms = 900};
 static const struct saga_flow paid = {.name = "paid", .version = 1, .steps = paid_steps, .n_steps = 4};
 
 static const struct saga_step family_steps[] = {
@@ -97,13 +104,13 @@ static const struct {
          {"ok a", "", NULL},
          {"ok b", "ended commit", "failed a=undone b=undone c=undone pivot=rejected"},
      }},
-    // [E3] what is in flight is awaited, and undone when it took effect
+    // [E3] what is in flight is awaited, and undone when it took effect; [E11] its late answer is durable before that
     {"a sibling in flight is awaited before anything of it is undone",
      &trip,
      {
          {"start", NULL, NULL},
          {"no a", "attempt a reversed commit", "compensating a=rejected b=running"},
-         {"ok b", "undo b", "compensating a=rejected b=undoing"},
+         {"ok b", "undo b commit", "compensating a=rejected b=undoing"},
          {"ok b", "ended commit", "failed a=rejected b=undone"},
      }},
     {"a sibling in flight that was refused has nothing to undo",
@@ -126,7 +133,7 @@ static const struct {
          {"start", NULL, NULL},
          {"unknown a", "attempt a commit", "running a=retrying b=running"},
          {"no b", "attempt b reversed inquire a commit", "compensating a=inquiring b=rejected"},
-         {"ok a", "undo a", "compensating a=undoing b=rejected"},
+         {"ok a", "undo a commit", "compensating a=undoing b=rejected"},
          {"ok a", "ended commit", "failed a=undone b=rejected"},
      }},
     {"what turns out to have been refused is not undone",
@@ -458,7 +465,7 @@ static const struct {
          {"retry", "inquire a call b commit", NULL},
          {"no a", "attempt a reversed inquire c commit", "compensating a=rejected b=running c=inquiring"},
          {"unseen c", "undo c", NULL},
-         {"ok b", "", NULL},
+         {"ok b", "commit", NULL},
          {"ok c", "undo b", NULL},
          {"ok b", "ended commit", "failed a=rejected b=undone c=undone"},
      }},
@@ -584,6 +591,78 @@ static const struct {
       {"resume", NULL, NULL},
       {"ok b", NULL, NULL},
       {"no a", "attempt a reversed inquire c commit", "compensating a=rejected b=done c=inquiring"}}},
+    // The time limit
+    {"what is on its way when the time is over is waited for, then undone",
+     &hurried,
+     {
+         {"start", NULL, NULL},
+         {"due", "0", NULL},
+         {"ok b", "", NULL},
+         {"time 1899", "", "running a=running b=done"},
+         {"time 1900", "reversed undo b commit", "compensating a=running b=undoing"},
+         {"ok a", "undo a commit", "compensating a=undoing b=undoing"},
+     }},
+    {"what waits for its next attempt when the time is over is not tried again",
+     &hurried,
+     {
+         {"start", NULL, NULL},
+         {"ok b", NULL, NULL},
+         {"again a", NULL, NULL},
+         {"due", "1100", NULL},
+         {"time 1900", "reversed undo b commit", "compensating a=rejected b=undoing"},
+         {"ok b", "ended commit", "failed a=rejected b=undone"},
+     }},
+    {"a stage that would begin too late doesn't",
+     &hurried,
+     {{"start", NULL, NULL},
+      {"ok b", NULL, NULL},
+      {"clock 1950", NULL, NULL},
+      {"ok a", "reversed undo b undo a commit", "compensating a=undoing b=undoing"}}},
+    {"a pivot on its way when the time is over decides",
+     &hurried,
+     {
+         {"start", NULL, NULL},
+         {"ok a", NULL, NULL},
+         {"ok b", NULL, NULL},
+         {"ok c", "call pivot", NULL},
+         {"time 1950", "", "running a=done b=done c=done pivot=running"},
+         {"ok pivot", NULL, "forward a=done b=done c=done pivot=done d=running extra=running"},
+         {"time 5000", "", NULL},
+     }},
+    {"a pivot that is known to have done nothing gives way",
+     &hurried,
+     {
+         {"start", NULL, NULL},
+         {"ok a", NULL, NULL},
+         {"ok b", NULL, NULL},
+         {"ok c", NULL, NULL},
+         {"clock 1950", NULL, NULL},
+         {"again pivot", NULL, "running a=done b=done c=done pivot=retrying"},
+         {"time 1950", "reversed undo c commit", "compensating a=done b=done c=undoing pivot=rejected"},
+     }},
+    {"a pivot that may have taken effect doesn't, however late it is",
+     &hurried,
+     {
+         {"start", NULL, NULL},
+         {"ok a", NULL, NULL},
+         {"ok b", NULL, NULL},
+         {"ok c", NULL, NULL},
+         {"clock 1950", NULL, NULL},
+         {"unknown pivot", NULL, NULL},
+         {"due", "2050", NULL},
+         {"time 2050", "inquire pivot", NULL},
+     }},
+    {"resumed when the time is over, it turns round at once",
+     &paid_soon,
+     {{"start", "call a commit", "running a=running await=waiting"},
+      {"clock 1950", NULL, NULL},
+      {"resume", "reversed undo a commit", "compensating a=undoing await=skipped"}}},
+    {"a saga without a pivot that is late has succeeded when nothing is left to do",
+     &hurried_pair,
+     {{"start", NULL, NULL},
+      {"ok a", NULL, NULL},
+      {"clock 1950", NULL, NULL},
+      {"ok b", "ended commit", "succeeded a=done b=done"}}},
 };
 
 // ---- Doing --------------------------------------------------------------------------------------------------------
@@ -663,6 +742,8 @@ static void do_event(struct hand *hand, struct str event) {
     if (str_eq_c(word, "time")) {
         assert_true(str_to_i64(second, &hand->now_ms));
         hand_apply(hand, SAGA_EV_TIMER);
+    } else if (str_eq_c(word, "clock")) {
+        assert_true(str_to_i64(second, &hand->now_ms));
     } else if (str_eq_c(word, "signal")) {
         assert_true(saga_instance_signal(&hand->saga, second, third, STR("payload"), &duplicate, &error));
     } else if (str_eq_c(word, "decides")) {

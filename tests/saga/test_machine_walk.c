@@ -56,7 +56,8 @@ static void make_step(struct walk *walk, struct saga_step *step, uint8_t stage, 
                                .name = walk->names[i],
                                .kind = kind,
                                .deadline_ms = 1000,
-                               .policy = &walk->policies[i]};
+                               .policy = &walk->policies[i],
+                               .undo_policy = &walk->policies[i]};
     if (kind == SAGA_RETRIABLE && chance(walk, 30))
         step->tier = SAGA_NON_CORE;
     if (kind != SAGA_PIVOT && chance(walk, 30))
@@ -90,6 +91,7 @@ static void make_stages(struct walk *walk, uint8_t *stage, unsigned n, enum saga
 static void make_flow(struct walk *walk) {
     uint8_t stage = 0;
     walk->flow = (struct saga_flow){.name = "walk", .version = 1, .steps = walk->steps};
+    walk->flow.limit_ms = chance(walk, 40) ? 1 + below(walk, 3000) : 0;
     if (chance(walk, 10)) {
         make_stages(walk, &stage, 1 + below(walk, 3), SAGA_RETRIABLE);
         return;

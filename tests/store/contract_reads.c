@@ -75,6 +75,10 @@ static void assert_answer(struct bed *bed, const struct store_query *query) {
     count.count = true;
     answer = bed_read(bed, &count);
     assert_int_equal(answer.code, ERR_OK);
+    assert_int_equal(answer.n, expected.n < query->limit ? expected.n : query->limit);
+    count.limit = 0;
+    answer = bed_read(bed, &count);
+    assert_int_equal(answer.code, ERR_OK);
     assert_int_equal(answer.n, expected.n);
 }
 

@@ -108,10 +108,14 @@ static void test_cursor(void **state) {
                                  .conds = {{.column = "owner", .cmp = STORE_EQ, .text = STR("ann")}},
                                  .order = item_by_owner_amount,
                                  .after = &after,
-                                 .limit = 3,
                                  .count = true};
     assert_true(sql_select(&sql, SQL_MYSQL, &query, &arena, &params));
     assert_sql("SELECT COUNT(*) FROM `item` WHERE `owner` = ? AND `amount` >= ? AND (`amount` > ? OR `id` > ?)");
+    query.limit = 3;
+    assert_true(sql_select(&sql, SQL_MYSQL, &query, &arena, &params));
+    assert_sql("SELECT COUNT(*) FROM (SELECT 1 FROM `item` FORCE INDEX (`item_by_owner_amount`) "
+               "WHERE `owner` = ? AND `amount` >= ? AND (`amount` > ? OR `id` > ?) LIMIT ?) AS counted");
+    assert_int_equal(params.n, 5);
     arena_release(&arena);
 }
 
@@ -129,6 +133,7 @@ static void test_an_order_names_its_index(void **state) {
     assert_non_null(strstr(sql.ptr, " FROM `item` FORCE INDEX (`item_by_rank`) ORDER BY "));
     buf_clear(&sql);
     query.count = true;
+    query.limit = 0;
     assert_true(sql_select(&sql, SQL_MYSQL, &query, &arena, &params));
     assert_sql("SELECT COUNT(*) FROM `item`");
     arena_release(&arena);
