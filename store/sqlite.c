@@ -328,8 +328,8 @@ static enum backend_result fence_off(struct sqlite_conn *conn, const struct back
     return result;
 }
 
-// A row that is there is found once and changed, where an upsert makes the whole new row and all its index entries before
-// it looks.
+// A row that is there is found once and changed, where an upsert makes the whole new row and all its index entries
+// before it looks.
 static enum backend_result update(struct sqlite_conn *conn, const struct store_op *op, bool *ret_found,
                                   struct error *error) {
     struct write_statements *writes = writes_of(conn, op->table);

@@ -147,21 +147,25 @@ uint8_t *bare_room(grpc_slice *slice, size_t size) {
     return GRPC_SLICE_START_PTR(*slice);
 }
 
-void bare_serve(struct bare *bare, const char *address, struct bare_method *methods, size_t n, unsigned accepts) {
+void bare_serve(struct bare *bare, char *const *addresses, struct bare_method *methods, size_t n, unsigned accepts) {
     bare->server = grpc_server_create(NULL, NULL);
     grpc_server_register_completion_queue(bare->server, bare->queue, NULL);
     for (size_t i = 0; i < n; i++)
         methods[i].registered = grpc_server_register_method(bare->server, methods[i].path, NULL,
                                                             GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER, 0);
     grpc_server_credentials *credentials = grpc_insecure_server_credentials_create();
-    int port = grpc_server_add_http2_port(bare->server, address, credentials);
-    if (port == 0)
-        fatal("can't listen on", address);
+    printf("ready");
+    for (; *addresses; addresses++) {
+        int port = grpc_server_add_http2_port(bare->server, *addresses, credentials);
+        if (port == 0)
+            fatal("can't listen on", *addresses);
+        printf(" %d", port);
+    }
     grpc_server_credentials_release(credentials);
     grpc_server_start(bare->server);
     for (size_t i = 0; i < n * accepts; i++)
         accept_next(bare, &methods[i % n]);
-    printf("ready %d\n", port);
+    putchar('\n');
     fflush(stdout);
 }
 

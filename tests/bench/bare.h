@@ -60,9 +60,9 @@ struct bare_method {
     struct bare_in *spare;
 };
 
-// Serves the methods (n, borrowed) at the address, with `accepts` calls of each awaited, and says "ready PORT" on
-// standard output. Exits when it can't listen.
-void bare_serve(struct bare *bare, const char *address, struct bare_method *methods, size_t n, unsigned accepts);
+// Serves the methods (n, borrowed) at the addresses (ended by NULL), with `accepts` calls of each method awaited, and
+// says "ready PORT…" on standard output. Exits when it can't listen.
+void bare_serve(struct bare *bare, char *const *addresses, struct bare_method *methods, size_t n, unsigned accepts);
 
 // Room for an answer of that many bytes, which goes to bare_answer().
 uint8_t *bare_room(grpc_slice *slice, size_t size);

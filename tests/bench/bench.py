@@ -1,6 +1,7 @@
 """./dev bench: figures of the release build, compared with what they should be, and written down by flat names."""
 
 import argparse
+import functools
 import json
 import os
 import platform
@@ -14,7 +15,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.dont_write_bytecode = True
 
 import harness  # noqa: E402
+import peers  # noqa: E402
 import purchases  # noqa: E402
+from endurance import Endurance  # noqa: E402
 from harness import BIN, World, cpu_ns, resident_kb  # noqa: E402
 from sagas import Sagas  # noqa: E402
 from two_step import MariadbStore, Sqlite  # noqa: E402
@@ -34,6 +37,18 @@ GOALS = (
     ("saga.sqlite.64.center_cpu_us", "<=", 150, "CPU of the center for a saga on SQLite, 64 in flight, µs"),
     ("saga.mariadb.64.center_cpu_us", "<=", 150, "CPU of the center for a saga on MariaDB, 64 in flight, µs"),
     ("saga.sqlite.1.p50_ms", "<=", 2.5, "p50 on SQLite, one in flight, ms"),
+    ("saga.mariadb.1.p50_ms", "<=", 2.5, "p50 on MariaDB, one in flight, ms"),
+    ("peer.dtm.ratio.median", ">=", 11, "times DTM on the same MariaDB, 64 in flight"),
+    ("recovery.first_s", "<=", 1, "from the start after kill -9 to the first call, s"),
+    ("recovery.all_s", "<=", 30, "until all have ended, s"),
+    ("waiting.growth_percent", "<=", 10, "growth of resident memory from a tenth of the waiting sagas to all, percent"),
+    ("waiting.page_p99_ms", "<=", 100, "a page of the list of waiting sagas, p99, ms"),
+    ("overload.70.p99_ms", "<=", 25, "p99 at 70 % of the greatest throughput, ms"),
+    ("overload.70.failed", "<=", 0, "failed at 70 %"),
+    ("overload.70.growth_percent", "<=", 10, "growth of resident memory at 70 %, percent"),
+    ("overload.150.admitted_share", ">=", 0.75, "of the greatest throughput admitted at 150 %"),
+    ("overload.150.otherwise_failed", "<=", 0, "failed at 150 % for anything but RESOURCE_EXHAUSTED"),
+    ("overload.normal_again_s", "<=", 5, "after the overload until normal again, s"),
 )
 # What --all runs besides: name and arguments; {data} is a new folder.
 OTHERS = (("store", ["2", "{data}"]), ("rpc", ["2"]), ("solver", []))
@@ -44,7 +59,12 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="short runs; figures are rough")
     parser.add_argument("--mariadb", action="store_true", help="on MariaDB too")
     parser.add_argument("--two-step", action="store_true", help="only two-step sagas beside the ceiling")
-    parser.add_argument("--pairs", type=int, default=None, help="of runs for the ratio to the ceiling (10)")
+    parser.add_argument("--peer", choices=["dtm"], help="only two-step sagas by turns with this peer, which is built first (needs Go)")
+    parser.add_argument("--recovery", action="store_true", help="only the recovery after kill -9 with --sagas under way")
+    parser.add_argument("--sagas", type=int, metavar="N", default=100000, help="under way at the kill (100000)")
+    parser.add_argument("--waiting", type=int, metavar="N", help="only N sagas that wait: memory, list, start")
+    parser.add_argument("--overload", action="store_true", help="only 70 %% and 150 %% of the greatest throughput at a fixed rate")
+    parser.add_argument("--pairs", type=int, metavar="N", default=None, help="of runs for the ratio to the ceiling or a peer (10)")
     parser.add_argument("--all", action="store_true", help="store, rpc and solver too")
     parser.add_argument("--json", metavar="FILE", default="build/bench.json")
     parser.add_argument("--data", metavar="FOLDER", default="build/bench")
@@ -109,6 +129,16 @@ class Bench:
         for store in ["sqlite"] + ["mariadb"] * self.options.mariadb:
             purchases.measure(store, IN_FLIGHT, 3 if self.options.quick else 10, self.figures)
 
+    def peer(self):
+        peers.measure(self.options.peer, os.path.dirname(self.folder), harness.scratch(), self.options, self.figures)
+
+    def lasting(self, part):
+        endurance = Endurance(self.options, self.figures)
+        try:
+            part(endurance)
+        finally:
+            endurance.close()
+
     def others(self):
         for name, words in OTHERS:
             print(f"\n{name}", flush=True)
@@ -137,8 +167,13 @@ class Bench:
 
     def parts(self):
         """What was asked for by name, or what is measured when nothing was."""
-        asked = [self.sagas] * self.options.two_step
-        return asked or [self.idle, self.sagas, self.purchases] + [self.others] * self.options.all
+        options = self.options
+        asked = [self.sagas] * options.two_step + [self.peer] * bool(options.peer)
+        for wanted, part in ((options.recovery, Endurance.recovery), (options.waiting, Endurance.waiting),
+                             (options.overload, Endurance.overload)):
+            if wanted:
+                asked.append(functools.partial(self.lasting, part))
+        return asked or [self.idle, self.sagas, self.purchases] + [self.others] * options.all
 
 
 def main():

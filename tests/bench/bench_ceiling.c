@@ -195,7 +195,7 @@ int main(int argc, char **argv) {
     bare_init(&ceiling.bare, durable, NULL);
     ceiling.channel = bare_channel(argv[2]);
     ceiling_store_open(argv[3], wake, NULL);
-    bare_serve(&ceiling.bare, argv[1], &method, 1, ACCEPTS);
+    bare_serve(&ceiling.bare, (char *[]){argv[1], NULL}, &method, 1, ACCEPTS);
     while (!ceiling.stopped)
         bare_run(&ceiling.bare, clock_monotonic_ns() + (int64_t)IDLE_MS * 1000000);
     long commits, rows;

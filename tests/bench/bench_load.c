@@ -1,12 +1,12 @@
-// Load of one unary method, whoever serves it. The request's bytes are given; wherever they hold the mark, each call
-// has a name of its own.
+// Load of one unary method, whoever serves it. The request's bytes are given, or those of several requests that take
+// turns; wherever they hold the mark, each call has a name of its own.
 //
 // Closed loop: so many calls are in flight all the time. Open loop: calls begin at a fixed rate, whether those before
 // have ended or not, and a latency counts from the moment when the call should have begun, so that a server that stalls
 // can't hide it (no coordinated omission).
 //
-//   bench_load TARGET PATH REQUEST_FILE --seconds S [--warm S] (--in-flight N | --rate R) [--count N] [--every-ms N]
-//              [--deadline-ms N] [--pid NAME=PID]… [--quiet]
+//   bench_load TARGET PATH --request FILE… --seconds S [--warm S] (--in-flight N | --rate R) [--count N]
+//              [--every-ms N] [--deadline-ms N] [--pid NAME=PID]… [--quiet]
 //
 // Prints one JSON object: calls, calls a second, quantiles, the CPU time that each named process and this one took for
 // a call, and how many calls ended otherwise than OK, by status. With --every-ms a line of the same for each such time.
@@ -25,7 +25,8 @@
 
 enum {
     PIDS_MAX = 8,
-    REQUEST_MAX = 64 * 1024,
+    REQUESTS_MAX = 64,
+    REQUEST_MAX = 16 * 1024,
     MARKS_MAX = 16,
     OUT_MAX = 200000, // calls in flight; an open loop that would go beyond counts the call as not sent
     STATUSES = 17,
@@ -36,6 +37,11 @@ struct process {
     const char *name;
     clockid_t clock;
     double before_us;
+};
+
+struct request {
+    uint8_t bytes[REQUEST_MAX];
+    size_t size, marks[MARKS_MAX], n_marks;
 };
 
 // What one span of time came to.
@@ -56,8 +62,8 @@ struct load {
     struct bare bare;
     grpc_channel *channel;
     void *path;
-    uint8_t request[REQUEST_MAX];
-    size_t size, marks[MARKS_MAX], n_marks;
+    struct request requests[REQUESTS_MAX];
+    size_t n_requests;
     char run[ID_LEN + 1];
     double seconds, warm_s, rate;
     int64_t in_flight_wanted, count, every_ms, deadline_ms;
@@ -108,13 +114,14 @@ static void begin(struct load *load, int64_t at_ns) {
     else if (!(call = malloc(sizeof *call)))
         abort();
     *call = (struct call){.load = load, .begun_ns = at_ns, .out.done = ended};
+    const struct request *request = &load->requests[(size_t)load->begun % load->n_requests];
     char name[ID_LEN + 1];
     snprintf(name, sizeof name, "%.*s%012" PRId64, ID_LEN - 12, load->run, load->begun++);
     grpc_slice slice;
-    uint8_t *bytes = bare_room(&slice, load->size);
-    memcpy(bytes, load->request, load->size);
-    for (size_t i = 0; i < load->n_marks; i++)
-        memcpy(bytes + load->marks[i], name, ID_LEN);
+    uint8_t *bytes = bare_room(&slice, request->size);
+    memcpy(bytes, request->bytes, request->size);
+    for (size_t i = 0; i < request->n_marks; i++)
+        memcpy(bytes + request->marks[i], name, ID_LEN);
     load->in_flight++;
     bare_call(&load->bare, load->channel, load->path, NULL, 0, slice, load->deadline_ms, &call->out);
 }
@@ -183,13 +190,15 @@ static void run_until(struct load *load, int64_t end_ns) {
 }
 
 static void run(struct load *load) {
+    begin_span(&load->whole);
+    begin_span(&load->part);
     for (int64_t i = 0; load->rate == 0 && i < load->in_flight_wanted; i++)
         begin(load, clock_monotonic_ns());
-    begin_span(&load->whole);
-    begin_span(&load->part);
-    run_until(load, clock_monotonic_ns() + (int64_t)(load->warm_s * 1e9));
-    begin_span(&load->whole);
-    begin_span(&load->part);
+    if (load->warm_s > 0) {
+        run_until(load, clock_monotonic_ns() + (int64_t)(load->warm_s * 1e9));
+        begin_span(&load->whole);
+        begin_span(&load->part);
+    }
     for (size_t i = 0; i < load->n_pids; i++)
         load->pids[i].before_us = cpu_us(&load->pids[i]);
     run_until(load, load->whole.begun_ns + (int64_t)(load->seconds * 1e9));
@@ -202,17 +211,19 @@ static void run(struct load *load) {
 
 // ---- What is asked for --------------------------------------------------------------------------------------------
 
-static void read_request(struct load *load, const char *path) {
-    FILE *file = fopen(path, "rb");
-    load->size = file ? fread(load->request, 1, sizeof load->request, file) : 0;
-    if (!file || load->size == 0 || load->size == sizeof load->request) {
-        fprintf(stderr, "bench_load: %s holds no request of at most %d bytes\n", path, REQUEST_MAX);
+static void add_request(struct load *load, const char *path) {
+    struct request *request = load->n_requests < REQUESTS_MAX ? &load->requests[load->n_requests++] : NULL;
+    FILE *file = request ? fopen(path, "rb") : NULL;
+    if (file)
+        request->size = fread(request->bytes, 1, sizeof request->bytes, file);
+    if (!file || request->size == 0 || request->size == sizeof request->bytes) {
+        fprintf(stderr, "bench_load: %s is one too many, or holds no request of at most %d bytes\n", path, REQUEST_MAX);
         exit(2);
     }
     fclose(file);
-    for (size_t i = 0; i + ID_LEN <= load->size && load->n_marks < MARKS_MAX; i++)
-        if (memcmp(load->request + i, MARK, ID_LEN) == 0)
-            load->marks[load->n_marks++] = i;
+    for (size_t i = 0; i + ID_LEN <= request->size && request->n_marks < MARKS_MAX; i++)
+        if (memcmp(request->bytes + i, MARK, ID_LEN) == 0)
+            request->marks[request->n_marks++] = i;
 }
 
 static void add_process(struct load *load, char *word) {
@@ -246,6 +257,10 @@ static bool take_option(struct load *load, const char *name, char *value) {
         add_process(load, value);
         return true;
     }
+    if (strcmp(name, "--request") == 0) {
+        add_request(load, value);
+        return true;
+    }
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         if (strcmp(name, options[i].name) != 0)
             continue;
@@ -260,9 +275,9 @@ static bool take_option(struct load *load, const char *name, char *value) {
 
 int main(int argc, char **argv) {
     static struct load load = {.deadline_ms = 35000, .seconds = 5};
-    bool fits = argc > 4;
+    bool fits = argc > 3;
     static char own_pid[32];
-    for (int i = 4; fits && i < argc; i++) {
+    for (int i = 3; fits && i < argc; i++) {
         if (strcmp(argv[i], "--quiet") == 0)
             load.quiet = true;
         else if (i + 1 < argc && take_option(&load, argv[i], argv[i + 1]))
@@ -270,14 +285,14 @@ int main(int argc, char **argv) {
         else
             fits = false;
     }
-    if (!fits || (load.rate <= 0 && load.in_flight_wanted <= 0)) {
-        fprintf(stderr, "usage: bench_load TARGET PATH REQUEST_FILE --seconds S [--warm S] (--in-flight N | --rate R) "
-                        "[--count N] [--every-ms N] [--deadline-ms N] [--pid NAME=PID]… [--quiet]\n");
+    if (!fits || load.n_requests == 0 || (load.rate <= 0 && load.in_flight_wanted <= 0)) {
+        fprintf(stderr,
+                "usage: bench_load TARGET PATH --request FILE… --seconds S [--warm S] (--in-flight N | --rate R) "
+                "[--count N] [--every-ms N] [--deadline-ms N] [--pid NAME=PID]… [--quiet]\n");
         return 2;
     }
     snprintf(own_pid, sizeof own_pid, "load=%d", (int)getpid());
     add_process(&load, own_pid);
-    read_request(&load, argv[3]);
     id_make(clock_now_ms(clock_system()), 0, id_random, NULL, load.run);
     bare_init(&load.bare, NULL, NULL);
     load.channel = bare_channel(argv[1]);

@@ -1,7 +1,7 @@
 // The participant of two-step sagas: both steps and their compensations, which succeed and answer sixteen bytes, at
-// once or after a delay. Says "ready PORT" when it serves, "first" when the first call has come, and at SIGTERM how
+// once or after a delay. Says "ready PORT…" when it serves, "first" when the first call has come, and at SIGTERM how
 // many came.
-//   bench_steps ADDRESS [DELAY_MS]
+//   bench_steps DELAY_MS ADDRESS…
 #include "base/clock.h"
 #include "tests/bench/bare.h"
 
@@ -62,14 +62,14 @@ int main(int argc, char **argv) {
         {.path = "/txcenter.bench.v1.StepService/Release", .handle = handle},
         {.path = "/txcenter.bench.v1.StepService/Refund", .handle = handle},
     };
-    if (argc < 2 || argc > 3) {
-        fprintf(stderr, "usage: bench_steps ADDRESS [DELAY_MS]\n");
+    if (argc < 3) {
+        fprintf(stderr, "usage: bench_steps DELAY_MS ADDRESS…\n");
         return 2;
     }
-    delay_ns = argc > 2 ? strtoll(argv[2], NULL, 10) * 1000000 : 0;
+    delay_ns = strtoll(argv[1], NULL, 10) * 1000000;
     signal(SIGTERM, stop);
     bare_init(&bare, NULL, NULL);
-    bare_serve(&bare, argv[1], methods, sizeof methods / sizeof methods[0], ACCEPTS);
+    bare_serve(&bare, argv + 2, methods, sizeof methods / sizeof methods[0], ACCEPTS);
     while (!stopped) {
         int64_t until = clock_monotonic_ns() + (int64_t)IDLE_MS * 1000000;
         bare_run(&bare, first && first->due_ns < until ? first->due_ns : until);

@@ -3,10 +3,12 @@
 import base64
 import json
 import os
+import selectors
 import shutil
 import signal
 import statistics
 import subprocess
+import time
 
 import harness
 from harness import BIN, Program, World
@@ -36,23 +38,35 @@ class BenchProgram(Program):
 
 
 class Steps(BenchProgram):
-    """The participant, both steps and their compensations, on a port of its own."""
+    """The participant, both steps and their compensations, on ports of its own (0: any)."""
 
-    def __init__(self, folder, delay_ms=0, port=0):
-        super().__init__(folder, "steps", [f"127.0.0.1:{port}", str(delay_ms)])
+    def __init__(self, folder, delay_ms=0, ports=(0,)):
+        super().__init__(folder, "steps", [str(delay_ms)] + [f"127.0.0.1:{port}" for port in ports])
+
+    @property
+    def targets(self):
+        return [f"127.0.0.1:{port}" for port in self.ports]
 
     @property
     def target(self):
-        return f"127.0.0.1:{self.ports[0]}"
+        return self.targets[0]
+
+    def await_first(self, timeout):
+        """When the first call has come, by the monotonic clock."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            if not selector.select(timeout) or self.process.stdout.readline() != b"first\n":
+                raise AssertionError("no call came")
+        return time.monotonic()
 
 
-def call(steps, method):
-    return {"target": steps.target, "method": SERVICE + method, "payload": base64.b64encode(PAYLOAD).decode()}
+def call(target, method):
+    return {"target": target, "method": SERVICE + method, "payload": base64.b64encode(PAYLOAD).decode()}
 
 
-def definition(steps):
+def definition(target):
     return {"flow": "bench.two_step", "steps": [
-        {"name": name, "action": call(steps, action), "compensation": call(steps, undo)} for name, action, undo in STEPS]}
+        {"name": name, "action": call(target, action), "compensation": call(target, undo)} for name, action, undo in STEPS]}
 
 
 def submit_request(saga, wait_ms=30000):
@@ -61,12 +75,14 @@ def submit_request(saga, wait_ms=30000):
                                   {"request_id": MARK, "wait_ms": wait_ms, "saga": saga}).SerializeToString()
 
 
-def load(folder, target, request, *options, path=PATH, pids=None, each=None):
+def load(folder, target, requests, *options, path=PATH, pids=None, each=None):
     """Runs bench_load; its last line. `each` is called with every line before."""
-    file_path = os.path.join(folder, "request.bin")
-    with open(file_path, "wb") as file:
-        file.write(request)
-    words = [os.path.join(BIN, "..", "bench", "bench_load"), target, path, file_path, *map(str, options)]
+    words = [os.path.join(BIN, "..", "bench", "bench_load"), target, path, *map(str, options)]
+    for i, request in enumerate(requests):
+        file_path = os.path.join(folder, f"request-{i}.bin")
+        with open(file_path, "wb") as file:
+            file.write(request)
+        words += ["--request", file_path]
     for name, pid in (pids or {}).items():
         words += ["--pid", f"{name}={pid}"]
     rows = []
@@ -89,8 +105,8 @@ class Center:
 
     def __init__(self, steps, store, config=None):
         self.world = World({"listen": ["127.0.0.1:0"], "log": {"level": "warn", "format": "json"}, "participants": {},
-                            "submit": {"targets": [steps.target]}, **store.center(), **(config or {})})
-        self.request = submit_request(definition(steps))
+                            "submit": {"targets": steps.targets}, **store.center(), **(config or {})})
+        self.request = submit_request(definition(steps.target))
 
     def start(self):
         self.world.start(sim=False)
@@ -133,7 +149,7 @@ class Ceiling(BenchProgram):
     def __init__(self, steps, store):
         self.place = harness.scratch()
         super().__init__(self.place, "ceiling", ["127.0.0.1:0", steps.target, store.ceiling(self.place)])
-        self.request = submit_request(definition(steps))
+        self.request = submit_request(definition(steps.target))
 
     def kill(self):
         super().kill()
@@ -205,7 +221,7 @@ def run(make, store, options, in_flight=None):
     side = make(steps, store)
     try:
         side.start()
-        row = load(folder, side.target, side.request, *options, path=getattr(side, "path", PATH),
+        row = load(folder, side.target, [side.request], *options, path=getattr(side, "path", PATH),
                    pids={"center": side.pid, "steps": steps.pid, **store.pids})
         row.update(side.finish())
         calls = steps.finish()["calls"]
