@@ -8,7 +8,7 @@ enum { SCRATCH_MAX = 2 * SAGA_RECORD_MAX, EVICT_LOOKS = 32 };
 
 static void defaults(struct saga_options *options) {
     options->resident_max = options->resident_max ? options->resident_max : 20000;
-    options->resume_rate = options->resume_rate ? options->resume_rate : 2000;
+    options->resume_rate = options->resume_rate ? options->resume_rate : 5000;
     options->scan_interval_ms = options->scan_interval_ms ? options->scan_interval_ms : 5000;
     options->horizon_ms = options->horizon_ms ? options->horizon_ms : 60000;
     options->resume_max = options->resume_max ? options->resume_max : 3;
