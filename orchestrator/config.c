@@ -302,7 +302,8 @@ static void require_rows(struct config_reader *reader, const struct config_secti
                          const struct document_node *map) {
     for (uint32_t i = 0; i < section->n_rows; i++) {
         const struct config_row *row = &section->rows[i];
-        if (!row->required || map->kind != DOCUMENT_MAP || document_child(map, str_c(row->name)))
+        bool given = map->kind == DOCUMENT_MAP ? document_child(map, str_c(row->name)) != NULL : !is_nothing(map);
+        if (!row->required || given)
             continue;
         char expects[CONFIG_EXPECTS_MAX];
         config_expects(row, expects);

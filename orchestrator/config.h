@@ -98,6 +98,8 @@ struct config_retry {
     uint32_t first_ms, max_ms, attempts, jitter_percent;
 };
 
+enum { CONFIG_ADDRESS_MAX = 128 };
+
 struct config {
     const char *const *listen;
     const char *instance, *address, *data_dir;

@@ -150,7 +150,7 @@ static const struct config_row top_rows[] = {
          "This instance's name. It keeps its work over restarts by it, so it must be stable and, where several "
          "instances "
          "share a store, its own."),
-    TEXT(config, address, 128, &address_form, NULL,
+    TEXT(config, address, CONFIG_ADDRESS_MAX, &address_form, NULL,
          "Where other instances reach this one. Default: the first of `listen`."),
     TEXT(config, data_dir, 4096, NULL, "./data",
          "The folder of everything that is kept locally. Made when it is missing."),

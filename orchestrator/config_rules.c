@@ -158,6 +158,9 @@ static void read_files(struct config_reader *reader) {
 
 static void fill_in(struct config_reader *reader) {
     struct config *c = reader->config;
+    if (!c->address && strlen(c->listen[0]) > CONFIG_ADDRESS_MAX)
+        config_fault(reader, "address", "is needed, because the first of listen has more than %d bytes",
+                     CONFIG_ADDRESS_MAX);
     if (!c->address)
         c->address = c->listen[0];
     if (!c->store.path)

@@ -14,7 +14,7 @@ struct check_options {
     // Each fault, one line; NULL: not told.
     void (*fault)(void *ctx, const char *trade_no, const char *text);
     void *fault_ctx;
-    bool open_is_fine;            // trades that have not ended are skipped, not faults
+    bool open_is_fine;            // trades that have not ended, or did so just now, are skipped, not faults
     const char *const *trade_nos; // only these, ended by NULL; NULL: all that there are
 };
 

@@ -76,6 +76,11 @@ static const struct {
     {"participants: [user]\n", "t.yaml:1: participants: expected a mapping\n"},
     {"callers: {a: b}\n", "t.yaml:1: callers: expected a list of at most 1024 mappings\n"},
     {"callers:\n  - wechat\n", "t.yaml:2: callers[0]: expected a mapping\n"},
+    {"callers:\n  -\n",
+     "t.yaml:2: callers[0]: 'name' is missing: expected text without spaces, at most 127 bytes\n"
+     "t.yaml:2: callers[0]: 'scopes' is missing: expected a list of some of trade.read, trade, saga, operate and "
+     "callback\n"
+     "t.yaml:2: callers[0]: 'tenants' is missing: expected a list of 1 to 256, each text without spaces\n"},
     {"callers:\n  - name: wechat\n    scopes: [trade]\n",
      "t.yaml:2: callers[0]: 'tenants' is missing: expected a list of 1 to 256, each text without spaces\n"},
     {"callers:\n  - {name: a, tenants: ['*'], scopes: [trade, root]}\n",
@@ -165,6 +170,22 @@ static void test_a_report_is_bounded_and_says_how_much_it_left_out(void **state)
     assert_non_null(strstr(report.ptr, "\nt.yaml: and 36 more\n"));
     buf_release(&yaml);
     buf_release(&report);
+}
+
+static void test_a_long_address_to_listen_on_needs_one_for_the_others(void **state) {
+    (void)state;
+    struct config config;
+    struct buf yaml, report;
+    buf_init(&yaml, REPORT_MAX);
+    buf_printf(&yaml, "listen: [\"127.%0200d:7600\"]\n", 1);
+    assert_false(parse(yaml.ptr, &config, &report));
+    assert_non_null(strstr(report.ptr, "address: is needed, because the first of listen has more than 128 bytes\n"));
+    buf_release(&report);
+    buf_printf(&yaml, "address: 10.0.0.5:7600\n");
+    assert_true(parse(yaml.ptr, &config, &report));
+    config_release(&config);
+    buf_release(&report);
+    buf_release(&yaml);
 }
 
 // ---- Hostile files ------------------------------------------------------------------------------------------------
@@ -535,6 +556,7 @@ int main(void) {
         cmocka_unit_test(test_each_bad_file_gets_a_precise_error),
         cmocka_unit_test(test_everything_that_is_wrong_is_reported_at_once),
         cmocka_unit_test(test_a_report_is_bounded_and_says_how_much_it_left_out),
+        cmocka_unit_test(test_a_long_address_to_listen_on_needs_one_for_the_others),
         cmocka_unit_test(test_deep_nesting_is_refused),
         cmocka_unit_test(test_an_alias_bomb_is_refused_at_its_first_anchor),
         cmocka_unit_test(test_a_huge_file_and_a_file_of_too_many_values_are_refused),
