@@ -1,10 +1,13 @@
-// A histogram of latencies with two percent of error at most, of any number of samples.
+// A histogram of latencies of any number of samples. A bucket is at most a thirty-second of its values wide.
 #ifndef TXC_TESTS_BENCH_LATENCY_H
 #define TXC_TESTS_BENCH_LATENCY_H
 
 #include <stdint.h>
 
-enum { LATENCY_PARTS = 64 /* of each power of two */, LATENCY_BUCKETS = LATENCY_PARTS * 40 };
+enum {
+    LATENCY_PARTS = 64, // the first buckets; each further power of two has half as many
+    LATENCY_BUCKETS = LATENCY_PARTS * 40,
+};
 
 struct latency {
     uint64_t counts[LATENCY_BUCKETS];
