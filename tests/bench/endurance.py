@@ -13,6 +13,7 @@ from two_step import PATH, Center, Sqlite, Steps, definition, load, submit_reque
 CALLS_A_TARGET = 1024  # in flight to one target; the sagas of a recovery are spread over as many targets as that takes
 TARGETS_MAX = 64
 LIST_PAGES = 300
+PATIENT = {"first_ms": 1000, "max_ms": 1000}  # a participant that holds its answers is asked again and again
 
 
 class Resident:
@@ -65,7 +66,7 @@ class Endurance:
         center = Center(holding, self.store, {"submit": {"targets": holding.targets, "channels_max": 256}}).start()
         steps = Steps(self.folder, 0, holding.ports)
         try:
-            self.fill(center, [submit_request(definition(target), 0) for target in holding.targets], count)
+            self.fill(center, [submit_request(definition(target, PATIENT, deadline_ms=60000), 0) for target in holding.targets], count)
             self.figures["recovery.sagas"] = count
             self.figures["recovery.full_resident_kb"] = resident_kb(center.pid)
             center.world.kill_center()

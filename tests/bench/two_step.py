@@ -60,13 +60,14 @@ class Steps(BenchProgram):
         return time.monotonic()
 
 
-def call(target, method):
-    return {"target": target, "method": SERVICE + method, "payload": base64.b64encode(PAYLOAD).decode()}
+def call(target, method, **more):
+    return {"target": target, "method": SERVICE + method, "payload": base64.b64encode(PAYLOAD).decode(), **more}
 
 
-def definition(target):
-    return {"flow": "bench.two_step", "steps": [
-        {"name": name, "action": call(target, action), "compensation": call(target, undo)} for name, action, undo in STEPS]}
+def definition(target, retry=None, **more):
+    """`retry` is of the actions, `more` of their calls."""
+    steps = [{"name": name, "action": call(target, action, **more), "compensation": call(target, undo)} for name, action, undo in STEPS]
+    return {"flow": "bench.two_step", "steps": [{**step, "retry": retry} if retry else step for step in steps]}
 
 
 def submit_request(saga, wait_ms=30000):
