@@ -125,12 +125,23 @@ void str_fit(struct str s, char *out, size_t size) {
     out[at] = '\0';
 }
 
+// How many bytes at the beginning are ASCII, by eights.
+static size_t ascii_len(struct str s) {
+    size_t at = 0;
+    for (uint64_t eight; at + sizeof eight <= s.len; at += sizeof eight) {
+        memcpy(&eight, s.ptr + at, sizeof eight);
+        if (eight & 0x8080808080808080u)
+            break;
+    }
+    return at;
+}
+
 bool str_is_utf8(struct str s) {
-    while (s.len > 0) {
-        size_t len = str_utf8_len(s);
+    for (size_t at = ascii_len(s), len; at < s.len; at += len) {
+        bool plain = (unsigned char)s.ptr[at] < 0x80;
+        len = plain ? 1 : str_utf8_len(str_n(s.ptr + at, s.len - at));
         if (len == 0)
             return false;
-        s = str_n(s.ptr + len, s.len - len);
     }
     return true;
 }

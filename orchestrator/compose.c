@@ -101,12 +101,24 @@ static void poll_store(void *ctx) {
         store_poll(center->store);
 }
 
+static void flush_store(void *ctx) {
+    struct center *center = ctx;
+    if (center->store)
+        store_flush(center->store);
+}
+
+static void flush_store_at_rest(void *ctx) {
+    struct center *center = ctx;
+    rpc_loop_at_rest(center->loop, &center->store_rest);
+}
+
 static bool open_store(struct center *center, struct error *error) {
     const struct store_table *tables[TABLES_MAX] = {NULL};
     saga_tables_add(tables, TABLES_MAX, saga_tables);
     for (size_t i = 0; i < BUSINESSES; i++)
         saga_tables_add(tables, TABLES_MAX, businesses[i].tables);
     center->store_waker = (struct rpc_waker){.poll = poll_store, .ctx = center};
+    center->store_rest = (struct rpc_rest){.run = flush_store, .ctx = center};
     rpc_loop_add_waker(center->loop, &center->store_waker);
     struct store_options options = {
         .tables = tables,
@@ -114,6 +126,8 @@ static bool open_store(struct center *center, struct error *error) {
         .threaded = true,
         .wake = rpc_loop_wake,
         .wake_ctx = center->loop,
+        .hold = flush_store_at_rest,
+        .hold_ctx = center,
     };
     return storage_open(center->loop, center->config, &options, &center->stopping, &center->store, error);
 }

@@ -19,6 +19,7 @@ struct center {
     struct config *config; // borrowed
     struct rpc_loop *loop;
     struct rpc_waker store_waker;
+    struct rpc_rest store_rest;
     struct store *store;
     struct rpc_timers timers; // the loop's
     struct participants participants;

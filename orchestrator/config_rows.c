@@ -362,7 +362,7 @@ static const struct config_row caller_rows[] = {
 static const struct config_row sentinel_rows[] = {
     COUNT(config_sentinel, scan_interval_ms, 50, 60000, "ms", "20000",
           "How often the store is asked for what comes due in each slot."),
-    COUNT(config_sentinel, resume_rate_per_s, 1, 1000000, "sagas/s", "2000", "Most sagas resumed in a second."),
+    COUNT(config_sentinel, resume_rate_per_s, 1, 1000000, "sagas/s", "5000", "Most sagas resumed in a second."),
     COUNT(config_sentinel, horizon_s, 1, 3600, "s", "60", "How far ahead timers are held in memory."),
     COUNT(config_sentinel, resume_max, 1, 100, "times", "3",
           "After so many resumptions without progress (the process died each time) a saga is parked."),

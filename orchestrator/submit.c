@@ -21,8 +21,9 @@ enum {
     CHOSEN_GID_MAX = 64,
     ANSWER_MARGIN_MS = 100, // so that the answer is there before the caller gives up
     GID_DIGITS = 32,
-    RECENT = 16384,      // a power of two
-    WAIT_MAX_MS = 30000, // what may be asked for; the configuration may grant less
+    CALLER_SHOWN_MAX = 27, // shorter than a digest, so that none reads like one
+    RECENT = 16384,        // a power of two
+    WAIT_MAX_MS = 30000,   // what may be asked for; the configuration may grant less
 };
 #define GID_PREFIX "req-"
 
@@ -287,21 +288,53 @@ static void start(struct submission *s) {
 
 // ---- Checks of form -------------------------------------------------------------------------------------------------
 
-void submit_gid(struct str caller, struct str request_id, char out[SAGA_GID_MAX + 1]) {
-    char text[REQUEST_CALLER_MAX + 1 + REQUEST_ID_MAX + 1], digits[2 * DIGEST_LEN + 1];
+static void append(struct str *gid, struct str part) {
+    memcpy((char *)(uintptr_t)gid->ptr + gid->len, part.ptr, part.len);
+    gid->len += part.len;
+}
+
+static void append_digest(struct str *gid, struct str text) {
+    char digits[2 * DIGEST_LEN + 1];
     uint8_t digest[DIGEST_LEN];
-    str_print(text, sizeof text, "%.*s\n%.*s", STR_FMT(caller), STR_FMT(request_id)); // no caller's name has a line end
-    digest_sha256(str_c(text), digest);
+    digest_sha256(text, digest);
     digest_hex(digest, digits);
-    snprintf(out, SAGA_GID_MAX + 1, GID_PREFIX "%.*s", GID_DIGITS, digits);
+    append(gid, str_n(digits, GID_DIGITS));
+}
+
+static bool is_plain(struct str text, const char *signs) {
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!plain && (c == '\0' || !strchr(signs, c)))
+            return false;
+    }
+    return true;
+}
+
+// req-CALLER:REQUEST_ID where that is short and plain, so that operators can read it, and so that the store finds sagas
+// with request ids in a row beside each other: a new one goes where the last one went. Else of digests.
+void submit_gid(struct str caller, struct str request_id, char out[SAGA_GID_MAX + 1]) {
+    struct str gid = {out, 0};
+    bool caller_shown = caller.len <= CALLER_SHOWN_MAX && is_plain(caller, "._-");
+    size_t length = strlen(GID_PREFIX) + (caller_shown ? caller.len : GID_DIGITS) + 1 + request_id.len;
+    append(&gid, STR(GID_PREFIX));
+    if (length > SAGA_GID_MAX || !is_plain(request_id, "._:-")) {
+        char text[REQUEST_CALLER_MAX + 1 + REQUEST_ID_MAX + 1]; // no caller's name has a line end
+        str_print(text, sizeof text, "%.*s\n%.*s", STR_FMT(caller), STR_FMT(request_id));
+        append_digest(&gid, str_c(text));
+    } else {
+        if (caller_shown)
+            append(&gid, caller);
+        else
+            append_digest(&gid, caller);
+        append(&gid, STR(":"));
+        append(&gid, request_id);
+    }
+    out[gid.len] = '\0';
 }
 
 static void check_gid(struct str gid, struct error *error) {
-    bool plain = gid.len > 0 && gid.len <= CHOSEN_GID_MAX;
-    for (size_t i = 0; plain && i < gid.len; i++) {
-        char c = gid.ptr[i];
-        plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("._:-", c);
-    }
+    bool plain = gid.len > 0 && gid.len <= CHOSEN_GID_MAX && is_plain(gid, "._:-");
     if (!plain)
         error_field(error, "gid", "must have 1..%d letters, digits, '.', '_', ':' and '-'", CHOSEN_GID_MAX);
     else if (id_valid(gid) || str_starts(gid, STR(GID_PREFIX)))

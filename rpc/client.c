@@ -264,22 +264,26 @@ static void refuse_later(struct outgoing *call, enum err code) {
     rpc_timer_set(loop, &call->refuse, clock_now_ms(rpc_loop_clock(loop)));
 }
 
-static void copy_headers(struct outgoing *call, const struct rpc_header *headers) {
+// False when there are too many, or one that gRPC would not send.
+static bool copy_headers(struct outgoing *call, const struct rpc_header *headers) {
     for (; headers && headers->name; headers++) {
-        assert(call->n_headers < HEADERS_MAX);
+        if (call->n_headers == HEADERS_MAX)
+            return false;
         grpc_metadata *header = &call->headers[call->n_headers++];
         header->key = rpc_slice_of(str_c(headers->name));
         header->value = rpc_slice_of(headers->value);
+        if (!grpc_header_key_is_legal(header->key) ||
+            (!grpc_is_binary_header(header->key) && !grpc_header_nonbin_value_is_legal(header->value)))
+            return false;
     }
+    return true;
 }
 
 // Sends the request and asks for the status, and for the one message of a unary call. Takes the buffer.
-static void send_request(struct outgoing *call, grpc_call *core, grpc_byte_buffer *request,
-                         const struct rpc_call_options *options) {
+static void send_request(struct outgoing *call, grpc_call *core, grpc_byte_buffer *request) {
     call->call = core;
     call->request = request;
     call->channel->in_flight++;
-    copy_headers(call, options->headers);
     grpc_op ops[] = {
         {.op = GRPC_OP_SEND_INITIAL_METADATA},
         {.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = request},
@@ -299,25 +303,11 @@ static void send_request(struct outgoing *call, grpc_call *core, grpc_byte_buffe
         receive_next(call);
 }
 
-static bool headers_legal(const struct rpc_header *headers) {
-    size_t n = 0;
-    for (; headers && headers->name; headers++) {
-        grpc_slice key = rpc_slice_of(str_c(headers->name)), value = rpc_slice_of(headers->value);
-        bool legal = grpc_header_key_is_legal(key) && ++n <= HEADERS_MAX &&
-                     (grpc_is_binary_header(key) || grpc_header_nonbin_value_is_legal(value));
-        grpc_slice_unref(key);
-        grpc_slice_unref(value);
-        if (!legal)
-            return false;
-    }
-    return true;
-}
-
-// Whether the call may go out; else its end is on its way.
+// Whether the call may go out, with its headers; else its end is on its way.
 static bool may_send(struct outgoing *call, const struct rpc_call_options *options) {
     assert(options->deadline_ms > 0);
     bool full = call->channel->in_flight >= call->channel->in_flight_max;
-    if (!full && !call->channel->closed && headers_legal(options->headers))
+    if (!full && !call->channel->closed && copy_headers(call, options->headers))
         return true;
     refuse_later(call, full ? ERR_OVERLOADED : ERR_PARTICIPANT_UNAVAILABLE);
     return false;
@@ -352,7 +342,7 @@ static void stream(struct rpc_channel *base, const struct rpc_method *method, co
     grpc_call *core =
         grpc_channel_create_registered_call(channel->core, NULL, 0, rpc_loop_queue(channel->loop), known->registered,
                                             rpc_deadline_after(options->deadline_ms), NULL);
-    send_request(call, core, rpc_buffer_of_message(request, NULL), options);
+    send_request(call, core, rpc_buffer_of_message(request, NULL));
 }
 
 static void call_unary(struct rpc_channel *base, const struct rpc_method *method, const ProtobufCMessage *request,
@@ -370,7 +360,7 @@ static void call_bytes(struct rpc_channel *base, const char *path, struct str re
     grpc_call *core = grpc_channel_create_call(channel->core, NULL, 0, rpc_loop_queue(channel->loop), method, NULL,
                                                rpc_deadline_after(options->deadline_ms), NULL);
     grpc_slice_unref(method);
-    send_request(call, core, rpc_buffer_of_bytes(request, NULL), options);
+    send_request(call, core, rpc_buffer_of_bytes(request, NULL));
 }
 
 // ---- The channel --------------------------------------------------------------------------------------------------

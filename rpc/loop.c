@@ -26,6 +26,7 @@ struct rpc_loop {
     struct heap timers;
     struct rpc_waker *wakers;
     struct rpc_waker *next_waker; // where the running round over the wakers goes on
+    struct rpc_rest *rests;       // asked for
 
     // Waking: a batch without operations on a call that goes nowhere posts its tag at once.
     grpc_channel *nowhere;
@@ -146,6 +147,19 @@ static gpr_timespec next_deadline(const struct rpc_loop *loop, int64_t wait_ms) 
     return rpc_deadline_after(wait_ms);
 }
 
+static void run_rests(struct rpc_loop *loop) {
+    struct rpc_rest *rest = loop->rests;
+    loop->rests = NULL;
+    while (rest) {
+        struct rpc_rest *then = rest->next; // it may ask again
+        rest->asked = false;
+        loop->inside = true;
+        rest->run(rest->ctx);
+        loop->inside = false;
+        rest = then;
+    }
+}
+
 static void fire_due(struct rpc_loop *loop) {
     const struct heap_node *least = heap_least(&loop->timers);
     if (!least)
@@ -164,12 +178,21 @@ static void fire_due(struct rpc_loop *loop) {
     }
 }
 
+// The next completion. With something to be done at rest it looks instead of waiting, twice for the reason above.
+static bool take(struct rpc_loop *loop, struct completion *ret_completion) {
+    if (!loop->rests)
+        return next(loop, next_deadline(loop, INT64_MAX), ret_completion);
+    gpr_timespec now = gpr_time_0(GPR_CLOCK_MONOTONIC);
+    return next(loop, now, ret_completion) || next(loop, now, ret_completion);
+}
+
 void rpc_loop_run(struct rpc_loop *loop) {
     assert(!loop->inside);
     struct completion completion;
     loop->stopping = false;
-    for (size_t streak = 0; !loop->stopping;) {
-        if (next(loop, next_deadline(loop, INT64_MAX), &completion)) {
+    for (size_t streak = 0, busy = 0; !loop->stopping;) {
+        bool some = take(loop, &completion);
+        if (some) {
             streak += !completion.tag->arrival;
             handle(loop, completion);
         }
@@ -178,6 +201,9 @@ void rpc_loop_run(struct rpc_loop *loop) {
             handle_all(loop);
         }
         fire_due(loop);
+        busy = some ? busy + 1 : 0;
+        if (loop->rests && busy % RPC_REST_AFTER == 0)
+            run_rests(loop);
     }
 }
 
@@ -188,11 +214,20 @@ void rpc_loop_stop(struct rpc_loop *loop) {
 void rpc_loop_once(struct rpc_loop *loop, int64_t wait_ms) {
     assert(!loop->inside);
     struct completion first;
-    if (next(loop, next_deadline(loop, wait_ms), &first)) {
+    if (next(loop, next_deadline(loop, loop->rests ? 0 : wait_ms), &first)) {
         handle(loop, first);
         handle_all(loop);
     }
     fire_due(loop);
+    run_rests(loop);
+}
+
+void rpc_loop_at_rest(struct rpc_loop *loop, struct rpc_rest *rest) {
+    if (rest->asked)
+        return;
+    rest->asked = true;
+    rest->next = loop->rests;
+    loop->rests = rest;
 }
 
 grpc_completion_queue *rpc_loop_queue(struct rpc_loop *loop) {

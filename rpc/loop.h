@@ -56,6 +56,17 @@ void rpc_loop_remove_waker(struct rpc_loop *loop, struct rpc_waker *waker);
 // one wake-up.
 void rpc_loop_wake(void *loop);
 
+// Runs once, on the loop, when nothing else is ready, before the loop waits; after RPC_REST_AFTER completions at the
+// latest. For what is better done once for many. Asking again before it runs changes nothing.
+enum { RPC_REST_AFTER = 128 };
+struct rpc_rest {
+    struct rpc_rest *next;
+    bool asked;
+    void (*run)(void *ctx);
+    void *ctx;
+};
+void rpc_loop_at_rest(struct rpc_loop *loop, struct rpc_rest *rest);
+
 // Signals (SIGTERM, SIGINT, …) delivered as calls on the loop, not in a handler; several of one kind may come as one.
 // Once per loop. Call before starting threads of your own: it blocks the signals in this thread and in those that it
 // starts, and waits for them on one thread. (gRPC's threads have every signal blocked.)

@@ -292,12 +292,12 @@ static bool admit(struct rpc_served *served, struct error *error) {
     return take_room(served, error) && identify(served, error) && rpc_inbound_permitted(&served->in, error);
 }
 
-// Refuses the call when there is an error. One that is not answered is watched, so that its handler can be told when
-// the caller leaves.
+// Refuses the call when there is an error. One that is not answered is watched where its handler is to be told when the
+// caller leaves.
 static void settle(struct rpc_served *served, const struct error *error) {
     if (error_is(error))
         refuse(served, error);
-    if (served->in.answered)
+    if (served->in.answered || !(served->flow || served->server->options.asks_gone))
         return;
     served->watching = true;
     grpc_op close = close_op(served);

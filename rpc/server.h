@@ -68,6 +68,7 @@ struct rpc_server_options {
     void *authorize_ctx;
     // A FileDescriptorSet (serialized google.protobuf.FileDescriptorSet) for reflection; empty: no reflection.
     struct str descriptor_set;
+    bool asks_gone; // handlers of unary calls ask rpc_inbound_gone(): one more round of the queue for each call
     // Called once for each call of a row when it is answered, also when it was refused before its handler: for logs and
     // metrics. NULL is fine.
     void (*observe)(void *ctx, const struct rpc_method *method, struct rpc_inbound *in, int grpc_status,
@@ -115,7 +116,8 @@ struct str rpc_inbound_header(const struct rpc_inbound *in, const char *name);
 // The request as it came. Borrowed for the life of the call.
 struct str rpc_inbound_bytes(const struct rpc_inbound *in);
 
-// True once the caller has cancelled or its deadline has passed. Answering is still required (and costs nothing).
+// True once the caller has cancelled (of a unary call only with options.asks_gone) or its deadline has passed.
+// Answering is still required (and costs nothing).
 bool rpc_inbound_gone(const struct rpc_inbound *in);
 
 // Answers, exactly once, and ends the call; `in` is invalid afterwards.

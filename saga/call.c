@@ -3,18 +3,38 @@
 #include "saga/gate.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+// A separator and a number behind what is there; returns the end. (Several keys are made for each call that is sent.)
+static char *put_number(char *at, char separator, uint32_t number) {
+    char digits[10];
+    size_t n = 0;
+    do
+        digits[n++] = (char)('0' + number % 10);
+    while (number /= 10);
+    *at++ = separator;
+    while (n > 0)
+        *at++ = digits[--n];
+    return at;
+}
+
+_Static_assert((int)SAGA_KEY_MAX > (int)SAGA_GID_MAX + 6 + 4 + 11, "a gid, a step, a leg and a generation fit");
+
+static void make_key(const char *gid, uint16_t step_id, uint8_t leg, uint32_t generation, char out[SAGA_KEY_MAX]) {
+    size_t length = strnlen(gid, SAGA_GID_MAX);
+    memcpy(out, gid, length);
+    char *at = put_number(out + length, '/', step_id);
+    if (leg > 0)
+        at = put_number(at, '.', leg);
+    *put_number(at, '/', generation) = '\0';
+}
+
 void saga_key(const char *gid, uint16_t step_id, uint32_t generation, char out[SAGA_KEY_MAX]) {
-    snprintf(out, SAGA_KEY_MAX, "%s/%u/%u", gid, step_id, generation);
+    make_key(gid, step_id, 0, generation, out);
 }
 
 void saga_leg_key(const struct saga_instance *instance, const struct saga_leg *leg, char out[SAGA_KEY_MAX]) {
-    if (leg->leg > 0)
-        snprintf(out, SAGA_KEY_MAX, "%s/%u.%u/%u", instance->gid, leg->step->id, leg->leg, leg->generation);
-    else
-        saga_key(instance->gid, leg->step->id, leg->generation, out);
+    make_key(instance->gid, leg->step->id, leg->leg, leg->generation, out);
 }
 
 // ---- Sending ------------------------------------------------------------------------------------------------------

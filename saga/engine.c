@@ -10,8 +10,8 @@ enum { SCRATCH_MAX = 2 * SAGA_RECORD_MAX, EVICT_LOOKS = 32 };
 
 static void defaults(struct saga_options *options) {
     options->resident_max = options->resident_max ? options->resident_max : 20000;
-    options->resume_rate = options->resume_rate ? options->resume_rate : 2000;
-    options->scan_interval_ms = options->scan_interval_ms ? options->scan_interval_ms : 20000;
+    options->resume_rate = options->resume_rate ? options->resume_rate : 5000;
+    options->scan_interval_ms = options->scan_interval_ms ? options->scan_interval_ms : 50000;
     options->horizon_ms = options->horizon_ms ? options->horizon_ms : 60000;
     options->pause_poll_ms = options->pause_poll_ms ? options->pause_poll_ms : 1000;
     options->resume_max = options->resume_max ? options->resume_max : 3;
@@ -94,6 +94,7 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     struct store_identity identity;
     store_identity(options->store, &identity);
     engine->incarnation = identity.incarnation;
+    engine->chance = options->random(options->random_ctx);
     engine->sentinel = sentinel_new(engine);
     engine->members = options->lease_ms ? members_new(engine) : NULL;
     engine->gates = gates_new(engine);
@@ -258,6 +259,14 @@ void saga_engine_tick(struct saga_engine *engine) {
     rounds_tick(retention_rounds(engine->retention), now);
     patrol_tick(engine->patrol, now);
     engine_leave(engine);
+}
+
+// splitmix64.
+uint64_t engine_chance(struct saga_engine *engine) {
+    uint64_t value = engine->chance += 0x9E3779B97F4A7C15u;
+    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9u;
+    value = (value ^ value >> 27) * 0x94D049BB133111EBu;
+    return value ^ value >> 31;
 }
 
 // ---- Telling and answering ----------------------------------------------------------------------------------------

@@ -206,6 +206,7 @@ struct saga_engine {
     bool slot_left;               // one may be given away now
     bool withheld;                // calls wait for the lease to be renewed
     struct arena scratch;         // of one row at a time
+    uint64_t chance;              // state of the generator for jitter
     struct saga_sentinel *sentinel;
     struct gates *gates;
     struct pauses *pauses;
@@ -224,6 +225,8 @@ struct saga_engine {
 void engine_enter(struct saga_engine *engine);
 void *engine_flow_ctx(const struct saga_engine *engine, const struct saga_flow *flow);
 void engine_leave(struct saga_engine *engine); // does what has become ready, then sets the alarm
+// For jitter, which every event may need and none may wait for: nobody gains by foreseeing it.
+uint64_t engine_chance(struct saga_engine *engine);
 void engine_notice(struct saga_engine *engine, enum saga_notice_kind kind, const struct saga_resident *resident,
                    const struct saga_leg *leg, enum saga_op op, const char *reason, const char *text);
 

@@ -150,8 +150,8 @@ struct saga_options {
     void (*notice)(void *ctx, const struct saga_notice *notice); // NULL is fine
     void *notice_ctx;
     uint32_t resident_max;     // sagas in memory beyond which waiting ones are evicted (default 20000)
-    uint32_t resume_rate;      // sagas resumed per second after a start (default 2000)
-    uint32_t scan_interval_ms; // how often the sentinel looks for what comes due in a slot (default 20000)
+    uint32_t resume_rate;      // sagas resumed per second after a start (default 5000)
+    uint32_t scan_interval_ms; // how often the sentinel looks for what comes due in a slot (default 50000)
     uint32_t horizon_ms;       // how far ahead it loads (default 60000)
     uint32_t pause_poll_ms;    // how often it is looked which participants are paused (default 1000)
     uint32_t resume_max; // resumptions without progress before a saga is only resumed alone; as many of those, and it

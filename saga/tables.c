@@ -25,14 +25,16 @@ static const struct store_column saga_columns[] = {
     STORE_COL_BLOB(saga_row, journal, SAGA_RECORD_MAX),
     STORE_COL_I32(saga_row, paused, .since = 4),
 };
-// Ended sagas have the largest due_ms there is, so the sentinel's scan of what is due never meets them.
+// Ended sagas have the largest due_ms there is, so the sentinel's scan of what is due never meets them, nor are they in
+// its index.
 static const struct store_index saga_indexes[] = {
-    [SAGA_BY_DUE] = {.name = "saga_by_slot", .columns = {"slot", "due_ms"}, .since = 4},
+    [SAGA_BY_DUE] =
+        {.name = "saga_by_slot", .columns = {"slot", "due_ms"}, .bounded = 1, .most = SAGA_DUE_PARKED, .since = 4},
     {.name = "saga_by_created", .columns = {"created_ms"}},
     {.name = "saga_by_subject", .columns = {"subject", "created_ms"}},
     // For lists (saga/list.h).
     {.name = "saga_by_status", .columns = {"status", "created_ms"}, .since = 2},
-    {.name = "saga_by_parked", .columns = {"parked", "created_ms"}, .since = 2},
+    {.name = "saga_by_parked", .columns = {"parked", "created_ms"}, .least = 1, .since = 2},
     {.name = "saga_by_flow", .columns = {"flow", "created_ms"}, .since = 2},
 };
 const struct store_table saga_table = {

@@ -104,8 +104,7 @@ bool turn_takes(struct saga_turn *turn, struct saga_resident *resident) {
 }
 
 struct saga_event turn_event_of(const struct saga_turn *turn, enum saga_event_kind kind) {
-    return (struct saga_event){
-        .kind = kind, .now_ms = turn->now_ms, .random = turn->engine->options.random(turn->engine->options.random_ctx)};
+    return (struct saga_event){.kind = kind, .now_ms = turn->now_ms, .random = engine_chance(turn->engine)};
 }
 
 void turn_apply(struct saga_turn *turn, struct saga_resident *resident, enum saga_event_kind kind) {
@@ -627,6 +626,5 @@ bool saga_turn_just_exhausted(const struct saga_turn *turn) {
 int64_t saga_turn_again_ms(const struct saga_turn *turn) {
     const struct saga_leg *leg = &turn->current->saga.legs[turn->leg];
     const struct saga_retry *retry = policy(turn);
-    uint64_t random = turn->engine->options.random(turn->engine->options.random_ctx);
-    return turn->now_ms + saga_backoff_ms(retry, leg->attempts ? leg->attempts : 1, random);
+    return turn->now_ms + saga_backoff_ms(retry, leg->attempts ? leg->attempts : 1, engine_chance(turn->engine));
 }

@@ -146,6 +146,7 @@ struct store {
     struct store_read *spare_reads;
     uint32_t n_spare_writes, n_spare_reads;
     uint32_t writes_in_flight, reads_in_flight; // submitted, not yet delivered
+    struct write_queue held;                    // by options.hold, until store_flush()
     bool delivering, closed;
     int64_t writer_due_ms, reader_due_ms, keeper_due_ms; // without threads: when a back-off ends
 

@@ -126,7 +126,17 @@ static bool cond_holds(const struct store_table *table, const struct store_cond 
     return false;
 }
 
+static bool is_in_index(const struct store_query *query, const void *row) {
+    const struct store_index *index = query->order;
+    if (!index || (index->least == 0 && index->most == 0))
+        return true;
+    int64_t value = row_integer(schema_column(query->table, index->columns[index->bounded]), row);
+    return (index->least == 0 || value >= index->least) && (index->most == 0 || value <= index->most);
+}
+
 bool query_matches(const struct store_query *query, const struct query_order *order, const void *row) {
+    if (!is_in_index(query, row))
+        return false;
     for (size_t i = 0; i < STORE_CONDS_MAX; i++)
         if (query->conds[i].column && !cond_holds(query->table, &query->conds[i], row))
             return false;

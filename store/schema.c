@@ -160,6 +160,10 @@ static bool check_index(const struct store_table *table, const struct store_inde
                              column->name);
         bytes += size_in_row(column);
     }
+    const struct store_column *bounded =
+        index->bounded < n ? schema_column(table, index->columns[index->bounded]) : NULL;
+    if ((index->least || index->most) && !(bounded && (bounded->type == STORE_I32 || bounded->type == STORE_I64)))
+        return error_set(error, ERR_CONFIG_INVALID, "index %s: only an integer has bounds", index->name);
     if (n == 0 || bytes > STORE_INDEX_BYTES_MAX)
         return error_set(error, ERR_CONFIG_INVALID, "index %s has no columns, or is longer than %d bytes", index->name,
                          STORE_INDEX_BYTES_MAX);

@@ -47,6 +47,16 @@ static void key_columns(struct buf *sql, enum sql_dialect dialect, const struct 
     }
 }
 
+// SQLite: whether the rows lie in the order in which they came, beside a tree of their keys, or in that tree. A tree of
+// keys can't hold large rows well: a quarter of a page each, the rest on a page of its own; and each new row goes to
+// another page, all of which are written at the next commit.
+static bool has_rowid(const struct store_table *table) {
+    for (size_t i = 0; i < table->n_columns; i++)
+        if (table->columns[i].type == STORE_BLOB)
+            return true;
+    return false;
+}
+
 void sql_create_table(struct buf *sql, enum sql_dialect dialect, const struct store_table *table) {
     buf_append(sql, STR("CREATE TABLE "));
     name(sql, dialect, table->name);
@@ -57,7 +67,27 @@ void sql_create_table(struct buf *sql, enum sql_dialect dialect, const struct st
     }
     buf_append(sql, STR("PRIMARY KEY ("));
     key_columns(sql, dialect, table);
-    buf_append(sql, dialect == SQL_SQLITE ? STR(")) WITHOUT ROWID") : STR(")) ENGINE=InnoDB ROW_FORMAT=DYNAMIC"));
+    if (dialect == SQL_MYSQL)
+        buf_append(sql, STR(")) ENGINE=InnoDB ROW_FORMAT=DYNAMIC"));
+    else
+        buf_append(sql, has_rowid(table) ? STR("))") : STR(")) WITHOUT ROWID"));
+}
+
+// Which rows are in the index. In numbers, not parameters: a query that says the same may use it.
+static bool bounds(struct buf *sql, enum sql_dialect dialect, const struct store_index *index, bool some) {
+    const struct {
+        const char *sign;
+        int64_t value;
+    } each[] = {{">=", index->least}, {"<=", index->most}};
+    for (size_t i = 0; i < sizeof each / sizeof each[0]; i++) {
+        if (each[i].value == 0)
+            continue;
+        buf_append(sql, some ? STR(" AND ") : STR(" WHERE "));
+        name(sql, dialect, index->columns[index->bounded]);
+        buf_printf(sql, " %s %lld", each[i].sign, (long long)each[i].value);
+        some = true;
+    }
+    return some;
 }
 
 void sql_create_index(struct buf *sql, enum sql_dialect dialect, const struct store_table *table,
@@ -71,7 +101,13 @@ void sql_create_index(struct buf *sql, enum sql_dialect dialect, const struct st
         buf_append(sql, i ? STR(", ") : STR(" ("));
         name(sql, dialect, index->columns[i]);
     }
+    if (dialect == SQL_SQLITE && has_rowid(table)) { // lists end in the key; else it is in each index anyway
+        buf_append(sql, STR(", "));
+        key_columns(sql, dialect, table);
+    }
     buf_byte(sql, ')');
+    if (dialect == SQL_SQLITE)
+        bounds(sql, dialect, index, false);
 }
 
 void sql_add_column(struct buf *sql, enum sql_dialect dialect, const struct store_table *table,
@@ -156,6 +192,25 @@ void sql_write(struct buf *sql, enum sql_dialect dialect, const struct store_tab
     insert(sql, dialect, table, rows);
     if (verb == STORE_PUT)
         replace_columns(sql, dialect, table);
+}
+
+void sql_update(struct buf *sql, const struct store_table *table) {
+    buf_append(sql, STR("UPDATE "));
+    name(sql, SQL_SQLITE, table->name);
+    bool some = false;
+    for (size_t i = table->n_key; i < table->n_columns; i++) {
+        if (table->columns[i].fixed)
+            continue;
+        buf_append(sql, some ? STR(", ") : STR(" SET "));
+        name(sql, SQL_SQLITE, table->columns[i].name);
+        buf_printf(sql, " = ?%zu", i + 1);
+        some = true;
+    }
+    for (size_t i = 0; i < table->n_key; i++) {
+        buf_append(sql, i ? STR(" AND ") : STR(" WHERE "));
+        name(sql, SQL_SQLITE, table->columns[i].name);
+        buf_printf(sql, " = ?%zu", i + 1);
+    }
 }
 
 // ---- Reads ------------------------------------------------------------------------------------------------------
@@ -249,7 +304,7 @@ static void after_expanded(struct buf *sql, const struct store_query *query, con
 
 static bool where(struct buf *sql, enum sql_dialect dialect, const struct store_query *query,
                   const struct query_order *order, struct arena *arena, struct sql_params *params) {
-    bool some = false;
+    bool some = query->order && bounds(sql, dialect, query->order, false);
     for (size_t i = 0; i < STORE_CONDS_MAX; i++) {
         if (!query->conds[i].column)
             continue;

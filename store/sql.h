@@ -8,8 +8,9 @@
 //             compares bytes everywhere, counts `max` in bytes as the description does, and costs an index one byte a
 //             byte. That it is UTF-8 is checked before (row_check).
 //   BLOB      BLOB (MySQL: MEDIUMBLOB above 65,535 bytes).
-// Every column is NOT NULL. SQLite tables are WITHOUT ROWID: they are kept in the order of their key, as InnoDB's are,
-// and every index ends with the key, which is what paging by index and key needs.
+// Every column is NOT NULL. Without blobs SQLite tables are WITHOUT ROWID: they are kept in the order of their key, as
+// InnoDB's are. With blobs they are kept in the order in which their rows came, beside a tree of the keys. In either
+// case every index ends with the key, which is what paging by index and key needs.
 #ifndef TXC_STORE_SQL_H
 #define TXC_STORE_SQL_H
 
@@ -44,6 +45,10 @@ const char *sql_now_ms(enum sql_dialect dialect);
 // key's.
 void sql_write(struct buf *sql, enum sql_dialect dialect, const struct store_table *table, enum store_verb verb,
                size_t rows);
+
+// SQLite: replaces every column (but the fixed ones, of which not all may be) of the row that has this key, if there is
+// one. Parameters have the numbers of their columns, from 1.
+void sql_update(struct buf *sql, const struct store_table *table);
 
 // A SELECT of every column in order, or of COUNT(*). The parameters borrow from the query and from `arena`, where
 // ends of prefixes are made; false when it is full.

@@ -5,6 +5,7 @@
 #include "store/claim.h"
 #include "store/migrate.h"
 #include "store/row.h"
+#include "store/schema.h"
 #include "store/statement.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@ struct sqlite_backend {
 // The write statements of one table.
 struct write_statements {
     const struct store_table *table;
-    sqlite3_stmt *verbs[3];
+    sqlite3_stmt *verbs[3], *update;
 };
 
 struct sqlite_conn {
@@ -310,10 +311,12 @@ static sqlite3_stmt *write_statement(struct sqlite_conn *conn, const struct stor
     return writes->verbs[op->verb];
 }
 
-static void bind_row(sqlite3_stmt *statement, const struct store_op *op) {
+static void bind_row(sqlite3_stmt *statement, const struct store_op *op, bool fixed_too) {
     size_t n = op->verb == STORE_DELETE ? op->table->n_key : op->table->n_columns;
     for (size_t i = 0; i < n; i++) {
         const struct store_column *column = &op->table->columns[i];
+        if (column->fixed && !fixed_too)
+            continue;
         int at = (int)i + 1;
         if (column->type == STORE_I64 || column->type == STORE_I32) {
             sqlite3_bind_int64(statement, at, row_integer(column, op->row));
@@ -355,18 +358,47 @@ static enum backend_result fence_off(struct sqlite_conn *conn, const struct back
     return result;
 }
 
+// A row that is there is found once and changed, where an upsert makes the whole new row and all its index entries
+// before it looks.
+static enum backend_result update(struct sqlite_conn *conn, const struct store_op *op, bool *ret_found,
+                                  struct error *error) {
+    struct write_statements *writes = writes_of(conn, op->table);
+    *ret_found = false;
+    if (!writes || !schema_changes(op->table))
+        return BACKEND_OK;
+    if (!writes->update) {
+        buf_clear(&conn->sql);
+        sql_update(&conn->sql, op->table);
+        writes->update = prepare(conn, buf_str(&conn->sql));
+    }
+    if (writes->update)
+        bind_row(writes->update, op, false);
+    enum backend_result result = run(conn, writes->update, op->table->name, error);
+    *ret_found = result == BACKEND_OK && sqlite3_changes(conn->db) > 0;
+    return result;
+}
+
+static enum backend_result write_row(struct sqlite_conn *conn, const struct store_op *op, struct error *error) {
+    if (op->verb == STORE_PUT) {
+        bool found;
+        enum backend_result result = update(conn, op, &found, error);
+        if (result != BACKEND_OK || found)
+            return result;
+    }
+    sqlite3_stmt *statement = write_statement(conn, op);
+    if (statement)
+        bind_row(statement, op, true);
+    return run(conn, statement, op->table->name, error);
+}
+
 static enum backend_result sqlite_commit(struct backend_conn *base, const struct backend_fence *fence,
                                          const struct store_op *ops, size_t n, struct error *error) {
     struct sqlite_conn *conn = (struct sqlite_conn *)base;
     enum backend_result result = run(conn, conn->begin, "begin", error);
     if (result == BACKEND_OK)
         result = fence_off(conn, fence, error);
-    for (size_t i = 0; result == BACKEND_OK && i < n; i++) {
-        sqlite3_stmt *statement = write_statement(conn, &ops[i]);
-        if (statement)
-            bind_row(statement, &ops[i]);
-        result = run(conn, statement, ops[i].table->name, error);
-    }
+    for (size_t i = 0; result == BACKEND_OK && i < n; i++)
+        result = write_row(conn, &ops[i], error);
     if (result == BACKEND_OK)
         result = run(conn, conn->commit, "commit", error);
     if (result != BACKEND_OK && !sqlite3_get_autocommit(conn->db))
@@ -470,9 +502,11 @@ static void sqlite_close(struct backend_conn *base) {
     sqlite3_finalize(conn->begin);
     sqlite3_finalize(conn->fence);
     sqlite3_finalize(conn->commit);
-    for (size_t i = 0; i < conn->n_writes; i++)
+    for (size_t i = 0; i < conn->n_writes; i++) {
+        sqlite3_finalize(conn->writes[i].update);
         for (size_t verb = 0; verb < sizeof conn->writes[i].verbs / sizeof conn->writes[i].verbs[0]; verb++)
             sqlite3_finalize(conn->writes[i].verbs[verb]);
+    }
     statement_clear(&conn->reads);
     sqlite3_close(conn->db);
     buf_release(&conn->sql);

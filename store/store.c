@@ -178,6 +178,7 @@ static void destroy(struct store *store) {
         read_destroy(store->reader.current);
     if (store->reader.conn)
         store->reader.conn->ops->close(store->reader.conn);
+    drop_writes(&store->held);
     drop_writes(&store->writes);
     drop_writes(&store->done_writes);
     drop_reads(&store->reads);
@@ -284,6 +285,7 @@ void store_close(struct store *store) {
     if (!store)
         return;
     assert(!store->delivering);
+    store_flush(store);
     store->closed = true;
     stop(store, false);
     if (!store->options.threaded) {
@@ -307,6 +309,17 @@ void store_abandon(struct store *store) {
 
 // ---- Handing over -----------------------------------------------------------------------------------------------
 
+void store_flush(struct store *store) {
+    if (store->held.n == 0)
+        return;
+    pthread_mutex_lock(&store->mutex);
+    for (struct store_write *write; (write = write_queue_take(&store->held));)
+        write_queue_add(&store->writes, write);
+    if (store->writer_sleeps)
+        pthread_cond_signal(&store->writer_wakes);
+    pthread_mutex_unlock(&store->mutex);
+}
+
 void store_submit(struct store *store, struct store_write *write, struct store_group *group, store_done_fn *done,
                   void *ctx) {
     write->group = group;
@@ -317,11 +330,17 @@ void store_submit(struct store *store, struct store_write *write, struct store_g
     store->writes_in_flight++;
     if (store->closed && write->code == ERR_OK)
         write_fail(write, ERR_SHUTTING_DOWN, err_info(ERR_SHUTTING_DOWN)->text);
-    pthread_mutex_lock(&store->mutex);
-    write_queue_add(store->closed ? &store->done_writes : &store->writes, write);
-    if (store->writer_sleeps)
-        pthread_cond_signal(&store->writer_wakes);
-    pthread_mutex_unlock(&store->mutex);
+    if (store->closed) {
+        pthread_mutex_lock(&store->mutex);
+        write_queue_add(&store->done_writes, write);
+        pthread_mutex_unlock(&store->mutex);
+        return;
+    }
+    write_queue_add(&store->held, write);
+    if (!store->options.hold || store->held.n >= store->options.batch_max)
+        store_flush(store);
+    else if (store->held.n == 1)
+        store->options.hold(store->options.hold_ctx);
 }
 
 uint32_t store_room(const struct store *store) {
@@ -449,6 +468,7 @@ static bool pump(struct store *store, enum worked (*round)(struct store *store),
 
 bool store_pump(struct store *store) {
     assert(!store->options.threaded);
+    store_flush(store);
     bool more = pump(store, writer_work, &store->writer.back_off, &store->writer_due_ms, &store->writer.n_ranges);
     bool writes_wait = more && (store->writer.n_ranges > 0 || store->writes.n > 0);
     bool reads_wait = pump(store, reader_work, &store->reader.back_off, &store->reader_due_ms, NULL);
@@ -472,7 +492,7 @@ void store_identity(const struct store *store, struct store_identity *ret_identi
 void store_stats(const struct store *store, struct store_stats *ret_stats) {
     pthread_mutex_lock(mutex_of(store));
     *ret_stats = store->stats;
-    ret_stats->queue = (int64_t)store->writes.n;
+    ret_stats->queue = (int64_t)(store->writes.n + store->held.n);
     ret_stats->down = atomic_load(&store->down) != 0;
     pthread_mutex_unlock(mutex_of(store));
 }

@@ -67,6 +67,10 @@ enum {
 struct store_index {
     const char *name;                             // unique within the database
     const char *columns[STORE_INDEX_COLUMNS_MAX]; // NULL-terminated when shorter
+    // 0: no bound. Rows whose column `bounded` (0: the first), an integer, is below `least` or above `most` are not in
+    // the index, where the database can leave them out, and never in what is read in its order.
+    int64_t least, most;
+    uint8_t bounded;
     uint16_t since;
 };
 
@@ -99,6 +103,11 @@ struct store_options {
     bool threaded;
     void (*wake)(void *ctx); // thread-safe; may be called more often than needed
     void *wake_ctx;
+    // Not NULL: what is submitted is held back until the owner calls store_flush(), which this asks for, once for all
+    // that is held back. Done when the owner has nothing else to do, it lets a commit take all that came of what was
+    // ready, instead of the first of it.
+    void (*hold)(void *ctx);
+    void *hold_ctx;
     uint32_t batch_max;      // writes in one transaction (default 512)
     uint32_t queue_max;      // writes waiting (default 65536); see store_room()
     uint32_t reads_max;      // reads waiting (default 4096); one more fails with OVERLOADED
@@ -173,6 +182,9 @@ void store_submit(struct store *store, struct store_write *write, struct store_g
 
 // The write is committed even without rows: the fence alone, which renews the lease.
 void store_write_renews(struct store_write *write);
+
+// Hands over what was held back (see struct store_options). Does nothing when that is nothing.
+void store_flush(struct store *store);
 
 // How many more writes the queue takes before new work should be refused; 0 while the backend is down, and after
 // another incarnation took over.

@@ -1,11 +1,10 @@
 """./dev bench: figures of the release build, compared with what they should be, and written down by flat names."""
 
 import argparse
-import contextlib
+import functools
 import json
 import os
 import platform
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -16,25 +15,41 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.dont_write_bytecode = True
 
 import harness  # noqa: E402
+import peers  # noqa: E402
+import purchases  # noqa: E402
+from endurance import Endurance  # noqa: E402
 from harness import BIN, World, cpu_ns, resident_kb  # noqa: E402
-from mariadb import Mariadb  # noqa: E402
+from sagas import Sagas  # noqa: E402
+from two_step import MariadbStore, Sqlite  # noqa: E402
 
 BENCH = os.path.join(BIN, "..", "bench")
-USERS = 1000
 IN_FLIGHT = (1, 16, 64, 256)
 
 # Which figure must be at most (or at least) how much.
 GOALS = (
-    ("idle.resident_kb", "<=", 25 * 1024, "resident memory when idle"),
-    ("idle.cpu_percent", "<=", 0.5, "of a core when idle"),
-    ("idle.ready_ms", "<=", 200, "from exec to ready"),
+    ("idle.resident_kb", "<=", 25 * 1024, "resident memory when idle, kB"),
+    ("idle.cpu_percent", "<=", 0.5, "percent of a core when idle"),
+    ("idle.ready_ms", "<=", 200, "from exec to ready, ms"),
     ("purchase.sqlite.64.per_second", ">=", 300, "purchases a second on SQLite, 64 in flight"),
+    ("saga.sqlite.64.ratio.median", ">=", 0.8, "of the ceiling on SQLite, 64 in flight"),
+    ("saga.sqlite.64.p99_ms", "<=", 20, "p99 on SQLite, 64 in flight, ms"),
+    ("saga.mariadb.64.ratio.median", ">=", 0.75, "of the ceiling on MariaDB, 64 in flight"),
+    ("saga.sqlite.64.center_cpu_us", "<=", 150, "CPU of the center for a saga on SQLite, 64 in flight, µs"),
+    ("saga.mariadb.64.center_cpu_us", "<=", 150, "CPU of the center for a saga on MariaDB, 64 in flight, µs"),
+    ("saga.sqlite.1.p50_ms", "<=", 2.5, "p50 on SQLite, one in flight, ms"),
+    ("saga.mariadb.1.p50_ms", "<=", 2.5, "p50 on MariaDB, one in flight, ms"),
+    ("peer.dtm.ratio.median", ">=", 11, "times DTM on the same MariaDB, 64 in flight"),
+    ("recovery.first_s", "<=", 1, "from the start after kill -9 to the first call, s"),
+    ("recovery.all_s", "<=", 30, "until all have ended, s"),
+    ("waiting.growth_percent", "<=", 10, "growth of resident memory from a tenth of the waiting sagas to all, percent"),
+    ("waiting.page_p99_ms", "<=", 100, "a page of the list of waiting sagas, p99, ms"),
+    ("overload.70.p99_ms", "<=", 25, "p99 at 70 % of the greatest throughput, ms"),
+    ("overload.70.failed", "<=", 0, "failed at 70 %"),
+    ("overload.70.growth_percent", "<=", 10, "growth of resident memory at 70 %, percent"),
+    ("overload.150.admitted_share", ">=", 0.75, "of the greatest throughput admitted at 150 %"),
+    ("overload.150.otherwise_failed", "<=", 0, "failed at 150 % for anything but RESOURCE_EXHAUSTED"),
+    ("overload.normal_again_s", "<=", 5, "after the overload until normal again, s"),
 )
-# Columns of the table of purchases: heading, figure, format.
-COLUMNS = (("in flight", "in_flight", "{:.0f}"), ("purchases/s", "per_second", "{:.0f}"), ("p50 ms", "p50_ms", "{:.1f}"),
-           ("p99 ms", "p99_ms", "{:.1f}"), ("commits", "commits_per_purchase", "{:.2f}"), ("rows", "rows_per_purchase", "{:.1f}"),
-           ("stored kB", "stored_kb_per_purchase", "{:.1f}"), ("center µs", "center_cpu_us", "{:.0f}"), ("sim µs", "sim_cpu_us", "{:.0f}"),
-           ("load µs", "load_cpu_us", "{:.0f}"), ("failed", "failed", "{:.0f}"))
 # What --all runs besides: name and arguments; {data} is a new folder.
 OTHERS = (("store", ["--seconds", "2", "{data}"]), ("rpc", ["2"]), ("solver", []))
 
@@ -42,23 +57,24 @@ OTHERS = (("store", ["--seconds", "2", "{data}"]), ("rpc", ["2"]), ("solver", []
 def arguments():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="short runs; figures are rough")
-    parser.add_argument("--mariadb", action="store_true", help="purchases on MariaDB too")
+    parser.add_argument("--mariadb", action="store_true", help="on MariaDB too")
+    parser.add_argument("--two-step", action="store_true", help="only two-step sagas beside the ceiling")
+    parser.add_argument("--peer", choices=["dtm"], help="only two-step sagas by turns with this peer, which is built first (needs Go)")
+    parser.add_argument("--recovery", action="store_true", help="only the recovery after kill -9 with --sagas under way")
+    parser.add_argument("--sagas", type=int, metavar="N", default=100000, help="under way at the kill (100000)")
+    parser.add_argument("--waiting", type=int, metavar="N", help="only N sagas that wait: memory, list, start")
+    parser.add_argument("--overload", action="store_true", help="only 70 %% and 150 %% of the greatest throughput at a fixed rate")
+    parser.add_argument("--pairs", type=int, metavar="N", default=None, help="of runs for the ratio to the ceiling or a peer (10)")
     parser.add_argument("--all", action="store_true", help="store, rpc and solver too")
     parser.add_argument("--json", metavar="FILE", default="build/bench.json")
     parser.add_argument("--data", metavar="FOLDER", default="build/bench")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.pairs = options.pairs or (2 if options.quick else 10)
+    return options
 
 
 def file_system(folder):
     return subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
-
-
-def stored_kb(world, database):
-    """What the database's pages take on disk, those of indexes too, without logs."""
-    if database:
-        return int(database.sql("SELECT SUM(file_size) FROM information_schema.innodb_sys_tablespaces WHERE name LIKE 'txcenter/%'")[0][0]) / 1024
-    with contextlib.closing(sqlite3.connect(f"file:{world.folder}/data/txcenter.db?mode=ro", uri=True)) as connection:
-        return connection.execute("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()").fetchone()[0] / 1024
 
 
 class Bench:
@@ -68,13 +84,10 @@ class Bench:
         os.makedirs(self.folder, exist_ok=True)
         harness.scratch = lambda: tempfile.mkdtemp(prefix="run-", dir=self.folder)
 
-    def world(self, config=None, sim=()):
-        return World({"log": {"level": "warn", "format": "json"}, **(config or {})}, sim)
-
     # ---- Idle -----------------------------------------------------------------------------------------------------------
 
     def ready_ms(self):
-        world = self.world()
+        world = World({"log": {"level": "warn", "format": "json"}})
         try:
             begun = time.monotonic()
             world.start(sim=False)
@@ -84,7 +97,7 @@ class Bench:
 
     def idle(self):
         self.figures["idle.ready_ms"] = statistics.median(self.ready_ms() for _ in range(5))
-        world = self.world().start()
+        world = World({"log": {"level": "warn", "format": "json"}}).start()
         try:
             pid, window_s = world.center.pid, 2 if self.options.quick else 10
             time.sleep(1 if self.options.quick else 5)  # the passing of time is what is measured
@@ -97,43 +110,34 @@ class Bench:
         print("idle: {:.1f} MB resident, {:.2f} % of a core, ready after {:.0f} ms".format(
             self.figures["idle.resident_kb"] / 1024, self.figures["idle.cpu_percent"], self.figures["idle.ready_ms"]))
 
-    # ---- Purchases --------------------------------------------------------------------------------------------------------
+    # ---- Load -----------------------------------------------------------------------------------------------------------
 
-    def purchase(self, store, in_flight):
-        world = self.world(sim=["--auto-pay", "1", "--users", str(USERS)])
-        database = None
+    def stores(self):
+        """Each store, running while it is used."""
+        made = [Sqlite()] + [MariadbStore(harness.scratch())] * self.options.mariadb
+        for store in made:
+            try:
+                yield store.start()
+            finally:
+                store.close()
+
+    def sagas(self):
+        for store in self.stores():
+            Sagas(store, self.options, self.figures).measure(IN_FLIGHT)
+
+    def purchases(self):
+        for store in ["sqlite"] + ["mariadb"] * self.options.mariadb:
+            purchases.measure(store, IN_FLIGHT, 3 if self.options.quick else 10, self.figures)
+
+    def peer(self):
+        peers.measure(self.options.peer, os.path.dirname(self.folder), harness.scratch(), self.options, self.figures)
+
+    def lasting(self, part):
+        endurance = Endurance(self.options, self.figures)
         try:
-            if store == "mariadb":
-                database = Mariadb(world.folder).start()
-                world.configure({"store": database.config(), "log": {"level": "warn", "format": "json"}})
-            world.start()
-            empty_kb = stored_kb(world, database)
-            seconds = "3" if self.options.quick else "10"
-            done = subprocess.run([os.path.join(BENCH, "bench_purchase"), world.center_target, seconds, str(in_flight),
-                                   str(USERS), str(world.center.pid), str(world.sim.pid)],
-                                  capture_output=True, text=True, check=False)
-            if not done.stdout:
-                raise AssertionError(f"bench_purchase ends with {done.returncode}: {done.stderr}")
-            row = json.loads(done.stdout.splitlines()[-1])
-            if row["failed"]:
-                print(done.stderr.strip())
-            row["stored_kb_per_purchase"] = (stored_kb(world, database) - empty_kb) / max(1, row["purchases"])
-            row["center_resident_kb"] = resident_kb(world.center.pid)
-            return row
+            part(endurance)
         finally:
-            world.close()
-            if database:
-                database.kill()
-
-    def purchases(self, store):
-        print(f"\npurchases on {store}\n" + "".join(f"{heading:>13}" for heading, _, _ in COLUMNS))
-        for in_flight in IN_FLIGHT:
-            row = self.purchase(store, in_flight)
-            print("".join(f"{layout.format(row[name]):>13}" for _, name, layout in COLUMNS), flush=True)
-            for name, value in row.items():
-                self.figures[f"purchase.{store}.{in_flight}.{name}"] = value
-
-    # ---- The rest ---------------------------------------------------------------------------------------------------------
+            endurance.close()
 
     def others(self):
         for name, words in OTHERS:
@@ -141,12 +145,16 @@ class Bench:
             with tempfile.TemporaryDirectory(prefix="run-", dir=self.folder) as data:
                 subprocess.run([os.path.join(BENCH, "bench_" + name), *(word.format(data=data) for word in words)], check=True)
 
+    # ---- Figures --------------------------------------------------------------------------------------------------------
+
     def compare(self):
         print()
         for name, sign, goal, what in GOALS:
+            if name not in self.figures:
+                continue
             value = self.figures[name]
             met = value <= goal if sign == "<=" else value >= goal
-            print(f"{'met' if met else 'MISSED'}: {what}: {value:.1f} ({sign} {goal})")
+            print(f"{'met' if met else 'MISSED'}: {what}: {value:.4g} ({sign} {goal})")
             self.figures[f"goal.{name}"] = int(met)
 
     def write(self):
@@ -157,18 +165,25 @@ class Bench:
             file.write("\n")
         print(f"written to {self.options.json}")
 
+    def parts(self):
+        """What was asked for by name, or what is measured when nothing was."""
+        options = self.options
+        asked = [self.sagas] * options.two_step + [self.peer] * bool(options.peer)
+        for wanted, part in ((options.recovery, Endurance.recovery), (options.waiting, Endurance.waiting),
+                             (options.overload, Endurance.overload)):
+            if wanted:
+                asked.append(functools.partial(self.lasting, part))
+        return asked or [self.idle, self.sagas, self.purchases] + [self.others] * options.all
+
 
 def main():
     bench = Bench(arguments())
     kind = file_system(bench.folder)
     print(f"data in {bench.options.data} ({kind}), load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     if kind in ("tmpfs", "ramfs"):
-        print("THIS IS MEMORY, NOT A DISK: commits are free here, and the figures of purchases say nothing about durability")
-    bench.idle()
-    for store in ["sqlite"] + ["mariadb"] * bench.options.mariadb:
-        bench.purchases(store)
-    if bench.options.all:
-        bench.others()
+        print("THIS IS MEMORY, NOT A DISK: commits are free here, and the figures say nothing about durability")
+    for part in bench.parts():
+        part()
     bench.compare()
     bench.write()
     return 0

@@ -1,12 +1,20 @@
 #!/usr/bin/env bash
-# Measures the release build: what the center costs while nobody calls, and what whole purchases cost.
+# Measures the release build and compares with what the figures should be.
 #
-# usage: ./dev bench [--quick] [--mariadb] [--all] [--json FILE] [--data FOLDER]
+# usage: ./dev bench [--quick] [--mariadb] [--all] [--two-step] [--peer dtm] [--recovery [--sagas N]] [--waiting N]
+#                    [--overload] [--pairs N] [--json FILE] [--data FOLDER]
 #
-# Idle figures, then purchases with 1, 16, 64 and 256 in flight on SQLite (and, with --mariadb, on MariaDB), each in a new
-# folder with participants of its own; --all adds store, rpc and solver by themselves. Data lies in FOLDER (build/bench),
-# which must be on a disk: memory would make commits free. Everything goes by flat names into FILE (build/bench.json).
-# A goal that is missed is said, and is no failure: this machine may be busy or slow.
+# Without options: idle figures; sagas of two steps that come from outside (SubmitSaga), with 1, 16, 64 and 256 in flight
+# and at fixed rates, beside the bare ceiling; whole purchases. On SQLite, with --mariadb on MariaDB too; --all adds
+# store, rpc and solver by themselves. These run only what they name:
+#   --two-step       the sagas of two steps
+#   --peer dtm       DTM v1.19.0, by turns with the center on the same MariaDB; built of its Go module the first time
+#   --recovery       kill -9 with 100,000 sagas under way (--sagas), restart, until all have ended
+#   --waiting N      N sagas that wait (1000000): resident memory, pages of the list, time to start
+#   --overload       70 % of the greatest throughput for five minutes, 150 % for one, 70 % again
+# Ratios come from --pairs (10) pairs of runs in turn. Data lies in FOLDER (build/bench), which must be on a disk: memory
+# would make commits free. Everything goes by flat names into FILE (build/bench.json). A goal that is missed is said, and
+# is no failure: this machine may be busy or slow.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . scripts/say.sh

@@ -6,7 +6,8 @@ import time
 
 
 class Mariadb:
-    def __init__(self, folder):
+    def __init__(self, folder, arguments=("--skip-networking",)):
+        self.arguments = list(arguments)
         self.folder = os.path.join(folder, "mariadb")
         self.socket = os.path.join(folder, "mariadb.sock")
         self.log_path = os.path.join(folder, "mariadb.log")
@@ -21,7 +22,7 @@ class Mariadb:
                 subprocess.run(["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal",
                                 "--skip-test-db", f"--datadir={self.folder}", *user], check=True, stdout=log, stderr=log)
             self.process = subprocess.Popen(
-                ["mariadbd", "--no-defaults", f"--datadir={self.folder}", f"--socket={self.socket}", "--skip-networking",
+                ["mariadbd", "--no-defaults", f"--datadir={self.folder}", f"--socket={self.socket}", *self.arguments,
                  "--tmpdir=" + self.tmp, "--innodb-log-file-size=64M", "--innodb-buffer-pool-size=128M", "--log-bin=bin", "--sync-binlog=1",
                  "--innodb-flush-log-at-trx-commit=1", "--pid-file=" + self.folder + ".pid", *user],
                 stdout=log, stderr=log)

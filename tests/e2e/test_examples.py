@@ -59,7 +59,7 @@ class Clients(Example):
         self.protoc("--python_out=" + self.center.folder)
         command = [sys.executable, os.path.join(EXAMPLES, "python", "submit.py"), self.saga, self.server, "order-1"]
         said = self.run_client(*command, PYTHONPATH=self.center.folder)
-        self.assertRegex(said, r"^req-\w+ SUCCEEDED \n  reserve DONE done reserve\n  charge DONE done charge\n  ship DONE")
+        self.assertRegex(said, r"^req-\S+ SUCCEEDED \n  reserve DONE done reserve\n  charge DONE done charge\n  ship DONE")
         self.check_participant()
         self.assertEqual(said, self.run_client(*command, PYTHONPATH=self.center.folder), "a repeat is answered alike")
 

@@ -19,7 +19,7 @@ class Go(Example):
         subprocess.run(["/usr/bin/go", "build", "-o", client, "."], cwd=os.path.join(EXAMPLES, "go"), check=True,
                        env=environment)
         said = self.run_client(client, descriptors, self.saga, self.server, "order-1")
-        self.assertRegex(said, r"^req-\w+ SAGA_STATUS_SUCCEEDED \n  reserve done reserve\n  charge done charge\n")
+        self.assertRegex(said, r"^req-\S+ SAGA_STATUS_SUCCEEDED \n  reserve done reserve\n  charge done charge\n")
         self.check_participant()
         self.assertEqual(said, self.run_client(client, descriptors, self.saga, self.server, "order-1"))
 

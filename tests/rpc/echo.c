@@ -105,6 +105,7 @@ void echo_start(struct echo *echo, const struct rpc_server_options *options, con
     static const char *const listen[] = {"127.0.0.1:0", NULL};
     struct rpc_server_options set = options ? *options : (struct rpc_server_options){0};
     set.listen = listen;
+    set.asks_gone = true;
     *echo = (struct echo){0};
     rpc_set_core_log(overhear);
     echo->loop = rpc_loop_new();

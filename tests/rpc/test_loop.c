@@ -216,6 +216,73 @@ static void wakers_may_be_removed_by_a_waker(void **state) {
     rpc_loop_free(loop);
 }
 
+// ---- Rest ---------------------------------------------------------------------------------------------------------
+
+struct resting {
+    struct rpc_loop *loop;
+    struct rpc_rest rest;
+    size_t rests, fires, fires_before;
+};
+
+static void count_rest(void *ctx) {
+    struct resting *resting = ctx;
+    resting->rests++;
+    resting->fires_before = resting->fires;
+}
+
+static void ask_and_wake(void *ctx) {
+    struct resting *resting = ctx;
+    resting->fires++;
+    rpc_loop_at_rest(resting->loop, &resting->rest);
+    rpc_loop_at_rest(resting->loop, &resting->rest);
+    if (resting->fires < 10)
+        rpc_loop_wake(resting->loop); // ready at once
+}
+
+static void what_is_done_at_rest_is_done_once_when_nothing_is_ready(void **state) {
+    (void)state;
+    struct resting resting = {.loop = rpc_loop_new()};
+    struct rpc_waker waker = {.poll = ask_and_wake, .ctx = &resting};
+    resting.rest = (struct rpc_rest){.run = count_rest, .ctx = &resting};
+    rpc_loop_add_waker(resting.loop, &waker);
+    rpc_loop_wake(resting.loop);
+    while (resting.fires_before < 10)
+        rpc_loop_once(resting.loop, PATIENCE_MS);
+    assert_int_equal(resting.fires, 10);
+    assert_true(resting.rests < 10);
+    rpc_loop_once(resting.loop, 0);
+    assert_false(resting.rest.asked);
+    rpc_loop_free(resting.loop);
+}
+
+static void wake_until_rested(void *ctx) {
+    struct resting *resting = ctx;
+    resting->fires++;
+    if (resting->rests == 0)
+        rpc_loop_wake(resting->loop);
+}
+
+static void stop_resting(void *ctx) {
+    struct resting *resting = ctx;
+    resting->rests++;
+    rpc_loop_stop(resting->loop);
+}
+
+static void a_loop_that_always_has_something_to_do_rests_all_the_same(void **state) {
+    (void)state;
+    struct resting resting = {.loop = rpc_loop_new()};
+    struct rpc_waker waker = {.poll = wake_until_rested, .ctx = &resting};
+    resting.rest = (struct rpc_rest){.run = stop_resting, .ctx = &resting};
+    rpc_loop_add_waker(resting.loop, &waker);
+    rpc_loop_wake(resting.loop);
+    rpc_loop_at_rest(resting.loop, &resting.rest);
+    rpc_loop_run(resting.loop);
+    assert_int_equal(resting.rests, 1);
+    assert_true(resting.fires <= 2 * RPC_REST_AFTER);
+    rpc_loop_once(resting.loop, PATIENCE_MS); // the last of them
+    rpc_loop_free(resting.loop);
+}
+
 // ---- Signals ------------------------------------------------------------------------------------------------------
 
 struct caught {
@@ -254,6 +321,8 @@ int main(void) {
         cmocka_unit_test(threads_that_wake_the_loop_lose_nothing),
         cmocka_unit_test(many_wakes_at_once_cost_one_round),
         cmocka_unit_test(wakers_may_be_removed_by_a_waker),
+        cmocka_unit_test(what_is_done_at_rest_is_done_once_when_nothing_is_ready),
+        cmocka_unit_test(a_loop_that_always_has_something_to_do_rests_all_the_same),
         cmocka_unit_test(signals_arrive_as_calls_on_the_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

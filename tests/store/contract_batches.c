@@ -55,6 +55,57 @@ static void test_batch_max(struct bed *bed) {
     assert_int_equal(commits(bed) - before, bed->variant->threaded ? 4 : 3);
 }
 
+static void count_hold(void *ctx) {
+    ++*(unsigned *)ctx;
+}
+
+static void reopen_holding(struct bed *bed, unsigned *holds) {
+    bed_close(bed);
+    bed->options.hold = count_hold;
+    bed->options.hold_ctx = holds;
+    bed_open(bed, item_tables);
+}
+
+static void test_held(struct bed *bed) {
+    unsigned holds = 0;
+    reopen_holding(bed, &holds);
+    struct fate fates[MANY] = {0};
+    struct store_stats stats;
+    int64_t before = commits(bed);
+    submit_inserts(bed, fates, MANY, NULL, 0);
+    store_stats(bed->store, &stats);
+    assert_int_equal(holds, 1);
+    assert_int_equal(stats.queue, MANY);
+    store_flush(bed->store);
+    bed_drain(bed);
+    assert_int_equal(commits(bed) - before, 1);
+    assert_int_equal(count_items(bed), MANY);
+    store_flush(bed->store); // nothing is held: nothing happens
+    struct item more = item("more", "ann", 0, 0);
+    struct fate fate = {0};
+    bed_write(bed, &item_table, STORE_INSERT, &more, NULL, &fate);
+    assert_int_equal(holds, 2);
+    bed_close(bed); // hands over what is held
+    assert_int_equal(fate.code, ERR_OK);
+    bed_open(bed, item_tables);
+    store_flush(bed->store);
+    assert_int_equal(count_items(bed), MANY + 1);
+}
+
+static void test_held_at_most(struct bed *bed) {
+    unsigned holds = 0;
+    bed->options.batch_max = 16;
+    reopen_holding(bed, &holds);
+    struct fate fates[MANY] = {0};
+    submit_inserts(bed, fates, MANY, NULL, 0); // 16, 16, and 8 that are held
+    while (!fates[31].called)
+        bed_step(bed);
+    assert_int_equal(holds, 3);
+    store_flush(bed->store);
+    bed_drain(bed);
+    assert_int_equal(count_items(bed), MANY);
+}
+
 static void test_in_order(struct bed *bed) {
     struct fate fates[3 * MANY] = {0};
     struct item row = item("same", "ann", 0, 0);
@@ -321,6 +372,8 @@ static void test_slots(struct bed *bed) {
 const struct contract_case contract_batches[] = {
     {.name = "what is queued goes into one transaction", .run = test_one_transaction, .needs_faults = true},
     {.name = "a transaction takes no more than batch_max writes", .run = test_batch_max, .needs_faults = true},
+    {.name = "what is held back goes in one transaction when it is flushed, or at the end", .run = test_held},
+    {.name = "no more is held back than one transaction takes", .run = test_held_at_most},
     {.name = "writes take effect and call back in order", .run = test_in_order},
     {.name = "a write without rows is done when everything before it is", .run = test_without_rows},
     {.name = "[E13] the culprit of a batch fails alone", .run = test_culprit_alone, .needs_faults = true},

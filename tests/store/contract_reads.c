@@ -136,7 +136,7 @@ static void page_through(struct bed *bed, struct store_query query) {
 
 static void test_paging(struct bed *bed) {
     fill(bed);
-    const struct store_index *const orders[] = {NULL, item_by_rank, item_by_owner_amount};
+    const struct store_index *const orders[] = {NULL, item_by_rank, item_by_owner_amount, item_by_amount};
     const struct store_cond conds[] = {
         {0},
         {.column = "owner", .cmp = STORE_EQ, .text = STR("ann")},
@@ -145,7 +145,7 @@ static void test_paging(struct bed *bed) {
         {.column = "owner", .cmp = STORE_PREFIX, .text = STR("an")},
         {.column = "amount", .cmp = STORE_NE, .integer = 0},
     };
-    for (size_t o = 0; o < 3; o++)
+    for (size_t o = 0; o < sizeof orders / sizeof orders[0]; o++)
         for (size_t c = 0; c < sizeof conds / sizeof conds[0]; c++)
             for (int descending = 0; descending < 2; descending++) {
                 struct store_query query = {.table = &item_table, .order = orders[o], .descending = descending != 0};
@@ -158,12 +158,12 @@ static void test_paging(struct bed *bed) {
 // A cursor that is no row, and one that does not meet the conditions, still mean what they say.
 static void test_any_cursor(struct bed *bed) {
     fill(bed);
-    const struct store_index *const orders[] = {NULL, item_by_rank, item_by_owner_amount};
+    const struct store_index *const orders[] = {NULL, item_by_rank, item_by_owner_amount, item_by_amount};
     const char *const ids[] = {"", "r5000", "zzz"};
-    for (int i = 0; i < 3 * 3 * 3 * 2 * 2; i++) {
+    for (int i = 0; i < 3 * 3 * 3 * 4 * 2; i++) {
         struct item after = item(ids[i % 3], owners[i / 3 % 3], i / 9 % 3 - 1, i / 9 % 3 - 1);
         struct store_query query = {.table = &item_table,
-                                    .order = orders[i / 27 % 3],
+                                    .order = orders[i / 27 % 4],
                                     .descending = i / 2 % 2,
                                     .after = &after,
                                     .limit = STORE_LIMIT_MAX};
@@ -177,6 +177,30 @@ static void test_any_cursor(struct bed *bed) {
             query.conds[3] = (struct store_cond){.column = "id", .cmp = STORE_EQ, .text = STR("r5000")};
         assert_answer(bed, &query);
     }
+}
+
+static void put_amount(struct bed *bed, const char *id, int64_t amount) {
+    struct item row = item(id, "ann", amount, 0);
+    bed_put(bed, &item_table, &row);
+}
+
+// Also those that were in the index, or came into it, as their row was written again.
+static void test_bounded_index(struct bed *bed) {
+    static const int64_t amounts[] = {INT64_MIN, 0, ITEM_AMOUNT_LEAST, 500, ITEM_AMOUNT_MOST, ITEM_AMOUNT_MOST + 1};
+    const char *const expected[] = {"c", "out-in", "d", "e"};
+    struct store_query query = {.table = &item_table, .order = item_by_amount, .limit = STORE_LIMIT_MAX};
+    for (size_t i = 0; i < sizeof amounts / sizeof amounts[0]; i++)
+        put_amount(bed, (char[]){(char)('a' + (int)i), '\0'}, amounts[i]);
+    put_amount(bed, "in-out", 3);
+    put_amount(bed, "in-out", INT64_MAX);
+    put_amount(bed, "out-in", -3);
+    put_amount(bed, "out-in", 3);
+    struct answer found = bed_read(bed, &query);
+    assert_int_equal(found.n, 4);
+    for (size_t i = 0; i < found.n; i++)
+        assert_string_equal(((const struct item *)found.rows)[i].id, expected[i]);
+    query.count = true;
+    assert_int_equal(bed_read(bed, &query).n, 4);
 }
 
 static void test_composite_key_paging(struct bed *bed) {
@@ -346,6 +370,7 @@ const struct contract_case contract_reads[] = {
     {.name = "a prefix is bytes, and knows no wildcards", .run = test_prefixes},
     {.name = "paging meets every row once, in order, also descending and among equals", .run = test_paging},
     {.name = "a cursor need not be a row", .run = test_any_cursor},
+    {.name = "what is beyond an index's bounds is not in its order", .run = test_bounded_index},
     {.name = "paging by a key of two columns", .run = test_composite_key_paging},
     {.name = "a page has a limit", .run = test_limit},
     {.name = "a query that does not fit its table is refused", .run = test_misfit},

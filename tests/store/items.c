@@ -16,8 +16,10 @@ static const struct store_column item_columns[] = {
 static const struct store_index item_indexes[] = {
     {.name = "item_by_rank", .columns = {"rank"}},
     {.name = "item_by_owner_amount", .columns = {"owner", "amount"}},
+    {.name = "item_by_amount", .columns = {"amount"}, .least = ITEM_AMOUNT_LEAST, .most = ITEM_AMOUNT_MOST},
 };
-const struct store_index *const item_by_rank = &item_indexes[0], *const item_by_owner_amount = &item_indexes[1];
+const struct store_index *const item_by_rank = &item_indexes[0], *const item_by_owner_amount = &item_indexes[1],
+                                *const item_by_amount = &item_indexes[2];
 const struct store_table item_table = {
     .name = "item",
     .row_size = sizeof(struct item),

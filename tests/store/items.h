@@ -15,6 +15,8 @@ struct item {
 enum { ITEM_BODY_MAX = 4096 };
 extern const struct store_table item_table;
 extern const struct store_index *const item_by_rank, *const item_by_owner_amount;
+enum { ITEM_AMOUNT_LEAST = 1, ITEM_AMOUNT_MOST = 1000 };
+extern const struct store_index *const item_by_amount; // from least to most
 
 // A key of two columns, and nothing but a key in the second table.
 struct pair {

@@ -112,6 +112,7 @@ static void test_indexes(void **state) {
     ASSERT_BAD("has no columns", bad.indexes[0].columns[0] = NULL);
     ASSERT_BAD("is longer than", bad.indexes[0].columns[0] = "d");
     ASSERT_BAD("older than its column", bad.columns[1].since = 3);
+    ASSERT_BAD("only an integer has bounds", bad.indexes[0].columns[0] = "id"; bad.indexes[0].most = 1);
 }
 
 static void test_tables(void **state) {

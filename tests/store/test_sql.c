@@ -31,12 +31,20 @@ static void test_definitions(void **state) {
     assert_sql("CREATE TABLE \"item\" (\"id\" TEXT NOT NULL DEFAULT '', \"owner\" TEXT NOT NULL DEFAULT '', "
                "\"amount\" INTEGER NOT NULL DEFAULT 0, \"rank\" INTEGER NOT NULL DEFAULT 0, "
                "\"body\" BLOB NOT NULL DEFAULT x'', \"note\" TEXT NOT NULL DEFAULT '', "
-               "PRIMARY KEY (\"id\")) WITHOUT ROWID");
+               "PRIMARY KEY (\"id\"))");
+    sql_create_table(&sql, SQL_SQLITE, &pair_table);
+    assert_sql("CREATE TABLE \"pair\" (\"name\" TEXT NOT NULL DEFAULT '', \"n\" INTEGER NOT NULL DEFAULT 0, "
+               "\"value\" INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (\"name\", \"n\")) WITHOUT ROWID");
     sql_create_table(&sql, SQL_MYSQL, &pair_table);
     assert_sql("CREATE TABLE `pair` (`name` VARBINARY(16) NOT NULL DEFAULT '', `n` BIGINT NOT NULL DEFAULT 0, "
                "`value` INT NOT NULL DEFAULT 0, PRIMARY KEY (`name`, `n`)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC");
     sql_create_index(&sql, SQL_MYSQL, &item_table, item_by_owner_amount);
     assert_sql("CREATE INDEX `item_by_owner_amount` ON `item` (`owner`, `amount`)");
+    sql_create_index(&sql, SQL_SQLITE, &item_table, item_by_owner_amount);
+    assert_sql("CREATE INDEX \"item_by_owner_amount\" ON \"item\" (\"owner\", \"amount\", \"id\")");
+    sql_create_index(&sql, SQL_SQLITE, &item_table, item_by_amount);
+    assert_sql("CREATE INDEX \"item_by_amount\" ON \"item\" (\"amount\", \"id\") "
+               "WHERE \"amount\" >= 1 AND \"amount\" <= 1000");
     struct store_column large = {.name = "x", .type = STORE_BLOB, .max = 65536};
     sql_add_column(&sql, SQL_MYSQL, &item_table, &large);
     assert_sql("ALTER TABLE `item` ADD COLUMN `x` MEDIUMBLOB NOT NULL");

@@ -1,0 +1,184 @@
+"""What lasts: recovery with very many sagas under way, very many that wait, and more load than can be served."""
+
+import os
+import shutil
+import statistics
+import threading
+import time
+
+import harness
+from harness import resident_kb
+from two_step import PATH, Center, Sqlite, Steps, definition, load, submit_request
+
+CALLS_A_TARGET = 1024  # in flight to one target; the sagas of a recovery are spread over as many targets as that takes
+TARGETS_MAX = 64
+LIST_PAGES = 300
+PATIENT = {"first_ms": 1000, "max_ms": 1000}  # a participant that holds its answers is asked again and again
+
+
+class Resident:
+    """The greatest resident memory of a process, sampled until it is stopped."""
+
+    def __init__(self, pid):
+        self.pid, self.most_kb, self.stopped = pid, 0, threading.Event()
+        self.thread = threading.Thread(target=self.sample)
+        self.thread.start()
+
+    def sample(self):
+        while not self.stopped.wait(0.2):
+            self.most_kb = max(self.most_kb, resident_kb(self.pid))
+
+    def stop(self):
+        self.stopped.set()
+        self.thread.join()
+        return self.most_kb
+
+
+class Endurance:
+    def __init__(self, options, figures):
+        self.options, self.figures = options, figures
+        self.store, self.folder = Sqlite().start(), harness.scratch()
+
+    def close(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def fill(self, center, requests, count):
+        """Submits so many sagas, which are not waited for."""
+        done = 0
+
+        def tell(row):
+            nonlocal done
+            done += row["calls"]
+            print(f"  {done} submitted", flush=True)
+
+        row = load(self.folder, center.target, requests, "--seconds", 36000, "--in-flight", 256, "--count", count,
+                   "--every-ms", 10000, path=PATH, each=tell)
+        if row["failed"] or row["calls"] != count:
+            raise AssertionError(f"{count} sagas were to be submitted: {row}")
+
+    # ---- Recovery -------------------------------------------------------------------------------------------------------
+
+    def recovery(self):
+        count = self.options.sagas
+        targets = min(TARGETS_MAX, -(-count // CALLS_A_TARGET))
+        print(f"\nrecovery of {count} sagas under way at kill -9", flush=True)
+        holding = Steps(self.folder, 3600000, [0] * targets).start()
+        center = Center(holding, self.store, {"submit": {"targets": holding.targets, "channels_max": 256}}).start()
+        steps = Steps(self.folder, 0, holding.ports)
+        try:
+            self.fill(center, [submit_request(definition(target, PATIENT, deadline_ms=60000), 0) for target in holding.targets], count)
+            self.figures["recovery.sagas"] = count
+            self.figures["recovery.full_resident_kb"] = resident_kb(center.pid)
+            center.world.kill_center()
+            holding.kill()
+            steps.start()
+            self.resume(center, steps, count)
+        finally:
+            center.kill()
+            holding.kill()
+            steps.kill()
+
+    def resume(self, center, steps, count):
+        begun = time.monotonic()
+        center.world.center.start()
+        self.figures["recovery.ready_ms"] = (time.monotonic() - begun) * 1000
+        resident = Resident(center.pid)
+        try:
+            self.figures["recovery.first_s"] = steps.await_first(60) - begun
+            client, ended, told = center.client(), 0, 0
+            while ended < count:
+                time.sleep(0.1)  # the passing of time is what is measured
+                ended = center.stats(client)["sagas.ended"]
+                if time.monotonic() - begun > told + 2:
+                    told = time.monotonic() - begun
+                    print(f"  {ended} ended after {told:.0f} s", flush=True)
+                if time.monotonic() - begun > 600:
+                    raise AssertionError(f"{ended} of {count} sagas ended")
+            self.figures["recovery.all_s"] = time.monotonic() - begun
+        finally:
+            self.figures["recovery.most_resident_kb"] = resident.stop()
+        print("  ready after {:.0f} ms, first call after {:.2f} s, all ended after {:.1f} s, at most {:.0f} MB resident".format(
+            self.figures["recovery.ready_ms"], self.figures["recovery.first_s"], self.figures["recovery.all_s"],
+            self.figures["recovery.most_resident_kb"] / 1024))
+
+    # ---- Waiting --------------------------------------------------------------------------------------------------------
+
+    def waiting(self):
+        count, first = self.options.waiting, self.options.waiting // 10
+        saga = {"flow": "bench.waiting", "steps": [{"name": "wait", "signal": {"name": "go", "timeout_ms": 2592000000}}]}
+        print(f"\n{count} waiting sagas", flush=True)
+        steps = Steps(self.folder).start()
+        center = Center(steps, self.store).start()
+        try:
+            self.fill(center, [submit_request(saga, 0)], first)
+            before = resident_kb(center.pid)
+            self.fill(center, [submit_request(saga, 0)], count - first)
+            self.figures.update({"waiting.sagas": count, "waiting.first_resident_kb": before,
+                                 "waiting.resident_kb": resident_kb(center.pid),
+                                 "waiting.growth_percent": (resident_kb(center.pid) / before - 1) * 100})
+            self.pages(center)
+            center.world.center.stop()
+            begun = time.monotonic()
+            center.world.center.start()
+            self.figures["waiting.ready_ms"] = (time.monotonic() - begun) * 1000
+            print("  {:.1f} MB resident with {}, {:.1f} MB with {} ({:+.1f} %); ready {:.0f} ms after a restart".format(
+                before / 1024, first, self.figures["waiting.resident_kb"] / 1024, count,
+                self.figures["waiting.growth_percent"], self.figures["waiting.ready_ms"]))
+        finally:
+            center.kill()
+            steps.kill()
+
+    def pages(self, center):
+        """Pages of the list of what is unfinished, one after the other, as an operator's page asks for them."""
+        client, token, took = center.client(), "", []
+        for _ in range(LIST_PAGES):
+            begun = time.monotonic()
+            page = client.call("txcenter.saga.v1.SagaService/ListSagas",
+                               {"filter": {"unfinished": True}, "page_size": 50, "page_token": token})
+            took.append((time.monotonic() - begun) * 1000)
+            token = page.next_page_token
+            if len(page.sagas) != 50 or not token:
+                raise AssertionError("the list ended")
+        took.sort()
+        self.figures["waiting.page_p50_ms"], self.figures["waiting.page_p99_ms"] = took[len(took) // 2], took[len(took) * 99 // 100]
+        print("  a page of 50 takes {:.1f} ms, p99 {:.1f} ms".format(
+            self.figures["waiting.page_p50_ms"], self.figures["waiting.page_p99_ms"]), flush=True)
+
+    # ---- Overload -------------------------------------------------------------------------------------------------------
+
+    def overload(self):
+        quick = self.options.quick
+        print("\noverload on sqlite", flush=True)
+        steps = Steps(self.folder).start()
+        center = Center(steps, self.store).start()
+
+        def run(what, *options):
+            rows = []
+            row = load(self.folder, center.target, [center.request], *options, "--every-ms", 1000, "--quiet",
+                       pids={"center": center.pid}, each=rows.append)
+            print(f"  {what}: {row['per_second']:.0f}/s answered, p99 {row['p99_ms']:.1f} ms, {row['failed']} refused or failed",
+                  flush=True)
+            return row, rows
+
+        try:
+            most = run("greatest throughput", "--seconds", 3 if quick else 10, "--warm", 1, "--in-flight", 256)[0]["per_second"]
+            self.figures["overload.most_per_second"] = most
+            rate = f"{0.7 * most:.0f}"
+            run("70 %, to warm up", "--seconds", 2 if quick else 10, "--rate", rate)
+            before = resident_kb(center.pid)
+            row, _ = run("70 %", "--seconds", 5 if quick else 300, "--rate", rate)
+            self.figures.update({"overload.70.p99_ms": row["p99_ms"], "overload.70.failed": row["failed"] + row["unsent"],
+                                 "overload.70.growth_percent": (resident_kb(center.pid) / before - 1) * 100})
+            row, _ = run("150 %", "--seconds", 5 if quick else 60, "--rate", f"{1.5 * most:.0f}")
+            others = row["failed"] - row.get("status_8", 0)
+            self.figures.update({"overload.150.admitted_share": row["per_second"] / most, "overload.150.refused": row.get("status_8", 0),
+                                 "overload.150.refused_p99_ms": row["failed_p99_ms"], "overload.150.otherwise_failed": others})
+            _, rows = run("70 % again", "--seconds", 5 if quick else 15, "--rate", rate)
+            usual = [row["failed"] == 0 and row["p99_ms"] <= 2 * max(25, self.figures["overload.70.p99_ms"]) for row in rows]
+            self.figures["overload.normal_again_s"] = len(usual) - next((i for i, fine in enumerate(reversed(usual)) if not fine), len(usual))
+            print("  150 %: {:.0%} of the greatest throughput admitted, refusals within {:.1f} ms (p99), normal again after {} s".format(
+                self.figures["overload.150.admitted_share"], self.figures["overload.150.refused_p99_ms"],
+                self.figures["overload.normal_again_s"]))
+        finally:
+            center.kill()
+            steps.kill()

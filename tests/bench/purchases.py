@@ -1,0 +1,60 @@
+"""Whole purchases: quote, order, payment, callback, with simulators of every participant."""
+
+import contextlib
+import json
+import os
+import sqlite3
+import subprocess
+
+from harness import BIN, World, resident_kb
+from mariadb import Mariadb
+from table import Table
+
+USERS = 1000
+COLUMNS = (("in flight", "in_flight", "{:.0f}"), ("purchases/s", "per_second", "{:.0f}"), ("p50 ms", "p50_ms", "{:.1f}"),
+           ("p99 ms", "p99_ms", "{:.1f}"), ("commits", "commits_per_purchase", "{:.2f}"), ("rows", "rows_per_purchase", "{:.1f}"),
+           ("stored kB", "stored_kb_per_purchase", "{:.1f}"), ("center µs", "center_cpu_us", "{:.0f}"), ("sim µs", "sim_cpu_us", "{:.0f}"),
+           ("load µs", "load_cpu_us", "{:.0f}"), ("failed", "failed", "{:.0f}"))
+
+
+def stored_kb(world, database):
+    """What the database's pages take on disk, those of indexes too, without logs."""
+    if database:
+        return int(database.sql("SELECT SUM(file_size) FROM information_schema.innodb_sys_tablespaces WHERE name LIKE 'txcenter/%'")[0][0]) / 1024
+    with contextlib.closing(sqlite3.connect(f"file:{world.folder}/data/txcenter.db?mode=ro", uri=True)) as connection:
+        return connection.execute("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()").fetchone()[0] / 1024
+
+
+def purchase(store, in_flight, seconds):
+    world = World({"log": {"level": "warn", "format": "json"}}, ["--auto-pay", "1", "--users", str(USERS)])
+    database = None
+    try:
+        if store == "mariadb":
+            database = Mariadb(world.folder).start()
+            world.configure({"store": database.config(), "log": {"level": "warn", "format": "json"}})
+        world.start()
+        empty_kb = stored_kb(world, database)
+        done = subprocess.run([os.path.join(BIN, "..", "bench", "bench_purchase"), world.center_target, str(seconds),
+                               str(in_flight), str(USERS), str(world.center.pid), str(world.sim.pid)],
+                              capture_output=True, text=True, check=False)
+        if not done.stdout:
+            raise AssertionError(f"bench_purchase ends with {done.returncode}: {done.stderr}")
+        row = json.loads(done.stdout.splitlines()[-1])
+        if row["failed"]:
+            print(done.stderr.strip())
+        row["stored_kb_per_purchase"] = (stored_kb(world, database) - empty_kb) / max(1, row["purchases"])
+        row["center_resident_kb"] = resident_kb(world.center.pid)
+        return row
+    finally:
+        world.close()
+        if database:
+            database.kill()
+
+
+def measure(store, numbers, seconds, figures):
+    table = Table(f"purchases on {store}", COLUMNS)
+    for in_flight in numbers:
+        row = purchase(store, in_flight, seconds)
+        table.row(row)
+        for name, value in row.items():
+            figures[f"purchase.{store}.{in_flight}.{name}"] = value
