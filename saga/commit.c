@@ -139,15 +139,31 @@ static void number_events(struct saga_turn *turn) {
     turn->last_event = &turn->events;
 }
 
+// Whether the numbers of its events are known; asks for those that are not.
 static bool is_numbered(const struct saga_turn *turn) {
-    for (const struct turn_event *event = turn->events; event; event = event->next)
-        if (!turn->engine->slots[event->row.slot].numbered)
-            return false;
-    return true;
+    bool known = true;
+    for (const struct turn_event *event = turn->events; event; event = event->next) {
+        unsigned slot = (unsigned)event->row.slot;
+        if (!turn->engine->slots[slot].numbered)
+            sentinel_number(turn->engine->sentinel, slot);
+        known = known && turn->engine->slots[slot].numbered;
+    }
+    return known;
+}
+
+static void refuse(struct saga_turn *turn, enum err code) {
+    struct error error;
+    error_set(&error, code, NULL);
+    conclude(turn, &error);
+    turn_free(turn);
 }
 
 static void submit(struct saga_turn *turn) {
     struct saga_engine *engine = turn->engine;
+    if (engine->stopped && turn->events) { // numbers may be missing, and are no longer read
+        refuse(turn, ERR_SHUTTING_DOWN);
+        return;
+    }
     if (!is_numbered(turn)) {
         *engine->unnumbered_last = turn;
         engine->unnumbered_last = &turn->unnumbered;
@@ -194,13 +210,6 @@ static bool rests_anew(const struct saga_resident *resident) {
 
 static bool may_commit(const struct saga_turn *turn) {
     return !turn->slotted || slot_is_ours(turn->engine, turn->slot);
-}
-
-static void refuse(struct saga_turn *turn, enum err code) {
-    struct error error;
-    error_set(&error, code, NULL);
-    conclude(turn, &error);
-    turn_free(turn);
 }
 
 void turn_finish(struct saga_turn *turn) {

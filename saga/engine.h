@@ -353,9 +353,9 @@ void poke_note(struct saga_turn *turn); // the others go along as rows
 void poke_rest(struct saga_turn *turn); // after the turn: the others look now
 // It looks in this turn, or has ended: what was noted is taken away.
 void poke_looked(struct saga_turn *turn, struct saga_resident *resident);
-// Those of a slot that were noted and did not come to look before its owner died; `done` with an error, or when all are
-// woken.
-void poke_recover(struct saga_engine *engine, unsigned slot, saga_turn_fn *done, void *ctx);
+// Those in slots of ours that were noted and did not come to look before their owner died; `done` with an error, or
+// when all are woken.
+void poke_recover(struct saga_engine *engine, saga_turn_fn *done, void *ctx);
 void poke_drop(struct saga_engine *engine); // what is being read: the store is gone
 
 // trouble.c
@@ -397,6 +397,8 @@ void sentinel_watch(struct saga_sentinel *sentinel, unsigned slot);
 void sentinel_forget(struct saga_sentinel *sentinel, unsigned slot);
 void sentinel_tick(struct saga_sentinel *sentinel, int64_t now_ms);
 int64_t sentinel_due(const struct saga_sentinel *sentinel);
+// The last number of the slot's outbox is wanted: engine_number() gets it.
+void sentinel_number(struct saga_sentinel *sentinel, unsigned slot);
 // What is due in the slot up to here is in memory.
 int64_t sentinel_horizon(const struct saga_sentinel *sentinel, unsigned slot);
 // A lost saga is loaded again, the later the more often it failed; `write_refused` as in struct saga_resident.

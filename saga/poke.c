@@ -118,15 +118,13 @@ void poke_rest(struct saga_turn *turn) {
         look(turn->engine, poke->gid, NULL);
 }
 
-// ---- In a slot that has become ours
-// -------------------------------------------------------------------------------------------------
+// ---- In slots that have become ours -------------------------------------------------------------------------------
 
 enum { PAGE = 250 };
 
 struct poke_page {
     struct saga_engine *engine;
     struct poke_page *next, **link; // of those that are read
-    unsigned slot;
     saga_turn_fn *done;
     void *ctx;
     struct poke_row cursor;
@@ -164,6 +162,8 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
         page->last = n < PAGE;
         page->looking = 1; // until all are asked for
         for (size_t i = 0; i < n; i++) {
+            if (!slot_is_ours(engine, (unsigned)row[i].slot % SLOT_COUNT))
+                continue;
             page->looking++;
             look(engine, row[i].gid, page);
         }
@@ -176,19 +176,15 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
 }
 
 static void read_page(struct poke_page *page) {
-    struct store_query query = {.table = &poke_table,
-                                .conds = {{.column = "slot", .cmp = STORE_EQ, .integer = page->slot}},
-                                .after = page->has_cursor ? &page->cursor : NULL,
-                                .limit = PAGE};
+    struct store_query query = {.table = &poke_table, .after = page->has_cursor ? &page->cursor : NULL, .limit = PAGE};
     store_read(page->engine->options.store, &query, page_read, page);
 }
 
-void poke_recover(struct saga_engine *engine, unsigned slot, saga_turn_fn *done, void *ctx) {
+void poke_recover(struct saga_engine *engine, saga_turn_fn *done, void *ctx) {
     struct poke_page *page = calloc(1, sizeof *page);
     if (!page)
         abort();
     page->engine = engine;
-    page->slot = slot;
     page->done = done;
     page->ctx = ctx;
     page->next = engine->pokes;

@@ -28,8 +28,11 @@ static const struct store_column saga_columns[] = {
 // Ended sagas have the largest due_ms there is, so the sentinel's scan of what is due never meets them, nor are they in
 // its index.
 static const struct store_index saga_indexes[] = {
-    [SAGA_BY_DUE] =
-        {.name = "saga_by_slot", .columns = {"slot", "due_ms"}, .bounded = 1, .most = SAGA_DUE_PARKED, .since = 4},
+    [SAGA_BY_DUE] = {.name = "saga_by_slot",
+                     .columns = {"ended_ms", "slot", "due_ms"},
+                     .bounded = 2,
+                     .most = SAGA_DUE_PARKED,
+                     .since = 4},
     {.name = "saga_by_created", .columns = {"created_ms"}},
     {.name = "saga_by_subject", .columns = {"subject", "created_ms"}},
     // For lists (saga/list.h).

@@ -29,7 +29,7 @@ static size_t count(struct flow_bed *bed, const struct store_table *table, const
                     const char *text) {
     struct store_backend *disk = flow_virtual(bed)->center.disk;
     struct store_query query = {
-        .table = table, .conds = {{.column = column, .cmp = cmp, .text = str_c(text)}}, .count = true, .limit = 1};
+        .table = table, .conds = {{.column = column, .cmp = cmp, .text = str_c(text)}}, .count = true};
     struct backend_conn *view = NULL;
     struct error error = {0};
     struct arena arena;

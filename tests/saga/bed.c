@@ -222,8 +222,7 @@ void bed_run(struct saga_bed *bed, int64_t ms) {
 static bool settled(struct saga_bed *bed) {
     struct store_query query = {.table = &saga_table,
                                 .conds = {{.column = "due_ms", .cmp = STORE_LT, .integer = SAGA_DUE_CHILD}},
-                                .count = true,
-                                .limit = 1};
+                                .count = true};
     size_t n;
     bed_rows(bed, &query, &n);
     return n == 0 && saga_engine_recovered(bed->engine);
@@ -427,7 +426,7 @@ struct saga_instance bed_instance(struct saga_bed *bed, const char *gid) {
 }
 
 size_t bed_count(struct saga_bed *bed, const struct store_table *table) {
-    struct store_query query = {.table = table, .count = true, .limit = 1};
+    struct store_query query = {.table = table, .count = true};
     size_t n;
     bed_rows(bed, &query, &n);
     return n;

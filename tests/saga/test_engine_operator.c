@@ -31,10 +31,8 @@ static const struct audit_row *audits(struct saga_bed *bed, size_t expected) {
 
 static size_t events(struct saga_bed *bed, const char *type) {
     size_t n;
-    struct store_query query = {.table = &outbox_table,
-                                .conds = {{.column = "type", .cmp = STORE_EQ, .text = str_c(type)}},
-                                .count = true,
-                                .limit = 1};
+    struct store_query query = {
+        .table = &outbox_table, .conds = {{.column = "type", .cmp = STORE_EQ, .text = str_c(type)}}, .count = true};
     bed_rows(bed, &query, &n);
     return n;
 }

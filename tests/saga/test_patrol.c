@@ -49,10 +49,8 @@ static bool holds(struct saga_bed *bed, const char *about, enum saga_anomaly kin
 }
 
 static size_t events(struct saga_bed *bed, const char *type) {
-    struct store_query query = {.table = &outbox_table,
-                                .conds = {{.column = "type", .cmp = STORE_EQ, .text = str_c(type)}},
-                                .count = true,
-                                .limit = 1};
+    struct store_query query = {
+        .table = &outbox_table, .conds = {{.column = "type", .cmp = STORE_EQ, .text = str_c(type)}}, .count = true};
     size_t n;
     bed_rows(bed, &query, &n);
     return n;
@@ -406,7 +404,7 @@ static void test_the_patrol_keeps_its_pace(void **state) {
     store_stats(bed->store, &before);
     bed_run(bed, 60 * SECOND_MS);
     store_stats(bed->store, &after);
-    assert_in_range(after.reads - before.reads, 100, 200); // twenty a read, and what else is looked at
+    assert_in_range(after.reads - before.reads, 100, 300); // twenty a read, and what else is looked at each second
     assert_int_equal(after.writes, before.writes);
 }
 

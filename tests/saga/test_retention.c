@@ -48,7 +48,7 @@ static bool is_there(struct saga_bed *bed, const char *gid) {
 
 static size_t count_of(struct saga_bed *bed, const struct store_table *table, const char *gid) {
     struct store_query query = {
-        .table = table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(gid)}}, .count = true, .limit = 1};
+        .table = table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(gid)}}, .count = true};
     size_t n;
     bed_rows(bed, &query, &n);
     return n;
