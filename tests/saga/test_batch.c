@@ -175,14 +175,15 @@ static void test_what_does_not_fit_is_refused_and_named(void **state) {
     assert_int_equal(audits(bed, "skip"), 1);
 }
 
-// So many reads fail behind the first report; what they hit is not only the batch. Whether an action of it failed.
+// So many reads fail behind the first action; what they hit is not only the batch. Whether an action of it failed.
 static bool told_apart(struct saga_bed *bed, int64_t fail_reads) {
     struct watched watched;
     struct saga_batch_options options = retry_parked(bed, &watched);
     park(bed, 3);
+    options.rate_per_s = 1;
     watched = (struct watched){0};
     begin(bed, &options);
-    while (watched.reports == 0)
+    while (audits(bed, "retry") == 0)
         assert_true(bed_step(bed));
     bed->faults.fail_reads = fail_reads;
     until_ended(bed, &watched);
