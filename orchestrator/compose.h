@@ -41,6 +41,7 @@ struct center {
     struct rpc_timer engine_timer, trades_timer, vitals_timer, hurry_timer, cut_timer;
     struct vitals vitals;
     bool serving, stopping, failed;
+    bool drained, left; // on its way out: no call is in flight; nothing is driven here that another could
 };
 
 // Opens every part and serves. False when it can't, or when it was told to stop meanwhile (then without an error); to

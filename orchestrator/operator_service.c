@@ -77,7 +77,7 @@ static void acted(void *ctx, const struct error *error) {
         request_dropped(acting->entry);
     acting->entry = NULL;
     if (error)
-        call_fail(acting->in, error, NULL, acting->request_id);
+        call_fail_saga(acting->in, error, acting->gid, acting->request_id);
     else
         show(acting);
 }
