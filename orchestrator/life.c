@@ -72,7 +72,8 @@ static void stop(struct center *center) {
     saga_streams_end(center->saga_service.streams);
     operator_service_end_streams(&center->operator_service);
     forward_end_streams(center->forward);
-    saga_engine_leave(center->engine, left, center);
+    if (!center->fenced)
+        saga_engine_leave(center->engine, left, center);
 }
 
 static void caught(void *ctx, int signal_number) {
@@ -81,18 +82,24 @@ static void caught(void *ctx, int signal_number) {
         LOG(LOG_WARN, "ending at once", LOG_INT("signal", signal_number));
         _exit(1); // what is durable stays so; what is in flight is taken up at the next start
     }
+    center->asked = true;
     LOG(LOG_INFO, "stopping", LOG_INT("signal", signal_number),
         LOG_INT("in_flight", center->serving ? rpc_server_in_flight(center->server) : 0));
     stop(center);
 }
 
+// Nothing can be handed over, and who waits is told at once how far it is.
 void center_fenced(struct center *center) {
-    center->failed = true;
-    if (center->stopping)
+    if (center->fenced)
         return;
-    LOG(LOG_ERROR, "stopping: another process has taken over this instance",
-        LOG_C("instance", center->config->instance));
-    stop(center);
+    center->fenced = center->left = true;
+    LOG(LOG_WARN, "another process has taken over what was driven here", LOG_C("instance", center->config->instance));
+    if (!center->stopping)
+        stop(center);
+    else if (center->drained)
+        rpc_loop_stop(center->loop);
+    if (center->serving)
+        set_timer(center, &center->hurry_timer, hurry, 0);
 }
 
 // ---- Vitals -------------------------------------------------------------------------------------------------------
@@ -126,8 +133,7 @@ bool center_listen(struct center *center, struct error *error) {
     return rpc_loop_on_signal(center->loop, signals, sizeof signals / sizeof signals[0], caught, center, error);
 }
 
-bool center_run(struct center *center) {
+void center_run(struct center *center) {
     if (!center->stopping)
         rpc_loop_run(center->loop);
-    return !center->failed;
 }
