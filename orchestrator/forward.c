@@ -24,12 +24,16 @@ struct peer {
     bool absent; // nobody was there the last time
 };
 
-// One call that is passed on. What changes something carries its caller's request id: it can be sent again, to whoever
-// has the slot by then, and acts once.
+// One call that is passed on, or of our own. What changes something carries its caller's request id: it can be sent
+// again, to whoever has the slot by then, and acts once.
 struct hop {
     struct forward *forward;
     struct hop *next, **link;
-    struct rpc_inbound *in; // NULL: answered, and only waited for
+    struct rpc_inbound *in; // NULL: answered, and only waited for; or one of our own:
+    saga_reply_fn *done;    // NULL: told
+    void *ctx;
+    struct forward_message message;
+    int64_t deadline_ms;
     unsigned slot;
     int64_t until_ms;
     struct peer *peer; // it is on its way to; NULL: it waits
@@ -66,8 +70,12 @@ static int64_t now_ms(const struct forward *forward) {
 
 // ---- Ends ---------------------------------------------------------------------------------------------------------
 
+static bool is_open(const struct hop *hop) {
+    return hop->in || hop->done;
+}
+
 static void free_when_over(struct hop *hop) {
-    if (hop->in || hop->peer)
+    if (is_open(hop) || hop->peer)
         return;
     *hop->link = hop->next;
     if (hop->next)
@@ -86,11 +94,21 @@ static struct rpc_inbound *leave(struct hop *hop) {
     return in;
 }
 
+static void tell(struct hop *hop, const struct error *error) {
+    saga_reply_fn *done = hop->done;
+    leave(hop);
+    hop->done = NULL;
+    done(hop->ctx, error);
+}
+
 static void fail(struct hop *hop, enum err code) {
     struct error error;
     error_set(&error, code, NULL);
     error.retry_after_ms = RETRY_AFTER_MS;
-    call_fail(leave(hop), &error, NULL, NULL);
+    if (hop->done)
+        tell(hop, &error);
+    else
+        call_fail(leave(hop), &error, NULL, NULL);
     free_when_over(hop);
 }
 
@@ -110,7 +128,7 @@ void forward_end_streams(struct forward *forward) {
 void forward_hurry(struct forward *forward) {
     for (struct hop *hop = forward->hops, *next; hop; hop = next) {
         next = hop->next;
-        if (hop->in)
+        if (is_open(hop))
             give_up(hop);
     }
 }
@@ -194,6 +212,18 @@ static bool is_elsewhere(const struct rpc_result *result) {
     return result->outcome == OUTCOME_RETRY && (theirs || absent);
 }
 
+static void pass(struct hop *hop, const struct rpc_result *result) {
+    struct error error = result->error;
+    error.code = rpc_result_code(result);
+    if (hop->done)
+        tell(hop, result->outcome == OUTCOME_OK ? NULL : &error);
+    else if (result->outcome == OUTCOME_OK && hop->streams)
+        rpc_stream_end(leave(hop));
+    else
+        rpc_pass(leave(hop), result);
+    free_when_over(hop);
+}
+
 static void answered(void *ctx, const struct rpc_result *result) {
     struct hop *hop = ctx;
     struct forward *forward = hop->forward;
@@ -201,7 +231,7 @@ static void answered(void *ctx, const struct rpc_result *result) {
     hop->peer->absent = result->outcome == OUTCOME_RETRY && result->reason[0] == '\0';
     hop->peer = NULL;
     rpc_timer_stop(forward->loop, &hop->again);
-    if (!hop->in) {
+    if (!is_open(hop)) {
         free_when_over(hop);
     } else if (is_elsewhere(result)) {
         try_again(hop);
@@ -210,12 +240,8 @@ static void answered(void *ctx, const struct rpc_result *result) {
         if (hop->streams)
             hop->until_ms = now_ms(forward) + patience_ms(forward); // it has come so far
         try_again(hop);
-    } else if (result->outcome == OUTCOME_OK && hop->streams) {
-        rpc_stream_end(leave(hop));
-        free_when_over(hop);
     } else {
-        rpc_pass(leave(hop), result);
-        free_when_over(hop);
+        pass(hop, result);
     }
 }
 
@@ -225,17 +251,17 @@ static bool pass_on(void *ctx, const ProtobufCMessage *message) {
 }
 
 static void send(struct hop *hop, const struct rpc_call_options *options) {
-    const struct rpc_method *method = rpc_inbound_method(hop->in);
+    const struct rpc_method *method = hop->message.method;
     struct rpc_channel *channel = hop->peer->channel;
     struct error error = {0};
     char path[RPC_PATH_MAX];
     if (!hop->streams) {
         rpc_method_path(method, path);
-        rpc_call_bytes(channel, path, rpc_inbound_bytes(hop->in), options, answered, hop);
+        rpc_call_bytes(channel, path, hop->message.bytes, options, answered, hop);
         return;
     }
     const ProtobufCMessage *request =
-        rpc_decode(rpc_method_request(method), rpc_inbound_bytes(hop->in), rpc_inbound_arena(hop->in), &error);
+        rpc_decode(rpc_method_request(method), hop->message.bytes, rpc_inbound_arena(hop->in), &error);
     if (request) {
         rpc_stream(channel, method, request, options, pass_on, answered, hop);
         return;
@@ -247,10 +273,9 @@ static void send(struct hop *hop, const struct rpc_call_options *options) {
 
 static uint32_t time_left(const struct hop *hop) {
     const struct forward *forward = hop->forward;
-    int64_t deadline = rpc_inbound_deadline_ms(hop->in);
-    if (deadline == INT64_MAX)
+    if (hop->deadline_ms == INT64_MAX)
         return hop->streams ? INT32_MAX : forward->config->limits.wait_max_ms + 30000;
-    int64_t left = deadline - now_ms(forward) - MARGIN_MS;
+    int64_t left = hop->deadline_ms - now_ms(forward) - MARGIN_MS;
     return left < 1 ? 1 : left < INT32_MAX ? (uint32_t)left : INT32_MAX;
 }
 
@@ -264,13 +289,12 @@ static void go(struct hop *hop) {
     }
     hop->peer->hops++;
     hop->peer->used_ms = now_ms(forward);
-    const struct call_context *context = call_context(hop->in);
-    const char *caller = rpc_inbound_caller(hop->in)->name;
+    const struct forward_message *message = &hop->message;
     const struct rpc_header headers[] = {{FORWARD_MARK, STR("1")},
-                                         {FORWARD_CALLER, str_c(caller)},
-                                         {"x-caller", str_c(caller)},
-                                         {"x-request-id", str_c(context->request_id)},
-                                         {context->traceparent[0] ? "traceparent" : NULL, str_c(context->traceparent)},
+                                         {FORWARD_CALLER, str_c(message->caller)},
+                                         {"x-caller", str_c(message->caller)},
+                                         {"x-request-id", str_c(message->request_id)},
+                                         {message->traceparent[0] ? "traceparent" : NULL, str_c(message->traceparent)},
                                          {NULL, STR_NONE}};
     set_timer(hop, LOOK_MS);
     send(hop, &(struct rpc_call_options){.deadline_ms = time_left(hop), .headers = headers, .handle = &hop->handle});
@@ -294,30 +318,51 @@ static void gone(void *ctx) {
     fail(ctx, ERR_CANCELLED_BY_CALLER);
 }
 
+static struct hop *hop_new(struct forward *forward, unsigned slot, int64_t deadline_ms) {
+    struct hop *hop = calloc(1, sizeof *hop);
+    if (!hop)
+        abort();
+    int64_t longest = now_ms(forward) + patience_ms(forward);
+    *hop = (struct hop){.forward = forward,
+                        .next = forward->hops,
+                        .link = &forward->hops,
+                        .slot = slot,
+                        .deadline_ms = deadline_ms,
+                        .until_ms = deadline_ms < longest ? deadline_ms - MARGIN_MS : longest};
+    hop->again = (struct rpc_timer){.fire = look, .ctx = hop};
+    if (hop->next)
+        hop->next->link = &hop->next;
+    forward->hops = hop;
+    return hop;
+}
+
 bool forward_call(struct forward *forward, struct rpc_inbound *in, unsigned slot) {
-    if (!forward || !forward->engine || !call_context(in))
+    const struct call_context *context = call_context(in);
+    if (!forward || !forward->engine || !context)
         return false;
     if (!str_empty(rpc_inbound_header(in, FORWARD_MARK))) {
         saga_engine_look(forward->engine); // perhaps it has just become ours
         return false;
     }
-    struct hop *hop = calloc(1, sizeof *hop);
-    if (!hop)
-        return false;
-    int64_t deadline = rpc_inbound_deadline_ms(in), longest = now_ms(forward) + patience_ms(forward);
-    *hop = (struct hop){.forward = forward,
-                        .next = forward->hops,
-                        .link = &forward->hops,
-                        .in = in,
-                        .slot = slot,
-                        .until_ms = deadline < longest ? deadline - MARGIN_MS : longest,
-                        .streams = rpc_inbound_method(in)->server_streaming};
-    hop->again = (struct rpc_timer){.fire = look, .ctx = hop};
-    if (hop->next)
-        hop->next->link = &hop->next;
-    forward->hops = hop;
+    struct hop *hop = hop_new(forward, slot, rpc_inbound_deadline_ms(in));
+    hop->in = in;
+    hop->message = (struct forward_message){.method = rpc_inbound_method(in),
+                                            .bytes = rpc_inbound_bytes(in),
+                                            .caller = rpc_inbound_caller(in)->name,
+                                            .request_id = context->request_id,
+                                            .traceparent = context->traceparent};
+    hop->streams = hop->message.method->server_streaming;
     if (hop->streams)
         rpc_stream_on_gone(in, gone, hop);
     go(hop);
     return true;
+}
+
+void forward_send(struct forward *forward, unsigned slot, const struct forward_message *message, saga_reply_fn *done,
+                  void *ctx) {
+    struct hop *hop = hop_new(forward, slot, now_ms(forward) + patience_ms(forward));
+    hop->message = *message;
+    hop->done = done;
+    hop->ctx = ctx;
+    set_timer(hop, 0);
 }

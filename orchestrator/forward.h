@@ -23,6 +23,16 @@ void forward_hurry(struct forward *forward);
 // Hurries. NULL is fine.
 void forward_free(struct forward *forward);
 
+// A message of our own to whoever owns the slot, on behalf of a caller. All of it is borrowed until `done` has run,
+// later; its answer is not looked at.
+struct forward_message {
+    const struct rpc_method *method;
+    struct str bytes;                                 // the request, encoded
+    const char *caller, *request_id, *traceparent; // as metadata
+};
+void forward_send(struct forward *forward, unsigned slot, const struct forward_message *message, saga_reply_fn *done,
+                  void *ctx);
+
 // Takes over the call, which was refused with SLOT_ELSEWHERE: finds who owns the slot, also when that changes just now,
 // as long as there is time. False when it was passed on already: it is to be refused.
 bool forward_call(struct forward *forward, struct rpc_inbound *in, unsigned slot);

@@ -29,6 +29,9 @@ struct rpc_result {
 
 typedef void rpc_done_fn(void *ctx, const struct rpc_result *result);
 
+// The server's own code, where it is one of ours (QUOTE_EXPIRED, …), else that of `error`.
+enum err rpc_result_code(const struct rpc_result *result);
+
 // Lives in whoever made the call, until `done` has run; zero before.
 struct rpc_outgoing;
 struct rpc_handle {
