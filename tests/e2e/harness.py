@@ -69,7 +69,9 @@ class Program:
         return self
 
     def start(self):
-        self.launch()
+        return self.launch().until_ready()
+
+    def until_ready(self):
         self.ports = [int(word) for word in self._ready_line().split()[1:]]
         return self
 
