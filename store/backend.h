@@ -36,7 +36,8 @@ struct backend_fence {
 
 // `token` is made by chance at store_open(). A claim at open takes the instance's row from whoever had it and marks it
 // with the token. A claim that resumes only raises a row that still has the token; a row that has another was taken
-// over by someone else: BACKEND_FENCED. A claim may be repeated when its own outcome is unknown.
+// over by someone else, and so was one that has none: BACKEND_FENCED. A claim may be repeated when its own outcome is
+// unknown.
 struct backend_claim {
     const char *instance, *address;
     int64_t token;
