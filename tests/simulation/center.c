@@ -84,7 +84,7 @@ static void on_pump(void *ctx) {
     bool more = store_pump(center->store);
     world_now->running = before;
     if (more)
-        pump_later(center, IDLE_PUMP_MS);
+        pump_later(center, world_now->calm ? 1 : IDLE_PUMP_MS);
     if (center->woken && !center->poll.node.place)
         set_timer(&center->poll, world_now->time.now_ms + (int64_t)seeded_below(&center->dice, 4));
 }

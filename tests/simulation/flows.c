@@ -1,5 +1,6 @@
 #include "tests/simulation/flows.h"
 
+#include "tests/simulation/operator.h"
 #include "tests/simulation/plan.h"
 #include "tests/simulation/steps.h"
 
@@ -68,6 +69,8 @@ static void draw_decision(struct sim_flow *flow, struct saga_step *step, struct 
     }
     if (step->kind == SAGA_COMPENSATABLE && draw_chance(dice, 25))
         step->undo = step_send;
+    if (draw_chance(dice, 60))
+        step->ruled = step_ruled;
 }
 
 static saga_legs_fn *draw_legs(struct seeded *dice) {
@@ -131,6 +134,7 @@ static struct sim_flow *add_flow(struct sim_flows *flows, const char *name, uint
                                     .steps = flow->steps,
                                     .on_reversed = step_reversed,
                                     .on_end = step_ended,
+                                    .allows = operator_allows,
                                     .attach = step_attach};
     return flow;
 }

@@ -350,15 +350,27 @@ static int64_t amount_of(const struct effect *effect) {
     return 1 + (int64_t)seeded_below(&dice, 1000);
 }
 
+static void describe(struct effect *effect, const struct saga_step *step, uint8_t leg, uint32_t generation) {
+    if (effect->flow)
+        return;
+    effect->step = step;
+    effect->flow = sim_flow_with(&world_now->flows, step);
+    effect->leg = leg;
+    effect->generation = generation;
+    effect->amount = amount_of(effect);
+}
+
+struct effect *network_effect(const struct saga_instance *saga, const struct saga_leg *leg) {
+    char key[SAGA_KEY_MAX];
+    saga_leg_key(saga, leg, key);
+    struct effect *effect = ledger_open(&world_now->ledger, saga->gid, key);
+    describe(effect, leg->step, leg->leg, leg->generation);
+    return effect;
+}
+
 void network_send(struct center *center, struct saga_call *call, const char *body) {
     struct effect *effect = ledger_open(&world_now->ledger, saga_call_gid(call), saga_call_key(call));
-    if (!effect->flow) {
-        effect->step = saga_call_step(call);
-        effect->flow = sim_flow_with(&world_now->flows, effect->step);
-        effect->leg = saga_call_leg(call);
-        effect->generation = saga_call_generation(call);
-        effect->amount = amount_of(effect);
-    }
+    describe(effect, saga_call_step(call), saga_call_leg(call), saga_call_generation(call));
     // Nothing leaves one that is dying. Nor one whose name was taken: its lease is over, which it knows by its own
     // clock.
     bool leaves = !center->dying && center_is_current(center);

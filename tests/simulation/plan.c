@@ -1,10 +1,12 @@
 #include "tests/simulation/plan.h"
 
+#include "saga/flow.h"
+
 #include <assert.h>
 #include <stdio.h>
 
 static const char *const kind_names[ITEM_KINDS] = {
-    [ITEM_START] = "start",   [ITEM_SIGNAL] = "signal", [ITEM_PAY] = "pay",           [ITEM_RETRY] = "retry",
+    [ITEM_START] = "start",   [ITEM_SIGNAL] = "signal", [ITEM_PAY] = "pay",           [ITEM_OPERATE] = "operate",
     [ITEM_POKE] = "poke",     [ITEM_MISUSE] = "misuse", [ITEM_TAKEN] = "taken",       [ITEM_WEATHER] = "weather",
     [ITEM_OUTAGE] = "outage", [ITEM_STORE] = "store",   [ITEM_CRASH] = "crash",       [ITEM_CLOSE] = "close",
     [ITEM_PAUSE] = "pause",   [ITEM_JUMP] = "jump",     [ITEM_ROLLBACK] = "rollback", [ITEM_OPERATOR] = "operator",
@@ -90,6 +92,18 @@ static struct item *add(struct plan *plan, enum item_kind kind, struct seeded *d
     return item;
 }
 
+uint32_t plan_draw_act(struct seeded *dice) {
+    static const uint8_t percent[SAGA_ACTS] = {
+        [SAGA_ACT_RETRY] = 30, [SAGA_ACT_SKIP] = 13,   [SAGA_ACT_COMPENSATE] = 13, [SAGA_ACT_RESOLVE] = 16,
+        [SAGA_ACT_PAUSE] = 16, [SAGA_ACT_RESUME] = 5, [SAGA_ACT_TERMINATE] = 7,
+    };
+    uint64_t place = seeded_below(dice, 100);
+    uint32_t act = 0;
+    while (place >= percent[act])
+        place -= percent[act++];
+    return act;
+}
+
 // What is said to one saga. Most of it comes when the saga is there, some before and some long after.
 static void make_saga(struct plan *plan, uint32_t k) {
     struct seeded dice = draw_stream(plan->seed, "saga's commands", k);
@@ -100,13 +114,14 @@ static void make_saga(struct plan *plan, uint32_t k) {
     int64_t began_ms = start->at_ms;
     for (uint32_t i = draw_between(&dice, 0, 6); i > 0 && plan->n + 150 < PLAN_ITEMS_MAX; i--) {
         static const enum item_kind kinds[] = {ITEM_SIGNAL, ITEM_SIGNAL, ITEM_SIGNAL, ITEM_PAY,   ITEM_PAY,
-                                               ITEM_RETRY,  ITEM_RETRY,  ITEM_POKE,   ITEM_TAKEN, ITEM_MISUSE};
+                                               ITEM_OPERATE, ITEM_OPERATE, ITEM_POKE, ITEM_TAKEN, ITEM_MISUSE};
         struct item *item = add(plan, kinds[seeded_below(&dice, sizeof kinds / sizeof kinds[0])], &dice);
         if (draw_chance(&dice, 80))
             item->at_ms = began_ms + (int64_t)seeded_below(&dice, 6000);
         item->target = k;
         item->a = (uint32_t)seeded_below(&dice, 4);
         item->b = draw_chance(&dice, 40) ? draw_between(&dice, 2, 3) : 1;
+        item->c = plan_draw_act(&dice);
     }
 }
 
@@ -213,6 +228,8 @@ static void describe_command(const struct item *item, char *out, size_t size) {
         snprintf(out, size, "signal s%u: number %u, sent %u times", item->target, item->a, item->b);
     else if (item->kind == ITEM_PAY)
         snprintf(out, size, "payment number %u for s%u, told %u times", item->a, item->target, item->b);
+    else if (item->kind == ITEM_OPERATE)
+        snprintf(out, size, "an operator wants to %s s%u", saga_act_name((enum saga_act)item->c), item->target);
     else
         snprintf(out, size, "%s s%u", kind_names[item->kind], item->target);
 }
@@ -238,7 +255,7 @@ static void describe_fault(const struct item *item, char *out, size_t size) {
                  item->b ? ", its name is taken meanwhile" : "");
         break;
     case ITEM_OPERATOR:
-        snprintf(out, size, "operators try again %u%% of what is parked, within %u ms", item->a, item->b);
+        snprintf(out, size, "operators see to %u%% of what is parked, within %u ms", item->a, item->b);
         break;
     case ITEM_JUMP: snprintf(out, size, "the wall clock jumps by %lld ms", (long long)item->delta_ms); break;
     default: snprintf(out, size, "%s of c%u, back after %lld ms", kind_names[item->kind], item->target, ms); break;

@@ -30,7 +30,7 @@ struct report {
 
 // What a seed came to.
 struct tally {
-    uint64_t seeds, events, sagas, succeeded, failed, commits, sends, deaths, retries, virtual_ms;
+    uint64_t seeds, events, sagas, succeeded, failed, terminated, commits, sends, deaths, retries, virtual_ms;
 };
 
 struct sim_participant {
