@@ -118,6 +118,12 @@ static void on_notice(void *ctx, const struct saga_notice *notice) {
         [SAGA_NOTICE_CORRUPT] = "corrupt",
         [SAGA_NOTICE_WRITE_FAILED] = "write failed",
         [SAGA_NOTICE_LOAD_FAILED] = "load failed",
+        [SAGA_NOTICE_OPERATED] = "operators",
+        [SAGA_NOTICE_LATE] = "late",
+        [SAGA_NOTICE_MEMBERS_UNREAD] = "members unread",
+        [SAGA_NOTICE_TAKING_OVER] = "takes over",
+        [SAGA_NOTICE_ANOMALY] = "anomaly",
+        [SAGA_NOTICE_ANOMALY_OVER] = "anomaly over",
     };
     if (notice->kind != SAGA_NOTICE_ATTEMPT_FAILED)
         world_trace(center_name(ctx), "%s %s %s %s %s %s", kinds[notice->kind], world_short(notice->gid), notice->flow,
@@ -235,6 +241,7 @@ static void leave_memory(struct center *center) {
 void center_close(struct center *center) {
     struct center *before = center_enter(center);
     world_trace(center->label, "is stopped");
+    center->subjects.ending = true;
     saga_engine_stop(center->engine);
     disk_settle(center->disk);
     store_close(center->store);
@@ -246,7 +253,7 @@ void center_close(struct center *center) {
 
 void center_kill(struct center *center) {
     struct center *before = center_enter(center);
-    center->dying = true;
+    center->dying = center->subjects.ending = true;
     world_trace(center->label, "is gone");
     world_now->tally.deaths++;
     saga_engine_stop(center->engine);
