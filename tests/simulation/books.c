@@ -38,6 +38,7 @@ static void help(const struct saga_row *row) {
 }
 
 void books_help(void) {
+    operator_let_go();
     durable_each_saga(help);
 }
 

@@ -96,6 +96,7 @@ static void on_poll(void *ctx) {
     struct center *before = center_enter(center);
     center->woken = false;
     store_poll(center->store);
+    limits_delivered(center);
     center_leave(center, before);
 }
 
@@ -163,7 +164,11 @@ static bool open_engine(struct center *center) {
         .random = any,
         .random_ctx = center,
         .flow_sets = {{center->older ? world_now->flows.older : world_now->flows.all, center}},
-        .machine = {.patience = {[SAGA_QUICK] = {.first_ms = 50, .max_ms = 500, .attempts = 3, .jitter_percent = 20},
+        .machine = {.patience = {[SAGA_QUICK] = {.first_ms = 50,
+                                                     .max_ms = 500,
+                                                     .attempts = 3,
+                                                     .jitter_percent = 20,
+                                                     .hold_ms = shape->hold_ms},
                                  [SAGA_STUBBORN] = {.first_ms = 100, .max_ms = 1500, .attempts = 6},
                                  [SAGA_LEISURELY] = {.first_ms = 300, .max_ms = 4000, .attempts = 5}}},
         .alarm = set_alarm,
@@ -175,6 +180,8 @@ static bool open_engine(struct center *center) {
         .scan_interval_ms = shape->scan_interval_ms,
         .horizon_ms = shape->horizon_ms,
         .resume_max = shape->resume_max,
+        .other_gates = shape->limits,
+        .pause_poll_ms = shape->pause_poll_ms,
     };
     if (saga_engine_new(&options, &center->engine, &error))
         return true;

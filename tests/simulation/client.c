@@ -1,5 +1,6 @@
 #include "tests/simulation/client.h"
 
+#include "saga/participant.h"
 #include "saga/request.h"
 #include "tests/simulation/center.h"
 #include "tests/simulation/durable.h"
@@ -80,7 +81,8 @@ static void check_kept(const struct client *client) {
     case ITEM_START: kept = durable_saga(client->gid) != NULL; break;
     case ITEM_SIGNAL: kept = has_signal(client); break;
     case ITEM_PAY: kept = has_payment(client); break;
-    case ITEM_OPERATE: kept = audits(client) == 1; break;
+    case ITEM_OPERATE:
+    case ITEM_HOLD: kept = audits(client) == 1; break;
     default: break;
     }
     if (!kept)
@@ -123,6 +125,8 @@ static void reply(struct attempt *attempt, const struct error *error) {
     }
     if (client->kind == ITEM_OPERATE && client_wants_nothing(client))
         operator_answered(client);
+    if (client->kind == ITEM_HOLD && client_wants_nothing(client))
+        operator_held(client, center, code == ERR_OK);
 }
 
 // What was refused made nothing: its request id is free again.
@@ -215,6 +219,14 @@ static void operated(void *ctx, struct saga_turn *turn) {
 
 static void execute(struct attempt *attempt) {
     const struct client *client = attempt->client;
+    if (client->kind == ITEM_HOLD) {
+        const struct saga_pausing pausing = {
+            .caller = STR("operator"), .reason = str_c(client->request_id), .also = operated};
+        limits_told(attempt->center);
+        saga_participant_pause(attempt->center->engine, str_c(client->gid), client->operation.act == SAGA_ACT_PAUSE,
+                               &pausing, replied, attempt);
+        return;
+    }
     if (client->kind == ITEM_OPERATE) {
         char answer[SAGA_ANSWER_MAX + 512];
         struct saga_operation operation = operator_operation(client, answer);
@@ -289,7 +301,7 @@ static struct center *choose(const struct client *client) {
 static void on_time(void *ctx) {
     struct client *client = ctx;
     if (client_wants_nothing(client)) {
-        if (!client->again || (client->kind == ITEM_OPERATE && client->refused))
+        if (!client->again || (client_is_operator(client) && client->refused))
             return; // what an operator may not do now need not be so later
         client->again = false;
     }
@@ -375,7 +387,7 @@ static void check_answer(const struct client *client) {
     if (must && !client->acknowledged)
         world_broken("request", "%s of %s was refused with %s", client->request_id, world_short(client->gid),
                      err_info(client->code)->name);
-    if (client->kind == ITEM_OPERATE && !client->acknowledged && audits(client) > 0)
+    if (client_is_operator(client) && !client->acknowledged && audits(client) > 0)
         world_broken("E8", "%s of %s was refused with %s, and was carried out", client->request_id,
                      world_short(client->gid), err_info(client->code)->name);
     if ((client->kind == ITEM_MISUSE || client->kind == ITEM_TAKEN) && client->acknowledged)

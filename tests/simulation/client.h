@@ -27,6 +27,7 @@ struct client {
         uint8_t leg;
         char key[SAGA_KEY_MAX]; // whose answer is stated; empty: none
     } operation;
+    int64_t for_ms; // of a hold
     struct rpc_timer timer;
     unsigned asked;
     bool acknowledged, refused; // a definite answer, either way
@@ -42,6 +43,10 @@ struct client *client_new(enum item_kind kind, const char *gid, uint32_t number)
 
 static inline bool client_wants_nothing(const struct client *client) {
     return client->acknowledged || client->refused;
+}
+
+static inline bool client_is_operator(const struct client *client) {
+    return client->kind == ITEM_OPERATE || client->kind == ITEM_HOLD;
 }
 
 // Whoever is responsible sends a signal at last.

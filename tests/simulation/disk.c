@@ -125,6 +125,8 @@ static enum backend_result disk_read(struct backend_conn *base, const struct sto
                  happens(conn->disk, world_now->store_weather.crowded_percent / 4);
     if (fails && !world_now->calm)
         return fault(BACKEND_AGAIN, ERR_STORE_UNAVAILABLE, error);
+    if (query->table == &participant_table)
+        limits_read(conn->disk->center);
     return conn->inner->ops->read(conn->inner, query, arena, ret_rows, ret_n, error);
 }
 

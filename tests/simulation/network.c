@@ -2,6 +2,7 @@
 
 #include "tests/simulation/center.h"
 #include "tests/simulation/draw.h"
+#include "tests/simulation/limits.h"
 #include "tests/simulation/watch.h"
 #include "tests/simulation/world.h"
 
@@ -20,6 +21,7 @@ struct exchange {
     bool refused;  // answered that nothing was done: no copy of it may act
     bool received; // one copy came through
     unsigned attempt;
+    int64_t sent_ms;
     unsigned messages; // under way
     struct rpc_timer deadline;
     struct message *first;
@@ -102,6 +104,7 @@ static void end(struct exchange *exchange, const struct message *answer) {
     world_now->time.timers.stop(&world_now->time, &exchange->deadline);
     if (exchange->op == SAGA_ACTION && center_is_current(exchange->center) && watch_is_awaited(call))
         effect->unknown = outcome == OUTCOME_UNKNOWN || (effect->unknown && outcome == OUTCOME_RETRY);
+    limits_ended(exchange->center, effect->participant, exchange->sent_ms, outcome);
     world_trace(center_name(exchange->center), "told %s %s: %s%s", world_short(effect->key), saga_op_name(exchange->op),
                 outcome_name(outcome), answer && answer->never_seen ? " (never seen)" : "");
     struct center *before = center_enter(exchange->center);
@@ -246,7 +249,7 @@ static void synced(struct exchange *exchange, unsigned copy) {
     struct message answer = acts                              ? act(exchange, fate)
                             : exchange->op == SAGA_COMPENSATE ? compensate(exchange, fate)
                                                               : tell(exchange, fate);
-    world_trace("", "   p%u %s %s: %s, applied %u, undone %u", sim_traits(effect->flow, effect->step)->participant,
+    world_trace("", "   p%u %s %s: %s, applied %u, undone %u", effect->participant,
                 world_short(effect->key), saga_op_name(exchange->op), outcome_name(answer.outcome), effect->applied,
                 effect->undone);
     if (fate == FATE_SILENT || (world_now->plant == PLANT_MUTE && effect->step->id == 2))
@@ -259,7 +262,7 @@ static void synced(struct exchange *exchange, unsigned copy) {
 static void received(struct exchange *exchange, unsigned copy) {
     const struct effect *effect = exchange->effect;
     const struct sim_participant *participant =
-        &world_now->participants[sim_traits(effect->flow, effect->step)->participant];
+        &world_now->participants[effect->participant];
     if (participant->down && !world_now->calm) {
         // A refused connection is known to have done nothing, unless another copy came through.
         if (participant->refuses && !exchange->received) {
@@ -280,7 +283,7 @@ void network_participant_dies(unsigned participant, bool refuses) {
     world_now->participants[participant].refuses = refuses;
     for (struct exchange *exchange = world_now->exchanges, *next; exchange; exchange = next) {
         next = exchange->next;
-        if (sim_traits(exchange->effect->flow, exchange->effect->step)->participant != participant)
+        if (exchange->effect->participant != participant)
             continue;
         for (struct message *message = exchange->first, *after; message; message = after) {
             after = message->next;
@@ -325,7 +328,8 @@ static struct exchange *exchange_new(struct center *center, struct saga_call *ca
                                   .center = center,
                                   .effect = effect,
                                   .op = saga_call_op(call),
-                                  .question = saga_call_step(call)->ask};
+                                  .question = saga_call_step(call)->ask,
+                                  .sent_ms = world_now->time.now_ms};
     if (exchange->next)
         exchange->next->link = &exchange->next;
     world_now->exchanges = exchange;
@@ -356,6 +360,7 @@ static void describe(struct effect *effect, const struct saga_step *step, uint8_
     effect->step = step;
     effect->flow = sim_flow_with(&world_now->flows, step);
     effect->leg = leg;
+    effect->participant = sim_whom(effect->flow, step, leg);
     effect->generation = generation;
     effect->amount = amount_of(effect);
 }
@@ -377,6 +382,7 @@ void network_send(struct center *center, struct saga_call *call, const char *bod
     if (leaves)
         watch_send(center, call, effect, body);
     struct exchange *exchange = exchange_new(center, call, effect);
+    limits_sent(center, effect->participant, leaves);
     world_trace(center_name(center), "%s %s %s, attempt %u", leaves ? "sends" : "would send", world_short(effect->key),
                 saga_op_name(exchange->op), exchange->attempt);
     if (!leaves) {

@@ -1,5 +1,6 @@
 #include "tests/simulation/operator.h"
 
+#include "tests/simulation/center.h"
 #include "tests/simulation/durable.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/world.h"
@@ -24,11 +25,9 @@ static enum effect_state needed(const struct saga_instance *saga, const struct s
     return outcome == OUTCOME_OK ? EFFECT_APPLIED : EFFECT_REJECTED;
 }
 
-// By hand, at the participant.
+// By hand, at the participant. An action is never carried out by hand: its call may be known to have done nothing.
 static void make_true(struct effect *effect, enum effect_state state) {
-    if (state == EFFECT_APPLIED && effect->state == EFFECT_NONE)
-        ledger_apply(&world_now->ledger, effect);
-    else if (state == EFFECT_UNDONE && effect->state == EFFECT_APPLIED)
+    if (state == EFFECT_UNDONE && effect->state == EFFECT_APPLIED)
         ledger_undo(&world_now->ledger, effect);
     else if (state != EFFECT_NONE && effect->state == EFFECT_NONE)
         effect->state = state;
@@ -84,9 +83,12 @@ static void state_outcome(struct client *client, const struct saga_instance *sag
     bool undoing = is_undoing(leg);
     char key[SAGA_KEY_MAX];
     saga_leg_key(saga, leg, key);
-    client->operation.outcome = draw_chance(dice, 60) ? OUTCOME_OK : OUTCOME_REJECTED;
-    enum effect_state state =
-        needed(saga, leg, undoing ? SAGA_COMPENSATE : SAGA_ACTION, client->operation.outcome);
+    enum saga_op op = undoing ? SAGA_COMPENSATE : SAGA_ACTION;
+    const struct effect *known = ledger_effect(&world_now->ledger, key);
+    bool took_place = known && known->state == EFFECT_APPLIED;
+    bool says_ok = undoing || !acts(saga, leg) ? draw_chance(dice, 60) : took_place;
+    client->operation.outcome = says_ok ? OUTCOME_OK : OUTCOME_REJECTED;
+    enum effect_state state = needed(saga, leg, op, client->operation.outcome);
     if (state == EFFECT_NONE)
         return;
     make_true(network_effect(saga, leg), state);
@@ -167,6 +169,43 @@ void operator_help(const struct saga_row *row, uint32_t number) {
     struct client *client = client_new(ITEM_OPERATE, row->gid, NUMBER_OF_HELP + number);
     operator_decide(client, row->paused ? SAGA_ACT_RESUME : SAGA_ACT_RETRY);
     ledger_book(&world_now->ledger, row->gid)->fixed = true;
+}
+
+// ---- Participants -------------------------------------------------------------------------------------------------
+
+static struct client *hold(const char *participant, enum saga_act act, int64_t for_ms, uint32_t number) {
+    struct client *client = client_new(ITEM_HOLD, participant, number);
+    client->operation.act = act;
+    client->for_ms = for_ms;
+    snprintf(client->body, sizeof client->body, "%s %s", saga_act_name(act), participant);
+    return client;
+}
+
+void operator_hold(const struct item *item, uint32_t number) {
+    char name[8];
+    snprintf(name, sizeof name, "p%u", item->target);
+    hold(name, SAGA_ACT_PAUSE, item->for_ms, number);
+}
+
+void operator_held(const struct client *client, struct center *center, bool done) {
+    bool pauses = client->operation.act == SAGA_ACT_PAUSE;
+    if (done)
+        limits_changed(center, (uint8_t)(client->gid[1] - '0'), pauses);
+    if (!done || !pauses)
+        return;
+    struct client *next = hold(client->gid, SAGA_ACT_RESUME, 0, NUMBER_OF_HELP + world_now->helps++);
+    world_now->time.timers.set(&world_now->time, &next->timer, world_now->time.now_ms + client->for_ms);
+}
+
+void operator_let_go(void) {
+    struct store_query query = {.table = &participant_table, .limit = STORE_LIMIT_MAX};
+    char names[PLAN_PARTICIPANTS][8];
+    size_t n;
+    const struct participant_row *rows = durable_rows(&query, &n);
+    for (size_t i = 0; i < n; i++)
+        snprintf(names[i], sizeof names[i], "%s", rows[i].participant);
+    for (size_t i = 0; i < n; i++)
+        hold(names[i], SAGA_ACT_RESUME, 0, NUMBER_OF_HELP + world_now->helps++);
 }
 
 // ---- What they did ------------------------------------------------------------------------------------------------

@@ -21,6 +21,15 @@ void operator_hears_of_parked(const char *gid);
 // Looks at a saga that has not ended: puts right what stands in its way, and lets it go on.
 void operator_help(const struct saga_row *row, uint32_t number);
 
+// Pauses a participant, and lets calls go on after a while.
+void operator_hold(const struct item *item, uint32_t number);
+
+// What this client, an ITEM_HOLD, wanted was answered by this process.
+void operator_held(const struct client *client, struct center *center, bool done);
+
+// Lets calls go on to every participant that is paused.
+void operator_let_go(void);
+
 // For saga_flow.allows and saga_step.ruled.
 bool operator_allows(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error);
 

@@ -3,6 +3,7 @@
 #ifndef TXC_TESTS_SIMULATION_PLAN_H
 #define TXC_TESTS_SIMULATION_PLAN_H
 
+#include "saga/saga.h"
 #include "tests/simulation/draw.h"
 
 enum {
@@ -36,6 +37,7 @@ enum item_kind {
     ITEM_POKE,     // saga `target` is to look
     ITEM_MISUSE,   // the request that started saga `target`, with another body
     ITEM_TAKEN,    // another request wants to start a saga with the gid of saga `target`
+    ITEM_HOLD,     // an operator pauses participant `target`, and lets calls go on after a while
     ITEM_WEATHER,  // the network is bad for a while
     ITEM_OUTAGE,   // participant `target` dies, and comes back after a while
     ITEM_STORE,    // the store fails: enum store_trouble in `a`
@@ -88,6 +90,8 @@ struct shape {
     uint32_t fates[FATES]; // permille of the keys that fare like that
     uint32_t resident_max, resume_rate, scan_interval_ms, horizon_ms, resume_max;
     uint32_t batch_max;
+    struct saga_gate_limits limits; // of each participant
+    uint32_t pause_poll_ms, hold_ms;
 };
 
 struct plan {

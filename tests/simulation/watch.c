@@ -180,10 +180,11 @@ static void check_bounded(const struct center *center, const struct saga_stats *
 }
 
 void watch_step(void) {
-    for (const struct center *center = world_now->centers; center; center = center->next) {
+    for (struct center *center = world_now->centers; center; center = center->next) {
         struct saga_stats stats;
         if (center->dying)
             continue;
+        limits_step(center);
         saga_engine_stats(center->engine, &stats);
         if (stats.orphans != 0)
             world_broken("E5", "%s has %lld sagas that nothing will ever drive on", center->label,
