@@ -145,6 +145,8 @@ static bool was_noted(const struct saga_instance *saga, const char *noted) {
     for (uint8_t i = 0; i < saga->n_legs; i++) {
         const struct saga_leg *leg = &saga->legs[i];
         const struct effect *effect = effect_of(saga, leg, leg->generation);
+        if (leg->step->answered && leg->state == LEG_SKIPPED && operator_did(saga, leg, SAGA_ACT_SKIP, LEG_PARKED))
+            return true; // it may have been told of an answer that could not be kept
         if (!leg->step->answered || leg->state != LEG_DONE || !effect)
             continue;
         any = true;
@@ -173,7 +175,9 @@ static void check_own(const struct saga_instance *saga, const char *subject) {
         world_broken("once", "%s %s: booked %d times, reversed %d times, ended %d times", world_short(saga->gid),
                      saga_status_name(saga->status), entry ? entry->bookings : 0, entry ? entry->reversals : 0,
                      entry ? entry->ends : 0);
-    if (saga->status == SAGA_SUCCEEDED && !was_noted(saga, entry->noted))
+    char noted[sizeof entry->noted];
+    memcpy(noted, entry->noted, sizeof noted); // the row is borrowed
+    if (saga->status == SAGA_SUCCEEDED && !was_noted(saga, noted))
         world_broken("books", "%s succeeded, and what an answer brought was not noted", world_short(saga->gid));
 }
 

@@ -25,14 +25,16 @@ void limits_sent(struct center *center, uint8_t participant, bool leaves) {
 
 // So many failures in a row, and nothing goes out for at least so long (a fifth less, by chance). Where it may be open
 // for another reason, this is not known from outside.
-void limits_ended(struct center *center, uint8_t participant, int64_t sent_ms, enum outcome outcome) {
+void limits_ended(struct center *center, uint8_t participant, bool probe, enum outcome outcome) {
     struct limit *limit = &center->limits[participant];
     bool fine = outcome == OUTCOME_OK || outcome == OUTCOME_REJECTED;
     int64_t now_ms = world_now->time.now_ms;
     limit->in_flight--;
-    if (fine && (!limit->open || sent_ms > limit->opened_ms)) {
+    if (fine && (!limit->open || probe)) {
         limit->open = false;
         limit->failures = 0;
+    } else if (probe && limit->open) {
+        limit->opened_ms = now_ms;
     } else if (!fine && !limit->open && limits()->failures_max && !limits()->failure_percent && ++limit->failures >= limits()->failures_max) {
         limit->open = true;
         limit->opened_ms = now_ms;

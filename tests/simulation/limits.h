@@ -31,7 +31,7 @@ struct limit_reading {
 
 // `leaves` false: it would be sent, were its process still the owner.
 void limits_sent(struct center *center, uint8_t participant, bool leaves);
-void limits_ended(struct center *center, uint8_t participant, int64_t sent_ms, enum outcome outcome);
+void limits_ended(struct center *center, uint8_t participant, bool probe, enum outcome outcome);
 
 // Rows of participant_table were read; what was read has been delivered.
 void limits_read(struct center *center);

@@ -1,5 +1,6 @@
 #include "tests/simulation/network.h"
 
+#include "saga/engine.h"
 #include "tests/simulation/center.h"
 #include "tests/simulation/draw.h"
 #include "tests/simulation/limits.h"
@@ -21,7 +22,6 @@ struct exchange {
     bool refused;  // answered that nothing was done: no copy of it may act
     bool received; // one copy came through
     unsigned attempt;
-    int64_t sent_ms;
     unsigned messages; // under way
     struct rpc_timer deadline;
     struct message *first;
@@ -104,7 +104,7 @@ static void end(struct exchange *exchange, const struct message *answer) {
     world_now->time.timers.stop(&world_now->time, &exchange->deadline);
     if (exchange->op == SAGA_ACTION && center_is_current(exchange->center) && watch_is_awaited(call))
         effect->unknown = outcome == OUTCOME_UNKNOWN || (effect->unknown && outcome == OUTCOME_RETRY);
-    limits_ended(exchange->center, effect->participant, exchange->sent_ms, outcome);
+    limits_ended(exchange->center, effect->participant, call->probe, outcome);
     world_trace(center_name(exchange->center), "told %s %s: %s%s", world_short(effect->key), saga_op_name(exchange->op),
                 outcome_name(outcome), answer && answer->never_seen ? " (never seen)" : "");
     struct center *before = center_enter(exchange->center);
@@ -328,8 +328,7 @@ static struct exchange *exchange_new(struct center *center, struct saga_call *ca
                                   .center = center,
                                   .effect = effect,
                                   .op = saga_call_op(call),
-                                  .question = saga_call_step(call)->ask,
-                                  .sent_ms = world_now->time.now_ms};
+                                  .question = saga_call_step(call)->ask};
     if (exchange->next)
         exchange->next->link = &exchange->next;
     world_now->exchanges = exchange;
