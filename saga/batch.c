@@ -31,6 +31,7 @@ struct saga_batch {
     uint32_t under_way; // actions, reads, its own record
     struct act *acts;
     bool reading;
+    struct saga_listing *listing; // of the page that is being read
     int64_t acted, report_ms;
     struct request_entry *entry; // of its own record
 };
@@ -64,6 +65,7 @@ static void batch_free(struct saga_batch *batch) {
         batch->next->link = batch->link;
     while (batch->acts)
         act_free(batch->acts);
+    saga_list_drop(batch->listing);
     arena_release(&batch->arena);
     free(batch->gids);
     free(batch);
@@ -205,6 +207,7 @@ static void page_read(void *ctx, const struct error *error, const struct saga_li
     struct saga_engine *engine = batch->engine;
     engine_enter(engine);
     batch->reading = false;
+    batch->listing = NULL;
     batch->under_way--;
     if (error)
         batch->error = *error;
@@ -217,8 +220,8 @@ static void page_read(void *ctx, const struct error *error, const struct saga_li
 static void read_page(struct saga_batch *batch) {
     batch->reading = true;
     batch->under_way++;
-    saga_list_read(batch->engine->options.store, &batch->options.filter, batch->has_cursor ? &batch->cursor : NULL,
-                   PAGE, page_read, batch);
+    batch->listing = saga_list_read(batch->engine->options.store, &batch->options.filter,
+                                    batch->has_cursor ? &batch->cursor : NULL, PAGE, page_read, batch);
 }
 
 // ---- Its own record -----------------------------------------------------------------------------------------------

@@ -434,9 +434,9 @@ static struct saga_verdict ended(struct saga_turn *turn) {
     else if (trade->row.closing == CLOSING_NO && attempt->on_failure == ON_FAILURE(FAIL_TRADE))
         trade_edit(trade)->closing = CLOSING_FAILURE;
     if (trade->row.closing != CLOSING_NO)
-        trade_set_state(trade, TRADE_STATE(CLOSING), saga_turn_now(turn));
+        trade_end_state(trade, TRADE_STATE(CLOSING), saga_turn_now(turn));
     else
-        trade_set_state(trade, TRADE_STATE(ORDERED), saga_turn_now(turn));
+        trade_end_state(trade, TRADE_STATE(ORDERED), saga_turn_now(turn));
     char gid[TRADE_GID_MAX];
     trade_purchase_gid(trade, gid);
     saga_turn_poke(turn, str_c(gid));

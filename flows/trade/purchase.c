@@ -402,7 +402,7 @@ static struct saga_verdict reversed(struct saga_turn *turn) {
             sizeof row->reason);
     if (row->closing != CLOSING_CANCEL)
         str_fit(str_c(saga->text), row->text, sizeof row->text); // else the caller's own words stay
-    trade_set_state(trade, TRADE_STATE(CLOSING), saga_turn_now(turn));
+    trade_end_state(trade, TRADE_STATE(CLOSING), saga_turn_now(turn));
     return saga_done();
 }
 
@@ -423,7 +423,7 @@ static struct saga_verdict ended(struct saga_turn *turn) {
         memcpy(planned->reason, trade->row.reason, sizeof planned->reason);
         memcpy(planned->text, trade->row.text, sizeof planned->text);
     }
-    trade_set_state(trade, states[trade->row.closing], saga_turn_now(turn));
+    trade_end_state(trade, states[trade->row.closing], saga_turn_now(turn));
     trade_edit(trade)->closing = CLOSING_NO;
     return saga_done();
 }
