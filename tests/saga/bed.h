@@ -50,6 +50,7 @@ struct saga_bed {
     bool holds;         // the store does nothing
     uint32_t batch_max; // writes that the store takes in one commit; 0: as it likes
     uint32_t reads_max; // that wait; 0: the store's default
+    uint32_t lease_ms;  // 0: nobody may take over
     bool spoil_note;    // see flows.c
     struct arena rows;  // what bed_rows() answered
 };
