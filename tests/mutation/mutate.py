@@ -114,6 +114,7 @@ class Campaign:
         for one in self.places:  # one after the other: the second finds in the cache what the first has compiled
             one.prepare()
             one.make(programs)
+            one.read_tests()
         for one in self.places:
             one.jobs = 1
         print(f"running {len(programs)} programs on the code as it is", flush=True)

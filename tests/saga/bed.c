@@ -216,8 +216,8 @@ static void stop_here(void *ctx) {
 
 void bed_run(struct saga_bed *bed, int64_t ms) {
     bool over = false;
-    struct rpc_timer end = {.fire = stop_here, .ctx = &over};
-    bed->time.timers.set(&bed->time, &end, bed->time.now_ms + ms);
+    bed->end = (struct rpc_timer){.fire = stop_here, .ctx = &over};
+    bed->time.timers.set(&bed->time, &bed->end, bed->time.now_ms + ms);
     while (!over)
         assert_true(bed_step(bed));
 }

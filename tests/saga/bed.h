@@ -26,7 +26,7 @@ enum bed_death {
 
 struct saga_bed {
     struct virtual_time time;
-    struct rpc_timer alarm, idle;
+    struct rpc_timer alarm, idle, end; // of bed_run(), which may be left by a failure
     struct store_backend *disk;
     struct backend_conn *view; // what is durable
     struct store_faults faults;

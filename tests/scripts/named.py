@@ -15,6 +15,7 @@ ELSEWHERE = {
     r"store\.contract_\w+": "tests/store/contract_*.c",
     r"participants\.contract_\w+": "tests/participants/contract_cases.c",
 }
+ADD_TEST = re.compile(r'add_test\(\[=\[(\S+)\]=\] "([^"]+)"')
 MARKS = re.compile(r"\[(?:E|A|S3-)\d+\] ?")
 NAME = re.compile(r"`([a-z][\w.]*\.\w+): ([^`]+)`")
 
@@ -54,6 +55,12 @@ def missing(root, program, case):
             if is_case(file.read(), case):
                 return None
     return f"{program} has no case {case}"
+
+
+def programs_in(build):
+    """{program: the target that builds it}, as CTest has them in a folder that was configured."""
+    with open(os.path.join(build, "tests", "CTestTestfile.cmake"), encoding="utf-8") as file:
+        return {name: os.path.basename(path) for name, path in ADD_TEST.findall(file.read())}
 
 
 def is_named(printed, case):
