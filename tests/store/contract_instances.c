@@ -270,6 +270,26 @@ static void test_commits_renew_the_lease(struct bed *bed) {
     assert_true(instance(bed, "test-1").lease_until_ms >= opened);
 }
 
+static void take_a_second(void *ctx) {
+    ((struct bed *)ctx)->now_ms += 1000;
+}
+
+// Whatever the commit took, the lease ends here no later than in the database.
+static void test_a_lease_is_counted_from_before_its_commit(struct bed *bed) {
+    reopen_with_lease(bed, HOUR_MS);
+    void (*before)(void *ctx) = bed->faults.before_commit;
+    void *ctx = bed->faults.before_commit_ctx;
+    bed->faults.before_commit = take_a_second;
+    bed->faults.before_commit_ctx = bed;
+    struct fate fate = {0};
+    bed_write(bed, &item_table, STORE_PUT, &(struct item){.id = "one"}, NULL, &fate);
+    bed_drain(bed);
+    bed->faults.before_commit = before;
+    bed->faults.before_commit_ctx = ctx;
+    assert_int_equal(fate.code, ERR_OK);
+    assert_in_range(store_lease_left_ms(bed->store), 1, HOUR_MS - 1000);
+}
+
 static void test_without_leases_nothing_ends(struct bed *bed) {
     assert_int_equal(store_lease_left_ms(bed->store), INT64_MAX);
 }
@@ -309,6 +329,11 @@ const struct contract_case contract_instances[] = {
     {.name = "every commit renews the lease, one without rows too",
      .run = test_commits_renew_the_lease,
      .needs_sharing = true},
+    {.name = "a lease is counted from before the commit that renewed it",
+     .run = test_a_lease_is_counted_from_before_its_commit,
+     .needs_faults = true,
+     .needs_sharing = true,
+     .alone = true},
     {.name = "without leases nothing ends", .run = test_without_leases_nothing_ends},
     {.name = "a take-over is tried again while the backend is down",
      .run = test_a_take_over_is_tried_again_while_the_backend_is_down,
