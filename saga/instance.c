@@ -203,6 +203,19 @@ bool saga_leg_cleared(const struct saga_leg *leg) {
     }
 }
 
+// What waits for its next attempt may have been sent again, without the record knowing, before the process died.
+enum saga_happened saga_leg_happened(const struct saga_leg *leg) {
+    switch (leg->state) {
+    case LEG_DONE: return SAGA_HAPPENED;
+    case LEG_REJECTED:
+    case LEG_UNDONE: return SAGA_HAPPENED_NOT;
+    case LEG_IDLE:
+    case LEG_SKIPPED: return leg->may_have_run ? SAGA_HAPPENED_PERHAPS : SAGA_HAPPENED_NOT;
+    case LEG_PARKED: return leg->refused ? SAGA_HAPPENED_NOT : SAGA_HAPPENED_PERHAPS;
+    default: return SAGA_HAPPENED_PERHAPS;
+    }
+}
+
 #define IN(state) (1u << LEG_##state)
 enum {
     OF_CALLS = IN(RUNNING) | IN(RETRYING) | IN(INQUIRING),

@@ -233,6 +233,10 @@ bool saga_leg_in_flight(const struct saga_leg *leg);
 // Whether nothing of the leg is left to undo.
 bool saga_leg_cleared(const struct saga_leg *leg);
 
+// What is known of the leg's action: that it took effect; that it did not and will not, as it stands; neither.
+enum saga_happened { SAGA_HAPPENED_NOT, SAGA_HAPPENED_PERHAPS, SAGA_HAPPENED };
+enum saga_happened saga_leg_happened(const struct saga_leg *leg);
+
 // Whether the leg is behind the saga on its way forward.
 static inline bool saga_leg_settled(const struct saga_leg *leg) {
     return leg->state == LEG_DONE || leg->state == LEG_SKIPPED;
