@@ -352,6 +352,12 @@ void client_begin(const struct item *item, uint32_t number) {
         client->refused = true; // there is nothing to misuse yet, nothing to pay for
         client->again = false;
     }
+    if (item->kind == ITEM_OPERATE && item->b > 1) // several operators at once
+        client_begin(&(struct item){.kind = ITEM_OPERATE,
+                                    .target = item->target,
+                                    .b = item->b - 1,
+                                    .c = (item->c + 1 + number) % SAGA_ACTS},
+                     number + PLAN_ITEMS_MAX);
     if (item->kind == ITEM_START && item->a)
         client_begin(&(struct item){.kind = ITEM_START, .target = item->target}, number); // a second one at once
 }

@@ -35,7 +35,8 @@ void limits_ended(struct center *center, uint8_t participant, bool probe, enum o
         limit->failures = 0;
     } else if (probe && limit->open) {
         limit->opened_ms = now_ms;
-    } else if (!fine && !limit->open && limits()->failures_max && !limits()->failure_percent && ++limit->failures >= limits()->failures_max) {
+    } else if (!fine && !limit->open && limits()->failures_max && !limits()->failure_percent &&
+               ++limit->failures >= limits()->failures_max) {
         limit->open = true;
         limit->opened_ms = now_ms;
     }

@@ -4,11 +4,11 @@
 #include <stdio.h>
 
 static const char *const kind_names[ITEM_KINDS] = {
-    [ITEM_START] = "start",   [ITEM_SIGNAL] = "signal", [ITEM_PAY] = "pay",           [ITEM_OPERATE] = "operate",
-    [ITEM_POKE] = "poke",     [ITEM_MISUSE] = "misuse", [ITEM_TAKEN] = "taken",       [ITEM_WEATHER] = "weather",
-    [ITEM_HOLD] = "hold",
-    [ITEM_OUTAGE] = "outage", [ITEM_STORE] = "store",   [ITEM_CRASH] = "crash",       [ITEM_CLOSE] = "close",
-    [ITEM_PAUSE] = "pause",   [ITEM_JUMP] = "jump",     [ITEM_ROLLBACK] = "rollback", [ITEM_OPERATOR] = "operator",
+    [ITEM_START] = "start",       [ITEM_SIGNAL] = "signal", [ITEM_PAY] = "pay",     [ITEM_OPERATE] = "operate",
+    [ITEM_POKE] = "poke",         [ITEM_MISUSE] = "misuse", [ITEM_TAKEN] = "taken", [ITEM_WEATHER] = "weather",
+    [ITEM_HOLD] = "hold",         [ITEM_OUTAGE] = "outage", [ITEM_STORE] = "store", [ITEM_CRASH] = "crash",
+    [ITEM_CLOSE] = "close",       [ITEM_PAUSE] = "pause",   [ITEM_JUMP] = "jump",   [ITEM_ROLLBACK] = "rollback",
+    [ITEM_OPERATOR] = "operator",
 };
 
 static const char *const trouble_names[STORE_TROUBLES] = {
@@ -117,7 +117,7 @@ static struct item *add(struct plan *plan, enum item_kind kind, struct seeded *d
 
 uint32_t plan_draw_act(struct seeded *dice) {
     static const uint8_t percent[SAGA_ACTS] = {
-        [SAGA_ACT_RETRY] = 30, [SAGA_ACT_SKIP] = 13,   [SAGA_ACT_COMPENSATE] = 13, [SAGA_ACT_RESOLVE] = 16,
+        [SAGA_ACT_RETRY] = 30, [SAGA_ACT_SKIP] = 13,  [SAGA_ACT_COMPENSATE] = 13, [SAGA_ACT_RESOLVE] = 16,
         [SAGA_ACT_PAUSE] = 16, [SAGA_ACT_RESUME] = 5, [SAGA_ACT_TERMINATE] = 7,
     };
     uint64_t place = seeded_below(dice, 100);
@@ -136,8 +136,8 @@ static void make_saga(struct plan *plan, uint32_t k) {
     start->b = draw_chance(&dice, 30); // asked again afterwards
     int64_t began_ms = start->at_ms;
     for (uint32_t i = draw_between(&dice, 0, 6); i > 0 && plan->n + 150 < PLAN_ITEMS_MAX; i--) {
-        static const enum item_kind kinds[] = {ITEM_SIGNAL, ITEM_SIGNAL, ITEM_SIGNAL, ITEM_PAY,   ITEM_PAY,
-                                               ITEM_OPERATE, ITEM_OPERATE, ITEM_POKE, ITEM_TAKEN, ITEM_MISUSE};
+        static const enum item_kind kinds[] = {ITEM_SIGNAL,  ITEM_SIGNAL,  ITEM_SIGNAL, ITEM_PAY,   ITEM_PAY,
+                                               ITEM_OPERATE, ITEM_OPERATE, ITEM_POKE,   ITEM_TAKEN, ITEM_MISUSE};
         struct item *item = add(plan, kinds[seeded_below(&dice, sizeof kinds / sizeof kinds[0])], &dice);
         if (draw_chance(&dice, 80))
             item->at_ms = began_ms + (int64_t)seeded_below(&dice, 6000);

@@ -40,7 +40,7 @@ static void check_inquired(const struct center *center, const struct saga_call *
                            const struct saga_instance *durable) {
     bool first = saga_call_op(call) == SAGA_COMPENSATE && effect->sends[SAGA_COMPENSATE] == 0;
     const struct saga_leg *leg = saga_instance_leg(durable, effect->step->id, effect->leg);
-    bool unknown = effect->unknown && !(leg && operator_did(durable, leg, SAGA_ACT_RESOLVE, ANY_STATE));
+    bool unknown = effect->unknown && !(leg && operator_did(durable, leg, SAGA_ACT_RESOLVE, IN_ANY_STATE));
     if (first && effect->step->inquire && unknown && center_is_current(center))
         world_broken("E3", "%s is compensated without having been asked about", world_short(effect->key));
 }
@@ -171,9 +171,10 @@ static void check_bounded(const struct center *center, const struct saga_stats *
     struct store_query query = {.table = &saga_table,
                                 .conds = {{.column = "due_ms", .cmp = STORE_LT, .integer = INT64_MAX}}};
     // One that was terminated stays there as long as its children.
-    struct store_query terminated = {
-        .table = &saga_table, .conds = {{.column = "status", .cmp = STORE_EQ, .integer = SAGA_TERMINATED}}};
-    int64_t most = (int64_t)(durable_count(&query) + durable_count(&terminated)) + (world_now->plant == PLANT_BOUNDLESS ? -1 : 0);
+    struct store_query terminated = {.table = &saga_table,
+                                     .conds = {{.column = "status", .cmp = STORE_EQ, .integer = SAGA_TERMINATED}}};
+    int64_t most =
+        (int64_t)(durable_count(&query) + durable_count(&terminated)) + (world_now->plant == PLANT_BOUNDLESS ? -1 : 0);
     if (stats->resident > most)
         world_broken("bound", "%s has %lld sagas in memory, of %lld that are not finished", center->label,
                      (long long)stats->resident, (long long)most);
