@@ -102,7 +102,7 @@ static void end(struct exchange *exchange, const struct message *answer) {
     enum err code = answer ? answer->code : ERR_PARTICIPANT_SILENT;
     exchange->call = NULL;
     world_now->time.timers.stop(&world_now->time, &exchange->deadline);
-    if (exchange->op == SAGA_ACTION && center_is_current(exchange->center) && watch_is_awaited(call))
+    if (exchange->op == SAGA_ACTION && watch_is_owner(exchange->center, call) && watch_is_awaited(call))
         effect->unknown = outcome == OUTCOME_UNKNOWN || (effect->unknown && outcome == OUTCOME_RETRY);
     limits_ended(exchange->center, effect->participant, call->probe, outcome);
     world_trace(center_name(exchange->center), "told %s %s: %s%s", world_short(effect->key), saga_op_name(exchange->op),
