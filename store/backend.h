@@ -44,7 +44,8 @@ struct backend_claim {
     bool resume;
 };
 
-// Whose slots become whose.
+// Whose slots become whose. The dead one's row has nobody's token afterwards: should its process live on, it can't
+// raise its incarnation again to find out what became of a commit.
 struct backend_take_over {
     const char *dead;
     int64_t incarnation;

@@ -130,7 +130,7 @@ static enum backend_result take(struct sql_session *session, const struct backen
                                 struct error *error) {
     char sql[SQL_BYTES];
     snprintf(sql, sizeof sql,
-             "UPDATE instance SET incarnation = incarnation + 1 WHERE name = ? AND incarnation = ? "
+             "UPDATE instance SET incarnation = incarnation + 1, token = 0 WHERE name = ? AND incarnation = ? "
              "AND lease_until_ms < %s",
              sql_now_ms(session->dialect));
     struct sql_param dead[] = {sql_text(from->dead), sql_integer(from->incarnation)};

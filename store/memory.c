@@ -266,6 +266,7 @@ static enum backend_result memory_take_over(struct store_backend *base, const st
     *ret_taken = row && row->incarnation == from->incarnation && row->lease_until_ms < clock_now_ms(backend->clock);
     if (*ret_taken) {
         row->incarnation++;
+        row->token = 0;
         move_slots(backend, from);
     }
     pthread_mutex_unlock(&backend->mutex);

@@ -256,7 +256,8 @@ struct store_instance_row {
     int64_t incarnation;
     int64_t batch_no;
     int64_t lease_until_ms; // by the database's clock; raised by every commit
-    int64_t token;          // made by chance at each open: tells this process's claims from another's
+    int64_t token; // made by chance at each open: tells this process's claims from another's; 0: it was taken over
+                   // from
 };
 struct store_slot_row {
     int32_t slot;

@@ -95,8 +95,9 @@ static void on_poll(void *ctx) {
         return;
     struct center *before = center_enter(center);
     center->woken = false;
+    limits_arrive(center);
     store_poll(center->store);
-    limits_delivered(center);
+    limits_arrived(center);
     center_leave(center, before);
 }
 

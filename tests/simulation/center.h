@@ -36,8 +36,8 @@ struct center {
     bool becomes_older;      // and starts again as an older release
     bool leaving;
     struct rpc_timer patience; // to give everything away
-    bool dying;              // nothing leaves it any more; it is gone as soon as control is back
-    enum death death;        // planned; DIE_NOW: none is
+    bool dying;                // nothing leaves it any more; it is gone as soon as control is back
+    enum death death;          // planned; DIE_NOW: none is
     unsigned death_countdown;
     int64_t back_ms; // after its death until another one starts
 };

@@ -120,8 +120,8 @@ static void reply(struct attempt *attempt, const struct error *error) {
     }
     world_trace(center->label, "answers %s about %s: %s", client->request_id, world_short(client->gid),
                 err_info(code)->name);
-    bool owner = client->kind == ITEM_HOLD ? center_is_current(center)
-                                           : center_owns(center, id_slot(str_c(client->gid)));
+    bool owner =
+        client->kind == ITEM_HOLD ? center_is_current(center) : center_owns(center, id_slot(str_c(client->gid)));
     attempt_free(attempt);
     if (code == ERR_SLOT_ELSEWHERE)
         ask_elsewhere(client, center);

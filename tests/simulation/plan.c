@@ -297,7 +297,7 @@ static void describe_fault(const struct item *item, char *out, size_t size) {
     case ITEM_OPERATOR:
         snprintf(out, size, "operators see to %u%% of what is parked, within %u ms", item->a, item->b);
         break;
-    case ITEM_JUMP: 
+    case ITEM_JUMP:
         snprintf(out, size, "%s clock jumps by %lld ms", item->a ? "the database's" : "the wall",
                  (long long)item->delta_ms);
         break;

@@ -227,10 +227,10 @@ static void read_owners(void) {
 
 // Only the owner writes what is in a slot, and gives it away itself.
 static void check_owner(const struct store_op *op) {
-    int32_t slot = op->table == &saga_table       ? ((const struct saga_row *)op->row)->slot
-                   : op->table == &outbox_table   ? ((const struct outbox_row *)op->row)->slot
+    int32_t slot = op->table == &saga_table         ? ((const struct saga_row *)op->row)->slot
+                   : op->table == &outbox_table     ? ((const struct outbox_row *)op->row)->slot
                    : op->table == &store_slot_table ? ((const struct store_slot_row *)op->row)->slot
-                                                  : -1;
+                                                    : -1;
     if (slot >= 0 && world_now->owners[slot] != batch.center->name)
         wrong("E7", "%s writes a row of %s in slot %d, which is c%u's", batch.center->label, op->table->name, slot,
               world_now->owners[slot]);

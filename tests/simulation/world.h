@@ -13,7 +13,14 @@
 #include "tests/simulation/trace.h"
 #include "tests/time/virtual_time.h"
 
-enum { SIM_NAMES_MAX = 3, SIM_NOBODY = SIM_NAMES_MAX, SIM_TABLES_MAX = 16, REPORT_RULE_MAX = 24, REPORT_TEXT_MAX = 600, REPORT_TAIL_MAX = 16384 };
+enum {
+    SIM_NAMES_MAX = 3,
+    SIM_NOBODY = SIM_NAMES_MAX,
+    SIM_TABLES_MAX = 16,
+    REPORT_RULE_MAX = 24,
+    REPORT_TEXT_MAX = 600,
+    REPORT_TAIL_MAX = 16384
+};
 
 struct center;
 struct client;
@@ -30,7 +37,8 @@ struct report {
 
 // What a seed came to.
 struct tally {
-    uint64_t seeds, events, sagas, succeeded, failed, terminated, commits, sends, deaths, taken_over, retries, virtual_ms;
+    uint64_t seeds, events, sagas, succeeded, failed, terminated, commits, sends, deaths, taken_over, retries,
+        virtual_ms;
 };
 
 struct sim_participant {

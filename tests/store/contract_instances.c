@@ -8,16 +8,21 @@
 enum { HOUR_MS = 3600000, TRIES = 100000 };
 
 // Another instance of the bed's database, without threads.
-static struct store *open_other(struct bed *bed, const char *name, uint32_t lease_ms) {
+static struct store *open_faulty(struct bed *bed, const char *name, uint32_t lease_ms, struct store_faults *faults) {
     struct store_options options = bed->options;
     options.threaded = false;
     options.instance = name;
     options.lease_ms = lease_ms;
     struct store *other;
     struct error error = {0};
-    if (!store_open(bed->variant->kind->backend(bed), &options, &other, &error))
+    struct store_backend *backend = bed->variant->kind->backend(bed);
+    if (!store_open(faults ? store_faulty(backend, faults) : backend, &options, &other, &error))
         fail_msg("%s", error.text);
     return other;
+}
+
+static struct store *open_other(struct bed *bed, const char *name, uint32_t lease_ms) {
+    return open_faulty(bed, name, lease_ms, NULL);
 }
 
 static void reopen_with_lease(struct bed *bed, uint32_t lease_ms) {
@@ -125,6 +130,23 @@ static void test_a_dead_instance_loses_its_slots_and_its_voice(struct bed *bed) 
     store_close(other);
 }
 
+// It stood still for longer than its lease, and loses its connection in the first commit that it then tries.
+static void test_a_dead_instance_does_not_come_back_to_see_what_became_of_a_commit(struct bed *bed) {
+    struct store_faults faults = {0};
+    reopen_with_lease(bed, HOUR_MS);
+    struct store *other = open_faulty(bed, "other", 1, &faults);
+    give_all_to(bed, "other");
+    struct store_instance_row row = instance(bed, "other");
+    take_over_at_last(bed, &row);
+    faults.lost_commit_at = 1;
+    assert_int_equal(write_by(other, bed, "stale"), ERR_STORE_FENCED);
+    assert_int_equal(write_by(other, bed, "stale too"), ERR_STORE_FENCED);
+    assert_int_equal(instance(bed, "other").incarnation, row.incarnation + 1);
+    struct answer stale = bed_read(bed, &(struct store_query){.table = &item_table, .count = true});
+    assert_int_equal(stale.n, 0);
+    store_close(other);
+}
+
 static void test_one_that_has_come_back_is_not_taken_over_from(struct bed *bed) {
     reopen_with_lease(bed, HOUR_MS);
     store_close(open_other(bed, "other", 1));
@@ -178,6 +200,9 @@ const struct contract_case contract_instances[] = {
      .needs_sharing = true},
     {.name = "[E7] a take-over moves the slots and defeats every later write of the dead instance",
      .run = test_a_dead_instance_loses_its_slots_and_its_voice,
+     .needs_sharing = true},
+    {.name = "[E7] a dead instance does not come back to see what became of a commit",
+     .run = test_a_dead_instance_does_not_come_back_to_see_what_became_of_a_commit,
      .needs_sharing = true},
     {.name = "[E7] an instance that has come back is not taken over from",
      .run = test_one_that_has_come_back_is_not_taken_over_from,
