@@ -104,7 +104,7 @@ static void reap(void) {
         unsigned name = center->name;
         int64_t back_ms = center->back_ms ? center->back_ms : BACK_MS;
         (closes ? center_close : center_kill)(center);
-        if (current && !(older && center_start(name, true)))
+        if (current && !(older && !world_now->calm && center_start(name, true)))
             restart_later(name, back_ms);
     }
 }
