@@ -49,6 +49,7 @@ static void add_tally(struct tally *sum, const struct tally *more) {
     sum->commits += more->commits;
     sum->sends += more->sends;
     sum->deaths += more->deaths;
+    sum->taken_over += more->taken_over;
     sum->virtual_ms += more->virtual_ms;
 }
 

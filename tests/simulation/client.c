@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AGAIN_MS = 700 };
+enum { AGAIN_MS = 700, FORWARD_MS = 3 };
 
 // One asking of one process.
 struct attempt {
@@ -97,6 +97,16 @@ static bool is_definite(const struct client *client, enum err code) {
            code != ERR_STORE_CORRUPT;
 }
 
+// Asks whoever it is told about, soon.
+static void ask_elsewhere(struct client *client, struct center *center) {
+    const char *owner = saga_engine_owner(center->engine, id_slot(str_c(client->gid)));
+    client->hint = owner ? owner[1] - '0' : -1;
+    if (owner)
+        world_now->time.timers.set(&world_now->time, &client->timer, world_now->time.now_ms + FORWARD_MS);
+    else
+        saga_engine_look(center->engine);
+}
+
 // The answer reaches the caller, unless the process dies before it gives it.
 static void reply(struct attempt *attempt, const struct error *error) {
     struct client *client = attempt->client;
@@ -110,9 +120,12 @@ static void reply(struct attempt *attempt, const struct error *error) {
     }
     world_trace(center->label, "answers %s about %s: %s", client->request_id, world_short(client->gid),
                 err_info(code)->name);
-    bool current = center_is_current(center);
+    bool owner =
+        client->kind == ITEM_HOLD ? center_is_current(center) : center_owns(center, id_slot(str_c(client->gid)));
     attempt_free(attempt);
-    if (!current && code != ERR_OK)
+    if (code == ERR_SLOT_ELSEWHERE)
+        ask_elsewhere(client, center);
+    if (!owner && code != ERR_OK)
         return; // whatever a stale owner refuses, another one may accept
     if (client->acknowledged && is_definite(client, code))
         world_broken("E10", "%s was acknowledged and is refused now with %s", client->request_id, err_info(code)->name);
@@ -289,11 +302,14 @@ static void ask(struct client *client, struct center *center) {
 // One that can answer; now and then it is not the right one.
 static struct center *choose(const struct client *client) {
     struct seeded dice = draw_stream(world_now->seed, client->request_id, client->asked);
-    struct center *chosen = world_now->current[client->number % world_now->shape->names];
+    unsigned turn = client->number + (client->asked > 2 ? client->asked : 0); // who is not answered asks another one
+    struct center *chosen = world_now->current[turn % world_now->shape->names];
     bool wrong = draw_chance(&dice, 20) && !world_now->calm;
     for (struct center *center = world_now->centers; center && wrong; center = center->next)
         if (draw_chance(&dice, 50))
             chosen = center;
+    if (client->hint >= 0)
+        chosen = world_now->current[client->hint];
     bool answers = chosen && !chosen->dying && chosen->paused_until_ms <= world_now->time.now_ms;
     return answers ? chosen : NULL;
 }
@@ -307,6 +323,7 @@ static void on_time(void *ctx) {
     }
     client->asked++;
     struct center *center = choose(client);
+    client->hint = -1;
     if (center)
         ask(client, center);
     world_now->time.timers.set(&world_now->time, &client->timer,
@@ -320,6 +337,7 @@ struct client *client_new(enum item_kind kind, const char *gid, uint32_t number)
     *client = (struct client){.next = world_now->clients, .kind = kind, .number = number};
     snprintf(client->gid, sizeof client->gid, "%s", gid);
     snprintf(client->request_id, sizeof client->request_id, "q%u", number);
+    client->hint = -1;
     client->timer = (struct rpc_timer){.fire = on_time, .ctx = client};
     world_now->clients = client;
     world_now->time.timers.set(&world_now->time, &client->timer, world_now->time.now_ms);
@@ -352,6 +370,12 @@ void client_begin(const struct item *item, uint32_t number) {
         client->refused = true; // there is nothing to misuse yet, nothing to pay for
         client->again = false;
     }
+    if (item->kind == ITEM_OPERATE && item->b > 1) // several operators at once
+        client_begin(&(struct item){.kind = ITEM_OPERATE,
+                                    .target = item->target,
+                                    .b = item->b - 1,
+                                    .c = (item->c + 1 + number) % SAGA_ACTS},
+                     number + PLAN_ITEMS_MAX);
     if (item->kind == ITEM_START && item->a)
         client_begin(&(struct item){.kind = ITEM_START, .target = item->target}, number); // a second one at once
 }

@@ -198,6 +198,19 @@ static enum backend_result disk_claim(struct store_backend *base, const struct b
     return result;
 }
 
+static enum backend_result disk_take_over(struct store_backend *base, const struct backend_take_over *from,
+                                          bool *ret_taken, struct error *error) {
+    struct disk *disk = (struct disk *)base;
+    bool crowded = happens(disk, world_now->store_weather.crowded_percent);
+    if ((world_now->store_weather.away || crowded || disk->center->dying) && !world_now->calm)
+        return fault(BACKEND_AGAIN, ERR_STORE_UNAVAILABLE, error);
+    settle_all((unsigned)(from->dead[1] - '0'));
+    enum backend_result result = disk->inner->ops->take_over(disk->inner, from, ret_taken, error);
+    if (result == BACKEND_OK && *ret_taken)
+        watch_taken_over(disk->center, (unsigned)(from->dead[1] - '0'), from->incarnation + 1);
+    return result;
+}
+
 static void disk_free(struct store_backend *base) {
     struct disk *disk = (struct disk *)base;
     store_backend_free(disk->inner);
@@ -210,6 +223,7 @@ static const struct store_backend_ops backend_ops = {
     .connect = disk_connect,
     .migrate = disk_migrate,
     .claim = disk_claim,
+    .take_over = disk_take_over,
     .free = disk_free,
 };
 

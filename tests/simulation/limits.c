@@ -35,7 +35,8 @@ void limits_ended(struct center *center, uint8_t participant, bool probe, enum o
         limit->failures = 0;
     } else if (probe && limit->open) {
         limit->opened_ms = now_ms;
-    } else if (!fine && !limit->open && limits()->failures_max && !limits()->failure_percent && ++limit->failures >= limits()->failures_max) {
+    } else if (!fine && !limit->open && limits()->failures_max && !limits()->failure_percent &&
+               ++limit->failures >= limits()->failures_max) {
         limit->open = true;
         limit->opened_ms = now_ms;
     }
@@ -52,12 +53,20 @@ void limits_read(struct center *center) {
         center->reading.paused |= 1u << (rows[i].participant[1] - '0');
 }
 
-void limits_delivered(struct center *center) {
+static void learn(struct center *center, bool paused) {
     struct limit_reading *reading = &center->reading;
-    if (reading->there && reading->version == center->pauses)
-        for (unsigned i = 0; i < PLAN_PARTICIPANTS; i++)
-            center->limits[i].paused = reading->paused >> i & 1;
-    reading->there = false;
+    for (unsigned i = 0; i < PLAN_PARTICIPANTS && reading->there && reading->version == center->pauses; i++)
+        if ((reading->paused >> i & 1) == paused)
+            center->limits[i].paused = paused;
+}
+
+void limits_arrive(struct center *center) {
+    learn(center, false);
+}
+
+void limits_arrived(struct center *center) {
+    learn(center, true);
+    center->reading.there = false;
 }
 
 void limits_told(struct center *center) {

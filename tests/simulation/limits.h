@@ -33,9 +33,10 @@ struct limit_reading {
 void limits_sent(struct center *center, uint8_t participant, bool leaves);
 void limits_ended(struct center *center, uint8_t participant, bool probe, enum outcome outcome);
 
-// Rows of participant_table were read; what was read has been delivered.
+// Rows of participant_table were read. What was read is about to be delivered, among other things; and has been.
 void limits_read(struct center *center);
-void limits_delivered(struct center *center);
+void limits_arrive(struct center *center);
+void limits_arrived(struct center *center);
 
 // This process was asked to change that, or has.
 void limits_told(struct center *center);

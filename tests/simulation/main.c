@@ -90,12 +90,14 @@ static int play_one(struct wishes *wishes) {
 
 static void show_tally(const struct campaign *campaign) {
     const struct tally *tally = &campaign->tally;
-    printf("%llu seeds in %.1f s: %llu sagas (%llu succeeded, %llu failed, %llu terminated), %llu calls, %llu commits, %llu deaths, "
+    printf("%llu seeds in %.1f s: %llu sagas (%llu succeeded, %llu failed, %llu terminated), %llu calls, %llu commits, "
+           "%llu deaths, "
            "%llu events, %.1f hours of virtual time; digest %016llx\n",
            (unsigned long long)tally->seeds, campaign->seconds, (unsigned long long)tally->sagas,
-           (unsigned long long)tally->succeeded, (unsigned long long)tally->failed, (unsigned long long)tally->terminated, (unsigned long long)tally->sends,
-           (unsigned long long)tally->commits, (unsigned long long)tally->deaths, (unsigned long long)tally->events,
-           (double)tally->virtual_ms / 3600e3, (unsigned long long)campaign->digest);
+           (unsigned long long)tally->succeeded, (unsigned long long)tally->failed,
+           (unsigned long long)tally->terminated, (unsigned long long)tally->sends, (unsigned long long)tally->commits,
+           (unsigned long long)tally->deaths, (unsigned long long)tally->events, (double)tally->virtual_ms / 3600e3,
+           (unsigned long long)campaign->digest);
 }
 
 static void show_failures(struct wishes *wishes) {
@@ -139,13 +141,14 @@ static void print_text(const char *text) {
 static void print_json(const struct campaign *campaign, bool well) {
     const struct tally *tally = &campaign->tally;
     printf("{\"from\":%llu,\"to\":%llu,\"held\":%s,\"seconds\":%.1f,\"digest\":\"%016llx\",\"seeds\":%llu,"
-           "\"sagas\":%llu,\"succeeded\":%llu,\"failed\":%llu,\"terminated\":%llu,\"calls\":%llu,\"commits\":%llu,\"deaths\":%llu,"
+           "\"sagas\":%llu,\"succeeded\":%llu,\"failed\":%llu,\"terminated\":%llu,\"calls\":%llu,\"commits\":%llu,"
+           "\"deaths\":%llu,"
            "\"events\":%llu,\"failures\":[",
            (unsigned long long)campaign->from, (unsigned long long)campaign->to, well ? "true" : "false",
            campaign->seconds, (unsigned long long)campaign->digest, (unsigned long long)tally->seeds,
            (unsigned long long)tally->sagas, (unsigned long long)tally->succeeded, (unsigned long long)tally->failed,
-           (unsigned long long)tally->terminated, (unsigned long long)tally->sends, (unsigned long long)tally->commits, (unsigned long long)tally->deaths,
-           (unsigned long long)tally->events);
+           (unsigned long long)tally->terminated, (unsigned long long)tally->sends, (unsigned long long)tally->commits,
+           (unsigned long long)tally->deaths, (unsigned long long)tally->events);
     for (unsigned i = 0; i < campaign->n_failures; i++) {
         printf("%s{\"seed\":%llu,\"rule\":", i ? "," : "", (unsigned long long)campaign->failures[i].seed);
         print_text(campaign->failures[i].rule);

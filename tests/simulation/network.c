@@ -102,7 +102,7 @@ static void end(struct exchange *exchange, const struct message *answer) {
     enum err code = answer ? answer->code : ERR_PARTICIPANT_SILENT;
     exchange->call = NULL;
     world_now->time.timers.stop(&world_now->time, &exchange->deadline);
-    if (exchange->op == SAGA_ACTION && center_is_current(exchange->center) && watch_is_awaited(call))
+    if (exchange->op == SAGA_ACTION && watch_is_owner(exchange->center, call) && watch_is_awaited(call))
         effect->unknown = outcome == OUTCOME_UNKNOWN || (effect->unknown && outcome == OUTCOME_RETRY);
     limits_ended(exchange->center, effect->participant, call->probe, outcome);
     world_trace(center_name(exchange->center), "told %s %s: %s%s", world_short(effect->key), saga_op_name(exchange->op),
@@ -249,9 +249,8 @@ static void synced(struct exchange *exchange, unsigned copy) {
     struct message answer = acts                              ? act(exchange, fate)
                             : exchange->op == SAGA_COMPENSATE ? compensate(exchange, fate)
                                                               : tell(exchange, fate);
-    world_trace("", "   p%u %s %s: %s, applied %u, undone %u", effect->participant,
-                world_short(effect->key), saga_op_name(exchange->op), outcome_name(answer.outcome), effect->applied,
-                effect->undone);
+    world_trace("", "   p%u %s %s: %s, applied %u, undone %u", effect->participant, world_short(effect->key),
+                saga_op_name(exchange->op), outcome_name(answer.outcome), effect->applied, effect->undone);
     if (fate == FATE_SILENT || (world_now->plant == PLANT_MUTE && effect->step->id == 2))
         return;
     if (fate == FATE_BROKEN)
@@ -261,8 +260,7 @@ static void synced(struct exchange *exchange, unsigned copy) {
 
 static void received(struct exchange *exchange, unsigned copy) {
     const struct effect *effect = exchange->effect;
-    const struct sim_participant *participant =
-        &world_now->participants[effect->participant];
+    const struct sim_participant *participant = &world_now->participants[effect->participant];
     if (participant->down && !world_now->calm) {
         // A refused connection is known to have done nothing, unless another copy came through.
         if (participant->refuses && !exchange->received) {

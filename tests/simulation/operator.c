@@ -223,13 +223,12 @@ static bool find_audit(const char *gid, enum saga_act act, const char *detail) {
     return false;
 }
 
-bool operator_did(const struct saga_instance *saga, const struct saga_leg *leg, enum saga_act act,
-                  unsigned state) {
+bool operator_did(const struct saga_instance *saga, const struct saga_leg *leg, enum saga_act act, unsigned state) {
     char detail[SAGA_NAME_MAX + 64], place[8] = "";
     if (leg->leg > 0)
         snprintf(place, sizeof place, "[%u]", leg->leg);
     snprintf(detail, sizeof detail, "%s%s was %s", leg->step->name, place,
-             state == ANY_STATE ? "" : leg_state_name((enum leg_state)state));
+             state == IN_ANY_STATE ? "" : leg_state_name((enum leg_state)state));
     return find_audit(saga->gid, act, detail);
 }
 

@@ -34,9 +34,8 @@ void operator_let_go(void);
 bool operator_allows(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error);
 
 // What an audit row says of a leg: whether this action was done to it while it was in this state (0: in any).
-enum { ANY_STATE = 0 };
-bool operator_did(const struct saga_instance *saga, const struct saga_leg *leg, enum saga_act act,
-                  unsigned state);
+enum { IN_ANY_STATE = 0 };
+bool operator_did(const struct saga_instance *saga, const struct saga_leg *leg, enum saga_act act, unsigned state);
 bool operator_terminated(const char *gid);
 
 #endif

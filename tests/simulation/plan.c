@@ -4,11 +4,11 @@
 #include <stdio.h>
 
 static const char *const kind_names[ITEM_KINDS] = {
-    [ITEM_START] = "start",   [ITEM_SIGNAL] = "signal", [ITEM_PAY] = "pay",           [ITEM_OPERATE] = "operate",
-    [ITEM_POKE] = "poke",     [ITEM_MISUSE] = "misuse", [ITEM_TAKEN] = "taken",       [ITEM_WEATHER] = "weather",
-    [ITEM_HOLD] = "hold",
-    [ITEM_OUTAGE] = "outage", [ITEM_STORE] = "store",   [ITEM_CRASH] = "crash",       [ITEM_CLOSE] = "close",
-    [ITEM_PAUSE] = "pause",   [ITEM_JUMP] = "jump",     [ITEM_ROLLBACK] = "rollback", [ITEM_OPERATOR] = "operator",
+    [ITEM_START] = "start",       [ITEM_SIGNAL] = "signal", [ITEM_PAY] = "pay",     [ITEM_OPERATE] = "operate",
+    [ITEM_POKE] = "poke",         [ITEM_MISUSE] = "misuse", [ITEM_TAKEN] = "taken", [ITEM_WEATHER] = "weather",
+    [ITEM_HOLD] = "hold",         [ITEM_OUTAGE] = "outage", [ITEM_STORE] = "store", [ITEM_CRASH] = "crash",
+    [ITEM_CLOSE] = "close",       [ITEM_PAUSE] = "pause",   [ITEM_JUMP] = "jump",   [ITEM_ROLLBACK] = "rollback",
+    [ITEM_OPERATOR] = "operator",
 };
 
 static const char *const trouble_names[STORE_TROUBLES] = {
@@ -80,6 +80,13 @@ static uint32_t draw_sagas(struct seeded *dice) {
                        : draw_between(dice, 40, PLAN_SAGAS_MAX);
 }
 
+static void make_instances(struct shape *shape, struct seeded *dice) {
+    uint64_t size = seeded_below(dice, 100);
+    shape->names = size < 55 ? 1 : size < 80 ? 2 : 3;
+    if (shape->names > 1 || draw_chance(dice, 20))
+        shape->lease_ms = draw_between(dice, 300, draw_chance(dice, 50) ? 1500 : 6000);
+}
+
 static void make_shape(struct shape *shape, uint64_t seed) {
     struct seeded dice = draw_stream(seed, "shape", 0);
     *shape = (struct shape){
@@ -87,7 +94,6 @@ static void make_shape(struct shape *shape, uint64_t seed) {
         .sagas = draw_sagas(&dice),
         .siege = draw_chance(&dice, 20),
         .subjects = draw_between(&dice, 1, PLAN_SUBJECTS_MAX),
-        .names = 1,
         .latency_ms = draw_between(&dice, 1, 40),
         .commit_ms = draw_chance(&dice, 30) ? draw_between(&dice, 10, 200) : draw_between(&dice, 0, 8),
         .resident_max = draw_chance(&dice, 50) ? draw_between(&dice, 1, 10) : 1000,
@@ -99,6 +105,7 @@ static void make_shape(struct shape *shape, uint64_t seed) {
     };
     make_fates(shape, &dice);
     make_limits(shape, &dice);
+    make_instances(shape, &dice);
     if (shape->siege) {
         // What parks one step while another is refused, and keeps what is undone busy.
         shape->fates[FATE_NO] = draw_between(&dice, 50, 250);
@@ -117,7 +124,7 @@ static struct item *add(struct plan *plan, enum item_kind kind, struct seeded *d
 
 uint32_t plan_draw_act(struct seeded *dice) {
     static const uint8_t percent[SAGA_ACTS] = {
-        [SAGA_ACT_RETRY] = 30, [SAGA_ACT_SKIP] = 13,   [SAGA_ACT_COMPENSATE] = 13, [SAGA_ACT_RESOLVE] = 16,
+        [SAGA_ACT_RETRY] = 30, [SAGA_ACT_SKIP] = 13,  [SAGA_ACT_COMPENSATE] = 13, [SAGA_ACT_RESOLVE] = 16,
         [SAGA_ACT_PAUSE] = 16, [SAGA_ACT_RESUME] = 5, [SAGA_ACT_TERMINATE] = 7,
     };
     uint64_t place = seeded_below(dice, 100);
@@ -136,8 +143,8 @@ static void make_saga(struct plan *plan, uint32_t k) {
     start->b = draw_chance(&dice, 30); // asked again afterwards
     int64_t began_ms = start->at_ms;
     for (uint32_t i = draw_between(&dice, 0, 6); i > 0 && plan->n + 150 < PLAN_ITEMS_MAX; i--) {
-        static const enum item_kind kinds[] = {ITEM_SIGNAL, ITEM_SIGNAL, ITEM_SIGNAL, ITEM_PAY,   ITEM_PAY,
-                                               ITEM_OPERATE, ITEM_OPERATE, ITEM_POKE, ITEM_TAKEN, ITEM_MISUSE};
+        static const enum item_kind kinds[] = {ITEM_SIGNAL,  ITEM_SIGNAL,  ITEM_SIGNAL, ITEM_PAY,   ITEM_PAY,
+                                               ITEM_OPERATE, ITEM_OPERATE, ITEM_POKE,   ITEM_TAKEN, ITEM_MISUSE};
         struct item *item = add(plan, kinds[seeded_below(&dice, sizeof kinds / sizeof kinds[0])], &dice);
         if (draw_chance(&dice, 80))
             item->at_ms = began_ms + (int64_t)seeded_below(&dice, 6000);
@@ -195,6 +202,7 @@ static void make_jump(struct plan *plan, struct seeded *dice) {
     struct item *item = add(plan, ITEM_JUMP, dice);
     int64_t most = draw_chance(dice, 50) ? 600000 : 5000;
     item->delta_ms = (int64_t)seeded_below(dice, (uint64_t)(2 * most)) - most;
+    item->a = plan->shape.lease_ms > 0 && draw_chance(dice, 50);
 }
 
 static void make_outage(struct plan *plan, struct seeded *dice) {
@@ -289,7 +297,10 @@ static void describe_fault(const struct item *item, char *out, size_t size) {
     case ITEM_OPERATOR:
         snprintf(out, size, "operators see to %u%% of what is parked, within %u ms", item->a, item->b);
         break;
-    case ITEM_JUMP: snprintf(out, size, "the wall clock jumps by %lld ms", (long long)item->delta_ms); break;
+    case ITEM_JUMP:
+        snprintf(out, size, "%s clock jumps by %lld ms", item->a ? "the database's" : "the wall",
+                 (long long)item->delta_ms);
+        break;
     default: snprintf(out, size, "%s of c%u, back after %lld ms", kind_names[item->kind], item->target, ms); break;
     }
 }

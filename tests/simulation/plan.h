@@ -44,7 +44,7 @@ enum item_kind {
     ITEM_CRASH,    // an instance dies: enum death in `a`
     ITEM_CLOSE,    // an instance is stopped in order, and started again
     ITEM_PAUSE,    // an instance stands still; with `b` another process takes its name meanwhile
-    ITEM_JUMP,     // the wall clock moves by `delta_ms`: who starts from now on sees it
+    ITEM_JUMP,     // the wall clock moves by `delta_ms`: who starts from now on sees it; with `a` the database's does
     ITEM_OPERATOR, // from then on operators see to `a` percent of what is parked, within `b` ms, without much care
     ITEM_ROLLBACK, // an instance starts again as an older release, which does not know the newest flows
     ITEM_KINDS
@@ -83,7 +83,9 @@ struct item {
 // What the whole world of a seed is like.
 struct shape {
     int64_t chaos_ms; // how long faults and commands come
-    uint32_t sagas, subjects, names;
+    uint32_t sagas, subjects;
+    uint32_t names;        // of instances
+    uint32_t lease_ms;     // 0: none, and there is one instance
     bool siege;            // one flow only, in which much can be on its way at a death
     uint32_t latency_ms;   // of a message, at most, in fair weather
     uint32_t commit_ms;    // of a commit, at most

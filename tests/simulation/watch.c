@@ -17,6 +17,10 @@ bool watch_is_awaited(const struct saga_call *call) {
     return call->resident != NULL && !call->late;
 }
 
+bool watch_is_owner(const struct center *center, const struct saga_call *call) {
+    return center_owns(center, id_slot(str_c(call->gid)));
+}
+
 // ---- Sends --------------------------------------------------------------------------------------------------------
 
 static bool is_one_of(enum saga_status status, enum saga_status a, enum saga_status b) {
@@ -40,8 +44,8 @@ static void check_inquired(const struct center *center, const struct saga_call *
                            const struct saga_instance *durable) {
     bool first = saga_call_op(call) == SAGA_COMPENSATE && effect->sends[SAGA_COMPENSATE] == 0;
     const struct saga_leg *leg = saga_instance_leg(durable, effect->step->id, effect->leg);
-    bool unknown = effect->unknown && !(leg && operator_did(durable, leg, SAGA_ACT_RESOLVE, ANY_STATE));
-    if (first && effect->step->inquire && unknown && center_is_current(center))
+    bool unknown = effect->unknown && !(leg && operator_did(durable, leg, SAGA_ACT_RESOLVE, IN_ANY_STATE));
+    if (first && effect->step->inquire && unknown && watch_is_owner(center, call))
         world_broken("E3", "%s is compensated without having been asked about", world_short(effect->key));
 }
 
@@ -126,7 +130,12 @@ void watch_send(const struct center *center, const struct saga_call *call, struc
     check_turning_points(call, effect, durable.status);
     check_inquired(center, call, effect, &durable);
     check_order(call, effect, &durable);
-    if (center_is_current(center)) {
+    if (!watch_is_owner(center, call))
+        world_broken("E7", "%s sends %s %s, and slot %d is c%u's, whose incarnation is %lld", center->label,
+                     world_short(effect->key), saga_op_name(saga_call_op(call)), row->slot,
+                     world_now->owners[row->slot],
+                     (long long)world_now->incarnations[world_now->owners[row->slot] % SIM_NAMES_MAX]);
+    if (watch_is_owner(center, call)) {
         if (row->paused || saga_status_ended(durable.status))
             world_broken("E8", "%s %s is sent, and the saga is %s", world_short(effect->key),
                          saga_op_name(saga_call_op(call)), row->paused ? "paused" : saga_status_name(durable.status));
@@ -151,6 +160,9 @@ void watch_death_of(const struct center *center, struct book *book) {
 }
 
 void watch_notice(const struct center *center, const struct saga_notice *notice) {
+    if (notice->kind == SAGA_NOTICE_WRITE_FAILED && strcmp(notice->reason, err_info(ERR_STORE_FENCED)->name) == 0 &&
+        world_now->shape->lease_ms)
+        center_die((struct center *)(uintptr_t)center, "because another one has taken over");
     if (notice->kind == SAGA_NOTICE_CORRUPT)
         world_broken("disk", "%s can't be read: %s", world_short(notice->gid), notice->text);
     if (notice->kind == SAGA_NOTICE_PARKED)
@@ -171,12 +183,25 @@ static void check_bounded(const struct center *center, const struct saga_stats *
     struct store_query query = {.table = &saga_table,
                                 .conds = {{.column = "due_ms", .cmp = STORE_LT, .integer = INT64_MAX}}};
     // One that was terminated stays there as long as its children.
-    struct store_query terminated = {
-        .table = &saga_table, .conds = {{.column = "status", .cmp = STORE_EQ, .integer = SAGA_TERMINATED}}};
-    int64_t most = (int64_t)(durable_count(&query) + durable_count(&terminated)) + (world_now->plant == PLANT_BOUNDLESS ? -1 : 0);
+    struct store_query terminated = {.table = &saga_table,
+                                     .conds = {{.column = "status", .cmp = STORE_EQ, .integer = SAGA_TERMINATED}}};
+    int64_t most =
+        (int64_t)(durable_count(&query) + durable_count(&terminated)) + (world_now->plant == PLANT_BOUNDLESS ? -1 : 0);
     if (stats->resident > most)
         world_broken("bound", "%s has %lld sagas in memory, of %lld that are not finished", center->label,
                      (long long)stats->resident, (long long)most);
+}
+
+// Who thinks that a slot is its own, and may still commit, is its owner.
+static void check_slots(const struct center *center) {
+    struct store_identity identity;
+    store_identity(center->store, &identity);
+    if (identity.incarnation != world_now->incarnations[center->name] || !center_is_current(center))
+        return; // whatever it thinks, nothing will come of it
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        if (saga_engine_owns(center->engine, slot) && world_now->owners[slot] != center->name)
+            world_broken("E7", "%s thinks that slot %u is its own, which is c%u's", center->label, slot,
+                         world_now->owners[slot]);
 }
 
 void watch_step(void) {
@@ -185,6 +210,8 @@ void watch_step(void) {
         if (center->dying)
             continue;
         limits_step(center);
+        if (world_now->shape->lease_ms && world_now->tally.events % 4 == 0)
+            check_slots(center);
         saga_engine_stats(center->engine, &stats);
         if (stats.orphans != 0)
             world_broken("E5", "%s has %lld sagas that nothing will ever drive on", center->label,
