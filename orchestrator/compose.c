@@ -221,6 +221,8 @@ static bool make_engine(struct center *center, struct error *error) {
         .lease_ms = store_lease_ms(center->store),
         .slot_left = slot_left,
         .slot_left_ctx = center,
+        .inbox = inbox_service_act,
+        .inbox_ctx = &center->inbox,
         .flow_maker = &center->defined.maker,
         .gates = center->gates,
         .n_gates = CONFIG_SYSTEMS,
@@ -248,7 +250,9 @@ static bool make_engine(struct center *center, struct error *error) {
         return false;
     for (size_t i = 0; i < BUSINESSES; i++)
         businesses[i].start(center);
-    forward_start(center->forward, center->engine);
+    center->inbox = (struct inbox_service){center->engine, center->store, center->trades};
+    forward_start(center->forward, center->engine,
+                  &(struct forward_keeper){inbox_service_keeps, inbox_service_keep, &center->inbox});
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "orchestrator/authorize.h"
 #include "orchestrator/config.h"
 #include "orchestrator/forward.h"
+#include "orchestrator/inbox.h"
 #include "orchestrator/operator_service.h"
 #include "orchestrator/participants.h"
 #include "orchestrator/saga_service.h"
@@ -31,6 +32,7 @@ struct center {
     void *made[SAGA_FLOW_SETS_MAX]; // by each business
     struct saga_engine *engine;
     struct forward *forward;
+    struct inbox_service inbox;
     struct authority authority;
     struct saga_service saga_service;
     struct operator_service operator_service;

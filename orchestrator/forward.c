@@ -12,6 +12,7 @@ enum {
     LOOK_MS = 200,   // how often it is looked whether the slot has moved while its call is on its way
     REOPEN_MS = 300, // a channel that found nobody is opened afresh, sooner than it would look again by itself
     MARGIN_MS = 100, // so that the answer is there before the caller gives up
+    KEEP_MS = 1000,  // an owner that has not answered by then is silent
     LEASES = 3,      // as long as it takes until somebody has taken over, and more
     RETRY_AFTER_MS = 500,
 };
@@ -35,7 +36,7 @@ struct hop {
     struct forward_message message;
     int64_t deadline_ms;
     unsigned slot;
-    int64_t until_ms;
+    int64_t until_ms, keep_ms; // keep_ms: when it is kept for the next owner instead; INT64_MAX: never
     struct peer *peer; // it is on its way to; NULL: it waits
     struct rpc_handle handle;
     struct rpc_timer again;
@@ -47,6 +48,7 @@ struct forward {
     struct rpc_loop *loop;
     const struct config *config;
     struct saga_engine *engine;
+    struct forward_keeper keeper;
     struct peer peers[PEERS_MAX];
     struct hop *hops;
 };
@@ -60,8 +62,9 @@ struct forward *forward_new(struct rpc_loop *loop, const struct config *config) 
     return forward;
 }
 
-void forward_start(struct forward *forward, struct saga_engine *engine) {
+void forward_start(struct forward *forward, struct saga_engine *engine, const struct forward_keeper *keeper) {
     forward->engine = engine;
+    forward->keeper = *keeper;
 }
 
 static int64_t now_ms(const struct forward *forward) {
@@ -190,7 +193,21 @@ static void set_timer(struct hop *hop, int64_t wait_ms) {
     rpc_timer_set(hop->forward->loop, &hop->again, now_ms(hop->forward) + wait_ms);
 }
 
+// Whether the call was kept for the next owner, since this one is silent.
+static bool is_kept(struct hop *hop) {
+    const struct forward_keeper *keeper = &hop->forward->keeper;
+    if (!hop->in || now_ms(hop->forward) < hop->keep_ms)
+        return false;
+    unsigned slot = hop->slot;
+    struct rpc_inbound *in = leave(hop);
+    free_when_over(hop);
+    keeper->keep(keeper->ctx, in, slot);
+    return true;
+}
+
 static void try_again(struct hop *hop) {
+    if (is_kept(hop))
+        return;
     if (now_ms(hop->forward) + PAUSE_MS >= hop->until_ms) {
         give_up(hop);
         return;
@@ -307,6 +324,8 @@ static void look(void *ctx) {
         go(hop);
         return;
     }
+    if (is_kept(hop))
+        return;
     const char *address = owner_of(hop);
     if (address && strcmp(address, hop->peer->address) != 0)
         rpc_cancel(&hop->handle);
@@ -328,6 +347,7 @@ static struct hop *hop_new(struct forward *forward, unsigned slot, int64_t deadl
                         .link = &forward->hops,
                         .slot = slot,
                         .deadline_ms = deadline_ms,
+                        .keep_ms = INT64_MAX,
                         .until_ms = deadline_ms < longest ? deadline_ms - MARGIN_MS : longest};
     hop->again = (struct rpc_timer){.fire = look, .ctx = hop};
     if (hop->next)
@@ -352,6 +372,10 @@ bool forward_call(struct forward *forward, struct rpc_inbound *in, unsigned slot
                                             .request_id = context->request_id,
                                             .traceparent = context->traceparent};
     hop->streams = hop->message.method->server_streaming;
+    if (forward->keeper.keeps(hop->message.method)) {
+        int64_t half = (hop->until_ms - now_ms(forward)) / 2; // of a caller in a hurry
+        hop->keep_ms = now_ms(forward) + (half < KEEP_MS ? half : KEEP_MS);
+    }
     if (hop->streams)
         rpc_stream_on_gone(in, gone, hop);
     go(hop);

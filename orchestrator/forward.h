@@ -13,9 +13,16 @@
 
 struct forward;
 
+// What becomes of calls whose owner is silent: those of some methods are kept, and answered.
+struct forward_keeper {
+    bool (*keeps)(const struct rpc_method *method);
+    void (*keep)(void *ctx, struct rpc_inbound *in, unsigned slot); // takes over the call
+    void *ctx;
+};
+
 struct forward *forward_new(struct rpc_loop *loop, const struct config *config);
 // Before anything is served.
-void forward_start(struct forward *forward, struct saga_engine *engine);
+void forward_start(struct forward *forward, struct saga_engine *engine, const struct forward_keeper *keeper);
 // The host is stopping: streams end with SHUTTING_DOWN; then what is still on its way is answered with what is known of
 // it (ACCEPTANCE_UNKNOWN, or SLOT_ELSEWHERE).
 void forward_end_streams(struct forward *forward);

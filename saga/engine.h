@@ -135,6 +135,7 @@ struct saga_call {
 };
 
 struct gates;
+struct inbox;
 struct pauses;
 
 enum { TURN_SAGAS_MAX = 64 };
@@ -210,6 +211,7 @@ struct saga_engine {
     struct saga_sentinel *sentinel;
     struct gates *gates;
     struct pauses *pauses;
+    struct inbox *inbox;
     struct saga_batch *batches;
     struct saga_call *calls; // sent, or waiting
     struct saga_retention *retention;
@@ -327,6 +329,13 @@ void late_kept(struct saga_turn *turn, struct saga_resident *resident, uint8_t l
 int64_t batches_due(const struct saga_engine *engine);
 void batches_tick(struct saga_engine *engine, int64_t now_ms);
 void engine_drop_batches(struct saga_engine *engine);
+
+// inbox.c
+struct inbox *inbox_new(struct saga_engine *engine);
+void inbox_free(struct inbox *inbox);
+void inbox_start(struct inbox *inbox);
+int64_t inbox_due(const struct inbox *inbox);
+void inbox_tick(struct inbox *inbox, int64_t now_ms);
 
 // participant.c
 struct pauses *pauses_new(struct saga_engine *engine);

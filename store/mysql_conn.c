@@ -123,9 +123,10 @@ static const struct setting {
     // rolled back and tried again.
     {"SET SESSION innodb_lock_wait_timeout = 3", true},
     {"SET SESSION lock_wait_timeout = 3", false},
-    // Seconds for which a process that is stopped, or cut off from the network, between the fence and COMMIT may keep
-    // the lock that a take-over waits for.
-    {"SET SESSION idle_transaction_timeout = 2", false},  // MariaDB
+    // Seconds after which the server gives up a transaction whose process does nothing (it is stopped, or its machine is
+    // gone): what it has locked must not keep another instance from taking over. None of ours pauses between statements.
+    {"SET SESSION idle_transaction_timeout = 2", false},      // MariaDB
+    {"SET SESSION tidb_idle_transaction_timeout = 2", false}, // TiDB
     {"SET SESSION tidb_txn_mode = 'pessimistic'", false}, // conflicts show at the statement, as elsewhere
 };
 

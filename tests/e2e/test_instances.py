@@ -4,10 +4,11 @@
 import hashlib
 import hmac
 import itertools
+import signal
 import time
 
 import harness
-from instances import Instances
+from instances import PATIENCE_S, Instances
 from participant import ABORTED, Participant
 from shop import OPERATOR, SAGA, TRADE, Shop, Sim, money, state_of, tender
 
@@ -266,6 +267,44 @@ class Wrong(harness.Case):
                 gid = f"nobody-{number}"
                 self.refused("SAGA_NOT_FOUND", client, SAGA + "SignalSaga", {"requestId": "x", "gid": gid, "name": "go"})
                 self.refused("SAGA_NOT_FOUND", client, OPERATOR + "Retry", {"requestId": "x", "gid": gid, "reason": "x"})
+
+    # [E10] durable before it is acknowledged, also when nobody drives the saga just now
+    def test_what_is_told_to_a_silent_instance_is_kept_for_the_next(self):
+        shop = self.shop()
+        waiting = [self.waiting() for _ in range(8)]
+        tenders = []
+        for _ in range(8):
+            request = shop.quote_request(tenders=[tender("WECHAT", account="nobody")], waitMs=20000)
+            tenders.append(self.caller.call(TRADE + "QuoteOrderPay", request).attempt.tenders[0])
+        silent = self.cluster.centers[0]
+        gids = [gid for gid in waiting if self.owner(self.slot_of_saga(gid)) == 0]
+        ours = [one for one in tenders if self.owner(slot_of(one.tender_no)) == 0]
+        self.assertTrue(gids and ours)
+        silent.signal(signal.SIGSTOP)
+        try:
+            request = {"requestId": "kept-1", "gid": gids[0], "name": "go"}
+            self.assertTrue(self.clients[1].call(SAGA + "SignalSaga", request, timeout=5).kept)
+            self.refused("INVALID_REQUEST", self.clients[1], SAGA + "SignalSaga", {**request, "name": "other"}, timeout=5)
+            self.sim.payer_pays(ours[0].tender_no)
+            self.tell(ours[0].tender_no, "NotifyPayment", "Payment", {"payment": {
+                "tenderNo": ours[0].tender_no, "state": "PAYMENT_STATE_PAID", "merchantId": "M001",
+                "amount": money(ours[0].amount.minor_units)}})
+            self.cluster.until_owners(lambda owners: not owners[0], "nobody took over")
+        finally:
+            silent.signal(signal.SIGCONT)
+        caller = self.clients[1]
+        self.assertEqual(SUCCEEDED, list(caller.stream(SAGA + "WatchSaga", {"gid": gids[0]}))[-1].saga.status)
+        self.assertFalse(caller.call(SAGA + "SignalSaga", request).kept, "a repeat is known")
+        Shop(caller).until(ours[0].tender_no[:26], "COMPLETED")
+        silent.wait_ready()
+        type(self).owners = self.cluster.until_balanced()
+        self.until_emptied()
+
+    def until_emptied(self):
+        end = time.monotonic() + PATIENCE_S
+        while rows := self.cluster.database.sql("SELECT slot, method FROM txcenter.inbox"):
+            self.assertLess(time.monotonic(), end, rows)
+            time.sleep(0.05)
 
 
 if __name__ == "__main__":
