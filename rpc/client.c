@@ -183,11 +183,12 @@ static void on_finished(struct rpc_tag *tag, bool ok) {
     advance(call);
 }
 
-static void start(struct rpc_outgoing *call, const grpc_op *ops, size_t n, struct rpc_tag *tag) {
+// False, with nothing done, for metadata that gRPC does not send.
+static bool start(struct rpc_outgoing *call, const grpc_op *ops, size_t n, struct rpc_tag *tag) {
     grpc_call_error refused = grpc_call_start_batch(call->call, ops, n, tag, NULL);
-    assert(refused == GRPC_CALL_OK);
-    (void)refused;
-    call->pending++;
+    assert(refused == GRPC_CALL_OK || refused == GRPC_CALL_ERROR_INVALID_METADATA);
+    call->pending += refused == GRPC_CALL_OK;
+    return refused == GRPC_CALL_OK;
 }
 
 static grpc_op receive_op(struct rpc_outgoing *call) {
@@ -197,7 +198,9 @@ static grpc_op receive_op(struct rpc_outgoing *call) {
 static void receive_next(struct rpc_outgoing *call) {
     grpc_op op = receive_op(call);
     call->receiving = true;
-    start(call, &op, 1, &call->received);
+    bool started = start(call, &op, 1, &call->received);
+    assert(started);
+    (void)started;
 }
 
 // Hands one message of a stream to its reader; false when no further one is wanted.
@@ -267,7 +270,7 @@ static void refuse_later(struct rpc_outgoing *call, enum err code) {
     rpc_timer_set(loop, &call->refuse, clock_now_ms(rpc_loop_clock(loop)));
 }
 
-// False when there are too many, or one that gRPC would not send.
+// False when there are too many. What gRPC would not send it refuses itself, see send_request().
 static bool copy_headers(struct rpc_outgoing *call, const struct rpc_header *headers) {
     for (; headers && headers->name; headers++) {
         if (call->n_headers == HEADERS_MAX)
@@ -275,9 +278,6 @@ static bool copy_headers(struct rpc_outgoing *call, const struct rpc_header *hea
         grpc_metadata *header = &call->headers[call->n_headers++];
         header->key = rpc_slice_of(str_c(headers->name));
         header->value = rpc_slice_of(headers->value);
-        if (!grpc_header_key_is_legal(header->key) ||
-            (!grpc_is_binary_header(header->key) && !grpc_header_nonbin_value_is_legal(header->value)))
-            return false;
     }
     return true;
 }
@@ -301,8 +301,9 @@ static void send_request(struct rpc_outgoing *call, grpc_call *core, grpc_byte_b
     ops[4].data.recv_status_on_client.status = &call->status;
     ops[4].data.recv_status_on_client.status_details = &call->text;
     size_t n = sizeof ops / sizeof ops[0];
-    start(call, ops, call->each ? n - 1 : n, &call->finished);
-    if (call->each)
+    if (!start(call, ops, call->each ? n - 1 : n, &call->finished))
+        refuse_later(call, ERR_PARTICIPANT_UNAVAILABLE);
+    else if (call->each)
         receive_next(call);
 }
 
@@ -388,10 +389,10 @@ static void close_channel(struct rpc_channel *base) {
     while (ending) {
         struct rpc_outgoing *call = ending;
         conclude_with(call, ERR_PARTICIPANT_SILENT, "the channel was closed before the answer came");
-        if (call->call)
+        if (call->pending > 0)
             grpc_call_cancel(call->call, NULL);
         else
-            free_call(call);
+            free_call(call); // it was never started
     }
     release_channel(channel);
 }
