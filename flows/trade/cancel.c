@@ -3,6 +3,7 @@
 
 #include "flows/trade/purchase_end.h"
 #include "flows/trade/refund_command.h"
+#include "flows/trade/refund_end.h"
 #include "flows/trade/refund_plan.h"
 #include "flows/trade/view.h"
 
@@ -88,7 +89,7 @@ static bool under_way(const struct command *command, const struct trade *trade, 
     str_to_i64(command->ref, &purchase_no);
     if (purchase_no != trade->row.purchase_no)
         return false;
-    return closable(trade) || (trade_is_paid(trade) && refund && refund->state != REFUND_STATE(DONE));
+    return closable(trade) || (trade_is_paid(trade) && refund && !refund_end_is_over(refund));
 }
 
 static bool outcome(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,

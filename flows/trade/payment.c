@@ -83,16 +83,13 @@ static void set_tender(struct saga_turn *turn, struct tender_row *tender, Txcent
 
 // ---- What is undone -----------------------------------------------------------------------------------------------
 
-// Under the key of the attempt's own step, also when another saga does it. That is the first generation: what can be
-// undone is never tried under another one.
-static struct adapter_effect undo_effect(const struct saga_call *call, uint16_t step_id, char key[SAGA_KEY_MAX]) {
-    struct adapter_effect effect = effect_of(call);
+// Of the attempt's own step, also when another saga does it. That has the first generation: what can be undone is never
+// tried under another key.
+static struct adapter_effect undo_effect(const struct saga_call *call, uint16_t step_id, struct effect_whose *whose) {
     struct trade *trade = effect_trade(call);
     int32_t attempt_no = attempt_of(saga_call_input(call));
-    char gid[TRADE_GID_MAX];
-    trade_payment_gid(trade, attempt_no, gid);
-    saga_key(gid, step_id, saga_call_leg(call), 1, key);
-    effect.key = key;
+    trade_payment_gid(trade, attempt_no, whose->gid);
+    struct adapter_effect effect = effect_of_step(call, &payment_flow, step_id, 1, whose);
     effect.order_no = trade_attempt(trade, attempt_no)->order_no; // the trade may have a newer one
     return effect;
 }
@@ -161,8 +158,8 @@ static void inquire_freeze(struct saga_call *call) {
 
 void payment_release(struct saga_call *call) {
     Participant__Card__V1__ReleaseCardRequest request = PARTICIPANT__CARD__V1__RELEASE_CARD_REQUEST__INIT;
-    char key[SAGA_KEY_MAX];
-    struct adapter_effect effect = undo_effect(call, STEP_FREEZE, key);
+    struct effect_whose whose;
+    struct adapter_effect effect = undo_effect(call, STEP_FREEZE, &whose);
     request.tender_no = call_card(call)->tender_no;
     card_release(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
 }
@@ -228,8 +225,8 @@ static void inquire_create(struct saga_call *call) {
 void payment_undo_create(struct saga_call *call) {
     struct tender_row *tender = call_gateway(call);
     struct adapter *gateway = &effect_adapters(call)->payment;
-    char key[SAGA_KEY_MAX];
-    struct adapter_effect effect = undo_effect(call, STEP_CREATE, key);
+    struct effect_whose whose;
+    struct adapter_effect effect = undo_effect(call, STEP_CREATE, &whose);
     if (tender->undo == UNDO_NONE || tender->undo == UNDO_REVERSED) {
         saga_call_ok(call, STR_NONE); // it is definite
         return;
@@ -388,8 +385,8 @@ static void inquire_confirm(struct saga_call *call) {
 
 void payment_undo_confirm(struct saga_call *call) {
     Participant__Card__V1__CancelConfirmRequest request = PARTICIPANT__CARD__V1__CANCEL_CONFIRM_REQUEST__INIT;
-    char key[SAGA_KEY_MAX];
-    struct adapter_effect effect = undo_effect(call, STEP_CONFIRM, key);
+    struct effect_whose whose;
+    struct adapter_effect effect = undo_effect(call, STEP_CONFIRM, &whose);
     request.tender_no = call_card(call)->tender_no;
     card_cancel_confirm(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
 }

@@ -35,15 +35,11 @@ unsigned purchase_has_points(const struct saga_subject *subject, struct str inpu
 
 // ---- What is undone -----------------------------------------------------------------------------------------------
 
-// Under the key of the step's action, also when another saga does it. That is the first generation: what can be undone
-// is never tried under another one.
-static struct adapter_effect undo_effect(const struct saga_call *call, uint16_t step_id, char key[SAGA_KEY_MAX]) {
-    struct adapter_effect effect = effect_of(call);
-    char gid[TRADE_GID_MAX];
-    trade_purchase_gid(effect_trade(call), gid);
-    saga_key(gid, step_id, 0, 1, key);
-    effect.key = key;
-    return effect;
+// Of the step's action, also when another saga does it. That has the first generation: what can be undone is never
+// tried under another key.
+static struct adapter_effect undo_effect(const struct saga_call *call, uint16_t step_id, struct effect_whose *whose) {
+    trade_purchase_gid(effect_trade(call), whose->gid);
+    return effect_of_step(call, &purchase_flow, step_id, 1, whose);
 }
 
 // ---- 1: the locks -------------------------------------------------------------------------------------------------
@@ -68,8 +64,8 @@ static void inquire_lock(struct saga_call *call) {
 
 void purchase_unlock_coupons(struct saga_call *call) {
     Participant__Coupon__V1__UnlockCouponsRequest request = PARTICIPANT__COUPON__V1__UNLOCK_COUPONS_REQUEST__INIT;
-    char key[SAGA_KEY_MAX];
-    struct adapter_effect effect = undo_effect(call, STEP_LOCK_COUPONS, key);
+    struct effect_whose whose;
+    struct adapter_effect effect = undo_effect(call, STEP_LOCK_COUPONS, &whose);
     coupon_unlock(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
 }
 
@@ -90,8 +86,8 @@ static void inquire_freeze(struct saga_call *call) {
 
 void purchase_unfreeze_points(struct saga_call *call) {
     Participant__Points__V1__UnfreezePointsRequest request = PARTICIPANT__POINTS__V1__UNFREEZE_POINTS_REQUEST__INIT;
-    char key[SAGA_KEY_MAX];
-    struct adapter_effect effect = undo_effect(call, STEP_FREEZE_POINTS, key);
+    struct effect_whose whose;
+    struct adapter_effect effect = undo_effect(call, STEP_FREEZE_POINTS, &whose);
     points_unfreeze(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
 }
 
@@ -181,8 +177,8 @@ static void inquire_order(struct saga_call *call) {
 
 void purchase_close_order(struct saga_call *call) {
     Participant__Order__V1__CloseOrderRequest request = PARTICIPANT__ORDER__V1__CLOSE_ORDER_REQUEST__INIT;
-    char key[SAGA_KEY_MAX];
-    struct adapter_effect effect = undo_effect(call, STEP_CREATE_ORDER, key);
+    struct effect_whose whose;
+    struct adapter_effect effect = undo_effect(call, STEP_CREATE_ORDER, &whose);
     order_close(&effect_adapters(call)->order, &effect, &request, effect_done_bare, call);
 }
 

@@ -179,6 +179,7 @@ static const struct store_column refund_row_columns[] = {
     STORE_COL_I64(refund_row, points_shortfall),
     STORE_COL_I32(refund_row, claw_back_done),
     STORE_COL_I32(refund_row, marked),
+    STORE_COL_I32(refund_row, stopped, .since = 4),
     STORE_COL_BLOB(refund_row, line_parts, 8 * TRADE_LINES_MAX),
 };
 const struct store_table refund_table = {TABLE("trade_refund", refund_row, 2, )};

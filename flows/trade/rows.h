@@ -181,6 +181,7 @@ struct refund_row {
     int64_t points_given_back, points_clawed_back, points_shortfall;
     int32_t claw_back_done;
     int32_t marked;        // 1: the order system knows it
+    int32_t stopped;       // how many of its sagas an operator has terminated
     struct str line_parts; // packed int64: how much of it each line bears
 };
 extern const struct store_table refund_table;

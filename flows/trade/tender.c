@@ -33,7 +33,7 @@ static const uint32_t followers[] = {
     [TENDER_STATE(PAID)] = TO(RETURNING) | TO(RETURNED) /* by a reversal */,
     [TENDER_STATE(FAILED)] = TO(RETURNING) | TO(CONFLICTED), // paid late
     [TENDER_STATE(CLOSED)] = TO(RETURNING) | TO(CONFLICTED), // paid late
-    [TENDER_STATE(RETURNING)] = TO(RETURNED),
+    [TENDER_STATE(RETURNING)] = TO(RETURNED) | TO(CONFLICTED) /* an operator has ended its return */,
     [TENDER_STATE(RETURNED)] = 0,
     [TENDER_STATE(CONFLICTED)] = 0, // an operator's
 };

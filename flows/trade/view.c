@@ -191,7 +191,7 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
     char gid[TRADE_GID_MAX];
     message->attempts = view_array(arena, payments);
     message->refunds = view_array(arena, refunds);
-    message->saga_gids = view_array(arena, 2 * payments + refunds + (size_t)trade->row.purchase_no + 1);
+    message->saga_gids = view_array(arena, 2 * (payments + refunds) + (size_t)trade->row.purchase_no + 1);
     if (!message->saga_gids)
         return;
     for (int32_t no = 1; no <= trade->row.purchase_no; no++) {
@@ -218,8 +218,12 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
         const struct refund_row *row = trade_at(trade, PART_REFUND, i);
         if (row->kind == REFUND_OF_TRADE)
             message->refunds[message->n_refunds++] = view_refund(trade, row->refund_no, arena);
-        trade_refund_gid(trade, row->refund_no, gid);
+        trade_refund_first_gid(trade, row->refund_no, gid);
         add_gid(message, gid, arena);
+        if (row->stopped) {
+            trade_refund_gid(trade, row->refund_no, gid);
+            add_gid(message, gid, arena);
+        }
     }
 }
 

@@ -22,6 +22,16 @@ struct sweep {
 
 static unsigned provided;
 
+// What is paid can be refunded, wherever it has been.
+static void give_back(struct flow_bed *bed, const struct flow_trade *trade) {
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade->no);
+    if (found->state != TRADE(COMPLETED) && found->state != TRADE(PARTIALLY_REFUNDED))
+        return;
+    flow_must(bed, "Refund", "trade_no=%s refund_no=rest whole=true", trade->no);
+    assert_state(bed, trade, TRADE(REFUNDED));
+    flow_until_still(bed, trade);
+}
+
 static int visit(struct flow_bed *bed, const struct flow_spot *spot, const struct sweep *sweep) {
     struct flow_trade trade;
     flow_clear_faults(bed);
@@ -31,7 +41,9 @@ static int visit(struct flow_bed *bed, const struct flow_spot *spot, const struc
     if (strcmp(saga->flow, spot->flow) != 0 || saga->ended_at)
         fail_msg("%s: %s is not where it should be", spot->name, gid);
     sweep->act(bed, spot, &trade, gid, sweep->ctx);
-    return flow_play_out(bed, &trade);
+    flow_play_out(bed, &trade);
+    give_back(bed, &trade);
+    return flow_parked(bed, &trade);
 }
 
 static void sweep_spots(struct flow_bed *bed, const struct sweep *sweep) {
@@ -73,29 +85,40 @@ static void test_a_compensate_anywhere_leaves_all_agreed(struct flow_bed *bed) {
 
 static void terminate(struct flow_bed *bed, const struct flow_spot *spot, const struct flow_trade *trade,
                       const char *gid, const void *ctx) {
-    (void)trade, (void)ctx;
+    (void)spot, (void)trade, (void)ctx;
     flow_must(bed, "Terminate", "gid=%s reason=table", gid);
     flow_run_for(bed, 1000);
     assert_int_equal(saga_of(bed, gid)->status, TXCENTER__SAGA__V1__SAGA_STATUS__SAGA_STATUS_TERMINATED);
     flow_refused(bed, "SAGA_STATE", "Terminate", "gid=%s reason=table", gid);
-    (void)spot;
 }
 
-static bool is_recalled(const struct flow_spot *spot) {
-    return !spot->paid && strncmp(spot->flow, "trade.recall", 12) != 0;
+static bool leaves_nothing(const struct flow_spot *spot) {
+    return !spot->leaves;
 }
 
-// [E8] [E9] of what is not paid yet nothing stays behind: money goes back, locks are undone
-static void test_a_terminate_before_the_watershed_leaves_nothing_behind(struct flow_bed *bed) {
-    sweep_spots(bed, &(struct sweep){is_recalled, terminate, NULL});
+static bool leaves(const struct flow_spot *spot) {
+    return spot->leaves;
+}
+
+// [E8] [E9] what is ended by an operator leaves nothing behind: money goes back, locks are undone, and what was not
+// refunded is free
+static void test_a_terminate_leaves_nothing_behind(struct flow_bed *bed) {
+    sweep_spots(bed, &(struct sweep){leaves_nothing, terminate, NULL});
     assert_int_equal(bed->parked, 0);
+}
+
+// [E8] it always works, also where what it leaves is somebody else's to see to
+static void test_a_terminate_works_everywhere(struct flow_bed *bed) {
+    bed->not_compared = true;
+    sweep_spots(bed, &(struct sweep){leaves, terminate, NULL});
 }
 
 static const struct flow_case cases[] = {
     VIRTUAL(test_a_retry_anywhere_changes_no_outcome),
     VIRTUAL(test_a_pause_anywhere_changes_no_outcome),
     VIRTUAL(test_a_compensate_anywhere_leaves_all_agreed),
-    VIRTUAL(test_a_terminate_before_the_watershed_leaves_nothing_behind),
+    VIRTUAL(test_a_terminate_leaves_nothing_behind),
+    VIRTUAL(test_a_terminate_works_everywhere),
 };
 
 CASES(operator);

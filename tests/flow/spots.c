@@ -264,8 +264,8 @@ static const char *recalling_payment(struct flow_bed *bed, struct flow_trade *tr
     return flow_text(bed, "%s/recall/pay/1", trade->no);
 }
 
-#define SPOT(flow_, function_, paid_)                                                                                  \
-    { .name = #function_, .flow = "trade." flow_, .reach = (function_), .paid = (paid_) }
+#define SPOT(flow_, function_, leaves_)                                                                                \
+    { .name = #function_, .flow = "trade." flow_, .reach = (function_), .leaves = (leaves_) }
 const struct flow_spot flow_spots[] = {
     SPOT("purchase", locking, false),
     SPOT("purchase", creating_order, false),
@@ -281,16 +281,16 @@ const struct flow_spot flow_spots[] = {
     SPOT("payment", not_closed, false),
     SPOT("payment", taking_back, false),
     SPOT("payment", reversing, false),
-    SPOT("recall_order", recalling_order, false),
-    SPOT("recall_payment", recalling_payment, false),
+    SPOT("recall_order", recalling_order, true),
+    SPOT("recall_payment", recalling_payment, true),
     SPOT("purchase", paid, true),
     SPOT("purchase", using, true),
     SPOT("purchase", rewarding, true),
-    SPOT("refund", refund_waiting, true),
-    SPOT("refund", refunding, true),
-    SPOT("refund", refund_refused, true),
+    SPOT("refund", refund_waiting, false),
+    SPOT("refund", refunding, false),
+    SPOT("refund", refund_refused, false),
     SPOT("refund", refund_marking, true),
-    SPOT("refund", returning, true),
+    SPOT("refund", returning, false),
 };
 const size_t n_flow_spots = sizeof flow_spots / sizeof flow_spots[0];
 
@@ -316,7 +316,7 @@ static void all_payers_pay(struct flow_bed *bed, const struct flow_trade *trade)
                 flow_text(bed, "tender_no=%s result=1 force=true", found->attempts[i]->tenders[k]->tender_no));
 }
 
-static int parked(struct flow_bed *bed, const struct flow_trade *trade) {
+int flow_parked(struct flow_bed *bed, const struct flow_trade *trade) {
     const saga_page *page = unfinished(bed, trade);
     int n = 0;
     for (size_t i = 0; i < page->n_sagas; i++)
@@ -324,15 +324,14 @@ static int parked(struct flow_bed *bed, const struct flow_trade *trade) {
     return n;
 }
 
-int flow_play_out(struct flow_bed *bed, const struct flow_trade *trade) {
+void flow_play_out(struct flow_bed *bed, const struct flow_trade *trade) {
     flow_clear_faults(bed);
     resume_all(bed, trade);
     all_payers_pay(bed, trade);
     flow_run_for(bed, 3600000); // every order has expired by then
-    for (int tries = 0; tries < 3 && parked(bed, trade) > 0; tries++) {
+    for (int tries = 0; tries < 3 && flow_parked(bed, trade) > 0; tries++) {
         flow_retry_parked(bed, trade);
         flow_run_for(bed, 600000);
     }
     flow_until_still(bed, trade);
-    return parked(bed, trade);
 }

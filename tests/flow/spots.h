@@ -10,7 +10,7 @@ struct flow_spot {
     const char *flow; // of the saga that is meant: "trade.purchase", …
     // Brings a new trade there. Faults stay; the saga's gid is what it returns.
     const char *(*reach)(struct flow_bed *bed, struct flow_trade *trade);
-    bool paid; // past the trade's watershed: what is terminated there leaves things undone elsewhere
+    bool leaves; // what is terminated there leaves things undone elsewhere
 };
 
 extern const struct flow_spot flow_spots[];
@@ -20,7 +20,10 @@ extern const size_t n_flow_spots;
 void flow_provide(struct flow_bed *bed, unsigned n);
 
 // The trade goes on, whatever was done to it: faults are gone, what is paused is resumed, payers pay whatever they can
-// still pay, parked steps are tried again, until nothing moves any more. Returns how many sagas are parked then.
-int flow_play_out(struct flow_bed *bed, const struct flow_trade *trade);
+// still pay, parked steps are tried again, until nothing moves any more.
+void flow_play_out(struct flow_bed *bed, const struct flow_trade *trade);
+
+// How many of its sagas are parked.
+int flow_parked(struct flow_bed *bed, const struct flow_trade *trade);
 
 #endif
