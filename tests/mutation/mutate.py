@@ -87,7 +87,7 @@ class Campaign:
             one.make(programs)
         except workplace.Broken as error:
             return f"is no program: {error}", False
-        runs = {program: one.run(program) for program in programs}
+        runs = {program: one.run(program, [case for of, case in mutant.tests if of == program]) for program in programs}
         for program, case in mutant.tests:
             if not runs[program].has_failed(case):
                 others = ", ".join(runs[program].failed[:3])
