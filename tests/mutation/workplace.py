@@ -12,7 +12,7 @@ import time
 
 import named
 
-PROGRAM_SECONDS_MAX, LOOK_SECONDS, OUTPUT_MAX = 120, 0.5, 16 << 20
+SECONDS_MAX, LOOK_SECONDS, OUTPUT_MAX = 600, 0.5, 16 << 20
 SUM = re.compile(r"\d+ test\(s\).*")
 LINE = re.compile(r"^(?:\d+: )?\[ *(RUN|OK|FAILED) *\] (.+?)\s*$", re.M)
 
@@ -96,8 +96,8 @@ class Workplace:
         targets = sorted({self.targets[program] for program in programs})
         self.run_tool("cmake", "--build", self.build, "-j", str(self.jobs), "--target", *targets)
 
-    def run(self, program, until=()):
-        """Runs it to its end, or until every case of `until` has failed: what comes behind these may never end."""
+    def run(self, program, until=(), seconds=SECONDS_MAX):
+        """Runs it to its end, for so long, or until every case of `until` has failed: what is behind may never end."""
         command, properties = self.tests[program]
         environment = dict(self.environment)
         environment.update(entry.split("=", 1) for entry in properties.get("ENVIRONMENT", []))
@@ -105,7 +105,7 @@ class Workplace:
             process = subprocess.Popen(command, cwd=properties.get("WORKING_DIRECTORY", self.tree), env=environment,
                                        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                                        start_new_session=True)
-            run = self.watch(process, output, until)
+            run = self.watch(process, output, until, time.monotonic() + seconds)
             try:  # also what it had started
                 os.killpg(process.pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -114,8 +114,7 @@ class Workplace:
             return run
 
     @staticmethod
-    def watch(process, output, until):
-        deadline = time.monotonic() + PROGRAM_SECONDS_MAX
+    def watch(process, output, until, deadline):
         while True:
             try:
                 code = process.wait(LOOK_SECONDS)
