@@ -3,7 +3,8 @@
 
 usage: ./dev coverage [--again] [--missing]
 
-Builds the tests of both rooms with gcc's counters (build/coverage), runs them, and prints a table. Every line that none
+Builds the tests of both rooms, the simulation, and the trade flows that go through what is kept and shown, with gcc's
+counters (build/coverage), runs them, and prints a table. Every line that none
 of them reaches must stand in tests/coverage/unreached.txt with the reason; the exit code is 1 when one does not, or when
 what stands there is reached. --missing prints the lines that are not reached, each with its reason, if it has one.
 --again only reads the last run's counts.
@@ -11,6 +12,8 @@ what stands there is reached. --missing prints the lines that are not reached, e
 
 import argparse
 import fnmatch
+import importlib.machinery
+import importlib.util
 import json
 import os
 import re
@@ -24,20 +27,28 @@ import named  # noqa: E402, beside cases.py
 
 BUILD = os.path.join("build", "coverage")
 ROOMS = ("saga", "store")
+TESTS = re.compile(r"(saga|store|simulation)\..*|flow\.virtual\.(kept|submit|read|callback)")
 LIST = os.path.join("tests", "coverage", "unreached.txt")
 
 
+def load_style():
+    """scripts/style, which knows where functions begin and end."""
+    loader = importlib.machinery.SourceFileLoader("style", os.path.join(ROOT, "scripts", "style"))
+    style = importlib.util.module_from_spec(importlib.util.spec_from_loader("style", loader))
+    loader.exec_module(style)
+    return style
+
+
 def run_tests():
-    """Builds and runs everything of the rooms that a plain ./dev test runs, from counts of zero."""
+    """Builds and runs everything, from counts of zero."""
     subprocess.run(["scripts/build", "coverage", "build.ninja"], check=True)
-    ours = re.compile(rf"({'|'.join(ROOMS)})\..*")
-    targets = sorted({target for name, target in named.programs_in(BUILD).items() if ours.fullmatch(name)})
-    subprocess.run(["scripts/build", "coverage", *targets], check=True)
+    targets = {target for name, target in named.programs_in(BUILD).items() if TESTS.fullmatch(name)}
+    subprocess.run(["scripts/build", "coverage", "simulate", *sorted(targets)], check=True)
     for folder, _, names in os.walk(BUILD):
         for name in names:
             if name.endswith(".gcda"):
                 os.remove(os.path.join(folder, name))
-    done = subprocess.run(["ctest", "--test-dir", BUILD, "-R", f"^({'|'.join(ROOMS)})\\.", "-LE", "^(slow|tidb)$",
+    done = subprocess.run(["ctest", "--test-dir", BUILD, "-R", f"^({TESTS.pattern})$", "-LE", "^(slow|tidb)$",
                            "-j", str(os.cpu_count() or 1), "--output-on-failure", "--no-label-summary"],
                           capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -56,7 +67,7 @@ def read_counts():
 
 
 class Reasons:
-    """tests/coverage/unreached.txt: `files | line | why`, the line as it stands there, with * for anything."""
+    """tests/coverage/unreached.txt: `file:function | line | why`, the line as it stands there, with * for anything."""
 
     def __init__(self, text):
         self.rows, self.used = [], set()
@@ -64,15 +75,15 @@ class Reasons:
             if not line.strip() or line.startswith("#"):
                 continue
             parts = [part.strip() for part in line.split(" | ", 2)]
-            if len(parts) != 3 or not all(parts):
+            if len(parts) != 3 or not all(parts) or ":" not in parts[0]:
                 sys.exit(f"{LIST}:{number}: not a row: {line}")
             self.rows.append((number, *parts))
 
-    def why(self, path, code):
+    def why(self, place, code):
         """The first row that fits counts, and is used; None without one."""
-        for number, files, pattern, reason in self.rows:
+        for number, places, pattern, reason in self.rows:
             pattern = "*".join(part.replace("[", "[[]").replace("?", "[?]") for part in pattern.split("*"))
-            if fnmatch.fnmatchcase(path, files) and fnmatch.fnmatchcase(code, pattern):
+            if fnmatch.fnmatchcase(place, places) and fnmatch.fnmatchcase(code, pattern):
                 self.used.add(number)
                 return reason
         return None
@@ -107,23 +118,28 @@ def show(files):
         row(f"{room}/ together", sums[:2], sums[2:])
 
 
+def unreached(file, style):
+    """(line, function, code) of what no test reaches in a file; lines that are nothing but brackets don't count."""
+    with open(file["file"], encoding="utf-8") as source:
+        text = source.read()
+    lines, functions = text.split("\n"), style.functions_of(style.code_of(text))[0]
+    for line in file["lines"]:
+        number = line["line_number"]
+        code = lines[number - 1].strip()
+        if line.get("gcovr/noncode") or line["count"] > 0 or re.fullmatch(r"[{}();]*", code):
+            continue
+        yield number, next((name for name, first, last in functions if first <= number <= last), ""), code
+
+
 def judge(files, reasons, print_all):
     """What no test reaches and no reason excuses."""
-    bare = []
+    bare, style = [], load_style()
     for file in files:
-        with open(file["file"], encoding="utf-8") as source:
-            text = source.read().split("\n")
-        for line in file["lines"]:
-            if line.get("gcovr/noncode") or line["count"] > 0:
-                continue
-            number = line["line_number"]
-            code = text[number - 1].strip()
-            if re.fullmatch(r"[{}();]*", code):
-                continue
-            reason = reasons.why(file["file"], code)
+        for number, function, code in unreached(file, style):
+            reason = reasons.why(f"{file['file']}:{function}", code)
             if reason is None:
-                bare.append(f"{file['file']}:{number}: no test reaches: {code}")
-            if print_all and reason:
+                bare.append(f"{file['file']}:{number}: no test reaches, in {function}(): {code}")
+            elif print_all:
                 print(f"{file['file']}:{number}: {code}    # {reason}")
     return bare
 

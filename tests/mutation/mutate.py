@@ -51,6 +51,7 @@ class Campaign:
         self.places, self.mutants = places, mutants
         self.lock = threading.Lock()
         self.done, self.bad = 0, []
+        self.seconds = {}  # that a program may take
 
     def on_each_place(self, work, jobs):
         """Gives the jobs out to the copies; what goes wrong in one ends all."""
@@ -76,7 +77,9 @@ class Campaign:
             sys.exit(f"mutate: {errors[0]}")
 
     def baseline(self, one, program):
+        begun = time.monotonic()
         run = one.run(program)
+        self.seconds[program] = 15 + 4 * (time.monotonic() - begun)
         if not run.passed:
             raise workplace.Broken(f"{program} fails on the code as it is:\n{run.output[-2000:]}")
 
@@ -87,7 +90,8 @@ class Campaign:
             one.make(programs)
         except workplace.Broken as error:
             return f"is no program: {error}", False
-        runs = {program: one.run(program) for program in programs}
+        runs = {program: one.run(program, [case for of, case in mutant.tests if of == program], self.seconds[program])
+                for program in programs}
         for program, case in mutant.tests:
             if not runs[program].has_failed(case):
                 others = ", ".join(runs[program].failed[:3])

@@ -8,10 +8,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 
 import named
 
-PROGRAM_SECONDS_MAX = 120
+SECONDS_MAX, LOOK_SECONDS, OUTPUT_MAX = 600, 0.5, 16 << 20
+SUM = re.compile(r"\d+ test\(s\).*")
 LINE = re.compile(r"^(?:\d+: )?\[ *(RUN|OK|FAILED) *\] (.+?)\s*$", re.M)
 
 
@@ -26,15 +28,19 @@ class Run:
         self.output = output
         self.failed, running = [], None
         for what, case in LINE.findall(output):
+            if SUM.fullmatch(case):
+                continue
             running = case if what == "RUN" else None
             if what == "FAILED" and case not in self.failed:
                 self.failed.append(case)
+        self.ended = list(self.failed)
         if running:
             self.failed.append(running)
         self.passed = code == 0 and not self.failed
 
-    def has_failed(self, case):
-        return any(named.is_named(printed, case) for printed in self.failed)
+    def has_failed(self, case, ended=False):
+        """Whether the case failed; not `ended`: or is the one in which the program died."""
+        return any(named.is_named(printed, case) for printed in (self.ended if ended else self.failed))
 
 
 class Workplace:
@@ -90,25 +96,35 @@ class Workplace:
         targets = sorted({self.targets[program] for program in programs})
         self.run_tool("cmake", "--build", self.build, "-j", str(self.jobs), "--target", *targets)
 
-    def run(self, program):
+    def run(self, program, until=(), seconds=SECONDS_MAX):
+        """Runs it to its end, for so long, or until every case of `until` has failed: what is behind may never end."""
         command, properties = self.tests[program]
         environment = dict(self.environment)
         environment.update(entry.split("=", 1) for entry in properties.get("ENVIRONMENT", []))
-        with tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace") as output:
+        with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(command, cwd=properties.get("WORKING_DIRECTORY", self.tree), env=environment,
                                        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                                        start_new_session=True)
-            try:
-                code = process.wait(PROGRAM_SECONDS_MAX)
-            except subprocess.TimeoutExpired:
-                code = -signal.SIGKILL
+            run = self.watch(process, output, until, time.monotonic() + seconds)
             try:  # also what it had started
                 os.killpg(process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
             process.wait()
-            output.seek(0)
-            return Run(code, output.read())
+            return run
+
+    @staticmethod
+    def watch(process, output, until, deadline):
+        while True:
+            try:
+                code = process.wait(LOOK_SECONDS)
+            except subprocess.TimeoutExpired:
+                code = None
+            text = os.pread(output.fileno(), OUTPUT_MAX, 0).decode("utf-8", "replace")
+            over = time.monotonic() > deadline
+            run = Run(-signal.SIGKILL if code is None else code, text)
+            if code is not None or over or (until and all(run.has_failed(case, ended=True) for case in until)):
+                return run
 
     def write(self, path, text):
         with open(os.path.join(self.tree, path), "w", encoding="utf-8") as file:

@@ -248,6 +248,7 @@ static const struct hand_case cases[] = {
          {"ok c", NULL, NULL},
          {"ok pivot", NULL, NULL},
          {"no d", "attempt d parked d commit", "forward a=done b=done c=done pivot=done d=parked extra=running"},
+         {"due", "0", NULL}, // what is beside it on its way must be found again
          {"generation d", "1", NULL},
          {"retry", "call d commit", NULL},
          {"generation d", "2", NULL},

@@ -58,9 +58,10 @@ def missing(root, program, case):
 
 
 def programs_in(build):
-    """{program: the target that builds it}, as CTest has them in a folder that was configured."""
+    """{program: the target that builds it}, as CTest has them in a folder that was configured; not those of scripts."""
+    inside = os.path.join(os.path.abspath(build), "")
     with open(os.path.join(build, "tests", "CTestTestfile.cmake"), encoding="utf-8") as file:
-        return {name: os.path.basename(path) for name, path in ADD_TEST.findall(file.read())}
+        return {name: os.path.basename(path) for name, path in ADD_TEST.findall(file.read()) if path.startswith(inside)}
 
 
 def is_named(printed, case):

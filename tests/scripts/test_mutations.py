@@ -74,7 +74,9 @@ class OfTheList(unittest.TestCase):
 
 class OfOutput(unittest.TestCase):
     def test_the_case_that_fails_is_the_one_that_noticed(self):
-        run = workplace.Run(1, "[ RUN      ] test_a\n[  FAILED  ] test_a\n[ RUN      ] test_b\n[       OK ] test_b\n")
+        run = workplace.Run(1, "[ RUN      ] test_a\n[  FAILED  ] test_a\n[ RUN      ] test_b\n[       OK ] test_b\n"
+                               "[  FAILED  ] 1 test(s), listed below:\n[  FAILED  ] test_a\n")
+        self.assertEqual(run.failed, ["test_a"])
         self.assertTrue(run.has_failed("test_a") and not run.has_failed("test_b") and not run.passed)
 
     def test_the_case_in_which_a_program_dies_is_it_too(self):
