@@ -23,6 +23,7 @@ USERS = 1500  # of each world
 PERMILLE = 15  # of the calls to the ledger, for each of its faults
 SETTLE_S = 120
 TEXT_MAX = 1000
+THIN_MAX = 50  # kills that do not count
 ENOUGH = 5  # faults, after which a kind is given up
 SIM_FAULTS = (("NO_ANSWER", "*", "*", {"permille": 30}), ("UNAVAILABLE", "*", "*", {"permille": 20}),
               ("ERROR", "*", "*", {"permille": 20}), ("DELAY", "*", "*", {"permille": 40, "delayMs": "150"}),
@@ -101,18 +102,22 @@ class Torment:
         died = self.kind.die(center)
         if self.random.random() < 0.1:
             self.kind.ledger.restart()
-        cut_off = self.look(slots)
+        unfinished = self.look()
         self.kind.launch(center)
-        counts = len(cut_off) >= self.least
-        if counts:
-            self.tally.unfinished.append(len(cut_off))
-            self.tally.resumed += len(cut_off)
+        cut_off = {gid for gid, row in unfinished.items() if row.slot in slots}
+        self.tally.resumed += len(cut_off)
+        if cut_off:
             self.cut_off.append((died, cut_off))
-        self.tally.thin += not counts
-        return counts
+        if len(unfinished) >= self.least:
+            self.tally.unfinished.append(len(unfinished))
+            return True
+        self.tally.thin += 1
+        if self.tally.thin > THIN_MAX:
+            raise Stuck(f"less than {self.least} sagas are unfinished at {self.tally.thin} kills")
+        return False
 
-    def look(self, slots):
-        """Compares; the gids in these slots that are unfinished."""
+    def look(self):
+        """Compares; the rows that are unfinished."""
         acked, ended = self.load.take_news()
         heard = self.books.read()
         now_ms = int(time.time() * 1000)
@@ -121,7 +126,7 @@ class Torment:
         self.note_recoveries(ended)
         self.judge.look(acked, ended, rows, heard)
         self.judge.fenced(self.kind.fences())
-        return {gid for gid, row in rows.items() if row.is_unfinished and row.slot in slots}
+        return {gid: row for gid, row in rows.items() if row.is_unfinished}
 
     def note_recoveries(self, ended):
         for died, gids in list(self.cut_off):
@@ -138,7 +143,7 @@ class Torment:
         self.sim.clear()
         self.load.finish()
         self.settle()
-        self.look(())
+        self.look()
         self.judge.rows = self.kind.rows()
         front, target = self.kind.one_answers()
         self.judge.close(front)
@@ -198,7 +203,8 @@ def show(tallies):
         unfinished, recoveries = tally.unfinished or [0], tally.recoveries or [0]
         print(f"{KINDS[name].text:22}{len(tally.unfinished):6}{min(unfinished):7}{statistics.median(unfinished):8.0f}"
               f"{tally.resumed:9}{max(recoveries):8.2f} s{tally.sagas:8}{tally.trades:8}{len(tally.faults):8}{tally.seconds:6.0f}")
-    print("least, median: sagas unfinished at a kill; longest: until the first of them had ended; "
+    print("least, median: sagas unfinished at a kill; resumed: those of whoever was killed; longest: until the first of these "
+          "had ended; "
           f"{sum(tally.bent for tally in tallies.values())} calls met a fault of the ledger")
 
 
