@@ -12,6 +12,8 @@ sys.dont_write_bytecode = True
 def arguments():
     parser = argparse.ArgumentParser(prog="./dev crash", description=__doc__)
     parser.add_argument("--json", metavar="FILE", help="write the counts there too")
+    parser.add_argument("--forget", action="store_true",
+                        help="the log is never synced: the run must find that acknowledged things were forgotten")
     sweep = parser.add_argument_group("at every durable point of single trades and sagas")
     sweep.add_argument("--scenario", action="append", metavar="NAME", help="only this one; repeatable")
     sweep.add_argument("--at", type=int, metavar="K", help="only at the Kth durable point")
@@ -19,8 +21,6 @@ def arguments():
     sweep.add_argument("--power-loss", action="store_true", help="a kill also loses every byte that was not synced")
     sweep.add_argument("--quick", action="store_true", help="each point once, with power loss: before and after by turns")
     sweep.add_argument("--jobs", type=int, default=3, help="scenarios at once")
-    sweep.add_argument("--forget", action="store_true",
-                       help="the log is never synced: the run must find that acknowledged things were forgotten")
     torture = parser.add_argument_group("at random moments under load")
     torture.add_argument("--kills", type=int, metavar="N", help="so many, spread over the stores")
     torture.add_argument("--store", action="append", choices=("sqlite", "powerloss", "mariadb", "cluster"),

@@ -120,8 +120,11 @@ class Kind:
 
     def query(self, statement):
         path = os.path.join(self.world.folder, "data", "txcenter.db")
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            return connection.execute(statement).fetchall()
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+                return connection.execute(statement).fetchall()
+        except sqlite3.Error as error:
+            raise Stuck(f"lost: the store can't be read: {error}") from None
 
     def rows(self, since_ms=None):
         """By gid: what has changed since then, and all that is unfinished."""
@@ -142,6 +145,13 @@ class PowerLoss(Kind):
 
     text = "SQLite, power loss"
     environment = {"LD_PRELOAD": LIBRARY, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+
+class Forgetful(PowerLoss):
+    """Its log is never synced: what it said is forgotten, and that must be found."""
+
+    text = "SQLite, never synced"
+    environment = {**PowerLoss.environment, "POWERLOSS_SKIP": "wal"}
 
 
 class OnMariadb(Kind):
@@ -240,3 +250,4 @@ class Cluster(OnMariadb):
 
 
 KINDS = {"sqlite": Kind, "powerloss": PowerLoss, "mariadb": OnMariadb, "cluster": Cluster}
+FORGETFUL = {"forgetful": Forgetful}

@@ -12,10 +12,10 @@ import shapes
 from books import Books, Ledger
 from harness import BIN
 from judge import Judge
-from kinds import KINDS
+from kinds import FORGETFUL, KINDS
 from load import PAYERS, Load
 from scenarios import Stuck
-from shop import Sim
+from shop import SAGA, Sim
 from wire import Refused
 
 KILLS_A_WORLD = 50  # then everything ends and is compared, and a new world begins
@@ -24,11 +24,13 @@ PERMILLE = 15  # of the calls to the ledger, for each of its faults
 SETTLE_S = 120
 TEXT_MAX = 1000
 THIN_MAX = 50  # kills that do not count
+TOLD_MAX = 20  # faults of a world
 ENOUGH = 5  # faults, after which a kind is given up
 SIM_FAULTS = (("NO_ANSWER", "*", "*", {"permille": 30}), ("UNAVAILABLE", "*", "*", {"permille": 20}),
               ("ERROR", "*", "*", {"permille": 20}), ("DELAY", "*", "*", {"permille": 40, "delayMs": "150"}),
               *((kind, "payment", method, {"permille": 200}) for kind in ("DUPLICATE_CALLBACK", "REORDERED_CALLBACK")
                 for method in ("NotifyPayment", "NotifyRefund")))
+ALL_KINDS = {**KINDS, **FORGETFUL}
 
 
 class Tally:
@@ -153,8 +155,11 @@ class Torment:
 
     def settle(self):
         """Until nothing is under way; the judge says what is."""
-        end = time.monotonic() + SETTLE_S
-        while time.monotonic() < end and int(self.kind.query("SELECT COUNT(*) FROM saga WHERE status <= 3 AND parked = 0")[0][0]):
+        end, front = time.monotonic() + SETTLE_S, self.kind.front(self.random)
+        while time.monotonic() < end:
+            found = front.patiently(SAGA + "ListSagas", {"filter": {"unfinished": True}}).sagas
+            if all(saga.parked for saga in found):
+                return
             time.sleep(0.05)
 
     def compare(self, target):
@@ -167,8 +172,8 @@ class Torture:
     """One kind, world after world."""
 
     def __init__(self, name, kills, seed, least):
-        self.name, self.kind, self.kills, self.seed, self.least = name, KINDS[name], kills, seed, least
-        self.tally, self.begun, self.shown = Tally(), time.monotonic(), 0
+        self.name, self.kind, self.kills, self.seed, self.least = name, ALL_KINDS[name], kills, seed, least
+        self.tally, self.begun, self.shown, self.told = Tally(), time.monotonic(), 0, 0
 
     def run(self):
         try:
@@ -192,8 +197,9 @@ class Torture:
                   f"{time.monotonic() - self.begun:.0f} s", flush=True)
 
     def show_faults(self):
-        for fault in self.tally.faults:
+        for fault in self.tally.faults[self.told:][:TOLD_MAX]:
             print("FAULT", self.name, fault, flush=True)
+        self.told = len(self.tally.faults)
 
 
 def show(tallies):
@@ -201,7 +207,7 @@ def show(tallies):
           f"{'faults':>8}{'s':>6}")
     for name, tally in tallies.items():
         unfinished, recoveries = tally.unfinished or [0], tally.recoveries or [0]
-        print(f"{KINDS[name].text:22}{len(tally.unfinished):6}{min(unfinished):7}{statistics.median(unfinished):8.0f}"
+        print(f"{ALL_KINDS[name].text:22}{len(tally.unfinished):6}{min(unfinished):7}{statistics.median(unfinished):8.0f}"
               f"{tally.resumed:9}{max(recoveries):8.2f} s{tally.sagas:8}{tally.trades:8}{len(tally.faults):8}{tally.seconds:6.0f}")
     print("least, median: sagas unfinished at a kill; resumed: those of whoever was killed; longest: until the first of these "
           "had ended; "
@@ -219,7 +225,7 @@ def write(path, tallies, seed):
 
 def run(arguments):
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
-    names = arguments.store or list(KINDS)
+    names = list(FORGETFUL) if arguments.forget else arguments.store or list(KINDS)
     print(f"{arguments.kills} kills over {', '.join(names)}; {len(shapes.SHAPES)} kinds of sagas and purchases; --seed {seed}",
           flush=True)
     tallies = {}
@@ -230,6 +236,10 @@ def run(arguments):
     show(tallies)
     if arguments.json:
         write(arguments.json, tallies, seed)
+    if arguments.forget:
+        found = any(word in fault for tally in tallies.values() for fault in tally.faults for word in ("lost:", "forgotten:"))
+        print("as it must, the run found what was forgotten" if found else "WRONG: nothing was found to be forgotten")
+        return 0 if found else 1
     good = all(not tally.faults and tally.unfinished for tally in tallies.values())
     stores = "".join(f" --store {name}" for name in arguments.store or ())
     print("every crash was survived" if good else
