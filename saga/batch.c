@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PAGE = 200, AT_ONCE = 16, REPORT_MS = 500, TEXT_MAX = 512, ARENA_MAX = 4 << 20 };
+enum { PAGE = 200, AT_ONCE = 16, REPORT_MS = 500, ARENA_MAX = 4 << 20 };
 
 enum stage { COUNTING, RECORDING, ACTING };
 
@@ -40,7 +40,7 @@ struct saga_batch {
 struct act {
     struct saga_batch *batch;
     struct act *next, **link; // of the batch
-    char gid[SAGA_GID_MAX + 1];
+    char gid[SAGA_GID_MAX + 1], id[REQUEST_ID_MAX + 1]; // id: of its own request
     struct request_entry *entry;
 };
 
@@ -127,11 +127,24 @@ static void act_ended(struct act *act, int64_t *counter, const struct error *err
     go_on(batch);
 }
 
+static void operated_elsewhere(void *ctx, const struct error *error) {
+    struct act *act = ctx;
+    struct saga_engine *engine = act->batch->engine;
+    engine_enter(engine);
+    act_ended(act, &act->batch->report.done, error);
+    engine_leave(engine);
+}
+
 static void operated(void *ctx, const struct error *error) {
     struct act *act = ctx;
+    const struct saga_batch_options *options = &act->batch->options;
     if (act->entry)
         request_dropped(act->entry);
-    act_ended(act, &act->batch->report.done, error);
+    act->entry = NULL;
+    if (error && error->code == ERR_SLOT_ELSEWHERE && options->elsewhere && !is_ending(act->batch))
+        options->elsewhere(options->ctx, &options->operation, act->gid, act->id, operated_elsewhere, act);
+    else
+        act_ended(act, &act->batch->report.done, error);
 }
 
 static void operate_made(void *ctx, struct saga_turn *turn) {
@@ -166,7 +179,7 @@ static void act_id(const struct saga_batch *batch, const char *gid, char out[REQ
 
 static void act_on(struct saga_batch *batch, const char *gid) {
     struct act *act = calloc(1, sizeof *act);
-    char id[REQUEST_ID_MAX + 1], body[TEXT_MAX];
+    struct arena arena;
     if (!act)
         abort();
     act->batch = batch;
@@ -176,16 +189,18 @@ static void act_on(struct saga_batch *batch, const char *gid) {
         act->next->link = &act->next;
     batch->acts = act;
     memcpy(act->gid, gid, sizeof act->gid);
-    act_id(batch, gid, id);
+    act_id(batch, gid, act->id);
+    arena_init(&arena, ARENA_MAX);
     const struct saga_operation *operation = &batch->options.operation;
-    str_print(body, sizeof body, "%s\n%.*s\n%.*s", saga_act_name(operation->act), STR_FMT(operation->step),
-              STR_FMT(operation->reason));
-    const struct request_id request = {
-        .caller = operation->caller, .id = str_c(id), .method = "Batch", .body = str_c(body)};
+    const struct request_id request = {.caller = operation->caller,
+                                       .id = str_c(act->id),
+                                       .method = saga_act_name(operation->act),
+                                       .body = saga_operation_body(operation, str_c(gid), &arena)};
     valve_take(&batch->valve, now_ms(batch));
     batch->under_way++;
     batch->acted++;
     request_begin(batch->options.requests, &request, act_begun, act);
+    arena_release(&arena);
 }
 
 // ---- Pages --------------------------------------------------------------------------------------------------------

@@ -93,14 +93,14 @@ class Kind:
         if center in self.starting and self.random.random() < IN_START:
             time.sleep(self.random.random() * STARTS_S)
             return
-        self.until_ready(center)
+        self.wait_ready(center)
         time.sleep(self.random.random() * RUNS_S)
 
-    def until_ready(self, *centers):
+    def wait_ready(self, *centers):
         for center in centers:
             if center in self.starting:
                 self.starting.remove(center)
-                center.until_ready()
+                center.wait_ready()
 
     def die(self, center):
         """Returns when."""

@@ -140,7 +140,7 @@ class Torment:
     # ---- The end ----------------------------------------------------------------------------------------------------
 
     def end(self):
-        self.kind.until_ready(*self.kind.centers)
+        self.kind.wait_ready(*self.kind.centers)
         self.kind.ledger.calm()
         self.sim.clear()
         self.load.finish()

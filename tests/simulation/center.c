@@ -84,7 +84,7 @@ static void on_pump(void *ctx) {
     bool more = store_pump(center->store);
     world_now->running = before;
     if (more)
-        pump_later(center, IDLE_PUMP_MS);
+        pump_later(center, world_now->calm ? 1 : IDLE_PUMP_MS);
     if (center->woken && !center->poll.node.place)
         set_timer(&center->poll, world_now->time.now_ms + (int64_t)seeded_below(&center->dice, 4));
 }
@@ -96,6 +96,7 @@ static void on_poll(void *ctx) {
     struct center *before = center_enter(center);
     center->woken = false;
     store_poll(center->store);
+    limits_delivered(center);
     center_leave(center, before);
 }
 
@@ -118,6 +119,12 @@ static void on_notice(void *ctx, const struct saga_notice *notice) {
         [SAGA_NOTICE_CORRUPT] = "corrupt",
         [SAGA_NOTICE_WRITE_FAILED] = "write failed",
         [SAGA_NOTICE_LOAD_FAILED] = "load failed",
+        [SAGA_NOTICE_OPERATED] = "operators",
+        [SAGA_NOTICE_LATE] = "late",
+        [SAGA_NOTICE_MEMBERS_UNREAD] = "members unread",
+        [SAGA_NOTICE_TAKING_OVER] = "takes over",
+        [SAGA_NOTICE_ANOMALY] = "anomaly",
+        [SAGA_NOTICE_ANOMALY_OVER] = "anomaly over",
     };
     if (notice->kind != SAGA_NOTICE_ATTEMPT_FAILED)
         world_trace(center_name(ctx), "%s %s %s %s %s %s", kinds[notice->kind], world_short(notice->gid), notice->flow,
@@ -157,7 +164,11 @@ static bool open_engine(struct center *center) {
         .random = any,
         .random_ctx = center,
         .flow_sets = {{center->older ? world_now->flows.older : world_now->flows.all, center}},
-        .machine = {.patience = {[SAGA_QUICK] = {.first_ms = 50, .max_ms = 500, .attempts = 3, .jitter_percent = 20},
+        .machine = {.patience = {[SAGA_QUICK] = {.first_ms = 50,
+                                                     .max_ms = 500,
+                                                     .attempts = 3,
+                                                     .jitter_percent = 20,
+                                                     .hold_ms = shape->hold_ms},
                                  [SAGA_STUBBORN] = {.first_ms = 100, .max_ms = 1500, .attempts = 6},
                                  [SAGA_LEISURELY] = {.first_ms = 300, .max_ms = 4000, .attempts = 5}}},
         .alarm = set_alarm,
@@ -169,6 +180,8 @@ static bool open_engine(struct center *center) {
         .scan_interval_ms = shape->scan_interval_ms,
         .horizon_ms = shape->horizon_ms,
         .resume_max = shape->resume_max,
+        .other_gates = shape->limits,
+        .pause_poll_ms = shape->pause_poll_ms,
     };
     if (saga_engine_new(&options, &center->engine, &error))
         return true;
@@ -235,6 +248,7 @@ static void leave_memory(struct center *center) {
 void center_close(struct center *center) {
     struct center *before = center_enter(center);
     world_trace(center->label, "is stopped");
+    center->subjects.ending = true;
     saga_engine_stop(center->engine);
     disk_settle(center->disk);
     store_close(center->store);
@@ -246,7 +260,7 @@ void center_close(struct center *center) {
 
 void center_kill(struct center *center) {
     struct center *before = center_enter(center);
-    center->dying = true;
+    center->dying = center->subjects.ending = true;
     world_trace(center->label, "is gone");
     world_now->tally.deaths++;
     saga_engine_stop(center->engine);

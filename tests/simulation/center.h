@@ -4,6 +4,7 @@
 #define TXC_TESTS_SIMULATION_CENTER_H
 
 #include "saga/request.h"
+#include "tests/simulation/limits.h"
 #include "tests/simulation/plan.h"
 #include "tests/simulation/subject.h"
 #include "tests/simulation/world.h"
@@ -24,6 +25,9 @@ struct center {
     struct requests *requests;
     struct subjects subjects;
     struct attempt *attempts; // commands that it has and has not answered
+    struct limit limits[PLAN_PARTICIPANTS];
+    struct limit_reading reading;
+    uint32_t pauses; // changes of what it knows
     struct seeded dice;
     struct rpc_timer alarm, pump, poll;
     bool woken;              // something is to be delivered

@@ -1,9 +1,10 @@
 #include "tests/simulation/client.h"
 
-#include "saga/operate.h"
+#include "saga/participant.h"
 #include "saga/request.h"
 #include "tests/simulation/center.h"
 #include "tests/simulation/durable.h"
+#include "tests/simulation/operator.h"
 #include "tests/simulation/steps.h"
 #include "tests/simulation/world.h"
 
@@ -11,24 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AGAIN_MS = 700, NUMBER_OF_HELP = 100000 };
-
-// One who wants something.
-struct client {
-    struct client *next;
-    enum item_kind kind;
-    uint32_t number;
-    char gid[SAGA_GID_MAX + 1];
-    char request_id[32];
-    char name[SAGA_NAME_MAX + 1]; // of a signal
-    char body[64];
-    uint32_t saga;
-    struct rpc_timer timer;
-    unsigned asked;
-    bool acknowledged, refused; // a definite answer, either way
-    bool again;                 // asks once more afterwards
-    enum err code;
-};
+enum { AGAIN_MS = 700 };
 
 // One asking of one process.
 struct attempt {
@@ -97,7 +81,8 @@ static void check_kept(const struct client *client) {
     case ITEM_START: kept = durable_saga(client->gid) != NULL; break;
     case ITEM_SIGNAL: kept = has_signal(client); break;
     case ITEM_PAY: kept = has_payment(client); break;
-    case ITEM_RETRY: kept = audits(client) == 1; break;
+    case ITEM_OPERATE:
+    case ITEM_HOLD: kept = audits(client) == 1; break;
     default: break;
     }
     if (!kept)
@@ -138,6 +123,10 @@ static void reply(struct attempt *attempt, const struct error *error) {
         client->refused = true;
         client->code = code;
     }
+    if (client->kind == ITEM_OPERATE && client_wants_nothing(client))
+        operator_answered(client);
+    if (client->kind == ITEM_HOLD && client_wants_nothing(client))
+        operator_held(client, center, code == ERR_OK);
 }
 
 // What was refused made nothing: its request id is free again.
@@ -222,7 +211,7 @@ static void subject_there(void *ctx, struct sim_subject *subject, const struct e
         drop(attempt, error);
 }
 
-static void tried_again(void *ctx, struct saga_turn *turn) {
+static void operated(void *ctx, struct saga_turn *turn) {
     struct attempt *attempt = ctx;
     request_made(attempt->entry, turn, str_c(attempt->client->gid), STR_NONE, &attempt->row);
     attempt->entry = NULL;
@@ -230,10 +219,19 @@ static void tried_again(void *ctx, struct saga_turn *turn) {
 
 static void execute(struct attempt *attempt) {
     const struct client *client = attempt->client;
-    if (client->kind == ITEM_RETRY) {
-        const struct saga_operation retry = {
-            .act = SAGA_ACT_RETRY, .caller = STR("operator"), .reason = str_c(client->request_id), .also = tried_again};
-        saga_operate(attempt->center->engine, str_c(client->gid), &retry, replied, attempt);
+    if (client->kind == ITEM_HOLD) {
+        const struct saga_pausing pausing = {
+            .caller = STR("operator"), .reason = str_c(client->request_id), .also = operated};
+        limits_told(attempt->center);
+        saga_participant_pause(attempt->center->engine, str_c(client->gid), client->operation.act == SAGA_ACT_PAUSE,
+                               &pausing, replied, attempt);
+        return;
+    }
+    if (client->kind == ITEM_OPERATE) {
+        char answer[SAGA_ANSWER_MAX + 512];
+        struct saga_operation operation = operator_operation(client, answer);
+        operation.also = operated;
+        saga_operate(attempt->center->engine, str_c(client->gid), &operation, replied, attempt);
         return;
     }
     int32_t subject = world_saga(client->saga).subject;
@@ -288,10 +286,6 @@ static void ask(struct client *client, struct center *center) {
     center_leave(center, before);
 }
 
-static bool wants_nothing(const struct client *client) {
-    return client->acknowledged || client->refused;
-}
-
 // One that can answer; now and then it is not the right one.
 static struct center *choose(const struct client *client) {
     struct seeded dice = draw_stream(world_now->seed, client->request_id, client->asked);
@@ -306,9 +300,9 @@ static struct center *choose(const struct client *client) {
 
 static void on_time(void *ctx) {
     struct client *client = ctx;
-    if (wants_nothing(client)) {
-        if (!client->again)
-            return;
+    if (client_wants_nothing(client)) {
+        if (!client->again || (client_is_operator(client) && client->refused))
+            return; // what an operator may not do now need not be so later
         client->again = false;
     }
     client->asked++;
@@ -319,7 +313,7 @@ static void on_time(void *ctx) {
                                world_now->time.now_ms + AGAIN_MS + (int64_t)(client->number % 97));
 }
 
-static struct client *client_new(enum item_kind kind, const char *gid, uint32_t number) {
+struct client *client_new(enum item_kind kind, const char *gid, uint32_t number) {
     struct client *client = calloc(1, sizeof *client);
     if (!client)
         abort();
@@ -350,10 +344,7 @@ void client_begin(const struct item *item, uint32_t number) {
     case ITEM_MISUSE: snprintf(client->request_id, sizeof client->request_id, "start%u", item->target); break;
     case ITEM_SIGNAL: name_signal(client, item); break;
     case ITEM_PAY: snprintf(client->request_id, sizeof client->request_id, "pay%u.%u", item->target, item->a); break;
-    case ITEM_RETRY:
-        if (item->a < 2)
-            ledger_book(&world_now->ledger, client->gid)->fixed = true;
-        break;
+    case ITEM_OPERATE: operator_decide(client, (enum saga_act)item->c); break;
     default: break;
     }
     bool misuses = item->kind == ITEM_MISUSE || item->kind == ITEM_TAKEN;
@@ -365,41 +356,21 @@ void client_begin(const struct item *item, uint32_t number) {
         client_begin(&(struct item){.kind = ITEM_START, .target = item->target}, number); // a second one at once
 }
 
-void client_hears_of_parked(const char *gid) {
-    const struct item *operators = world_now->operators;
-    if (!operators || world_now->calm)
-        return;
-    uint32_t number = NUMBER_OF_HELP + world_now->helps++;
-    struct seeded dice = draw_stream(world_now->seed, gid, number);
-    bool tries = draw_chance(&dice, operators->a), fixes = draw_chance(&dice, 40);
-    if (!tries)
-        return;
-    if (fixes)
-        ledger_book(&world_now->ledger, gid)->fixed = true;
-    struct client *client = client_new(ITEM_RETRY, gid, number);
-    world_now->time.timers.set(&world_now->time, &client->timer,
-                               world_now->time.now_ms + (int64_t)seeded_below(&dice, operators->b + 1));
-}
-
 void client_signal(const char *gid, const char *name, uint32_t number) {
+    for (const struct client *other = world_now->clients; other; other = other->next)
+        if (other->kind == ITEM_SIGNAL && !client_wants_nothing(other) && strcmp(other->gid, gid) == 0 &&
+            strcmp(other->name, name) == 0)
+            return; // one is on its way
     struct client *client = client_new(ITEM_SIGNAL, gid, number);
     snprintf(client->name, sizeof client->name, "%s", name);
     snprintf(client->request_id, sizeof client->request_id, "help%u", number);
-}
-
-void client_help(const char *gid, uint32_t number) {
-    for (const struct client *client = world_now->clients; client; client = client->next)
-        if (client->kind == ITEM_RETRY && strcmp(client->gid, gid) == 0 && !wants_nothing(client))
-            return; // somebody is at it
-    ledger_book(&world_now->ledger, gid)->fixed = true;
-    client_new(ITEM_RETRY, gid, NUMBER_OF_HELP + number);
 }
 
 // ---- Afterwards ---------------------------------------------------------------------------------------------------
 
 bool clients_are_done(void) {
     for (const struct client *client = world_now->clients; client; client = client->next)
-        if (!wants_nothing(client))
+        if (!client_wants_nothing(client))
             return false;
     return true;
 }
@@ -416,6 +387,9 @@ static void check_answer(const struct client *client) {
     if (must && !client->acknowledged)
         world_broken("request", "%s of %s was refused with %s", client->request_id, world_short(client->gid),
                      err_info(client->code)->name);
+    if (client_is_operator(client) && !client->acknowledged && audits(client) > 0)
+        world_broken("E8", "%s of %s was refused with %s, and was carried out", client->request_id,
+                     world_short(client->gid), err_info(client->code)->name);
     if ((client->kind == ITEM_MISUSE || client->kind == ITEM_TAKEN) && client->acknowledged)
         world_broken("request", "%s of %s was not its caller's to make, and was accepted", client->request_id,
                      world_short(client->gid));

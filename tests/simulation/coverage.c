@@ -4,15 +4,15 @@
 
 static struct coverage *counted;
 
-static const char *const status_names[ON_STATUSES] = {"running", "forward", "compensating"};
+static const char *const status_names[ON_STATUSES] = {"running", "forward", "compensating", "paused"};
 
 static const char *const event_names[AT_EVENTS] = {
     [AT_STARTED] = "started",
     [AT_RESUMED] = "resumed",
     [AT_TIMER] = "timer",
     [AT_POKED] = "poked",
-    [AT_RETRY] = "retry",
     [AT_SUSPECTED] = "suspected",
+    [AT_HELD] = "held",
     [AT_OK] = "ok",
     [AT_REJECTED] = "rejected",
     [AT_FAILED] = "failed",
@@ -23,6 +23,14 @@ static const char *const event_names[AT_EVENTS] = {
     [AT_WAIT] = "says wait",
     [AT_ASK] = "says ask",
     [AT_PARK] = "says park",
+    [AT_RETRY] = "retry",
+    [AT_SKIP] = "skip",
+    [AT_COMPENSATE] = "compensate",
+    [AT_RESOLVE_OK] = "resolve ok",
+    [AT_RESOLVE_NO] = "resolve no",
+    [AT_PAUSE] = "pause",
+    [AT_RESUME] = "resume",
+    [AT_TERMINATE] = "terminate",
 };
 
 const char *coverage_status_name(enum coverage_status status) {
@@ -49,8 +57,10 @@ void coverage_add(struct coverage *sum, const struct coverage *more) {
 
 static enum coverage_event event_of(const struct saga_event *event) {
     static const enum coverage_event whole[] = {
-        [SAGA_EV_STARTED] = AT_STARTED, [SAGA_EV_RESUMED] = AT_RESUMED, [SAGA_EV_TIMER] = AT_TIMER,
-        [SAGA_EV_POKED] = AT_POKED,     [SAGA_EV_RETRY] = AT_RETRY,     [SAGA_EV_SUSPECTED] = AT_SUSPECTED,
+        [SAGA_EV_STARTED] = AT_STARTED, [SAGA_EV_RESUMED] = AT_RESUMED,       [SAGA_EV_TIMER] = AT_TIMER,
+        [SAGA_EV_POKED] = AT_POKED,     [SAGA_EV_SUSPECTED] = AT_SUSPECTED,   [SAGA_EV_HELD] = AT_HELD,
+        [SAGA_EV_RETRY] = AT_RETRY,     [SAGA_EV_SKIP] = AT_SKIP,             [SAGA_EV_COMPENSATE] = AT_COMPENSATE,
+        [SAGA_EV_PAUSE] = AT_PAUSE,     [SAGA_EV_RESUME] = AT_RESUME,         [SAGA_EV_TERMINATE] = AT_TERMINATE,
     };
     static const enum coverage_event answers[] = {
         [OUTCOME_OK] = AT_OK,
@@ -64,7 +74,14 @@ static enum coverage_event event_of(const struct saga_event *event) {
     };
     if (event->kind == SAGA_EV_ANSWERED)
         return event->never_seen ? AT_NEVER_SEEN : answers[event->outcome];
+    if (event->kind == SAGA_EV_RESOLVE)
+        return event->outcome == OUTCOME_OK ? AT_RESOLVE_OK : AT_RESOLVE_NO;
     return event->kind == SAGA_EV_DECIDED ? verdicts[event->verdict.answer] : whole[event->kind];
+}
+
+static bool is_of_leg(enum saga_event_kind kind) {
+    return kind == SAGA_EV_ANSWERED || kind == SAGA_EV_DECIDED || kind == SAGA_EV_HELD || kind == SAGA_EV_SKIP ||
+           kind == SAGA_EV_RESOLVE;
 }
 
 static void count(const struct saga_instance *saga, const struct saga_event *event) {
@@ -74,9 +91,9 @@ static void count(const struct saga_instance *saga, const struct saga_event *eve
         counted->after_end++;
         return;
     }
-    enum coverage_status status = statuses[saga->status];
+    enum coverage_status status = saga->paused ? ON_PAUSED : statuses[saga->status];
     enum coverage_event at = event_of(event);
-    if (event->kind == SAGA_EV_ANSWERED || event->kind == SAGA_EV_DECIDED) {
+    if (is_of_leg(event->kind)) {
         counted->seen[status][saga->legs[event->leg].state][at]++;
         return;
     }

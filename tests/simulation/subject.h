@@ -64,6 +64,7 @@ struct subjects {
     struct store *store;
     struct sim_subject *first;
     struct subject_load *loads;
+    bool ending; // the process is being stopped
 };
 
 // At once when it is in memory. `subject` is the callee's to hold; NULL with an error when it can't be read.

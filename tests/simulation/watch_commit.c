@@ -50,11 +50,13 @@ static const void *predecessor(const struct store_table *table, const void *row)
 
 // ---- Sagas --------------------------------------------------------------------------------------------------------
 
-// An operator's retry is in the same batch as the row that it changed.
-static bool was_retried(const char *gid) {
-    for (size_t i = 0; i < batch.n; i++)
-        if (batch.ops[i].table == &audit_table && strcmp(((const struct audit_row *)batch.ops[i].row)->gid, gid) == 0)
+// What an operator did is in the same batch as the row that it changed. `action` NULL: any.
+static bool was_operated(const char *gid, const char *action) {
+    for (size_t i = 0; i < batch.n; i++) {
+        const struct audit_row *row = batch.ops[i].table == &audit_table ? batch.ops[i].row : NULL;
+        if (row && strcmp(row->gid, gid) == 0 && (!action || strcmp(row->action, action) == 0))
             return true;
+    }
     return false;
 }
 
@@ -68,6 +70,9 @@ static void check_status(const struct saga_row *old, const struct saga_row *new)
         {SAGA_FORWARD, 1u << SAGA_FORWARD | 1u << SAGA_SUCCEEDED},
         {SAGA_COMPENSATING, 1u << SAGA_COMPENSATING | 1u << SAGA_FAILED},
     };
+    if (new->status == SAGA_TERMINATED && !saga_status_ended((enum saga_status)old->status) &&
+        was_operated(new->gid, saga_act_name(SAGA_ACT_TERMINATE)))
+        return;
     for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++)
         if ((int32_t)moves[i].from == old->status && moves[i].to >> new->status & 1)
             return;
@@ -79,11 +84,11 @@ static bool goes_back(const struct saga_leg *leg) {
     return leg->state == LEG_UNDOING || leg->state == LEG_UNDO_RETRYING || leg->state == LEG_UNDO_PARKED;
 }
 
-static void check_leg(const struct saga_instance *old, const struct saga_instance *new, uint8_t i, bool retried) {
+static void check_leg(const struct saga_instance *old, const struct saga_instance *new, uint8_t i, bool operated) {
     const struct saga_leg *from = &old->legs[i], *to = &new->legs[i];
     bool forward = old->status != SAGA_COMPENSATING && new->status != SAGA_COMPENSATING &&new->status != SAGA_FAILED;
     bool same_phase = forward || (goes_back(from) && goes_back(to));
-    if (same_phase && !retried && !from->step->ask && to->attempts < from->attempts)
+    if (same_phase && !operated && !from->step->ask && to->attempts < from->attempts)
         wrong("E6", "%s step %s had failed %u times, and now %u", world_short(new->gid), from->step->name,
               from->attempts, to->attempts);
     if (to->generation != from->generation && to->generation != from->generation + 1)
@@ -115,13 +120,13 @@ static void check_resumes(const struct saga_row *old, const struct saga_row *new
 
 static void check_replacement(const struct saga_row *old, const struct saga_row *new) {
     struct saga_instance before = durable_instance(old), after = durable_instance(new);
-    bool retried = was_retried(new->gid);
+    bool operated = was_operated(new->gid, NULL);
     check_status(old, new);
     if (old->flow_version != new->flow_version || before.n_legs != after.n_legs) {
         wrong("status", "%s is another saga than before", world_short(new->gid));
     } else {
         for (uint8_t i = 0; i < before.n_legs; i++)
-            check_leg(&before, &after, i, retried);
+            check_leg(&before, &after, i, operated);
         check_signals(&before, &after);
     }
     check_resumes(old, new);

@@ -5,6 +5,7 @@
 #include "tests/simulation/center.h"
 #include "tests/simulation/client.h"
 #include "tests/simulation/network.h"
+#include "tests/simulation/operator.h"
 #include "tests/simulation/watch.h"
 
 #include <assert.h>
@@ -208,6 +209,7 @@ static void happen(void *ctx) {
         break;
     case ITEM_STORE: begin_store_trouble(item); break;
     case ITEM_OPERATOR: world_now->operators = item; break;
+    case ITEM_HOLD: operator_hold(item, number); break;
     case ITEM_JUMP: world_now->wall_offset_ms += item->delta_ms; break;
     case ITEM_CRASH:
     case ITEM_CLOSE:

@@ -9,6 +9,7 @@
 #include "tests/simulation/flows.h"
 #include "tests/simulation/ledger.h"
 #include "tests/simulation/plan.h"
+#include "tests/simulation/plant.h"
 #include "tests/simulation/trace.h"
 #include "tests/time/virtual_time.h"
 
@@ -29,21 +30,7 @@ struct report {
 
 // What a seed came to.
 struct tally {
-    uint64_t seeds, events, sagas, succeeded, failed, commits, sends, deaths, retries, virtual_ms;
-};
-
-// Breaks a rule of the model on purpose, to see that the checks notice.
-enum plant {
-    PLANT_NOTHING,
-    PLANT_FORGETFUL, // a participant forgets a key and acts again
-    PLANT_ROLLBACK,  // a commit is acknowledged and lost
-    PLANT_UNFENCED,  // the store takes what a stale owner writes
-    PLANT_TORN,      // half of a batch is committed
-    PLANT_AMNESIA,   // signals that were acknowledged are taken out of a saga's row
-    PLANT_REORDERED, // the numbers of events are mixed up
-    PLANT_MUTE,      // a participant never answers, even when everything is well
-    PLANT_BOUNDLESS, // what is in memory is counted as more than it is
-    PLANTS
+    uint64_t seeds, events, sagas, succeeded, failed, terminated, commits, sends, deaths, retries, virtual_ms;
 };
 
 struct sim_participant {
