@@ -27,6 +27,7 @@ def arguments():
                          help="only this one; repeatable")
     torture.add_argument("--seed", type=int, help="of the moments, the load and the faults")
     torture.add_argument("--least", type=int, default=50, metavar="N", help="sagas that must be unfinished at each kill (50)")
+    torture.add_argument("--keep", metavar="FOLDER", help="copies each world with faults there: stores, ledgers, logs")
     return parser.parse_args()
 
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
 import time
 
 from harness import PROTOS, SYSTEMS, Client, Program, World, scratch
@@ -26,7 +27,7 @@ class Kind:
     """One center on SQLite."""
 
     text = "SQLite"
-    submitters, buyers = 110, 10
+    submitters, buyers = 110, 24
     environment = {}
 
     @classmethod
@@ -77,6 +78,10 @@ class Kind:
         for center in self.centers:
             center.kill()
         self.world.close()
+
+    def keep(self, folder):
+        """Copies everything that is in files, for whoever wants to know what went wrong."""
+        shutil.copytree(self.world.folder, folder, ignore=lambda _, names: [name for name in names if name.endswith(".sock")])
 
     # ---- Deaths -----------------------------------------------------------------------------------------------------
 
@@ -175,6 +180,12 @@ class OnMariadb(Kind):
         self.server.sql("DROP DATABASE IF EXISTS txcenter; CREATE DATABASE txcenter")
         return {**super().config(), "store": self.server.config()}
 
+    def keep(self, folder):
+        super().keep(folder)
+        with open(os.path.join(folder, "txcenter.sql"), "wb") as file:
+            subprocess.run(["mariadb-dump", "--no-defaults", "--socket=" + self.server.socket, "--user=root", "--hex-blob", "txcenter"],
+                           stdout=file, check=True)
+
     def query(self, statement):
         found = self.server.sql("USE txcenter; " + statement)
         if found is None:
@@ -187,7 +198,7 @@ class Cluster(OnMariadb):
     stopped for longer than its lease, and goes on for a moment before it dies."""
 
     text = "MariaDB, 3 instances"
-    submitters, buyers = 230, 10
+    submitters, buyers = 230, 24
     worth_killing = 64  # slots, at least, of whoever dies
     waits = (("at once", 60), ("taken over", 20), ("stopped", 20))
 

@@ -56,7 +56,8 @@ class Torment:
         self.looked_ms = 0
         self.cut_off = []  # (when, gids) of deaths after which none of them has ended yet
 
-    def run(self, kills, progress):
+    def run(self, kills, progress, keep):
+        """`keep`: the folder to which it is copied should it have faults; or None."""
         try:
             self.start()
             while kills > 0:
@@ -69,6 +70,8 @@ class Torment:
             self.judge.fault(f"{type(error).__name__}: {str(error)[:TEXT_MAX]}")
         finally:
             self.load.abandon()
+            if keep and self.judge.faults + self.load.faults:
+                self.kind.keep(keep)
             self.kind.close()
             self.load.finish()
         self.tally.faults += self.judge.faults + self.load.faults
@@ -171,8 +174,9 @@ class Torment:
 class Torture:
     """One kind, world after world."""
 
-    def __init__(self, name, kills, seed, least):
-        self.name, self.kind, self.kills, self.seed, self.least = name, ALL_KINDS[name], kills, seed, least
+    def __init__(self, name, kills, seed, arguments):
+        self.name, self.kind, self.kills, self.seed = name, ALL_KINDS[name], kills, seed
+        self.least, self.keep = arguments.least, arguments.keep
         self.tally, self.begun, self.shown, self.told = Tally(), time.monotonic(), 0, 0
 
     def run(self):
@@ -180,7 +184,8 @@ class Torture:
             self.kind.prepare()
             for number in range((self.kills + KILLS_A_WORLD - 1) // KILLS_A_WORLD):
                 world = Torment(self.kind, f"{self.seed}/{self.name}/{number}", self.least, self.tally)
-                world.run(min(KILLS_A_WORLD, self.kills - number * KILLS_A_WORLD), self.progress)
+                kept = self.keep and os.path.join(self.keep, f"{self.name}-{number}")
+                world.run(min(KILLS_A_WORLD, self.kills - number * KILLS_A_WORLD), self.progress, kept)
                 self.show_faults()
                 if len(self.tally.faults) >= ENOUGH:
                     break
@@ -232,7 +237,7 @@ def run(arguments):
     for i, name in enumerate(names):
         kills = arguments.kills // len(names) + (i < arguments.kills % len(names))
         if kills:
-            tallies[name] = Torture(name, kills, seed, arguments.least).run()
+            tallies[name] = Torture(name, kills, seed, arguments).run()
     show(tallies)
     if arguments.json:
         write(arguments.json, tallies, seed)
