@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
 import time
 
 from harness import PROTOS, SYSTEMS, Client, Program, World, scratch
@@ -26,7 +27,7 @@ class Kind:
     """One center on SQLite."""
 
     text = "SQLite"
-    submitters, buyers = 110, 10
+    submitters, buyers = 110, 24
     environment = {}
 
     @classmethod
@@ -78,6 +79,10 @@ class Kind:
             center.kill()
         self.world.close()
 
+    def keep(self, folder):
+        """Copies everything that is in files, for whoever wants to know what went wrong."""
+        shutil.copytree(self.world.folder, folder, ignore=lambda _, names: [name for name in names if name.endswith(".sock")])
+
     # ---- Deaths -----------------------------------------------------------------------------------------------------
 
     def choose(self):
@@ -120,8 +125,11 @@ class Kind:
 
     def query(self, statement):
         path = os.path.join(self.world.folder, "data", "txcenter.db")
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            return connection.execute(statement).fetchall()
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+                return connection.execute(statement).fetchall()
+        except sqlite3.Error as error:
+            raise Stuck(f"lost: the store can't be read: {error}") from None
 
     def rows(self, since_ms=None):
         """By gid: what has changed since then, and all that is unfinished."""
@@ -142,6 +150,13 @@ class PowerLoss(Kind):
 
     text = "SQLite, power loss"
     environment = {"LD_PRELOAD": LIBRARY, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+
+class Forgetful(PowerLoss):
+    """Its log is never synced: what it said is forgotten, and that must be found."""
+
+    text = "SQLite, never synced"
+    environment = {**PowerLoss.environment, "POWERLOSS_SKIP": "wal"}
 
 
 class OnMariadb(Kind):
@@ -165,6 +180,12 @@ class OnMariadb(Kind):
         self.server.sql("DROP DATABASE IF EXISTS txcenter; CREATE DATABASE txcenter")
         return {**super().config(), "store": self.server.config()}
 
+    def keep(self, folder):
+        super().keep(folder)
+        with open(os.path.join(folder, "txcenter.sql"), "wb") as file:
+            subprocess.run(["mariadb-dump", "--no-defaults", "--socket=" + self.server.socket, "--user=root", "--hex-blob", "txcenter"],
+                           stdout=file, check=True)
+
     def query(self, statement):
         found = self.server.sql("USE txcenter; " + statement)
         if found is None:
@@ -177,7 +198,7 @@ class Cluster(OnMariadb):
     stopped for longer than its lease, and goes on for a moment before it dies."""
 
     text = "MariaDB, 3 instances"
-    submitters, buyers = 230, 10
+    submitters, buyers = 230, 24
     worth_killing = 64  # slots, at least, of whoever dies
     waits = (("at once", 60), ("taken over", 20), ("stopped", 20))
 
@@ -240,3 +261,4 @@ class Cluster(OnMariadb):
 
 
 KINDS = {"sqlite": Kind, "powerloss": PowerLoss, "mariadb": OnMariadb, "cluster": Cluster}
+FORGETFUL = {"forgetful": Forgetful}

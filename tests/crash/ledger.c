@@ -247,6 +247,12 @@ static void receive(struct asked *asked) {
 }
 
 static void handle(struct bare_in *in, struct str request) {
+    if (!in->request) { // its caller died before all of it had come
+        grpc_slice nothing;
+        bare_room(&nothing, 0);
+        bare_answer(in, GRPC_STATUS_CANCELLED, STR("half a request"), nothing);
+        return;
+    }
     struct asked *asked = calloc(1, sizeof *asked);
     if (!asked)
         abort();

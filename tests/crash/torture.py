@@ -12,10 +12,10 @@ import shapes
 from books import Books, Ledger
 from harness import BIN
 from judge import Judge
-from kinds import KINDS
+from kinds import FORGETFUL, KINDS
 from load import PAYERS, Load
 from scenarios import Stuck
-from shop import Sim
+from shop import SAGA, Sim
 from wire import Refused
 
 KILLS_A_WORLD = 50  # then everything ends and is compared, and a new world begins
@@ -23,11 +23,14 @@ USERS = 1500  # of each world
 PERMILLE = 15  # of the calls to the ledger, for each of its faults
 SETTLE_S = 120
 TEXT_MAX = 1000
+THIN_MAX = 50  # kills that do not count
+TOLD_MAX = 20  # faults of a world
 ENOUGH = 5  # faults, after which a kind is given up
 SIM_FAULTS = (("NO_ANSWER", "*", "*", {"permille": 30}), ("UNAVAILABLE", "*", "*", {"permille": 20}),
               ("ERROR", "*", "*", {"permille": 20}), ("DELAY", "*", "*", {"permille": 40, "delayMs": "150"}),
               *((kind, "payment", method, {"permille": 200}) for kind in ("DUPLICATE_CALLBACK", "REORDERED_CALLBACK")
                 for method in ("NotifyPayment", "NotifyRefund")))
+ALL_KINDS = {**KINDS, **FORGETFUL}
 
 
 class Tally:
@@ -53,7 +56,8 @@ class Torment:
         self.looked_ms = 0
         self.cut_off = []  # (when, gids) of deaths after which none of them has ended yet
 
-    def run(self, kills, progress):
+    def run(self, kills, progress, keep):
+        """`keep`: the folder to which it is copied should it have faults; or None."""
         try:
             self.start()
             while kills > 0:
@@ -66,6 +70,8 @@ class Torment:
             self.judge.fault(f"{type(error).__name__}: {str(error)[:TEXT_MAX]}")
         finally:
             self.load.abandon()
+            if keep and self.judge.faults + self.load.faults:
+                self.kind.keep(keep)
             self.kind.close()
             self.load.finish()
         self.tally.faults += self.judge.faults + self.load.faults
@@ -101,18 +107,22 @@ class Torment:
         died = self.kind.die(center)
         if self.random.random() < 0.1:
             self.kind.ledger.restart()
-        cut_off = self.look(slots)
+        unfinished = self.look()
         self.kind.launch(center)
-        counts = len(cut_off) >= self.least
-        if counts:
-            self.tally.unfinished.append(len(cut_off))
-            self.tally.resumed += len(cut_off)
+        cut_off = {gid for gid, row in unfinished.items() if row.slot in slots}
+        self.tally.resumed += len(cut_off)
+        if cut_off:
             self.cut_off.append((died, cut_off))
-        self.tally.thin += not counts
-        return counts
+        if len(unfinished) >= self.least:
+            self.tally.unfinished.append(len(unfinished))
+            return True
+        self.tally.thin += 1
+        if self.tally.thin > THIN_MAX:
+            raise Stuck(f"less than {self.least} sagas are unfinished at {self.tally.thin} kills")
+        return False
 
-    def look(self, slots):
-        """Compares; the gids in these slots that are unfinished."""
+    def look(self):
+        """Compares; the rows that are unfinished."""
         acked, ended = self.load.take_news()
         heard = self.books.read()
         now_ms = int(time.time() * 1000)
@@ -121,7 +131,7 @@ class Torment:
         self.note_recoveries(ended)
         self.judge.look(acked, ended, rows, heard)
         self.judge.fenced(self.kind.fences())
-        return {gid for gid, row in rows.items() if row.is_unfinished and row.slot in slots}
+        return {gid: row for gid, row in rows.items() if row.is_unfinished}
 
     def note_recoveries(self, ended):
         for died, gids in list(self.cut_off):
@@ -138,7 +148,7 @@ class Torment:
         self.sim.clear()
         self.load.finish()
         self.settle()
-        self.look(())
+        self.look()
         self.judge.rows = self.kind.rows()
         front, target = self.kind.one_answers()
         self.judge.close(front)
@@ -148,8 +158,11 @@ class Torment:
 
     def settle(self):
         """Until nothing is under way; the judge says what is."""
-        end = time.monotonic() + SETTLE_S
-        while time.monotonic() < end and int(self.kind.query("SELECT COUNT(*) FROM saga WHERE status <= 3 AND parked = 0")[0][0]):
+        end, front = time.monotonic() + SETTLE_S, self.kind.front(self.random)
+        while time.monotonic() < end:
+            found = front.patiently(SAGA + "ListSagas", {"filter": {"unfinished": True}}).sagas
+            if all(saga.parked for saga in found):
+                return
             time.sleep(0.05)
 
     def compare(self, target):
@@ -161,16 +174,18 @@ class Torment:
 class Torture:
     """One kind, world after world."""
 
-    def __init__(self, name, kills, seed, least):
-        self.name, self.kind, self.kills, self.seed, self.least = name, KINDS[name], kills, seed, least
-        self.tally, self.begun, self.shown = Tally(), time.monotonic(), 0
+    def __init__(self, name, kills, seed, arguments):
+        self.name, self.kind, self.kills, self.seed = name, ALL_KINDS[name], kills, seed
+        self.least, self.keep = arguments.least, arguments.keep
+        self.tally, self.begun, self.shown, self.told = Tally(), time.monotonic(), 0, 0
 
     def run(self):
         try:
             self.kind.prepare()
             for number in range((self.kills + KILLS_A_WORLD - 1) // KILLS_A_WORLD):
                 world = Torment(self.kind, f"{self.seed}/{self.name}/{number}", self.least, self.tally)
-                world.run(min(KILLS_A_WORLD, self.kills - number * KILLS_A_WORLD), self.progress)
+                kept = self.keep and os.path.join(self.keep, f"{self.name}-{number}")
+                world.run(min(KILLS_A_WORLD, self.kills - number * KILLS_A_WORLD), self.progress, kept)
                 self.show_faults()
                 if len(self.tally.faults) >= ENOUGH:
                     break
@@ -187,8 +202,9 @@ class Torture:
                   f"{time.monotonic() - self.begun:.0f} s", flush=True)
 
     def show_faults(self):
-        for fault in self.tally.faults:
+        for fault in self.tally.faults[self.told:][:TOLD_MAX]:
             print("FAULT", self.name, fault, flush=True)
+        self.told = len(self.tally.faults)
 
 
 def show(tallies):
@@ -196,9 +212,10 @@ def show(tallies):
           f"{'faults':>8}{'s':>6}")
     for name, tally in tallies.items():
         unfinished, recoveries = tally.unfinished or [0], tally.recoveries or [0]
-        print(f"{KINDS[name].text:22}{len(tally.unfinished):6}{min(unfinished):7}{statistics.median(unfinished):8.0f}"
+        print(f"{ALL_KINDS[name].text:22}{len(tally.unfinished):6}{min(unfinished):7}{statistics.median(unfinished):8.0f}"
               f"{tally.resumed:9}{max(recoveries):8.2f} s{tally.sagas:8}{tally.trades:8}{len(tally.faults):8}{tally.seconds:6.0f}")
-    print("least, median: sagas unfinished at a kill; longest: until the first of them had ended; "
+    print("least, median: sagas unfinished at a kill; resumed: those of whoever was killed; longest: until the first of these "
+          "had ended; "
           f"{sum(tally.bent for tally in tallies.values())} calls met a fault of the ledger")
 
 
@@ -213,17 +230,21 @@ def write(path, tallies, seed):
 
 def run(arguments):
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
-    names = arguments.store or list(KINDS)
+    names = list(FORGETFUL) if arguments.forget else arguments.store or list(KINDS)
     print(f"{arguments.kills} kills over {', '.join(names)}; {len(shapes.SHAPES)} kinds of sagas and purchases; --seed {seed}",
           flush=True)
     tallies = {}
     for i, name in enumerate(names):
         kills = arguments.kills // len(names) + (i < arguments.kills % len(names))
         if kills:
-            tallies[name] = Torture(name, kills, seed, arguments.least).run()
+            tallies[name] = Torture(name, kills, seed, arguments).run()
     show(tallies)
     if arguments.json:
         write(arguments.json, tallies, seed)
+    if arguments.forget:
+        found = any(word in fault for tally in tallies.values() for fault in tally.faults for word in ("lost:", "forgotten:"))
+        print("as it must, the run found what was forgotten" if found else "WRONG: nothing was found to be forgotten")
+        return 0 if found else 1
     good = all(not tally.faults and tally.unfinished for tally in tallies.values())
     stores = "".join(f" --store {name}" for name in arguments.store or ())
     print("every crash was survived" if good else
