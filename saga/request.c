@@ -27,6 +27,8 @@ struct request_entry {
     char key[REQUEST_CALLER_MAX + 1 + REQUEST_ID_MAX + 1];
     struct request_waiter *waiters, **last;
     bool executing, dropped; // dropped: by the one who executes, before it returned
+    bool ended;              // the same: its turn was refused at once
+    struct error error;      // why
 };
 
 struct requests *requests_new(struct store *store, const struct clock *clock) {
@@ -111,6 +113,10 @@ static void execute(struct request_entry *entry) {
         waiter->done(waiter->ctx, REQUEST_NEW, entry, NULL, NULL);
         free(waiter);
         entry->executing = false;
+        if (entry->ended) {
+            conclude(entry, error_is(&entry->error) ? NULL : &entry->row, &entry->error);
+            return;
+        }
     } while (entry->dropped);
 }
 
@@ -169,7 +175,13 @@ void request_begin(struct requests *requests, const struct request_id *id, reque
 
 static void made_durable(void *ctx, const struct error *error) {
     struct request_entry *entry = ctx;
-    conclude(entry, error ? NULL : &entry->row, error);
+    if (!entry->executing) {
+        conclude(entry, error ? NULL : &entry->row, error);
+        return;
+    }
+    entry->ended = true;
+    if (error)
+        entry->error = *error;
 }
 
 void request_made(struct request_entry *entry, struct saga_turn *turn, struct str ref, struct str answer,
