@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum {
-    CHECKPOINT_PAGES = 1000, // of the log, before they are copied back
+    CHECKPOINT_PAGES = 4000, // of the log, before they are copied back: each once, however often it was written
     OPEN_BUSY_MS = 5000,     // a tool may hold the file for a moment
     BUSY_MS = 1000,          // then the batch counts as failed, and new work is refused until it goes in
     SQL_MAX = 64 * 1024,
