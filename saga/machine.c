@@ -3,41 +3,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-// ---- The table of states ------------------------------------------------------------------------------------------
-
-#define TO(state) (1u << LEG_##state)
-
-static const struct {
-    const char *name;
-    uint32_t to; // states that it may move to
-} states[LEG_STATES] = {
-    [LEG_IDLE] = {"idle", TO(RUNNING) | TO(WAITING) | TO(SKIPPED) | TO(PARKED) | TO(INQUIRING) | TO(UNDOING)},
-    [LEG_RUNNING] = {"running", TO(DONE) | TO(REJECTED) | TO(RETRYING) | TO(PARKED) | TO(UNDO_PARKED)},
-    [LEG_INQUIRING] = {"inquiring", TO(DONE) | TO(REJECTED) | TO(RUNNING) | TO(RETRYING) | TO(PARKED) | TO(UNDOING) |
-                                        TO(UNDO_RETRYING) | TO(UNDO_PARKED)},
-    [LEG_RETRYING] = {"retrying", TO(RUNNING) | TO(INQUIRING) | TO(DONE) | TO(REJECTED) | TO(UNDOING) | TO(PARKED)},
-    [LEG_WAITING] = {"waiting", TO(DONE) | TO(REJECTED) | TO(ASKING) | TO(SKIPPED) | TO(PARKED) | TO(UNDOING)},
-    [LEG_ASKING] = {"asking", TO(WAITING) | TO(SKIPPED) | TO(PARKED)},
-    [LEG_DONE] = {"done", TO(UNDOING)},
-    [LEG_REJECTED] = {"rejected", 0},
-    [LEG_SKIPPED] = {"skipped", TO(INQUIRING) | TO(UNDOING)},
-    [LEG_PARKED] = {"parked",
-                    TO(RUNNING) | TO(INQUIRING) | TO(WAITING) | TO(DONE) | TO(REJECTED) | TO(SKIPPED) | TO(UNDOING)},
-    [LEG_UNDOING] = {"undoing", TO(UNDONE) | TO(UNDO_RETRYING) | TO(UNDO_PARKED)},
-    [LEG_UNDO_RETRYING] = {"undo-retrying", TO(UNDOING) | TO(INQUIRING) | TO(UNDONE) | TO(UNDO_PARKED)},
-    [LEG_UNDONE] = {"undone", 0},
-    [LEG_UNDO_PARKED] = {"undo-parked", TO(UNDOING) | TO(INQUIRING) | TO(UNDONE)},
-};
-
-void work_move(struct saga_leg *leg, enum leg_state to) {
-    assert(states[leg->state].to & 1u << to);
-    leg->state = to;
-}
-
-const char *leg_state_name(enum leg_state state) {
-    return state > 0 && state < LEG_STATES ? states[state].name : "?";
-}
-
 // ---- Applying events ----------------------------------------------------------------------------------------------
 
 static bool is_there(const struct work *work, const struct saga_effect *effect) {
@@ -59,7 +24,7 @@ void work_commit(struct work *work) {
     work_effect(work, SAGA_FX_COMMIT, NULL, SAGA_ACTION);
 }
 
-static void call(struct work *work, struct saga_leg *leg, enum saga_op op) {
+void work_call(struct work *work, struct saga_leg *leg, enum saga_op op) {
     work_effect(work, SAGA_FX_CALL, leg, op);
 }
 
@@ -109,7 +74,7 @@ void work_wait(struct work *work, struct saga_leg *leg) {
 void work_run(struct work *work, struct saga_leg *leg) {
     bool inquire = leg->unknown && leg->step->inquire;
     work_move(leg, inquire ? LEG_INQUIRING : LEG_RUNNING);
-    call(work, leg, inquire ? SAGA_INQUIRE : SAGA_ACTION);
+    work_call(work, leg, inquire ? SAGA_INQUIRE : SAGA_ACTION);
 }
 
 // Where there is a time limit the pivot's start is durable before it is sent: after a death it must be known whether
@@ -124,17 +89,14 @@ static void start_leg(struct work *work, struct saga_leg *leg) {
         work_commit(work);
     if (leg->step->run) {
         work_move(leg, LEG_RUNNING);
-        call(work, leg, SAGA_ACTION);
+        work_call(work, leg, SAGA_ACTION);
     } else {
         work_wait(work, leg);
     }
 }
 
-static bool turns_overdue(struct work *work);
-static void unwind(struct work *work);
-
 void work_end(struct work *work, enum saga_status status) {
-    work->instance->status = status;
+    work_status(work->instance, status);
     work_commit(work);
     work_effect(work, SAGA_FX_ENDED, NULL, SAGA_ACTION);
 }
@@ -149,8 +111,8 @@ static void advance(struct work *work) {
         bool open = false;
         for (; i < saga->n_legs && saga->legs[i].step->stage == stage; i++) {
             struct saga_leg *leg = &saga->legs[i];
-            if (leg->state == LEG_IDLE && turns_overdue(work)) {
-                unwind(work);
+            if (leg->state == LEG_IDLE && work_overdue(work)) {
+                work_unwind(work);
                 return;
             }
             if (leg->state == LEG_IDLE)
@@ -162,7 +124,7 @@ static void advance(struct work *work) {
         if (open)
             return;
         if (saga->legs[first].step->kind == SAGA_PIVOT && saga->status == SAGA_RUNNING) {
-            saga->status = SAGA_FORWARD;
+            work_status(saga, SAGA_FORWARD);
             work_commit(work);
         }
     }
@@ -172,135 +134,9 @@ static void advance(struct work *work) {
     work_end(work, SAGA_SUCCEEDED);
 }
 
-// ---- Turning round ------------------------------------------------------------------------------------------------
-
-// What is to be undone is inquired first where it isn't known and can be asked; else the compensation is sent anyway.
-void work_undo(struct work *work, struct saga_leg *leg) {
-    bool inquire = leg->unknown && leg->step->inquire;
-    leg->attempts = 0;
-    work_move(leg, inquire ? LEG_INQUIRING : LEG_UNDOING);
-    call(work, leg, inquire ? SAGA_INQUIRE : SAGA_COMPENSATE);
-}
-
-// A child is undone like a step of its own, once its end is known.
-static void unwind_child(struct work *work, struct saga_leg *leg) {
-    switch (leg->child) {
-    case CHILD_STARTED:
-        if (leg->state == LEG_PARKED)
-            work_move(leg, LEG_WAITING);
-        leg->due_ms = SAGA_DUE_CHILD;
-        break;
-    case CHILD_SUCCEEDED: work_undo(work, leg); break;
-    case CHILD_NONE:
-    case CHILD_FAILED:
-    case CHILD_REFUSED:
-    case CHILD_TERMINATED: work_move(leg, LEG_SKIPPED); break;
-    }
-}
-
-// Brings one leg nearer to being undone.
-static void unwind_leg(struct work *work, struct saga_leg *leg) {
-    switch (leg->state) {
-    case LEG_IDLE:
-        if (leg->may_have_run)
-            work_undo(work, leg);
-        break;
-    case LEG_DONE:
-    case LEG_SKIPPED:
-        if (!saga_leg_cleared(leg))
-            work_undo(work, leg);
-        break;
-    case LEG_RETRYING:
-    case LEG_WAITING:
-    case LEG_PARKED: // whatever an operator might have done about it, there is only one way now
-        if (leg->step->child)
-            unwind_child(work, leg);
-        else if (leg->may_have_run)
-            work_undo(work, leg);
-        else
-            work_move(leg, leg->step->run ? LEG_REJECTED : LEG_SKIPPED); // every attempt is known to have done nothing
-        break;
-    default: break; // on its way, or at its end
-    }
-}
-
-// Whether an action before this leg is on its way: its answer may be what the leg's requests are made from, so these
-// would not be the same when they are sent again (E11).
-static bool is_ahead_of_answers(const struct saga_instance *saga, const struct saga_leg *leg) {
-    for (const struct saga_leg *other = saga->legs; other->step->stage < leg->step->stage; other++)
-        if (other->state == LEG_RUNNING || other->state == LEG_INQUIRING)
-            return true;
-    return false;
-}
-
-// Reverse order of stages: a stage is undone only when every later one is.
-static void unwind(struct work *work) {
-    struct saga_instance *saga = work->instance;
-    if (saga->paused)
-        return;
-    for (int i = saga->n_legs - 1; i >= 0;) {
-        uint8_t stage = saga->legs[i].step->stage;
-        bool clear = true;
-        for (; i >= 0 && saga->legs[i].step->stage == stage; i--) {
-            if (!saga_leg_cleared(&saga->legs[i]) && !is_ahead_of_answers(saga, &saga->legs[i]))
-                unwind_leg(work, &saga->legs[i]);
-            clear = clear && saga_leg_cleared(&saga->legs[i]);
-        }
-        if (!clear)
-            return;
-    }
-    work_end(work, SAGA_FAILED);
-}
-
-static struct saga_leg *pivot_of(const struct saga_instance *saga) {
-    for (uint8_t i = 0; i < saga->n_legs; i++)
-        if (saga->legs[i].step->kind == SAGA_PIVOT)
-            return &saga->legs[i];
-    return NULL;
-}
-
-// Because of this leg; why stands in the saga. To be unwound.
-static void turn_round(struct work *work, const struct saga_leg *leg) {
-    work->instance->status = SAGA_COMPENSATING;
-    work_commit(work);
-    work_effect(work, SAGA_FX_REVERSED, leg, SAGA_ACTION);
-}
-
-void work_reverse(struct work *work, const struct saga_leg *leg) {
-    struct saga_instance *saga = work->instance;
-    struct saga_leg *pivot = pivot_of(saga);
-    if (pivot && pivot->state == LEG_IDLE)
-        pivot->may_have_run = pivot->unknown = false; // see saga_instance_may_reverse()
-    turn_round(work, leg);
-    unwind(work);
-}
-
-// Because of how the leg failed.
-static void reverse(struct work *work, const struct saga_leg *leg) {
-    struct saga_instance *saga = work->instance;
-    saga->code = leg->code;
-    memcpy(saga->reason, leg->reason, sizeof saga->reason);
-    memcpy(saga->text, leg->text, sizeof saga->text);
-    work_reverse(work, leg);
-}
-
-static bool turns_overdue(struct work *work) {
-    struct saga_instance *saga = work->instance;
-    if (work->event->now_ms < saga_instance_limit(saga))
-        return false;
-    const struct saga_leg *late = saga->legs; // what it was at
-    while (late < saga->legs + saga->n_legs - 1 && saga_leg_settled(late))
-        late++;
-    saga->code = ERR_TIMED_OUT;
-    str_fit(str_c(err_info(ERR_TIMED_OUT)->name), saga->reason, sizeof saga->reason);
-    str_fit(STR("the saga's time limit is over"), saga->text, sizeof saga->text);
-    turn_round(work, late);
-    return true;
-}
-
 void work_go_on(struct work *work) {
     if (work->instance->status == SAGA_COMPENSATING)
-        unwind(work);
+        work_unwind(work);
     else if (!saga_status_ended(work->instance->status))
         advance(work);
 }
@@ -347,7 +183,7 @@ void work_refused(struct work *work, struct saga_leg *leg) {
     }
     work_move(leg, LEG_REJECTED);
     if (work->instance->status == SAGA_RUNNING)
-        reverse(work, leg);
+        work_failed(work, leg);
     else
         work_go_on(work);
 }
@@ -358,15 +194,6 @@ static void leg_rejected(struct work *work, struct saga_leg *leg) {
     work_refused(work, leg);
 }
 
-// A pivot that may have taken effect keeps the saga from turning round. What an earlier step is refused proves that the
-// pivot was never sent: participants repeat their answers, so that step was never done before. That it was tried often
-// enough proves nothing of the kind: the pivot may have been sent before the process died.
-bool saga_instance_may_reverse(const struct saga_instance *saga) {
-    const struct saga_leg *pivot = pivot_of(saga);
-    bool tried = pivot && (pivot->may_have_run || pivot->child == CHILD_STARTED || pivot->child == CHILD_SUCCEEDED);
-    return saga->status == SAGA_RUNNING && !tried;
-}
-
 // Again at until_ms, and no attempt: the call was not sent, or only tried whether its participant is back. A step for
 // which somebody waits does not wait for ever.
 static void held_back(struct work *work, struct saga_leg *leg) {
@@ -375,7 +202,7 @@ static void held_back(struct work *work, struct saga_leg *leg) {
     work_move(leg, LEG_RETRYING);
     leg->due_ms = work->event->until_ms;
     if (too_long && saga_instance_may_reverse(work->instance) && !work->instance->paused)
-        reverse(work, leg);
+        work_failed(work, leg);
 }
 
 // An attempt failed without a definite answer: again later, or what the step's kind says when the policy is exhausted.
@@ -388,7 +215,7 @@ static void leg_failed(struct work *work, struct saga_leg *leg, bool unknown) {
         if (leg->state == LEG_INQUIRING)
             leg->unknown = false; // asked once, without avail: the compensation is sent anyway
         work_move(leg, LEG_RETRYING);
-        unwind(work);
+        work_unwind(work);
         return;
     }
     if (work->event->uncounted) {
@@ -402,7 +229,7 @@ static void leg_failed(struct work *work, struct saga_leg *leg, bool unknown) {
         leg->due_ms = work->event->now_ms + saga_backoff_ms(retry, leg->attempts, work->event->random);
     } else if (saga_instance_may_reverse(work->instance)) {
         work_move(leg, LEG_RETRYING);
-        reverse(work, leg);
+        work_failed(work, leg);
     } else {
         work_park(work, leg, LEG_PARKED);
     }
@@ -454,10 +281,10 @@ static void answered_inquiry(struct work *work, struct saga_leg *leg) {
         // Never seen so far: the lost request may still come. The compensation marks the key, when it is its turn.
         work_move(leg, LEG_RETRYING);
         work_commit(work); // or it would be asked again after a crash, and answered otherwise
-        unwind(work);
+        work_unwind(work);
     } else {
         work_move(leg, LEG_RUNNING);
-        call(work, leg, SAGA_ACTION);
+        work_call(work, leg, SAGA_ACTION);
     }
 }
 
@@ -466,7 +293,7 @@ static void answered_ask(struct work *work, struct saga_leg *leg) {
     work_move(leg, LEG_WAITING);
     leg->due_ms = event->now_ms;
     if (work->instance->status == SAGA_COMPENSATING) {
-        unwind(work);
+        work_unwind(work);
         return;
     }
     if (event->outcome == OUTCOME_OK) {
@@ -484,7 +311,7 @@ static void answered_ask(struct work *work, struct saga_leg *leg) {
 void work_undone(struct work *work, struct saga_leg *leg) {
     work_move(leg, LEG_UNDONE);
     leg->ended_ms = work->event->now_ms;
-    unwind(work);
+    work_unwind(work);
 }
 
 static void answered_undo(struct work *work, struct saga_leg *leg) {
@@ -565,7 +392,7 @@ static void action_held(struct work *work, struct saga_leg *leg) {
         undo_held_back(work, leg);
     } else {
         work_move(leg, LEG_RETRYING);
-        unwind(work);
+        work_unwind(work);
     }
 }
 
@@ -574,7 +401,7 @@ static void give_up_asking(struct work *work, struct saga_leg *leg, int64_t due_
     work_move(leg, work->instance->status == SAGA_COMPENSATING ? LEG_SKIPPED : LEG_WAITING);
     leg->due_ms = due_ms;
     if (work->instance->status == SAGA_COMPENSATING)
-        unwind(work);
+        work_unwind(work);
 }
 
 static void held(struct work *work) {
@@ -681,7 +508,7 @@ void work_again(struct work *work, struct saga_leg *leg) {
     } else if (leg->state == LEG_UNDO_RETRYING) {
         bool inquire = leg->unknown && leg->step->inquire; // which was held back
         work_move(leg, inquire ? LEG_INQUIRING : LEG_UNDOING);
-        call(work, leg, inquire ? SAGA_INQUIRE : SAGA_COMPENSATE);
+        work_call(work, leg, inquire ? SAGA_INQUIRE : SAGA_COMPENSATE);
     } else {
         look(work, leg);
     }
@@ -690,8 +517,8 @@ void work_again(struct work *work, struct saga_leg *leg) {
 static void timer(struct work *work) {
     if (work->instance->paused)
         return;
-    if (turns_overdue(work)) {
-        unwind(work);
+    if (work_overdue(work)) {
+        work_unwind(work);
         return;
     }
     for (uint8_t i = 0; i < work->instance->n_legs; i++) {
@@ -738,13 +565,13 @@ static void send_again(struct work *work, struct saga_leg *leg) {
     case LEG_RUNNING:
         if (reversed) {
             leg->may_have_run = leg->unknown = true;
-            work_move(leg, LEG_RETRYING); // for unwind(): inquired or undone, never sent again
+            work_move(leg, LEG_RETRYING); // for work_unwind(): inquired or undone, never sent again
         } else {
-            call(work, leg, SAGA_ACTION);
+            work_call(work, leg, SAGA_ACTION);
         }
         break;
-    case LEG_INQUIRING: call(work, leg, SAGA_INQUIRE); break;
-    case LEG_UNDOING: call(work, leg, SAGA_COMPENSATE); break;
+    case LEG_INQUIRING: work_call(work, leg, SAGA_INQUIRE); break;
+    case LEG_UNDOING: work_call(work, leg, SAGA_COMPENSATE); break;
     case LEG_ASKING:
         work_move(leg, LEG_WAITING); // to be decided, or unwound
         leg->due_ms = work->event->now_ms;
@@ -776,7 +603,7 @@ static void resumed(struct work *work) {
         send_later(work, &saga->legs[i]);
     if (saga->paused)
         return;
-    turns_overdue(work); // unwound below, when nothing counts as on its way any more
+    work_overdue(work); // unwound below, when nothing counts as on its way any more
     for (uint8_t i = 0; i < saga->n_legs; i++)
         send_again(work, &saga->legs[i]);
     work_poked(work);
@@ -784,10 +611,11 @@ static void resumed(struct work *work) {
 
 static void started(struct work *work) {
     struct saga_instance *saga = work->instance;
-    saga->status = SAGA_FORWARD;
+    bool forward = true;
     for (uint8_t i = 0; i < saga->n_legs; i++)
-        if (saga->legs[i].step->kind != SAGA_RETRIABLE)
-            saga->status = SAGA_RUNNING;
+        forward = forward && saga->legs[i].step->kind == SAGA_RETRIABLE;
+    if (forward)
+        work_status(saga, SAGA_FORWARD);
     work_commit(work);
     advance(work);
 }

@@ -6,7 +6,7 @@
 #include "flows/trade/internal.h"
 #include "flows/trade/load.h"
 #include "flows/trade/payment.h"
-#include "flows/trade/refund.h"
+#include "flows/trade/refund_leg.h"
 #include "flows/trade/tender.h"
 #include "txcenter/callback/v1/callback.pb-c.h"
 
@@ -140,7 +140,7 @@ static void apply_payment(struct notice *notice, struct trade *trade, struct ten
 
 static void apply_refund(struct notice *notice, struct trade *trade) {
     struct saga_turn *turn = saga_turn_begin(notice->trades->engine, &trade->subject);
-    enum refund_learnt learnt = refund_learn(turn, notice->refund);
+    enum refund_learnt learnt = refund_leg_learn(turn, notice->refund);
     if (learnt == REFUND_LEARNT) {
         make(notice, turn);
         return;
@@ -217,7 +217,7 @@ static void serve(struct trades *trades, struct trade_call *call, const Txcenter
         error_field(&error, "notification.key_id", "must have at most %d bytes", TRADE_ID_MAX);
     if (error_is(&error)) {
         finish(notice, &error);
-    } else if (!is_genuine(notice, &notice->arena) || !is_fresh(notice)) {
+    } else if (!is_genuine(notice, &notice->arena) || !(call->kept || is_fresh(notice))) {
         refuse(notice, ERR_SIGNATURE_INVALID, NULL);
     } else if (!read_body(notice)) {
         error_field(&error, "notification.body", "is no notification with a number");

@@ -2,6 +2,7 @@
 
 #include "flows/trade/ledger.h"
 #include "flows/trade/load.h"
+#include "flows/trade/refund_end.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -76,7 +77,7 @@ static bool refunds_hold(const struct trade *trade, char ret_fault[SAGA_TEXT_MAX
         if (fails(&legs, ret_fault))
             return false;
         if (refund->kind == REFUND_OF_TRADE)
-            add(refund->state == REFUND_STATE(DONE) ? &done : &pending, refund->amount);
+            add(refund_end_is_over(refund) ? &done : &pending, refund->amount);
     }
     const struct sum sums[] = {{"refunded, by its refunds", done, trade->row.refunded},
                                {"being refunded, by its refunds", pending, trade->row.refund_pending}};

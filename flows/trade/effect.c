@@ -16,6 +16,18 @@ struct adapter_effect effect_of(const struct saga_call *call) {
     };
 }
 
+struct adapter_effect effect_of_step(const struct saga_call *call, const struct saga_flow *flow, uint16_t step_id,
+                                     uint32_t generation, struct effect_whose *whose) {
+    struct adapter_effect effect = effect_of(call);
+    saga_key(whose->gid, step_id, saga_call_leg(call), generation, whose->key);
+    effect.key = whose->key;
+    effect.gid = whose->gid;
+    for (uint8_t i = 0; i < flow->n_steps; i++)
+        if (flow->steps[i].id == step_id)
+            effect.step = flow->steps[i].name;
+    return effect;
+}
+
 Txcenter__Type__V1__Money effect_money(const struct trade *trade, int64_t minor) {
     Txcenter__Type__V1__Money money = TXCENTER__TYPE__V1__MONEY__INIT;
     money.currency = view_text(trade->row.currency);

@@ -17,6 +17,15 @@ static inline struct adapters *effect_adapters(const struct saga_call *call) {
 // The effect of this call: its key, gid, step, and the trade's numbers.
 struct adapter_effect effect_of(const struct saga_call *call);
 
+// The effect of a step of another saga, whose gid is in `whose`, or of this one: what is sent for it says the same,
+// whichever saga sends it, so that it is a repeat.
+struct effect_whose {
+    char gid[TRADE_GID_MAX];
+    char key[SAGA_KEY_MAX]; // filled in
+};
+struct adapter_effect effect_of_step(const struct saga_call *call, const struct saga_flow *flow, uint16_t step_id,
+                                     uint32_t generation, struct effect_whose *whose);
+
 // So many minor units in the trade's currency, for a request; borrowed from the trade.
 Txcenter__Type__V1__Money effect_money(const struct trade *trade, int64_t minor);
 

@@ -5,7 +5,6 @@
 #define TXC_FLOWS_TRADE_REFUND_H
 
 #include "flows/trade/trade.h"
-#include "participant/payment/v1/payment.pb-c.h"
 
 extern const struct saga_flow refund_flow;
 // The return of what came for a trade that is deleted: the same steps, about what is kept of it.
@@ -13,15 +12,5 @@ extern const struct saga_flow late_flow;
 
 // Unfinished refunds look again (the trade has completed, an award has come).
 void refund_poke_all(struct saga_turn *turn);
-
-// What the gateway says of one of our refunds. Only the newest try of a leg changes how the leg stands. What was not
-// learnt has changed nothing, and is for an operator.
-enum refund_learnt {
-    REFUND_LEARNT,
-    REFUND_UNKNOWN,         // no leg has this number
-    REFUND_PAID_OUT_BEFORE, // an older try, after which another one was made
-    REFUND_MISMATCHED,      // of another tender, amount or currency than was asked for
-};
-enum refund_learnt refund_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *refund);
 
 #endif

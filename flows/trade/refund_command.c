@@ -3,6 +3,7 @@
 #include "flows/trade/refund_command.h"
 
 #include "flows/trade/allocation.h"
+#include "flows/trade/refund_end.h"
 #include "flows/trade/refund_plan.h"
 #include "flows/trade/view.h"
 
@@ -160,7 +161,7 @@ static bool outcome(const struct command *command, const struct trade *trade, bo
                     ProtobufCMessage **ret_response, struct error *ret_error) {
     struct str number = arena_str(arena, command->ref);
     const struct refund_row *refund = number.ptr ? trade_refund(trade, number) : NULL;
-    if (settled && refund && refund->state != REFUND_STATE(DONE))
+    if (settled && refund && !refund_end_is_over(refund))
         return false;
     Txcenter__Trade__V1__RefundResponse *response =
         VIEW_NEW(arena, txcenter__trade__v1__refund_response, Txcenter__Trade__V1__RefundResponse);

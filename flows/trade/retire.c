@@ -5,6 +5,7 @@
 #include "flows/trade/internal.h"
 #include "flows/trade/load.h"
 #include "flows/trade/parts.h"
+#include "flows/trade/refund_end.h"
 
 #include <stdlib.h>
 
@@ -104,7 +105,7 @@ static bool is_settled(const struct trade *trade) {
         if (tender->state == TENDER_STATE(RETURNING) || tender->undo == UNDO_REVERSING)
             return false;
     for (size_t i = 0; (refund = trade_at(trade, PART_REFUND, i)); i++)
-        if (refund->state != REFUND_STATE(DONE))
+        if (!refund_end_is_over(refund))
             return false;
     return true;
 }

@@ -236,8 +236,14 @@ void trade_payment_gid(const struct trade *trade, int32_t attempt_no, char out[T
     snprintf(out, TRADE_GID_MAX, "%s/pay/%d", trade->row.trade_no, attempt_no);
 }
 
-void trade_refund_gid(const struct trade *trade, const char *refund_no, char out[TRADE_GID_MAX]) {
+void trade_refund_first_gid(const struct trade *trade, const char *refund_no, char out[TRADE_GID_MAX]) {
     snprintf(out, TRADE_GID_MAX, "%s/refund/%s", trade->row.trade_no, refund_no);
+}
+
+void trade_refund_gid(const struct trade *trade, const char *refund_no, char out[TRADE_GID_MAX]) {
+    const struct refund_row *refund = trade_refund(trade, str_c(refund_no));
+    bool second = refund && refund->stopped && !trade->archived;
+    snprintf(out, TRADE_GID_MAX, "%s/refund/%s%s", trade->row.trade_no, refund_no, second ? "/2" : "");
 }
 
 // ---- The trade as a subject ---------------------------------------------------------------------------------------

@@ -125,7 +125,9 @@ bool trade_is_paid(const struct trade *trade);
 enum { TRADE_GID_MAX = SAGA_GID_MAX + 1 };
 void trade_purchase_gid(const struct trade *trade, char out[TRADE_GID_MAX]);
 void trade_payment_gid(const struct trade *trade, int32_t attempt_no, char out[TRADE_GID_MAX]);
+// Of the refund's present saga, and of its first one (refund_end.h).
 void trade_refund_gid(const struct trade *trade, const char *refund_no, char out[TRADE_GID_MAX]);
+void trade_refund_first_gid(const struct trade *trade, const char *refund_no, char out[TRADE_GID_MAX]);
 
 // The history's changes, oldest first: of a trade that was re-ordered hundreds of times the first so many.
 enum { TRADE_HISTORY_MAX = 455 };

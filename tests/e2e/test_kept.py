@@ -112,7 +112,7 @@ class OnMariadb(Kept, harness.Case):
         return self.server.config()
 
     def database(self):
-        return aged.Mariadb(self.server.socket)
+        return aged.Mariadb(self.server.place)
 
 
 class Found(harness.Case):

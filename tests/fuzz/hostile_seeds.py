@@ -263,6 +263,35 @@ def _audit(pool, random):
     return {"gid": random.choice(pool.gids + [""]), "pageSize": random.randrange(0, 200)}
 
 
+def _anomalies(_pool, random):
+    return {"filter": random.choice(({}, {"kind": "ANOMALY_KIND_OLD", "flow": "purchase"}, {"subject": "x", "cleared": True})),
+            "pageSize": random.randrange(0, 200)}
+
+
+# What operators do behind the comparison goes on with what is asked, whatever becomes of it.
+def _act(pool, random):
+    return {"gid": random.choice(pool.submitted + pool.gids), "reason": "hostile"}
+
+
+def _act_on_step(pool, random):
+    return {**_act(pool, random), "step": random.choice(("", "reserve", "tell", "pay")), "leg": random.choice((0, 0, 0, 1))}
+
+
+def _resolve(pool, random):
+    return {**_act_on_step(pool, random), "outcome": random.choice(("STEP_OUTCOME_OK", "STEP_OUTCOME_REJECTED")),
+            "answer": random.choice(("", "cmVjZWlwdA=="))}
+
+
+def _batch(pool, random):
+    action = random.choice(("RETRY", "SKIP", "COMPENSATE", "PAUSE", "RESUME", "TERMINATE"))
+    return {"reason": "hostile", "filter": {"flow": "shop.order", "parked": True}, "action": "OPERATOR_ACTION_" + action,
+            "ratePerS": random.choice((0, 1000)), "dryRun": random.random() < 0.7}
+
+
+def _participant(pool, random):
+    return {"participant": random.choice((pool.target, "push", "nobody")), "reason": "hostile"}
+
+
 def _check(_pool, random):
     return {"service": random.choice(("", "txcenter.trade.v1.TradeService", "no.such.Service"))}
 
@@ -351,10 +380,14 @@ METHODS = [
         ("CountSagas", _count_sagas))),
     *(Method(SAGA + name, seed, "submitter") for name, seed in (
         ("SubmitSaga", _submit), ("SignalSaga", _signal), ("WatchSaga", _watch_saga))),
-    *(Method(OPERATOR + name, seed, "operator") for name, seed in (("Retry", _retry), ("ListAudit", _audit))),
+    *(Method(OPERATOR + name, seed, "operator") for name, seed in (
+        ("Retry", _retry), ("ListAudit", _audit), ("ListAnomalies", _anomalies), ("ListParticipants", _empty))),
     Method(STATS + "GetStats", _empty, "operator"),
     Method(HEALTH + "Check", _check), Method(HEALTH + "Watch", _check),
     *(Method(path + "ServerReflectionInfo", _reflect) for path in REFLECTIONS),
+    *(Method(OPERATOR + name, seed, "operator", late=True) for name, seed in (
+        ("Skip", _act_on_step), ("Compensate", _act), ("Resolve", _resolve), ("Pause", _act), ("Resume", _act),
+        ("Terminate", _act), ("Batch", _batch), ("PauseParticipant", _participant), ("ResumeParticipant", _participant))),
     Method(CALLBACK + "NotifyPayment", _notify_payment, "gateway", late=True),
     Method(CALLBACK + "NotifyRefund", _notify_refund, "gateway", late=True),
 ]

@@ -1,0 +1,177 @@
+#include "flows/trade/refund_end.h"
+
+#include "flows/trade/after.h"
+#include "flows/trade/books.h"
+#include "flows/trade/internal.h"
+#include "flows/trade/refund.h"
+#include "flows/trade/refund_leg.h"
+#include "flows/trade/tender.h"
+
+#include <assert.h>
+
+enum { BY_ITS_SAGA, STOPPED_ONCE, STOPPED_TWICE }; // refund_row.stopped
+
+// ---- What has not gone back ---------------------------------------------------------------------------------------
+
+// The lines bear what is left of the refund in the proportion in which they bore all of it.
+static void free_lines(struct trade *trade, struct refund_row *refund, int64_t done) {
+    int64_t before[TRADE_LINES_MAX], after[TRADE_LINES_MAX];
+    size_t n = refund->line_parts.len / sizeof before[0], i = 0;
+    struct line_row *line;
+    memcpy(before, refund->line_parts.ptr, n * sizeof before[0]);
+    bool split = n == 0 || money_allocate(done, before, n, after);
+    assert(split); // no more than they add up to
+    for (size_t k = 0; (line = trade_at(trade, PART_LINE, k)) && i < n; k++)
+        if (line->purchase_no == trade->row.purchase_no) {
+            trade_change(trade, line);
+            line->refund_taken -= before[i] - after[i];
+            i++;
+        }
+    refund->line_parts = trade_keep(trade, str_n(after, n * sizeof after[0]));
+}
+
+// There is more left of the trade than others that are under way believe.
+static void none_is_final(struct trade *trade) {
+    struct refund_row *other;
+    for (size_t i = 0; (other = trade_at(trade, PART_REFUND, i)); i++)
+        if (other->final && !refund_end_is_over(other)) {
+            trade_change(trade, other);
+            other->final = 0;
+        }
+}
+
+// Takes out of the refund what has not gone back: it can be refunded by another one. False when all of it has.
+static bool free_rest(struct trade *trade, struct refund_row *refund) {
+    int64_t freed = 0;
+    for (int32_t i = 0; i < refund->legs; i++) {
+        struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, i);
+        if (leg->state == REFUND_LEG_STATE(DONE))
+            continue;
+        struct tender_row *tender = trade_change(trade, trade_tender(trade, leg->attempt_no, leg->tender));
+        refund_leg_stop(trade, leg);
+        freed += leg->amount;
+        tender->refund_pending -= leg->amount;
+        leg->amount = 0;
+    }
+    if (freed == 0)
+        return false;
+    free_lines(trade, refund, refund->amount - freed);
+    trade_edit(trade)->refund_pending -= freed;
+    refund->amount -= freed;
+    refund->final = 0;
+    none_is_final(trade);
+    return true;
+}
+
+// None need wait until others are told of it.
+static void leave(struct saga_turn *turn, struct refund_row *refund) {
+    trade_change(trade_of(saga_turn_subject(turn)), refund);
+    refund->marked = 1;
+    refund->claw_back_done = 1;
+    refund_poke_all(turn);
+}
+
+// ---- The money ----------------------------------------------------------------------------------------------------
+
+// Of money that the trade did not want.
+static void returned(struct trade *trade, struct refund_row *refund, int64_t now_ms) {
+    struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, 0);
+    struct tender_row *tender = trade_change(trade, trade_tender(trade, leg->attempt_no, leg->tender));
+    if (leg->state == REFUND_LEG_STATE(DONE)) {
+        books_suspense(trade, LEDGER_RETURNED, tender, refund->amount, now_ms);
+        tender_set_state(trade, tender, TENDER_STATE(RETURNED));
+        tender->refunded = refund->amount;
+        return;
+    }
+    refund->state = REFUND_STATE(STOPPED);
+    refund_leg_stop(trade, leg);
+    tender_set_state(trade, tender, TENDER_STATE(CONFLICTED)); // an operator's, and in suspense until then
+    str_fit(STR("not wanted, and not given back: an operator has ended its return"), tender->detail,
+            sizeof tender->detail);
+    trades_alert(trade->trades, "money that is not wanted stays", trade, tender->tender_no);
+}
+
+static void take_from_reserved(struct trade *trade, const struct refund_row *refund) {
+    for (int32_t i = 0; i < refund->legs; i++) {
+        const struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, i);
+        struct tender_row *tender = trade_change(trade, trade_tender(trade, leg->attempt_no, leg->tender));
+        tender->refunded += leg->amount;
+        tender->refund_pending -= leg->amount;
+    }
+    trade_edit(trade)->refunded += refund->amount;
+    trade->row.refund_pending -= refund->amount;
+}
+
+void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    int64_t now_ms = saga_turn_now(turn);
+    trade_change(trade, refund);
+    refund->state = REFUND_STATE(DONE);
+    refund->done_ms = now_ms;
+    if (refund->kind == REFUND_RETURN) {
+        returned(trade, refund, now_ms);
+        return;
+    }
+    if (refund->stopped && free_rest(trade, refund)) {
+        refund->state = REFUND_STATE(STOPPED);
+        if (refund->amount == 0) {
+            leave(turn, refund);
+            return;
+        }
+    }
+    books_refunded(trade, refund, now_ms);
+    take_from_reserved(trade, refund);
+    if (refund->final)
+        after_refunded(trade);
+    const struct trade_row *row = &trade->row;
+    bool all = row->refunded == row->paid && row->refund_pending == 0;
+    trade_set_state(trade, all ? TRADE_STATE(REFUNDED) : TRADE_STATE(PARTIALLY_REFUNDED), now_ms);
+}
+
+// ---- Terminated ---------------------------------------------------------------------------------------------------
+
+static bool is_open(const struct trade *trade, const struct refund_row *refund) {
+    for (int32_t i = 0; i < refund->legs; i++)
+        if (refund_leg_is_open(trade_refund_leg(trade, refund->refund_no, i)))
+            return true;
+    return false;
+}
+
+void refund_end_look(struct saga_turn *turn, struct refund_row *refund) {
+    const struct trade *trade = trade_of(saga_turn_subject(turn));
+    if (refund->stopped < STOPPED_TWICE || refund_end_is_over(refund) || is_open(trade, refund))
+        return;
+    refund_end_paid_out(turn, refund);
+    leave(turn, refund);
+}
+
+static bool follow(struct saga_turn *turn, struct refund_row *refund, struct error *error) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    char gid[TRADE_GID_MAX];
+    trade_refund_gid(trade, refund->refund_no, gid);
+    const struct saga_start start = {.flow = refund_flow.name, .gid = str_c(gid), .input = str_c(refund->refund_no)};
+    return saga_turn_start(turn, &start, error);
+}
+
+// Of what is kept of a deleted trade there is no second saga.
+static void stop(struct saga_turn *turn, struct refund_row *refund) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct error error = {0};
+    trade_change(trade, refund);
+    refund->stopped = refund->stopped || trade->archived ? STOPPED_TWICE : STOPPED_ONCE;
+    if (refund->stopped == STOPPED_ONCE && follow(turn, refund, &error))
+        return;
+    refund->stopped = STOPPED_TWICE;
+    if (is_open(trade, refund))
+        trades_alert(trade->trades, "what becomes of a refund is not looked after any more", trade, refund->refund_no);
+    refund_end_look(turn, refund);
+}
+
+struct saga_verdict refund_end_ended(struct saga_turn *turn) {
+    struct refund_row *refund = refund_leg_of_turn(turn);
+    if (saga_turn_saga(turn)->status == SAGA_TERMINATED && refund_end_is_over(refund))
+        leave(turn, refund);
+    else if (saga_turn_saga(turn)->status == SAGA_TERMINATED)
+        stop(turn, refund);
+    return saga_done();
+}

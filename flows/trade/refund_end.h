@@ -1,0 +1,24 @@
+// How a refund ends: its money is back, all of it or, when an operator has ended it before, what had gone back by then;
+// the rest is free again.
+#ifndef TXC_FLOWS_TRADE_REFUND_END_H
+#define TXC_FLOWS_TRADE_REFUND_END_H
+
+#include "flows/trade/trade.h"
+
+// No money of it goes back any more.
+static inline bool refund_end_is_over(const struct refund_row *refund) {
+    return refund->state == REFUND_STATE(DONE) || refund->state == REFUND_STATE(STOPPED);
+}
+
+// The money is back, as far as it will be: books it, frees what was reserved.
+void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund);
+
+// Of a refund that no saga drives any more: ends it, should it be known by now what became of each leg.
+void refund_end_look(struct saga_turn *turn, struct refund_row *refund);
+
+// For on_end of the flows of refunds. One that was terminated before its money was back goes on in a saga of its own
+// ("<trade_no>/refund/<refund_no>/2"), which begins nothing: it follows what may be on its way to its end, frees the
+// rest, and tells the others of what has gone back.
+saga_decide_fn refund_end_ended;
+
+#endif
