@@ -8,6 +8,22 @@ void map_release(struct map *map) {
     *map = (struct map){0};
 }
 
+uint64_t map_hash(struct str key) {
+    const uint64_t odd = 0x9E3779B97F4A7C15u;
+    uint64_t hash = key.len * odd, eight;
+    size_t at = 0;
+    for (; at + sizeof eight <= key.len; at += sizeof eight) {
+        memcpy(&eight, key.ptr + at, sizeof eight);
+        hash = (hash ^ eight) * odd;
+        hash ^= hash >> 32;
+    }
+    eight = 0;
+    if (at < key.len)
+        memcpy(&eight, key.ptr + at, key.len - at);
+    hash = (hash ^ eight) * odd;
+    return hash ^ hash >> 32;
+}
+
 static struct map_node **bucket(const struct map *map, uint64_t hash) {
     return &map->buckets[hash & (map->n_buckets - 1)];
 }
@@ -22,7 +38,7 @@ static struct map_node *find(const struct map *map, uint64_t hash, struct str ke
 }
 
 struct map_node *map_find(const struct map *map, struct str key) {
-    return find(map, str_hash(key), key);
+    return find(map, map_hash(key), key);
 }
 
 static void rehash(struct map *map, size_t n_buckets) {
@@ -42,7 +58,7 @@ static void rehash(struct map *map, size_t n_buckets) {
 
 void map_insert(struct map *map, struct map_node *node, struct str key) {
     node->key = key;
-    node->hash = str_hash(key);
+    node->hash = map_hash(key);
     assert(!find(map, node->hash, key));
     if (map->count >= map->n_buckets)
         rehash(map, map->n_buckets ? map->n_buckets * 2 : 64);

@@ -18,6 +18,9 @@ struct map {
 
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
+// What a table goes by: eight bytes at a time. It is stored nowhere, and may differ from one build to the next.
+uint64_t map_hash(struct str key);
+
 // Frees the buckets, not the nodes.
 void map_release(struct map *map);
 

@@ -1,6 +1,7 @@
 #include "rpc/client.h"
 
 #include "base/map.h"
+#include "base/pool.h"
 #include "rpc/buffer.h"
 #include "rpc/outcome.h"
 #include "rpc/status.h"
@@ -18,6 +19,7 @@ enum {
     ARENA_FACTOR = 8, // memory for decoding an answer, in greatest messages
     TARGET_MAX = 512,
     METHODS_MAX = 128, // that one channel is asked to call
+    SPARE_CALLS = 64,  // of one channel
 };
 
 struct method {
@@ -35,6 +37,7 @@ struct wire_channel {
     size_t n_methods;
     uint32_t message_max, in_flight_max, in_flight;
     struct rpc_outgoing *calls; // those whose `done` is still to run
+    struct pool pool;           // of calls
     size_t refs;                // the caller's, and one for each call that is not freed
     bool target_is_peer;        // the target reads like an address that a peer would have
     bool closed;
@@ -74,6 +77,7 @@ static void release_channel(struct wire_channel *channel) {
     grpc_channel_destroy(channel->core);
     for (size_t i = 0; i < channel->n_methods; i++)
         free(channel->methods[i]);
+    pool_release(&channel->pool);
     free(channel);
 }
 
@@ -93,7 +97,7 @@ static void free_call(struct rpc_outgoing *call) {
     if (call->call)
         grpc_call_unref(call->call);
     rpc_timer_stop(channel->loop, &call->refuse);
-    free(call);
+    pool_give(&channel->pool, call);
     release_channel(channel);
 }
 
@@ -243,7 +247,7 @@ static void on_refused(void *ctx) {
 }
 
 static struct rpc_outgoing *new_call(struct wire_channel *channel, rpc_each_fn *each, rpc_done_fn *done, void *ctx) {
-    struct rpc_outgoing *call = rpc_alloc(sizeof *call);
+    struct rpc_outgoing *call = pool_take(&channel->pool);
     call->channel = channel;
     call->each = each;
     call->done = done;
@@ -453,6 +457,7 @@ struct rpc_channel *rpc_channel_open(struct rpc_loop *loop, const char *target,
     struct wire_channel *channel = rpc_alloc(sizeof *channel);
     channel->base.ops = &channel_ops;
     channel->loop = loop;
+    channel->pool = POOL(struct rpc_outgoing, SPARE_CALLS);
     channel->message_max = options->message_max ? options->message_max : 1024 * 1024;
     channel->in_flight_max = options->in_flight_max ? options->in_flight_max : 2048;
     channel->refs = 1;

@@ -37,7 +37,7 @@ static void free_served(struct rpc_served *served) {
     if (served->call)
         grpc_call_unref(served->call);
     arena_release(&served->in.arena);
-    free(served);
+    pool_give(&served->server->pool, served);
 }
 
 void rpc_served_start(struct rpc_served *served, const grpc_op *ops, size_t n, struct rpc_tag *tag) {
@@ -363,7 +363,7 @@ static void on_accepted(struct rpc_tag *tag, bool ok) {
 }
 
 void rpc_served_accept(struct rpc_server *server, struct rpc_served_route *route) {
-    struct rpc_served *served = rpc_alloc(sizeof *served);
+    struct rpc_served *served = pool_take(&server->pool);
     served->server = server;
     served->route = route;
     served->in = (struct rpc_inbound){.ops = &ops,

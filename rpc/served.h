@@ -2,6 +2,7 @@
 #ifndef TXC_RPC_SERVED_H
 #define TXC_RPC_SERVED_H
 
+#include "base/pool.h"
 #include "rpc/buffer.h"
 #include "rpc/inbound.h"
 #include "rpc/tag.h"
@@ -29,6 +30,7 @@ struct rpc_server {
     struct rpc_served_route *routes;
     size_t n_routes;
     struct rpc_served_route unknown;
+    struct pool pool;           // of struct rpc_served
     uint32_t posted;            // accepts
     uint32_t calls;             // that are not freed yet
     uint32_t in_flight;         // those of them that were let in, but for the own rows'

@@ -15,6 +15,7 @@ enum {
     OWN_ROUTES_MAX = 4, // health and reflection
     ACCEPTS_MAX = 256,  // each completion scans the posted ones
     CLOSE_GRACE_MS = 1000,
+    CALLS_SPARE = 256,   // of memory
     STREAMS_SPARE = 256, // of one connection, above the limit of calls: to be answered OVERLOADED
 };
 
@@ -25,6 +26,7 @@ struct rpc_server *rpc_server_new(struct rpc_loop *loop, const struct rpc_server
     struct rpc_server *server = rpc_alloc(sizeof *server);
     server->loop = loop;
     server->options = *options;
+    server->pool = POOL(struct rpc_served, CALLS_SPARE);
     struct rpc_server_options *set = &server->options;
     set->message_max = set->message_max ? set->message_max : 1024 * 1024;
     set->in_flight_max = set->in_flight_max ? set->in_flight_max : 4096;
@@ -263,6 +265,7 @@ void rpc_server_free(struct rpc_server *server) {
         grpc_server_destroy(server->core);
     rpc_health_free(server->health);
     rpc_reflection_free(server->reflection);
+    pool_release(&server->pool);
     free(server->ports);
     free(server->routes);
     free(server);

@@ -49,9 +49,7 @@ static saga_call_fn *call_fn(const struct saga_call *call) {
 static struct saga_call *call_new(struct saga_resident *resident, const struct saga_held *held) {
     const struct saga_leg *leg = &resident->saga.legs[held->leg];
     struct saga_engine *engine = resident->engine;
-    struct saga_call *call = calloc(1, sizeof *call);
-    if (!call)
-        abort();
+    struct saga_call *call = pool_take(&engine->call_pool);
     call->resident = resident;
     call->engine = engine;
     call->step = leg->step;
@@ -91,6 +89,16 @@ static void leave_engine(struct saga_call *call) {
     if (call->engine_next)
         call->engine_next->engine_link = call->engine_link;
     call->engine = NULL;
+}
+
+// Of one that has left its saga; the engine may be gone.
+static void call_free(struct saga_call *call) {
+    struct saga_engine *engine = call->engine;
+    leave_engine(call);
+    if (engine)
+        pool_give(&engine->call_pool, call);
+    else
+        free(call);
 }
 
 static void start(struct saga_call *call) {
@@ -174,8 +182,7 @@ void calls_send_withheld(struct saga_engine *engine) {
 
 static void drop(struct saga_call *call) {
     leave_resident(call);
-    leave_engine(call);
-    free(call);
+    call_free(call);
 }
 
 void call_let_go(struct saga_resident *resident, uint8_t leg) {
@@ -249,8 +256,7 @@ void call_put_off(struct saga_call *call, int64_t until_ms, const char *why) {
     call->started_ms = call->since_ms;
     leave_resident(call);
     queue(resident, call, &head, STR_NONE);
-    leave_engine(call);
-    free(call);
+    call_free(call);
 }
 
 // One that only tried whether its participant is back, in vain, is no attempt of its saga's.
@@ -275,8 +281,7 @@ static void finish(struct saga_call *call, struct saga_answer_event *head, struc
         head->started_ms = call->started_ms;
         late_tell(call, head);
     }
-    leave_engine(call);
-    free(call);
+    call_free(call);
     if (engine)
         engine_leave(engine);
 }

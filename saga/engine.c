@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { SCRATCH_MAX = 2 * SAGA_RECORD_MAX, EVICT_LOOKS = 32 };
+enum { SCRATCH_MAX = 2 * SAGA_RECORD_MAX, EVICT_LOOKS = 32, SPARE_MAX = 256 };
 
 // ---- Life ---------------------------------------------------------------------------------------------------------
 
@@ -91,6 +91,9 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     engine->unnumbered_last = &engine->unnumbered;
     engine->alarm_ms = engine->trial_ms = INT64_MAX;
     arena_init(&engine->scratch, SCRATCH_MAX);
+    engine->turn_pool = POOL(struct saga_turn, SPARE_MAX);
+    engine->call_pool = POOL(struct saga_call, SPARE_MAX);
+    engine->resident_pool = POOL(struct saga_resident, SPARE_MAX);
     struct store_identity identity;
     store_identity(options->store, &identity);
     engine->incarnation = identity.incarnation;
@@ -162,6 +165,9 @@ void saga_engine_free(struct saga_engine *engine) {
     heap_release(&engine->timers);
     heap_release(&engine->suspects);
     arena_release(&engine->scratch);
+    pool_release(&engine->turn_pool);
+    pool_release(&engine->call_pool);
+    pool_release(&engine->resident_pool);
     free(engine);
 }
 

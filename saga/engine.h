@@ -5,6 +5,7 @@
 #include "base/heap.h"
 #include "base/id.h"
 #include "base/map.h"
+#include "base/pool.h"
 #include "saga/call.h"
 #include "saga/journal.h"
 #include "saga/turn.h"
@@ -207,7 +208,8 @@ struct saga_engine {
     bool slot_left;               // one may be given away now
     bool withheld;                // calls wait for the lease to be renewed
     struct arena scratch;         // of one row at a time
-    uint64_t chance;              // state of the generator for jitter
+    struct pool turn_pool, call_pool, resident_pool;
+    uint64_t chance; // state of the generator for jitter
     struct saga_sentinel *sentinel;
     struct gates *gates;
     struct pauses *pauses;

@@ -52,9 +52,7 @@ static void leave_family(struct saga_resident *resident) {
 
 struct saga_resident *resident_add(struct saga_engine *engine, struct saga_instance *instance,
                                    struct saga_subject *subject, struct saga_resident *parent, struct str input) {
-    struct saga_resident *resident = calloc(1, sizeof *resident);
-    if (!resident)
-        abort();
+    struct saga_resident *resident = pool_take(&engine->resident_pool);
     resident->engine = engine;
     resident->saga = *instance;
     resident->input = saga_copy_bytes(input);
@@ -128,7 +126,7 @@ void resident_drop(struct saga_resident *resident) {
     free((void *)(uintptr_t)resident->input.ptr);
     free(resident->held);
     free(resident->troubles);
-    free(resident);
+    pool_give(&engine->resident_pool, resident);
     if (parent)
         resident_unpin(parent);
     wait_afresh(engine, str_c(gid), waiters);

@@ -14,9 +14,7 @@ static void turn_slot(struct saga_turn *turn, unsigned slot) {
 }
 
 struct saga_turn *turn_new(struct saga_engine *engine, struct saga_subject *subject, struct saga_resident *opener) {
-    struct saga_turn *turn = calloc(1, sizeof *turn);
-    if (!turn)
-        abort();
+    struct saga_turn *turn = pool_take(&engine->turn_pool);
     turn->engine = engine;
     turn->next = engine->turns;
     turn->link = &engine->turns;
@@ -62,7 +60,7 @@ void turn_free(struct saga_turn *turn) {
     if (turn->slotted)
         slot_unuse(turn->engine, turn->slot);
     arena_release(&turn->arena);
-    free(turn);
+    pool_give(&turn->engine->turn_pool, turn);
 }
 
 struct saga_turn *saga_turn_begin(struct saga_engine *engine, struct saga_subject *subject) {

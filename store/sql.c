@@ -154,8 +154,10 @@ static void replace_columns(struct buf *sql, enum sql_dialect dialect, const str
     }
 }
 
-static void insert(struct buf *sql, enum sql_dialect dialect, const struct store_table *table, size_t rows) {
-    buf_append(sql, STR("INSERT INTO "));
+// OR FAIL spares SQLite a copy of what the rows before the one that fails have changed: the transaction is rolled back.
+static void insert(struct buf *sql, enum sql_dialect dialect, const struct store_table *table, bool replaces,
+                   size_t rows) {
+    buf_append(sql, dialect == SQL_SQLITE && !replaces ? STR("INSERT OR FAIL INTO ") : STR("INSERT INTO "));
     name(sql, dialect, table->name);
     for (size_t i = 0; i < table->n_columns; i++) {
         buf_append(sql, i ? STR(", ") : STR(" ("));
@@ -189,7 +191,7 @@ void sql_write(struct buf *sql, enum sql_dialect dialect, const struct store_tab
         delete (sql, dialect, table, rows);
         return;
     }
-    insert(sql, dialect, table, rows);
+    insert(sql, dialect, table, verb == STORE_PUT, rows);
     if (verb == STORE_PUT)
         replace_columns(sql, dialect, table);
 }

@@ -41,8 +41,8 @@ void sql_add_column(struct buf *sql, enum sql_dialect dialect, const struct stor
 // The database's own clock as an expression: milliseconds since 1970.
 const char *sql_now_ms(enum sql_dialect dialect);
 
-// A write of `rows` rows at once (SQLite: 1). Parameters, row by row: every column in order; for STORE_DELETE the
-// key's.
+// A write of `rows` rows at once (SQLite: more than one only for STORE_INSERT, which may leave some of them behind when
+// it fails). Parameters, row by row: every column in order; for STORE_DELETE the key's.
 void sql_write(struct buf *sql, enum sql_dialect dialect, const struct store_table *table, enum store_verb verb,
                size_t rows);
 

@@ -2,12 +2,14 @@
 // SQLite leaves to chance is decided here: a second process is kept out by a lock on a file beside the database, and
 // the log is copied back into the database by settle(), not inside a commit, where SQLite would swallow a failed fsync.
 #include "store/backend.h"
+#include "store/bulk.h"
 #include "store/claim.h"
 #include "store/migrate.h"
 #include "store/row.h"
 #include "store/schema.h"
 #include "store/statement.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -18,7 +20,7 @@
 #include <unistd.h>
 
 enum {
-    CHECKPOINT_PAGES = 1000, // of the log, before they are copied back
+    CHECKPOINT_PAGES = 2000, // of the log, before they are copied back: each once, however often it was written
     OPEN_BUSY_MS = 5000,     // a tool may hold the file for a moment
     BUSY_MS = 1000,          // then the batch counts as failed, and new work is refused until it goes in
     SQL_MAX = 64 * 1024,
@@ -30,10 +32,15 @@ struct sqlite_backend {
     int lock; // -1: not held
 };
 
+// Several new rows go in by one statement: it keeps the places in the table and its indexes where the last row went,
+// and those in a row come beside each other.
+static const size_t insert_rows[] = {16, 4, 1};
+enum { INSERT_SIZES = sizeof insert_rows / sizeof insert_rows[0] };
+
 // The write statements of one table.
 struct write_statements {
     const struct store_table *table;
-    sqlite3_stmt *verbs[3], *update;
+    sqlite3_stmt *put, *inserts[INSERT_SIZES], *delete, *update;
 };
 
 struct sqlite_conn {
@@ -43,6 +50,7 @@ struct sqlite_conn {
     sqlite3_stmt *begin, *fence, *commit;
     struct write_statements writes[STORE_TABLES_MAX];
     size_t n_writes;
+    struct bulk_plan plan;
     struct statement_cache reads;
     struct buf sql;
 };
@@ -293,36 +301,34 @@ static struct write_statements *writes_of(struct sqlite_conn *conn, const struct
     for (size_t i = 0; i < conn->n_writes; i++)
         if (conn->writes[i].table == table)
             return &conn->writes[i];
-    if (conn->n_writes == sizeof conn->writes / sizeof conn->writes[0])
-        return NULL;
+    assert(conn->n_writes < STORE_TABLES_MAX); // each is described, and that many are
     conn->writes[conn->n_writes].table = table;
     return &conn->writes[conn->n_writes++];
 }
 
-static sqlite3_stmt *write_statement(struct sqlite_conn *conn, const struct store_op *op) {
-    struct write_statements *writes = writes_of(conn, op->table);
-    if (!writes)
-        return NULL;
-    if (!writes->verbs[op->verb]) {
+static sqlite3_stmt *write_statement(struct sqlite_conn *conn, sqlite3_stmt **statement, const struct bulk_group *group,
+                                     size_t rows) {
+    if (!*statement) {
         buf_clear(&conn->sql);
-        sql_write(&conn->sql, SQL_SQLITE, op->table, op->verb, 1);
-        writes->verbs[op->verb] = prepare(conn, buf_str(&conn->sql));
+        sql_write(&conn->sql, SQL_SQLITE, group->table, group->verb, rows);
+        *statement = prepare(conn, buf_str(&conn->sql));
     }
-    return writes->verbs[op->verb];
+    return *statement;
 }
 
-static void bind_row(sqlite3_stmt *statement, const struct store_op *op, bool fixed_too) {
-    size_t n = op->verb == STORE_DELETE ? op->table->n_key : op->table->n_columns;
+// The first n columns, from the parameter behind `before` on.
+static void bind_row(sqlite3_stmt *statement, size_t before, const struct store_table *table, size_t n, const void *row,
+                     bool fixed_too) {
     for (size_t i = 0; i < n; i++) {
-        const struct store_column *column = &op->table->columns[i];
+        const struct store_column *column = &table->columns[i];
         if (column->fixed && !fixed_too)
             continue;
-        int at = (int)i + 1;
+        int at = (int)(before + i) + 1;
         if (column->type == STORE_I64 || column->type == STORE_I32) {
-            sqlite3_bind_int64(statement, at, row_integer(column, op->row));
+            sqlite3_bind_int64(statement, at, row_integer(column, row));
             continue;
         }
-        struct str value = row_bytes(column, op->row);
+        struct str value = row_bytes(column, row);
         const char *ptr = value.len ? value.ptr : "";
         if (column->type == STORE_TEXT)
             sqlite3_bind_text(statement, at, ptr, (int)value.len, SQLITE_STATIC);
@@ -361,35 +367,66 @@ static enum backend_result fence_off(struct sqlite_conn *conn, const struct back
 
 // A row that is there is found once and changed, where an upsert makes the whole new row and all its index entries
 // before it looks.
-static enum backend_result update(struct sqlite_conn *conn, const struct store_op *op, bool *ret_found,
-                                  struct error *error) {
-    struct write_statements *writes = writes_of(conn, op->table);
+static enum backend_result update(struct sqlite_conn *conn, struct write_statements *writes, const void *row,
+                                  bool *ret_found, struct error *error) {
+    const struct store_table *table = writes->table;
     *ret_found = false;
-    if (!writes || !schema_changes(op->table))
+    if (!schema_changes(table))
         return BACKEND_OK;
     if (!writes->update) {
         buf_clear(&conn->sql);
-        sql_update(&conn->sql, op->table);
+        sql_update(&conn->sql, table);
         writes->update = prepare(conn, buf_str(&conn->sql));
     }
     if (writes->update)
-        bind_row(writes->update, op, false);
-    enum backend_result result = run(conn, writes->update, op->table->name, error);
+        bind_row(writes->update, 0, table, table->n_columns, row, false);
+    enum backend_result result = run(conn, writes->update, table->name, error);
     *ret_found = result == BACKEND_OK && sqlite3_changes(conn->db) > 0;
     return result;
 }
 
-static enum backend_result write_row(struct sqlite_conn *conn, const struct store_op *op, struct error *error) {
-    if (op->verb == STORE_PUT) {
-        bool found;
-        enum backend_result result = update(conn, op, &found, error);
-        if (result != BACKEND_OK || found)
-            return result;
-    }
-    sqlite3_stmt *statement = write_statement(conn, op);
-    if (statement)
-        bind_row(statement, op, true);
-    return run(conn, statement, op->table->name, error);
+static enum backend_result run_rows(struct sqlite_conn *conn, sqlite3_stmt *statement, const struct bulk_group *group,
+                                    const void *const *rows, size_t n, struct error *error) {
+    size_t columns = group->verb == STORE_DELETE ? group->table->n_key : group->table->n_columns;
+    for (size_t i = 0; statement && i < n; i++)
+        bind_row(statement, i * columns, group->table, columns, rows[i], true);
+    return run(conn, statement, group->table->name, error);
+}
+
+static enum backend_result put(struct sqlite_conn *conn, struct write_statements *writes,
+                               const struct bulk_group *group, const void *const *row, struct error *error) {
+    bool found;
+    enum backend_result result = update(conn, writes, *row, &found, error);
+    if (result != BACKEND_OK || found)
+        return result;
+    return run_rows(conn, write_statement(conn, &writes->put, group, 1), group, row, 1, error);
+}
+
+// The first of the rows, as many as one statement takes; tells how many these were.
+static enum backend_result insert(struct sqlite_conn *conn, struct write_statements *writes,
+                                  const struct bulk_group *group, const void *const *rows, size_t left,
+                                  size_t *ret_took, struct error *error) {
+    size_t size = 0;
+    while (insert_rows[size] > left)
+        size++;
+    *ret_took = insert_rows[size];
+    sqlite3_stmt *statement = write_statement(conn, &writes->inserts[size], group, insert_rows[size]);
+    return run_rows(conn, statement, group, rows, insert_rows[size], error);
+}
+
+static enum backend_result write_group(struct sqlite_conn *conn, const struct bulk_group *group, struct error *error) {
+    struct write_statements *writes = writes_of(conn, group->table);
+    const void *const *rows = conn->plan.rows + group->first;
+    enum backend_result result = BACKEND_OK;
+    for (size_t i = 0, took = 1; result == BACKEND_OK && i < group->n; i += took)
+        switch (group->verb) {
+        case STORE_PUT: result = put(conn, writes, group, &rows[i], error); break;
+        case STORE_INSERT: result = insert(conn, writes, group, &rows[i], group->n - i, &took, error); break;
+        case STORE_DELETE:
+            result = run_rows(conn, write_statement(conn, &writes->delete, group, 1), group, &rows[i], 1, error);
+            break;
+        }
+    return result;
 }
 
 static enum backend_result sqlite_commit(struct backend_conn *base, const struct backend_fence *fence,
@@ -398,8 +435,9 @@ static enum backend_result sqlite_commit(struct backend_conn *base, const struct
     enum backend_result result = run(conn, conn->begin, "begin", error);
     if (result == BACKEND_OK)
         result = fence_off(conn, fence, error);
-    for (size_t i = 0; result == BACKEND_OK && i < n; i++)
-        result = write_row(conn, &ops[i], error);
+    bulk_plan_make(&conn->plan, ops, n);
+    for (size_t i = 0; result == BACKEND_OK && i < conn->plan.n_groups; i++)
+        result = write_group(conn, &conn->plan.groups[i], error);
     if (result == BACKEND_OK)
         result = run(conn, conn->commit, "commit", error);
     if (result != BACKEND_OK && !sqlite3_get_autocommit(conn->db))
@@ -505,9 +543,12 @@ static void sqlite_close(struct backend_conn *base) {
     sqlite3_finalize(conn->commit);
     for (size_t i = 0; i < conn->n_writes; i++) {
         sqlite3_finalize(conn->writes[i].update);
-        for (size_t verb = 0; verb < sizeof conn->writes[i].verbs / sizeof conn->writes[i].verbs[0]; verb++)
-            sqlite3_finalize(conn->writes[i].verbs[verb]);
+        sqlite3_finalize(conn->writes[i].put);
+        sqlite3_finalize(conn->writes[i].delete);
+        for (size_t size = 0; size < INSERT_SIZES; size++)
+            sqlite3_finalize(conn->writes[i].inserts[size]);
     }
+    bulk_plan_release(&conn->plan);
     statement_clear(&conn->reads);
     sqlite3_close(conn->db);
     buf_release(&conn->sql);

@@ -43,12 +43,16 @@ static void check_range(const struct place *place, const char *field, int64_t va
         fault(place, field, "must be from %lld to %lld", (long long)least, (long long)most);
 }
 
+static bool is_name_sign(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
+}
+
 static bool is_name(const char *text) {
-    size_t len = strlen(text);
-    for (const char *c = text; *c; c++)
-        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("._-", *c)))
-            return false;
-    return len > 0 && len <= SAGA_NAME_MAX;
+    size_t len = 0;
+    while (is_name_sign(text[len]))
+        len++;
+    return text[len] == '\0' && len > 0 && len <= SAGA_NAME_MAX;
 }
 
 // ---- Calls ----------------------------------------------------------------------------------------------------------

@@ -62,6 +62,8 @@ static void test_writes(void **state) {
                "ON DUPLICATE KEY UPDATE `value` = VALUES(`value`)");
     sql_write(&sql, SQL_MYSQL, &pair_table, STORE_INSERT, 1);
     assert_sql("INSERT INTO `pair` (`name`, `n`, `value`) VALUES (?, ?, ?)");
+    sql_write(&sql, SQL_SQLITE, &pair_table, STORE_INSERT, 2);
+    assert_sql("INSERT OR FAIL INTO \"pair\" (\"name\", \"n\", \"value\") VALUES (?, ?, ?), (?, ?, ?)");
     sql_write(&sql, SQL_MYSQL, &pair_table, STORE_DELETE, 2);
     assert_sql("DELETE FROM `pair` WHERE (`name` = ? AND `n` = ?) OR (`name` = ? AND `n` = ?)");
     sql_write(&sql, SQL_SQLITE, &mark_table, STORE_PUT, 1);

@@ -89,14 +89,14 @@ static void test_log_is_bounded(void **state) {
     int n = 0;
     while (n < 3000)
         assert_int_equal(put(&s->bed, n++), ERR_OK);
-    assert_true(log_size(&s->bed) < 8 << 20);
+    assert_true(log_size(&s->bed) < 12 << 20);
     s->disk->space = 3 << 20;
     while (put(&s->bed, n) == ERR_OK)
         assert_true(++n < 6000);
     s->disk->space = -1;
     for (int i = 0; i < 3000; i++)
         assert_int_equal(put(&s->bed, n++), ERR_OK);
-    assert_true(log_size(&s->bed) < 16 << 20);
+    assert_true(log_size(&s->bed) < 20 << 20);
     assert_int_equal(count(&s->bed), n);
 }
 
