@@ -42,7 +42,8 @@ struct saga_subject_ops {
 // Those whose writes fail together; the engine's.
 struct saga_family {
     struct saga_resident *first;
-    uint32_t changing; // turns under way that change something
+    uint32_t changing;   // turns under way that change something
+    uint32_t unnumbered; // turns that wait for the outbox's numbers, or for such a one
 };
 struct saga_subject {
     const struct saga_subject_ops *ops;

@@ -132,6 +132,7 @@ enum backend_result claim_instance(struct sql_session *session, const char *begi
 static enum backend_result take(struct sql_session *session, const struct backend_take_over *from, bool *ret_taken,
                                 struct error *error) {
     char sql[SQL_BYTES];
+    // Without its token the dead one can't come back by resolving a commit, but only by claiming its name anew.
     snprintf(sql, sizeof sql,
              "UPDATE instance SET incarnation = incarnation + 1, token = 0 WHERE name = ? AND incarnation = ? "
              "AND lease_until_ms < %s",

@@ -204,11 +204,6 @@ void trade_set_state(struct trade *trade, Txcenter__Trade__V1__TradeState state,
     row->history = trade_keep(trade, str_n(history, length + CHANGE_BYTES));
 }
 
-void trade_end_state(struct trade *trade, Txcenter__Trade__V1__TradeState state, int64_t now_ms) {
-    if (trade_may_become(followers, STORE_COUNT(followers), trade->row.state, (int32_t)state))
-        trade_set_state(trade, state, now_ms);
-}
-
 size_t trade_history(const struct trade *trade, struct trade_change_at *out, size_t max) {
     struct str history = trade->row.history;
     size_t n = 0;

@@ -115,8 +115,6 @@ static inline bool trade_may_become(const uint32_t *followers, size_t n, int32_t
 //   EXPIRY     where nothing else is intended (purchase.c)
 //   FAILURE    where nothing else is intended: a payment that was to take the trade with it, or an order that failed
 void trade_set_state(struct trade *trade, Txcenter__Trade__V1__TradeState state, int64_t now_ms);
-// At the end of a saga that an operator may have ended at any time: the state, where it may follow.
-void trade_end_state(struct trade *trade, Txcenter__Trade__V1__TradeState state, int64_t now_ms);
 
 // Ended without being paid: may be quoted and ordered again.
 bool trade_ended_unpaid(const struct trade *trade);

@@ -270,7 +270,7 @@ def _anomalies(_pool, random):
 
 # What operators do behind the comparison goes on with what is asked, whatever becomes of it.
 def _act(pool, random):
-    return {"gid": random.choice(pool.submitted), "reason": "hostile"}
+    return {"gid": random.choice(pool.submitted + pool.gids), "reason": "hostile"}
 
 
 def _act_on_step(pool, random):

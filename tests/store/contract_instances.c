@@ -16,13 +16,17 @@ static struct store_options options_of_other(struct bed *bed, const char *name, 
 }
 
 // Another instance of the bed's database, without threads.
-static struct store *open_other(struct bed *bed, const char *name, uint32_t lease_ms) {
+static struct store *open_on(struct bed *bed, struct store_backend *backend, const char *name, uint32_t lease_ms) {
     struct store_options options = options_of_other(bed, name, lease_ms);
     struct store *other;
     struct error error = {0};
-    if (!store_open(bed->variant->kind->backend(bed), &options, &other, &error))
+    if (!store_open(backend, &options, &other, &error))
         fail_msg("%s", error.text);
     return other;
+}
+
+static struct store *open_other(struct bed *bed, const char *name, uint32_t lease_ms) {
+    return open_on(bed, bed->variant->kind->backend(bed), name, lease_ms);
 }
 
 // One that was taken over from, it thinks. NULL when the store knows better.
@@ -87,20 +91,31 @@ static void take_over_at_last(struct bed *bed, const struct store_instance_row *
     }
 }
 
-static enum err write_by(struct store *store, struct bed *bed, const char *id) {
-    struct fate fate = {.bed = bed};
+static void begin_write_by(struct store *store, struct bed *bed, const char *id, struct fate *fate) {
     struct item row = item(id, "ann", 1, 0);
     struct store_write *write = store_write_new(store);
     store_row(write, &item_table, STORE_PUT, &row);
     struct store *own = bed->store;
     bed->store = store;
-    bed_submit(bed, write, NULL, &fate);
-    while (!fate.called) {
+    bed_submit(bed, write, NULL, fate);
+    bed->store = own;
+    bed->pending--; // not the bed's own
+}
+
+static enum err finish_write_by(struct store *store, struct bed *bed, const struct fate *fate) {
+    bed->pending++;
+    while (!fate->called) {
         store_pump(store);
         store_poll(store);
+        bed->now_ms++; // a pause after a failure is over
     }
-    bed->store = own;
-    return fate.code;
+    return fate->code;
+}
+
+static enum err write_by(struct store *store, struct bed *bed, const char *id) {
+    struct fate fate = {0};
+    begin_write_by(store, bed, id, &fate);
+    return finish_write_by(store, bed, &fate);
 }
 
 static void test_a_live_instance_keeps_its_slots(struct bed *bed) {
@@ -201,6 +216,26 @@ static void test_one_that_leaves_says_so_until_it_opens_again(struct bed *bed) {
     store_close(other);
 }
 
+// Whether its last commit took place is not known to it; before it has asked, it is taken over from.
+static void test_an_unknown_commit_is_not_resolved_after_a_take_over(struct bed *bed) {
+    reopen_with_lease(bed, HOUR_MS);
+    struct store_faults faults = {0};
+    struct store *other = open_on(bed, store_faulty(bed->variant->kind->backend(bed), &faults), "other", 1);
+    struct store_instance_row row = instance(bed, "other");
+    struct fate fate = {0};
+    faults.lost_commit_at = 1;
+    faults.fail_claims = INT64_MAX; // it can't ask
+    begin_write_by(other, bed, "stale", &fate);
+    store_pump(other);
+    assert_int_equal(faults.lost_commit_at, 0);
+    take_over_at_last(bed, &row);
+    faults.fail_claims = 0;
+    assert_int_equal(finish_write_by(other, bed, &fate), ERR_STORE_FENCED);
+    struct answer stale = bed_read(bed, &(struct store_query){.table = &item_table, .count = true});
+    assert_int_equal(stale.n, 0);
+    store_close(other);
+}
+
 static void test_one_that_has_come_back_is_not_taken_over_from(struct bed *bed) {
     reopen_with_lease(bed, HOUR_MS);
     store_close(open_other(bed, "other", 1));
@@ -235,6 +270,26 @@ static void test_commits_renew_the_lease(struct bed *bed) {
     assert_true(instance(bed, "test-1").lease_until_ms >= opened);
 }
 
+static void take_a_second(void *ctx) {
+    ((struct bed *)ctx)->now_ms += 1000;
+}
+
+// Whatever the commit took, the lease ends here no later than in the database.
+static void test_a_lease_is_counted_from_before_its_commit(struct bed *bed) {
+    reopen_with_lease(bed, HOUR_MS);
+    void (*before)(void *ctx) = bed->faults.before_commit;
+    void *ctx = bed->faults.before_commit_ctx;
+    bed->faults.before_commit = take_a_second;
+    bed->faults.before_commit_ctx = bed;
+    struct fate fate = {0};
+    bed_write(bed, &item_table, STORE_PUT, &(struct item){.id = "one"}, NULL, &fate);
+    bed_drain(bed);
+    bed->faults.before_commit = before;
+    bed->faults.before_commit_ctx = ctx;
+    assert_int_equal(fate.code, ERR_OK);
+    assert_in_range(store_lease_left_ms(bed->store), 1, HOUR_MS - 1000);
+}
+
 static void test_without_leases_nothing_ends(struct bed *bed) {
     assert_int_equal(store_lease_left_ms(bed->store), INT64_MAX);
 }
@@ -265,12 +320,20 @@ const struct contract_case contract_instances[] = {
     {.name = "an instance that leaves says so until it is opened again",
      .run = test_one_that_leaves_says_so_until_it_opens_again,
      .needs_sharing = true},
+    {.name = "[E7] a commit that is unknown when the instance is taken over from has no effect, and is not repeated",
+     .run = test_an_unknown_commit_is_not_resolved_after_a_take_over,
+     .needs_sharing = true},
     {.name = "[E7] an instance that has come back is not taken over from",
      .run = test_one_that_has_come_back_is_not_taken_over_from,
      .needs_sharing = true},
     {.name = "every commit renews the lease, one without rows too",
      .run = test_commits_renew_the_lease,
      .needs_sharing = true},
+    {.name = "a lease is counted from before the commit that renewed it",
+     .run = test_a_lease_is_counted_from_before_its_commit,
+     .needs_faults = true,
+     .needs_sharing = true,
+     .alone = true},
     {.name = "without leases nothing ends", .run = test_without_leases_nothing_ends},
     {.name = "a take-over is tried again while the backend is down",
      .run = test_a_take_over_is_tried_again_while_the_backend_is_down,
