@@ -66,8 +66,9 @@ static bool with_port(const char *address, int port, char out[CONFIG_ADDRESS_MAX
 static bool own_address(const struct workers *workers, unsigned number, char out[CONFIG_ADDRESS_MAX + 1]) {
     const struct config *config = workers->config;
     const char *colon = strrchr(config->address, ':');
+    int64_t port = 0;
     if (strcmp(config->address, config->listen[0]) != 0)
-        return with_port(config->address, atoi(colon + 1) + 1 + (int)number, out);
+        return str_to_i64(str_c(colon + 1), &port) && with_port(config->address, (int)port + 1 + (int)number, out);
     int length = snprintf(out, CONFIG_ADDRESS_MAX + 1, "unix:%s/%s-%u.sock", workers->folder, config->instance, number);
     return length < (int)(sizeof workers->folder + strlen("unix:"));
 }
