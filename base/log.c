@@ -9,6 +9,7 @@
 
 static atomic_int least_level = LOG_INFO;
 static atomic_bool as_json = false;
+static const char *instance; // NULL: there is one
 
 enum { LINE_MAX_BYTES = 65536 };
 
@@ -19,6 +20,10 @@ static const struct {
 void log_setup(enum log_level least, enum log_format format) {
     atomic_store(&least_level, (int)least);
     atomic_store(&as_json, format == LOG_JSON || (format == LOG_AUTO && !isatty(STDERR_FILENO)));
+}
+
+void log_setup_instance(const char *name) {
+    instance = name;
 }
 
 bool log_enabled(enum log_level level) {
@@ -43,6 +48,10 @@ static void json_line(struct buf *line, const char *time, enum log_level level, 
                       const struct log_field *fields) {
     buf_printf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":", time, levels[level].word);
     json_value(line, str_c(message));
+    if (instance) {
+        buf_append(line, STR(",\"instance\":"));
+        json_value(line, str_c(instance));
+    }
     for (; fields->name; fields++) {
         buf_byte(line, ',');
         buf_json(line, str_c(fields->name));
@@ -60,6 +69,8 @@ static void text_line(struct buf *line, const char *time, enum log_level level, 
     buf_printf(line, "%.12s %s%-5s\033[0m ", time + 11, levels[level].colour, levels[level].word);
     for (const char *c = message; *c && c < message + LOG_VALUE_MAX; c++)
         buf_byte(line, (unsigned char)*c < 0x20 ? ' ' : *c); // a line stays one line
+    if (instance)
+        buf_printf(line, " \033[2minstance=\033[0m%s", instance);
     for (; fields->name; fields++) {
         if (fields->is_integer) {
             buf_printf(line, " \033[2m%s=\033[0m%lld", fields->name, (long long)fields->integer);

@@ -11,6 +11,9 @@ enum log_format { LOG_AUTO, LOG_TEXT, LOG_JSON }; // AUTO: text on a terminal, J
 // Thread-safe after this; lines go to standard error, each in one write(2).
 void log_setup(enum log_level least, enum log_format format);
 
+// Each line says from here on which of several processes it is of. Before there are threads; the name is borrowed.
+void log_setup_instance(const char *name);
+
 // One field: a name and a value. Use the macros below. Of a text only the first LOG_VALUE_MAX bytes are written, with
 // "…" behind them, so that a long one can't push the others out of the line.
 enum { LOG_VALUE_MAX = 1024 };

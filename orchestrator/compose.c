@@ -262,6 +262,7 @@ static bool serve(struct center *center, struct error *error) {
     struct config *config = center->config;
     struct rpc_server_options options = {
         .listen = config->listen,
+        .n_shared = config->shared_listen,
         .tls = {.certificate = config->tls.certificate, .key = config->tls.key, .client_ca = config->tls.client_ca},
         .message_max = config->limits.message_max_bytes,
         .in_flight_max = config->limits.in_flight_max,

@@ -143,6 +143,7 @@ enum { CONFIG_ADDRESS_MAX = 128 };
 
 struct config {
     const char *const *listen;
+    size_t shared_listen; // the first of them are shared with other workers; not a key
     const char *instance, *address, *data_dir;
     uint32_t drain_ms;
     struct config_tls tls;

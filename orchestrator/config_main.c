@@ -1,5 +1,7 @@
 #include "orchestrator/config_main.h"
 
+#include "orchestrator/workers.h"
+
 enum { OUTPUT_MAX = 1 << 20 };
 
 enum action { RUN, CHECK, PRINT, DOC, HELP, VERSION };
@@ -7,6 +9,7 @@ enum action { RUN, CHECK, PRINT, DOC, HELP, VERSION };
 struct request {
     enum action action;
     const char *path;
+    unsigned workers;
 };
 
 static const struct {
@@ -24,7 +27,9 @@ static const struct {
 static void print_help(FILE *out) {
     fprintf(out, "txcenterd: the transaction center's server.\n\n"
                  "usage: txcenterd [--config FILE] [ACTION]\n\n"
-                 "  -c, --config FILE  the configuration; without it everything has its default\n");
+                 "  -c, --config FILE  the configuration; without it everything has its default\n"
+                 "  -w, --workers N    N processes that share the ports and divide the work, each an instance of its\n"
+                 "                     own; for more cores than one, on MariaDB (at most 64)\n");
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
         fprintf(out, "  %-18s %s\n", actions[i].name, actions[i].text);
     fprintf(
@@ -34,6 +39,7 @@ static void print_help(FILE *out) {
         "examples:\n"
         "  txcenterd                                             everything at its default, data in ./data\n"
         "  txcenterd --config /etc/txcenter/txcenter.yaml        with a configuration\n"
+        "  txcenterd --config txcenter.yaml --workers 4          on four cores\n"
         "  txcenterd --config txcenter.yaml --check-config       is it valid?\n"
         "  txcenterd --print-config > txcenter.yaml              a configuration to begin with\n"
         "\nexit codes: 0 done, 1 the configuration is not valid or the start failed, 2 the command line is not "
@@ -51,6 +57,16 @@ static bool take_action(const char *argument, struct request *request) {
     return false;
 }
 
+static bool take_workers(const char *text, struct request *request, FILE *err) {
+    int64_t n = 0;
+    if (!text || !str_to_i64(str_c(text), &n) || n < 1 || n > WORKERS_MAX) {
+        fprintf(err, "txcenterd: --workers needs a number from 1 to %d\n", WORKERS_MAX);
+        return false;
+    }
+    request->workers = (unsigned)n;
+    return true;
+}
+
 static bool parse(int argc, char *const *argv, FILE *err, struct request *ret_request) {
     struct request request = {.action = RUN};
     for (int i = 1; i < argc; i++) {
@@ -61,6 +77,12 @@ static bool parse(int argc, char *const *argv, FILE *err, struct request *ret_re
                 return false;
             }
             request.path = argv[i];
+        } else if (str_eq_c(argument, "--workers") || str_eq_c(argument, "-w")) {
+            if (!take_workers(++i < argc ? argv[i] : NULL, &request, err))
+                return false;
+        } else if (str_starts(argument, STR("--workers="))) {
+            if (!take_workers(argv[i] + strlen("--workers="), &request, err))
+                return false;
         } else if (str_starts(argument, STR("--config="))) {
             request.path = argv[i] + strlen("--config=");
         } else if (!take_action(argv[i], &request)) {
@@ -109,7 +131,7 @@ static bool shown(const struct request *request, const struct config *config, FI
 }
 
 bool config_main(int argc, char *const *argv, const char *version, FILE *out, FILE *err, struct config *ret_config,
-                 int *ret_exit) {
+                 unsigned *ret_workers, int *ret_exit) {
     struct request request;
     if (!parse(argc, argv, err, &request)) {
         *ret_exit = CONFIG_EXIT_USAGE;
@@ -134,5 +156,6 @@ bool config_main(int argc, char *const *argv, const char *version, FILE *out, FI
         return false;
     }
     *ret_config = config;
+    *ret_workers = request.workers;
     return true;
 }

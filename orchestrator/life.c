@@ -14,6 +14,7 @@ enum {
 // ---- Ending -------------------------------------------------------------------------------------------------------
 
 static void set_timer(struct center *center, struct rpc_timer *timer, void (*fire)(void *ctx), int64_t wait_ms) {
+    rpc_timer_stop(center->loop, timer); // it may be set, for something else
     *timer = (struct rpc_timer){.fire = fire, .ctx = center};
     rpc_timer_set(center->loop, timer, clock_now_ms(rpc_loop_clock(center->loop)) + wait_ms);
 }

@@ -1,11 +1,14 @@
 // txcenterd: the transaction center's server.
 #include "orchestrator/compose.h"
 #include "orchestrator/config_main.h"
+#include "orchestrator/workers.h"
 
 #include <signal.h>
 #include <stdlib.h>
 
-enum { RETURNS_MAX = 5, RETURNS_WITHIN_S = 600 };
+static int64_t process_started_ns;
+
+enum { RETURNS_MAX = 20, RETURNS_WITHIN_S = 600 };
 
 // For people in the log, and one line on standard output for whoever started it: "ready", then the port of each
 // address.
@@ -17,7 +20,7 @@ static void say_ready(const struct center *center, int64_t started_ns) {
         int port = rpc_server_port(center->server, i);
         printf(" %d", port);
         LOG(LOG_INFO, "ready", LOG_C("listen", listen[i]), LOG_INT("port", port), LOG_INT("took_ms", took_ms),
-            LOG_C("version", TXC_VERSION), LOG_C("instance", center->config->instance));
+            LOG_C("version", TXC_VERSION), LOG_C("name", center->config->instance));
     }
     printf("\n");
     fflush(stdout);
@@ -77,25 +80,35 @@ static bool may_return(struct returns *returns) {
     return true;
 }
 
-static int live(struct config *config, int64_t started_ns) {
+// A process that serves, as often as it must start anew.
+static int live(struct config *config) {
     struct returns returns = {.n = 0};
-    enum end end = run(config, false, started_ns);
+    enum end end = run(config, false, process_started_ns);
     while (end == END_FENCED && may_return(&returns))
         end = run(config, true, clock_monotonic_ns());
     return end == END_DONE ? 0 : 1;
 }
 
+static int run_workers(struct config *config, unsigned n) {
+    struct error error = {0};
+    int code = 1;
+    if (!workers_run(config, n, live, &code, &error))
+        LOG(LOG_ERROR, "can't start", LOG_C("reason", err_info(error.code)->name), LOG_C("text", error.text));
+    return code;
+}
+
 int main(int argc, char **argv) {
-    int64_t started_ns = clock_monotonic_ns();
+    process_started_ns = clock_monotonic_ns();
     struct config config;
+    unsigned workers = 0;
     int code;
-    if (!config_main(argc, argv, TXC_VERSION, stdout, stderr, &config, &code))
+    if (!config_main(argc, argv, TXC_VERSION, stdout, stderr, &config, &workers, &code))
         return code;
     setenv("TZ", config.trade.timezone, 1); // NOLINT(concurrency-mt-unsafe): there is one thread yet
     signal(SIGPIPE, SIG_IGN);               // who reads our output may leave
     log_setup(config.log.level, config.log.format);
     rpc_set_core_log(log_core_line);
-    code = live(&config, started_ns);
+    code = workers ? run_workers(&config, workers) : live(&config);
     config_release(&config);
     return code;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -34,21 +35,26 @@ static bool taken(const struct addrinfo *address) {
     return used;
 }
 
-static bool tcp_in_use(const char *text) {
+// What "host:port" stands for; NULL when that can't be found out. For freeaddrinfo().
+static struct addrinfo *find(const char *text) {
     char host[256];
     const char *colon = strrchr(text, ':');
     struct str name = str_n(text, colon ? (size_t)(colon - text) : 0);
     if (name.len >= 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']')
         name = str_n(name.ptr + 1, name.len - 2);
     if (str_empty(name) || !str_copy(name, host, sizeof host))
-        return false;
+        return NULL;
     struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found;
-    if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
-        return false;
+    return getaddrinfo(host, colon + 1, &hints, &found) == 0 ? found : NULL;
+}
+
+static bool tcp_in_use(const char *text) {
+    struct addrinfo *found = find(text);
     bool used = false;
     for (const struct addrinfo *address = found; address; address = address->ai_next)
         used |= taken(address);
-    freeaddrinfo(found);
+    if (found)
+        freeaddrinfo(found);
     return used;
 }
 
@@ -57,4 +63,44 @@ bool rpc_address_in_use(const char *address) {
     if (str_starts(text, scheme))
         return unix_in_use(str_n(text.ptr + scheme.len, text.len - scheme.len));
     return tcp_in_use(address);
+}
+
+static uint16_t *port_of(struct sockaddr *address) {
+    return address->sa_family == AF_INET6 ? &((struct sockaddr_in6 *)(void *)address)->sin6_port
+                                          : &((struct sockaddr_in *)(void *)address)->sin_port;
+}
+
+// Bound, but nobody listens: connections go to those who do. Never closed.
+static bool reserve(const struct addrinfo *info, uint16_t *port) {
+    struct sockaddr_storage address = {0};
+    socklen_t length = info->ai_addrlen;
+    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    memcpy(&address, info->ai_addr, length);
+    struct sockaddr *bound = (struct sockaddr *)&address;
+    if (*port)
+        *port_of(bound) = *port;
+    bool done = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+                setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 && bind(fd, bound, length) == 0 &&
+                getsockname(fd, bound, &length) == 0;
+    if (done)
+        *port = *port_of(bound);
+    else if (fd >= 0)
+        close(fd);
+    return done;
+}
+
+bool rpc_address_reserve(const char *address, int *ret_port, struct error *error) {
+    if (rpc_address_in_use(address))
+        return error_set(error, ERR_CONFIG_INVALID, "address in use: %s: another process listens there", address);
+    struct addrinfo *found = find(address);
+    uint16_t port = 0;
+    bool done = found != NULL;
+    for (const struct addrinfo *info = found; done && info; info = info->ai_next)
+        done = reserve(info, &port);
+    if (found)
+        freeaddrinfo(found);
+    if (!done)
+        return error_set(error, ERR_CONFIG_INVALID, "can't listen on %s", address);
+    *ret_port = ntohs(port);
+    return true;
 }

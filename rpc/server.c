@@ -90,8 +90,8 @@ static void create(struct rpc_server *server) {
         integer(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE),
         integer(GRPC_ARG_MAX_CONCURRENT_STREAMS, calls + STREAMS_SPARE),
         integer(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, (int)server->options.peer_wait_ms),
-        // Another process on the same port would get half of the calls.
-        integer(GRPC_ARG_ALLOW_REUSEPORT, 0),
+        // Another process on the same port gets some of the calls.
+        integer(GRPC_ARG_ALLOW_REUSEPORT, server->options.n_shared > 0),
         // Finds callers that vanished; lets callers find out whether we did.
         integer(GRPC_ARG_KEEPALIVE_TIME_MS, 60000),
         integer(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20000),
@@ -126,7 +126,7 @@ static bool listen_on(struct rpc_server *server, struct error *error) {
     server->ports = rpc_alloc((n + 1) * sizeof *server->ports);
     bool bound = true;
     for (size_t i = 0; bound && i < n; i++) {
-        if (rpc_address_in_use(listen[i])) {
+        if (i >= server->options.n_shared && rpc_address_in_use(listen[i])) {
             bound =
                 error_set(error, ERR_CONFIG_INVALID, "address in use: %s: another process listens there", listen[i]);
             continue;

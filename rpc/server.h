@@ -53,6 +53,7 @@ struct rpc_tls {
 // life.
 struct rpc_server_options {
     const char *const *listen; // "127.0.0.1:7600", "[::1]:0", "unix:/run/…"; NULL-terminated
+    size_t n_shared;           // the first of them are ports that other processes of ours listen on, too
     struct rpc_tls tls;
     uint32_t message_max;       // bytes of one received message (default 1 MiB)
     uint32_t in_flight_max;     // calls being served at once (default 4096); above it RESOURCE_EXHAUSTED at once

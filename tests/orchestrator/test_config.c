@@ -534,7 +534,8 @@ static int run_main(const char *const *arguments, struct buf *out, struct buf *e
         argv[argc] = strdup(arguments[argc]);
     struct config config;
     int code = -1;
-    *ret_goes_on = config_main(argc, argv, "1.2.3", out_file, err_file, &config, &code);
+    unsigned workers;
+    *ret_goes_on = config_main(argc, argv, "1.2.3", out_file, err_file, &config, &workers, &code);
     if (*ret_goes_on)
         config_release(&config);
     while (argc > 0)
@@ -557,6 +558,11 @@ static const struct {
     const char *out, *err; // parts of what is printed
 } lines[] = {
     {{"txcenterd"}, true, -1, "", ""},
+    {{"txcenterd", "--workers", "64"}, true, -1, "", ""},
+    {{"txcenterd", "--workers=1"}, true, -1, "", ""},
+    {{"txcenterd", "--workers", "65"}, false, CONFIG_EXIT_USAGE, "", "--workers needs a number from 1 to 64"},
+    {{"txcenterd", "-w"}, false, CONFIG_EXIT_USAGE, "", "--workers needs a number from 1 to 64"},
+    {{"txcenterd", "--workers=0"}, false, CONFIG_EXIT_USAGE, "", "--workers needs a number from 1 to 64"},
     {{"txcenterd", "--check-config"}, false, CONFIG_EXIT_OK, "(defaults): valid\n", ""},
     {{"txcenterd", "--check-config"}, false, CONFIG_EXIT_OK, "warning: development", ""},
     {{"txcenterd", "--print-config"}, false, CONFIG_EXIT_OK, "  batch_max: 512 # writes\n", ""},

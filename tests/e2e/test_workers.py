@@ -1,0 +1,98 @@
+#!/usr/bin/python3
+"""txcenterd --workers: several processes on one port, that are watched over by their parent."""
+
+import os
+import signal
+import time
+
+import harness
+from instances import PATIENCE_S
+from shop import Shop
+
+
+class Refused(harness.Case):
+    def test_a_store_for_one_process_is_refused(self):
+        world = self.world({"listen": ["127.0.0.1:0"]})
+        world.center.arguments += ["--workers", "2"]
+        self.assertEqual(1, world.center.launch().wait())
+        self.assertIn("needs store.kind mariadb", world.center.lines()[-1]["text"])
+
+
+class Workers(harness.Case):
+    def setUp(self):
+        self.database = harness.Database()
+        self.addCleanup(self.database.close)
+
+    def open(self, **changes):
+        world = self.world({"listen": ["127.0.0.1:0"], "store": self.database.config(), **changes},
+                           sim=["--auto-pay", "20", "--users", "20"])
+        world.center.arguments += ["--workers", "3"]
+        return world
+
+    def start(self):
+        world = self.open()
+        world.start()
+        world.center_target = f"127.0.0.1:{world.center.ports[0]}"
+        return world
+
+    def children(self, world):
+        with open(f"/proc/{world.center.pid}/task/{world.center.pid}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+
+    def owners(self):
+        rows = self.database.sql("SELECT owner, COUNT(*) FROM txcenter.slot GROUP BY owner")
+        return {owner: int(n) for owner, n in rows}
+
+    def until(self, holds, what):
+        end = time.monotonic() + PATIENCE_S
+        while not holds():
+            self.assertLess(time.monotonic(), end, what)
+            time.sleep(0.05)
+
+    def until_shared(self):
+        shares = {f"txcenter-0-{i}" for i in range(3)}
+        self.until(lambda: set(self.owners()) == shares and min(self.owners().values()) >= 85, "not shared")
+
+    def buy(self, world, user):
+        shop = Shop(world.client(), user=f"U{user:04}")
+        trade = shop.order()
+        shop.pay(trade)
+        shop.until(trade.trade_no, "COMPLETED")
+
+    def test_they_share_the_port_and_the_work_and_end_together(self):
+        world = self.start()
+        self.until_shared()
+        self.assertEqual(3, len(self.children(world)))
+        for user in range(6, 12):
+            self.buy(world, user)  # a connection of its own each, to whichever takes it
+        named = {line.get("instance") for line in world.center.lines() if line["msg"] == "call answered"}
+        self.assertLess(1, len(named), "several workers answered")
+        children = self.children(world)
+        world.center.stop()
+        for pid in children:
+            self.assertFalse(os.path.exists(f"/proc/{pid}"))
+
+    def test_one_that_is_killed_is_started_again(self):
+        world = self.start()
+        self.until_shared()
+        killed = self.children(world)[0]
+        os.kill(killed, signal.SIGKILL)
+        self.until(lambda: len(self.children(world)) == 3 and killed not in self.children(world), "not started again")
+        next(line for line in world.center.follow() if line["msg"] == "a worker has ended by itself, and is started again")
+        self.buy(world, 6)
+        self.until_shared()
+
+    def test_none_outlives_its_parent(self):
+        world = self.start()
+        children = self.children(world)
+        world.center.kill()
+        self.until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), "one is left")
+
+    def test_what_keeps_one_from_starting_ends_them_all(self):
+        world = self.open(store={**self.database.config(), "database": "nowhere"})
+        self.assertEqual(1, world.center.launch().wait())
+        self.assertIn("can't start", [line["msg"] for line in world.center.lines()])
+
+
+if __name__ == "__main__":
+    harness.run()

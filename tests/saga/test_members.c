@@ -1,0 +1,280 @@
+// Several instances on one store, under virtual time: who owns what, when one leaves, dies, or is stopped for a while.
+#include "saga/saga.h"
+#include "saga/tables.h"
+#include "store/backend.h"
+#include "tests/base/seeded.h"
+#include "tests/cmocka.h"
+#include "tests/time/virtual_time.h"
+
+#include <stdio.h>
+
+enum { NODES = 3, LEASE_MS = 2500, LOOK_MS = LEASE_MS / 4, ROUND_MS = 1000, TAKEN_MS = LEASE_MS + 3 * LOOK_MS };
+
+struct node {
+    struct virtual_time *time;
+    struct store *store;
+    struct saga_engine *engine; // NULL: it does not run
+    struct rpc_timer alarm;
+    bool stopped; // as by SIGSTOP
+    bool fenced, left;
+    char name[8];
+};
+
+struct bed {
+    struct virtual_time time;
+    struct seeded seeded;
+    struct store_backend *disk;
+    const struct store_table *tables[16];
+    struct node nodes[NODES];
+};
+
+static void tick(void *ctx) {
+    struct node *node = ctx;
+    if (node->engine && !node->stopped)
+        saga_engine_tick(node->engine);
+}
+
+static void set_alarm(void *ctx, int64_t due_ms) {
+    struct node *node = ctx;
+    node->time->timers.set(node->time, &node->alarm, due_ms);
+}
+
+static void notice(void *ctx, const struct saga_notice *told) {
+    struct node *node = ctx;
+    if (told->kind == SAGA_NOTICE_WRITE_FAILED && strcmp(told->reason, err_info(ERR_STORE_FENCED)->name) == 0)
+        node->fenced = true;
+}
+
+static uint64_t any(void *ctx) {
+    return seeded_next(ctx);
+}
+
+static bool pump(void *ctx) {
+    struct bed *bed = ctx;
+    bool did = false;
+    for (size_t i = 0; i < NODES; i++) {
+        struct node *node = &bed->nodes[i];
+        if (!node->store || node->stopped)
+            continue;
+        store_pump(node->store);
+        did = store_poll(node->store) > 0 || did;
+    }
+    return did;
+}
+
+static void open_node(struct bed *bed, size_t i) {
+    struct node *node = &bed->nodes[i];
+    struct error error = {0};
+    *node = (struct node){.time = &bed->time, .alarm = {.fire = tick, .ctx = node}};
+    snprintf(node->name, sizeof node->name, "node-%zu", i);
+    struct store_options storing = {.tables = bed->tables,
+                                    .clock = &bed->time.clock,
+                                    .instance = node->name,
+                                    .address = node->name,
+                                    .lease_ms = LEASE_MS};
+    if (!store_open(store_memory_share(bed->disk), &storing, &node->store, &error))
+        fail_msg("%s", error.text);
+    struct saga_options options = {.store = node->store,
+                                   .clock = &bed->time.clock,
+                                   .random = any,
+                                   .random_ctx = &bed->seeded,
+                                   .alarm = set_alarm,
+                                   .alarm_ctx = node,
+                                   .notice = notice,
+                                   .notice_ctx = node,
+                                   .lease_ms = LEASE_MS};
+    if (!saga_engine_new(&options, &node->engine, &error))
+        fail_msg("%s", error.text);
+    saga_engine_recover(node->engine);
+}
+
+static void end_node(struct node *node, void (*end)(struct store *store)) {
+    if (!node->engine)
+        return;
+    saga_engine_stop(node->engine);
+    end(node->store);
+    node->time->timers.stop(node->time, &node->alarm);
+    saga_engine_free(node->engine);
+    node->store = NULL;
+    node->engine = NULL;
+}
+
+static int set_up(void **state) {
+    static struct bed bed;
+    bed = (struct bed){.seeded = {11}};
+    virtual_time_init(&bed.time, 1700000000000);
+    virtual_time_add_pump(&bed.time, pump, &bed);
+    saga_tables_add(bed.tables, sizeof bed.tables / sizeof bed.tables[0], saga_tables);
+    bed.disk = store_memory();
+    store_memory_clock(bed.disk, &bed.time.clock);
+    *state = &bed;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct bed *bed = *state;
+    for (size_t i = 0; i < NODES; i++) {
+        bed->nodes[i].stopped = false;
+        end_node(&bed->nodes[i], store_close);
+    }
+    virtual_time_release(&bed->time);
+    store_backend_free(bed->disk);
+    return 0;
+}
+
+static void run(struct bed *bed, int64_t ms) {
+    virtual_time_run_until(&bed->time, bed->time.now_ms + ms);
+}
+
+static unsigned owned(const struct node *node) {
+    unsigned n = 0;
+    for (unsigned slot = 0; node->engine && slot < SLOT_COUNT; slot++)
+        n += saga_engine_owns(node->engine, slot);
+    return n;
+}
+
+// No slot has two owners that think so.
+static void check_apart(const struct bed *bed) {
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+        unsigned owners = 0;
+        for (size_t i = 0; i < NODES; i++)
+            owners += bed->nodes[i].engine && !bed->nodes[i].fenced && saga_engine_owns(bed->nodes[i].engine, slot);
+        assert_true(owners <= 1);
+    }
+}
+
+static struct bed *with(void **state, size_t n) {
+    struct bed *bed = *state;
+    for (size_t i = 0; i < n; i++)
+        open_node(bed, i);
+    run(bed, 4 * ROUND_MS);
+    check_apart(bed);
+    return bed;
+}
+
+// ---- Sharing ------------------------------------------------------------------------------------------------------
+
+static void test_they_share_evenly_and_know_of_each_other(void **state) {
+    struct bed *bed = with(state, NODES);
+    for (size_t i = 0; i < NODES; i++)
+        assert_in_range(owned(&bed->nodes[i]), SLOT_COUNT / NODES, SLOT_COUNT / NODES + 1);
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        for (size_t i = 0; i < NODES; i++) {
+            const char *owner = saga_engine_owner(bed->nodes[i].engine, slot);
+            assert_true(saga_engine_owns(bed->nodes[i].engine, slot) == !owner);
+            for (size_t k = 0; owner && k < NODES; k++)
+                assert_true((strcmp(owner, bed->nodes[k].name) == 0) == saga_engine_owns(bed->nodes[k].engine, slot));
+        }
+}
+
+static void test_one_that_comes_is_given_its_share(void **state) {
+    struct bed *bed = with(state, 1);
+    assert_int_equal(owned(&bed->nodes[0]), SLOT_COUNT);
+    open_node(bed, 1);
+    run(bed, 4 * ROUND_MS);
+    assert_int_equal(owned(&bed->nodes[0]), SLOT_COUNT / 2);
+    assert_int_equal(owned(&bed->nodes[1]), SLOT_COUNT / 2);
+}
+
+// ---- Leaving ------------------------------------------------------------------------------------------------------
+
+static void has_left(void *ctx, const struct error *error) {
+    struct node *node = ctx;
+    assert_null(error);
+    assert_false(node->left);
+    node->left = true;
+}
+
+static void leave(struct node *node) {
+    saga_engine_leave(node->engine, has_left, node);
+}
+
+static void test_one_that_leaves_hands_over_at_once_and_is_given_nothing(void **state) {
+    struct bed *bed = with(state, NODES);
+    leave(&bed->nodes[0]);
+    run(bed, ROUND_MS);
+    assert_true(bed->nodes[0].left);
+    assert_int_equal(owned(&bed->nodes[1]) + owned(&bed->nodes[2]), SLOT_COUNT);
+    for (int i = 0; i < 20; i++) { // it still runs, and renews its lease
+        run(bed, ROUND_MS);
+        check_apart(bed);
+        assert_int_equal(owned(&bed->nodes[0]), 0);
+    }
+    assert_false(bed->nodes[0].fenced);
+    end_node(&bed->nodes[0], store_close);
+    open_node(bed, 0);
+    run(bed, 4 * ROUND_MS);
+    assert_in_range(owned(&bed->nodes[0]), SLOT_COUNT / NODES, SLOT_COUNT / NODES + 1);
+}
+
+static void test_one_that_leaves_alone_keeps_what_it_has(void **state) {
+    struct bed *bed = with(state, 1);
+    leave(&bed->nodes[0]);
+    run(bed, ROUND_MS);
+    assert_true(bed->nodes[0].left);
+    assert_int_equal(owned(&bed->nodes[0]), SLOT_COUNT);
+}
+
+static void test_whoever_stays_gets_it_all_when_two_leave(void **state) {
+    struct bed *bed = with(state, NODES);
+    leave(&bed->nodes[0]);
+    leave(&bed->nodes[1]);
+    run(bed, 3 * ROUND_MS);
+    assert_true(bed->nodes[0].left && bed->nodes[1].left);
+    assert_int_equal(owned(&bed->nodes[2]), SLOT_COUNT);
+    check_apart(bed);
+}
+
+// ---- Death --------------------------------------------------------------------------------------------------------
+
+static void test_a_dead_one_is_taken_over_from_when_its_lease_is_over(void **state) {
+    struct bed *bed = with(state, NODES);
+    unsigned theirs = owned(&bed->nodes[1]) + owned(&bed->nodes[2]);
+    end_node(&bed->nodes[0], store_abandon);
+    run(bed, LEASE_MS - LOOK_MS);
+    assert_int_equal(owned(&bed->nodes[1]) + owned(&bed->nodes[2]), theirs); // it may be alive
+    run(bed, TAKEN_MS - LEASE_MS + LOOK_MS + ROUND_MS);
+    assert_int_equal(owned(&bed->nodes[1]) + owned(&bed->nodes[2]), SLOT_COUNT);
+    check_apart(bed);
+}
+
+// [E7]
+static void test_one_that_was_stopped_for_longer_finds_out_and_drives_nothing_anew(void **state) {
+    struct bed *bed = with(state, NODES);
+    bed->nodes[0].stopped = true;
+    run(bed, TAKEN_MS + ROUND_MS);
+    assert_int_equal(owned(&bed->nodes[1]) + owned(&bed->nodes[2]), SLOT_COUNT);
+    assert_int_equal(store_lease_left_ms(bed->nodes[0].store), 0); // so it sends nothing
+    bed->nodes[0].stopped = false;
+    tick(&bed->nodes[0]);
+    run(bed, ROUND_MS);
+    assert_true(bed->nodes[0].fenced);
+    assert_int_equal(owned(&bed->nodes[1]) + owned(&bed->nodes[2]), SLOT_COUNT);
+}
+
+static void test_a_short_pause_costs_nothing(void **state) {
+    struct bed *bed = with(state, NODES);
+    unsigned before = owned(&bed->nodes[0]);
+    bed->nodes[0].stopped = true;
+    run(bed, LEASE_MS - LOOK_MS);
+    bed->nodes[0].stopped = false;
+    tick(&bed->nodes[0]);
+    run(bed, 10 * ROUND_MS);
+    assert_false(bed->nodes[0].fenced);
+    assert_int_equal(owned(&bed->nodes[0]), before);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(test_they_share_evenly_and_know_of_each_other),
+        TEST(test_one_that_comes_is_given_its_share),
+        TEST(test_one_that_leaves_hands_over_at_once_and_is_given_nothing),
+        TEST(test_one_that_leaves_alone_keeps_what_it_has),
+        TEST(test_whoever_stays_gets_it_all_when_two_leave),
+        TEST(test_a_dead_one_is_taken_over_from_when_its_lease_is_over),
+        TEST(test_one_that_was_stopped_for_longer_finds_out_and_drives_nothing_anew),
+        TEST(test_a_short_pause_costs_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
