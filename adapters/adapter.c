@@ -206,3 +206,8 @@ const void *adapter_decode(struct str bytes, const ProtobufCMessageDescriptor *t
     struct error ignored = {0};
     return rpc_decode(type, bytes, arena, &ignored);
 }
+
+const void *adapter_decode_answer(struct str bytes, const struct adapter_method *method, struct arena *arena) {
+    const ProtobufCMessage *message = adapter_decode(bytes, rpc_method_response(&method->method), arena);
+    return message && complete(method, message) ? message : NULL;
+}

@@ -65,6 +65,9 @@ void adapter_inquire(struct adapter *adapter, const struct adapter_method *inqui
 // Any bytes are safe.
 const void *adapter_decode(struct str bytes, const ProtobufCMessageDescriptor *type, struct arena *arena);
 
+// The same for an answer of this method when it was applied, with all that such a one must bring; NULL when it is none.
+const void *adapter_decode_answer(struct str bytes, const struct adapter_method *method, struct arena *arena);
+
 // ---- For adapters/<system> ------------------------------------------------------------------------------------------
 
 #define ADAPTER_METHOD(service_descriptor, method_name, operation, ...)                                                \

@@ -14,7 +14,7 @@ struct signalling {
 };
 
 static void refuse(const struct signalling *s, const struct error *error) {
-    call_fail(s->in, error, NULL, s->request->request_id);
+    call_fail_saga(s->in, error, s->request->gid, s->request->request_id);
 }
 
 static void refuse_as(const struct signalling *s, enum err code) {

@@ -78,7 +78,7 @@ static struct rpc_inbound *leave(struct submission *s) {
 }
 
 static void fail(struct submission *s, const struct error *error) {
-    call_fail(leave(s), error, NULL, s->request_id);
+    call_fail_saga(leave(s), error, s->gid, s->request_id);
     free_when_over(s);
 }
 
@@ -141,8 +141,15 @@ static bool goes_on_waiting(struct submission *s) {
     return true;
 }
 
+static void read_row(struct submission *s);
+
 static void changed(void *ctx, const struct saga_row *row, const struct saga_instance *saga) {
     struct submission *s = ctx;
+    if (!row) { // it goes on at another instance, and what is durable can be told
+        saga_unwatch(&s->watch);
+        read_row(s);
+        return;
+    }
     s->durable = true;
     if (saga_status_ended(saga->status) || !goes_on_waiting(s))
         reply_with(s, row, saga);
@@ -224,6 +231,8 @@ static void seen(void *ctx, const struct saga_seen *seen, const struct error *er
     if (!s->in) {
         free_when_over(s);
     } else if (!seen && (error->code == ERR_SAGA_STATE || error->code == ERR_SAGA_NOT_FOUND)) {
+        read_row(s);
+    } else if (!seen && error->code == ERR_SLOT_ELSEWHERE && s->durable) {
         read_row(s);
     } else if (!seen && error->code == ERR_STORE_STALE) {
         look_up(s); // it was being loaded when the same saga was started here, in vain
@@ -439,7 +448,9 @@ void submit_saga(struct submit *submit, struct rpc_inbound *in, const ProtobufCM
     s->input = input;
     s->flow = flow;
     answer_by(s, WAIT_MAX_MS); // to become durable
-    if (is_recent(submit, s->gid))
+    if (!saga_engine_owns(options->engine, id_slot(str_c(s->gid))))
+        fail_as(s, ERR_SLOT_ELSEWHERE, NULL);
+    else if (is_recent(submit, s->gid))
         look_up(s);
     else
         start(s);

@@ -20,7 +20,7 @@ static char *put_number(char *at, char separator, uint32_t number) {
 
 _Static_assert((int)SAGA_KEY_MAX > (int)SAGA_GID_MAX + 6 + 4 + 11, "a gid, a step, a leg and a generation fit");
 
-static void make_key(const char *gid, uint16_t step_id, uint8_t leg, uint32_t generation, char out[SAGA_KEY_MAX]) {
+void saga_key(const char *gid, uint16_t step_id, uint8_t leg, uint32_t generation, char out[SAGA_KEY_MAX]) {
     size_t length = strnlen(gid, SAGA_GID_MAX);
     memcpy(out, gid, length);
     char *at = put_number(out + length, '/', step_id);
@@ -29,12 +29,8 @@ static void make_key(const char *gid, uint16_t step_id, uint8_t leg, uint32_t ge
     *put_number(at, '/', generation) = '\0';
 }
 
-void saga_key(const char *gid, uint16_t step_id, uint32_t generation, char out[SAGA_KEY_MAX]) {
-    make_key(gid, step_id, 0, generation, out);
-}
-
 void saga_leg_key(const struct saga_instance *instance, const struct saga_leg *leg, char out[SAGA_KEY_MAX]) {
-    make_key(instance->gid, leg->step->id, leg->leg, leg->generation, out);
+    saga_key(instance->gid, leg->step->id, leg->leg, leg->generation, out);
 }
 
 // ---- Sending ------------------------------------------------------------------------------------------------------

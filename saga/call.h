@@ -28,7 +28,7 @@ struct str saga_call_answer_of(const struct saga_call *call, uint16_t step_id, u
 void saga_call_key_of(const struct saga_call *call, uint16_t step_id, uint8_t leg, char out[SAGA_KEY_MAX]);
 
 // The key of a step's effect in any saga: for a call that refers to what another saga did.
-void saga_key(const char *gid, uint16_t step_id, uint32_t generation, char out[SAGA_KEY_MAX]);
+void saga_key(const char *gid, uint16_t step_id, uint8_t leg, uint32_t generation, char out[SAGA_KEY_MAX]);
 
 // Ends the effect, exactly once, at once or later. `error` says why when the outcome isn't OK (its code; `reason` may
 // be the participant's own code). `answer` is copied; it is kept (at most SAGA_ANSWER_MAX bytes) when the outcome is

@@ -21,11 +21,6 @@ static void free_bytes(struct str *bytes) {
     *bytes = STR_NONE;
 }
 
-const char *saga_status_name(enum saga_status status) {
-    static const char *const names[] = {"?", "running", "forward", "compensating", "succeeded", "failed", "terminated"};
-    return status >= SAGA_RUNNING && status <= SAGA_TERMINATED ? names[status] : names[0];
-}
-
 // ---- Life ---------------------------------------------------------------------------------------------------------
 
 bool saga_instance_init(struct saga_instance *instance, const struct saga_flow *flow, struct str gid,
@@ -205,6 +200,19 @@ bool saga_leg_cleared(const struct saga_leg *leg) {
     case LEG_REJECTED:
     case LEG_UNDONE: return true;
     default: return false;
+    }
+}
+
+// What waits for its next attempt may have been sent again, without the record knowing, before the process died.
+enum saga_happened saga_leg_happened(const struct saga_leg *leg) {
+    switch (leg->state) {
+    case LEG_DONE: return SAGA_HAPPENED;
+    case LEG_REJECTED:
+    case LEG_UNDONE: return SAGA_HAPPENED_NOT;
+    case LEG_IDLE:
+    case LEG_SKIPPED: return leg->may_have_run ? SAGA_HAPPENED_PERHAPS : SAGA_HAPPENED_NOT;
+    case LEG_PARKED: return leg->refused ? SAGA_HAPPENED_NOT : SAGA_HAPPENED_PERHAPS;
+    default: return SAGA_HAPPENED_PERHAPS;
     }
 }
 

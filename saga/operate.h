@@ -18,6 +18,10 @@ struct saga_operation {
     void (*also)(void *ctx, struct saga_turn *turn);
 };
 
+// What the fingerprint of a request for the action is over, by whatever way it comes; its method is saga_act_name().
+// In `arena`; ptr NULL when that is full.
+struct str saga_operation_body(const struct saga_operation *operation, struct str gid, struct arena *arena);
+
 // RETRY: parked steps, and those that wait for their next attempt, are tried now.
 // SKIP: a parked step, or a parked compensation, counts as done (not where a step behind it may have been sent, which
 //   was then made from its answer). What a skipped action may have done is still undone,

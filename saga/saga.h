@@ -163,7 +163,7 @@ struct saga_options {
     void *slot_left_ctx;
     struct saga_retention_options retention;
     struct saga_patrol_options patrol;
-    // Whether this instance is the one that sees to what is in this slot; NULL: to every one.
+    // Whether this instance is the one that sees to what is old in this slot of its own; NULL: to every one.
     bool (*owns)(void *ctx, unsigned slot);
     void *owns_ctx;
 };
@@ -201,7 +201,8 @@ const char *saga_engine_owner(const struct saga_engine *engine, unsigned slot);
 // What is known of the others may be out of date: look soon.
 void saga_engine_look(struct saga_engine *engine);
 
-// Gives every slot to the others, before a stop; `done` runs once, later or at once: with an error when that failed.
+// Gives every slot to the others, before a stop: from now on this instance gets none. `done` runs once, later or at
+// once: with an error when that failed, without when nothing is left, or nobody is there to take it.
 typedef void saga_left_fn(void *ctx, const struct error *error);
 void saga_engine_leave(struct saga_engine *engine, saga_left_fn *done, void *ctx);
 

@@ -596,6 +596,11 @@ uint32_t saga_turn_generation(const struct saga_turn *turn) {
     return turn->current->saga.legs[turn->leg].generation;
 }
 
+enum saga_happened saga_turn_happened(const struct saga_turn *turn, uint16_t step_id, uint8_t leg) {
+    const struct saga_leg *found = turn->current ? saga_instance_leg(&turn->current->saga, step_id, leg) : NULL;
+    return found ? saga_leg_happened(found) : SAGA_HAPPENED_NOT;
+}
+
 struct str saga_turn_answer_of(const struct saga_turn *turn, uint16_t step_id, uint8_t leg) {
     const struct saga_leg *found = turn->current ? saga_instance_leg(&turn->current->saga, step_id, leg) : NULL;
     return found ? found->answer : STR_NONE;

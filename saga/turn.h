@@ -56,6 +56,9 @@ struct str saga_turn_input(const struct saga_turn *turn);
 uint8_t saga_turn_leg(const struct saga_turn *turn);
 uint32_t saga_turn_generation(const struct saga_turn *turn);
 
+// What is known of a step's action; for a flow that must make sense of a saga that was terminated.
+enum saga_happened saga_turn_happened(const struct saga_turn *turn, uint16_t step_id, uint8_t leg);
+
 // The kept answer of a step.
 struct str saga_turn_answer_of(const struct saga_turn *turn, uint16_t step_id, uint8_t leg);
 

@@ -30,8 +30,15 @@ void after_answered(struct saga_turn *turn, enum after_benefit benefit, enum out
     refund_poke_all(turn);
 }
 
+void after_given_up(struct saga_turn *turn, enum after_benefit benefit) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    if (trade->row.after[benefit].state == AFTER_PENDING)
+        trade_edit(trade)->after[benefit].state = AFTER_CANCELLED;
+    refund_poke_all(turn);
+}
+
 void after_key(const struct trade *trade, enum after_benefit benefit, uint16_t step_id, char out[SAGA_KEY_MAX]) {
     char gid[TRADE_GID_MAX];
     trade_purchase_gid(trade, gid);
-    saga_key(gid, step_id, (uint32_t)trade->row.after[benefit].generation, out);
+    saga_key(gid, step_id, 0, (uint32_t)trade->row.after[benefit].generation, out);
 }

@@ -20,6 +20,10 @@ bool after_never(struct saga_call *call, enum after_benefit benefit);
 // for it look again.
 void after_answered(struct saga_turn *turn, enum after_benefit benefit, enum outcome outcome, bool applied);
 
+// That step was skipped, or its saga terminated: should it not have come by now, it counts as never to come. Refunds
+// that wait for it look again.
+void after_given_up(struct saga_turn *turn, enum after_benefit benefit);
+
 // The key under which the purchase's step gives it.
 void after_key(const struct trade *trade, enum after_benefit benefit, uint16_t step_id, char out[SAGA_KEY_MAX]);
 

@@ -1,6 +1,7 @@
 // The command Cancel: an unpaid trade is closed; one that is found paid is refunded whole.
 #include "flows/trade/cancel.h"
 
+#include "flows/trade/purchase_end.h"
 #include "flows/trade/refund_command.h"
 #include "flows/trade/refund_plan.h"
 #include "flows/trade/view.h"
@@ -26,15 +27,13 @@ static void set_reason(struct trade *trade, const char *text) {
 
 static void close_trade(struct saga_turn *turn, const char *reason) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    char gid[TRADE_GID_MAX];
     // An expiry that has not turned the order round yet may still find it paid, and that is not what the caller wants.
     if (trade->row.closing == CLOSING_NO || (trade->row.closing == CLOSING_EXPIRY && trade->row.failure == ERR_OK)) {
         trade_edit(trade)->closing = CLOSING_CANCEL;
         set_reason(trade, reason);
         trade_set_state(trade, TRADE_STATE(CLOSING), saga_turn_now(turn));
     }
-    trade_purchase_gid(trade, gid);
-    saga_turn_poke(turn, str_c(gid));
+    purchase_end_poke(turn);
 }
 
 // Cancelled, or everything is on its way back already.

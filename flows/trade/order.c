@@ -118,6 +118,8 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
     row->order_no[0] = '\0';
     row->closing = CLOSING_NO;
     row->failure = ERR_OK;
+    row->stopped = STOPPED_NO;
+    row->missed = 0;
     row->order_expires_ms =
         now_ms + (wish->expires_in_seconds ? wish->expires_in_seconds * INT64_C(1000) : options->order_ttl_ms);
     if (!start_purchase(turn, error)) {

@@ -8,9 +8,11 @@
 #include "flows/trade/books.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
-#include "flows/trade/purchase.h"
+#include "flows/trade/purchase_end.h"
+#include "flows/trade/recall.h"
 #include "flows/trade/refund_plan.h"
 #include "flows/trade/retire.h"
+#include "flows/trade/ruling.h"
 #include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
@@ -20,7 +22,7 @@
 
 static_assert((int)TRADE_PARAMETERS_MAX >= (int)SAGA_ANSWER_MAX, "what a kept answer holds can be kept of it");
 
-enum { STEP_FREEZE = 10, STEP_CREATE = 20, STEP_CONFIRM = 50 };
+enum { STEP_FREEZE = 10, STEP_CREATE = 20, STEP_COLLECT = 40, STEP_CONFIRM = 50 };
 
 // ---- Legs are tenders ---------------------------------------------------------------------------------------------
 
@@ -51,11 +53,11 @@ static unsigned count(const struct saga_subject *subject, struct str input,
     return n;
 }
 
-static unsigned cards(const struct saga_subject *subject, struct str input) {
+unsigned payment_cards(const struct saga_subject *subject, struct str input) {
     return count(subject, input, is_card);
 }
 
-static unsigned gateways(const struct saga_subject *subject, struct str input) {
+unsigned payment_gateways(const struct saga_subject *subject, struct str input) {
     return count(subject, input, tender_is_gateway);
 }
 
@@ -77,6 +79,22 @@ static struct pay_attempt_row *turn_attempt(struct saga_turn *turn) {
 
 static void set_tender(struct saga_turn *turn, struct tender_row *tender, Txcenter__Trade__V1__TenderState state) {
     tender_set_state(trade_of(saga_turn_subject(turn)), tender, state);
+}
+
+// ---- What is undone -----------------------------------------------------------------------------------------------
+
+// Under the key of the attempt's own step, also when another saga does it. That is the first generation: what can be
+// undone is never tried under another one.
+static struct adapter_effect undo_effect(const struct saga_call *call, uint16_t step_id, char key[SAGA_KEY_MAX]) {
+    struct adapter_effect effect = effect_of(call);
+    struct trade *trade = effect_trade(call);
+    int32_t attempt_no = attempt_of(saga_call_input(call));
+    char gid[TRADE_GID_MAX];
+    trade_payment_gid(trade, attempt_no, gid);
+    saga_key(gid, step_id, saga_call_leg(call), 1, key);
+    effect.key = key;
+    effect.order_no = trade_attempt(trade, attempt_no)->order_no; // the trade may have a newer one
+    return effect;
 }
 
 // ---- 1: freeze ----------------------------------------------------------------------------------------------------
@@ -141,18 +159,25 @@ static void inquire_freeze(struct saga_call *call) {
                     freezing_of(call));
 }
 
-static void release(struct saga_call *call) {
+void payment_release(struct saga_call *call) {
     Participant__Card__V1__ReleaseCardRequest request = PARTICIPANT__CARD__V1__RELEASE_CARD_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
+    char key[SAGA_KEY_MAX];
+    struct adapter_effect effect = undo_effect(call, STEP_FREEZE, key);
     request.tender_no = call_card(call)->tender_no;
     card_release(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
+}
+
+void payment_released(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    struct tender_row *tender = turn_tender(turn, is_card);
+    (void)op, (void)answer;
+    if (outcome == OUTCOME_OK && tender->state != TENDER_STATE(FAILED))
+        set_tender(turn, tender, TENDER_STATE(CLOSED));
 }
 
 static void frozen(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
     struct tender_row *tender = turn_tender(turn, is_card);
     if (op == SAGA_COMPENSATE) {
-        if (outcome == OUTCOME_OK)
-            set_tender(turn, tender, TENDER_STATE(CLOSED));
+        payment_released(turn, op, outcome, answer);
         return;
     }
     if (outcome == OUTCOME_REJECTED) {
@@ -198,12 +223,17 @@ static void inquire_create(struct saga_call *call) {
                     effect_done, call);
 }
 
-// Makes the tender definite, as tender->undo says: closed, or paid already.
-static void close_tender(struct saga_call *call, const char *key) {
+// Makes the tender definite, as tender->undo says: closed, or paid already. Under the key of its creation, so that the
+// gateway refuses a create that arrives after it; to say it again is answered alike.
+void payment_undo_create(struct saga_call *call) {
     struct tender_row *tender = call_gateway(call);
     struct adapter *gateway = &effect_adapters(call)->payment;
-    struct adapter_effect effect = effect_of(call);
-    effect.key = key;
+    char key[SAGA_KEY_MAX];
+    struct adapter_effect effect = undo_effect(call, STEP_CREATE, key);
+    if (tender->undo == UNDO_NONE || tender->undo == UNDO_REVERSED) {
+        saga_call_ok(call, STR_NONE); // it is definite
+        return;
+    }
     if (tender->undo == UNDO_REVERSING) {
         Participant__Payment__V1__ReversePaymentRequest request =
             PARTICIPANT__PAYMENT__V1__REVERSE_PAYMENT_REQUEST__INIT;
@@ -216,21 +246,34 @@ static void close_tender(struct saga_call *call, const char *key) {
     }
 }
 
-static void undo_create(struct saga_call *call) {
-    close_tender(call, saga_call_key(call));
+void payment_closed(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    struct tender_row *tender = turn_tender(turn, tender_is_gateway);
+    struct arena arena;
+    (void)op;
+    if (outcome != OUTCOME_OK)
+        return;
+    arena_init(&arena, 1 << 20);
+    const Participant__Payment__V1__Payment *payment = tender_payment_in(answer, &arena);
+    if (payment)
+        tender_undone(turn, tender, payment);
+    arena_release(&arena);
 }
 
 static void created(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct tender_row *tender = turn_tender(turn, tender_is_gateway);
     struct arena arena;
+    if (op == SAGA_COMPENSATE) {
+        payment_closed(turn, op, outcome, answer);
+        return;
+    }
     arena_init(&arena, 1 << 20);
     if (outcome == OUTCOME_REJECTED) {
-        if (op == SAGA_ACTION && tender->state == TENDER_STATE(CREATED)) {
+        if (tender->state == TENDER_STATE(CREATED)) {
             set_tender(turn, tender, TENDER_STATE(FAILED));
             str_fit(str_c(saga_turn_asked(turn)->reason), tender->detail, sizeof tender->detail);
         }
-    } else if (op == SAGA_ACTION) {
+    } else {
         const Participant__Payment__V1__CreatePaymentResponse *response =
             effect_answer(answer, &participant__payment__v1__create_payment_response__descriptor, &arena);
         if (response) {
@@ -240,10 +283,6 @@ static void created(struct saga_turn *turn, enum saga_op op, enum outcome outcom
             str_copy(str_c(response->payment->gateway_no), tender->gateway_no, sizeof tender->gateway_no);
             tender_learn(turn, tender, response->payment);
         }
-    } else {
-        const Participant__Payment__V1__Payment *payment = tender_payment_in(answer, &arena);
-        if (payment)
-            tender_undone(turn, tender, payment);
     }
     arena_release(&arena);
 }
@@ -263,15 +302,12 @@ static bool must_close(const struct trade *trade, const struct pay_attempt_row *
     return trade->row.closing != CLOSING_NO || now_ms >= attempt->deadline_ms;
 }
 
-// How the tender stands, or, once it is given up, that it be closed. That goes under the key of its creation: it is
-// the creation's compensation, so the gateway refuses a create that arrives after it, and when the attempt turns round
-// later, undo_create() says the same once more and is answered alike.
+// How the tender stands, or, once it is given up, that it be closed; when the attempt turns round later, that is said
+// once more.
 static void ask_gateway(struct saga_call *call) {
     struct tender_row *tender = call_gateway(call);
     if (tender->undo != UNDO_NONE) {
-        char key[SAGA_KEY_MAX];
-        saga_call_key_of(call, STEP_CREATE, saga_call_leg(call), key);
-        close_tender(call, key);
+        payment_undo_create(call);
         return;
     }
     Participant__Payment__V1__QueryPaymentRequest request = PARTICIPANT__PAYMENT__V1__QUERY_PAYMENT_REQUEST__INIT;
@@ -350,9 +386,10 @@ static void inquire_confirm(struct saga_call *call) {
                     call);
 }
 
-static void undo_confirm(struct saga_call *call) {
+void payment_undo_confirm(struct saga_call *call) {
     Participant__Card__V1__CancelConfirmRequest request = PARTICIPANT__CARD__V1__CANCEL_CONFIRM_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
+    char key[SAGA_KEY_MAX];
+    struct adapter_effect effect = undo_effect(call, STEP_CONFIRM, key);
     request.tender_no = call_card(call)->tender_no;
     card_cancel_confirm(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
 }
@@ -385,24 +422,29 @@ void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt) {
     row->closing = CLOSING_NO;
     if (cancelled)
         refund_plan_cancelled(turn); // the cancel came too late: everything goes back
-    char gid[TRADE_GID_MAX];
-    trade_purchase_gid(trade, gid);
-    saga_turn_poke(turn, str_c(gid));
+    purchase_end_poke(turn);
 }
 
 static struct saga_verdict settle(struct saga_turn *turn) {
+    if (trade_of(saga_turn_subject(turn))->row.stopped != STOPPED_NO)
+        return saga_reject(ERR_TRADE_ENDED, "the order was terminated by an operator");
     payment_settle(turn, turn_attempt(turn));
     return saga_done();
 }
 
 // ---- The end ------------------------------------------------------------------------------------------------------
 
-static struct saga_verdict reversed(struct saga_turn *turn) {
-    struct trade *trade = trade_of(saga_turn_subject(turn));
+static void note_reason(struct saga_turn *turn, struct pay_attempt_row *attempt) {
     const struct saga_instance *saga = saga_turn_saga(turn);
-    struct pay_attempt_row *attempt = trade_change(trade, turn_attempt(turn));
+    trade_change(trade_of(saga_turn_subject(turn)), attempt);
     str_fit(str_c(saga->reason), attempt->reason, sizeof attempt->reason);
     str_fit(str_c(saga->text), attempt->text, sizeof attempt->text);
+}
+
+static struct saga_verdict reversed(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct pay_attempt_row *attempt = turn_attempt(turn);
+    note_reason(turn, attempt);
     struct tender_row *tender;
     for (int32_t i = 0; (tender = trade_tender(trade, attempt->attempt_no, i)); i++)
         if (tender_is_gateway(tender))
@@ -418,6 +460,29 @@ static bool has_conflict(const struct trade *trade, int32_t attempt_no) {
     return false;
 }
 
+static void leave_tenders(struct saga_turn *turn, const struct pay_attempt_row *attempt) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct tender_row *tender;
+    for (int32_t i = 0; (tender = trade_tender(trade, attempt->attempt_no, i)); i++)
+        tender_left(turn, tender);
+}
+
+// An operator has terminated it: another saga makes its tenders definite, while the trade goes on without it.
+static void stop(struct saga_turn *turn, struct pay_attempt_row *attempt) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct error error = {0};
+    struct tender_row *tender;
+    note_reason(turn, attempt);
+    for (int32_t i = 0; (tender = trade_tender(trade, attempt->attempt_no, i)); i++)
+        if (tender_is_gateway(tender) && tender_is_unsettled(tender))
+            tender_give_up(turn, tender);
+    attempt->recalled = recall_payment(turn, attempt, &error);
+    if (!attempt->recalled) {
+        trades_alert(trade->trades, "a terminated payment can't be undone", trade, error.text);
+        leave_tenders(turn, attempt);
+    }
+}
+
 static struct saga_verdict ended(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct pay_attempt_row *attempt = turn_attempt(turn);
@@ -426,9 +491,10 @@ static struct saga_verdict ended(struct saga_turn *turn) {
     trade_change(trade, attempt);
     attempt->state = ATTEMPT_FAILED;
     attempt->ended_ms = saga_turn_now(turn);
-    struct tender_row *tender;
-    for (int32_t i = 0; (tender = trade_tender(trade, attempt->attempt_no, i)); i++)
-        tender_left(turn, tender);
+    if (saga_turn_saga(turn)->status == SAGA_TERMINATED)
+        stop(turn, attempt);
+    else
+        leave_tenders(turn, attempt);
     if (has_conflict(trade, attempt->attempt_no))
         trade_edit(trade)->closing = CLOSING_CONFLICT;
     else if (trade->row.closing == CLOSING_NO && attempt->on_failure == ON_FAILURE(FAIL_TRADE))
@@ -437,10 +503,66 @@ static struct saga_verdict ended(struct saga_turn *turn) {
         trade_set_state(trade, TRADE_STATE(CLOSING), saga_turn_now(turn));
     else
         trade_set_state(trade, TRADE_STATE(ORDERED), saga_turn_now(turn));
-    char gid[TRADE_GID_MAX];
-    trade_purchase_gid(trade, gid);
-    saga_turn_poke(turn, str_c(gid));
+    purchase_end_poke(turn);
     return saga_done();
+}
+
+// ---- Operators ----------------------------------------------------------------------------------------------------
+
+// What became of the tender, as an operator knows it from the gateway: paid, or closed without.
+static void collect_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
+    struct tender_row *tender = turn_tender(turn, tender_is_gateway);
+    if (ruling->act == SAGA_ACT_RESOLVE)
+        tender_stated(turn, tender, ruling->outcome == OUTCOME_OK, ruling->text);
+}
+
+static bool may_be_paid(const struct tender_row *tender) {
+    return tender_is_unsettled(tender) && tender->state != TENDER_STATE(CONFLICTED);
+}
+
+bool payment_close_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
+    const Participant__Payment__V1__ClosePaymentResponse *response = (const void *)answer;
+    (void)turn;
+    return tender_is_definite(response->payment);
+}
+
+static bool freeze_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
+    const Participant__Card__V1__FreezeCardResponse *response = (const void *)answer;
+    struct freezing freezing = {.amount = turn_tender(turn, is_card)->amount};
+    memcpy(freezing.currency, trade_of(saga_turn_subject(turn))->row.currency, sizeof freezing.currency);
+    return froze_all(&freezing, response->frozen);
+}
+
+#define RESOLVE_OR_COMPENSATE "resolve the step, or compensate the saga"
+#define RESOLVE_THERE "see to it there, and resolve the step"
+
+static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error) {
+    static const struct ruling_rule rules[] = {
+        {.step_id = STEP_FREEZE,
+         .no_skip = "what isn't frozen can't be taken: " RESOLVE_OR_COMPENSATE,
+         .answers = &card_freeze_method,
+         .optional = true,
+         .fits = freeze_fits},
+        {.step_id = STEP_FREEZE, .op = SAGA_COMPENSATE, .no_skip = "the card would stay frozen: " RESOLVE_THERE},
+        {.step_id = STEP_CREATE,
+         .no_skip = "what isn't created can't be paid: " RESOLVE_OR_COMPENSATE,
+         .answers = &payment_create_method},
+        {.step_id = STEP_CREATE,
+         .op = SAGA_COMPENSATE,
+         .answers = &payment_close_method,
+         .optional = true,
+         .fits = payment_close_fits}, // skipped: what is paid after that is late
+        {.step_id = STEP_COLLECT, .no_skip = "whether it was paid must be known: " RESOLVE_OR_COMPENSATE},
+        {.step_id = STEP_CONFIRM, .no_skip = "the card's part would not be paid: " RESOLVE_OR_COMPENSATE},
+        {.step_id = STEP_CONFIRM,
+         .op = SAGA_COMPENSATE,
+         .no_skip = "what was taken of the card would stay taken: " RESOLVE_THERE},
+        {.step_id = 0},
+    };
+    if (saga_turn_step(turn)->id == STEP_COLLECT && ruling->outcome == OUTCOME_OK && ruling->act == SAGA_ACT_RESOLVE &&
+        !may_be_paid(turn_tender(turn, tender_is_gateway)))
+        return error_set(error, ERR_SAGA_STATE, "the gateway has said that the tender was not paid, or not as asked");
+    return ruling_allowed(rules, turn, ruling, error);
 }
 
 // ---- The table ----------------------------------------------------------------------------------------------------
@@ -452,10 +574,10 @@ static const struct saga_step steps[] = {
      .name = "freeze",
      .participant = "card",
      .text = "Freezes each card's part",
-     .legs = cards,
+     .legs = payment_cards,
      .run = freeze,
      .inquire = inquire_freeze,
-     .undo = release,
+     .undo = payment_release,
      .answered = frozen,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,
@@ -466,10 +588,10 @@ static const struct saga_step steps[] = {
      .name = "create",
      .participant = "payment",
      .text = "Creates each asynchronous tender",
-     .legs = gateways,
+     .legs = payment_gateways,
      .run = create,
      .inquire = inquire_create,
-     .undo = undo_create,
+     .undo = payment_undo_create,
      .answered = created,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,
@@ -480,15 +602,16 @@ static const struct saga_step steps[] = {
      .name = "offered",
      .text = "The payer can pay",
      .decide = offered},
-    {.id = 40,
+    {.id = STEP_COLLECT,
      .stage = 4,
      .kind = SAGA_COMPENSATABLE,
      .name = "collect",
      .participant = "payment",
      .text = "Awaits each callback, queries, closes at the end",
-     .legs = gateways,
+     .legs = payment_gateways,
      .decide = collect,
      .ask = ask_gateway,
+     .ruled = collect_ruled,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN}, // its pauses while the gateway does not answer; it is asked for as long as that takes
     {.id = STEP_CONFIRM,
@@ -497,10 +620,10 @@ static const struct saga_step steps[] = {
      .name = "confirm",
      .participant = "card",
      .text = "Takes what was frozen",
-     .legs = cards,
+     .legs = payment_cards,
      .run = confirm,
      .inquire = inquire_confirm,
-     .undo = undo_confirm,
+     .undo = payment_undo_confirm,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN,
      .undo_retry = SAGA_STUBBORN},
@@ -515,6 +638,7 @@ const struct saga_flow payment_flow = {
     .n_steps = STORE_COUNT(steps),
     .on_reversed = reversed,
     .on_end = ended,
+    .allows = allows,
     .attach = load_attach,
     .estate = &retire_estate,
 };

@@ -13,6 +13,16 @@ void payment_start(struct saga_turn *turn, struct pay_attempt_row *attempt);
 // turn that makes it so: the watershed.
 void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt);
 
+// ---- For recall.c: what undoes an attempt, in whatever saga it is done; the input is the attempt's number -----------
+
+saga_legs_fn payment_cards, payment_gateways;
+saga_call_fn payment_undo_confirm, payment_undo_create, payment_release;
+saga_answered_fn payment_closed, payment_released;
+// Whether what the gateway is said to have answered to close or reverse makes the tender definite.
+bool payment_close_fits(struct saga_turn *turn, const ProtobufCMessage *answer);
+
+// -------------------------------------------------------------------------------------------------------------------
+
 // Its saga looks again at what it waits for (a tender has changed, the trade is closing).
 void payment_poke(struct saga_turn *turn, int32_t attempt_no);
 

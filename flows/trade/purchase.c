@@ -13,6 +13,7 @@
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
 #include "flows/trade/payment.h"
+#include "flows/trade/purchase_end.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/retire.h"
 #include "flows/trade/view.h"
@@ -22,14 +23,27 @@
 
 // ---- Which steps apply --------------------------------------------------------------------------------------------
 
-static unsigned has_coupons(const struct saga_subject *subject, struct str input) {
+unsigned purchase_has_coupons(const struct saga_subject *subject, struct str input) {
     (void)input;
     return chosen_has_coupons(trade_of_const(subject));
 }
 
-static unsigned has_points(const struct saga_subject *subject, struct str input) {
+unsigned purchase_has_points(const struct saga_subject *subject, struct str input) {
     (void)input;
     return trade_of_const(subject)->row.points > 0;
+}
+
+// ---- What is undone -----------------------------------------------------------------------------------------------
+
+// Under the key of the step's action, also when another saga does it. That is the first generation: what can be undone
+// is never tried under another one.
+static struct adapter_effect undo_effect(const struct saga_call *call, uint16_t step_id, char key[SAGA_KEY_MAX]) {
+    struct adapter_effect effect = effect_of(call);
+    char gid[TRADE_GID_MAX];
+    trade_purchase_gid(effect_trade(call), gid);
+    saga_key(gid, step_id, 0, 1, key);
+    effect.key = key;
+    return effect;
 }
 
 // ---- 1: the locks -------------------------------------------------------------------------------------------------
@@ -52,9 +66,10 @@ static void inquire_lock(struct saga_call *call) {
                     effect_done_bare, call);
 }
 
-static void unlock_coupons(struct saga_call *call) {
+void purchase_unlock_coupons(struct saga_call *call) {
     Participant__Coupon__V1__UnlockCouponsRequest request = PARTICIPANT__COUPON__V1__UNLOCK_COUPONS_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
+    char key[SAGA_KEY_MAX];
+    struct adapter_effect effect = undo_effect(call, STEP_LOCK_COUPONS, key);
     coupon_unlock(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
 }
 
@@ -73,9 +88,10 @@ static void inquire_freeze(struct saga_call *call) {
                     effect_done_bare, call);
 }
 
-static void unfreeze_points(struct saga_call *call) {
+void purchase_unfreeze_points(struct saga_call *call) {
     Participant__Points__V1__UnfreezePointsRequest request = PARTICIPANT__POINTS__V1__UNFREEZE_POINTS_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
+    char key[SAGA_KEY_MAX];
+    struct adapter_effect effect = undo_effect(call, STEP_FREEZE_POINTS, key);
     points_unfreeze(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
 }
 
@@ -163,9 +179,10 @@ static void inquire_order(struct saga_call *call) {
                     ordering_of(call));
 }
 
-static void close_order(struct saga_call *call) {
+void purchase_close_order(struct saga_call *call) {
     Participant__Order__V1__CloseOrderRequest request = PARTICIPANT__ORDER__V1__CLOSE_ORDER_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
+    char key[SAGA_KEY_MAX];
+    struct adapter_effect effect = undo_effect(call, STEP_CREATE_ORDER, key);
     order_close(&effect_adapters(call)->order, &effect, &request, effect_done_bare, call);
 }
 
@@ -291,11 +308,7 @@ static void deduct_points(struct saga_call *call) {
 // ---- 6: completed -------------------------------------------------------------------------------------------------
 
 static struct saga_verdict completed(struct saga_turn *turn) {
-    struct trade *trade = trade_of(saga_turn_subject(turn));
-    trade_edit(trade)->completed_ms = saga_turn_now(turn);
-    if (trade->row.state == TRADE_STATE(PAID))
-        trade_set_state(trade, TRADE_STATE(COMPLETED), saga_turn_now(turn));
-    refund_poke_all(turn); // refunds wait for this
+    purchase_end_complete(turn);
     return saga_done();
 }
 
@@ -327,6 +340,11 @@ static void points_awarded(struct saga_turn *turn, enum saga_op op, enum outcome
     arena_release(&arena);
 }
 
+static void award_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
+    if (ruling->act == SAGA_ACT_SKIP)
+        after_given_up(turn, AFTER_AWARD);
+}
+
 static void issue_coupons(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     Participant__Coupon__V1__IssueCouponsRequest request = PARTICIPANT__COUPON__V1__ISSUE_COUPONS_REQUEST__INIT;
@@ -345,6 +363,11 @@ static void coupons_issued(struct saga_turn *turn, enum saga_op op, enum outcome
     after_answered(turn, AFTER_ISSUE, outcome, !str_empty(answer));
 }
 
+static void issue_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
+    if (ruling->act == SAGA_ACT_SKIP)
+        after_given_up(turn, AFTER_ISSUE);
+}
+
 static void record_settlement(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct arena arena;
@@ -359,6 +382,11 @@ static void record_settlement(struct saga_call *call) {
     request.paid_at = view_time(trade->row.paid_ms, &arena);
     settlement_record(&effect_adapters(call)->settlement, &effect, &request, effect_done_bare, call);
     arena_release(&arena);
+}
+
+static void record_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
+    if (ruling->act == SAGA_ACT_SKIP)
+        purchase_end_missed(turn, STEP_RECORD_SETTLEMENT, MISSED_SETTLEMENT);
 }
 
 static void push_paid(struct saga_call *call) {
@@ -376,58 +404,6 @@ static void push_paid(struct saga_call *call) {
     push_send(&effect_adapters(call)->push, &effect, &request, effect_done_bare, call);
 }
 
-// ---- The end ------------------------------------------------------------------------------------------------------
-
-// What whoever ordered is told: which part of it failed. The participant's own words stay beside it.
-static enum err failure_of(const struct saga_turn *turn, int32_t closing) {
-    switch (closing) {
-    case CLOSING_CANCEL:
-    case CLOSING_EXPIRY: return ERR_TRADE_ENDED;
-    case CLOSING_FAILURE:
-    case CLOSING_CONFLICT: return ERR_PAYMENT_FAILED;
-    default: break;
-    }
-    uint16_t step = saga_turn_step(turn)->id;
-    return step == STEP_LOCK_COUPONS || step == STEP_FREEZE_POINTS ? ERR_BENEFIT_UNAVAILABLE : ERR_ORDER_REFUSED;
-}
-
-static struct saga_verdict reversed(struct saga_turn *turn) {
-    struct trade *trade = trade_of(saga_turn_subject(turn));
-    const struct saga_instance *saga = saga_turn_saga(turn);
-    struct trade_row *row = trade_edit(trade);
-    row->failure = (int32_t)failure_of(turn, row->closing);
-    if (row->closing == CLOSING_NO)
-        row->closing = CLOSING_FAILURE;
-    str_fit(str_c(row->closing == CLOSING_CANCEL ? TRADE_REASON_CANCELLED : saga->reason), row->reason,
-            sizeof row->reason);
-    if (row->closing != CLOSING_CANCEL)
-        str_fit(str_c(saga->text), row->text, sizeof row->text); // else the caller's own words stay
-    trade_set_state(trade, TRADE_STATE(CLOSING), saga_turn_now(turn));
-    return saga_done();
-}
-
-static struct saga_verdict ended(struct saga_turn *turn) {
-    static const Txcenter__Trade__V1__TradeState states[] = {
-        [CLOSING_NO] = TRADE_STATE(FAILED),           [CLOSING_CANCEL] = TRADE_STATE(CANCELLED),
-        [CLOSING_EXPIRY] = TRADE_STATE(EXPIRED),      [CLOSING_FAILURE] = TRADE_STATE(FAILED),
-        [CLOSING_CONFLICT] = TRADE_STATE(CONFLICTED),
-    };
-    struct trade *trade = trade_of(saga_turn_subject(turn));
-    if (saga_turn_saga(turn)->status == SAGA_SUCCEEDED)
-        return saga_done();
-    struct pay_attempt_row *planned = trade_open_attempt(trade);
-    if (planned && planned->state == ATTEMPT_PLANNED) {
-        trade_change(trade, planned);
-        planned->state = ATTEMPT_FAILED;
-        planned->ended_ms = saga_turn_now(turn);
-        memcpy(planned->reason, trade->row.reason, sizeof planned->reason);
-        memcpy(planned->text, trade->row.text, sizeof planned->text);
-    }
-    trade_set_state(trade, states[trade->row.closing], saga_turn_now(turn));
-    trade_edit(trade)->closing = CLOSING_NO;
-    return saga_done();
-}
-
 // ---- The table ----------------------------------------------------------------------------------------------------
 
 static const struct saga_step steps[] = {
@@ -437,10 +413,10 @@ static const struct saga_step steps[] = {
      .name = "lock_coupons",
      .participant = "coupon",
      .text = "Locks the chosen coupons",
-     .legs = has_coupons,
+     .legs = purchase_has_coupons,
      .run = lock_coupons,
      .inquire = inquire_lock,
-     .undo = unlock_coupons,
+     .undo = purchase_unlock_coupons,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,
      .undo_retry = SAGA_STUBBORN},
@@ -450,10 +426,10 @@ static const struct saga_step steps[] = {
      .name = "freeze_points",
      .participant = "points",
      .text = "Freezes the chosen points",
-     .legs = has_points,
+     .legs = purchase_has_points,
      .run = freeze_points,
      .inquire = inquire_freeze,
-     .undo = unfreeze_points,
+     .undo = purchase_unfreeze_points,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,
      .undo_retry = SAGA_STUBBORN},
@@ -465,7 +441,7 @@ static const struct saga_step steps[] = {
      .text = "Creates the order",
      .run = create_order,
      .inquire = inquire_order,
-     .undo = close_order,
+     .undo = purchase_close_order,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,
      .undo_retry = SAGA_STUBBORN},
@@ -496,7 +472,7 @@ static const struct saga_step steps[] = {
      .name = "use_coupons",
      .participant = "coupon",
      .text = "Uses the locked coupons",
-     .legs = has_coupons,
+     .legs = purchase_has_coupons,
      .run = use_coupons,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
@@ -506,7 +482,7 @@ static const struct saga_step steps[] = {
      .name = "deduct_points",
      .participant = "points",
      .text = "Deducts the frozen points",
-     .legs = has_points,
+     .legs = purchase_has_points,
      .run = deduct_points,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
@@ -525,6 +501,7 @@ static const struct saga_step steps[] = {
      .text = "Awards points",
      .run = award_points,
      .answered = points_awarded,
+     .ruled = award_ruled,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = STEP_ISSUE_COUPONS,
@@ -536,9 +513,10 @@ static const struct saga_step steps[] = {
      .text = "Issues coupons",
      .run = issue_coupons,
      .answered = coupons_issued,
+     .ruled = issue_ruled,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
-    {.id = 120,
+    {.id = STEP_RECORD_SETTLEMENT,
      .stage = 7,
      .kind = SAGA_RETRIABLE,
      .tier = SAGA_NON_CORE,
@@ -546,6 +524,7 @@ static const struct saga_step steps[] = {
      .participant = "settlement",
      .text = "Records the trade for settlement",
      .run = record_settlement,
+     .ruled = record_ruled,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = 130,
@@ -566,8 +545,9 @@ const struct saga_flow purchase_flow = {
     .text = "An order from its locks to its completion",
     .steps = steps,
     .n_steps = STORE_COUNT(steps),
-    .on_reversed = reversed,
-    .on_end = ended,
+    .on_reversed = purchase_end_reversed,
+    .on_end = purchase_end_ended,
+    .allows = purchase_end_allows,
     .attach = load_attach,
     .estate = &retire_estate,
 };

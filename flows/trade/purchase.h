@@ -13,8 +13,14 @@ enum {
     STEP_DEDUCT_POINTS = 80,
     STEP_AWARD_POINTS = 100,
     STEP_ISSUE_COUPONS = 110,
+    STEP_RECORD_SETTLEMENT = 120,
 };
 
 extern const struct saga_flow purchase_flow;
+
+// ---- For recall.c: what undoes an order, in whatever saga it is done ----------------------------------------------
+
+saga_legs_fn purchase_has_coupons, purchase_has_points;
+saga_call_fn purchase_unlock_coupons, purchase_unfreeze_points, purchase_close_order;
 
 #endif

@@ -71,6 +71,8 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I32(trade_row, failure),
     STORE_COL_I32(trade_row, closed, .since = 4),
     STORE_COL_I64(trade_row, closed_ms, .since = 4),
+    STORE_COL_I32(trade_row, stopped, .since = 4),
+    STORE_COL_I32(trade_row, missed, .since = 4),
     SOLVER_LAYER_TABLE(TRADE_DISCOUNT) AFTER_TABLE(AFTER) STORE_COL_BLOB(trade_row, history, 4096),
 };
 static const struct store_index trade_indexes[] = {
@@ -128,7 +130,7 @@ static const struct store_column pay_attempt_row_columns[] = {
     STORE_COL_I32(pay_attempt_row, offered),     STORE_COL_I64(pay_attempt_row, created_ms),
     STORE_COL_I64(pay_attempt_row, deadline_ms), STORE_COL_I64(pay_attempt_row, ended_ms),
     STORE_COL_TEXT(pay_attempt_row, order_no),   STORE_COL_TEXT(pay_attempt_row, reason),
-    STORE_COL_TEXT(pay_attempt_row, text),
+    STORE_COL_TEXT(pay_attempt_row, text),       STORE_COL_I32(pay_attempt_row, recalled, .since = 4),
 };
 const struct store_table pay_attempt_table = {TABLE("trade_attempt", pay_attempt_row, 2, )};
 

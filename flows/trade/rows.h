@@ -40,6 +40,21 @@ struct after {
 // Why an unpaid trade is being closed.
 enum trade_closing { CLOSING_NO, CLOSING_CANCEL, CLOSING_EXPIRY, CLOSING_FAILURE, CLOSING_CONFLICT };
 
+// An operator has terminated the saga of the order before it was paid.
+enum trade_stopped {
+    STOPPED_NO,
+    STOPPED_RECALLED, // a saga of its own undoes the order, and ends the trade
+    STOPPED_LEFT,     // nobody does: the trade ends with its last payment attempt
+};
+
+// What a paid trade's saga, which an operator has terminated (or a step of it skipped), is known not to have done; a
+// refund does not take it back.
+enum trade_missed {
+    MISSED_COUPONS = 1,    // locked, and not used
+    MISSED_POINTS = 2,     // frozen, and not deducted
+    MISSED_SETTLEMENT = 4, // not recorded
+};
+
 struct trade_row {
     char trade_no[TRADE_NO_MAX + 1];
     int64_t version; // rises with every durable change
@@ -69,6 +84,8 @@ struct trade_row {
     int32_t failure;    // enum err: what whoever ordered is told, once the order has failed
     int32_t closed;     // enum trade_closed (trades.h)
     int64_t closed_ms;  // since when it is
+    int32_t stopped;    // enum trade_stopped
+    int32_t missed;     // bits of enum trade_missed
     struct str history; // packed: state and time of each change
 };
 extern const struct store_table trade_table;
@@ -112,6 +129,7 @@ struct pay_attempt_row {
     int32_t state;      // enum attempt_state
     int32_t on_failure; // Txcenter__Trade__V1__OnFailure
     int32_t offered;    // 1: every tender has been created or frozen
+    int32_t recalled;   // 1: its saga was terminated, and another one takes back what it left (recall.h)
     int64_t created_ms, deadline_ms, ended_ms;
     char order_no[TRADE_ID_MAX + 1]; // what it pays: the trade may have another one by the time its money goes back
     char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];

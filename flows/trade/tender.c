@@ -190,15 +190,30 @@ void tender_undone(struct saga_turn *turn, struct tender_row *tender,
         give_back(turn, tender);
 }
 
+void tender_stated(struct saga_turn *turn, struct tender_row *tender, bool paid, const char *why) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    if (!is_open(tender))
+        return;
+    tender_set_state(trade, tender, paid ? TENDER_STATE(PAID) : TENDER_STATE(CLOSED));
+    str_fit(str_c(why), tender->detail, sizeof tender->detail);
+    if (paid)
+        tender->paid_ms = saga_turn_now(turn);
+}
+
+bool tender_is_unsettled(const struct tender_row *tender) {
+    return is_open(tender) || tender->state == TENDER_STATE(PAID) || tender->state == TENDER_STATE(CONFLICTED);
+}
+
 void tender_left(struct saga_turn *turn, struct tender_row *tender) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
+    bool reversing = tender->undo == UNDO_REVERSING;
     if (is_open(tender))
         tender_set_state(trade, tender, TENDER_STATE(CLOSED));
-    if (tender->undo != UNDO_REVERSING)
-        return;
-    trade_change(trade, tender);
-    tender->undo = UNDO_REVERSED;
-    if (tender->paid_ms > 0 && is_given_up(tender))
+    if (reversing) {
+        trade_change(trade, tender);
+        tender->undo = UNDO_REVERSED;
+    }
+    if (tender->state == TENDER_STATE(PAID) || (reversing && tender->paid_ms > 0 && is_given_up(tender)))
         give_back(turn, tender);
 }
 
@@ -208,13 +223,17 @@ const Participant__Payment__V1__Payment *tender_payment_in(struct str answer, st
     return response ? response->payment : NULL;
 }
 
+bool tender_is_definite(const Participant__Payment__V1__Payment *payment) {
+    return payment->state == PAYMENT_STATE(PAID) || payment->state == PAYMENT_STATE(FAILED) ||
+           payment->state == PAYMENT_STATE(CLOSED);
+}
+
 void tender_settled(void *call, const struct adapter_answer *answer) {
     if (answer->outcome == OUTCOME_OK) {
         struct arena arena;
         arena_init(&arena, 1 << 20);
         const Participant__Payment__V1__Payment *payment = tender_payment_in(answer->bytes, &arena);
-        bool settled = payment && (payment->state == PAYMENT_STATE(PAID) || payment->state == PAYMENT_STATE(FAILED) ||
-                                   payment->state == PAYMENT_STATE(CLOSED));
+        bool settled = payment && tender_is_definite(payment);
         arena_release(&arena);
         if (!settled) {
             saga_call_done(call, OUTCOME_UNKNOWN, ERR_PARTICIPANT_BROKEN, NULL, "the tender is neither paid nor closed",

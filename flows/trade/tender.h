@@ -41,11 +41,22 @@ void tender_give_up(struct saga_turn *turn, struct tender_row *tender);
 // back now.
 void tender_undone(struct saga_turn *turn, struct tender_row *tender, const Participant__Payment__V1__Payment *payment);
 
-// The attempt is over. A reversal that was not answered by now was never sent: money that came meanwhile goes back.
+// What an operator knows of one that is open: that it was paid in full, or was closed without.
+void tender_stated(struct saga_turn *turn, struct tender_row *tender, bool paid, const char *why);
+
+// Open, or with money that has not found its place: paid, and not the trade's yet; not matching.
+bool tender_is_unsettled(const struct tender_row *tender);
+
+// The attempt is over, and nobody asks any more: what is open counts as closed, and money that came goes back. A
+// reversal that was not answered may have been sent, so what the gateway still has of it is asked before anything is
+// given back.
 void tender_left(struct saga_turn *turn, struct tender_row *tender);
 
 // The payment in an answer to query, close or reverse, which are alike; NULL when there is none.
 const Participant__Payment__V1__Payment *tender_payment_in(struct str answer, struct arena *arena);
+
+// Whether it says what became of the tender: paid, failed or closed.
+bool tender_is_definite(const Participant__Payment__V1__Payment *payment);
 
 // effect_done() for a call that must say what became of the tender: an answer that leaves it open (PENDING) is none.
 void tender_settled(void *call, const struct adapter_answer *answer);

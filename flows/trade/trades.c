@@ -7,6 +7,7 @@
 #include "flows/trade/purchase.h"
 #include "flows/trade/quote.h"
 #include "flows/trade/read.h"
+#include "flows/trade/recall.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/refund_command.h"
 #include "flows/trade/retire.h"
@@ -14,7 +15,8 @@
 
 #include <stdlib.h>
 
-const struct saga_flow *const trade_flows[] = {&purchase_flow, &payment_flow, &refund_flow, &late_flow, NULL};
+const struct saga_flow *const trade_flows[] = {&purchase_flow,     &payment_flow,        &refund_flow, &late_flow,
+                                               &recall_order_flow, &recall_payment_flow, NULL};
 
 struct trades *trades_new(const struct trades_options *options) {
     struct trades *trades = calloc(1, sizeof *trades);

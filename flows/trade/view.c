@@ -1,6 +1,7 @@
 #include "flows/trade/view.h"
 
 #include "flows/trade/chosen.h"
+#include "flows/trade/recall.h"
 
 #include <stdio.h>
 
@@ -190,11 +191,15 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
     char gid[TRADE_GID_MAX];
     message->attempts = view_array(arena, payments);
     message->refunds = view_array(arena, refunds);
-    message->saga_gids = view_array(arena, payments + refunds + (size_t)trade->row.purchase_no + 1);
+    message->saga_gids = view_array(arena, 2 * payments + refunds + (size_t)trade->row.purchase_no + 1);
     if (!message->saga_gids)
         return;
     for (int32_t no = 1; no <= trade->row.purchase_no; no++) {
         snprintf(gid, sizeof gid, "%s/%d", trade->row.trade_no, no);
+        add_gid(message, gid, arena);
+    }
+    if (trade->row.stopped != STOPPED_NO) {
+        recall_order_gid(trade, gid);
         add_gid(message, gid, arena);
     }
     for (size_t i = 0; message->attempts && i < payments; i++) {
@@ -202,6 +207,10 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
         message->attempts[message->n_attempts++] = view_attempt(trade, row->attempt_no, arena);
         if (row->state != ATTEMPT_PLANNED) {
             trade_payment_gid(trade, row->attempt_no, gid);
+            add_gid(message, gid, arena);
+        }
+        if (row->recalled) {
+            recall_payment_gid(trade, row->attempt_no, gid);
             add_gid(message, gid, arena);
         }
     }

@@ -56,6 +56,7 @@ struct flow_cases {
     X(submit)         \
     X(loss)           \
     X(race)           \
+    X(operator)       \
     X(chance)
 // clang-format on
 

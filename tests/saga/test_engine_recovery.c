@@ -1,4 +1,5 @@
 // Restarts, the sentinel and eviction: who is found, how fast, and who is in memory.
+#include "saga/engine.h"
 #include "tests/cmocka.h"
 #include "tests/saga/bed.h"
 
@@ -107,6 +108,24 @@ static void test_every_kind_of_wait_outlives_a_restart(void **state) {
     assert_int_equal(bed_status(bed, "await"), SAGA_SUCCEEDED);
     assert_int_equal(bed_status(bed, "order"), SAGA_SUCCEEDED);
     assert_int_equal(bed_status(bed, "parked"), SAGA_SUCCEEDED);
+}
+
+// [E5] what is in memory, unfinished and at rest must be led on by a time, a call that is out, or an operator
+static void test_what_nothing_drives_on_is_counted(void **state) {
+    struct saga_bed *bed = *state;
+    bed_start(bed, &flow_await, "one", "", NULL);
+    bed_run(bed, 2000);
+    assert_int_equal(bed_stats(bed).orphans, 0);
+    struct saga_leg *await = saga_instance_leg(&resident_find(bed->engine, STR("one"))->saga, 2, 0);
+    int64_t due_ms = await->due_ms;
+    assert_int_equal(await->state, LEG_WAITING);
+    await->due_ms = INT64_MAX;
+    assert_int_equal(bed_stats(bed).orphans, 1);
+    await->due_ms = due_ms;
+    assert_int_equal(bed_stats(bed).orphans, 0);
+    await->state = LEG_ASKING; // and no call is out
+    assert_int_equal(bed_stats(bed).orphans, 1);
+    await->state = LEG_WAITING;
 }
 
 // [E7] each process has its own incarnation, and what it wrote says so
@@ -509,6 +528,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_everything_unfinished_is_resumed),
         TEST(test_every_kind_of_wait_outlives_a_restart),
+        TEST(test_what_nothing_drives_on_is_counted),
         TEST(test_a_row_tells_who_wrote_it),
         TEST(test_a_stop_during_the_recovery_counts_nothing),
         TEST(test_a_death_during_the_recovery),

@@ -239,7 +239,7 @@ static void check_money(void) {
     int64_t moved = 0, sum = world_now->ledger.customers;
     map_each(&world_now->ledger.effects, check_effect, &moved);
     if (world_now->ledger.customers != -moved)
-        world_broken("money", "customers are off by %lld", (long long)(world_now->ledger.customers + moved));
+        world_broken("money", "customers are off by %lld", (long long)world_now->ledger.customers + moved);
     for (size_t i = 0; i < PLAN_PARTICIPANTS; i++)
         sum += world_now->ledger.participants[i];
     if (sum != 0)

@@ -245,7 +245,7 @@ static void make_siege(struct sim_flows *flows, uint64_t seed) {
     struct seeded dice = draw_stream(seed, "siege", 0);
     struct sim_flow *flow = add_flow(flows, "siege", 1);
     for (uint8_t stage = 1; stage <= 3; stage++)
-        for (uint8_t i = 0; i < (stage == 3 ? 1 : 2); i++) {
+        for (int i = 0; i < (stage == 3 ? 1 : 2); i++) {
             struct saga_step *step = add_step(flow, stage, stage == 3 ? SAGA_PIVOT : SAGA_COMPENSATABLE, OF_CALL);
             traits_of(flow, step)->participant = (uint8_t)seeded_below(&dice, PLAN_PARTICIPANTS);
             draw_policy(flow, step, &dice);

@@ -233,7 +233,7 @@ bool step_child(struct saga_turn *turn, struct arena *arena, struct saga_child *
         .flow = first && chance < 12 ? "nobody knows" : sim_flow_name(&world_now->flows, index),
         .gid =
             arena_printf(arena, "%s/c%u.%u.%u", saga->gid, step->id, saga_turn_leg(turn), saga_turn_generation(turn)),
-        .input = arena_printf(arena, "%lld", (long long)(chance + 10)),
+        .input = arena_printf(arena, "%llu", (unsigned long long)chance + 10),
     };
     // One that is taken; not where it would refuse the parent, too.
     if (first && chance >= 12 && chance < 18 && watch_is_durable(saga->gid) && watch_is_durable(world_now->gids[0]))
