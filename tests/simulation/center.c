@@ -318,7 +318,7 @@ void center_leave_slots(struct center *center, bool becomes_older) {
 }
 
 bool center_owns(const struct center *center, unsigned slot) {
-    if (!center || !center_is_current(center))
+    if (!center || !center->store || !center_is_current(center))
         return false;
     struct store_identity identity;
     if (!world_now->shape->lease_ms)
