@@ -372,7 +372,9 @@ void client_begin(const struct item *item, uint32_t number) {
     default: break;
     }
     bool misuses = item->kind == ITEM_MISUSE || item->kind == ITEM_TAKEN;
-    if ((misuses && !started) || (item->kind == ITEM_PAY && traits.subject < 0)) {
+    // A gid is free again when its saga is deleted: whoever chooses gids must not choose one twice.
+    bool may_be_free = item->kind == ITEM_TAKEN && world_now->shape->retention.interval_ms > 0;
+    if ((misuses && !started) || may_be_free || (item->kind == ITEM_PAY && traits.subject < 0)) {
         client->refused = true; // there is nothing to misuse yet, nothing to pay for
         client->again = false;
     }

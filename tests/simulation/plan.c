@@ -80,8 +80,8 @@ static uint32_t draw_sagas(struct seeded *dice) {
                        : draw_between(dice, 40, PLAN_SAGAS_MAX);
 }
 
-// Soon over, so that what comes late comes afterwards. Requests are kept for longer than anybody repeats them, what
-// operators did for as long as it is asked about here.
+// Soon over, so that what comes late comes afterwards. Requests are kept for longer than anybody repeats them, whatever
+// the clocks do; what operators did for as long as it is asked about here.
 static void make_retention(struct shape *shape, struct seeded *dice) {
     struct saga_retention_options *retention = &shape->retention;
     shape->estate = draw_chance(dice, 50);
@@ -89,7 +89,7 @@ static void make_retention(struct shape *shape, struct seeded *dice) {
         retention->kept_ms[class] = draw_chance(dice, 90) ? draw_between(dice, 500, 15000) : 0;
     if (shape->estate && retention->kept_ms[SAGA_KEPT_SUCCEEDED] == 0)
         retention->kept_ms[SAGA_KEPT_SUCCEEDED] = 5000;
-    retention->requests_ms = 150000 + draw_between(dice, 0, 100000);
+    retention->requests_ms = 4000000;
     retention->events_ms = draw_chance(dice, 70) ? draw_between(dice, 500, 30000) : 0;
     retention->rows_per_s = draw_between(dice, 50, 2000);
     retention->batch = draw_between(dice, 1, 32);

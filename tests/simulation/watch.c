@@ -166,6 +166,9 @@ static void check_anomaly(const struct center *center, const struct saga_notice 
 
 static size_t overdue(void) {
     size_t n = 0;
+    for (int class = 0; class < SAGA_KEPT_CLASSES; class ++)
+        if (world_now->shape->retention.kept_ms[class] == 0)
+            return 0; // what is with one that is kept for ever stays with it
     for (int class = 0; class < SAGA_KEPT_CLASSES && world_now->shape->retention.interval_ms; class ++) {
         struct store_query ended = {
             .table = &saga_table, .conds = {{.column = "status", .cmp = STORE_EQ, .integer = SAGA_SUCCEEDED + class}}};
