@@ -230,7 +230,12 @@ struct subject_wish {
 };
 
 static void grant(const struct subject_wish *wish, struct sim_subject *subject, const struct error *error) {
-    error = subject ? NULL : error;
+    struct error busy;
+    error_set(&busy, ERR_STORE_UNAVAILABLE, "it is being deleted");
+    if (subject && subject->leaving) {
+        subject = NULL;
+        error = &busy;
+    }
     if (wish->engine)
         saga_attached(wish->engine, wish->ctx, subject ? &subject->base : NULL, error);
     else
@@ -343,11 +348,9 @@ static struct subject_load *load_of(struct subjects *subjects, struct str key) {
 }
 
 static void want(struct subjects *subjects, struct str key, const struct subject_wish *wanted) {
-    struct error busy;
-    error_set(&busy, ERR_STORE_UNAVAILABLE, "it is being deleted");
     for (struct sim_subject *subject = subjects->first; subject; subject = subject->next)
         if (str_eq_c(key, subject->row.name)) {
-            grant(wanted, subject->leaving ? NULL : subject, &busy);
+            grant(wanted, subject, NULL);
             return;
         }
     struct subject_load *load = load_of(subjects, key);
