@@ -295,7 +295,8 @@ void turn_run(struct saga_resident *resident);
 void turn_tell(struct saga_turn *turn, struct saga_resident *resident);
 void turn_put(struct saga_turn *turn, struct saga_resident *resident); // its row, as it stands
 
-// An event about what the turn itself is not about.
+// An event about what the turn itself is not about. A turn that is about nothing else is then about this slot: it fails
+// where that is not ours.
 struct turn_about {
     unsigned slot;
     const char *gid, *subject; // "" where there is none

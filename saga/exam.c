@@ -91,7 +91,7 @@ static const char *why_stuck(const struct saga_patrol *patrol, const struct saga
     if (row->due_ms == INT64_MAX)
         return "it has not ended and has no due time";
     if (row->due_ms == SAGA_DUE_PARKED)
-        return row->parked ? NULL : "it waits for an operator, but no step of it is parked";
+        return row->parked || row->paused ? NULL : "it waits for an operator, but it is neither parked nor paused";
     if (row->due_ms == SAGA_DUE_CHILD)
         return NULL; // see the patrol's families
     bool overdue = row->due_ms <= now - stuck_ms && row->updated_ms <= now - stuck_ms;

@@ -27,11 +27,13 @@ static void note(struct saga_turn *turn, const struct late *late, const struct s
     str_print(row.text, sizeof row.text, "the saga had gone on without this answer%s%s", answer->text[0] ? ": " : "",
               answer->text);
     saga_turn_row(turn, &attempt_table, STORE_PUT, &row);
+    turn->engine->stats.late_answers++;
+    const struct turn_about about = {id_slot(str_c(late->gid)), late->gid, turn->subject ? turn->subject->key : ""};
+    if (!slot_is_ours(turn->engine, about.slot))
+        return; // another instance gives the numbers of its events
     str_print(payload, sizeof payload, "step %u leg %u %s %s", late->step_id, late->leg, saga_op_name(answer->op),
               outcome_name(answer->outcome));
-    const struct turn_about about = {id_slot(str_c(late->gid)), late->gid, turn->subject ? turn->subject->key : ""};
     turn_event_about(turn, "saga.late_answer", &about, str_c(payload));
-    turn->engine->stats.late_answers++;
 }
 
 void late_note(struct saga_turn *turn, const struct saga_resident *resident, const struct saga_answer_event *answer) {

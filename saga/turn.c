@@ -556,6 +556,8 @@ void turn_event_about(struct saga_turn *turn, const char *type, const struct tur
     if (!event || !kept.ptr)
         abort();
     assert(payload.len <= SAGA_EVENT_MAX);
+    if (!turn->slotted) // whose numbers only its owner gives
+        turn_slot(turn, about->slot);
     event->row = (struct outbox_row){.slot = (int32_t)about->slot, .payload = kept, .created_ms = turn->now_ms};
     bool fits = str_copy(str_c(type), event->row.type, sizeof event->row.type);
     assert(fits);

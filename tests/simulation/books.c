@@ -181,14 +181,7 @@ static void check_own(const struct saga_instance *saga, const char *subject) {
         world_broken("books", "%s succeeded, and what an answer brought was not noted", world_short(saga->gid));
 }
 
-static size_t count_events(const char *gid) {
-    struct store_query query = {.table = &outbox_table,
-                                .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(gid)},
-                                          {.column = "type", .cmp = STORE_EQ, .text = STR("saga.ended")}}};
-    return durable_count(&query);
-}
-
-static void check_saga(const struct saga_row *row) {
+void books_check_saga(const struct saga_row *row) {
     struct saga_instance saga = durable_instance(row);
     bool succeeded = saga.status == SAGA_SUCCEEDED, terminated = saga.status == SAGA_TERMINATED;
     if (!saga_status_ended(saga.status) || (terminated && !operator_terminated(saga.gid)))
@@ -196,8 +189,9 @@ static void check_saga(const struct saga_row *row) {
     for (uint8_t i = 0; i < saga.n_legs && !terminated; i++)
         (succeeded ? check_succeeded : check_failed)(&saga, &saga.legs[i]);
     check_own(&saga, row->subject);
-    if (count_events(row->gid) != 1)
-        world_broken("E16", "%s ended, and %zu events say so", world_short(row->gid), count_events(row->gid));
+    unsigned ends = ledger_book(&world_now->ledger, row->gid)->ends;
+    if (ends != 1)
+        world_broken("E16", "%s ended, and %u events say so", world_short(row->gid), ends);
     world_now->tally.sagas++;
     world_now->tally.succeeded += succeeded;
     world_now->tally.failed += saga.status == SAGA_FAILED;
@@ -207,13 +201,18 @@ static void check_saga(const struct saga_row *row) {
 
 // ---- Money --------------------------------------------------------------------------------------------------------
 
+int books_status_of(const char *gid) {
+    const struct saga_row *row = durable_saga(gid);
+    return row ? row->status : ledger_book(&world_now->ledger, gid)->gone;
+}
+
 static void check_effect(void *ctx, struct map_node *node) {
     const struct effect *effect = CONTAINER_OF(node, struct effect, node);
     int64_t *moved = ctx;
     if (effect->applied > 1 || effect->undone > effect->applied)
         world_broken("once", "%s took effect %u times and was undone %u times", world_short(effect->key),
                      effect->applied, effect->undone);
-    if (!durable_saga(effect->book->gid))
+    if (books_status_of(effect->book->gid) == 0)
         world_broken("E1", "%s was sent for a saga that there is not", world_short(effect->key));
     *moved += effect->state == EFFECT_APPLIED ? effect->amount : 0;
 }
@@ -224,33 +223,44 @@ static void check_payment(const struct sim_payment_row *payment) {
     memcpy(like.subject, payment->subject, sizeof like.subject);
     memcpy(like.gid, payment->gid, sizeof like.gid);
     const struct sim_entry_row *entry = durable_row(&sim_entry_table, &like);
-    bool taken = entry && strcmp(entry->paid, payment->name) == 0;
-    const struct saga_row *saga = durable_saga(payment->gid);
-    bool used = taken && saga && saga->status == SAGA_SUCCEEDED;
-    const struct saga_row *refund = payment->refund[0] ? durable_saga(payment->refund) : NULL;
+    // Of a subject that went, that one which has no refund was used is known: else it would not have gone.
+    bool taken = entry ? strcmp(entry->paid, payment->name) == 0
+                       : ledger_book(&world_now->ledger, payment->gid)->gone && !payment->refund[0];
+    bool used = taken && books_status_of(payment->gid) == SAGA_SUCCEEDED;
     // One whose refund an operator ended is the operator's to see to.
-    bool returned = refund && (refund->status == SAGA_SUCCEEDED || refund->status == SAGA_TERMINATED);
+    int refund = payment->refund[0] ? books_status_of(payment->refund) : 0;
+    bool returned = refund == SAGA_SUCCEEDED || refund == SAGA_TERMINATED;
     if (used == returned)
         world_broken("E9", "payment %s for %s is %s", payment->name, world_short(payment->gid),
                      used ? "used and given back" : "neither used nor given back");
+}
+
+static void check_payments(const struct store_query *all) {
+    struct store_query query = *all;
+    struct sim_payment_row after;
+    size_t n;
+    query.table = &sim_payment_table;
+    query.limit = 1;
+    for (const struct sim_payment_row *row; (row = durable_rows(&query, &n)) && n > 0; query.after = &after) {
+        after = *row;
+        check_payment(&after);
+    }
+}
+
+void books_check_payments(const char *subject) {
+    check_payments(&(struct store_query){.conds = {{.column = "subject", .cmp = STORE_EQ, .text = str_c(subject)}}});
 }
 
 static void check_money(void) {
     int64_t moved = 0, sum = world_now->ledger.customers;
     map_each(&world_now->ledger.effects, check_effect, &moved);
     if (world_now->ledger.customers != -moved)
-        world_broken("money", "customers are off by %lld", (long long)world_now->ledger.customers + moved);
+        world_broken("money", "customers are off by %lld", (long long)(world_now->ledger.customers + moved));
     for (size_t i = 0; i < PLAN_PARTICIPANTS; i++)
         sum += world_now->ledger.participants[i];
     if (sum != 0)
         world_broken("money", "%lld came from nowhere", (long long)sum);
-    struct sim_payment_row after;
-    struct store_query query = {.table = &sim_payment_table, .limit = 1};
-    size_t n;
-    for (const struct sim_payment_row *row; (row = durable_rows(&query, &n)) && n > 0; query.after = &after) {
-        after = *row;
-        check_payment(&after);
-    }
+    check_payments(&(struct store_query){0});
 }
 
 // ---- Memory -------------------------------------------------------------------------------------------------------
@@ -266,7 +276,7 @@ static void check_memory(void) {
 }
 
 void books_check(void) {
-    durable_each_saga(check_saga);
+    durable_each_saga(books_check_saga);
     check_money();
     clients_check();
     check_memory();

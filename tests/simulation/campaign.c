@@ -50,6 +50,7 @@ static void add_tally(struct tally *sum, const struct tally *more) {
     sum->sends += more->sends;
     sum->deaths += more->deaths;
     sum->taken_over += more->taken_over;
+    sum->deleted += more->deleted;
     sum->virtual_ms += more->virtual_ms;
 }
 

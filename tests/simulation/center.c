@@ -161,6 +161,10 @@ static void on_slot_left(void *ctx, unsigned slot) {
     subjects_leave(&((struct center *)ctx)->subjects, slot);
 }
 
+static bool sees_to(void *ctx, unsigned slot) {
+    return saga_engine_owns(((struct center *)ctx)->engine, slot);
+}
+
 static bool open_engine(struct center *center) {
     const struct shape *shape = world_now->shape;
     struct error error = {0};
@@ -191,6 +195,10 @@ static bool open_engine(struct center *center) {
         .lease_ms = shape->lease_ms,
         .slot_left = on_slot_left,
         .slot_left_ctx = center,
+        .retention = shape->retention,
+        .patrol = shape->patrol,
+        .owns = sees_to,
+        .owns_ctx = center,
     };
     if (saga_engine_new(&options, &center->engine, &error))
         return true;
@@ -318,7 +326,7 @@ void center_leave_slots(struct center *center, bool becomes_older) {
 }
 
 bool center_owns(const struct center *center, unsigned slot) {
-    if (!center || !center_is_current(center))
+    if (!center || !center->store || !center_is_current(center))
         return false;
     struct store_identity identity;
     if (!world_now->shape->lease_ms)

@@ -2,6 +2,7 @@
 
 #include "saga/participant.h"
 #include "saga/request.h"
+#include "tests/simulation/books.h"
 #include "tests/simulation/center.h"
 #include "tests/simulation/durable.h"
 #include "tests/simulation/operator.h"
@@ -12,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AGAIN_MS = 700, FORWARD_MS = 3 };
+enum { AGAIN_MS = 700, LATE_MS = 25000, FORWARD_MS = 3 };
 
 // One asking of one process.
 struct attempt {
@@ -54,7 +55,7 @@ void client_forget(struct center *center) {
 static bool has_signal(const struct client *client) {
     const struct saga_row *row = durable_saga(client->gid);
     if (!row)
-        return false;
+        return books_status_of(client->gid) != 0; // it went with its saga
     struct saga_instance saga = durable_instance(row);
     bool has = saga_instance_find_signal(&saga, str_c(client->name), str_c(client->request_id)) != NULL;
     saga_instance_release(&saga);
@@ -78,7 +79,7 @@ static bool has_payment(const struct client *client) {
 static void check_kept(const struct client *client) {
     bool kept = true;
     switch (client->kind) {
-    case ITEM_START: kept = durable_saga(client->gid) != NULL; break;
+    case ITEM_START: kept = books_status_of(client->gid) != 0; break;
     case ITEM_SIGNAL: kept = has_signal(client); break;
     case ITEM_PAY: kept = has_payment(client); break;
     case ITEM_OPERATE:
@@ -196,6 +197,10 @@ static void start(struct attempt *attempt, struct sim_subject *subject) {
 static void pay(struct attempt *attempt, struct sim_subject *subject) {
     const struct client *client = attempt->client;
     struct saga_turn *turn = saga_turn_begin(attempt->center->engine, &subject->base);
+    if (subject_find_payment(subject, client->request_id)) { // its request is forgotten, it is not (E15)
+        made(attempt, turn);
+        return;
+    }
     struct payment *payment = subject_payment(subject, client->request_id);
     const struct sim_entry_row *entry = subject_find_entry(subject, client->gid);
     snprintf(payment->row.gid, sizeof payment->row.gid, "%s", client->gid);
@@ -326,8 +331,9 @@ static void on_time(void *ctx) {
     client->hint = -1;
     if (center)
         ask(client, center);
+    bool late = client_wants_nothing(client) && client->number % 2; // when what was asked for may be gone
     world_now->time.timers.set(&world_now->time, &client->timer,
-                               world_now->time.now_ms + AGAIN_MS + (int64_t)(client->number % 97));
+                               world_now->time.now_ms + (late ? LATE_MS : AGAIN_MS) + (int64_t)(client->number % 97));
 }
 
 struct client *client_new(enum item_kind kind, const char *gid, uint32_t number) {
@@ -366,7 +372,9 @@ void client_begin(const struct item *item, uint32_t number) {
     default: break;
     }
     bool misuses = item->kind == ITEM_MISUSE || item->kind == ITEM_TAKEN;
-    if ((misuses && !started) || (item->kind == ITEM_PAY && traits.subject < 0)) {
+    // A gid is free again when its saga is deleted: whoever chooses gids must not choose one twice.
+    bool may_be_free = item->kind == ITEM_TAKEN && world_now->shape->retention.interval_ms > 0;
+    if ((misuses && !started) || may_be_free || (item->kind == ITEM_PAY && traits.subject < 0)) {
         client->refused = true; // there is nothing to misuse yet, nothing to pay for
         client->again = false;
     }

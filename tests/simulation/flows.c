@@ -279,7 +279,7 @@ static void make_random(struct sim_flows *flows, uint64_t seed, uint32_t number)
     flows->n_names++;
 }
 
-void sim_flows_make(struct sim_flows *flows, uint64_t seed) {
+void sim_flows_make(struct sim_flows *flows, uint64_t seed, const struct saga_estate *estate) {
     struct seeded dice = draw_stream(seed, "flows", 0);
     *flows = (struct sim_flows){0};
     make_transfer(flows);
@@ -290,6 +290,7 @@ void sim_flows_make(struct sim_flows *flows, uint64_t seed) {
         make_random(flows, seed, i);
     for (uint8_t i = 0, older = 0; i < flows->n; i++) {
         name_participants(&flows->list[i]);
+        flows->list[i].flow.estate = estate;
         flows->all[i] = &flows->list[i].flow;
         if (flows->list[i].flow.version == 1)
             flows->older[older++] = &flows->list[i].flow;

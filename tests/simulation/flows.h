@@ -56,7 +56,8 @@ struct sim_flows {
     const struct saga_flow *all[SIM_VERSIONS_MAX + 1], *older[SIM_VERSIONS_MAX + 1]; // NULL-terminated
 };
 
-void sim_flows_make(struct sim_flows *flows, uint64_t seed);
+// `estate`: what their sagas are about goes with them; NULL: they go each by itself.
+void sim_flows_make(struct sim_flows *flows, uint64_t seed, const struct saga_estate *estate);
 
 const struct sim_flow *sim_flows_find(const struct sim_flows *flows, const char *name, int32_t version); // NULL: none
 

@@ -38,6 +38,9 @@ struct book {
     unsigned all_deaths;
     unsigned resumed_name, resumed_life; // the last process that resumed it
     bool fixed;                          // an operator has put right what stood in its way
+    unsigned ends;                       // events that say that it has ended
+    int going;                           // is being deleted, as what it had ended
+    int gone;                            // as what it had ended when it was deleted (enum saga_status); 0: it was not
     char gid[SAGA_GID_MAX + 1];
 };
 

@@ -80,6 +80,36 @@ static uint32_t draw_sagas(struct seeded *dice) {
                        : draw_between(dice, 40, PLAN_SAGAS_MAX);
 }
 
+// Soon over, so that what comes late comes afterwards. Requests are kept for longer than anybody repeats them, whatever
+// the clocks do; what operators did for as long as it is asked about here.
+static void make_retention(struct shape *shape, struct seeded *dice) {
+    struct saga_retention_options *retention = &shape->retention;
+    shape->estate = draw_chance(dice, 50);
+    for (int class = 0; class < SAGA_KEPT_CLASSES; class ++)
+        retention->kept_ms[class] = draw_chance(dice, 90) ? draw_between(dice, 500, 15000) : 0;
+    if (shape->estate && retention->kept_ms[SAGA_KEPT_SUCCEEDED] == 0)
+        retention->kept_ms[SAGA_KEPT_SUCCEEDED] = 5000;
+    retention->requests_ms = 4000000;
+    retention->events_ms = draw_chance(dice, 70) ? draw_between(dice, 500, 30000) : 0;
+    retention->rows_per_s = draw_between(dice, 50, 2000);
+    retention->batch = draw_between(dice, 1, 32);
+    retention->interval_ms = draw_between(dice, 200, 3000);
+}
+
+static void make_patrol(struct shape *shape, struct seeded *dice) {
+    struct saga_patrol_options *patrol = &shape->patrol;
+    patrol->running_ms = draw_between(dice, 2000, 20000);
+    patrol->forward_ms = draw_between(dice, 2000, 20000);
+    patrol->compensating_ms = draw_between(dice, 2000, 20000);
+    patrol->parked_ms = draw_between(dice, 500, 10000);
+    patrol->stuck_ms = draw_between(dice, 30000, 60000);
+    patrol->oscillating_attempts = draw_between(dice, 2, 6);
+    patrol->oscillating_ms = draw_between(dice, 1000, 20000);
+    patrol->rows_per_s = draw_between(dice, 100, 2000);
+    patrol->checks_per_s = draw_between(dice, 1, 50);
+    patrol->interval_ms = draw_between(dice, 200, 5000);
+}
+
 static void make_instances(struct shape *shape, struct seeded *dice) {
     uint64_t size = seeded_below(dice, 100);
     shape->names = size < 55 ? 1 : size < 80 ? 2 : 3;
@@ -106,6 +136,10 @@ static void make_shape(struct shape *shape, uint64_t seed) {
     make_fates(shape, &dice);
     make_limits(shape, &dice);
     make_instances(shape, &dice);
+    if (draw_chance(&dice, 40))
+        make_retention(shape, &dice);
+    if (draw_chance(&dice, 40))
+        make_patrol(shape, &dice);
     if (shape->siege) {
         // What parks one step while another is refused, and keeps what is undone busy.
         shape->fates[FATE_NO] = draw_between(&dice, 50, 250);

@@ -94,6 +94,9 @@ struct shape {
     uint32_t batch_max;
     struct saga_gate_limits limits; // of each participant
     uint32_t pause_poll_ms, hold_ms;
+    bool estate; // subjects go with all of their sagas; and every saga has one
+    struct saga_retention_options retention;
+    struct saga_patrol_options patrol;
 };
 
 struct plan {

@@ -236,7 +236,9 @@ bool step_child(struct saga_turn *turn, struct arena *arena, struct saga_child *
         .input = arena_printf(arena, "%llu", (unsigned long long)chance + 10),
     };
     // One that is taken; not where it would refuse the parent, too.
-    if (first && chance >= 12 && chance < 18 && watch_is_durable(saga->gid) && watch_is_durable(world_now->gids[0]))
+    bool stays = world_now->shape->retention.interval_ms == 0;
+    if (first && stays && chance >= 12 && chance < 18 && watch_is_durable(saga->gid) &&
+        watch_is_durable(world_now->gids[0]))
         ret_child->gid = str_c(world_now->gids[0]);
     return true;
 }

@@ -1,5 +1,7 @@
 #include "tests/simulation/subject.h"
 
+#include "tests/simulation/estate.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,11 +9,12 @@
 // ---- Tables -------------------------------------------------------------------------------------------------------
 
 static const struct store_column subject_columns[] = {
-    STORE_COL_TEXT(sim_subject_row, name),
-    STORE_COL_I64(sim_subject_row, amount),
-    STORE_COL_I64(sim_subject_row, version),
-    STORE_COL_I64(sim_subject_row, numbers),
+    STORE_COL_TEXT(sim_subject_row, name),   STORE_COL_I64(sim_subject_row, amount),
+    STORE_COL_I64(sim_subject_row, version), STORE_COL_I64(sim_subject_row, numbers),
+    STORE_COL_I32(sim_subject_row, closed),  STORE_COL_I64(sim_subject_row, closed_ms),
 };
+static const struct store_index subject_indexes[] = {
+    {.name = "sim_subject_by_end", .columns = {"closed", "closed_ms"}}};
 static const struct store_column entry_columns[] = {
     STORE_COL_TEXT(sim_entry_row, subject), STORE_COL_TEXT(sim_entry_row, gid),
     STORE_COL_I64(sim_entry_row, number),   STORE_COL_I64(sim_entry_row, booked),
@@ -39,14 +42,23 @@ static const struct store_column mark_columns[] = {
         .n_key = (keys),                                                                                               \
         .since = 1,                                                                                                    \
     }
-TABLE(subject, 1);
+const struct store_table sim_subject_table = {
+    .name = "sim_subject",
+    .row_size = sizeof(struct sim_subject_row),
+    .columns = subject_columns,
+    .indexes = subject_indexes,
+    .n_columns = STORE_COUNT(subject_columns),
+    .n_indexes = STORE_COUNT(subject_indexes),
+    .n_key = 1,
+    .since = 1,
+};
 TABLE(entry, 2);
 TABLE(payment, 2);
 TABLE(mark, 2);
 
 // ---- In memory ----------------------------------------------------------------------------------------------------
 
-static void leave(struct sim_subject *subject) {
+void subject_leave(struct sim_subject *subject) {
     struct sim_subject **at = &subject->subjects->first;
     if (!subject->known)
         return;
@@ -56,10 +68,30 @@ static void leave(struct sim_subject *subject) {
     subject->known = false;
 }
 
+// All but its payments: one that comes late finds what became of it (E15).
+static void flush_away(struct sim_subject *subject, struct store_write *write) {
+    store_row(write, &sim_subject_table, STORE_DELETE, &subject->row);
+    for (struct entry *entry = subject->entries; entry; entry = entry->next)
+        store_row(write, &sim_entry_table, STORE_DELETE, &entry->row);
+}
+
+static void note_end(struct sim_subject *subject) {
+    bool closed = estate_is_closed(subject);
+    if (closed)
+        subject->row.closed_ms = clock_now_ms(saga_engine_clock(subject->subjects->engine));
+    subject->row.closed = closed;
+}
+
 static void flush(struct saga_subject *base, struct store_write *write) {
     struct sim_subject *subject = sim_subject_of(base);
     if (!subject->dirty)
         return;
+    if (subject->leaving) {
+        subject->dirty = false;
+        flush_away(subject, write);
+        return;
+    }
+    note_end(subject);
     subject->row.version++;
     store_row(write, &sim_subject_table, subject->stored ? STORE_PUT : STORE_INSERT, &subject->row);
     subject->stored = true;
@@ -85,13 +117,13 @@ static void committed(struct saga_subject *base) {
 
 static void failed(struct saga_subject *base, const struct error *error) {
     (void)error;
-    leave(sim_subject_of(base));
+    subject_leave(sim_subject_of(base));
 }
 
 static void free_subject(struct saga_subject *base) {
     struct sim_subject *subject = sim_subject_of(base);
     assert(base->group.in_flight == 0 && !base->family.first);
-    leave(subject);
+    subject_leave(subject);
     while (subject->entries) {
         struct entry *next = subject->entries->next;
         free(subject->entries);
@@ -198,6 +230,12 @@ struct subject_wish {
 };
 
 static void grant(const struct subject_wish *wish, struct sim_subject *subject, const struct error *error) {
+    struct error busy;
+    error_set(&busy, ERR_STORE_UNAVAILABLE, "it is being deleted");
+    if (subject && subject->leaving) {
+        subject = NULL;
+        error = &busy;
+    }
     if (wish->engine)
         saga_attached(wish->engine, wish->ctx, subject ? &subject->base : NULL, error);
     else
@@ -304,7 +342,7 @@ static struct subject_load *load_of(struct subjects *subjects, struct str key) {
     subjects->loads = load;
     str_copy(key, load->key, sizeof load->key);
     load->subject = subject_new(subjects, key);
-    leave(load->subject);
+    subject_leave(load->subject);
     read_next(load);
     return load;
 }
@@ -322,6 +360,16 @@ static void want(struct subjects *subjects, struct str key, const struct subject
     *wish = *wanted;
     *load->last = wish;
     load->last = &wish->next;
+}
+
+bool subject_is_known(const struct subjects *subjects, struct str key) {
+    for (const struct sim_subject *subject = subjects->first; subject; subject = subject->next)
+        if (str_eq_c(key, subject->row.name))
+            return true;
+    for (const struct subject_load *load = subjects->loads; load; load = load->next)
+        if (str_eq_c(key, load->key))
+            return true;
+    return false;
 }
 
 void subject_want(struct subjects *subjects, struct str key, subject_fn *done, void *ctx) {
@@ -343,7 +391,7 @@ void subjects_leave(struct subjects *subjects, unsigned slot) {
     for (struct sim_subject *subject = subjects->first, *next; subject; subject = next) {
         next = subject->next;
         if (id_slot(str_c(subject->row.name)) == slot)
-            leave(subject);
+            subject_leave(subject);
     }
 }
 

@@ -9,9 +9,11 @@ enum { PAYMENT_NAME_MAX = 40 };
 
 struct sim_subject_row {
     char name[SAGA_SUBJECT_MAX + 1];
-    int64_t amount;  // what its sagas booked, less what was taken back
-    int64_t version; // commits so far
-    int64_t numbers; // drawn so far
+    int64_t amount;    // what its sagas booked, less what was taken back
+    int64_t version;   // commits so far
+    int64_t numbers;   // drawn so far
+    int32_t closed;    // 1: everything about it has ended …
+    int64_t closed_ms; // … since then
 };
 struct sim_entry_row {
     char subject[SAGA_SUBJECT_MAX + 1];
@@ -53,6 +55,7 @@ struct sim_subject {
     bool known; // in `subjects`
     struct sim_subject_row row;
     bool stored, dirty;
+    struct saga_leaving *leaving; // it is being deleted; NULL: it is not
     struct entry *entries;
     struct payment *payments;
 };
@@ -71,6 +74,11 @@ struct subjects {
 // At once when it is in memory. `subject` is the callee's to hold; NULL with an error when it can't be read.
 typedef void subject_fn(void *ctx, struct sim_subject *subject, const struct error *error);
 void subject_want(struct subjects *subjects, struct str key, subject_fn *done, void *ctx);
+
+bool subject_is_known(const struct subjects *subjects, struct str key); // in memory, or being read
+
+// It is handed out no more.
+void subject_leave(struct sim_subject *subject);
 
 // For saga_flow.attach.
 void subject_attach(struct subjects *subjects, struct saga_engine *engine, struct str key, void *token);

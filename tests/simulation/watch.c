@@ -146,6 +146,50 @@ void watch_send(const struct center *center, const struct saga_call *call, struc
     check_body(call, effect, body);
 }
 
+// ---- The patrol ---------------------------------------------------------------------------------------------------
+
+// What it says is so, or was a moment ago.
+static void check_anomaly(const struct center *center, const struct saga_notice *notice) {
+    const struct saga_patrol_options *patrol = &world_now->shape->patrol;
+    const struct saga_row *row = durable_saga(notice->gid);
+    int64_t now_ms = clock_now_ms(&center->clock), least_ms = patrol->running_ms;
+    least_ms = patrol->forward_ms < least_ms ? patrol->forward_ms : least_ms;
+    least_ms = patrol->compensating_ms < least_ms ? patrol->compensating_ms : least_ms;
+    bool old = strcmp(notice->reason, "old") == 0 && row && row->created_ms + least_ms <= now_ms;
+    bool waits = strcmp(notice->reason, "waiting") == 0 && row;
+    bool oscillates = strcmp(notice->reason, "oscillating") == 0;
+    bool unreadable = strcmp(notice->reason, "unreadable") == 0 && center->older && row && row->flow_version > 1;
+    if (!old && !waits && !oscillates && !unreadable)
+        world_broken("anomaly", "%s raises \"%s\" about %s%s: %s", center->label, notice->reason, notice->subject,
+                     world_short(notice->gid), notice->text);
+}
+
+static size_t overdue(void) {
+    size_t n = 0;
+    for (int class = 0; class < SAGA_KEPT_CLASSES; class ++)
+        if (world_now->shape->retention.kept_ms[class] == 0)
+            return 0; // what is with one that is kept for ever stays with it
+    for (int class = 0; class < SAGA_KEPT_CLASSES && world_now->shape->retention.interval_ms; class ++) {
+        struct store_query ended = {
+            .table = &saga_table, .conds = {{.column = "status", .cmp = STORE_EQ, .integer = SAGA_SUCCEEDED + class}}};
+        n += world_now->shape->retention.kept_ms[class] ? durable_count(&ended) : 0;
+    }
+    return n;
+}
+
+bool watch_is_tidy(bool must) {
+    struct store_query open = {.table = &anomaly_table,
+                               .conds = {{.column = "cleared_ms", .cmp = STORE_EQ, .integer = ANOMALY_OPEN_MS}}};
+    size_t anomalies = durable_count(&open), kept = overdue();
+    if (must && anomalies > 0)
+        world_broken("anomaly", "all has been well for long, and %zu anomalies are still said to hold", anomalies);
+    if (must && kept > 0)
+        world_broken("E15", "the time of %zu sagas is over for long, and they are still there", kept);
+    return anomalies == 0 && kept == 0;
+}
+
+// ---- What it tells ------------------------------------------------------------------------------------------------
+
 // Deaths of processes that had resumed it. One that only found it waiting, and died when its time came, has not; the
 // next one then finds it due.
 void watch_death_of(const struct center *center, struct book *book) {
@@ -163,6 +207,8 @@ void watch_notice(const struct center *center, const struct saga_notice *notice)
     if (notice->kind == SAGA_NOTICE_WRITE_FAILED && strcmp(notice->reason, err_info(ERR_STORE_FENCED)->name) == 0 &&
         world_now->shape->lease_ms)
         center_die((struct center *)(uintptr_t)center, "because another one has taken over");
+    if (notice->kind == SAGA_NOTICE_ANOMALY)
+        check_anomaly(center, notice);
     if (notice->kind == SAGA_NOTICE_CORRUPT)
         world_broken("disk", "%s can't be read: %s", world_short(notice->gid), notice->text);
     if (notice->kind == SAGA_NOTICE_PARKED)

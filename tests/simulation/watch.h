@@ -35,6 +35,9 @@ void watch_notice(const struct center *center, const struct saga_notice *notice)
 // After every event.
 void watch_step(void);
 
+// Whether what is over has gone, and no anomaly is raised that is none. `must`: it has been time enough.
+bool watch_is_tidy(bool must);
+
 // When all has been well for a while: each instance has its share of the slots.
 void watch_balance(void);
 

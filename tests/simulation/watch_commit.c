@@ -3,6 +3,7 @@
 
 #include "saga/machine.h"
 #include "store/row.h"
+#include "tests/simulation/books.h"
 #include "tests/simulation/center.h"
 #include "tests/simulation/durable.h"
 #include "tests/simulation/network.h"
@@ -136,11 +137,39 @@ static void check_replacement(const struct saga_row *old, const struct saga_row 
     saga_instance_release(&after);
 }
 
+static bool goes_too(const char *subject) {
+    for (size_t i = 0; i < batch.n; i++)
+        if (batch.ops[i].table == &sim_subject_table && batch.ops[i].verb == STORE_DELETE &&
+            strcmp(((const struct sim_subject_row *)batch.ops[i].row)->name, subject) == 0)
+            return true;
+    return false;
+}
+
+// What has ended goes when its time is over, and everything about a subject together.
+static void check_deletion(const struct saga_row *old, const char *gid) {
+    if (!old) // a repeat of what was committed
+        return;
+    struct saga_row kept = *old;
+    if (!saga_status_ended((enum saga_status)kept.status)) {
+        wrong("E5", "%s is deleted, and has not ended", world_short(gid));
+        return;
+    }
+    int64_t kept_ms = world_now->shape->retention.kept_ms[kept.status - SAGA_SUCCEEDED];
+    int64_t now_ms = clock_now_ms(&batch.center->clock);
+    if (kept_ms == 0 || kept.ended_ms + kept_ms > now_ms)
+        wrong("E15", "%s is deleted %lld ms after its end, and is kept for %lld", world_short(gid),
+              (long long)(now_ms - kept.ended_ms), (long long)kept_ms);
+    if (world_now->shape->estate && !goes_too(kept.subject))
+        wrong("E15", "%s is deleted, and its subject stays", world_short(gid));
+    ledger_book(&world_now->ledger, gid)->going = kept.status;
+    books_check_saga(&kept);
+}
+
 static void check_saga(const struct store_op *op) {
     const struct saga_row *row = op->row, *old = predecessor(&saga_table, row);
     struct saga_row kept;
     if (op->verb == STORE_DELETE) {
-        wrong("E5", "%s is deleted", world_short(row->gid));
+        check_deletion(old, row->gid);
         return;
     }
     if (old) {
@@ -155,7 +184,8 @@ static void check_saga(const struct store_op *op) {
 static int64_t last_seq(int32_t slot) {
     for (size_t i = batch.at; i > 0; i--) {
         const struct store_op *op = &batch.ops[i - 1];
-        if (op->table == &outbox_table && ((const struct outbox_row *)op->row)->slot == slot)
+        if (op->table == &outbox_table && op->verb == STORE_INSERT &&
+            ((const struct outbox_row *)op->row)->slot == slot)
             return ((const struct outbox_row *)op->row)->seq;
     }
     struct store_query query = {.table = &outbox_table,
@@ -170,6 +200,8 @@ static int64_t last_seq(int32_t slot) {
 static void check_event(const struct store_op *op) {
     const struct outbox_row *row = op->row;
     int64_t last = last_seq(row->slot);
+    if (op->verb == STORE_DELETE && row->seq >= last)
+        wrong("E16", "the last event of slot %d is deleted: its number would be given again", row->slot);
     int64_t seq = world_now->plant == PLANT_REORDERED && row->seq % 3 == 0 ? last : row->seq;
     if (op->verb == STORE_INSERT && seq <= last)
         wrong("E16",
@@ -181,6 +213,10 @@ static void check_event(const struct store_op *op) {
 
 static void check_subject(const struct store_op *op) {
     const struct sim_subject_row *row = op->row, *old = predecessor(&sim_subject_table, row);
+    if (op->verb == STORE_DELETE) {
+        books_check_payments(row->name);
+        return;
+    }
     if (row->version != (old ? old->version + 1 : 1))
         wrong("E13", "subject %.6s goes from version %lld to %lld: a write between them is missing", row->name,
               old ? (long long)old->version : 0LL, (long long)row->version);
@@ -193,7 +229,7 @@ static void check_subject(const struct store_op *op) {
 
 static void check_entry(const struct store_op *op) {
     const struct sim_entry_row *row = op->row;
-    if (row->bookings > 1 || row->reversals > 1 || row->ends > 1)
+    if (op->verb != STORE_DELETE && (row->bookings > 1 || row->reversals > 1 || row->ends > 1))
         wrong("once", "%s was booked %d times, reversed %d times, ended %d times", world_short(row->gid), row->bookings,
               row->reversals, row->ends);
 }
@@ -264,6 +300,18 @@ void watch_commit(const struct center *center, const struct backend_fence *fence
     }
 }
 
+// What is not seen any more when its rows are gone.
+static void note(const struct store_op *op) {
+    if (op->table == &saga_table && op->verb == STORE_DELETE) {
+        struct book *book = ledger_book(&world_now->ledger, ((const struct saga_row *)op->row)->gid);
+        book->gone = book->going;
+        world_now->tally.deleted++;
+    }
+    const struct outbox_row *event = op->table == &outbox_table && op->verb == STORE_INSERT ? op->row : NULL;
+    if (event && strcmp(event->type, "saga.ended") == 0)
+        ledger_book(&world_now->ledger, event->gid)->ends++;
+}
+
 void watch_committed(void) {
     world_now->tally.commits++;
     world_trace(center_name(batch.center), "commits %zu rows", batch.n);
@@ -272,6 +320,8 @@ void watch_committed(void) {
                      (long long)batch.incarnation, (long long)world_now->incarnations[batch.center->name]);
     if (batch.wrong)
         world_broken(batch.rule, "%s", batch.text);
+    for (size_t i = 0; i < batch.n; i++)
+        note(&batch.ops[i]);
     if (batch.gives)
         read_owners();
     for (size_t i = 0; i < batch.n_touched; i++)

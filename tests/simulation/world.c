@@ -4,6 +4,7 @@
 #include "tests/simulation/books.h"
 #include "tests/simulation/center.h"
 #include "tests/simulation/client.h"
+#include "tests/simulation/estate.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/operator.h"
 #include "tests/simulation/watch.h"
@@ -19,6 +20,8 @@ enum {
     CALM_MS = 1800 * 1000, // within which everything must end once the faults have stopped
     HELP_MS = 2000,        // between two rounds of the operators
     LATE_MS = 30000,       // after which nothing is on its way any more
+    TIDY_MS = 30000,       // within which a process has looked at everything after its start
+    LOOKS = 6,
     EVENTS_MAX = 400000,
 };
 #define BEGINNING_MS INT64_C(1700000000000)
@@ -72,7 +75,7 @@ enum fate world_fate(uint64_t number) {
 struct saga_traits world_saga(uint32_t k) {
     struct seeded dice = draw_stream(world_now->seed, "saga", k);
     struct saga_traits traits = {.flow = (uint8_t)seeded_below(&dice, world_now->flows.n_names), .subject = -1};
-    if (draw_chance(&dice, 70))
+    if (draw_chance(&dice, 70) || world_now->shape->estate)
         traits.subject = (int32_t)seeded_below(&dice, world_now->shape->subjects);
     if (world_now->shape->siege)
         traits.flow = FLOW_SIEGE;
@@ -282,6 +285,12 @@ static void come_to_rest(void) {
     }
     run_for(LATE_MS);
     watch_balance();
+    // A process goes through everything soon after its start, and later seldom; what waits for another needs two looks.
+    for (unsigned looks = 0; !watch_is_tidy(looks == LOOKS); looks++) {
+        for (struct center *center = world_now->centers; center; center = center->next)
+            center_die(center, "to look at everything again");
+        run_for(TIDY_MS);
+    }
 }
 
 // ---- Making and unmaking ------------------------------------------------------------------------------------------
@@ -314,7 +323,7 @@ static void make(struct world *world, const struct plan *plan) {
     world->seed = plan->seed;
     world->plan = plan;
     world->shape = &plan->shape;
-    sim_flows_make(&world->flows, plan->seed);
+    sim_flows_make(&world->flows, plan->seed, plan->shape.estate ? &sim_estate : NULL);
     name_everything(world);
     saga_tables_add(world->tables, SIM_TABLES_MAX - 1, saga_tables);
     saga_tables_add(world->tables, SIM_TABLES_MAX - 1, own_tables);

@@ -37,7 +37,7 @@ struct report {
 
 // What a seed came to.
 struct tally {
-    uint64_t seeds, events, sagas, succeeded, failed, terminated, commits, sends, deaths, taken_over, retries,
+    uint64_t seeds, events, sagas, succeeded, failed, terminated, commits, sends, deaths, taken_over, deleted, retries,
         virtual_ms;
 };
 
