@@ -37,7 +37,7 @@ struct hop {
     int64_t deadline_ms;
     unsigned slot;
     int64_t until_ms, keep_ms; // keep_ms: when it is kept for the next owner instead; INT64_MAX: never
-    struct peer *peer; // it is on its way to; NULL: it waits
+    struct peer *peer;         // it is on its way to; NULL: it waits
     struct rpc_handle handle;
     struct rpc_timer again;
     bool streams;

@@ -34,7 +34,7 @@ void forward_free(struct forward *forward);
 // later; its answer is not looked at.
 struct forward_message {
     const struct rpc_method *method;
-    struct str bytes;                                 // the request, encoded
+    struct str bytes;                              // the request, encoded
     const char *caller, *request_id, *traceparent; // as metadata
 };
 void forward_send(struct forward *forward, unsigned slot, const struct forward_message *message, saga_reply_fn *done,

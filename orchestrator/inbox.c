@@ -100,8 +100,8 @@ void inbox_service_keep(void *service, struct rpc_inbound *in, unsigned slot) {
         call_fail(in, &error, NULL, NULL);
         return;
     }
-    *keeping = (struct keeping){
-        .service = inbox, .in = in, .kind = kind_named(rpc_inbound_method(in)->name), .slot = slot};
+    *keeping =
+        (struct keeping){.service = inbox, .in = in, .kind = kind_named(rpc_inbound_method(in)->name), .slot = slot};
     if (keeping->kind->of_saga)
         saga_signal_check(inbox->engine, inbox->store, in, checked, keeping);
     else
@@ -155,7 +155,8 @@ void inbox_service_act(void *service, const struct inbox_row *row, saga_reply_fn
     struct error error = {0};
     if (!kept)
         abort();
-    *kept = (struct kept){.done = done, .ctx = ctx, .call = {.deadline_ms = INT64_MAX, .request_id = "", .traceparent = ""}};
+    *kept = (struct kept){
+        .done = done, .ctx = ctx, .call = {.deadline_ms = INT64_MAX, .request_id = "", .traceparent = ""}};
     arena_init(&kept->arena, ARENA_MAX);
     kept->call.caller = arena_str(&kept->arena, str_c(row->caller)).ptr;
     kept->call.kept = true;

@@ -1,5 +1,5 @@
-// Callbacks and signals whose trade or saga another instance drives, which is silent: they are made durable here, answered,
-// and acted on by the next owner (saga/inbox.h).
+// Callbacks and signals whose trade or saga another instance drives, which is silent: they are made durable here,
+// answered, and acted on by the next owner (saga/inbox.h).
 #ifndef TXC_ORCHESTRATOR_INBOX_H
 #define TXC_ORCHESTRATOR_INBOX_H
 

@@ -158,11 +158,10 @@ static void act(void *service, struct rpc_inbound *in, const ProtobufCMessage *m
                               .operation = operation,
                               .request_id = request->request_id,
                               .gid = request->gid};
-    const struct request_id id = {
-        .caller = operation.caller,
-        .id = str_c(request->request_id),
-        .method = saga_act_name(action->act),
-        .body = saga_operation_body(&operation, str_c(request->gid), rpc_inbound_arena(in))};
+    const struct request_id id = {.caller = operation.caller,
+                                  .id = str_c(request->request_id),
+                                  .method = saga_act_name(action->act),
+                                  .body = saga_operation_body(&operation, str_c(request->gid), rpc_inbound_arena(in))};
     request_begin(acting->service->sagas->requests, &id, act_begun, acting);
 }
 

@@ -96,8 +96,9 @@ void saga_signal_check(struct saga_engine *engine, struct store *store, struct r
         return;
     }
     *checking = (struct checking){engine, in, (const void *)message, done, ctx};
-    struct store_query query = {
-        .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(checking->request->gid)}}, .limit = 1};
+    struct store_query query = {.table = &saga_table,
+                                .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(checking->request->gid)}},
+                                .limit = 1};
     store_read(store, &query, row_checked, checking);
 }
 

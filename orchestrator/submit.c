@@ -457,7 +457,7 @@ void submit_saga(struct submit *submit, struct rpc_inbound *in) {
         return;
     }
     answer_by(s, WAIT_MAX_MS); // to become durable
-    if (!saga_engine_owns(options->engine, id_slot(str_c(s->gid))))
+    if (!saga_engine_owns(submit->options.engine, id_slot(str_c(s->gid))))
         fail_as(s, ERR_SLOT_ELSEWHERE, NULL);
     else if (is_recent(submit, s->gid))
         look_up(s);

@@ -35,8 +35,8 @@ struct wire_channel {
     size_t n_methods;
     uint32_t message_max, in_flight_max, in_flight;
     struct rpc_outgoing *calls; // those whose `done` is still to run
-    size_t refs;            // the caller's, and one for each call that is not freed
-    bool target_is_peer;    // the target reads like an address that a peer would have
+    size_t refs;                // the caller's, and one for each call that is not freed
+    bool target_is_peer;        // the target reads like an address that a peer would have
     bool closed;
 };
 
@@ -47,7 +47,7 @@ struct rpc_outgoing {
     rpc_done_fn *done; // NULL: has run
     rpc_each_fn *each; // of a stream
     void *ctx;
-    struct rpc_handle *handle; // NULL: nobody cancels it
+    struct rpc_handle *handle;                       // NULL: nobody cancels it
     const ProtobufCMessageDescriptor *response_type; // NULL: bytes
 
     grpc_call *call;

@@ -88,7 +88,8 @@ static inline void rpc_call_bytes(struct rpc_channel *channel, const char *path,
     channel->ops->call_bytes(channel, path, request, options, done, ctx);
 }
 
-// The call ends soon, with UNKNOWN unless its answer is there already: `done` runs later. Does nothing once it has ended.
+// The call ends soon, with UNKNOWN unless its answer is there already: `done` runs later. Does nothing once it has
+// ended.
 void rpc_cancel(struct rpc_handle *handle);
 
 struct rpc_channel_options {

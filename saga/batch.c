@@ -39,7 +39,7 @@ struct saga_batch {
 // One saga's turn.
 struct act {
     struct saga_batch *batch;
-    struct act *next, **link; // of the batch
+    struct act *next, **link;                           // of the batch
     char gid[SAGA_GID_MAX + 1], id[REQUEST_ID_MAX + 1]; // id: of its own request
     struct request_entry *entry;
 };

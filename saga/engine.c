@@ -176,14 +176,10 @@ static void alarm_at(struct saga_engine *engine) {
     struct heap_node *least = heap_least(&engine->timers);
     if (least && least->key < due)
         due = least->key;
-    int64_t others[] = {engine->trial_ms,
-                        gates_due(engine->gates),
-                        pauses_due(engine->pauses),
-                        inbox_due(engine->inbox),
-                        batches_due(engine),
-                        rounds_due(retention_rounds(engine->retention)),
-                        patrol_due(engine->patrol),
-                        engine->members ? members_due(engine->members) : INT64_MAX};
+    int64_t others[] = {engine->trial_ms,           gates_due(engine->gates),
+                        pauses_due(engine->pauses), inbox_due(engine->inbox),
+                        batches_due(engine),        rounds_due(retention_rounds(engine->retention)),
+                        patrol_due(engine->patrol), engine->members ? members_due(engine->members) : INT64_MAX};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         due = others[i] < due ? others[i] : due;
     if (due == engine->alarm_ms)

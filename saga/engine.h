@@ -389,7 +389,7 @@ void patrol_stats(const struct saga_patrol *patrol, struct saga_stats *stats);
 void patrol_note(struct saga_patrol *patrol, const struct saga_resident *resident);
 
 // watch.c
-void watch_tell(struct saga_resident *resident); // its row, as it stands, is durable
+void watch_tell(struct saga_resident *resident);               // its row, as it stands, is durable
 void watches_leave(struct saga_engine *engine, unsigned slot); // it is driven elsewhere
 void engine_drop_watches(struct saga_engine *engine);
 

@@ -21,7 +21,7 @@ enum {
 struct member {
     struct store_instance_row row;
     bool alive;
-    bool takes; // slots that it is given: it is alive, and not about to leave
+    bool takes;      // slots that it is given: it is alive, and not about to leave
     unsigned missed; // looks in a row at which its lease was over and had not moved
     unsigned slots;
     int place; // in the list that replaces this one

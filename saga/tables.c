@@ -220,9 +220,8 @@ const struct store_table participant_table = {
 };
 
 const struct store_table *const saga_tables[] = {
-    &saga_table, &attempt_table, &trouble_table, &request_table,     &outbox_table,
-    &poke_table, &inbox_table,   &audit_table,   &anomaly_table,     &participant_table,
-    NULL};
+    &saga_table,  &attempt_table, &trouble_table, &request_table,     &outbox_table, &poke_table,
+    &inbox_table, &audit_table,   &anomaly_table, &participant_table, NULL};
 
 void saga_tables_add(const struct store_table **tables, size_t max, const struct store_table *const *more) {
     size_t n = 0;

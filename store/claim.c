@@ -34,15 +34,18 @@ static enum backend_result raise(struct sql_session *session, const struct backe
     snprintf(sql, sizeof sql,
              "UPDATE instance SET incarnation = incarnation + 1, address = ?, token = ?, lease_until_ms = %s + ?%s "
              "WHERE name = ?%s",
-             sql_now_ms(session->dialect), claim->kind == CLAIM_RESUME ? "" : ", leaving = 0",
-             whose[claim->kind]);
+             sql_now_ms(session->dialect), claim->kind == CLAIM_RESUME ? "" : ", leaving = 0", whose[claim->kind]);
     return session->run(session, sql, params, claim->kind == CLAIM_OPEN ? 4 : 5, NULL, NULL, ret_raised, error);
 }
 
 static enum backend_result insert(struct sql_session *session, const struct backend_claim *claim, struct error *error) {
-    struct sql_param params[] = {
-        sql_text(claim->instance), sql_text(claim->address), sql_integer(0), sql_integer(0), sql_integer(0),
-        sql_integer(claim->token), sql_integer(0)};
+    struct sql_param params[] = {sql_text(claim->instance),
+                                 sql_text(claim->address),
+                                 sql_integer(0),
+                                 sql_integer(0),
+                                 sql_integer(0),
+                                 sql_integer(claim->token),
+                                 sql_integer(0)};
     struct buf sql;
     buf_init(&sql, 4096);
     sql_write(&sql, session->dialect, &store_instance_table, STORE_INSERT, 1);

@@ -123,11 +123,12 @@ static const struct setting {
     // rolled back and tried again.
     {"SET SESSION innodb_lock_wait_timeout = 3", true},
     {"SET SESSION lock_wait_timeout = 3", false},
-    // Seconds after which the server gives up a transaction whose process does nothing (it is stopped, or its machine is
-    // gone): what it has locked must not keep another instance from taking over. None of ours pauses between statements.
+    // Seconds after which the server gives up a transaction whose process does nothing (it is stopped, or its machine
+    // is gone): what it has locked must not keep another instance from taking over. None of ours pauses between
+    // statements.
     {"SET SESSION idle_transaction_timeout = 2", false},      // MariaDB
     {"SET SESSION tidb_idle_transaction_timeout = 2", false}, // TiDB
-    {"SET SESSION tidb_txn_mode = 'pessimistic'", false}, // conflicts show at the statement, as elsewhere
+    {"SET SESSION tidb_txn_mode = 'pessimistic'", false},     // conflicts show at the statement, as elsewhere
 };
 
 static bool set(struct mysql_conn *conn, const char *sql, bool everywhere, struct error *error) {

@@ -258,8 +258,8 @@ struct store_instance_row {
     int64_t incarnation;
     int64_t batch_no;
     int64_t lease_until_ms; // by the database's clock; raised by every commit
-    int64_t token;          // made by chance at each open: tells this process's claims from another's; 0: taken over from
-    int32_t leaving;        // 1: it gives its slots away, and is to get none
+    int64_t token;   // made by chance at each open: tells this process's claims from another's; 0: taken over from
+    int32_t leaving; // 1: it gives its slots away, and is to get none
 };
 struct store_slot_row {
     int32_t slot;

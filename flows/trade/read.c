@@ -207,7 +207,7 @@ struct trade_watch {
     struct trade_call *call;
     int64_t version; // last sent
     const char *trade_no;
-    bool gone;       // the caller has left while the trade was being read
+    bool gone; // the caller has left while the trade was being read
     struct trade_waiter waiter;
 };
 

@@ -1,5 +1,5 @@
-// LD_PRELOAD=libclockjump.so: the process's wall clock is off by as many seconds as the file CLOCK_JUMP says (text), read
-// anew at each look at the clock, so that it jumps while the process runs. Monotonic time is left as it is.
+// LD_PRELOAD=libclockjump.so: the process's wall clock is off by as many seconds as the file CLOCK_JUMP says (text),
+// read anew at each look at the clock, so that it jumps while the process runs. Monotonic time is left as it is.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -12,8 +12,12 @@ struct thing_1 {
     int64_t a;
 };
 static const struct store_column columns_1[] = {STORE_COL_TEXT(thing_1, id), STORE_COL_I64(thing_1, a)};
-static const struct store_table thing_1 = {
-    .name = "thing", .row_size = sizeof(struct thing_1), .columns = columns_1, .n_columns = 2, .n_key = 1, .since = 100};
+static const struct store_table thing_1 = {.name = "thing",
+                                           .row_size = sizeof(struct thing_1),
+                                           .columns = columns_1,
+                                           .n_columns = 2,
+                                           .n_key = 1,
+                                           .since = 100};
 
 struct thing_2 {
     char id[17];
