@@ -339,11 +339,3 @@ const struct saga_flow *saga_engine_flow(const struct saga_engine *engine, struc
 const struct saga_flow *const *saga_engine_flows(const struct saga_engine *engine) {
     return engine->flows;
 }
-
-struct store *saga_engine_store(const struct saga_engine *engine) {
-    return engine->options.store;
-}
-
-const struct clock *saga_engine_clock(const struct saga_engine *engine) {
-    return engine->options.clock;
-}

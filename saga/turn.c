@@ -474,10 +474,6 @@ struct saga_subject *saga_turn_subject(const struct saga_turn *turn) {
     return turn->subject;
 }
 
-struct saga_engine *saga_turn_engine(const struct saga_turn *turn) {
-    return turn->engine;
-}
-
 void saga_turn_row(struct saga_turn *turn, const struct store_table *table, enum store_verb verb, const void *row) {
     store_row(turn->write, table, verb, row);
 }

@@ -23,7 +23,6 @@ void saga_turn_commit(struct saga_turn *turn, saga_turn_fn *done, void *ctx);
 
 int64_t saga_turn_now(const struct saga_turn *turn);
 struct saga_subject *saga_turn_subject(const struct saga_turn *turn);
-struct saga_engine *saga_turn_engine(const struct saga_turn *turn);
 
 // One more row in the turn's transaction.
 void saga_turn_row(struct saga_turn *turn, const struct store_table *table, enum store_verb verb, const void *row);

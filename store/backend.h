@@ -138,7 +138,6 @@ struct store_faults {
     _Atomic int64_t fail_claims;       // the next N claims that resume report AGAIN
     _Atomic int64_t fail_reads;        // the next N reads report AGAIN
     _Atomic int64_t fail_take_overs;   // the next N take-overs report AGAIN
-    _Atomic int64_t delay_ms;          // before each commit
     void (*before_commit)(
         void *ctx); // called before each commit, on the writer's thread; may block. Set before opening
     void *before_commit_ctx;

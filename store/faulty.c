@@ -66,9 +66,6 @@ static enum backend_result faulty_commit(struct backend_conn *base, const struct
     atomic_fetch_add(&faults->commits, 1);
     if (faults->before_commit)
         faults->before_commit(faults->before_commit_ctx);
-    int64_t delay_ms = atomic_load(&faults->delay_ms);
-    if (delay_ms > 0)
-        nanosleep(&(struct timespec){.tv_sec = delay_ms / 1000, .tv_nsec = delay_ms % 1000 * 1000000}, NULL);
     bool fails = commit_fails(faults), lost = due(&faults->lost_commit_at), unknown = due(&faults->unknown_commit_at);
     if (fails) {
         int64_t result = atomic_load(&faults->fail_result);

@@ -40,7 +40,7 @@ def load_style():
 
 
 def run_tests():
-    """Builds and runs everything, from counts of zero."""
+    """Builds and runs everything, from counts of zero. Gives the names of tests that fail."""
     subprocess.run(["scripts/build", "coverage", "build.ninja"], check=True)
     targets = {target for name, target in named.programs_in(BUILD).items() if TESTS.fullmatch(name)}
     subprocess.run(["scripts/build", "coverage", "simulate", *sorted(targets)], check=True)
@@ -51,8 +51,10 @@ def run_tests():
     done = subprocess.run(["ctest", "--test-dir", BUILD, "-R", f"^({TESTS.pattern})$", "-LE", "^(slow|tidb)$",
                            "-j", str(os.cpu_count() or 1), "--output-on-failure", "--no-label-summary"],
                           capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"coverage: tests fail\n{done.stdout[-4000:]}")
+    failed = re.findall(r"^\s+\d+ - (\S+) \((?:Failed|Timeout|SEGFAULT|Subprocess \w+)\)", done.stdout, re.M)
+    if done.returncode != 0 and not failed:
+        sys.exit(f"coverage: ctest failed\n{done.stdout[-4000:]}")
+    return failed
 
 
 def read_counts():
@@ -151,18 +153,17 @@ def main():
     parser.add_argument("--missing", action="store_true", help="print every line that is not reached")
     args = parser.parse_args()
     os.chdir(ROOT)
-    if not args.again:
-        run_tests()
+    failed = [] if args.again else run_tests()
     files = read_counts()
     if not files:
         sys.exit("coverage: nothing was counted; run it without --again")
     with open(LIST, encoding="utf-8") as file:
         reasons = Reasons(file.read())
     show(files)
-    faults = judge(files, reasons, args.missing) + reasons.unused()
+    faults = judge(files, reasons, args.missing) + reasons.unused() + [f"the test {name} fails" for name in failed]
     for fault in faults:
         print(fault)
-    print("every line that no test reaches has its reason" if not faults else f"{len(faults)} lines to look at")
+    print("every line that no test reaches has its reason" if not faults else f"{len(faults)} to look at")
     return 1 if faults else 0
 
 
