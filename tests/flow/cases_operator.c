@@ -418,6 +418,19 @@ static void test_a_terminated_refund_waits_for_what_is_on_its_way(struct flow_be
     assert_state(bed, &trade, TRADE(REFUNDED));
 }
 
+// [A46] [E8] the gateway never says it, its people do
+static void test_a_leg_that_the_gateway_never_speaks_of_is_done_when_an_operator_says_so(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_completed(bed, &trade);
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyRefund", "");
+    flow_fault(bed, FAULT(NO_ANSWER), "payment", "QueryRefund", "");
+    flow_must(bed, "Refund", "trade_no=%s refund_no=A whole=true wait_ms=0", trade.no);
+    flow_run_for(bed, 3600000);
+    assert_int_equal(refund_of(bed, &trade, 0)->legs[0]->state, LEG(ACCEPTED));
+    flow_must(bed, "Resolve", "gid=%s/refund/A step=pay_out outcome=1 reason=they~have~it~done", trade.no);
+    flow_until_state(bed, &trade, TRADE(REFUNDED));
+}
+
 // [A75] [E8] given back in cash: the operator says so, and the refund goes on
 static void test_a_leg_that_went_back_another_way_is_done(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -451,6 +464,7 @@ static const struct flow_case cases[] = {
     VIRTUAL(test_a_trade_whose_payment_was_terminated_is_paid_otherwise),
     VIRTUAL(test_a_terminated_refund_frees_what_has_not_gone_back),
     VIRTUAL(test_a_terminated_refund_waits_for_what_is_on_its_way),
+    VIRTUAL(test_a_leg_that_the_gateway_never_speaks_of_is_done_when_an_operator_says_so),
     VIRTUAL(test_a_leg_that_went_back_another_way_is_done),
 };
 

@@ -23,6 +23,15 @@ static const struct saga_step local_steps[] = {
 };
 static const struct saga_flow local = {.name = "local", .version = 1, .steps = local_steps, .n_steps = 4};
 
+static void step_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
+    (void)turn, (void)ruling;
+}
+static const struct saga_step told_steps[] = {
+    {STEP_LOCAL(1, 1, "ask"), .ask = step_call, .ruled = step_ruled, .deadline_ms = 1000},
+    {STEP_CALL(2, 2, "d")},
+};
+static const struct saga_flow told = {.name = "told", .version = 1, .steps = told_steps, .n_steps = 2};
+
 static const struct saga_step family_steps[] = {
     {STEP_CHILD(1, 1, "child"), .undo = step_call, .deadline_ms = 1000},
     {STEP_PIVOT(2, 2, "pivot")},
@@ -228,6 +237,21 @@ static const struct hand_case cases[] = {
      {{"decides ask park", NULL, NULL},
       {"start", "decide ask parked ask commit", "running ask=parked"},
       {"resolve ask ok", "commit", "running ask=done await=waiting"}}},
+    {"a decision that asks is resolved where the flow says what that means, also while it asks",
+     &told,
+     {{"decides ask ask", NULL, NULL},
+      {"start", "decide ask ask ask commit", "running ask=asking"},
+      {"resolve ask ok", "call d commit", "running ask=done d=running"}}},
+    {"and while it waits to ask again",
+     &told,
+     {{"decides ask wait", NULL, NULL},
+      {"start", NULL, "running ask=waiting"},
+      {"resolve ask no", "reversed ended commit", "failed ask=rejected"}}},
+    {"any other decision that waits is not resolved",
+     &local,
+     {{"decides ask wait", NULL, NULL},
+      {"start", NULL, "running ask=waiting"},
+      {"refuses resolve ask ok", "the step is neither parked nor on its way", NULL}}},
     // ---- Pause, Resume
     // [E8]
     {"a paused saga keeps the answers of what is under way, and does nothing",
