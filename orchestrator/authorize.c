@@ -111,11 +111,20 @@ bool call_may_all(const struct call_context *context) {
 
 // ---- Refusing -----------------------------------------------------------------------------------------------------
 
+static bool is_passed_on(struct rpc_inbound *in, const struct error *error, const char *id) {
+    return error->code == ERR_SLOT_ELSEWHERE && id && *id && call_context(in) &&
+           forward_call(call_context(in)->forward, in, id_slot(str_c(id)));
+}
+
+void call_fail_saga(struct rpc_inbound *in, const struct error *error, const char *gid, const char *request_id) {
+    if (!is_passed_on(in, error, gid))
+        call_fail(in, error, NULL, request_id);
+}
+
 void call_fail(struct rpc_inbound *in, const struct error *error, const char *trade_no, const char *request_id) {
     const char *metadata[5] = {NULL};
     size_t n = 0;
-    if (error->code == ERR_SLOT_ELSEWHERE && trade_no && *trade_no && call_context(in) &&
-        forward_call(call_context(in)->forward, in, id_slot(str_c(trade_no))))
+    if (is_passed_on(in, error, trade_no))
         return;
     if (trade_no && !id_valid(str_c(trade_no)))
         trade_no = NULL;

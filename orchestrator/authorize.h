@@ -45,9 +45,12 @@ const struct call_context *call_context(const struct rpc_inbound *in);
 bool call_may(const struct call_context *context, struct str tenant_id);
 bool call_may_all(const struct call_context *context);
 
-// Ends the call with the error, and keeps it for the log; what is SLOT_ELSEWHERE and says whose it is (`trade_no`, a
-// trade's number or a saga's gid) is passed on instead, where it can be. `trade_no` and `request_id` (the caller's own,
+// Ends the call with the error, and keeps it for the log; what is SLOT_ELSEWHERE and says whose it is (by `trade_no`)
+// is passed on instead, where it can be. `trade_no` and `request_id` (the caller's own,
 // of the request) become metadata of the status where they are known; NULL or "" where not.
 void call_fail(struct rpc_inbound *in, const struct error *error, const char *trade_no, const char *request_id);
+
+// The same of a call about a saga, whose owner follows from its gid.
+void call_fail_saga(struct rpc_inbound *in, const struct error *error, const char *gid, const char *request_id);
 
 #endif

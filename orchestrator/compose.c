@@ -112,7 +112,7 @@ static void flush_store_at_rest(void *ctx) {
     rpc_loop_at_rest(center->loop, &center->store_rest);
 }
 
-static bool open_store(struct center *center, struct error *error) {
+static bool open_store(struct center *center, bool returning, struct error *error) {
     const struct store_table *tables[TABLES_MAX] = {NULL};
     saga_tables_add(tables, TABLES_MAX, saga_tables);
     for (size_t i = 0; i < BUSINESSES; i++)
@@ -128,6 +128,7 @@ static bool open_store(struct center *center, struct error *error) {
         .wake_ctx = center->loop,
         .hold = flush_store_at_rest,
         .hold_ctx = center,
+        .returning = returning,
     };
     return storage_open(center->loop, center->config, &options, &center->stopping, &center->store, error);
 }
@@ -220,6 +221,8 @@ static bool make_engine(struct center *center, struct error *error) {
         .lease_ms = store_lease_ms(center->store),
         .slot_left = slot_left,
         .slot_left_ctx = center,
+        .inbox = inbox_service_act,
+        .inbox_ctx = &center->inbox,
         .flow_maker = &center->defined.maker,
         .gates = center->gates,
         .n_gates = CONFIG_SYSTEMS,
@@ -247,7 +250,9 @@ static bool make_engine(struct center *center, struct error *error) {
         return false;
     for (size_t i = 0; i < BUSINESSES; i++)
         businesses[i].start(center);
-    forward_start(center->forward, center->engine);
+    center->inbox = (struct inbox_service){center->engine, center->store, center->trades};
+    forward_start(center->forward, center->engine,
+                  &(struct forward_keeper){inbox_service_keeps, inbox_service_keep, &center->inbox});
     return true;
 }
 
@@ -290,19 +295,19 @@ static bool serve(struct center *center, struct error *error) {
 
 // ---- All of it ----------------------------------------------------------------------------------------------------
 
-bool center_open(struct center *center, struct config *config, struct error *error) {
+bool center_open(struct center *center, struct config *config, bool returning, struct error *error) {
     *center = (struct center){.config = config, .loop = rpc_loop_new()};
     center->timers = rpc_loop_timers(center->loop);
     center->forward = forward_new(center->loop, config);
     center->authority = (struct authority){config, center->forward};
     make_defined(center);
-    if (!center_listen(center, error) || !open_store(center, error) ||
+    if (!center_listen(center, error) || !open_store(center, returning, error) ||
         !participants_open(center->loop, config, &center->participants, error) || !make_engine(center, error))
         return false;
     saga_engine_recover(center->engine);
-    while (!saga_engine_settled(center->engine) && !center->stopping && !center->failed)
+    while (!saga_engine_settled(center->engine) && !center->stopping && !center->fenced)
         rpc_loop_once(center->loop, SECOND_MS);
-    return !center->stopping && serve(center, error);
+    return !center->stopping && !center->fenced && serve(center, error);
 }
 
 void center_close(struct center *center) {

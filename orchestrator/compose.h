@@ -7,6 +7,7 @@
 #include "orchestrator/authorize.h"
 #include "orchestrator/config.h"
 #include "orchestrator/forward.h"
+#include "orchestrator/inbox.h"
 #include "orchestrator/operator_service.h"
 #include "orchestrator/participants.h"
 #include "orchestrator/saga_service.h"
@@ -31,6 +32,7 @@ struct center {
     void *made[SAGA_FLOW_SETS_MAX]; // by each business
     struct saga_engine *engine;
     struct forward *forward;
+    struct inbox_service inbox;
     struct authority authority;
     struct saga_service saga_service;
     struct operator_service operator_service;
@@ -40,15 +42,18 @@ struct center {
     struct rpc_server *server;
     struct rpc_timer engine_timer, trades_timer, vitals_timer, hurry_timer, cut_timer;
     struct vitals vitals;
-    bool serving, stopping, failed;
+    bool serving, stopping, fenced;
+    bool asked;         // it stops because it was told to
+    bool drained, left; // on its way out: no call is in flight; nothing is driven here that another could
 };
 
-// Opens every part and serves. False when it can't, or when it was told to stop meanwhile (then without an error); to
-// be closed in any case.
-bool center_open(struct center *center, struct config *config, struct error *error);
+// Opens every part and serves; `returning` as in struct store_options. False when it can't, or when it was told to stop
+// or was taken over from meanwhile (then without an error); to be closed in any case.
+bool center_open(struct center *center, struct config *config, bool returning, struct error *error);
 
-// Runs until a signal (or a fault) has stopped it and what was in flight has ended. False after a fault.
-bool center_run(struct center *center);
+// Runs until what was in flight has ended, because it was `asked` to stop, or is `fenced`: another instance has taken
+// over, or another process has its name.
+void center_run(struct center *center);
 
 void center_close(struct center *center);
 
@@ -57,7 +62,7 @@ void center_close(struct center *center);
 // From now on signals are heard, and the vitals are looked at.
 bool center_listen(struct center *center, struct error *error);
 
-// Another process has this instance's name: whatever is written from here on has no effect.
+// Whatever is written from here on has no effect: what was driven here is another's.
 void center_fenced(struct center *center);
 
 #endif

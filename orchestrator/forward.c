@@ -9,7 +9,10 @@
 enum {
     PEERS_MAX = 64,  // channels that are kept
     PAUSE_MS = 50,   // between tries, while nobody answers for the slot
+    LOOK_MS = 200,   // how often it is looked whether the slot has moved while its call is on its way
+    REOPEN_MS = 300, // a channel that found nobody is opened afresh, sooner than it would look again by itself
     MARGIN_MS = 100, // so that the answer is there before the caller gives up
+    KEEP_MS = 1000,  // an owner that has not answered by then is silent
     LEASES = 3,      // as long as it takes until somebody has taken over, and more
     RETRY_AFTER_MS = 500,
 };
@@ -18,25 +21,34 @@ struct peer {
     char address[STORE_ADDRESS_MAX + 1];
     struct rpc_channel *channel;
     uint32_t hops; // on their way
-    int64_t used_ms;
+    int64_t opened_ms, used_ms;
+    bool absent; // nobody was there the last time
 };
 
-// One call that is passed on.
+// One call that is passed on, or of our own. What changes something carries its caller's request id: it can be sent
+// again, to whoever has the slot by then, and acts once.
 struct hop {
     struct forward *forward;
     struct hop *next, **link;
-    struct rpc_inbound *in;
+    struct rpc_inbound *in; // NULL: answered, and only waited for; or one of our own:
+    saga_reply_fn *done;    // NULL: told
+    void *ctx;
+    struct forward_message message;
+    int64_t deadline_ms;
     unsigned slot;
-    int64_t until_ms;
-    struct peer *peer; // it is on its way to; NULL: it waits
+    int64_t until_ms, keep_ms; // keep_ms: when it is kept for the next owner instead; INT64_MAX: never
+    struct peer *peer;         // it is on its way to; NULL: it waits
+    struct rpc_handle handle;
     struct rpc_timer again;
-    bool gone; // the caller of a stream has left
+    bool streams;
+    bool unsure; // an owner may have accepted it
 };
 
 struct forward {
     struct rpc_loop *loop;
     const struct config *config;
     struct saga_engine *engine;
+    struct forward_keeper keeper;
     struct peer peers[PEERS_MAX];
     struct hop *hops;
 };
@@ -50,8 +62,9 @@ struct forward *forward_new(struct rpc_loop *loop, const struct config *config) 
     return forward;
 }
 
-void forward_start(struct forward *forward, struct saga_engine *engine) {
+void forward_start(struct forward *forward, struct saga_engine *engine, const struct forward_keeper *keeper) {
     forward->engine = engine;
+    forward->keeper = *keeper;
 }
 
 static int64_t now_ms(const struct forward *forward) {
@@ -60,30 +73,75 @@ static int64_t now_ms(const struct forward *forward) {
 
 // ---- Ends ---------------------------------------------------------------------------------------------------------
 
-static struct rpc_inbound *hop_free(struct hop *hop) {
-    struct rpc_inbound *in = hop->in;
+static bool is_open(const struct hop *hop) {
+    return hop->in || hop->done;
+}
+
+static void free_when_over(struct hop *hop) {
+    if (is_open(hop) || hop->peer)
+        return;
     *hop->link = hop->next;
     if (hop->next)
         hop->next->link = hop->link;
     rpc_timer_stop(hop->forward->loop, &hop->again);
     free(hop);
+}
+
+// The call is about to be answered. Gives it up.
+static struct rpc_inbound *leave(struct hop *hop) {
+    struct rpc_inbound *in = hop->in;
+    hop->in = NULL;
+    rpc_timer_stop(hop->forward->loop, &hop->again);
+    if (hop->peer)
+        rpc_cancel(&hop->handle);
     return in;
+}
+
+static void tell(struct hop *hop, const struct error *error) {
+    saga_reply_fn *done = hop->done;
+    leave(hop);
+    hop->done = NULL;
+    done(hop->ctx, error);
 }
 
 static void fail(struct hop *hop, enum err code) {
     struct error error;
     error_set(&error, code, NULL);
     error.retry_after_ms = RETRY_AFTER_MS;
-    call_fail(hop_free(hop), &error, NULL, NULL);
+    if (hop->done)
+        tell(hop, &error);
+    else
+        call_fail(leave(hop), &error, NULL, NULL);
+    free_when_over(hop);
+}
+
+// No owner has answered in time.
+static void give_up(struct hop *hop) {
+    fail(hop, hop->unsure && !hop->streams ? ERR_ACCEPTANCE_UNKNOWN : ERR_SLOT_ELSEWHERE);
+}
+
+void forward_end_streams(struct forward *forward) {
+    for (struct hop *hop = forward->hops, *next; hop; hop = next) {
+        next = hop->next;
+        if (hop->in && hop->streams)
+            fail(hop, ERR_SHUTTING_DOWN);
+    }
+}
+
+void forward_hurry(struct forward *forward) {
+    for (struct hop *hop = forward->hops, *next; hop; hop = next) {
+        next = hop->next;
+        if (is_open(hop))
+            give_up(hop);
+    }
 }
 
 void forward_free(struct forward *forward) {
     if (!forward)
         return;
+    forward_hurry(forward);
     for (size_t i = 0; i < PEERS_MAX; i++)
-        rpc_channel_close(forward->peers[i].channel); // calls on their way end with an unknown outcome
-    while (forward->hops)
-        fail(forward->hops, ERR_ACCEPTANCE_UNKNOWN);
+        rpc_channel_close(forward->peers[i].channel); // what is still on its way ends
     free(forward);
 }
 
@@ -103,7 +161,7 @@ static bool open_channel(struct forward *forward, struct peer *peer, const char 
         return false;
     }
     rpc_channel_close(peer->channel);
-    *peer = (struct peer){.channel = channel};
+    *peer = (struct peer){.channel = channel, .opened_ms = now_ms(forward)};
     str_fit(str_c(address), peer->address, sizeof peer->address);
     return true;
 }
@@ -113,8 +171,10 @@ static struct peer *find_peer(struct forward *forward, const char *address) {
     struct peer *oldest = NULL;
     for (size_t i = 0; i < PEERS_MAX; i++) {
         struct peer *peer = &forward->peers[i];
-        if (peer->channel && strcmp(peer->address, address) == 0)
-            return peer;
+        if (peer->channel && strcmp(peer->address, address) == 0) {
+            bool stale = peer->absent && peer->hops == 0 && now_ms(forward) - peer->opened_ms >= REOPEN_MS;
+            return !stale || open_channel(forward, peer, address) ? peer : NULL;
+        }
         if (peer->hops == 0 && (!oldest || peer->used_ms < oldest->used_ms))
             oldest = peer;
     }
@@ -123,115 +183,210 @@ static struct peer *find_peer(struct forward *forward, const char *address) {
 
 // ---- On the way ---------------------------------------------------------------------------------------------------
 
+static const char *owner_of(const struct hop *hop) {
+    const struct forward *forward = hop->forward;
+    return saga_engine_owns(forward->engine, hop->slot) ? forward->config->address
+                                                        : saga_engine_owner(forward->engine, hop->slot);
+}
+
+static void set_timer(struct hop *hop, int64_t wait_ms) {
+    rpc_timer_set(hop->forward->loop, &hop->again, now_ms(hop->forward) + wait_ms);
+}
+
+// Whether the call was kept for the next owner, since this one is silent.
+static bool is_kept(struct hop *hop) {
+    const struct forward_keeper *keeper = &hop->forward->keeper;
+    if (!hop->in || now_ms(hop->forward) < hop->keep_ms)
+        return false;
+    unsigned slot = hop->slot;
+    struct rpc_inbound *in = leave(hop);
+    free_when_over(hop);
+    keeper->keep(keeper->ctx, in, slot);
+    return true;
+}
+
 static void try_again(struct hop *hop) {
+    if (is_kept(hop))
+        return;
     if (now_ms(hop->forward) + PAUSE_MS >= hop->until_ms) {
-        fail(hop, ERR_SLOT_ELSEWHERE);
+        give_up(hop);
         return;
     }
     saga_engine_look(hop->forward->engine);
-    rpc_timer_set(hop->forward->loop, &hop->again, now_ms(hop->forward) + PAUSE_MS);
+    set_timer(hop, PAUSE_MS);
+}
+
+static int64_t patience_ms(const struct forward *forward) {
+    return (int64_t)LEASES * forward->config->cluster.lease_ms;
+}
+
+// Whether it did nothing, because it is not, or no longer, the one that could.
+static bool is_elsewhere(const struct rpc_result *result) {
+    bool theirs = strcmp(result->reason, err_info(ERR_SLOT_ELSEWHERE)->name) == 0 ||
+                  strcmp(result->reason, err_info(ERR_SHUTTING_DOWN)->name) == 0 ||
+                  strcmp(result->reason, err_info(ERR_STORE_FENCED)->name) == 0;
+    bool absent = result->reason[0] == '\0' && result->error.code == ERR_PARTICIPANT_UNAVAILABLE;
+    return result->outcome == OUTCOME_RETRY && (theirs || absent);
+}
+
+static void pass(struct hop *hop, const struct rpc_result *result) {
+    struct error error = result->error;
+    error.code = rpc_result_code(result);
+    if (hop->done)
+        tell(hop, result->outcome == OUTCOME_OK ? NULL : &error);
+    else if (result->outcome == OUTCOME_OK && hop->streams)
+        rpc_stream_end(leave(hop));
+    else
+        rpc_pass(leave(hop), result);
+    free_when_over(hop);
 }
 
 static void answered(void *ctx, const struct rpc_result *result) {
     struct hop *hop = ctx;
+    struct forward *forward = hop->forward;
     hop->peer->hops--;
+    hop->peer->absent = result->outcome == OUTCOME_RETRY && result->reason[0] == '\0';
     hop->peer = NULL;
-    bool undone = result->outcome == OUTCOME_RETRY && result->error.code == ERR_PARTICIPANT_UNAVAILABLE;
-    bool theirs = strcmp(result->reason, err_info(ERR_SLOT_ELSEWHERE)->name) == 0 ||
-                  strcmp(result->reason, err_info(ERR_SHUTTING_DOWN)->name) == 0 || result->reason[0] == '\0';
-    const struct rpc_method *method = rpc_inbound_method(hop->in);
-    if (hop->gone)
-        fail(hop, ERR_CANCELLED_BY_CALLER);
-    else if (undone && theirs)
-        try_again(hop); // it did nothing
-    else if (result->outcome == OUTCOME_OK && method->server_streaming)
-        rpc_stream_end(hop_free(hop));
-    else if (result->outcome == OUTCOME_OK || result->reason[0])
-        rpc_pass(hop_free(hop), result);
-    else
-        fail(hop, ERR_ACCEPTANCE_UNKNOWN);
+    rpc_timer_stop(forward->loop, &hop->again);
+    if (!is_open(hop)) {
+        free_when_over(hop);
+    } else if (is_elsewhere(result)) {
+        try_again(hop);
+    } else if (result->outcome != OUTCOME_OK && result->reason[0] == '\0') {
+        hop->unsure = true; // the connection was lost, or the slot has moved
+        if (hop->streams)
+            hop->until_ms = now_ms(forward) + patience_ms(forward); // it has come so far
+        try_again(hop);
+    } else {
+        pass(hop, result);
+    }
 }
 
 static bool pass_on(void *ctx, const ProtobufCMessage *message) {
     struct hop *hop = ctx;
-    return !hop->gone && rpc_stream_send(hop->in, message);
+    return hop->in && rpc_stream_send(hop->in, message);
 }
 
 static void send(struct hop *hop, const struct rpc_call_options *options) {
-    const struct rpc_method *method = rpc_inbound_method(hop->in);
+    const struct rpc_method *method = hop->message.method;
     struct rpc_channel *channel = hop->peer->channel;
     struct error error = {0};
     char path[RPC_PATH_MAX];
-    if (!method->server_streaming) {
+    if (!hop->streams) {
         rpc_method_path(method, path);
-        rpc_call_bytes(channel, path, rpc_inbound_bytes(hop->in), options, answered, hop);
+        rpc_call_bytes(channel, path, hop->message.bytes, options, answered, hop);
         return;
     }
     const ProtobufCMessage *request =
-        rpc_decode(rpc_method_request(method), rpc_inbound_bytes(hop->in), rpc_inbound_arena(hop->in), &error);
-    if (request)
+        rpc_decode(rpc_method_request(method), hop->message.bytes, rpc_inbound_arena(hop->in), &error);
+    if (request) {
         rpc_stream(channel, method, request, options, pass_on, answered, hop);
-    else
-        fail(hop, ERR_OVERLOADED); // it was decoded once, so there is no memory for it
-}
-
-static void go(void *ctx) {
-    struct hop *hop = ctx;
-    struct forward *forward = hop->forward;
-    int64_t now = now_ms(forward);
-    bool ours = saga_engine_owns(forward->engine, hop->slot);
-    const char *address = ours ? forward->config->address : saga_engine_owner(forward->engine, hop->slot);
-    hop->peer = address && !hop->gone ? find_peer(forward, address) : NULL;
-    if (hop->gone) {
-        fail(hop, ERR_CANCELLED_BY_CALLER);
         return;
     }
+    hop->peer->hops--;
+    hop->peer = NULL;
+    fail(hop, ERR_OVERLOADED); // it was decoded once, so there is no memory for it
+}
+
+static uint32_t time_left(const struct hop *hop) {
+    const struct forward *forward = hop->forward;
+    if (hop->deadline_ms == INT64_MAX)
+        return hop->streams ? INT32_MAX : forward->config->limits.wait_max_ms + 30000;
+    int64_t left = hop->deadline_ms - now_ms(forward) - MARGIN_MS;
+    return left < 1 ? 1 : left < INT32_MAX ? (uint32_t)left : INT32_MAX;
+}
+
+static void go(struct hop *hop) {
+    struct forward *forward = hop->forward;
+    const char *address = owner_of(hop);
+    hop->peer = address ? find_peer(forward, address) : NULL;
     if (!hop->peer) {
         try_again(hop);
         return;
     }
     hop->peer->hops++;
-    hop->peer->used_ms = now;
-    const struct call_context *context = call_context(hop->in);
-    const char *caller = rpc_inbound_caller(hop->in)->name;
+    hop->peer->used_ms = now_ms(forward);
+    const struct forward_message *message = &hop->message;
     const struct rpc_header headers[] = {{FORWARD_MARK, STR("1")},
-                                         {FORWARD_CALLER, str_c(caller)},
-                                         {"x-caller", str_c(caller)},
-                                         {"x-request-id", str_c(context->request_id)},
-                                         {context->traceparent[0] ? "traceparent" : NULL, str_c(context->traceparent)},
+                                         {FORWARD_CALLER, str_c(message->caller)},
+                                         {"x-caller", str_c(message->caller)},
+                                         {"x-request-id", str_c(message->request_id)},
+                                         {message->traceparent[0] ? "traceparent" : NULL, str_c(message->traceparent)},
                                          {NULL, STR_NONE}};
-    int64_t deadline = rpc_inbound_deadline_ms(hop->in);
-    int64_t left = deadline == INT64_MAX ? forward->config->limits.wait_max_ms + 30000 : deadline - now - MARGIN_MS;
-    if (rpc_inbound_method(hop->in)->server_streaming && deadline == INT64_MAX)
-        left = INT32_MAX;
-    send(hop, &(struct rpc_call_options){.deadline_ms = left > 1 ? (uint32_t)left : 1, .headers = headers});
+    set_timer(hop, LOOK_MS);
+    send(hop, &(struct rpc_call_options){.deadline_ms = time_left(hop), .headers = headers, .handle = &hop->handle});
 }
 
-static void left(void *ctx) {
-    ((struct hop *)ctx)->gone = true;
+// Its time has come to be sent; or it is looked whether whoever it was sent to still has the slot.
+static void look(void *ctx) {
+    struct hop *hop = ctx;
+    if (!hop->peer) {
+        go(hop);
+        return;
+    }
+    if (is_kept(hop))
+        return;
+    const char *address = owner_of(hop);
+    if (address && strcmp(address, hop->peer->address) != 0)
+        rpc_cancel(&hop->handle);
+    else
+        set_timer(hop, LOOK_MS);
 }
 
-bool forward_call(struct forward *forward, struct rpc_inbound *in, unsigned slot) {
-    struct str mark = rpc_inbound_header(in, FORWARD_MARK);
-    if (!forward || !forward->engine || !call_context(in) || !str_empty(mark))
-        return false;
+static void gone(void *ctx) {
+    fail(ctx, ERR_CANCELLED_BY_CALLER);
+}
+
+static struct hop *hop_new(struct forward *forward, unsigned slot, int64_t deadline_ms) {
     struct hop *hop = calloc(1, sizeof *hop);
     if (!hop)
-        return false;
-    int64_t now = now_ms(forward), deadline = rpc_inbound_deadline_ms(in);
-    int64_t longest = now + (int64_t)LEASES * forward->config->cluster.lease_ms;
+        abort();
+    int64_t longest = now_ms(forward) + patience_ms(forward);
     *hop = (struct hop){.forward = forward,
                         .next = forward->hops,
                         .link = &forward->hops,
-                        .in = in,
                         .slot = slot,
-                        .until_ms = deadline < longest ? deadline - MARGIN_MS : longest};
-    hop->again = (struct rpc_timer){.fire = go, .ctx = hop};
+                        .deadline_ms = deadline_ms,
+                        .keep_ms = INT64_MAX,
+                        .until_ms = deadline_ms < longest ? deadline_ms - MARGIN_MS : longest};
+    hop->again = (struct rpc_timer){.fire = look, .ctx = hop};
     if (hop->next)
         hop->next->link = &hop->next;
     forward->hops = hop;
-    if (rpc_inbound_method(in)->server_streaming)
-        rpc_stream_on_gone(in, left, hop);
+    return hop;
+}
+
+bool forward_call(struct forward *forward, struct rpc_inbound *in, unsigned slot) {
+    const struct call_context *context = call_context(in);
+    if (!forward || !forward->engine || !context)
+        return false;
+    if (!str_empty(rpc_inbound_header(in, FORWARD_MARK))) {
+        saga_engine_look(forward->engine); // perhaps it has just become ours
+        return false;
+    }
+    struct hop *hop = hop_new(forward, slot, rpc_inbound_deadline_ms(in));
+    hop->in = in;
+    hop->message = (struct forward_message){.method = rpc_inbound_method(in),
+                                            .bytes = rpc_inbound_bytes(in),
+                                            .caller = rpc_inbound_caller(in)->name,
+                                            .request_id = context->request_id,
+                                            .traceparent = context->traceparent};
+    hop->streams = hop->message.method->server_streaming;
+    if (forward->keeper.keeps(hop->message.method)) {
+        int64_t half = (hop->until_ms - now_ms(forward)) / 2; // of a caller in a hurry
+        hop->keep_ms = now_ms(forward) + (half < KEEP_MS ? half : KEEP_MS);
+    }
+    if (hop->streams)
+        rpc_stream_on_gone(in, gone, hop);
     go(hop);
     return true;
+}
+
+void forward_send(struct forward *forward, unsigned slot, const struct forward_message *message, saga_reply_fn *done,
+                  void *ctx) {
+    struct hop *hop = hop_new(forward, slot, now_ms(forward) + patience_ms(forward));
+    hop->message = *message;
+    hop->done = done;
+    hop->ctx = ctx;
+    set_timer(hop, 0);
 }

@@ -7,20 +7,47 @@
 
 enum {
     VITALS_EVERY_MS = 1000,
-    CUT_MS = 5000, // after drain_ms
+    CUT_MS = 5000,   // after drain_ms
+    LEAVE_MS = 3000, // that the others' taking over is waited for, once nothing else is
 };
 
 // ---- Ending -------------------------------------------------------------------------------------------------------
 
+static void set_timer(struct center *center, struct rpc_timer *timer, void (*fire)(void *ctx), int64_t wait_ms) {
+    *timer = (struct rpc_timer){.fire = fire, .ctx = center};
+    rpc_timer_set(center->loop, timer, clock_now_ms(rpc_loop_clock(center->loop)) + wait_ms);
+}
+
+static void leave_late(void *ctx) {
+    struct center *center = ctx;
+    LOG(LOG_WARN, "ending before the others have what was driven here; they take over when the lease is over");
+    rpc_loop_stop(center->loop);
+}
+
 static void drained(void *ctx) {
     struct center *center = ctx;
-    rpc_loop_stop(center->loop);
+    center->drained = true;
+    if (center->left)
+        rpc_loop_stop(center->loop);
+    else
+        set_timer(center, &center->cut_timer, leave_late, LEAVE_MS);
+}
+
+// The others have what was driven here, or there is nobody to have it.
+static void left(void *ctx, const struct error *error) {
+    struct center *center = ctx;
+    if (error)
+        LOG(LOG_WARN, "what was driven here could not be handed over", LOG_C("text", error->text));
+    center->left = true;
+    if (center->drained)
+        rpc_loop_stop(center->loop);
 }
 
 static void hurry(void *ctx) {
     struct center *center = ctx;
     trades_hurry(center->trades);
     submit_hurry(center->saga_service.submit);
+    forward_hurry(center->forward);
 }
 
 // Something still owes an answer (a store that is down, say): what is durable stays so, and goes on at the next start.
@@ -30,13 +57,9 @@ static void cut(void *ctx) {
     _exit(1);
 }
 
-static void set_timer(struct center *center, struct rpc_timer *timer, void (*fire)(void *ctx), int64_t wait_ms) {
-    *timer = (struct rpc_timer){.fire = fire, .ctx = center};
-    rpc_timer_set(center->loop, timer, clock_now_ms(rpc_loop_clock(center->loop)) + wait_ms);
-}
-
-// Health says NOT_SERVING, what is new is refused, what is in flight ends. Calls that only wait for an outcome are told
-// how far it is when three quarters of drain_ms are over; after drain_ms connections are cut.
+// Health says NOT_SERVING, what is new is refused, what is in flight ends, and at once the other instances get what is
+// driven here. Calls that only wait for an outcome are told how far it is when it goes to another instance, or when
+// three quarters of drain_ms are over; after drain_ms connections are cut.
 static void stop(struct center *center) {
     center->stopping = true;
     if (!center->serving)
@@ -48,6 +71,9 @@ static void stop(struct center *center) {
     trade_service_end_streams(center->trade_service);
     saga_streams_end(center->saga_service.streams);
     operator_service_end_streams(&center->operator_service);
+    forward_end_streams(center->forward);
+    if (!center->fenced)
+        saga_engine_leave(center->engine, left, center);
 }
 
 static void caught(void *ctx, int signal_number) {
@@ -56,18 +82,24 @@ static void caught(void *ctx, int signal_number) {
         LOG(LOG_WARN, "ending at once", LOG_INT("signal", signal_number));
         _exit(1); // what is durable stays so; what is in flight is taken up at the next start
     }
+    center->asked = true;
     LOG(LOG_INFO, "stopping", LOG_INT("signal", signal_number),
         LOG_INT("in_flight", center->serving ? rpc_server_in_flight(center->server) : 0));
     stop(center);
 }
 
+// Nothing can be handed over, and who waits is told at once how far it is.
 void center_fenced(struct center *center) {
-    center->failed = true;
-    if (center->stopping)
+    if (center->fenced)
         return;
-    LOG(LOG_ERROR, "stopping: another process has taken over this instance",
-        LOG_C("instance", center->config->instance));
-    stop(center);
+    center->fenced = center->left = true;
+    LOG(LOG_WARN, "another process has taken over what was driven here", LOG_C("instance", center->config->instance));
+    if (!center->stopping)
+        stop(center);
+    else if (center->drained)
+        rpc_loop_stop(center->loop);
+    if (center->serving)
+        set_timer(center, &center->hurry_timer, hurry, 0);
 }
 
 // ---- Vitals -------------------------------------------------------------------------------------------------------
@@ -101,8 +133,7 @@ bool center_listen(struct center *center, struct error *error) {
     return rpc_loop_on_signal(center->loop, signals, sizeof signals / sizeof signals[0], caught, center, error);
 }
 
-bool center_run(struct center *center) {
+void center_run(struct center *center) {
     if (!center->stopping)
         rpc_loop_run(center->loop);
-    return !center->failed;
 }

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+enum { RETURNS_MAX = 5, RETURNS_WITHIN_S = 600 };
+
 // For people in the log, and one line on standard output for whoever started it: "ready", then the port of each
 // address.
 static void say_ready(const struct center *center, int64_t started_ns) {
@@ -33,22 +35,54 @@ static void log_core_line(enum log_level level, const char *text) {
     LOG(level, "gRPC says", LOG_C("text", text));
 }
 
-static int run(struct config *config, int64_t started_ns) {
+// How one life of the center ended.
+enum end { END_DONE, END_FAILED, END_FENCED };
+
+static enum end run(struct config *config, bool returning, int64_t started_ns) {
     struct center center;
     struct error error = {0};
-    bool done = center_open(&center, config, &error);
-    if (done) {
+    enum end end = END_DONE;
+    if (center_open(&center, config, returning, &error)) {
         say_warnings(&center);
         say_ready(&center, started_ns);
-        done = center_run(&center);
-    } else if (center.stopping) {
-        done = true; // told to stop before it was ready
-    } else {
+        center_run(&center);
+    } else if (error_is(&error) && !center.stopping) {
         LOG(LOG_ERROR, "can't start", LOG_C("reason", err_info(error.code)->name), LOG_C("text", error.text));
+        end = END_FAILED;
     }
+    if (center.fenced && !center.asked)
+        end = END_FENCED;
     center_close(&center);
     LOG(LOG_INFO, "stopped");
-    return done ? 0 : 1;
+    return end;
+}
+
+// Whether an instance that was taken over from (it was stopped for longer than its lease, say) starts anew: a few times
+// within a while, beyond which something is wrong with it or its machine.
+struct returns {
+    int64_t at_s[RETURNS_MAX]; // the latest
+    unsigned n;
+};
+
+static bool may_return(struct returns *returns) {
+    int64_t now_s = clock_monotonic_ns() / 1000000000, *oldest = &returns->at_s[returns->n % RETURNS_MAX];
+    if (returns->n >= RETURNS_MAX && now_s - *oldest < RETURNS_WITHIN_S) {
+        LOG(LOG_ERROR, "ending: taken over from too often", LOG_INT("times", RETURNS_MAX + 1),
+            LOG_INT("within_s", now_s - *oldest));
+        return false;
+    }
+    *oldest = now_s;
+    returns->n++;
+    LOG(LOG_WARN, "starting anew", LOG_INT("times", returns->n));
+    return true;
+}
+
+static int live(struct config *config, int64_t started_ns) {
+    struct returns returns = {.n = 0};
+    enum end end = run(config, false, started_ns);
+    while (end == END_FENCED && may_return(&returns))
+        end = run(config, true, clock_monotonic_ns());
+    return end == END_DONE ? 0 : 1;
 }
 
 int main(int argc, char **argv) {
@@ -61,7 +95,7 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);               // who reads our output may leave
     log_setup(config.log.level, config.log.format);
     rpc_set_core_log(log_core_line);
-    code = run(&config, started_ns);
+    code = live(&config, started_ns);
     config_release(&config);
     return code;
 }

@@ -94,6 +94,7 @@ static const struct {
     [SAGA_NOTICE_LOAD_FAILED] = {"saga could not be loaded yet", LOG_WARN},
     [SAGA_NOTICE_MEMBERS_UNREAD] = {"who else is there could not be read", LOG_WARN},
     [SAGA_NOTICE_TAKING_OVER] = {"taking over from an instance whose lease is over", LOG_WARN},
+    [SAGA_NOTICE_KEPT_REFUSED] = {"what was kept for this instance is refused", LOG_ERROR},
     [SAGA_NOTICE_ANOMALY] = {"something is wrong", LOG_WARN},
     [SAGA_NOTICE_ANOMALY_OVER] = {"it is well again", LOG_INFO},
 };

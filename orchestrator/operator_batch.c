@@ -1,10 +1,13 @@
 // OperatorService.Batch: a batch of the engine's (saga/batch.h) as a stream.
 #include "orchestrator/authorize.h"
+#include "orchestrator/forward.h"
 #include "orchestrator/operator_service.h"
 #include "orchestrator/saga_filter.h"
 #include "rpc/message.h"
 #include "saga/batch.h"
 #include "txcenter/saga/v1/operator.pb-c.h"
+
+#include <stdlib.h>
 
 enum { RATE_USUAL = 10, REASON_MAX = sizeof(((struct audit_row *)NULL)->reason) - 1 };
 
@@ -70,6 +73,45 @@ static bool reported(void *ctx, const struct saga_batch_report *report, const st
     return true;
 }
 
+// ---- Sagas of other instances ---------------------------------------------------------------------------------------
+
+enum { ARENA_MAX = 64 * 1024 };
+
+// One action at another instance.
+struct errand {
+    saga_reply_fn *done;
+    void *ctx;
+    struct rpc_method method;
+    struct arena arena;
+};
+
+static void run_errand(void *ctx, const struct error *error) {
+    struct errand *errand = ctx;
+    errand->done(errand->ctx, error);
+    arena_release(&errand->arena);
+    free(errand);
+}
+
+static void elsewhere(void *ctx, const struct saga_operation *operation, const char *gid, const char *request_id,
+                      saga_reply_fn *done, void *done_ctx) {
+    const struct batch_call *call = ctx;
+    const struct call_context *context = call_context(call->in);
+    struct errand *errand = calloc(1, sizeof *errand);
+    if (!errand)
+        abort();
+    *errand = (struct errand){
+        .done = done, .ctx = done_ctx, .method = {.service = &txcenter__saga__v1__operator_service__descriptor}};
+    arena_init(&errand->arena, ARENA_MAX);
+    struct forward_message message = {.method = &errand->method};
+    message.bytes = operator_request(operation, gid, request_id, &errand->arena, &errand->method.name);
+    message.caller = arena_str(&errand->arena, operation->caller).ptr;
+    message.request_id = arena_str(&errand->arena, str_c(context->request_id)).ptr;
+    message.traceparent = arena_str(&errand->arena, str_c(context->traceparent)).ptr;
+    if (!message.bytes.ptr || !message.caller || !message.request_id || !message.traceparent)
+        abort(); // every part of it is bounded
+    forward_send(context->forward, id_slot(str_c(gid)), &message, run_errand, errand);
+}
+
 // ---- Ends from outside --------------------------------------------------------------------------------------------
 
 static void stop(struct batch_call *call, enum err code) {
@@ -114,6 +156,7 @@ static struct saga_batch_options options_of(struct batch_call *call, struct erro
                       .step = str_c(request->step)},
         .rate_per_s = request->rate_per_s == 0 ? RATE_USUAL : (uint32_t)request->rate_per_s,
         .dry_run = request->dry_run,
+        .elsewhere = elsewhere,
         .report = reported,
         .ctx = call,
     };

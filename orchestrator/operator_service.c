@@ -51,6 +51,24 @@ static const struct action *action_of(const ProtobufCMessage *request) {
     return action;
 }
 
+struct str operator_request(const struct saga_operation *operation, const char *gid, const char *request_id,
+                            struct arena *arena, const char **ret_method) {
+    const struct action *action = actions;
+    while (action->act != operation->act)
+        action++;
+    ProtobufCMessage *message = rpc_message_new(action->request, arena);
+    Txcenter__Saga__V1__RetryRequest *request = (void *)message; // as they all begin
+    if (!message)
+        return STR_NONE;
+    request->request_id = rpc_text(request_id);
+    request->gid = rpc_text(gid);
+    request->reason = rpc_text(arena_str(arena, operation->reason).ptr);
+    if (operation->act == SAGA_ACT_SKIP)
+        ((Txcenter__Saga__V1__SkipRequest *)(void *)message)->step = rpc_text(arena_str(arena, operation->step).ptr);
+    *ret_method = action->method;
+    return rpc_encode(message, arena);
+}
+
 // An action on its way: it is done once for its request id; a repeat is answered with how the saga stands now.
 struct acting {
     struct operator_service *service;
@@ -77,7 +95,7 @@ static void acted(void *ctx, const struct error *error) {
         request_dropped(acting->entry);
     acting->entry = NULL;
     if (error)
-        call_fail(acting->in, error, NULL, acting->request_id);
+        call_fail_saga(acting->in, error, acting->gid, acting->request_id);
     else
         show(acting);
 }
@@ -142,8 +160,8 @@ static void act(void *service, struct rpc_inbound *in, const ProtobufCMessage *m
                               .gid = request->gid};
     const struct request_id id = {.caller = operation.caller,
                                   .id = str_c(request->request_id),
-                                  .method = action->method,
-                                  .body = rpc_encode(message, rpc_inbound_arena(in))};
+                                  .method = saga_act_name(action->act),
+                                  .body = saga_operation_body(&operation, str_c(request->gid), rpc_inbound_arena(in))};
     request_begin(acting->service->sagas->requests, &id, act_begun, acting);
 }
 

@@ -4,6 +4,7 @@
 #define TXC_ORCHESTRATOR_OPERATOR_SERVICE_H
 
 #include "orchestrator/saga_service.h"
+#include "saga/operate.h"
 
 struct batch_call; // a batch under way
 
@@ -23,5 +24,8 @@ void operator_service_end_streams(struct operator_service *service);
 
 void operator_check_text(struct error *error, const char *path, const char *text, size_t least, size_t most);
 rpc_handler_fn operator_batch;
+// The request for an action that fits many sagas, and its method. In `arena`; ptr NULL when that is full.
+struct str operator_request(const struct saga_operation *operation, const char *gid, const char *request_id,
+                            struct arena *arena, const char **ret_method);
 
 #endif

@@ -137,8 +137,9 @@ static void get_saga(void *service, struct rpc_inbound *in, const ProtobufCMessa
     saga_service_show(service, in, request->gid, &txcenter__saga__v1__get_saga_response__descriptor);
 }
 
-static void submit(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
-    submit_saga(((struct saga_service *)service)->submit, in, message);
+static void submit(void *service, struct rpc_inbound *in, const ProtobufCMessage *undecoded) {
+    (void)undecoded;
+    submit_saga(((struct saga_service *)service)->submit, in);
 }
 
 static void signal(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
@@ -309,7 +310,7 @@ void *saga_service_keep(struct rpc_inbound *in, size_t size) {
     }
 
 const struct rpc_route saga_routes[] = {
-    ROW(saga, "SubmitSaga", submit, RPC_SAGA, RPC_TIER_QUOTE),
+    ROW(saga, "SubmitSaga", submit, RPC_SAGA, RPC_TIER_QUOTE, .undecoded = true),
     ROW(saga, "SignalSaga", signal, RPC_SAGA, RPC_TIER_PAY),
     ROW(saga, "WatchSaga", watch, RPC_SAGA, RPC_TIER_LIST, .server_streaming = true),
     ROW(saga, "CountSagas", count_sagas, RPC_SAGA, RPC_TIER_LIST),

@@ -14,7 +14,7 @@ struct signalling {
 };
 
 static void refuse(const struct signalling *s, const struct error *error) {
-    call_fail(s->in, error, NULL, s->request->request_id);
+    call_fail_saga(s->in, error, s->request->gid, s->request->request_id);
 }
 
 static void refuse_as(const struct signalling *s, enum err code) {
@@ -44,6 +44,65 @@ static bool awaits(const struct saga_flow *flow, const char *name) {
             return true;
     return false;
 }
+
+// ---- What is durable ------------------------------------------------------------------------------------------------
+
+struct checking {
+    struct saga_engine *engine;
+    struct rpc_inbound *in;
+    const Txcenter__Saga__V1__SignalSagaRequest *request;
+    saga_reply_fn *done;
+    void *ctx;
+};
+
+static void check_instance(const struct checking *checking, const struct saga_instance *saga, struct error *error) {
+    const Txcenter__Saga__V1__SignalSagaRequest *request = checking->request;
+    struct str name = str_c(request->name), id = str_c(request->request_id);
+    const struct saga_signal *known = saga_instance_find_signal(saga, name, id);
+    if (known && !str_eq(known->payload, str_n(request->payload.data, request->payload.len)))
+        error_set(error, ERR_IDEMPOTENCY_KEY_REUSED, NULL);
+    else if (!known && saga_status_ended(saga->status))
+        error_set(error, ERR_SAGA_STATE, "the saga has ended");
+    else if (!awaits(saga->flow, request->name))
+        error_field(error, "name", "no step of this saga awaits such a signal");
+}
+
+static void row_checked(void *ctx, const struct error *failed, const void *rows, size_t n) {
+    const struct checking *checking = ctx;
+    const struct saga_row *row = rows;
+    struct saga_instance saga;
+    struct error error = {0};
+    if (failed) {
+        error = *failed;
+    } else if (n == 0 || !saga_owner_may(checking->in, row->subject)) {
+        error_set(&error, ERR_SAGA_NOT_FOUND, NULL);
+    } else if (saga_row_instance(checking->engine, row, &saga, &error)) {
+        check_instance(checking, &saga, &error);
+        saga_instance_release(&saga);
+    }
+    checking->done(checking->ctx, error_is(&error) ? &error : NULL);
+}
+
+void saga_signal_check(struct saga_engine *engine, struct store *store, struct rpc_inbound *in, saga_reply_fn *done,
+                       void *ctx) {
+    struct arena *arena = rpc_inbound_arena(in);
+    struct checking *checking = arena_alloc(arena, sizeof *checking);
+    struct error error = {0};
+    const ProtobufCMessage *message =
+        rpc_decode(&txcenter__saga__v1__signal_saga_request__descriptor, rpc_inbound_bytes(in), arena, &error);
+    if (!checking || !message) {
+        error_set(&error, ERR_OVERLOADED, "no memory for the call");
+        done(ctx, &error);
+        return;
+    }
+    *checking = (struct checking){engine, in, (const void *)message, done, ctx};
+    struct store_query query = {.table = &saga_table,
+                                .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(checking->request->gid)}},
+                                .limit = 1};
+    store_read(store, &query, row_checked, checking);
+}
+
+// ---- The call -------------------------------------------------------------------------------------------------------
 
 // It has ended: a repeat is answered all the same.
 static void row_read(void *ctx, const struct error *error, const void *rows, size_t n) {

@@ -44,7 +44,9 @@ static struct rpc_inbound *leave(struct stream *stream) {
 }
 
 static void fail(struct stream *stream, const struct error *error) {
-    call_fail(leave(stream), error, NULL, NULL);
+    char gid[SAGA_GID_MAX + 1];
+    memcpy(gid, stream->gid, sizeof gid); // the stream may be gone first
+    call_fail_saga(leave(stream), error, gid, NULL);
 }
 
 static void fail_as(struct stream *stream, enum err code, const char *text) {
@@ -86,7 +88,9 @@ static void show(struct stream *stream, const struct saga_row *row, const struct
 
 static void changed(void *ctx, const struct saga_row *row, const struct saga_instance *saga) {
     struct stream *stream = ctx;
-    if (stream->admitted)
+    if (!row)
+        fail_as(stream, ERR_SLOT_ELSEWHERE, NULL); // goes on at the next owner
+    else if (stream->admitted)
         show(stream, row, saga);
     else
         stream->missed = true;
@@ -134,7 +138,9 @@ static bool check(const struct saga_streams *streams, const Txcenter__Saga__V1__
         error_field(error, "after_updated_at", "is not a time");
     if (error_is(error))
         return false;
-    if (streams->n >= streams->most)
+    if (!saga_engine_owns(streams->engine, id_slot(gid)))
+        error_set(error, ERR_SLOT_ELSEWHERE, NULL);
+    else if (streams->n >= streams->most)
         error_set(error, ERR_OVERLOADED, "%u watchers are there already", streams->most);
     else if (saga_watches(streams->engine, gid) >= SAGA_STREAMS_OF_ONE_MAX)
         error_set(error, ERR_OVERLOADED, "this saga has as many watchers as it may have");
@@ -147,7 +153,7 @@ void saga_streams_serve(struct saga_streams *streams, struct rpc_inbound *in, co
     const Google__Protobuf__Timestamp *after = request->after_updated_at;
     struct error error = {0};
     if (!check(streams, request, &error)) {
-        call_fail(in, &error, NULL, NULL);
+        call_fail_saga(in, &error, request->gid, NULL);
         return;
     }
     struct stream *stream = calloc(1, sizeof *stream);

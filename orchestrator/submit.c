@@ -6,7 +6,7 @@
 #include "orchestrator/admission.h"
 #include "orchestrator/saga_owner.h"
 #include "orchestrator/saga_view.h"
-#include "rpc/message.h"
+#include "rpc/method.h"
 #include "saga/peek.h"
 #include "saga/turn.h"
 #include "saga/watch.h"
@@ -78,7 +78,7 @@ static struct rpc_inbound *leave(struct submission *s) {
 }
 
 static void fail(struct submission *s, const struct error *error) {
-    call_fail(leave(s), error, NULL, s->request_id);
+    call_fail_saga(leave(s), error, s->gid, s->request_id);
     free_when_over(s);
 }
 
@@ -141,8 +141,15 @@ static bool goes_on_waiting(struct submission *s) {
     return true;
 }
 
+static void read_row(struct submission *s);
+
 static void changed(void *ctx, const struct saga_row *row, const struct saga_instance *saga) {
     struct submission *s = ctx;
+    if (!row) { // it goes on at another instance, and what is durable can be told
+        saga_unwatch(&s->watch);
+        read_row(s);
+        return;
+    }
     s->durable = true;
     if (saga_status_ended(saga->status) || !goes_on_waiting(s))
         reply_with(s, row, saga);
@@ -182,7 +189,7 @@ void submit_hurry(struct submit *submit) {
 static bool is_same(struct submission *s, const char *about, struct str input) {
     if (strcmp(about, s->about) != 0)
         fail_as(s, ERR_SAGA_EXISTS, NULL);
-    else if (!str_eq(defined_definition(input), defined_definition(s->input)))
+    else if (!defined_same(defined_definition(input), defined_definition(s->input)))
         fail_as(s, ERR_IDEMPOTENCY_KEY_REUSED, NULL);
     else
         return true;
@@ -224,6 +231,8 @@ static void seen(void *ctx, const struct saga_seen *seen, const struct error *er
     if (!s->in) {
         free_when_over(s);
     } else if (!seen && (error->code == ERR_SAGA_STATE || error->code == ERR_SAGA_NOT_FOUND)) {
+        read_row(s);
+    } else if (!seen && error->code == ERR_SLOT_ELSEWHERE && s->durable) {
         read_row(s);
     } else if (!seen && error->code == ERR_STORE_STALE) {
         look_up(s); // it was being loaded when the same saga was started here, in vain
@@ -396,50 +405,61 @@ static struct submission *submission_new(struct submit *submit, struct rpc_inbou
     return s;
 }
 
-static const struct saga_flow *make_flow(const struct submit *submit, const request_message *request, struct str input,
+// The flow, which takes the arena, and the saga's input.
+static const struct saga_flow *make_flow(const struct submit *submit, struct rpc_inbound *in,
+                                         const request_message *request, struct arena *arena, struct str *ret_input,
                                          struct error *error) {
-    const struct saga_flow_maker *maker = &submit->options.defined->maker;
-    if (input.len > SAGA_INPUT_MAX) {
+    enum { SAGA_FIELD = 3 }; // of SubmitSagaRequest
+    const struct call_context *context = call_context(in);
+    const char *request_id = context->request_id, *traceparent = context->traceparent;
+    struct str definition = rpc_field(rpc_inbound_bytes(in), SAGA_FIELD);
+    struct str input = defined_input(definition, request_id, traceparent, rpc_inbound_arena(in));
+    if (!input.ptr)
+        error_set(error, ERR_OVERLOADED, "no memory for the call");
+    else if (input.len > SAGA_INPUT_MAX)
         error_field(error, "saga", "has %zu bytes; at most %d", input.len, SAGA_INPUT_MAX);
+    if (error_is(error))
         return NULL;
-    }
-    const struct saga_flow *flow = maker->make(maker->ctx, input, error);
-    if (flow || error->code != ERR_STORE_CORRUPT)
-        return flow;
-    *error = (struct error){0};
-    defined_check(request->saga, "saga", error);
-    return NULL;
+    *ret_input = input;
+    return defined_flow(submit->options.defined, request->saga, request_id, traceparent, "saga", arena, error);
 }
 
-void submit_saga(struct submit *submit, struct rpc_inbound *in, const ProtobufCMessage *message) {
-    const request_message *request = (const void *)message;
+// NULL when it is refused.
+static struct submission *accept(struct submit *submit, struct rpc_inbound *in, const request_message *request,
+                                 struct arena *arena, struct error *error) {
     const struct submit_options *options = &submit->options;
-    const struct call_context *context = call_context(in);
-    struct arena *arena = rpc_inbound_arena(in);
-    struct error error = {0};
-    struct str definition = STR_NONE, input = STR_NONE;
-    const struct saga_flow *flow = NULL;
+    struct str input;
     if (!raw_is_open(options->defined->raw)) {
-        error_set(&error, ERR_SUBMIT_DISABLED, NULL);
-    } else if (check(submit, request, &error) &&
-               admission_check(options->store, options->queue_max, RPC_TIER_QUOTE, &error)) {
-        definition = rpc_encode(&request->saga->base, arena);
-        if (definition.ptr)
-            input = defined_input(definition, context->request_id, context->traceparent, arena);
-        if (!input.ptr)
-            error_set(&error, ERR_OVERLOADED, "no memory for the call");
-        else
-            flow = make_flow(submit, request, input, &error);
+        error_set(error, ERR_SUBMIT_DISABLED, NULL);
+        return NULL;
     }
-    if (!flow) {
-        call_fail(in, &error, NULL, request->request_id);
-        return;
-    }
+    if (!check(submit, request, error) || !admission_check(options->store, options->queue_max, RPC_TIER_QUOTE, error))
+        return NULL;
+    const struct saga_flow *flow = make_flow(submit, in, request, arena, &input, error);
+    if (!flow)
+        return NULL;
     struct submission *s = submission_new(submit, in, request);
     s->input = input;
     s->flow = flow;
+    return s;
+}
+
+void submit_saga(struct submit *submit, struct rpc_inbound *in) {
+    struct error error = {0};
+    struct arena arena; // the flow's, if there will be one
+    arena_init(&arena, rpc_inbound_arena(in)->max);
+    const request_message *request = (const void *)rpc_decode(&txcenter__saga__v1__submit_saga_request__descriptor,
+                                                              rpc_inbound_bytes(in), &arena, &error);
+    struct submission *s = request ? accept(submit, in, request, &arena, &error) : NULL;
+    if (!s) {
+        call_fail(in, &error, NULL, request ? request->request_id : NULL);
+        arena_release(&arena);
+        return;
+    }
     answer_by(s, WAIT_MAX_MS); // to become durable
-    if (is_recent(submit, s->gid))
+    if (!saga_engine_owns(submit->options.engine, id_slot(str_c(s->gid))))
+        fail_as(s, ERR_SLOT_ELSEWHERE, NULL);
+    else if (is_recent(submit, s->gid))
         look_up(s);
     else
         start(s);

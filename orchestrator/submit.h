@@ -32,7 +32,7 @@ void submit_hurry(struct submit *submit);
 void submit_free(struct submit *submit);
 
 // Serves one call.
-void submit_saga(struct submit *submit, struct rpc_inbound *in, const ProtobufCMessage *message);
+void submit_saga(struct submit *submit, struct rpc_inbound *in);
 
 // The gid that a caller's request_id stands for: the same for ever, and none that a caller could choose.
 void submit_gid(struct str caller, struct str request_id, char out[SAGA_GID_MAX + 1]);

@@ -34,19 +34,20 @@ struct wire_channel {
     struct method *methods[METHODS_MAX]; // gRPC keeps pointers to their paths
     size_t n_methods;
     uint32_t message_max, in_flight_max, in_flight;
-    struct outgoing *calls; // those whose `done` is still to run
-    size_t refs;            // the caller's, and one for each call that is not freed
-    bool target_is_peer;    // the target reads like an address that a peer would have
+    struct rpc_outgoing *calls; // those whose `done` is still to run
+    size_t refs;                // the caller's, and one for each call that is not freed
+    bool target_is_peer;        // the target reads like an address that a peer would have
     bool closed;
 };
 
 // One call.
-struct outgoing {
+struct rpc_outgoing {
     struct wire_channel *channel;
-    struct outgoing *next, **link;
+    struct rpc_outgoing *next, **link;
     rpc_done_fn *done; // NULL: has run
     rpc_each_fn *each; // of a stream
     void *ctx;
+    struct rpc_handle *handle;                       // NULL: nobody cancels it
     const ProtobufCMessageDescriptor *response_type; // NULL: bytes
 
     grpc_call *call;
@@ -76,7 +77,7 @@ static void release_channel(struct wire_channel *channel) {
     free(channel);
 }
 
-static void free_call(struct outgoing *call) {
+static void free_call(struct rpc_outgoing *call) {
     struct wire_channel *channel = call->channel;
     for (size_t i = 0; i < call->n_headers; i++) {
         grpc_slice_unref(call->headers[i].key);
@@ -97,7 +98,7 @@ static void free_call(struct outgoing *call) {
 }
 
 // Runs `done`; the call is out of the channel's list from here on, and may be freed by the caller of this afterwards.
-static void conclude(struct outgoing *call, const struct rpc_result *result) {
+static void conclude(struct rpc_outgoing *call, const struct rpc_result *result) {
     rpc_done_fn *done = call->done;
     call->done = NULL;
     if (call->next)
@@ -105,10 +106,12 @@ static void conclude(struct outgoing *call, const struct rpc_result *result) {
     *call->link = call->next;
     if (call->call)
         call->channel->in_flight--;
+    if (call->handle)
+        call->handle->call = NULL;
     done(call->ctx, result);
 }
 
-static void conclude_with(struct outgoing *call, enum err code, const char *text) {
+static void conclude_with(struct rpc_outgoing *call, enum err code, const char *text) {
     struct rpc_result result;
     rpc_outcome_local(code, text, &result);
     conclude(call, &result);
@@ -119,7 +122,7 @@ static void conclude_with(struct outgoing *call, enum err code, const char *text
 // Whether the request can't have left. gRPC doesn't say so; two things together do: nothing was heard from a peer (then
 // the call's peer is still the target's text), and the text is what gRPC's load balancing gives to a call that it had
 // no connection for. Without the first a server could pass on the words of its own client.
-static bool never_sent(const struct outgoing *call) {
+static bool never_sent(const struct rpc_outgoing *call) {
     static const char *const texts[] = {"failed to connect to all addresses", "DNS resolution failed"};
     struct str text = rpc_slice_str(&call->text);
     bool no_connection = false;
@@ -134,7 +137,7 @@ static bool never_sent(const struct outgoing *call) {
     return unheard;
 }
 
-static bool take_response(struct outgoing *call, grpc_slice *ret_slice) {
+static bool take_response(struct rpc_outgoing *call, grpc_slice *ret_slice) {
     if (!call->response)
         return false;
     bool taken = rpc_buffer_slice(call->response, ret_slice);
@@ -144,7 +147,7 @@ static bool take_response(struct outgoing *call, grpc_slice *ret_slice) {
 }
 
 // The status is there and nothing more comes.
-static void finish(struct outgoing *call) {
+static void finish(struct rpc_outgoing *call) {
     struct arena arena;
     arena_init(&arena, (size_t)call->channel->message_max * ARENA_FACTOR);
     grpc_slice slice = grpc_empty_slice();
@@ -165,7 +168,7 @@ static void finish(struct outgoing *call) {
 }
 
 // A batch has come back: goes on with what that allows.
-static void advance(struct outgoing *call) {
+static void advance(struct rpc_outgoing *call) {
     if (call->ended && !call->receiving && call->done)
         finish(call);
     if (call->pending == 0 && !call->done)
@@ -174,31 +177,34 @@ static void advance(struct outgoing *call) {
 
 static void on_finished(struct rpc_tag *tag, bool ok) {
     (void)ok; // the status is set in any case
-    struct outgoing *call = CONTAINER_OF(tag, struct outgoing, finished);
+    struct rpc_outgoing *call = CONTAINER_OF(tag, struct rpc_outgoing, finished);
     call->pending--;
     call->ended = true;
     advance(call);
 }
 
-static void start(struct outgoing *call, const grpc_op *ops, size_t n, struct rpc_tag *tag) {
+// False, with nothing done, for metadata that gRPC does not send.
+static bool start(struct rpc_outgoing *call, const grpc_op *ops, size_t n, struct rpc_tag *tag) {
     grpc_call_error refused = grpc_call_start_batch(call->call, ops, n, tag, NULL);
-    assert(refused == GRPC_CALL_OK);
-    (void)refused;
-    call->pending++;
+    assert(refused == GRPC_CALL_OK || refused == GRPC_CALL_ERROR_INVALID_METADATA);
+    call->pending += refused == GRPC_CALL_OK;
+    return refused == GRPC_CALL_OK;
 }
 
-static grpc_op receive_op(struct outgoing *call) {
+static grpc_op receive_op(struct rpc_outgoing *call) {
     return (grpc_op){.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &call->response};
 }
 
-static void receive_next(struct outgoing *call) {
+static void receive_next(struct rpc_outgoing *call) {
     grpc_op op = receive_op(call);
     call->receiving = true;
-    start(call, &op, 1, &call->received);
+    bool started = start(call, &op, 1, &call->received);
+    assert(started);
+    (void)started;
 }
 
 // Hands one message of a stream to its reader; false when no further one is wanted.
-static bool pass_on(struct outgoing *call) {
+static bool pass_on(struct rpc_outgoing *call) {
     struct arena arena;
     arena_init(&arena, (size_t)call->channel->message_max * ARENA_FACTOR);
     grpc_slice slice = grpc_empty_slice();
@@ -216,7 +222,7 @@ static bool pass_on(struct outgoing *call) {
 
 static void on_received(struct rpc_tag *tag, bool ok) {
     (void)ok; // at the end, and on failure, there is no message
-    struct outgoing *call = CONTAINER_OF(tag, struct outgoing, received);
+    struct rpc_outgoing *call = CONTAINER_OF(tag, struct rpc_outgoing, received);
     call->pending--;
     call->receiving = false;
     if (call->done && call->response) {
@@ -231,13 +237,13 @@ static void on_received(struct rpc_tag *tag, bool ok) {
 // ---- Calling ------------------------------------------------------------------------------------------------------
 
 static void on_refused(void *ctx) {
-    struct outgoing *call = ctx;
+    struct rpc_outgoing *call = ctx;
     conclude_with(call, call->refusal, NULL);
     free_call(call);
 }
 
-static struct outgoing *new_call(struct wire_channel *channel, rpc_each_fn *each, rpc_done_fn *done, void *ctx) {
-    struct outgoing *call = rpc_alloc(sizeof *call);
+static struct rpc_outgoing *new_call(struct wire_channel *channel, rpc_each_fn *each, rpc_done_fn *done, void *ctx) {
+    struct rpc_outgoing *call = rpc_alloc(sizeof *call);
     call->channel = channel;
     call->each = each;
     call->done = done;
@@ -258,29 +264,26 @@ static struct outgoing *new_call(struct wire_channel *channel, rpc_each_fn *each
 }
 
 // `done` never runs before the function that it was given to has returned.
-static void refuse_later(struct outgoing *call, enum err code) {
+static void refuse_later(struct rpc_outgoing *call, enum err code) {
     call->refusal = code;
     struct rpc_loop *loop = call->channel->loop;
     rpc_timer_set(loop, &call->refuse, clock_now_ms(rpc_loop_clock(loop)));
 }
 
-// False when there are too many, or one that gRPC would not send.
-static bool copy_headers(struct outgoing *call, const struct rpc_header *headers) {
+// False when there are too many. What gRPC would not send it refuses itself, see send_request().
+static bool copy_headers(struct rpc_outgoing *call, const struct rpc_header *headers) {
     for (; headers && headers->name; headers++) {
         if (call->n_headers == HEADERS_MAX)
             return false;
         grpc_metadata *header = &call->headers[call->n_headers++];
         header->key = rpc_slice_of(str_c(headers->name));
         header->value = rpc_slice_of(headers->value);
-        if (!grpc_header_key_is_legal(header->key) ||
-            (!grpc_is_binary_header(header->key) && !grpc_header_nonbin_value_is_legal(header->value)))
-            return false;
     }
     return true;
 }
 
 // Sends the request and asks for the status, and for the one message of a unary call. Takes the buffer.
-static void send_request(struct outgoing *call, grpc_call *core, grpc_byte_buffer *request) {
+static void send_request(struct rpc_outgoing *call, grpc_call *core, grpc_byte_buffer *request) {
     call->call = core;
     call->request = request;
     call->channel->in_flight++;
@@ -298,14 +301,23 @@ static void send_request(struct outgoing *call, grpc_call *core, grpc_byte_buffe
     ops[4].data.recv_status_on_client.status = &call->status;
     ops[4].data.recv_status_on_client.status_details = &call->text;
     size_t n = sizeof ops / sizeof ops[0];
-    start(call, ops, call->each ? n - 1 : n, &call->finished);
-    if (call->each)
+    if (!start(call, ops, call->each ? n - 1 : n, &call->finished))
+        refuse_later(call, ERR_PARTICIPANT_UNAVAILABLE);
+    else if (call->each)
         receive_next(call);
 }
 
+void rpc_cancel(struct rpc_handle *handle) {
+    if (handle->call && handle->call->call)
+        grpc_call_cancel(handle->call->call, NULL);
+}
+
 // Whether the call may go out, with its headers; else its end is on its way.
-static bool may_send(struct outgoing *call, const struct rpc_call_options *options) {
+static bool may_send(struct rpc_outgoing *call, const struct rpc_call_options *options) {
     assert(options->deadline_ms > 0);
+    call->handle = options->handle;
+    if (call->handle)
+        call->handle->call = call;
     bool full = call->channel->in_flight >= call->channel->in_flight_max;
     if (!full && !call->channel->closed && copy_headers(call, options->headers))
         return true;
@@ -334,7 +346,7 @@ static const struct method *find_method(struct wire_channel *channel, const stru
 static void stream(struct rpc_channel *base, const struct rpc_method *method, const ProtobufCMessage *request,
                    const struct rpc_call_options *options, rpc_each_fn *each, rpc_done_fn *done, void *ctx) {
     struct wire_channel *channel = CONTAINER_OF(base, struct wire_channel, base);
-    struct outgoing *call = new_call(channel, each, done, ctx);
+    struct rpc_outgoing *call = new_call(channel, each, done, ctx);
     if (!may_send(call, options))
         return;
     const struct method *known = find_method(channel, method);
@@ -353,7 +365,7 @@ static void call_unary(struct rpc_channel *base, const struct rpc_method *method
 static void call_bytes(struct rpc_channel *base, const char *path, struct str request,
                        const struct rpc_call_options *options, rpc_done_fn *done, void *ctx) {
     struct wire_channel *channel = CONTAINER_OF(base, struct wire_channel, base);
-    struct outgoing *call = new_call(channel, NULL, done, ctx);
+    struct rpc_outgoing *call = new_call(channel, NULL, done, ctx);
     if (!may_send(call, options))
         return;
     grpc_slice method = rpc_slice_of(str_c(path));
@@ -370,17 +382,17 @@ static void close_channel(struct rpc_channel *base) {
     assert(!channel->closed);
     channel->closed = true;
     // Those that there are now: a callback may call again, and is refused later.
-    struct outgoing *ending = channel->calls;
+    struct rpc_outgoing *ending = channel->calls;
     channel->calls = NULL;
     if (ending)
         ending->link = &ending;
     while (ending) {
-        struct outgoing *call = ending;
+        struct rpc_outgoing *call = ending;
         conclude_with(call, ERR_PARTICIPANT_SILENT, "the channel was closed before the answer came");
-        if (call->call)
+        if (call->pending > 0)
             grpc_call_cancel(call->call, NULL);
         else
-            free_call(call);
+            free_call(call); // it was never started
     }
     release_channel(channel);
 }

@@ -29,9 +29,19 @@ struct rpc_result {
 
 typedef void rpc_done_fn(void *ctx, const struct rpc_result *result);
 
+// The server's own code, where it is one of ours (QUOTE_EXPIRED, …), else that of `error`.
+enum err rpc_result_code(const struct rpc_result *result);
+
+// Lives in whoever made the call, until `done` has run; zero before.
+struct rpc_outgoing;
+struct rpc_handle {
+    struct rpc_outgoing *call; // the client's
+};
+
 struct rpc_call_options {
     uint32_t deadline_ms;             // > 0, always: no call without one
     const struct rpc_header *headers; // NULL, or ended by a NULL name
+    struct rpc_handle *handle;        // NULL, or what it can be cancelled by
 };
 
 typedef bool rpc_each_fn(void *ctx, const ProtobufCMessage *message);
@@ -77,6 +87,10 @@ static inline void rpc_call_bytes(struct rpc_channel *channel, const char *path,
                                   const struct rpc_call_options *options, rpc_done_fn *done, void *ctx) {
     channel->ops->call_bytes(channel, path, request, options, done, ctx);
 }
+
+// The call ends soon, with UNKNOWN unless its answer is there already: `done` runs later. Does nothing once it has
+// ended.
+void rpc_cancel(struct rpc_handle *handle);
 
 struct rpc_channel_options {
     const char *ca;                // PEM file: TLS; NULL: plaintext

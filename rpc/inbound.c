@@ -26,8 +26,8 @@ bool rpc_inbound_permitted(const struct rpc_inbound *in, struct error *error) {
 }
 
 bool rpc_inbound_dispatch(struct rpc_inbound *in, struct error *error) {
-    const ProtobufCMessage *request = rpc_decode(in->request_type, in->bytes, &in->arena, error);
-    if (!request)
+    const ProtobufCMessage *request = NULL;
+    if (!in->route->method.undecoded && !(request = rpc_decode(in->request_type, in->bytes, &in->arena, error)))
         return false;
     in->route->handle(in->service, in, request);
     return true;

@@ -40,7 +40,8 @@ struct rpc_inbound {
 // Whether the caller's scopes allow the call.
 bool rpc_inbound_permitted(const struct rpc_inbound *in, struct error *error);
 
-// Decodes the request in `bytes` and runs the handler. False with the reason when it was not run.
+// Decodes the request in `bytes`, unless the handler does, and runs the handler. False with the reason when it was not
+// run.
 bool rpc_inbound_dispatch(struct rpc_inbound *in, struct error *error);
 
 // As rpc_fail(), for what standard protocols want: a bare gRPC status.

@@ -182,8 +182,10 @@ static void fire_due(struct rpc_loop *loop) {
 static bool take(struct rpc_loop *loop, struct completion *ret_completion) {
     if (!loop->rests)
         return next(loop, next_deadline(loop, INT64_MAX), ret_completion);
-    gpr_timespec now = gpr_time_0(GPR_CLOCK_MONOTONIC);
-    return next(loop, now, ret_completion) || next(loop, now, ret_completion);
+    bool taken = false;
+    for (int look = 0; !taken && look < 2; look++)
+        taken = next(loop, gpr_time_0(GPR_CLOCK_MONOTONIC), ret_completion);
+    return taken;
 }
 
 void rpc_loop_run(struct rpc_loop *loop) {

@@ -46,6 +46,15 @@ ProtobufCMessage *rpc_decode(const ProtobufCMessageDescriptor *type, struct str 
     return message;
 }
 
+struct str rpc_field(struct str bytes, uint32_t number) {
+    uint32_t found;
+    struct str content;
+    while (rpc_scan_field(&bytes, &found, &content))
+        if (found == number && content.ptr)
+            return content;
+    return STR_NONE;
+}
+
 struct str rpc_encode(const ProtobufCMessage *message, struct arena *arena) {
     size_t size = protobuf_c_message_get_packed_size(message);
     uint8_t *bytes = arena_alloc(arena, size);

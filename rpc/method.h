@@ -12,6 +12,7 @@ struct rpc_method {
     const char *name; // "GetTrade"
     bool server_streaming;
     bool client_streaming; // served only, and only with server_streaming; see rpc_handler_fn
+    bool undecoded;        // served, unary: the handler decodes rpc_inbound_bytes() itself; its `request` is NULL
 };
 
 // "/txcenter.trade.v1.TradeService/GetTrade" into out; false when it doesn't fit.
@@ -26,6 +27,10 @@ const ProtobufCMessageDescriptor *rpc_method_response(const struct rpc_method *m
 // message, hold text that is not UTF-8, nest deeper than 32, or need more than the arena's maximum.
 ProtobufCMessage *rpc_decode(const ProtobufCMessageDescriptor *type, struct str bytes, struct arena *arena,
                              struct error *error);
+
+// The content of a length-delimited field of a message that rpc_decode() has taken, as it came; ptr NULL when it is not
+// there. Of several the first.
+struct str rpc_field(struct str bytes, uint32_t number);
 
 // Encodes into the arena; ptr NULL when the arena is full.
 struct str rpc_encode(const ProtobufCMessage *message, struct arena *arena);

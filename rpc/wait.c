@@ -12,8 +12,7 @@ struct waiting {
     bool over;
 };
 
-// The server's own code, where it is one of ours.
-static enum err code_of(const struct rpc_result *result) {
+enum err rpc_result_code(const struct rpc_result *result) {
     size_t n;
     const struct err_info *table = err_table(&n);
     if (strcmp(result->domain, RPC_STATUS_DOMAIN) == 0)
@@ -32,7 +31,7 @@ static void take(void *ctx, const struct rpc_result *result) {
         return;
     }
     *waiting->error = result->error;
-    waiting->error->code = code_of(result);
+    waiting->error->code = rpc_result_code(result);
 }
 
 bool rpc_call_wait(struct rpc_loop *loop, struct rpc_channel *channel, const struct rpc_method *method,

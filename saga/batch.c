@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PAGE = 200, AT_ONCE = 16, REPORT_MS = 500, TEXT_MAX = 512, ARENA_MAX = 4 << 20 };
+enum { PAGE = 200, AT_ONCE = 16, REPORT_MS = 500, ARENA_MAX = 4 << 20 };
 
 enum stage { COUNTING, RECORDING, ACTING };
 
@@ -31,6 +31,7 @@ struct saga_batch {
     uint32_t under_way; // actions, reads, its own record
     struct act *acts;
     bool reading;
+    struct saga_listing *listing; // of the page that is being read
     int64_t acted, report_ms;
     struct request_entry *entry; // of its own record
 };
@@ -38,8 +39,8 @@ struct saga_batch {
 // One saga's turn.
 struct act {
     struct saga_batch *batch;
-    struct act *next, **link; // of the batch
-    char gid[SAGA_GID_MAX + 1];
+    struct act *next, **link;                           // of the batch
+    char gid[SAGA_GID_MAX + 1], id[REQUEST_ID_MAX + 1]; // id: of its own request
     struct request_entry *entry;
 };
 
@@ -64,6 +65,7 @@ static void batch_free(struct saga_batch *batch) {
         batch->next->link = batch->link;
     while (batch->acts)
         act_free(batch->acts);
+    saga_list_drop(batch->listing);
     arena_release(&batch->arena);
     free(batch->gids);
     free(batch);
@@ -125,11 +127,24 @@ static void act_ended(struct act *act, int64_t *counter, const struct error *err
     go_on(batch);
 }
 
+static void operated_elsewhere(void *ctx, const struct error *error) {
+    struct act *act = ctx;
+    struct saga_engine *engine = act->batch->engine;
+    engine_enter(engine);
+    act_ended(act, &act->batch->report.done, error);
+    engine_leave(engine);
+}
+
 static void operated(void *ctx, const struct error *error) {
     struct act *act = ctx;
+    const struct saga_batch_options *options = &act->batch->options;
     if (act->entry)
         request_dropped(act->entry);
-    act_ended(act, &act->batch->report.done, error);
+    act->entry = NULL;
+    if (error && error->code == ERR_SLOT_ELSEWHERE && options->elsewhere && !is_ending(act->batch))
+        options->elsewhere(options->ctx, &options->operation, act->gid, act->id, operated_elsewhere, act);
+    else
+        act_ended(act, &act->batch->report.done, error);
 }
 
 static void operate_made(void *ctx, struct saga_turn *turn) {
@@ -164,7 +179,7 @@ static void act_id(const struct saga_batch *batch, const char *gid, char out[REQ
 
 static void act_on(struct saga_batch *batch, const char *gid) {
     struct act *act = calloc(1, sizeof *act);
-    char id[REQUEST_ID_MAX + 1], body[TEXT_MAX];
+    struct arena arena;
     if (!act)
         abort();
     act->batch = batch;
@@ -174,16 +189,18 @@ static void act_on(struct saga_batch *batch, const char *gid) {
         act->next->link = &act->next;
     batch->acts = act;
     memcpy(act->gid, gid, sizeof act->gid);
-    act_id(batch, gid, id);
+    act_id(batch, gid, act->id);
+    arena_init(&arena, ARENA_MAX);
     const struct saga_operation *operation = &batch->options.operation;
-    str_print(body, sizeof body, "%s\n%.*s\n%.*s", saga_act_name(operation->act), STR_FMT(operation->step),
-              STR_FMT(operation->reason));
-    const struct request_id request = {
-        .caller = operation->caller, .id = str_c(id), .method = "Batch", .body = str_c(body)};
+    const struct request_id request = {.caller = operation->caller,
+                                       .id = str_c(act->id),
+                                       .method = saga_act_name(operation->act),
+                                       .body = saga_operation_body(operation, str_c(gid), &arena)};
     valve_take(&batch->valve, now_ms(batch));
     batch->under_way++;
     batch->acted++;
     request_begin(batch->options.requests, &request, act_begun, act);
+    arena_release(&arena);
 }
 
 // ---- Pages --------------------------------------------------------------------------------------------------------
@@ -205,6 +222,7 @@ static void page_read(void *ctx, const struct error *error, const struct saga_li
     struct saga_engine *engine = batch->engine;
     engine_enter(engine);
     batch->reading = false;
+    batch->listing = NULL;
     batch->under_way--;
     if (error)
         batch->error = *error;
@@ -217,8 +235,8 @@ static void page_read(void *ctx, const struct error *error, const struct saga_li
 static void read_page(struct saga_batch *batch) {
     batch->reading = true;
     batch->under_way++;
-    saga_list_read(batch->engine->options.store, &batch->options.filter, batch->has_cursor ? &batch->cursor : NULL,
-                   PAGE, page_read, batch);
+    batch->listing = saga_list_read(batch->engine->options.store, &batch->options.filter,
+                                    batch->has_cursor ? &batch->cursor : NULL, PAGE, page_read, batch);
 }
 
 // ---- Its own record -----------------------------------------------------------------------------------------------

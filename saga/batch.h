@@ -41,6 +41,10 @@ struct saga_batch_options {
     uint32_t rate_per_s;             // 1..SAGA_BATCH_RATE_MAX
     uint32_t sagas_max;              // counted and acted on; 0: SAGA_BATCH_MAX
     bool dry_run;                    // only counts
+    // Does the operation to a saga that another instance drives, as its caller, under this request id: `done` runs
+    // once, later. NULL: that fails.
+    void (*elsewhere)(void *ctx, const struct saga_operation *operation, const char *gid, const char *request_id,
+                      saga_reply_fn *done, void *done_ctx);
     // When the sagas are counted, then twice a second, and at the end (`finished`), or once with an error: then the
     // batch is gone. False: nobody listens any more.
     bool (*report)(void *ctx, const struct saga_batch_report *report, const struct error *error);

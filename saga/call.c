@@ -125,11 +125,11 @@ static void send_admitted(struct saga_resident *resident) {
         next = call->next;
         if (call->stage != CALL_ADMITTED)
             continue;
-        if (is_wanted(call)) {
-            start(call);
-        } else {
+        if (!is_wanted(call)) {
             gate_withdraw(call);
             call_put_off(call, clock_now_ms(resident->engine->options.clock), "it is not wanted any more");
+        } else if (!gate_recall(call)) {
+            start(call);
         }
     }
 }

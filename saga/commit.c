@@ -164,9 +164,11 @@ static void submit(struct saga_turn *turn) {
         refuse(turn, ERR_SHUTTING_DOWN);
         return;
     }
-    if (!is_numbered(turn)) {
+    // What comes behind one of its family that waits for numbers waits, too: their rows are the same ones.
+    if (!is_numbered(turn) || turn->family->unnumbered > 0) {
         *engine->unnumbered_last = turn;
         engine->unnumbered_last = &turn->unnumbered;
+        turn->family->unnumbered++;
         return;
     }
     number_events(turn);
@@ -176,12 +178,20 @@ static void submit(struct saga_turn *turn) {
     store_submit(engine->options.store, write, turn->group, committed, turn);
 }
 
+// All that wait for numbers, in their order; those for whom they are still missing come back into the list.
+static struct saga_turn *take_unnumbered(struct saga_engine *engine) {
+    struct saga_turn *first = engine->unnumbered;
+    engine->unnumbered = NULL;
+    engine->unnumbered_last = &engine->unnumbered;
+    for (struct saga_turn *turn = first; turn; turn = turn->unnumbered)
+        turn->family->unnumbered--;
+    return first;
+}
+
 void engine_number(struct saga_engine *engine, unsigned slot, int64_t seq) {
     engine->slots[slot].numbered = true;
     engine->slots[slot].outbox_seq = seq;
-    struct saga_turn *turn = engine->unnumbered;
-    engine->unnumbered = NULL;
-    engine->unnumbered_last = &engine->unnumbered;
+    struct saga_turn *turn = take_unnumbered(engine);
     while (turn) {
         struct saga_turn *next = turn->unnumbered;
         turn->unnumbered = NULL;
@@ -246,9 +256,7 @@ void saga_turn_commit(struct saga_turn *turn, saga_turn_fn *done, void *ctx) {
 // ---- The end of the engine ----------------------------------------------------------------------------------------
 
 void engine_refuse_turns(struct saga_engine *engine) {
-    struct saga_turn *turn = engine->unnumbered;
-    engine->unnumbered = NULL;
-    engine->unnumbered_last = &engine->unnumbered;
+    struct saga_turn *turn = take_unnumbered(engine);
     while (turn) {
         struct saga_turn *next = turn->unnumbered;
         turn->unnumbered = NULL;

@@ -99,6 +99,7 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     engine->members = options->lease_ms ? members_new(engine) : NULL;
     engine->gates = gates_new(engine);
     engine->pauses = pauses_new(engine);
+    engine->inbox = inbox_new(engine);
     engine->retention = retention_new(engine);
     engine->patrol = patrol_new(engine);
     *ret_engine = engine;
@@ -108,6 +109,7 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
 void saga_engine_recover(struct saga_engine *engine) {
     engine_enter(engine);
     pauses_start(engine->pauses);
+    inbox_start(engine->inbox);
     if (engine->members)
         members_start(engine->members);
     for (unsigned slot = 0; slot < SLOT_COUNT && !engine->members; slot++)
@@ -148,6 +150,7 @@ void saga_engine_free(struct saga_engine *engine) {
     engine_drop_calls(engine);
     gates_free(engine->gates);
     pauses_free(engine->pauses);
+    inbox_free(engine->inbox);
     map_release(&engine->residents);
     map_release(&engine->loadings);
     sentinel_free(engine->sentinel);
@@ -173,13 +176,10 @@ static void alarm_at(struct saga_engine *engine) {
     struct heap_node *least = heap_least(&engine->timers);
     if (least && least->key < due)
         due = least->key;
-    int64_t others[] = {engine->trial_ms,
-                        gates_due(engine->gates),
-                        pauses_due(engine->pauses),
-                        batches_due(engine),
-                        rounds_due(retention_rounds(engine->retention)),
-                        patrol_due(engine->patrol),
-                        engine->members ? members_due(engine->members) : INT64_MAX};
+    int64_t others[] = {engine->trial_ms,           gates_due(engine->gates),
+                        pauses_due(engine->pauses), inbox_due(engine->inbox),
+                        batches_due(engine),        rounds_due(retention_rounds(engine->retention)),
+                        patrol_due(engine->patrol), engine->members ? members_due(engine->members) : INT64_MAX};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         due = others[i] < due ? others[i] : due;
     if (due == engine->alarm_ms)
@@ -251,6 +251,7 @@ void saga_engine_tick(struct saga_engine *engine) {
     }
     gates_tick(engine->gates, now);
     pauses_tick(engine->pauses, now);
+    inbox_tick(engine->inbox, now);
     batches_tick(engine, now);
     trial_tick(engine, now);
     sentinel_tick(engine->sentinel, now);

@@ -135,6 +135,7 @@ struct saga_call {
 };
 
 struct gates;
+struct inbox;
 struct pauses;
 
 enum { TURN_SAGAS_MAX = 64 };
@@ -210,6 +211,7 @@ struct saga_engine {
     struct saga_sentinel *sentinel;
     struct gates *gates;
     struct pauses *pauses;
+    struct inbox *inbox;
     struct saga_batch *batches;
     struct saga_call *calls; // sent, or waiting
     struct saga_retention *retention;
@@ -328,6 +330,13 @@ int64_t batches_due(const struct saga_engine *engine);
 void batches_tick(struct saga_engine *engine, int64_t now_ms);
 void engine_drop_batches(struct saga_engine *engine);
 
+// inbox.c
+struct inbox *inbox_new(struct saga_engine *engine);
+void inbox_free(struct inbox *inbox);
+void inbox_start(struct inbox *inbox);
+int64_t inbox_due(const struct inbox *inbox);
+void inbox_tick(struct inbox *inbox, int64_t now_ms);
+
 // participant.c
 struct pauses *pauses_new(struct saga_engine *engine);
 void pauses_free(struct pauses *pauses);
@@ -380,7 +389,8 @@ void patrol_stats(const struct saga_patrol *patrol, struct saga_stats *stats);
 void patrol_note(struct saga_patrol *patrol, const struct saga_resident *resident);
 
 // watch.c
-void watch_tell(struct saga_resident *resident); // its row, as it stands, is durable
+void watch_tell(struct saga_resident *resident);               // its row, as it stands, is durable
+void watches_leave(struct saga_engine *engine, unsigned slot); // it is driven elsewhere
 void engine_drop_watches(struct saga_engine *engine);
 
 // trial.c

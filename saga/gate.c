@@ -218,6 +218,15 @@ static void put_off(struct gate *gate, struct saga_call *call, int64_t now) {
     call_put_off(call, later_ms(gate->gates, now), why);
 }
 
+// Waits, where there is room; else it is put off.
+static void wait_in_line(struct gate *gate, struct saga_call *call, int64_t now) {
+    uint32_t most = gate->valve.limits.waiting_max ? gate->valve.limits.waiting_max : WAITING_MAX;
+    if (waiting(gate) >= most)
+        put_off(gate, call, now);
+    else
+        stand_in_line(call);
+}
+
 bool gate_enter(struct saga_call *call, const char *participant) {
     struct gates *gates = call->engine->gates;
     struct gate *gate = call->gate = gate_for(gates, participant);
@@ -235,14 +244,21 @@ bool gate_enter(struct saga_call *call, const char *participant) {
         call->resident->n_admitted++;
         return true;
     }
-    uint32_t most = gate->valve.limits.waiting_max ? gate->valve.limits.waiting_max : WAITING_MAX;
-    if (waiting(gate) >= most) {
-        put_off(gate, call, now);
-        return false;
-    }
-    stand_in_line(call);
+    wait_in_line(gate, call, now);
     flow(gate, now);
     return false;
+}
+
+bool gate_recall(struct saga_call *call) {
+    struct gate *gate = call->gate;
+    if (!gate->paused)
+        return false;
+    valve_give_back(&gate->valve, call->probe);
+    call->probe = false;
+    call->resident->n_admitted--;
+    call->stage = CALL_NEW;
+    wait_in_line(gate, call, now_ms(gate->gates));
+    return true;
 }
 
 void gate_withdraw(struct saga_call *call) {

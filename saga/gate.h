@@ -16,6 +16,9 @@ void gates_tick(struct gates *gates, int64_t now_ms);
 // A new call to this participant. True: it may be sent now (CALL_ADMITTED). False: it waits (CALL_WAITS), or was put
 // off (and is freed).
 bool gate_enter(struct saga_call *call, const char *participant);
+// It was admitted and would be sent now, but its participant was paused meanwhile: it waits again, or is put off.
+// False: it goes.
+bool gate_recall(struct saga_call *call);
 // It waits no longer, or is not sent though it was admitted.
 void gate_withdraw(struct saga_call *call);
 // A call that was sent has ended like this. *ret_until_ms: when a probe that failed is followed by the next one.

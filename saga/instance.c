@@ -21,11 +21,6 @@ static void free_bytes(struct str *bytes) {
     *bytes = STR_NONE;
 }
 
-const char *saga_status_name(enum saga_status status) {
-    static const char *const names[] = {"?", "running", "forward", "compensating", "succeeded", "failed", "terminated"};
-    return status >= SAGA_RUNNING && status <= SAGA_TERMINATED ? names[status] : names[0];
-}
-
 // ---- Life ---------------------------------------------------------------------------------------------------------
 
 bool saga_instance_init(struct saga_instance *instance, const struct saga_flow *flow, struct str gid,

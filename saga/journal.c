@@ -3,7 +3,6 @@
 #include "saga/journal.pb.h"
 
 #include <pb_decode.h>
-#include <pb_encode.h>
 #include <stdlib.h>
 
 _Static_assert(sizeof(((saga_Leg *)0)->answer.bytes) == SAGA_ANSWER_MAX, "journal.options and flow.h agree");
@@ -15,72 +14,99 @@ _Static_assert(sizeof(((saga_Signal *)0)->id) == SAGA_GID_MAX + 1, "journal.opti
 _Static_assert(sizeof(((saga_Signal *)0)->name) == SAGA_NAME_MAX + 1, "journal.options and flow.h agree");
 
 // ---- Encoding -----------------------------------------------------------------------------------------------------
-// Field by field, with nanopb's own writers: a saga's row is written at each of its durable points, and walking through
-// descriptors takes nanopb ten times as long. What reads it back is made from the description, and the tests compare.
+// Field by field and by hand: a saga's row is written at each of its durable points, and nanopb takes several times as
+// long, for what it looks up and because it puts each inner message together twice. What reads it back is made from the
+// description, and the tests compare.
 
-static bool put_number(pb_ostream_t *stream, uint32_t tag, uint64_t value) {
-    return value == 0 || (pb_encode_tag(stream, PB_WT_VARINT, tag) && pb_encode_varint(stream, value));
+enum { VARINT, LENGTH_DELIMITED = 2, VARINT_MAX = 10 };
+
+// Where the next byte goes. Without room it stays where it is, and nothing more is put.
+struct pen {
+    uint8_t *at, *end;
+    bool full;
+};
+
+static bool has_room(struct pen *pen, size_t size) {
+    pen->full = pen->full || (size_t)(pen->end - pen->at) < size;
+    return !pen->full;
 }
 
-static bool put_bytes(pb_ostream_t *stream, uint32_t tag, struct str bytes) {
-    return bytes.len == 0 || (pb_encode_tag(stream, PB_WT_STRING, tag) &&
-                              pb_encode_string(stream, (const pb_byte_t *)bytes.ptr, bytes.len));
+static uint8_t *varint(uint8_t *at, uint64_t value) {
+    for (; value > 0x7f; value >>= 7)
+        *at++ = (uint8_t)(value | 0x80);
+    *at++ = (uint8_t)value;
+    return at;
 }
 
-static bool put_leg(pb_ostream_t *stream, const struct saga_leg *leg) {
-    return leg->answer.len <= SAGA_ANSWER_MAX && leg->kept.answer.len <= SAGA_ANSWER_MAX &&
-           put_number(stream, saga_Leg_step_tag, leg->step->id) && put_number(stream, saga_Leg_leg_tag, leg->leg) &&
-           put_number(stream, saga_Leg_state_tag, leg->state) &&
-           put_number(stream, saga_Leg_may_have_run_tag, leg->may_have_run) &&
-           put_number(stream, saga_Leg_unknown_tag, leg->unknown) &&
-           put_number(stream, saga_Leg_refused_tag, leg->refused) &&
-           put_number(stream, saga_Leg_attempts_tag, leg->attempts) &&
-           put_number(stream, saga_Leg_generation_tag, leg->generation) &&
-           put_number(stream, saga_Leg_due_ms_tag, (uint64_t)leg->due_ms) &&
-           put_number(stream, saga_Leg_started_ms_tag, (uint64_t)leg->started_ms) &&
-           put_number(stream, saga_Leg_ended_ms_tag, (uint64_t)leg->ended_ms) &&
-           put_number(stream, saga_Leg_code_tag, leg->code) &&
-           put_bytes(stream, saga_Leg_reason_tag, str_c(leg->reason)) &&
-           put_bytes(stream, saga_Leg_text_tag, str_c(leg->text)) &&
-           put_bytes(stream, saga_Leg_answer_tag, leg->answer) && put_number(stream, saga_Leg_child_tag, leg->child) &&
-           put_number(stream, saga_Leg_held_ms_tag, (uint64_t)leg->held_ms) &&
-           put_number(stream, saga_Leg_kept_tag, leg->kept.came ? 1 + (uint64_t)leg->kept.outcome : 0) &&
-           put_number(stream, saga_Leg_kept_never_seen_tag, leg->kept.never_seen) &&
-           put_bytes(stream, saga_Leg_kept_answer_tag, leg->kept.answer);
+static void put_number(struct pen *pen, uint32_t tag, uint64_t value) {
+    if (value == 0 || !has_room(pen, 2 * VARINT_MAX))
+        return;
+    pen->at = varint(pen->at, tag << 3 | VARINT);
+    pen->at = varint(pen->at, value);
 }
 
-static bool put_signal(pb_ostream_t *stream, const struct saga_signal *signal) {
-    return put_bytes(stream, saga_Signal_name_tag, str_c(signal->name)) &&
-           put_bytes(stream, saga_Signal_id_tag, str_c(signal->id)) &&
-           put_bytes(stream, saga_Signal_payload_tag, signal->payload) &&
-           put_number(stream, saga_Signal_consumed_tag, signal->consumed);
+static void put_bytes(struct pen *pen, uint32_t tag, struct str bytes) {
+    if (bytes.len == 0 || !has_room(pen, 2 * VARINT_MAX + bytes.len))
+        return;
+    pen->at = varint(pen->at, tag << 3 | LENGTH_DELIMITED);
+    pen->at = varint(pen->at, bytes.len);
+    memcpy(pen->at, bytes.ptr, bytes.len);
+    pen->at += bytes.len;
 }
 
-// A message within the record begins with its size, so it is put together twice.
-static bool put_legs(pb_ostream_t *stream, const struct saga_instance *instance) {
-    for (uint8_t i = 0; i < instance->n_legs; i++) {
-        pb_ostream_t size = PB_OSTREAM_SIZING;
-        if (!put_leg(&size, &instance->legs[i]) || !pb_encode_tag(stream, PB_WT_STRING, saga_Journal_legs_tag) ||
-            !pb_encode_varint(stream, size.bytes_written) || !put_leg(stream, &instance->legs[i]))
-            return false;
-    }
-    return true;
+// A message within the record begins with its size, which is known at its end: there is one byte for it, and what
+// follows makes way for more.
+static uint8_t *begin(struct pen *pen, uint32_t tag) {
+    if (has_room(pen, 2 * VARINT_MAX))
+        pen->at = varint(pen->at, tag << 3 | LENGTH_DELIMITED) + 1;
+    return pen->at;
 }
 
-static bool put_signals(pb_ostream_t *stream, const struct saga_instance *instance) {
-    for (uint8_t i = 0; i < instance->n_signals; i++) {
-        pb_ostream_t size = PB_OSTREAM_SIZING;
-        if (!put_signal(&size, &instance->signals[i]) ||
-            !pb_encode_tag(stream, PB_WT_STRING, saga_Journal_signals_tag) ||
-            !pb_encode_varint(stream, size.bytes_written) || !put_signal(stream, &instance->signals[i]))
-            return false;
-    }
-    return true;
+static void end(struct pen *pen, uint8_t *body) {
+    uint8_t size[VARINT_MAX];
+    size_t len = (size_t)(pen->at - body), more = (size_t)(varint(size, len) - size) - 1;
+    if (!has_room(pen, more))
+        return;
+    if (more > 0)
+        memmove(body + more, body, len);
+    memcpy(body - 1, size, more + 1);
+    pen->at += more;
+}
+
+static void put_leg(struct pen *pen, const struct saga_leg *leg) {
+    pen->full = pen->full || leg->answer.len > SAGA_ANSWER_MAX || leg->kept.answer.len > SAGA_ANSWER_MAX;
+    put_number(pen, saga_Leg_step_tag, leg->step->id);
+    put_number(pen, saga_Leg_leg_tag, leg->leg);
+    put_number(pen, saga_Leg_state_tag, leg->state);
+    put_number(pen, saga_Leg_may_have_run_tag, leg->may_have_run);
+    put_number(pen, saga_Leg_unknown_tag, leg->unknown);
+    put_number(pen, saga_Leg_refused_tag, leg->refused);
+    put_number(pen, saga_Leg_attempts_tag, leg->attempts);
+    put_number(pen, saga_Leg_generation_tag, leg->generation);
+    put_number(pen, saga_Leg_due_ms_tag, (uint64_t)leg->due_ms);
+    put_number(pen, saga_Leg_started_ms_tag, (uint64_t)leg->started_ms);
+    put_number(pen, saga_Leg_ended_ms_tag, (uint64_t)leg->ended_ms);
+    put_number(pen, saga_Leg_code_tag, leg->code);
+    put_bytes(pen, saga_Leg_reason_tag, str_c(leg->reason));
+    put_bytes(pen, saga_Leg_text_tag, str_c(leg->text));
+    put_bytes(pen, saga_Leg_answer_tag, leg->answer);
+    put_number(pen, saga_Leg_child_tag, leg->child);
+    put_number(pen, saga_Leg_held_ms_tag, (uint64_t)leg->held_ms);
+    put_number(pen, saga_Leg_kept_tag, leg->kept.came ? 1 + (uint64_t)leg->kept.outcome : 0);
+    put_number(pen, saga_Leg_kept_never_seen_tag, leg->kept.never_seen);
+    put_bytes(pen, saga_Leg_kept_answer_tag, leg->kept.answer);
+}
+
+static void put_signal(struct pen *pen, const struct saga_signal *signal) {
+    put_bytes(pen, saga_Signal_name_tag, str_c(signal->name));
+    put_bytes(pen, saga_Signal_id_tag, str_c(signal->id));
+    put_bytes(pen, saga_Signal_payload_tag, signal->payload);
+    put_number(pen, saga_Signal_consumed_tag, signal->consumed);
 }
 
 // What the record takes at most.
 static size_t most_bytes(const struct saga_instance *instance) {
-    enum { NUMBERS_MAX = 20 * 13 }; // of a leg or a signal: a tag of three bytes and ten of value at most
+    enum { NUMBERS_MAX = 20 * 13 + 2 * VARINT_MAX }; // of a leg or a signal: a tag and a value; room is asked for two
     size_t most = NUMBERS_MAX + sizeof instance->reason + sizeof instance->text;
     for (uint8_t i = 0; i < instance->n_legs; i++)
         most += NUMBERS_MAX + sizeof instance->legs[i].reason + sizeof instance->legs[i].text +
@@ -93,15 +119,25 @@ static size_t most_bytes(const struct saga_instance *instance) {
 bool saga_journal_encode(const struct saga_instance *instance, struct arena *arena, struct str *ret_bytes,
                          struct error *error) {
     size_t most = most_bytes(instance);
-    pb_byte_t *bytes = arena_alloc(arena, most);
-    pb_ostream_t stream = pb_ostream_from_buffer(bytes, bytes ? most : 0);
-    if (!put_legs(&stream, instance) || !put_signals(&stream, instance) ||
-        !put_number(&stream, saga_Journal_code_tag, instance->code) ||
-        !put_bytes(&stream, saga_Journal_reason_tag, str_c(instance->reason)) ||
-        !put_bytes(&stream, saga_Journal_text_tag, str_c(instance->text)) ||
-        !put_number(&stream, saga_Journal_paused_tag, instance->paused))
+    uint8_t *bytes = arena_alloc(arena, most);
+    struct pen pen = {.at = bytes, .end = bytes ? bytes + most : bytes, .full = !bytes};
+    for (uint8_t i = 0; i < instance->n_legs && !pen.full; i++) {
+        uint8_t *body = begin(&pen, saga_Journal_legs_tag);
+        put_leg(&pen, &instance->legs[i]);
+        end(&pen, body);
+    }
+    for (uint8_t i = 0; i < instance->n_signals && !pen.full; i++) {
+        uint8_t *body = begin(&pen, saga_Journal_signals_tag);
+        put_signal(&pen, &instance->signals[i]);
+        end(&pen, body);
+    }
+    put_number(&pen, saga_Journal_code_tag, instance->code);
+    put_bytes(&pen, saga_Journal_reason_tag, str_c(instance->reason));
+    put_bytes(&pen, saga_Journal_text_tag, str_c(instance->text));
+    put_number(&pen, saga_Journal_paused_tag, instance->paused);
+    if (pen.full)
         return error_set(error, ERR_RECORD_TOO_LARGE, NULL);
-    *ret_bytes = str_n(bytes, stream.bytes_written);
+    *ret_bytes = str_n(bytes, (size_t)(pen.at - bytes));
     return true;
 }
 

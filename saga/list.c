@@ -129,7 +129,7 @@ bool saga_filter_fits(const struct saga_filter *filter, const struct saga_row *r
 
 enum { CHUNK = 100 }; // rows looked at in one query, where not every one need fit
 
-struct listing {
+struct saga_listing {
     struct store *store;
     struct saga_filter filter;
     enum order order;
@@ -150,9 +150,9 @@ struct listing {
     struct error error;
 };
 
-static void read_chunk(struct listing *listing);
+static void read_chunk(struct saga_listing *listing);
 
-static void finish(struct listing *listing, const struct error *error, bool more) {
+static void finish(struct saga_listing *listing, const struct error *error, bool more) {
     struct saga_list_page page = {.rows = listing->rows, .n = listing->n, .more = more, .next = listing->at};
     if (page.n > listing->limit) {
         page.n = listing->limit;
@@ -163,7 +163,7 @@ static void finish(struct listing *listing, const struct error *error, bool more
     free(listing);
 }
 
-static void look_at(struct listing *listing, const struct saga_row *row, int64_t key) {
+static void look_at(struct saga_listing *listing, const struct saga_row *row, int64_t key) {
     if (listing->n > listing->limit || !saga_filter_fits(&listing->filter, row))
         return;
     struct saga_row *kept = &listing->rows[listing->n++];
@@ -175,7 +175,7 @@ static void look_at(struct listing *listing, const struct saga_row *row, int64_t
     }
 }
 
-static void chunk_looked_at(struct listing *listing, bool last_chunk) {
+static void chunk_looked_at(struct saga_listing *listing, bool last_chunk) {
     if (listing->n > listing->limit)
         finish(listing, NULL, true);
     else if (last_chunk)
@@ -186,12 +186,12 @@ static void chunk_looked_at(struct listing *listing, bool last_chunk) {
         read_chunk(listing);
 }
 
-static int64_t key_of(const struct listing *listing, const struct saga_row *row) {
+static int64_t key_of(const struct saga_listing *listing, const struct saga_row *row) {
     return listing->order == BY_UNFINISHED ? row->status * STATUS_STEP + row->created_ms : row->created_ms;
 }
 
 static void sagas_read(void *ctx, const struct error *error, const void *rows, size_t n) {
-    struct listing *listing = ctx;
+    struct saga_listing *listing = ctx;
     const struct saga_row *row = rows;
     if (error) {
         finish(listing, error, false);
@@ -210,7 +210,7 @@ static void sagas_read(void *ctx, const struct error *error, const void *rows, s
 // ---- By what is in trouble ----------------------------------------------------------------------------------------
 
 static void one_read(void *ctx, const struct error *error, const void *rows, size_t n) {
-    struct listing *listing = ctx;
+    struct saga_listing *listing = ctx;
     if (error && !error_is(&listing->error))
         listing->error = *error;
     if (n == 1) { // else it is gone by now
@@ -226,7 +226,7 @@ static void one_read(void *ctx, const struct error *error, const void *rows, siz
 }
 
 // The sagas of what was found, in its order, which is that of their reads.
-static void read_found(struct listing *listing) {
+static void read_found(struct saga_listing *listing) {
     struct store_query query = {.table = &saga_table, .limit = 1};
     listing->n_awaited = listing->n_found;
     for (size_t i = 0; i < listing->n_found; i++) {
@@ -235,14 +235,14 @@ static void read_found(struct listing *listing) {
     }
 }
 
-static bool is_wanted(const struct listing *listing, const struct trouble_row *row) {
+static bool is_wanted(const struct saga_listing *listing, const struct trouble_row *row) {
     const struct saga_filter *filter = &listing->filter;
     if (!str_empty(filter->participant) && !str_eq_c(filter->participant, row->participant))
         return false;
     return strcmp(row->gid, listing->at.gid) != 0; // it was found already
 }
 
-static void find_in_trouble(struct listing *listing, const struct trouble_row *rows, size_t n) {
+static void find_in_trouble(struct saga_listing *listing, const struct trouble_row *rows, size_t n) {
     listing->n_found = 0;
     for (size_t i = 0; i < n; i++) {
         const struct trouble_row *row = &rows[i];
@@ -258,7 +258,7 @@ static void find_in_trouble(struct listing *listing, const struct trouble_row *r
 }
 
 static void troubles_read(void *ctx, const struct error *error, const void *rows, size_t n) {
-    struct listing *listing = ctx;
+    struct saga_listing *listing = ctx;
     const struct trouble_row *row = rows;
     if (error) {
         finish(listing, error, false);
@@ -275,7 +275,7 @@ static void troubles_read(void *ctx, const struct error *error, const void *rows
         chunk_looked_at(listing, listing->last_chunk);
 }
 
-static void read_chunk(struct listing *listing) {
+static void read_chunk(struct saga_listing *listing) {
     struct store_query query;
     struct saga_list_after after;
     uint32_t left = SAGA_LIST_LOOKS - listing->looked;
@@ -292,9 +292,10 @@ static void read_chunk(struct listing *listing) {
     }
 }
 
-void saga_list_read(struct store *store, const struct saga_filter *filter, const struct saga_list_cursor *cursor,
-                    uint32_t limit, saga_list_fn *done, void *ctx) {
-    struct listing *listing = calloc(1, sizeof *listing);
+struct saga_listing *saga_list_read(struct store *store, const struct saga_filter *filter,
+                                    const struct saga_list_cursor *cursor, uint32_t limit, saga_list_fn *done,
+                                    void *ctx) {
+    struct saga_listing *listing = calloc(1, sizeof *listing);
     struct saga_row *rows = calloc(limit + 1, sizeof *rows);
     if (!listing || !rows)
         abort();
@@ -312,6 +313,13 @@ void saga_list_read(struct store *store, const struct saga_filter *filter, const
         listing->begun = true;
     }
     read_chunk(listing);
+    return listing;
+}
+
+void saga_list_drop(struct saga_listing *listing) {
+    if (listing)
+        free(listing->rows);
+    free(listing);
 }
 
 // ---- Counting -----------------------------------------------------------------------------------------------------

@@ -51,10 +51,12 @@ typedef void saga_list_fn(void *ctx, const struct error *error, const struct sag
 
 // One page of at most `limit` (1..STORE_LIMIT_MAX) sagas. Newest first; what is only filtered by being unfinished: by
 // status, the newest of each first. `cursor` NULL: the first one. `done` runs later, once, with an error or a page. The
-// filter's texts and slots must live until then; the rest is copied. A store that is abandoned never answers, and the
-// read is lost with it.
-void saga_list_read(struct store *store, const struct saga_filter *filter, const struct saga_list_cursor *cursor,
-                    uint32_t limit, saga_list_fn *done, void *ctx);
+// filter's texts and slots must live until then; the rest is copied. A store that is abandoned never answers: whoever
+// outlives it drops what is returned, which is of no other use.
+struct saga_listing *saga_list_read(struct store *store, const struct saga_filter *filter,
+                                    const struct saga_list_cursor *cursor, uint32_t limit, saga_list_fn *done,
+                                    void *ctx);
+void saga_list_drop(struct saga_listing *listing); // NULL is fine
 
 // How many sagas fit, up to `most`; `at_least`: there may be more. What no index decides is counted by looking at rows,
 // at most SAGA_COUNT_LOOKS of them. `done` runs later, once; the filter's texts and slots must live until then.

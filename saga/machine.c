@@ -3,41 +3,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-// ---- The table of states ------------------------------------------------------------------------------------------
-
-#define TO(state) (1u << LEG_##state)
-
-static const struct {
-    const char *name;
-    uint32_t to; // states that it may move to
-} states[LEG_STATES] = {
-    [LEG_IDLE] = {"idle", TO(RUNNING) | TO(WAITING) | TO(SKIPPED) | TO(PARKED) | TO(INQUIRING) | TO(UNDOING)},
-    [LEG_RUNNING] = {"running", TO(DONE) | TO(REJECTED) | TO(RETRYING) | TO(PARKED) | TO(UNDO_PARKED)},
-    [LEG_INQUIRING] = {"inquiring", TO(DONE) | TO(REJECTED) | TO(RUNNING) | TO(RETRYING) | TO(PARKED) | TO(UNDOING) |
-                                        TO(UNDO_RETRYING) | TO(UNDO_PARKED)},
-    [LEG_RETRYING] = {"retrying", TO(RUNNING) | TO(INQUIRING) | TO(DONE) | TO(REJECTED) | TO(UNDOING) | TO(PARKED)},
-    [LEG_WAITING] = {"waiting", TO(DONE) | TO(REJECTED) | TO(ASKING) | TO(SKIPPED) | TO(PARKED) | TO(UNDOING)},
-    [LEG_ASKING] = {"asking", TO(WAITING) | TO(SKIPPED) | TO(PARKED) | TO(DONE) | TO(REJECTED)},
-    [LEG_DONE] = {"done", TO(UNDOING)},
-    [LEG_REJECTED] = {"rejected", 0},
-    [LEG_SKIPPED] = {"skipped", TO(INQUIRING) | TO(UNDOING)},
-    [LEG_PARKED] = {"parked",
-                    TO(RUNNING) | TO(INQUIRING) | TO(WAITING) | TO(DONE) | TO(REJECTED) | TO(SKIPPED) | TO(UNDOING)},
-    [LEG_UNDOING] = {"undoing", TO(UNDONE) | TO(UNDO_RETRYING) | TO(UNDO_PARKED)},
-    [LEG_UNDO_RETRYING] = {"undo-retrying", TO(UNDOING) | TO(INQUIRING) | TO(UNDONE) | TO(UNDO_PARKED)},
-    [LEG_UNDONE] = {"undone", 0},
-    [LEG_UNDO_PARKED] = {"undo-parked", TO(UNDOING) | TO(INQUIRING) | TO(UNDONE)},
-};
-
-void work_move(struct saga_leg *leg, enum leg_state to) {
-    assert(states[leg->state].to & 1u << to);
-    leg->state = to;
-}
-
-const char *leg_state_name(enum leg_state state) {
-    return state > 0 && state < LEG_STATES ? states[state].name : "?";
-}
-
 // ---- Applying events ----------------------------------------------------------------------------------------------
 
 static bool is_there(const struct work *work, const struct saga_effect *effect) {
@@ -131,7 +96,7 @@ static void start_leg(struct work *work, struct saga_leg *leg) {
 }
 
 void work_end(struct work *work, enum saga_status status) {
-    work->instance->status = status;
+    work_status(work->instance, status);
     work_commit(work);
     work_effect(work, SAGA_FX_ENDED, NULL, SAGA_ACTION);
 }
@@ -159,7 +124,7 @@ static void advance(struct work *work) {
         if (open)
             return;
         if (saga->legs[first].step->kind == SAGA_PIVOT && saga->status == SAGA_RUNNING) {
-            saga->status = SAGA_FORWARD;
+            work_status(saga, SAGA_FORWARD);
             work_commit(work);
         }
     }
@@ -646,10 +611,11 @@ static void resumed(struct work *work) {
 
 static void started(struct work *work) {
     struct saga_instance *saga = work->instance;
-    saga->status = SAGA_FORWARD;
+    bool forward = true;
     for (uint8_t i = 0; i < saga->n_legs; i++)
-        if (saga->legs[i].step->kind != SAGA_RETRIABLE)
-            saga->status = SAGA_RUNNING;
+        forward = forward && saga->legs[i].step->kind == SAGA_RETRIABLE;
+    if (forward)
+        work_status(saga, SAGA_FORWARD);
     work_commit(work);
     advance(work);
 }

@@ -20,7 +20,7 @@ static inline bool saga_status_ended(enum saga_status status) {
     return status >= SAGA_SUCCEEDED;
 }
 
-// Values are stored; never renumber. saga/machine.c has the table of allowed moves.
+// Values are stored; never renumber. saga/machine_states.c has the table of allowed moves.
 enum leg_state {
     LEG_IDLE = 1,
     LEG_RUNNING = 2,   // the action is on its way
@@ -252,6 +252,10 @@ struct str saga_copy_bytes(struct str bytes);
 
 const char *saga_status_name(enum saga_status status);
 const char *leg_state_name(enum leg_state state);
+
+// Whether a saga of the one status, a leg in the one state, may move to the other at all.
+bool saga_status_leads_to(enum saga_status from, enum saga_status to);
+bool leg_state_leads_to(enum leg_state from, enum leg_state to);
 
 // The policy by which the leg's action (or question), or its compensation, is tried again.
 const struct saga_retry *saga_leg_policy(const struct saga_machine *machine, const struct saga_leg *leg, bool undo);

@@ -15,9 +15,20 @@ static bool is_parked(const struct saga_leg *leg) {
     return leg->state == LEG_PARKED || leg->state == LEG_UNDO_PARKED;
 }
 
-static const char *refuse_skip(const struct saga_leg *leg) {
+// Whether a call of a later stage may have been sent, which was then made from this one's answer (E11): the record does
+// not know of it when the write that held the answer was refused.
+static bool is_behind_answers(const struct saga_instance *saga, const struct saga_leg *leg) {
+    for (uint8_t i = 0; i < saga->n_legs; i++)
+        if (saga->legs[i].step->stage > leg->step->stage && saga->legs[i].may_have_run)
+            return true;
+    return false;
+}
+
+static const char *refuse_skip(const struct saga_instance *saga, const struct saga_leg *leg) {
     if (!is_parked(leg))
         return "the step is not parked";
+    if (leg->state == LEG_PARKED && leg->step->tier == SAGA_CORE && is_behind_answers(saga, leg))
+        return "what was made from its answer may be under way: try it again, or state what it answered";
     return leg->step->kind == SAGA_PIVOT ? "the watershed can't be skipped; state what became of it" : NULL;
 }
 
@@ -42,7 +53,15 @@ static bool is_asking(const struct saga_leg *leg) {
     return leg->step->ask && leg->step->ruled && (leg->state == LEG_WAITING || leg->state == LEG_ASKING);
 }
 
-static const char *refuse_resolve(const struct saga_leg *leg, enum outcome outcome) {
+// Whether a step behind this one is being undone: its requests are made without this one's answer (E11).
+static bool is_before_undoing(const struct saga_instance *saga, const struct saga_leg *leg) {
+    for (uint8_t i = 0; i < saga->n_legs; i++)
+        if (saga->legs[i].step->stage > leg->step->stage && is_undoing(&saga->legs[i]))
+            return true;
+    return false;
+}
+
+static const char *refuse_resolve(const struct saga_instance *saga, const struct saga_leg *leg, enum outcome outcome) {
     bool acting = leg->state == LEG_RUNNING || leg->state == LEG_INQUIRING || leg->state == LEG_RETRYING;
     if (outcome != OUTCOME_OK && outcome != OUTCOME_REJECTED)
         return "an outcome is either OK or REJECTED";
@@ -50,6 +69,8 @@ static const char *refuse_resolve(const struct saga_leg *leg, enum outcome outco
         return "the step is neither parked nor on its way";
     if (outcome == OUTCOME_REJECTED && (leg->state == LEG_UNDO_PARKED || leg->refused))
         return "that it was refused is known";
+    if (outcome == OUTCOME_OK && is_before_undoing(saga, leg))
+        return "a step behind it is being undone: its turn comes behind that";
     return NULL;
 }
 
@@ -64,9 +85,9 @@ const char *saga_operator_refusal(const struct saga_instance *saga, const struct
         return event->kind == SAGA_EV_PAUSE ? "the saga is paused already" : "the saga is paused: resume it first";
     switch (event->kind) {
     case SAGA_EV_RETRY: return refuse_retry(saga);
-    case SAGA_EV_SKIP: return refuse_skip(&saga->legs[event->leg]);
+    case SAGA_EV_SKIP: return refuse_skip(saga, &saga->legs[event->leg]);
     case SAGA_EV_COMPENSATE: return refuse_compensate(saga);
-    case SAGA_EV_RESOLVE: return refuse_resolve(&saga->legs[event->leg], event->outcome);
+    case SAGA_EV_RESOLVE: return refuse_resolve(saga, &saga->legs[event->leg], event->outcome);
     default: return NULL;
     }
 }

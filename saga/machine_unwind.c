@@ -87,7 +87,7 @@ static struct saga_leg *pivot_of(const struct saga_instance *saga) {
 
 // Because of this leg; why stands in the saga. To be unwound.
 static void turn_round(struct work *work, const struct saga_leg *leg) {
-    work->instance->status = SAGA_COMPENSATING;
+    work_status(work->instance, SAGA_COMPENSATING);
     work_commit(work);
     work_effect(work, SAGA_FX_REVERSED, leg, SAGA_ACTION);
 }

@@ -12,8 +12,11 @@ struct work {
     struct saga_effects *effects;
 };
 
+// machine_states.c: as the tables allow (asserted)
+void work_move(struct saga_leg *leg, enum leg_state to);
+void work_status(struct saga_instance *saga, enum saga_status to);
+
 // machine.c
-void work_move(struct saga_leg *leg, enum leg_state to); // as the table of states allows (asserted)
 void work_effect(struct work *work, enum saga_effect_kind kind, const struct saga_leg *leg, enum saga_op op);
 void work_commit(struct work *work);
 void work_call(struct work *work, struct saga_leg *leg, enum saga_op op);

@@ -21,6 +21,7 @@ enum {
 struct member {
     struct store_instance_row row;
     bool alive;
+    bool takes;      // slots that it is given: it is alive, and not about to leave
     unsigned missed; // looks in a row at which its lease was over and had not moved
     unsigned slots;
     int place; // in the list that replaces this one
@@ -37,7 +38,8 @@ struct saga_members {
     int64_t next_ms;
     bool reading, taking, giving, settled;
     uint32_t changes, changes_before; // to who owns what, by us: what was read before is out of date
-    saga_left_fn *left;               // everything is to be given away
+    bool leaving;                     // everything is to be given away
+    saga_left_fn *left;               // and this to be told then
     void *left_ctx;
 };
 
@@ -86,10 +88,14 @@ static void next_round(struct saga_members *members, uint32_t part) {
     members->next_ms = now_ms(members) + members->engine->options.lease_ms / part;
 }
 
-static void failed(struct saga_members *members, const struct error *error) {
+static void tell_failure(struct saga_members *members, const struct error *error) {
     if (!members->engine->stopped)
         engine_notice(members->engine, SAGA_NOTICE_MEMBERS_UNREAD, NULL, NULL, SAGA_ACTION, err_info(error->code)->name,
                       error->text);
+}
+
+static void failed(struct saga_members *members, const struct error *error) {
+    tell_failure(members, error);
     next_round(members, ROUNDS);
 }
 
@@ -162,19 +168,19 @@ static unsigned leave_to(struct saga_members *members, int heir, unsigned most) 
     return n;
 }
 
-static unsigned alive(const struct saga_members *members) {
+static unsigned takers(const struct saga_members *members) {
     unsigned n = 0;
     for (size_t i = 0; i < members->n; i++)
-        n += members->list[i].alive;
+        n += members->list[i].takes;
     return n;
 }
 
-// The one that lives and has least, but for us.
+// The one of them that has least, but for us.
 static int neediest(const struct saga_members *members) {
     int best = NOBODY;
     for (size_t i = 0; i < members->n; i++) {
         const struct member *member = &members->list[i];
-        if (member->alive && !is_me(members, (int)i) && (best == NOBODY || member->slots < members->list[best].slots))
+        if (member->takes && !is_me(members, (int)i) && (best == NOBODY || member->slots < members->list[best].slots))
             best = (int)i;
     }
     return best;
@@ -192,7 +198,7 @@ static void balance(struct saga_members *members) {
     int me = find(members, members->me);
     if (me == NOBODY || is_leaving(members))
         return;
-    unsigned share = SLOT_COUNT / alive(members), budget = GIVE_MAX;
+    unsigned share = SLOT_COUNT / takers(members), budget = GIVE_MAX;
     while (budget > 0) {
         int heir = neediest(members);
         struct member *mine = &members->list[me];
@@ -216,7 +222,7 @@ static void give_all(struct saga_members *members) {
     int heir;
     unsigned n = 1;
     while (n > 0 && (heir = neediest(members)) != NOBODY) {
-        n = leave_to(members, heir, 1 + SLOT_COUNT / (8 * alive(members)));
+        n = leave_to(members, heir, 1 + SLOT_COUNT / (8 * takers(members)));
         members->list[heir].slots += n;
     }
     if (!is_leaving(members))
@@ -229,6 +235,8 @@ void saga_engine_leave(struct saga_engine *engine, saga_left_fn *done, void *ctx
     if (!members) {
         done(ctx, NULL);
     } else {
+        store_leave(engine->options.store);
+        members->leaving = true;
         members->left = done;
         members->left_ctx = ctx;
         members->next_ms = now_ms(members);
@@ -244,14 +252,14 @@ static void taken(void *ctx, const struct error *error, bool took) {
     engine_enter(members->engine);
     members->taking = false;
     members->changes++;
-    members->next_ms = now_ms(members);
+    members->next_ms = error ? members->next_ms : now_ms(members);
     if (error)
-        failed(members, error);
+        tell_failure(members, error);
     engine_leave(members->engine);
 }
 
 static void take_over(struct saga_members *members) {
-    for (size_t i = 0; i < members->n && !members->taking && !members->left; i++) {
+    for (size_t i = 0; i < members->n && !members->taking && !members->leaving; i++) {
         struct member *member = &members->list[i];
         if (member->missed < MISSED_MAX || member->slots == 0)
             continue;
@@ -272,7 +280,7 @@ static void see_owner(struct saga_members *members, const struct store_slot_row 
     members->owner[slot] = owner;
     if (owner != NOBODY)
         members->list[owner].slots++;
-    if (!is_me(members, owner) || engine->slots[slot].state != SLOT_AWAY || members->left)
+    if (!is_me(members, owner) || engine->slots[slot].state != SLOT_AWAY)
         return;
     // What was ours when we started, or a dead one's, was cut off; what somebody gives us was left in order.
     slot_own(engine, slot, members->settled && !members->ours_before[slot]);
@@ -296,7 +304,7 @@ static void slots_read(void *ctx, const struct error *error, const void *rows, s
                 see_owner(members, &row[i]);
         members->settled = true;
         take_over(members);
-        if (members->left)
+        if (members->leaving)
             give_all(members);
         else
             balance(members);
@@ -319,7 +327,7 @@ static void see_members(struct saga_members *members, const struct store_instanc
         int before = find(members, rows[i].name);
         bool alive = rows[i].lease_until_ms >= now;
         bool moved = before != NOBODY && members->list[before].row.lease_until_ms != rows[i].lease_until_ms;
-        list[i] = (struct member){.row = rows[i], .alive = alive};
+        list[i] = (struct member){.row = rows[i], .alive = alive, .takes = alive && !rows[i].leaving};
         if (!alive && !moved)
             list[i].missed = 1 + (before != NOBODY ? members->list[before].missed : 0);
     }

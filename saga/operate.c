@@ -265,6 +265,19 @@ static void loaded(void *ctx, struct saga_resident *resident, const struct error
         resident_await(resident, loaded, operation); // it is being written, or yet to be resumed
 }
 
+struct str saga_operation_body(const struct saga_operation *operation, struct str gid, struct arena *arena) {
+    struct str head = arena_printf(arena, "%s\n%.*s\n%.*s\n%u\n%s\n%.*s\n", saga_act_name(operation->act), STR_FMT(gid),
+                                   STR_FMT(operation->step), operation->leg, outcome_name(operation->outcome),
+                                   STR_FMT(operation->reason));
+    char *all = head.ptr ? arena_alloc(arena, head.len + operation->answer.len + 1) : NULL;
+    if (!all)
+        return STR_NONE;
+    memcpy(all, head.ptr, head.len);
+    if (operation->answer.len)
+        memcpy(all + head.len, operation->answer.ptr, operation->answer.len);
+    return str_n(all, head.len + operation->answer.len);
+}
+
 // ---- The command --------------------------------------------------------------------------------------------------
 
 static void check(struct operation *operation, const struct saga_operation *asked, struct error *error) {

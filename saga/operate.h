@@ -18,12 +18,18 @@ struct saga_operation {
     void (*also)(void *ctx, struct saga_turn *turn);
 };
 
+// What the fingerprint of a request for the action is over, by whatever way it comes; its method is saga_act_name().
+// In `arena`; ptr NULL when that is full.
+struct str saga_operation_body(const struct saga_operation *operation, struct str gid, struct arena *arena);
+
 // RETRY: parked steps, and those that wait for their next attempt, are tried now.
-// SKIP: a parked step, or a parked compensation, counts as done. What a skipped action may have done is still undone,
+// SKIP: a parked step, or a parked compensation, counts as done (not where a step behind it may have been sent, which
+//   was then made from its answer). What a skipped action may have done is still undone,
 //   should the saga turn round.
 // COMPENSATE: the saga turns round, as long as it has not passed its pivot and what became of that is known.
 // RESOLVE: states what became of a step that is parked, waits for its next attempt or is on its way (a decision that
-//   asks, also while it waits to ask again); or of its compensation, when that is what it is at.
+//   asks, also while it waits to ask again); or of its compensation, when that is what it is at. Not while a step behind
+//   it is being undone.
 // PAUSE: no new call, no timer, no decision until RESUME; what answers meanwhile is kept until then.
 // TERMINATE: the saga ends as it stands, whatever it is at. What was under way is listed in the audit. The step of its
 //   parent has failed; its own children go on, and end on their own.

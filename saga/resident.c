@@ -197,7 +197,7 @@ void resident_serve(struct saga_resident *resident) {
 
 bool resident_idle(const struct saga_resident *resident) {
     return !resident->busy && !resident->gone && !resident->ready && !resident->first && !resident->calls &&
-           !resident->waiters && resident->pins == 0;
+           resident->n_held == 0 /* until the lease is renewed */ && !resident->waiters && resident->pins == 0;
 }
 
 bool resident_has_ended(const struct saga_resident *resident) {

@@ -33,7 +33,7 @@ void rounds_add(struct rounds *rounds, struct round *round) {
 
 bool rounds_owns(const struct rounds *rounds, unsigned slot) {
     const struct saga_options *options = &rounds->engine->options;
-    return !options->owns || options->owns(options->owns_ctx, slot);
+    return slot_is_ours(rounds->engine, slot) && (!options->owns || options->owns(options->owns_ctx, slot));
 }
 
 unsigned rounds_slot_of(const struct store_table *table, const void *row) {

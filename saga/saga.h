@@ -42,7 +42,8 @@ struct saga_subject_ops {
 // Those whose writes fail together; the engine's.
 struct saga_family {
     struct saga_resident *first;
-    uint32_t changing; // turns under way that change something
+    uint32_t changing;   // turns under way that change something
+    uint32_t unnumbered; // turns that wait for the outbox's numbers, or for such a one
 };
 struct saga_subject {
     const struct saga_subject_ops *ops;
@@ -77,6 +78,7 @@ enum saga_notice_kind {
     SAGA_NOTICE_LOAD_FAILED,
     SAGA_NOTICE_MEMBERS_UNREAD, // who else is there could not be read
     SAGA_NOTICE_TAKING_OVER,    // `text` is the name of an instance whose lease is over
+    SAGA_NOTICE_KEPT_REFUSED,   // what was kept in the inbox, and its sender was told so, does not fit any more
     SAGA_NOTICE_ANOMALY,        // something is wrong; `reason` is its name
     SAGA_NOTICE_ANOMALY_OVER,   // it no longer is
     SAGA_NOTICE_KINDS,
@@ -132,6 +134,10 @@ struct saga_patrol_options {
     uint32_t interval_ms;          // from the end of a round to the next; 0: never
 };
 
+// The end of what was asked for: `error` NULL when it is durable.
+typedef void saga_reply_fn(void *ctx, const struct error *error);
+struct inbox_row;
+
 struct saga_options {
     struct store *store;
     const struct clock *clock;
@@ -157,12 +163,16 @@ struct saga_options {
     uint32_t resume_max; // resumptions without progress before a saga is only resumed alone; as many of those, and it
                          // is parked (default 3)
     uint32_t lease_ms;   // as the store's options say: others may be there. 0: every slot is ours from the start
+    // Acts on what another instance kept for a slot of ours (saga/inbox.h): `done` runs once, at once or later. What
+    // fails for now comes again. NULL: it stays where it is.
+    void (*inbox)(void *ctx, const struct inbox_row *row, saga_reply_fn *done, void *done_ctx);
+    void *inbox_ctx;
     // The slot is no longer ours: whatever is kept of its subjects is out of date. NULL is fine.
     void (*slot_left)(void *ctx, unsigned slot);
     void *slot_left_ctx;
     struct saga_retention_options retention;
     struct saga_patrol_options patrol;
-    // Whether this instance is the one that sees to what is in this slot; NULL: to every one.
+    // Whether this instance is the one that sees to what is old in this slot of its own; NULL: to every one.
     bool (*owns)(void *ctx, unsigned slot);
     void *owns_ctx;
 };
@@ -200,7 +210,8 @@ const char *saga_engine_owner(const struct saga_engine *engine, unsigned slot);
 // What is known of the others may be out of date: look soon.
 void saga_engine_look(struct saga_engine *engine);
 
-// Gives every slot to the others, before a stop; `done` runs once, later or at once: with an error when that failed.
+// Gives every slot to the others, before a stop: from now on this instance gets none. `done` runs once, later or at
+// once: with an error when that failed, without when nothing is left, or nobody is there to take it.
 typedef void saga_left_fn(void *ctx, const struct error *error);
 void saga_engine_leave(struct saga_engine *engine, saga_left_fn *done, void *ctx);
 
@@ -209,7 +220,6 @@ void saga_engine_leave(struct saga_engine *engine, saga_left_fn *done, void *ctx
 // A signal: durable when `done` runs without error; a repeat of its id has no effect and is answered alike (E10), also
 // when the saga has ended; with another payload it is refused. A new one is then refused with SAGA_STATE. `done` runs
 // before this returns when the signal is refused at once, else later.
-typedef void saga_reply_fn(void *ctx, const struct error *error);
 void saga_signal(struct saga_engine *engine, struct str gid, struct str name, struct str id, struct str payload,
                  saga_reply_fn *done, void *ctx);
 

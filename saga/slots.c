@@ -38,6 +38,7 @@ void slot_away(struct saga_engine *engine, unsigned slot) {
     engine->slots[slot].state = SLOT_AWAY;
     if (engine->options.slot_left)
         engine->options.slot_left(engine->options.slot_left_ctx, slot);
+    watches_leave(engine, slot);
 }
 
 // Those in memory are dropped as soon as nothing pins them; what they were at is taken up by the next owner. They are

@@ -142,6 +142,23 @@ const struct store_table poke_table = {
     .since = 2,
 };
 
+static const struct store_column inbox_columns[] = {
+    STORE_COL_I32(inbox_row, slot),
+    STORE_COL_TEXT(inbox_row, inbox_no),
+    STORE_COL_TEXT(inbox_row, method),
+    STORE_COL_TEXT(inbox_row, caller),
+    STORE_COL_BLOB(inbox_row, body, INBOX_BODY_MAX),
+    STORE_COL_I64(inbox_row, received_ms),
+};
+const struct store_table inbox_table = {
+    .name = "inbox",
+    .row_size = sizeof(struct inbox_row),
+    .columns = inbox_columns,
+    .n_columns = STORE_COUNT(inbox_columns),
+    .n_key = 2,
+    .since = 4,
+};
+
 static const struct store_column audit_columns[] = {
     STORE_COL_TEXT(audit_row, audit_no),
     STORE_COL_TEXT(audit_row, gid),
@@ -203,8 +220,8 @@ const struct store_table participant_table = {
 };
 
 const struct store_table *const saga_tables[] = {
-    &saga_table, &attempt_table, &trouble_table, &request_table,     &outbox_table,
-    &poke_table, &audit_table,   &anomaly_table, &participant_table, NULL};
+    &saga_table,  &attempt_table, &trouble_table, &request_table,     &outbox_table, &poke_table,
+    &inbox_table, &audit_table,   &anomaly_table, &participant_table, NULL};
 
 void saga_tables_add(const struct store_table **tables, size_t max, const struct store_table *const *more) {
     size_t n = 0;

@@ -93,6 +93,18 @@ struct poke_row {
 };
 extern const struct store_table poke_table;
 
+// What came for a slot whose owner was silent, for its next owner; gone once it was acted on.
+enum { INBOX_BODY_MAX = 262144 };
+struct inbox_row {
+    int32_t slot;
+    char inbox_no[27];
+    char method[41];
+    char caller[REQUEST_CALLER_MAX + 1];
+    struct str body; // the request, encoded
+    int64_t received_ms;
+};
+extern const struct store_table inbox_table;
+
 // What operators did.
 struct audit_row {
     char audit_no[27];

@@ -63,6 +63,13 @@ uint32_t saga_watches(const struct saga_engine *engine, struct str gid) {
     return watched ? watched->n : 0;
 }
 
+static void tell(const struct saga_watched *watched, const struct saga_row *row, const struct saga_instance *saga) {
+    for (struct saga_watch *watch = watched->first, *next; watch; watch = next) {
+        next = watch->next; // the last one to leave takes `watched` along
+        watch->changed(watch->ctx, row, saga);
+    }
+}
+
 void watch_tell(struct saga_resident *resident) {
     struct saga_engine *engine = resident->engine;
     if (engine->watched.count == 0)
@@ -72,10 +79,17 @@ void watch_tell(struct saga_resident *resident) {
         return;
     struct saga_row row;
     row_head(resident, &row);
-    for (struct saga_watch *watch = watched->first, *next; watch; watch = next) {
-        next = watch->next; // the last one to leave takes `watched` along
-        watch->changed(watch->ctx, &row, &resident->saga);
-    }
+    tell(watched, &row, &resident->saga);
+}
+
+static void tell_of_slot(void *ctx, struct map_node *node) {
+    const struct saga_watched *watched = CONTAINER_OF(node, struct saga_watched, node);
+    if (id_slot(str_c(watched->gid)) == *(const unsigned *)ctx)
+        tell(watched, NULL, NULL);
+}
+
+void watches_leave(struct saga_engine *engine, unsigned slot) {
+    map_each(&engine->watched, tell_of_slot, &slot);
 }
 
 static void end_all(void *ctx, struct map_node *node) {

@@ -5,7 +5,8 @@
 #include "saga/saga.h"
 
 // Runs when a write of the saga's row is durable: the row without its blobs, and the saga as it is in it. Both are
-// borrowed until it returns. It may end its own watch, and no other.
+// borrowed until it returns. With neither: another instance drives the saga now, and nothing more is heard of it here.
+// It may end its own watch, and no other.
 typedef void saga_changed_fn(void *ctx, const struct saga_row *row, const struct saga_instance *saga);
 
 // Lives in whoever watches.

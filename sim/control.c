@@ -458,7 +458,10 @@ static void set_issue_rule(void *service, struct rpc_inbound *in, const Protobuf
 
 static const struct rpc_route routes[] = {
 #define ROUTE(rpc, fn)                                                                                                 \
-    { {&participant__sim__v1__sim_control_service__descriptor, rpc, false, false}, fn, RPC_SIM, RPC_TIER_LIST }
+    {                                                                                                                  \
+        {&participant__sim__v1__sim_control_service__descriptor, rpc, .server_streaming = false}, fn, RPC_SIM,         \
+            RPC_TIER_LIST                                                                                              \
+    }
     ROUTE("SetFault", set_fault),
     ROUTE("ClearFaults", clear_faults),
     ROUTE("ListFaults", list_faults),

@@ -32,19 +32,22 @@ struct backend_fence {
     const char *instance;
     int64_t incarnation;
     int64_t lease_ms;
+    int64_t leaving; // 0 or 1
 };
 
 // `token` is made by chance at store_open(). A claim at open takes the instance's row from whoever had it and marks it
 // with the token. A claim that resumes only raises a row that still has the token; a row that has another was taken
-// over by someone else: BACKEND_FENCED. A claim may be repeated when its own outcome is unknown.
+// over by someone else: BACKEND_FENCED. One that returns raises the row of an instance that was taken over from, whose
+// token is 0, too, but no other's. A claim may be repeated when its own outcome is unknown.
+enum backend_claim_kind { CLAIM_OPEN, CLAIM_RESUME, CLAIM_RETURN };
 struct backend_claim {
     const char *instance, *address;
     int64_t token;
     int64_t lease_ms;
-    bool resume;
+    enum backend_claim_kind kind;
 };
 
-// Whose slots become whose.
+// Whose slots become whose. The dead one's token becomes 0: it can't resume.
 struct backend_take_over {
     const char *dead;
     int64_t incarnation;
@@ -53,7 +56,8 @@ struct backend_take_over {
 
 struct backend_conn_ops {
     // Applies the operations in order in one transaction that begins with the fence:
-    //   UPDATE instance SET batch_no = batch_no + 1, lease_until_ms = <now> + ? WHERE name = ? AND incarnation = ?
+    //   UPDATE instance SET batch_no = batch_no + 1, lease_until_ms = <now> + ?, leaving = ?
+    //   WHERE name = ? AND incarnation = ?
     // <now> is the database's clock.
     enum backend_result (*commit)(struct backend_conn *conn, const struct backend_fence *fence,
                                   const struct store_op *ops, size_t n, struct error *error);

@@ -19,7 +19,7 @@ static void keep_row(void *ctx, const struct str *values, size_t n) {
 
 void claim_fence(struct buf *sql, enum sql_dialect dialect) {
     buf_printf(sql,
-               "UPDATE instance SET batch_no = batch_no + 1, lease_until_ms = %s + ? "
+               "UPDATE instance SET batch_no = batch_no + 1, lease_until_ms = %s + ?, leaving = ? "
                "WHERE name = ? AND incarnation = ?",
                sql_now_ms(dialect));
 }
@@ -28,18 +28,24 @@ static enum backend_result raise(struct sql_session *session, const struct backe
                                  struct error *error) {
     struct sql_param params[] = {sql_text(claim->address), sql_integer(claim->token), sql_integer(claim->lease_ms),
                                  sql_text(claim->instance), sql_integer(claim->token)};
+    static const char *const whose[] = {
+        [CLAIM_OPEN] = "", [CLAIM_RESUME] = " AND token = ?", [CLAIM_RETURN] = " AND token IN (0, ?)"};
     char sql[SQL_BYTES];
     snprintf(sql, sizeof sql,
-             "UPDATE instance SET incarnation = incarnation + 1, address = ?, token = ?, lease_until_ms = %s + ? "
+             "UPDATE instance SET incarnation = incarnation + 1, address = ?, token = ?, lease_until_ms = %s + ?%s "
              "WHERE name = ?%s",
-             sql_now_ms(session->dialect), claim->resume ? " AND token = ?" : "");
-    return session->run(session, sql, params, claim->resume ? 5 : 4, NULL, NULL, ret_raised, error);
+             sql_now_ms(session->dialect), claim->kind == CLAIM_RESUME ? "" : ", leaving = 0", whose[claim->kind]);
+    return session->run(session, sql, params, claim->kind == CLAIM_OPEN ? 4 : 5, NULL, NULL, ret_raised, error);
 }
 
 static enum backend_result insert(struct sql_session *session, const struct backend_claim *claim, struct error *error) {
-    struct sql_param params[] = {
-        sql_text(claim->instance), sql_text(claim->address), sql_integer(0), sql_integer(0), sql_integer(0),
-        sql_integer(claim->token)};
+    struct sql_param params[] = {sql_text(claim->instance),
+                                 sql_text(claim->address),
+                                 sql_integer(0),
+                                 sql_integer(0),
+                                 sql_integer(0),
+                                 sql_integer(claim->token),
+                                 sql_integer(0)};
     struct buf sql;
     buf_init(&sql, 4096);
     sql_write(&sql, session->dialect, &store_instance_table, STORE_INSERT, 1);
@@ -60,7 +66,7 @@ static enum backend_result in_transaction(struct sql_session *session, const str
                                           struct store_identity *ret_identity, struct error *error) {
     int64_t raised = 0;
     enum backend_result result = raise(session, claim, &raised, error);
-    if (result == BACKEND_OK && raised == 0 && claim->resume) {
+    if (result == BACKEND_OK && raised == 0 && claim->kind != CLAIM_OPEN) {
         error_set(error, ERR_STORE_FENCED, "another process took over the instance %s", claim->instance);
         return BACKEND_FENCED;
     }
@@ -69,7 +75,7 @@ static enum backend_result in_transaction(struct sql_session *session, const str
         if (result == BACKEND_OK)
             result = raise(session, claim, &raised, error);
     }
-    if (result == BACKEND_OK && !claim->resume)
+    if (result == BACKEND_OK && claim->kind != CLAIM_RESUME)
         result = take_slots(session, claim, shared, error);
     if (result != BACKEND_OK)
         return result;
@@ -129,8 +135,9 @@ enum backend_result claim_instance(struct sql_session *session, const char *begi
 static enum backend_result take(struct sql_session *session, const struct backend_take_over *from, bool *ret_taken,
                                 struct error *error) {
     char sql[SQL_BYTES];
+    // Without its token the dead one can't come back by resolving a commit, but only by claiming its name anew.
     snprintf(sql, sizeof sql,
-             "UPDATE instance SET incarnation = incarnation + 1 WHERE name = ? AND incarnation = ? "
+             "UPDATE instance SET incarnation = incarnation + 1, token = 0 WHERE name = ? AND incarnation = ? "
              "AND lease_until_ms < %s",
              sql_now_ms(session->dialect));
     struct sql_param dead[] = {sql_text(from->dead), sql_integer(from->incarnation)};

@@ -135,7 +135,7 @@ static bool faulty_migrate(struct store_backend *base, const struct store_table 
 static enum backend_result faulty_claim(struct store_backend *base, const struct backend_claim *claim,
                                         struct store_identity *ret_identity, struct error *error) {
     struct faulty_backend *backend = (struct faulty_backend *)base;
-    if (claim->resume && one_of(&backend->faults->fail_claims))
+    if (claim->kind == CLAIM_RESUME && one_of(&backend->faults->fail_claims))
         return injected(BACKEND_AGAIN, error);
     return backend->inner->ops->claim(backend->inner, claim, ret_identity, error);
 }

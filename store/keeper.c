@@ -80,6 +80,10 @@ bool keeper_deliver(struct store *store) {
     return true;
 }
 
+void store_leave(struct store *store) {
+    atomic_store(&store->leaving, true);
+}
+
 uint32_t store_lease_ms(const struct store *store) {
     return store->options.lease_ms;
 }

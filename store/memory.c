@@ -220,12 +220,18 @@ static void take_slots(struct memory_backend *backend, const char *instance) {
     }
 }
 
+static bool may_claim(const struct backend_claim *claim, const struct store_instance_row *row) {
+    if (claim->kind == CLAIM_OPEN)
+        return true;
+    return row && (row->token == claim->token || (claim->kind == CLAIM_RETURN && row->token == 0));
+}
+
 static enum backend_result memory_claim(struct store_backend *base, const struct backend_claim *claim,
                                         struct store_identity *ret_identity, struct error *error) {
     struct memory_backend *backend = (struct memory_backend *)base;
     pthread_mutex_lock(&backend->mutex);
     struct store_instance_row *row = instance_row(backend, claim->instance);
-    if (claim->resume && (!row || row->token != claim->token)) {
+    if (!may_claim(claim, row)) {
         pthread_mutex_unlock(&backend->mutex);
         error_set(error, ERR_STORE_FENCED, "another process took over the instance %s", claim->instance);
         return BACKEND_FENCED;
@@ -240,8 +246,10 @@ static enum backend_result memory_claim(struct store_backend *base, const struct
     row->token = claim->token;
     row->lease_until_ms = clock_now_ms(backend->clock) + claim->lease_ms;
     snprintf(row->address, sizeof row->address, "%s", claim->address);
-    if (!claim->resume)
+    if (claim->kind != CLAIM_RESUME) {
+        row->leaving = 0;
         take_slots(backend, claim->instance);
+    }
     *ret_identity = (struct store_identity){.incarnation = row->incarnation, .batch_no = row->batch_no};
     snprintf(ret_identity->name, sizeof ret_identity->name, "%s", claim->instance);
     pthread_mutex_unlock(&backend->mutex);
@@ -266,6 +274,7 @@ static enum backend_result memory_take_over(struct store_backend *base, const st
     *ret_taken = row && row->incarnation == from->incarnation && row->lease_until_ms < clock_now_ms(backend->clock);
     if (*ret_taken) {
         row->incarnation++;
+        row->token = 0;
         move_slots(backend, from);
     }
     pthread_mutex_unlock(&backend->mutex);
@@ -343,6 +352,7 @@ static enum backend_result commit_locked(struct memory_backend *backend, const s
         if (row) {
             row->batch_no++;
             row->lease_until_ms = clock_now_ms(backend->clock) + fence->lease_ms;
+            row->leaving = (int32_t)fence->leaving;
         }
     } else {
         undo_all(undo, applied);

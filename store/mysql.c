@@ -44,8 +44,8 @@ static enum backend_result fence_off(struct mysql_conn *conn, const struct backe
     MYSQL_STMT *statement = mysql_conn_prepare(conn, buf_str(&conn->sql), &result, error);
     if (!statement)
         return result;
-    MYSQL_BIND binds[] = {mysql_bind_integer(&fence->lease_ms), mysql_bind_bytes(str_c(fence->instance)),
-                          mysql_bind_integer(&fence->incarnation)};
+    MYSQL_BIND binds[] = {mysql_bind_integer(&fence->lease_ms), mysql_bind_integer(&fence->leaving),
+                          mysql_bind_bytes(str_c(fence->instance)), mysql_bind_integer(&fence->incarnation)};
     if (mysql_stmt_bind_param(statement, binds) != 0 || mysql_stmt_execute(statement) != 0)
         return mysql_conn_statement_failed(conn, statement, "fence", error);
     if (mysql_stmt_affected_rows(statement) == 1)

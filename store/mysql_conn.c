@@ -123,7 +123,12 @@ static const struct setting {
     // rolled back and tried again.
     {"SET SESSION innodb_lock_wait_timeout = 3", true},
     {"SET SESSION lock_wait_timeout = 3", false},
-    {"SET SESSION tidb_txn_mode = 'pessimistic'", false}, // conflicts show at the statement, as elsewhere
+    // Seconds after which the server gives up a transaction whose process does nothing (it is stopped, or its machine
+    // is gone): what it has locked must not keep another instance from taking over. None of ours pauses between
+    // statements.
+    {"SET SESSION idle_transaction_timeout = 2", false},      // MariaDB
+    {"SET SESSION tidb_idle_transaction_timeout = 2", false}, // TiDB
+    {"SET SESSION tidb_txn_mode = 'pessimistic'", false},     // conflicts show at the statement, as elsewhere
 };
 
 static bool set(struct mysql_conn *conn, const char *sql, bool everywhere, struct error *error) {
@@ -134,10 +139,21 @@ static bool set(struct mysql_conn *conn, const char *sql, bool everywhere, struc
     return false;
 }
 
+// Where the server knows no limit for idle transactions (MySQL, TiDB) it ends connections that are idle: a writer with
+// a lease is not, since it renews that more often, and one without comes back.
+static bool limit_idle(struct mysql_conn *conn, struct error *error) {
+    int64_t limit_s;
+    if (!mysql_conn_ask(conn, "SELECT @@idle_transaction_timeout", 0, &limit_s, error))
+        return false;
+    return limit_s > 0 || set(conn, "SET SESSION wait_timeout = 20", true, error);
+}
+
 static bool set_session(struct mysql_conn *conn, struct error *error) {
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         if (!set(conn, settings[i].sql, settings[i].everywhere, error))
             return false;
+    if (conn->for_writing && !limit_idle(conn, error))
+        return false;
     if (mysql_autocommit(conn->mysql, conn->for_writing ? 0 : 1) != 0) {
         mysql_conn_failed(conn, "autocommit", error);
         return false;

@@ -166,6 +166,7 @@ struct store {
     struct reader reader;
     struct keeper keeper;
     _Atomic int64_t lease_end_ms;
+    atomic_bool leaving;
     pthread_t threads[STORE_THREADS];
     unsigned n_threads;
 };

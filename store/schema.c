@@ -3,9 +3,13 @@
 #include <stdlib.h>
 
 static const struct store_column instance_columns[] = {
-    STORE_COL_TEXT(store_instance_row, name),          STORE_COL_TEXT(store_instance_row, address),
-    STORE_COL_I64(store_instance_row, incarnation),    STORE_COL_I64(store_instance_row, batch_no),
-    STORE_COL_I64(store_instance_row, lease_until_ms), STORE_COL_I64(store_instance_row, token),
+    STORE_COL_TEXT(store_instance_row, name),
+    STORE_COL_TEXT(store_instance_row, address),
+    STORE_COL_I64(store_instance_row, incarnation),
+    STORE_COL_I64(store_instance_row, batch_no),
+    STORE_COL_I64(store_instance_row, lease_until_ms),
+    STORE_COL_I64(store_instance_row, token),
+    STORE_COL_I32(store_instance_row, leaving, .since = 4),
 };
 const struct store_table store_instance_table = {
     .name = "instance",

@@ -347,8 +347,9 @@ static enum backend_result run(struct sqlite_conn *conn, sqlite3_stmt *statement
 
 static enum backend_result fence_off(struct sqlite_conn *conn, const struct backend_fence *fence, struct error *error) {
     sqlite3_bind_int64(conn->fence, 1, fence->lease_ms);
-    sqlite3_bind_text(conn->fence, 2, fence->instance, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(conn->fence, 3, fence->incarnation);
+    sqlite3_bind_int64(conn->fence, 2, fence->leaving);
+    sqlite3_bind_text(conn->fence, 3, fence->instance, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(conn->fence, 4, fence->incarnation);
     enum backend_result result = run(conn, conn->fence, "fence", error);
     if (result == BACKEND_OK && sqlite3_changes(conn->db) != 1) {
         error_set(error, ERR_STORE_FENCED, "the instance %s has another incarnation than %lld", fence->instance,

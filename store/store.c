@@ -227,7 +227,11 @@ static bool set_options(struct store *store, const struct store_options *options
 static bool open_backend(struct store *store, struct error *error) {
     struct store_backend *backend = store->backend;
     struct backend_claim claim = {
-        .instance = store->instance, .address = store->address, .lease_ms = store->options.lease_ms};
+        .instance = store->instance,
+        .address = store->address,
+        .lease_ms = store->options.lease_ms,
+        .kind = store->options.returning ? CLAIM_RETURN : CLAIM_OPEN,
+    };
     while (claim.token == 0)
         if (getrandom(&claim.token, sizeof claim.token, 0) != sizeof claim.token)
             return error_set(error, ERR_INTERNAL, "no random number");

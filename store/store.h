@@ -114,6 +114,8 @@ struct store_options {
     uint32_t retry_first_ms; // back-off while the backend is down (default 50), doubling up to retry_max_ms (2000)
     uint32_t retry_max_ms;
     uint32_t lease_ms; // how long each commit keeps this instance's slots its own; 0: nobody may take them over
+    bool returning;    // opens only when this instance was taken over from, and nobody has had its name since; else
+                       // STORE_FENCED
 };
 
 // Connects, creates or migrates the schema under a lock, raises this instance's incarnation and takes its slots: all
@@ -256,7 +258,8 @@ struct store_instance_row {
     int64_t incarnation;
     int64_t batch_no;
     int64_t lease_until_ms; // by the database's clock; raised by every commit
-    int64_t token;          // made by chance at each open: tells this process's claims from another's
+    int64_t token;   // made by chance at each open: tells this process's claims from another's; 0: taken over from
+    int32_t leaving; // 1: it gives its slots away, and is to get none
 };
 struct store_slot_row {
     int32_t slot;
@@ -271,6 +274,9 @@ uint32_t store_lease_ms(const struct store *store);
 // began: it ends earlier here than in the database. 0: it is over, and another instance may own the slots. INT64_MAX
 // without leases.
 int64_t store_lease_left_ms(const struct store *store);
+
+// From the next commit on this instance's row says that it is leaving. For the rest of its life.
+void store_leave(struct store *store);
 
 // Takes over from an instance whose lease is over by the database's clock: its incarnation is raised, which defeats
 // what it still has under way, and its slots become ours, in one transaction. `done` runs later: with an error, or with

@@ -178,8 +178,10 @@ static enum worked commit_range(struct store *store, struct write_range *range) 
     struct error error = {0};
     if (writer->back_off.failures > 0 && !writer->conn->ops->revive(writer->conn, &error))
         return backend_down(store);
-    struct backend_fence fence = {
-        .instance = store->instance, .incarnation = store->identity.incarnation, .lease_ms = store->options.lease_ms};
+    struct backend_fence fence = {.instance = store->instance,
+                                  .incarnation = store->identity.incarnation,
+                                  .lease_ms = store->options.lease_ms,
+                                  .leaving = atomic_load(&store->leaving)};
     int64_t begun_ns = clock_monotonic_ns(), begun_ms = clock_now_ms(store->options.clock);
     enum backend_result result = writer->conn->ops->commit(writer->conn, &fence, writer->ops, writer->n_ops, &error);
     int64_t took_ns = clock_monotonic_ns() - begun_ns;
@@ -221,7 +223,7 @@ static enum worked resolve(struct store *store, struct write_range *range) {
                                   .address = store->address,
                                   .token = store->token,
                                   .lease_ms = store->options.lease_ms,
-                                  .resume = true};
+                                  .kind = CLAIM_RESUME};
     struct store_identity identity;
     int64_t begun_ms = clock_now_ms(store->options.clock);
     enum backend_result result = store->backend->ops->claim(store->backend, &claim, &identity, &error);

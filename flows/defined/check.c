@@ -155,7 +155,9 @@ static void whole_fault(const struct checked *checked, const char *field, const 
     error_field(checked->error, path, "%s", what);
 }
 
-void defined_check(const definition_message *message, const char *path, struct error *error) {
+struct saga_step *definition_check(const definition_message *message, const char *path, struct arena *arena,
+                                   struct error *error) {
+    static const struct saga_flow_maker some;
     struct checked checked = {.message = message, .path = path, .error = error};
     if (!is_name(message->flow))
         whole_fault(&checked, "flow", "must have 1..40 letters, digits, '.', '_' and '-'");
@@ -163,20 +165,24 @@ void defined_check(const definition_message *message, const char *path, struct e
         whole_fault(&checked, "time_limit_ms", "must be from 0 to 2592000000");
     if (message->n_steps == 0 || message->n_steps > SAGA_LEGS_MAX) {
         whole_fault(&checked, "steps", "must be 1..64");
-        return;
+        return NULL;
     }
-    static const struct saga_flow_maker some;
+    struct saga_step *steps = definition_steps(message, arena);
+    if (!steps) {
+        error_set(error, ERR_OVERLOADED, "no memory");
+        return NULL;
+    }
+    struct saga_flow flow = {.name = "saga", .maker = &some, .steps = steps, .n_steps = (uint8_t)message->n_steps};
+    for (size_t i = 0; i < message->n_steps; i++)
+        check_step(&checked, i, steps);
+    saga_flow_check(&flow, flow_fault, &checked);
+    return steps;
+}
+
+void defined_check(const definition_message *message, const char *path, struct error *error) {
     struct arena arena;
     arena_init(&arena, ARENA_MAX);
-    struct saga_step *steps = definition_steps(message, &arena);
-    if (steps) {
-        struct saga_flow flow = {.name = "saga", .maker = &some, .steps = steps, .n_steps = (uint8_t)message->n_steps};
-        for (size_t i = 0; i < message->n_steps; i++)
-            check_step(&checked, i, steps);
-        saga_flow_check(&flow, flow_fault, &checked);
-    } else {
-        error_set(error, ERR_OVERLOADED, "no memory");
-    }
+    definition_check(message, path, &arena, error);
     arena_release(&arena);
 }
 

@@ -13,15 +13,21 @@ enum { ARENA_MAX = 1024 * 1024, TEXT_MAX = 256 }; // of the texts that stand bef
 
 // ---- What is stored -------------------------------------------------------------------------------------------------
 
+static char *append(char *at, struct str part) {
+    if (part.len)
+        memcpy(at, part.ptr, part.len);
+    return at + part.len;
+}
+
 struct str defined_input(struct str definition, const char *request_id, const char *traceparent, struct arena *arena) {
-    int head = (int)(strlen(request_id) + strlen(traceparent) + 2);
-    char *bytes = arena_alloc(arena, (size_t)head + 1 + definition.len);
-    if (!bytes)
-        return STR_NONE;
-    str_print(bytes, (size_t)head + 1, "%s %s\n", request_id, traceparent);
-    if (definition.len)
-        memcpy(bytes + head, definition.ptr, definition.len);
-    return str_n(bytes, (size_t)head + definition.len);
+    const struct str parts[] = {str_c(request_id), STR(" "), str_c(traceparent), STR("\n"), definition};
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        size += parts[i].len;
+    char *bytes = arena_alloc(arena, size), *at = bytes;
+    for (size_t i = 0; bytes && i < sizeof parts / sizeof parts[0]; i++)
+        at = append(at, parts[i]);
+    return bytes ? str_n(bytes, size) : STR_NONE;
 }
 
 struct str defined_definition(struct str input) {
@@ -62,18 +68,23 @@ static enum saga_kind kind_of(const step_message *step) {
     }
 }
 
-// Whom the step calls, each once: what `whom` says of one call is among them.
+// Whom the step calls, each once, "a, b": what `whom` says of one call is among them. NULL: nobody.
 static const char *targets_of(const Txcenter__Saga__V1__StepCall *const *calls, size_t n, struct arena *arena) {
+    const char *first = NULL;
     struct buf list;
     buf_init(&list, (SAGA_PARTICIPANT_MAX + 2) * n);
     for (size_t i = 0; i < n; i++) {
         bool is_new = calls[i] != NULL;
         for (size_t k = 0; k < i; k++)
             is_new = is_new && !(calls[k] && strcmp(calls[k]->target, calls[i]->target) == 0);
-        if (is_new)
-            buf_printf(&list, "%s%s", list.len > 0 ? ", " : "", calls[i]->target);
+        if (!is_new)
+            continue;
+        if (!first)
+            first = calls[i]->target;
+        else
+            buf_printf(&list, "%s, %s", list.len > 0 ? "" : first, calls[i]->target);
     }
-    const char *made = list.len > 0 ? arena_str(arena, buf_str(&list)).ptr : NULL;
+    const char *made = list.len > 0 ? arena_str(arena, buf_str(&list)).ptr : first;
     buf_release(&list);
     return made;
 }
@@ -123,14 +134,30 @@ struct saga_step *definition_steps(const definition_message *message, struct are
 
 // ---- Flows ----------------------------------------------------------------------------------------------------------
 
+static bool keep_texts(struct definition *made, struct str request_id, struct str traceparent) {
+    made->request_id = arena_str(&made->arena, request_id).ptr;
+    made->traceparent = arena_str(&made->arena, traceparent).ptr;
+    return made->request_id && made->traceparent;
+}
+
+static const definition_message *decode(struct str bytes, struct arena *arena) {
+    return adapter_decode(bytes, &txcenter__saga__v1__saga_definition__descriptor, arena);
+}
+
 static bool read_input(struct definition *made, struct str input) {
     struct str definition = input, texts = str_cut(&definition, '\n'), request_id = str_cut(&texts, ' ');
     if (!definition.ptr || request_id.len > TEXT_MAX || texts.len > TEXT_MAX)
         return false;
-    made->request_id = arena_str(&made->arena, request_id).ptr;
-    made->traceparent = arena_str(&made->arena, texts).ptr;
-    made->message = adapter_decode(definition, &txcenter__saga__v1__saga_definition__descriptor, &made->arena);
-    return made->request_id && made->traceparent && made->message;
+    made->message = decode(definition, &made->arena);
+    return keep_texts(made, request_id, texts) && made->message;
+}
+
+static struct definition *definition_new(const struct defined *defined) {
+    struct definition *made = calloc(1, sizeof *made);
+    if (!made)
+        abort();
+    made->defined = defined;
+    return made;
 }
 
 static void release(const struct saga_flow *flow) {
@@ -139,36 +166,71 @@ static void release(const struct saga_flow *flow) {
     free(made);
 }
 
+// Of the message and the texts, which are there; what is wrong with the message is added below `path`.
+static bool make_flow(struct definition *made, const char *path, struct error *error) {
+    const struct saga_step *steps = definition_check(made->message, path, &made->arena, error);
+    if (!steps || error_is(error))
+        return false;
+    made->flow = (struct saga_flow){
+        .name = made->message->flow,
+        .maker = &made->defined->maker,
+        .steps = steps,
+        .n_steps = (uint8_t)made->message->n_steps,
+        .limit_ms = (uint32_t)made->message->time_limit_ms,
+    };
+    return true;
+}
+
 static const struct saga_flow *make(void *ctx, struct str input, struct error *error) {
-    const struct defined *defined = ctx;
-    struct definition *made = calloc(1, sizeof *made);
-    if (!made)
-        abort();
-    made->defined = defined;
-    arena_init(&made->arena, ARENA_MAX);
+    struct definition *made = definition_new(ctx);
     struct error fault = {0};
-    if (!read_input(made, input)) {
+    arena_init(&made->arena, ARENA_MAX);
+    if (!read_input(made, input))
         error_set(&fault, ERR_STORE_CORRUPT, "the saga's definition can't be read");
-    } else {
-        defined_check(made->message, "", &fault);
-        if (error_is(&fault))
-            fault.code = ERR_STORE_CORRUPT;
-    }
-    if (!error_is(&fault)) {
-        made->flow = (struct saga_flow){
-            .name = made->message->flow,
-            .maker = &defined->maker,
-            .steps = definition_steps(made->message, &made->arena),
-            .n_steps = (uint8_t)made->message->n_steps,
-            .limit_ms = (uint32_t)made->message->time_limit_ms,
-        };
-        if (made->flow.steps)
-            return &made->flow;
-        error_set(&fault, ERR_OVERLOADED, "no memory");
-    }
+    else if (make_flow(made, "", &fault))
+        return &made->flow;
+    else if (fault.code == ERR_INVALID_REQUEST)
+        fault.code = ERR_STORE_CORRUPT;
     *error = fault;
     release(&made->flow);
     return NULL;
+}
+
+const struct saga_flow *defined_flow(const struct defined *defined, const definition_message *message,
+                                     const char *request_id, const char *traceparent, const char *path,
+                                     struct arena *arena, struct error *error) {
+    struct definition *made = definition_new(defined);
+    made->message = message;
+    made->arena = *arena;
+    bool kept = keep_texts(made, str_c(request_id), str_c(traceparent));
+    if (kept && make_flow(made, path, error)) {
+        arena_init(arena, arena->max);
+        return &made->flow;
+    }
+    if (!kept)
+        error_set(error, ERR_OVERLOADED, "no memory");
+    *arena = made->arena;
+    free(made);
+    return NULL;
+}
+
+// ---- What says the same ---------------------------------------------------------------------------------------------
+
+static struct str canonical(struct str bytes, struct arena *arena) {
+    const definition_message *message = decode(bytes, arena);
+    uint8_t *room = message ? arena_alloc(arena, protobuf_c_message_get_packed_size(&message->base)) : NULL;
+    return room ? str_n(room, protobuf_c_message_pack(&message->base, room)) : STR_NONE;
+}
+
+bool defined_same(struct str one, struct str other) {
+    if (str_eq(one, other))
+        return true;
+    struct arena arena;
+    arena_init(&arena, 2 * ARENA_MAX);
+    struct str first = canonical(one, &arena), second = canonical(other, &arena);
+    bool same = first.ptr && second.ptr && str_eq(first, second);
+    arena_release(&arena);
+    return same;
 }
 
 void defined_init(struct defined *defined, struct raw *raw) {

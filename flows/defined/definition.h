@@ -29,11 +29,21 @@ struct str defined_input(struct str definition, const char *request_id, const ch
 // The encoded definition in it.
 struct str defined_definition(struct str input);
 
+// Whether two encoded definitions say the same, however each is written (fields may come in any order).
+bool defined_same(struct str one, struct str other);
+
 // Adds every fault of a definition as a field violation below `path`. One without any makes a flow.
 void defined_check(const Txcenter__Saga__V1__SagaDefinition *definition, const char *path, struct error *error);
 
 // The same for targets that may not be called (any more, where the saga is there already).
 void defined_check_targets(const struct defined *defined, const Txcenter__Saga__V1__SagaDefinition *definition,
                            const char *path, struct error *error);
+
+// The flow of a definition that was decoded into `arena`, which becomes the flow's own. NULL, with every fault of it
+// below `path`: then the arena stays the caller's. The texts are copied.
+const struct saga_flow *defined_flow(const struct defined *defined,
+                                     const Txcenter__Saga__V1__SagaDefinition *definition, const char *request_id,
+                                     const char *traceparent, const char *path, struct arena *arena,
+                                     struct error *error);
 
 #endif

@@ -21,6 +21,10 @@ static inline const struct definition *definition_of_flow(const struct saga_flow
 // The steps of a definition, in the arena; NULL without memory. What is wrong with them is for saga_flow_check().
 struct saga_step *definition_steps(const Txcenter__Saga__V1__SagaDefinition *message, struct arena *arena);
 
+// The same once every fault of the definition was added below `path`; NULL also where their number is one.
+struct saga_step *definition_check(const Txcenter__Saga__V1__SagaDefinition *message, const char *path,
+                                   struct arena *arena, struct error *error);
+
 // call.c: any of a step's effects, and whom it calls.
 void defined_send(struct saga_call *call);
 const char *defined_whom(const struct saga_call *call);

@@ -217,7 +217,7 @@ static void serve(struct trades *trades, struct trade_call *call, const Txcenter
         error_field(&error, "notification.key_id", "must have at most %d bytes", TRADE_ID_MAX);
     if (error_is(&error)) {
         finish(notice, &error);
-    } else if (!is_genuine(notice, &notice->arena) || !is_fresh(notice)) {
+    } else if (!is_genuine(notice, &notice->arena) || !(call->kept || is_fresh(notice))) {
         refuse(notice, ERR_SIGNATURE_INVALID, NULL);
     } else if (!read_body(notice)) {
         error_field(&error, "notification.body", "is no notification with a number");

@@ -206,7 +206,8 @@ struct trade_watch {
     struct trades *trades;
     struct trade_call *call;
     int64_t version; // last sent
-    bool gone;       // the caller has left while the trade was being read
+    const char *trade_no;
+    bool gone; // the caller has left while the trade was being read
     struct trade_waiter waiter;
 };
 
@@ -221,7 +222,7 @@ static void watch_free(struct trade_watch *watch) {
 }
 
 static void watch_fail(struct trade_watch *watch, const struct error *error) {
-    watch->call->fail(watch->call->ctx, error, "", "");
+    watch->call->fail(watch->call->ctx, error, watch->trade_no, "");
     watch_free(watch);
 }
 
@@ -332,8 +333,11 @@ void read_watch(struct trades *trades, struct trade_call *call, const ProtobufCM
     struct trade_watch *watch = calloc(1, sizeof *watch);
     if (!watch)
         abort();
-    *watch = (struct trade_watch){
-        .next = trades->watches, .trades = trades, .call = call, .version = request->after_version};
+    *watch = (struct trade_watch){.next = trades->watches,
+                                  .trades = trades,
+                                  .call = call,
+                                  .version = request->after_version,
+                                  .trade_no = request->trade_no};
     trades->watches = watch;
     trades->stats.watching++;
     load_trade(trades, str_c(request->trade_no), watch_found, watch);

@@ -93,6 +93,7 @@ struct trade_call {
     const char *caller;
     bool (*may)(void *ctx, struct str tenant_id); // does the caller belong to this tenant?
     int64_t deadline_ms;                          // the caller's, on the options' clock; INT64_MAX: none
+    bool kept;                                    // it waited for this instance; its time was looked at when it came
     struct str body;                              // the request, encoded, as it came
     const char *request_id, *traceparent;         // metadata x-request-id and traceparent, passed on; "" where none
     void (*reply)(void *ctx, const ProtobufCMessage *response);

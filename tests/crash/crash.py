@@ -1,158 +1,44 @@
-"""The center is killed with SIGKILL at every durable point of a trade and started again; then everything is compared.
-
-A durable point is a sync of the database or its log. For each scenario the syncs of an undisturbed run are counted; then
-the center dies right before and right after each of them, is started again, its callers repeat their requests, and at the
-end: the trade has ended as it must, the center and every participant agree to the unit, no key took effect twice, and
-nothing that was answered or shown was forgotten.
-"""
+"""The center is killed with SIGKILL, started again, and everything is compared: at every durable point, or at random."""
 
 import argparse
-import collections
-import concurrent.futures
-import json
 import os
-import random
+import signal
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 sys.dont_write_bytecode = True
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="./dev crash", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--scenario", action="append", metavar="NAME", help="only this one; repeatable")
-    parser.add_argument("--at", type=int, metavar="K", help="only at the Kth durable point")
-    parser.add_argument("--side", choices=("before", "after"), help="only right before, or right after it")
-    parser.add_argument("--power-loss", action="store_true", help="a kill also loses every byte that was not synced")
-    parser.add_argument("--quick", action="store_true", help="each point once, with power loss: before and after by turns")
-    parser.add_argument("--kills", type=int, default=0, metavar="N", help="and N runs of each scenario with kills at random times")
-    parser.add_argument("--seed", type=int, default=None, help="of the random times")
-    parser.add_argument("--jobs", type=int, default=3, help="scenarios at once")
+    parser = argparse.ArgumentParser(prog="./dev crash", description=__doc__)
+    parser.add_argument("--json", metavar="FILE", help="write the counts there too")
     parser.add_argument("--forget", action="store_true",
                         help="the log is never synced: the run must find that acknowledged things were forgotten")
-    parser.add_argument("--json", metavar="FILE", help="write the counts there too")
+    sweep = parser.add_argument_group("at every durable point of single trades and sagas")
+    sweep.add_argument("--scenario", action="append", metavar="NAME", help="only this one; repeatable")
+    sweep.add_argument("--at", type=int, metavar="K", help="only at the Kth durable point")
+    sweep.add_argument("--side", choices=("before", "after"), help="only right before, or right after it")
+    sweep.add_argument("--power-loss", action="store_true", help="a kill also loses every byte that was not synced")
+    sweep.add_argument("--quick", action="store_true", help="each point once, with power loss: before and after by turns")
+    sweep.add_argument("--jobs", type=int, default=3, help="scenarios at once")
+    torture = parser.add_argument_group("at random moments under load")
+    torture.add_argument("--kills", type=int, metavar="N", help="so many, spread over the stores")
+    torture.add_argument("--store", action="append", choices=("sqlite", "powerloss", "mariadb", "cluster"),
+                         help="only this one; repeatable")
+    torture.add_argument("--seed", type=int, help="of the moments, the load and the faults")
+    torture.add_argument("--least", type=int, default=50, metavar="N", help="sagas that must be unfinished at each kill (50)")
+    torture.add_argument("--keep", metavar="FOLDER", help="copies each world with faults there: stores, ledgers, logs")
     return parser.parse_args()
 
 
-ARGUMENTS = arguments()
-
-import scenarios  # noqa: E402
-from stage import Stage  # noqa: E402
-
-
-ENOUGH = 3  # runs with faults, after which a scenario is given up
-
-
-class Sweep:
-    """One scenario, at each of its points."""
-
-    def __init__(self, name, seed):
-        self.name, self.random = name, random.Random(f"{seed}/{name}")
-        self.points, self.kills, self.missed, self.runs, self.seconds = 0, 0, 0, 0, 0
-        self.states = collections.Counter()  # what was durable at the kills
-        self.faults, self.faulty = [], 0
-
-    def run(self):
-        begun = time.monotonic()
-        loses = ARGUMENTS.power_loss or ARGUMENTS.quick or ARGUMENTS.forget
-        stage = Stage(scenarios.SCENARIOS[self.name], power_loss=loses, skip="wal" if ARGUMENTS.forget else None)
-        try:
-            stage.start()
-            self.sweep(stage)
-        finally:
-            stage.close()
-            self.seconds = time.monotonic() - begun
-        return self
-
-    def sweep(self, stage):
-        first = []
-        if stage.scenario.killed_before:
-            calm = self.one(stage, [], "undisturbed")
-            first = [(max(1, calm.count * 6 // 10), "after")]
-        calm = self.one(stage, first, "undisturbed")
-        self.points = calm.count
-        plans = [([*first, (k, side)], f"--at {k} --side {side}") for k in self.ks() for side in self.sides(k)]
-        for _ in range(ARGUMENTS.kills):
-            seconds = self.random.random() * max(0.3, calm.seconds * 1.2)
-            plans.append(([seconds], f"killed after {seconds * 1000:.0f} ms"))
-        for number, (plan, what) in enumerate(plans):
-            if self.faulty == ENOUGH:
-                self.fault("sweep", f"given up, with {len(plans) - number} of {len(plans)} runs to go")
-                break
-            self.one(stage, plan, what)
-
-    def ks(self):
-        return range(1, self.points + 1) if ARGUMENTS.at is None else [ARGUMENTS.at]
-
-    def fault(self, what, text):
-        self.faults.append(f"{self.name} {what}: {text}")
-        print("FAULT", self.faults[-1], flush=True)
-
-    @staticmethod
-    def sides(k):
-        if ARGUMENTS.side:
-            return [ARGUMENTS.side]
-        return ["before" if k % 2 else "after"] if ARGUMENTS.quick else ["before", "after"]
-
-    def one(self, stage, plans, what):
-        run = stage.run(plans)
-        self.runs += 1
-        self.kills += len(run.states)
-        self.missed += len(plans) - len(run.states)
-        self.states.update(run.states)
-        self.faulty += bool(run.faults)
-        for fault in run.faults:
-            self.fault(what, fault)
-        return run
-
-
-def show(sweeps, seconds):
-    print(f"\n{'scenario':14}{'points':>8}{'runs':>6}{'kills':>7}{'missed':>8}{'faults':>8}{'s':>6}")
-    for sweep in sweeps:
-        print(f"{sweep.name:14}{sweep.points:8}{sweep.runs:6}{sweep.kills:7}{sweep.missed:8}{len(sweep.faults):8}"
-              f"{sweep.seconds:6.0f}   {scenarios.SCENARIOS[sweep.name].__doc__}")
-    states = sum((sweep.states for sweep in sweeps), collections.Counter())
-    print("\nwhat was durable when it was killed:")
-    for state, n in sorted(states.items()):
-        print(f"{n:6}  {state}")
-    print(f"\n{sum(sweep.kills for sweep in sweeps)} kills, {sum(len(sweep.faults) for sweep in sweeps)} faults, "
-          f"{seconds:.0f} s")
-    return states
-
-
-def write(path, sweeps, states, seconds):
-    found = {"crash.points": sum(sweep.points for sweep in sweeps), "crash.kills": sum(sweep.kills for sweep in sweeps),
-             "crash.missed": sum(sweep.missed for sweep in sweeps), "crash.seconds": seconds,
-             "crash.faults": [fault for sweep in sweeps for fault in sweep.faults], "crash.states": states,
-             "crash.scenarios": {sweep.name: {"points": sweep.points, "runs": sweep.runs, "kills": sweep.kills,
-                                              "faults": len(sweep.faults)} for sweep in sweeps}}
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(found, file, indent=1)
-
-
 def main():
-    seed = ARGUMENTS.seed if ARGUMENTS.seed is not None else random.SystemRandom().randrange(1 << 32)
-    for name in set(ARGUMENTS.scenario or ()) - set(scenarios.SCENARIOS):
-        sys.exit(f"there is no scenario {name}; there are {', '.join(scenarios.SCENARIOS)}")
-    names = ARGUMENTS.scenario or (["purchase"] if ARGUMENTS.forget else list(scenarios.SCENARIOS))
-    begun = time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor(ARGUMENTS.jobs) as pool:
-        sweeps = list(pool.map(lambda name: Sweep(name, seed).run(), names))
-    seconds = time.monotonic() - begun
-    states = show(sweeps, seconds)
-    if ARGUMENTS.json:
-        write(ARGUMENTS.json, sweeps, states, seconds)
-    faults = [fault for sweep in sweeps for fault in sweep.faults]
-    if ARGUMENTS.forget:
-        forgotten = any("forgotten" in fault for fault in faults)
-        print("as it must, the run found what was forgotten" if forgotten else "WRONG: nothing was found to be forgotten")
-        return 0 if forgotten else 1
-    if ARGUMENTS.kills:
-        print(f"the random times are those of --seed {seed}")
-    killed = all(sweep.kills for sweep in sweeps)
-    print("every crash was survived" if not faults and killed else "NOT survived")
-    return 0 if not faults and killed else 1
+    asked = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
+    if asked.kills:
+        import torture
+        return torture.run(asked)
+    import sweep
+    return sweep.run(asked)
 
 
 if __name__ == "__main__":

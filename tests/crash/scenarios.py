@@ -23,6 +23,24 @@ class Stuck(Exception):
     """It goes on for too long, or has ended otherwise than it must."""
 
 
+def is_passing(refused):
+    """The same request may be answered another time."""
+    return refused.code in AGAIN or (refused.code in BROKEN and not refused.reason)
+
+
+def patiently(act, end, chance=random):
+    """What `act` gives, tried until there is an answer."""
+    while True:
+        try:
+            return act()
+        except Refused as refused:
+            if not is_passing(refused):
+                raise
+            if time.monotonic() > end:
+                raise Stuck(f"no answer: {refused}") from None
+            time.sleep(0.02 + chance.random() * 0.03)
+
+
 class Buyer:
     """One caller with one trade, who repeats each request under its id until there is an answer."""
 
@@ -34,17 +52,7 @@ class Buyer:
         self.end = time.monotonic() + PATIENCE_S
 
     def patiently(self, act):
-        """What `act` gives, tried until there is an answer."""
-        while True:
-            try:
-                return act()
-            except Refused as refused:
-                again = refused.code in AGAIN or (refused.code in BROKEN and not refused.reason)
-                if not again:
-                    raise
-                if time.monotonic() > self.end:
-                    raise Stuck(f"no answer: {refused}") from None
-                time.sleep(0.02 + random.random() * 0.03)
+        return patiently(act, self.end)
 
     def call(self, method, fields, which=""):
         request = {"requestId": f"crash-{self.number}-{method}{which}", **fields}

@@ -36,11 +36,12 @@ class Witness:
     """Of one trade."""
 
     def __init__(self):
-        self.answered = []  # (method, request, facts)
+        self.answered = []  # (method, request, facts, whether it was still under way)
         self.shown = {}  # version: history, as it was shown
 
     def heard(self, method, request, answer):
-        self.answered.append((method, request, facts_of(answer)))
+        under_way = getattr(answer, "processing", False)
+        self.answered.append((method, request, facts_of(answer), under_way))
         if hasattr(answer, "trade"):
             self.saw(answer.trade)
 
@@ -60,13 +61,15 @@ class Witness:
                               f"{trade.version}: {' '.join(state for state, _ in final)}")
         return faults
 
-    def _repeat(self, client, method, request, facts):
+    def _repeat(self, client, method, request, facts, under_way):
         try:
             again = client.call(TRADE + method, request)
             if hasattr(again, "trade"):
                 self.saw(again.trade)
         except Refused as refused:
             again = refused
+        if under_way and isinstance(again, Refused) and again.metadata.get("trade_no", "") in ("", facts["trade_no"]):
+            return  # what was under way has failed since
         now = facts_of(again)
         for name, value in facts.items():
             if now.get(name) != value:

@@ -53,9 +53,9 @@ def scratch():
 class Program:
     """A server that says "ready PORT…" on its standard output."""
 
-    def __init__(self, folder, name, arguments):
+    def __init__(self, folder, name, arguments, label=None):
         self.folder, self.name, self.arguments = folder, name, arguments
-        self.log_path = os.path.join(folder, name + ".log")
+        self.log_path = os.path.join(folder, (label or name) + ".log")
         self.process, self.ports = None, []
         self.environment = {}  # beside ours
         self.own_session = False  # True: Ctrl-C at the terminal does not reach it
@@ -69,7 +69,10 @@ class Program:
         return self
 
     def start(self):
-        self.launch()
+        return self.launch().wait_ready()
+
+    def wait_ready(self):
+        """Once it is launched; and again, when it has started anew."""
         self.ports = [int(word) for word in self._ready_line().split()[1:]]
         return self
 
@@ -172,6 +175,12 @@ class Database:
         if answer != "done\n":
             raise AssertionError(f"{command}: {answer}")
 
+    def sql(self, statement):
+        """Its rows as lists of texts."""
+        done = subprocess.run(["mariadb", "--no-defaults", "--socket=" + self.place, "--user=root", "--batch",
+                               "--skip-column-names", "-e", statement], capture_output=True, text=True, check=True)
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
     def close(self):
         self.process.stdin.close()
         self.process.wait(READY_S)
@@ -195,6 +204,9 @@ class World:
 
     def configure(self, changes):
         """Writes the configuration: what tests need, and `changes` ({section: {key: value}}) over it. JSON is YAML."""
+        self.write_config(self.config_path, changes)
+
+    def write_config(self, path, changes):
         config = {
             "listen": [self.center_target, "127.0.0.1:0"],
             "data_dir": self.folder + "/data",
@@ -207,7 +219,7 @@ class World:
                 config[key].update(value)
             else:
                 config[key] = value
-        with open(self.config_path, "w", encoding="utf-8") as file:
+        with open(path, "w", encoding="utf-8") as file:
             json.dump(config, file, indent=1)
 
     def start(self, sim=True):

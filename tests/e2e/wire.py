@@ -3,7 +3,7 @@
 import threading
 
 import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message, message_factory
 
 STATUS_HEADER = "grpc-status-details-bin"
 
@@ -68,7 +68,7 @@ class Refused(Exception):
 
 
 class Client:
-    """A connection. Calls are named "package.Service/Method"; requests are dicts in the JSON form of protobuf."""
+    """A connection. Calls are named "package.Service/Method"; requests are messages, or dicts in the JSON form of protobuf."""
 
     def __init__(self, protos, target, caller=None, credentials=None):
         self.protos = protos
@@ -101,7 +101,8 @@ class Client:
     def _prepare(self, path, fields, caller, metadata):
         method = self.protos.method(path)
         response = self.protos.prototype(method.output_type)
-        request = self.protos.message(method.input_type.full_name, fields)
+        made = isinstance(fields, message.Message)
+        request = fields if made else self.protos.message(method.input_type.full_name, fields)
         headers = list(metadata)
         if caller or self.caller:
             headers.append(("x-caller", caller or self.caller))

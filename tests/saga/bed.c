@@ -59,6 +59,7 @@ void bed_init(struct saga_bed *bed) {
     bed->alarm = (struct rpc_timer){.fire = tick, .ctx = bed};
     bed->idle = (struct rpc_timer){.fire = do_nothing, .ctx = bed};
     bed->disk = store_memory();
+    store_memory_clock(bed->disk, &bed->time.clock);
     arena_init(&bed->rows, SIZE_MAX);
     bed->options = (struct saga_options){
         .clock = &bed->time.clock,
@@ -83,13 +84,15 @@ void bed_open(struct saga_bed *bed) {
                                     .instance = "one",
                                     .address = "",
                                     .batch_max = bed->batch_max,
-                                    .reads_max = bed->reads_max};
+                                    .reads_max = bed->reads_max,
+                                    .lease_ms = bed->lease_ms};
     struct store_backend *backend = store_faulty(store_memory_share(bed->disk), &bed->faults);
     if (!store_open(backend, &options, &bed->store, &error))
         fail_msg("%s", error.text);
     if (!bed->view)
         assert_true(bed->disk->ops->connect(bed->disk, false, &bed->view, &error));
     bed->options.store = bed->accounts.store = bed->store;
+    bed->options.lease_ms = bed->lease_ms;
     if (!saga_engine_new(&bed->options, &bed->engine, &error))
         fail_msg("%s", error.text);
     bed->requests = requests_new(bed->store, &bed->time.clock);
@@ -213,8 +216,8 @@ static void stop_here(void *ctx) {
 
 void bed_run(struct saga_bed *bed, int64_t ms) {
     bool over = false;
-    struct rpc_timer end = {.fire = stop_here, .ctx = &over};
-    bed->time.timers.set(&bed->time, &end, bed->time.now_ms + ms);
+    bed->end = (struct rpc_timer){.fire = stop_here, .ctx = &over};
+    bed->time.timers.set(&bed->time, &bed->end, bed->time.now_ms + ms);
     while (!over)
         assert_true(bed_step(bed));
 }

@@ -26,7 +26,7 @@ enum bed_death {
 
 struct saga_bed {
     struct virtual_time time;
-    struct rpc_timer alarm, idle;
+    struct rpc_timer alarm, idle, end; // of bed_run(), which may be left by a failure
     struct store_backend *disk;
     struct backend_conn *view; // what is durable
     struct store_faults faults;
@@ -50,6 +50,7 @@ struct saga_bed {
     bool holds;         // the store does nothing
     uint32_t batch_max; // writes that the store takes in one commit; 0: as it likes
     uint32_t reads_max; // that wait; 0: the store's default
+    uint32_t lease_ms;  // 0: nobody may take over
     bool spoil_note;    // see flows.c
     struct arena rows;  // what bed_rows() answered
 };

@@ -133,6 +133,28 @@ static void test_nothing_is_committed_before_the_numbers_are_known(void **state)
     assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
 }
 
+// [E13] What changes the same rows behind a turn that waits for the numbers does not overtake it.
+static void test_nothing_overtakes_a_turn_that_waits_for_the_numbers(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply replies[3] = {0};
+    bed_start(bed, &flow_order, "old", "0", "account");
+    bed_revive(bed);
+    bed_run(bed, 100); // the saga is resumed: its account is in memory
+    struct account *account = accounts_find(&bed->accounts, "account");
+    bed->faults.fail_reads = 5;
+    for (unsigned i = 0; i < 3; i++) {
+        struct saga_turn *turn = saga_turn_begin(bed->engine, &account->subject);
+        account_edit(account)->amount += 10;
+        if (i == 0)
+            saga_turn_event(turn, "account.opened", STR(""));
+        saga_turn_commit(turn, bed_replied, &replies[i]);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        bed_wait(bed, &replies[i]);
+    assert_true(replies[0].code == ERR_OK && replies[1].code == ERR_OK && replies[2].code == ERR_OK);
+    assert_int_equal(bed_account(bed, "account")->amount, 30);
+}
+
 // A stop drops what waits for the numbers: it was refused, so nothing of it may be written later.
 static void test_what_a_stop_refuses_is_not_written_later(void **state) {
     struct saga_bed *bed = *state;
@@ -312,6 +334,7 @@ int main(void) {
         TEST(test_numbers_go_on_after_a_restart),
         TEST(test_a_number_is_given_once),
         TEST(test_nothing_is_committed_before_the_numbers_are_known),
+        TEST(test_nothing_overtakes_a_turn_that_waits_for_the_numbers),
         TEST(test_what_a_stop_refuses_is_not_written_later),
         TEST(test_an_input_has_its_bound),
         TEST(test_a_turn_has_its_bound),

@@ -228,6 +228,33 @@ static void store_row_done(void *ctx, const struct error *error) {
     *(bool *)ctx = true;
 }
 
+// [E8] a call that was let through while its saga was being written, and its participant paused before it was sent
+static void test_what_was_admitted_before_a_pause_waits_again(void **state) {
+    (void)state;
+    struct saga_bed bed;
+    struct bed_reply paused = {0}, signalled;
+    const struct saga_pausing how = {.caller = STR("olga"), .reason = STR("maintenance")};
+    open_with(&bed, (struct saga_gate_limits){.in_flight_max = 1});
+    model_plan(&bed.model, "debit", SAGA_ACTION, MODEL_SLOW, 1, 0);
+    start_many(&bed, &flow_pair, 2);
+    bed.holds = true;
+    saga_participant_pause(bed.engine, STR("model"), true, &how, bed_replied, &paused);
+    bed_signal(&bed, "s1", "paid", "1", &signalled); // its row is being written behind the pause
+    while (seen(&bed).calls < 2)                     // the first call ends, and the next one in line is let through
+        assert_true(bed_step(&bed));
+    assert_int_equal(model_requests(&bed.model, "s1/1/1", SAGA_ACTION), 0);
+    bed.holds = false;
+    bed_wait(&bed, &signalled);
+    assert_true(paused.came && paused.code == ERR_OK && signalled.code == ERR_OK);
+    bed_run(&bed, 5000);
+    assert_int_equal(model_requests(&bed.model, "s1/1/1", SAGA_ACTION), 0);
+    assert_int_equal(seen(&bed).in_flight, 0);
+    must_pause(&bed, false);
+    bed_settle(&bed);
+    must_all_be(&bed, 2, SAGA_SUCCEEDED);
+    bed_release(&bed);
+}
+
 // What another instance has paused is paused here within a second, and what it let go on goes on.
 static void test_a_pause_is_known_to_other_instances_within_a_second(void **state) {
     (void)state;
@@ -481,6 +508,7 @@ int main(void) {
         cmocka_unit_test(test_what_waited_goes_out_behind_what_is_being_written),
         cmocka_unit_test(test_what_finds_no_room_in_line_is_put_off),
         cmocka_unit_test(test_a_paused_participant_gets_no_calls),
+        cmocka_unit_test(test_what_was_admitted_before_a_pause_waits_again),
         cmocka_unit_test(test_a_pause_is_known_to_other_instances_within_a_second),
         cmocka_unit_test(test_any_target_may_be_paused),
         cmocka_unit_test(test_what_is_down_burns_no_attempts_and_is_not_flooded),

@@ -1,10 +1,11 @@
 // Restarts, the sentinel and eviction: who is found, how fast, and who is in memory.
+#include "saga/engine.h"
 #include "tests/cmocka.h"
 #include "tests/saga/bed.h"
 
 #include <stdio.h>
 
-typedef char gid_text[24];
+typedef char gid_text[48];
 
 static const char *name(gid_text out, const char *prefix, unsigned i) {
     snprintf(out, sizeof(gid_text), "%s%04u", prefix, i);
@@ -45,30 +46,40 @@ static void wait_recovered(struct saga_bed *bed) {
 
 // ---- Restarts -----------------------------------------------------------------------------------------------------
 
-// [E5] whatever was under way is found after a restart, at any number of them, also where a page ends
-static void test_everything_unfinished_is_resumed(void **state) {
-    struct saga_bed *bed = *state;
-    static const unsigned counts[] = {1, 249, 250, 251, 500, 600};
-    for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
-        unsigned n = counts[c];
-        char prefix[] = {(char)('a' + c), '\0'};
-        gid_text key;
-        model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_HANGS, n, 0);
-        start_many(bed, &flow_pair, prefix, n);
-        bed_revive(bed);
-        assert_false(saga_engine_recovered(bed->engine));
-        wait_recovered(bed);
-        assert_int_equal(bed_stats(bed).resumed, n);
-        bed_settle(bed);
-        check_all(bed, prefix, n, SAGA_SUCCEEDED);
-        for (unsigned i = 0; i < n; i++) { // sent again under the one key, and nothing under another
-            snprintf(key, sizeof key, "%s%04u/1/1", prefix, i);
-            assert_int_equal(model_requests(&bed->model, key, SAGA_ACTION), 2);
-            snprintf(key, sizeof key, "%s%04u/1/2", prefix, i);
-            assert_null(model_key(&bed->model, key));
-        }
+static void check_resumed(struct saga_bed *bed, const char *prefix, unsigned n) {
+    gid_text key;
+    model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_HANGS, n, 0);
+    start_many(bed, &flow_pair, prefix, n);
+    bed_revive(bed);
+    assert_false(saga_engine_recovered(bed->engine));
+    wait_recovered(bed);
+    assert_int_equal(bed_stats(bed).resumed, n);
+    bed_settle(bed);
+    check_all(bed, prefix, n, SAGA_SUCCEEDED);
+    for (unsigned i = 0; i < n; i++) { // sent again under the one key, and nothing under another
+        snprintf(key, sizeof key, "%s%04u/1/1", prefix, i);
+        assert_int_equal(model_requests(&bed->model, key, SAGA_ACTION), 2);
+        snprintf(key, sizeof key, "%s%04u/1/2", prefix, i);
+        assert_null(model_key(&bed->model, key));
     }
-    bed_check_books(bed);
+}
+
+// [E5] whatever was under way is found after a restart, at any number of them
+static void test_everything_unfinished_is_resumed(void **state) {
+    check_resumed(*state, "a", 1);
+    check_resumed(*state, "b", 600);
+    bed_check_books(*state);
+}
+
+// [E5] also where a page of one slot ends
+static void test_every_page_of_a_slot_is_resumed(void **state) {
+    static const unsigned counts[] = {249, 250, 251, 500, 600};
+    for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+        char prefix[] = "01M7YBK6QT3HKKBQ7APVMWGMY?/"; // the slot is that of the number before the stroke
+        prefix[ID_LEN - 1] = (char)('A' + c);
+        check_resumed(*state, prefix, counts[c]);
+    }
+    bed_check_books(*state);
 }
 
 // One of each kind, wherever it stands.
@@ -107,6 +118,24 @@ static void test_every_kind_of_wait_outlives_a_restart(void **state) {
     assert_int_equal(bed_status(bed, "await"), SAGA_SUCCEEDED);
     assert_int_equal(bed_status(bed, "order"), SAGA_SUCCEEDED);
     assert_int_equal(bed_status(bed, "parked"), SAGA_SUCCEEDED);
+}
+
+// [E5] what is in memory, unfinished and at rest must be led on by a time, a call that is out, or an operator
+static void test_what_nothing_drives_on_is_counted(void **state) {
+    struct saga_bed *bed = *state;
+    bed_start(bed, &flow_await, "one", "", NULL);
+    bed_run(bed, 2000);
+    assert_int_equal(bed_stats(bed).orphans, 0);
+    struct saga_leg *await = saga_instance_leg(&resident_find(bed->engine, STR("one"))->saga, 2, 0);
+    int64_t due_ms = await->due_ms;
+    assert_int_equal(await->state, LEG_WAITING);
+    await->due_ms = INT64_MAX;
+    assert_int_equal(bed_stats(bed).orphans, 1);
+    await->due_ms = due_ms;
+    assert_int_equal(bed_stats(bed).orphans, 0);
+    await->state = LEG_ASKING; // and no call is out
+    assert_int_equal(bed_stats(bed).orphans, 1);
+    await->state = LEG_WAITING;
 }
 
 // [E7] each process has its own incarnation, and what it wrote says so
@@ -508,7 +537,9 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_everything_unfinished_is_resumed),
+        TEST(test_every_page_of_a_slot_is_resumed),
         TEST(test_every_kind_of_wait_outlives_a_restart),
+        TEST(test_what_nothing_drives_on_is_counted),
         TEST(test_a_row_tells_who_wrote_it),
         TEST(test_a_stop_during_the_recovery_counts_nothing),
         TEST(test_a_death_during_the_recovery),

@@ -36,6 +36,13 @@ static const struct saga_step paid_steps[] = {
 };
 static const struct saga_flow paid = {.name = "paid", .version = 1, .steps = paid_steps, .n_steps = 4};
 
+// The same signal twice.
+static const struct saga_step twice_steps[] = {
+    {STEP_AWAIT(1, 1, "first", "paid")},
+    {STEP_AWAIT(2, 2, "second", "paid")},
+};
+static const struct saga_flow twice = {.name = "twice", .version = 1, .steps = twice_steps, .n_steps = 2};
+
 static const struct saga_step family_steps[] = {
     {STEP_CHILD(1, 1, "child"), .undo = step_call, .deadline_ms = 1000},
     {STEP_CALL(2, 2, "b")},
@@ -241,6 +248,7 @@ static const struct hand_case cases[] = {
          {"ok c", NULL, NULL},
          {"ok pivot", NULL, NULL},
          {"no d", "attempt d parked d commit", "forward a=done b=done c=done pivot=done d=parked extra=running"},
+         {"due", "0", NULL}, // what is beside it on its way must be found again
          {"generation d", "1", NULL},
          {"retry", "call d commit", NULL},
          {"generation d", "2", NULL},
@@ -368,6 +376,16 @@ static const struct hand_case cases[] = {
          {"poke", "commit", "running a=running await=done"},
          {"decides pivot done", NULL, NULL},
          {"ok a", "decide pivot ended commit", "succeeded a=done await=done pivot=done after=done"},
+     }},
+    // [E10]
+    {"a signal is taken once, by the step that comes first",
+     &twice,
+     {
+         {"start", NULL, NULL},
+         {"signal paid 1", NULL, NULL},
+         {"poke", "commit", "running first=done second=waiting"},
+         {"signal paid 2", NULL, NULL},
+         {"poke", "ended commit", "succeeded first=done second=done"},
      }},
     {"a signal that is awaited makes the saga due at once until it was looked at",
      &paid,

@@ -32,6 +32,15 @@ static const struct saga_step told_steps[] = {
 };
 static const struct saga_flow told = {.name = "told", .version = 1, .steps = told_steps, .n_steps = 2};
 
+// Nothing behind the check is sent before it was decided, which is durable.
+static const struct saga_step checked_steps[] = {
+    {STEP_CALL(1, 1, "a"), .inquire = step_call},
+    {STEP_CALL(2, 1, "b")},
+    {STEP_LOCAL(3, 2, "check")},
+    {STEP_PIVOT(4, 3, "pivot")},
+};
+static const struct saga_flow checked = {.name = "checked", .version = 1, .steps = checked_steps, .n_steps = 4};
+
 static const struct saga_step family_steps[] = {
     {STEP_CHILD(1, 1, "child"), .undo = step_call, .deadline_ms = 1000},
     {STEP_PIVOT(2, 2, "pivot")},
@@ -95,16 +104,26 @@ static const struct hand_case cases[] = {
       {"skip pivot", "", "running a=done b=done pivot=parked"}}},
     // [E3]
     {"what a skipped step may have done is undone all the same",
+     &checked,
+     {{"decides check done", NULL, NULL},
+      {"start", NULL, NULL},
+      {"suspected", NULL, "running a=parked b=parked"},
+      {"skip a", "commit", "running a=skipped b=parked"},
+      {"skip b", "decide check call pivot commit", "running a=skipped b=skipped check=done pivot=running"},
+      {"no pivot", "attempt pivot reversed undo b inquire a commit",
+       "compensating a=inquiring b=undoing check=done pivot=rejected"},
+      {"ok a", "undo a commit", "compensating a=undoing b=undoing check=done pivot=rejected"},
+      {"ok a", "", NULL},
+      {"ok b", "ended commit", "failed a=undone b=undone check=done pivot=rejected"}}},
+    // [E11] the call behind it may have been sent, with its answer in it: the record does not know
+    {"a step can't be skipped when what was made from its answer may be under way",
      &trip,
      {{"start", NULL, NULL},
       {"suspected", NULL, "running a=parked b=parked"},
-      {"skip a", "commit", "running a=skipped b=parked"},
-      {"skip b", "call pivot commit", "running a=skipped b=skipped pivot=running"},
-      {"no pivot", "attempt pivot reversed undo b inquire a commit",
-       "compensating a=inquiring b=undoing pivot=rejected"},
-      {"ok a", "undo a commit", "compensating a=undoing b=undoing pivot=rejected"},
-      {"ok a", "", NULL},
-      {"ok b", "ended commit", "failed a=undone b=undone pivot=rejected"}}},
+      {"refuses skip a", "what was made from its answer may be under way: try it again, or state what it answered",
+       NULL},
+      {"skip a", "", "running a=parked b=parked"},
+      {"resolve a ok", "commit", "running a=done b=parked"}}},
     {"a parked compensation that is skipped counts as undone",
      &pair,
      {{"start", NULL, NULL},
@@ -252,6 +271,17 @@ static const struct hand_case cases[] = {
      {{"decides ask wait", NULL, NULL},
       {"start", NULL, "running ask=waiting"},
       {"refuses resolve ask ok", "the step is neither parked nor on its way", NULL}}},
+    // [E11] the compensation of b is made without the answer of a
+    {"what became of a step can't be stated while one behind it is being undone",
+     &pair,
+     {{"start", NULL, NULL},
+      {"unknown a", NULL, "running a=retrying"},
+      {"resume", NULL, "running a=retrying"}, // b counts as sent
+      {"compensate", NULL, "compensating a=retrying b=undoing"},
+      {"refuses resolve a ok", "a step behind it is being undone: its turn comes behind that", NULL},
+      {"resolve a ok", "", "compensating a=retrying b=undoing"},
+      {"ok b", "undo a", "compensating a=undoing b=undone"},
+      {"resolve a ok", "ended commit", "failed a=undone b=undone"}}},
     // ---- Pause, Resume
     // [E8]
     {"a paused saga keeps the answers of what is under way, and does nothing",

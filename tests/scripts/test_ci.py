@@ -46,11 +46,12 @@ class Ci(unittest.TestCase):
         return done.returncode, done.stdout.splitlines()[-1]
 
     def test_all_green(self):
-        # packages, two builds, lint; demo, two storms, crash
-        self.assertEqual(self.run_it(), (0, "111 passed, 0 failed"))
+        # packages, two builds, lint; two simulations, mutants; demo, two storms, crash
+        self.assertEqual(self.run_it(), (0, "114 passed, 0 failed"))
         with open(os.path.join(self.root, "calls"), encoding="utf-8") as calls:
             self.assertEqual(calls.read().splitlines(), ["setup", "build release", "build clang", "lint --all",
-                                                         "test --all", "fuzz --seconds 10", "demo --brief",
+                                                         "test --all", "simulate --new 500", "simulate --coverage",
+                                                         "mutate --quick", "fuzz --seconds 10", "demo --brief",
                                                          "storm --trades 80 --kills 4 --least 20",
                                                          "storm --store mariadb --trades 80 --kills 4 --least 20",
                                                          "crash --quick"])
@@ -58,19 +59,19 @@ class Ci(unittest.TestCase):
     def test_failed_cases_add_up(self):
         self.answer("test", "98 passed, 2 failed\n", 1)
         self.answer("fuzz", "2 passed, 1 failed\n", 1)
-        self.assertEqual(self.run_it(), (1, "108 passed, 3 failed"))
+        self.assertEqual(self.run_it(), (1, "111 passed, 3 failed"))
 
     def test_a_stage_that_fails_does_not_stop_the_others(self):
         self.answer("build", "no\n", 1)
-        self.assertEqual(self.run_it(), (1, "109 passed, 2 failed"))
+        self.assertEqual(self.run_it(), (1, "112 passed, 2 failed"))
 
     def test_a_stage_that_fails_against_its_own_count_failed(self):
         self.answer("test", "100 passed, 0 failed\n", 1)
-        self.assertEqual(self.run_it(), (1, "111 passed, 1 failed"))
+        self.assertEqual(self.run_it(), (1, "114 passed, 1 failed"))
 
     def test_a_count_in_the_middle_is_no_result(self):
         self.answer("test", "100 passed, 0 failed\nthen it crashed\n", 139)
-        self.assertEqual(self.run_it(), (1, "11 passed, 1 failed"))
+        self.assertEqual(self.run_it(), (1, "14 passed, 1 failed"))
 
 
 if __name__ == "__main__":

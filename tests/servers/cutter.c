@@ -17,13 +17,13 @@ enum { PAIRS_MAX = 32, CHUNK = 65536, LONG = 4096 };
 // A connection and what it is passed on to.
 struct pair {
     int client, server; // -1: free
-    bool cut_at_answer;
+    bool cut_at_answer, kept;
 };
 
 struct cutter {
     int listener, stop[2];
     struct sockaddr_un upstream;
-    _Atomic int cut, count;
+    _Atomic int cut, count, kept; // kept: the client's end of a connection
     struct pair pairs[PAIRS_MAX];
     pthread_t thread;
 };
@@ -35,7 +35,8 @@ static _Noreturn void die(const char *what) {
 
 static void close_pair(struct pair *pair) {
     close(pair->client);
-    close(pair->server);
+    if (pair->server >= 0)
+        close(pair->server);
     *pair = (struct pair){.client = -1, .server = -1};
 }
 
@@ -82,9 +83,14 @@ static void pass_request(struct cutter *cutter, struct pair *pair) {
     }
     static const char commit[] = {3, 'C', 'O', 'M', 'M', 'I', 'T'};
     int cut = atomic_load(&cutter->cut);
-    bool at_commit = cut == CUT_BEFORE_COMMIT || cut == CUT_AFTER_COMMIT;
+    bool at_commit = cut == CUT_BEFORE_COMMIT || cut == CUT_AFTER_COMMIT || cut == CUT_KEEP_COMMIT;
     if (at_commit && memmem(bytes, (size_t)n, commit, sizeof commit)) {
+        pair->kept = cut == CUT_KEEP_COMMIT;
+        if (pair->kept)
+            atomic_store(&cutter->kept, pair->client);
         was_cut(cutter);
+        if (pair->kept)
+            return;
         if (cut == CUT_BEFORE_COMMIT) {
             close_pair(pair);
             return;
@@ -98,6 +104,11 @@ static void pass_request(struct cutter *cutter, struct pair *pair) {
 static void pass_answer(struct cutter *cutter, struct pair *pair) {
     char bytes[CHUNK];
     ssize_t n = recv(pair->server, bytes, sizeof bytes, 0);
+    if (n <= 0 && pair->kept) {
+        close(pair->server);
+        pair->server = -1;
+        return;
+    }
     bool halve = n >= LONG && atomic_load(&cutter->cut) == CUT_IN_ANSWER;
     if (halve) {
         was_cut(cutter);
@@ -130,6 +141,10 @@ static void *run(void *arg) {
         if (fds[1].revents)
             accept_pair(cutter);
     }
+}
+
+void cutter_let_go(struct cutter *cutter) {
+    shutdown(atomic_load(&cutter->kept), SHUT_RDWR); // its thread closes it
 }
 
 struct cutter *cutter_start(const char *path, const char *server) {

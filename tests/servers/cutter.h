@@ -1,12 +1,12 @@
 // A proxy between a client and a server on unix sockets that cuts connections at the worst moments: when a COMMIT is on
-// its way, before the server has seen it or after the server has answered it; in the middle of a long answer. Runs on a
-// thread of its own.
+// its way, before the server has seen it or after the server has answered it; in the middle of a long answer. Or it
+// keeps a COMMIT back, as a client does that is stopped before it. Runs on a thread of its own.
 #ifndef TXC_TESTS_SERVERS_CUTTER_H
 #define TXC_TESTS_SERVERS_CUTTER_H
 
 struct cutter;
 
-enum cut { CUT_NOTHING, CUT_BEFORE_COMMIT, CUT_AFTER_COMMIT, CUT_IN_ANSWER };
+enum cut { CUT_NOTHING, CUT_BEFORE_COMMIT, CUT_AFTER_COMMIT, CUT_IN_ANSWER, CUT_KEEP_COMMIT };
 
 // Listens at `path` and passes everything on to `server`. Ends the program when it can't.
 struct cutter *cutter_start(const char *path, const char *server);
@@ -14,7 +14,11 @@ struct cutter *cutter_start(const char *path, const char *server);
 // The next COMMIT on any connection, or the next answer that is long, is cut like this; then nothing more.
 void cutter_cut(struct cutter *cutter, enum cut cut);
 
-// How many connections were cut.
+// The client whose COMMIT was kept goes on: it learns that its connection is lost, and not before, whatever the server
+// did meanwhile.
+void cutter_let_go(struct cutter *cutter);
+
+// How many connections were cut, or kept waiting.
 int cutter_count(const struct cutter *cutter);
 
 // Closes every connection, too.

@@ -4,6 +4,7 @@
 #include "tests/simulation/client.h"
 #include "tests/simulation/durable.h"
 #include "tests/simulation/network.h"
+#include "tests/simulation/operator.h"
 #include "tests/simulation/subject.h"
 #include "tests/simulation/world.h"
 
@@ -32,11 +33,12 @@ static void help(const struct saga_row *row) {
     if (saga_status_ended((enum saga_status)row->status))
         return;
     signal_awaited(row);
-    if (row->parked)
-        client_help(row->gid, world_now->helps++);
+    if (row->parked || row->paused)
+        operator_help(row, world_now->helps++);
 }
 
 void books_help(void) {
+    operator_let_go();
     durable_each_saga(help);
 }
 
@@ -92,7 +94,8 @@ static void check_succeeded(const struct saga_instance *saga, const struct saga_
         const struct effect *effect = effect_of(saga, leg, generation);
         bool must = generation == leg->generation && leg->state == LEG_DONE && acts(sim_flow_of(saga->flow), leg->step);
         bool is = effect && effect->state == EFFECT_APPLIED;
-        if (must != is)
+        bool skipped = leg->state == LEG_SKIPPED && operator_did(saga, leg, SAGA_ACT_SKIP, LEG_PARKED);
+        if (must != is && !skipped)
             world_broken("books", "%s succeeded, step %s is %s, and its effect %u is %sthere", world_short(saga->gid),
                          leg->step->name, leg_state_name(leg->state), generation, is ? "" : "not ");
         if (must && !leg->step->ask) {
@@ -108,12 +111,13 @@ static void check_succeeded(const struct saga_instance *saga, const struct saga_
 static void check_failed(const struct saga_instance *saga, const struct saga_leg *leg) {
     for (uint32_t generation = 1; generation <= leg->generation; generation++) {
         const struct effect *effect = effect_of(saga, leg, generation);
-        if (effect && effect->state == EFFECT_APPLIED)
+        if (effect && effect->state == EFFECT_APPLIED && !operator_did(saga, leg, SAGA_ACT_SKIP, LEG_UNDO_PARKED))
             world_broken("E3", "%s failed, and the effect of its step %s is still there", world_short(saga->gid),
                          leg->step->name);
     }
     const struct effect *effect = effect_of(saga, leg, leg->generation);
-    if (leg->step->child && leg->state == LEG_UNDONE && (!effect || effect->state != EFFECT_UNDONE))
+    if (leg->step->child && leg->state == LEG_UNDONE && (!effect || effect->state != EFFECT_UNDONE) &&
+        !operator_did(saga, leg, SAGA_ACT_SKIP, LEG_UNDO_PARKED))
         world_broken("E3", "%s failed, and the child of its step %s was never given back", world_short(saga->gid),
                      leg->step->name);
 }
@@ -141,6 +145,8 @@ static bool was_noted(const struct saga_instance *saga, const char *noted) {
     for (uint8_t i = 0; i < saga->n_legs; i++) {
         const struct saga_leg *leg = &saga->legs[i];
         const struct effect *effect = effect_of(saga, leg, leg->generation);
+        if (leg->step->answered && leg->state == LEG_SKIPPED && operator_did(saga, leg, SAGA_ACT_SKIP, LEG_PARKED))
+            return true; // it may have been told of an answer that could not be kept
         if (!leg->step->answered || leg->state != LEG_DONE || !effect)
             continue;
         any = true;
@@ -152,10 +158,11 @@ static bool was_noted(const struct saga_instance *saga, const char *noted) {
 
 static void check_own(const struct saga_instance *saga, const char *subject) {
     bool failed = saga->status == SAGA_FAILED, booked = books_something(saga);
+    bool terminated = saga->status == SAGA_TERMINATED;
     struct sim_entry_row like;
     if (!subject[0]) {
-        if (is_marked(saga, "reversed") != failed || !is_marked(saga, "ended") ||
-            (!failed && is_marked(saga, "booked") != booked))
+        bool fits = is_marked(saga, "reversed") == failed && (failed || is_marked(saga, "booked") == booked);
+        if (!is_marked(saga, "ended") || (!fits && !terminated))
             world_broken("once", "%s %s, and what its decisions wrote does not say so", world_short(saga->gid),
                          saga_status_name(saga->status));
         return;
@@ -163,12 +170,14 @@ static void check_own(const struct saga_instance *saga, const char *subject) {
     snprintf(like.subject, sizeof like.subject, "%s", subject);
     snprintf(like.gid, sizeof like.gid, "%s", saga->gid);
     const struct sim_entry_row *entry = durable_row(&sim_entry_table, &like);
-    if (!entry || entry->ends != 1 || entry->reversals != failed || (failed && entry->booked != 0) ||
-        (!failed && (entry->bookings == 1) != booked))
+    bool fits = entry && entry->reversals == failed && (failed ? entry->booked == 0 : (entry->bookings == 1) == booked);
+    if (!entry || entry->ends != 1 || (!fits && !terminated))
         world_broken("once", "%s %s: booked %d times, reversed %d times, ended %d times", world_short(saga->gid),
                      saga_status_name(saga->status), entry ? entry->bookings : 0, entry ? entry->reversals : 0,
                      entry ? entry->ends : 0);
-    if (!failed && !was_noted(saga, entry->noted))
+    char noted[sizeof entry->noted];
+    memcpy(noted, entry->noted, sizeof noted); // the row is borrowed
+    if (saga->status == SAGA_SUCCEEDED && !was_noted(saga, noted))
         world_broken("books", "%s succeeded, and what an answer brought was not noted", world_short(saga->gid));
 }
 
@@ -181,17 +190,18 @@ static size_t count_events(const char *gid) {
 
 static void check_saga(const struct saga_row *row) {
     struct saga_instance saga = durable_instance(row);
-    bool succeeded = saga.status == SAGA_SUCCEEDED;
-    if (!succeeded && saga.status != SAGA_FAILED)
+    bool succeeded = saga.status == SAGA_SUCCEEDED, terminated = saga.status == SAGA_TERMINATED;
+    if (!saga_status_ended(saga.status) || (terminated && !operator_terminated(saga.gid)))
         world_broken("E5", "%s is %s", world_short(row->gid), saga_status_name(saga.status));
-    for (uint8_t i = 0; i < saga.n_legs; i++)
+    for (uint8_t i = 0; i < saga.n_legs && !terminated; i++)
         (succeeded ? check_succeeded : check_failed)(&saga, &saga.legs[i]);
     check_own(&saga, row->subject);
     if (count_events(row->gid) != 1)
         world_broken("E16", "%s ended, and %zu events say so", world_short(row->gid), count_events(row->gid));
     world_now->tally.sagas++;
     world_now->tally.succeeded += succeeded;
-    world_now->tally.failed += !succeeded;
+    world_now->tally.failed += saga.status == SAGA_FAILED;
+    world_now->tally.terminated += terminated;
     saga_instance_release(&saga);
 }
 
@@ -218,7 +228,8 @@ static void check_payment(const struct sim_payment_row *payment) {
     const struct saga_row *saga = durable_saga(payment->gid);
     bool used = taken && saga && saga->status == SAGA_SUCCEEDED;
     const struct saga_row *refund = payment->refund[0] ? durable_saga(payment->refund) : NULL;
-    bool returned = refund && refund->status == SAGA_SUCCEEDED;
+    // One whose refund an operator ended is the operator's to see to.
+    bool returned = refund && (refund->status == SAGA_SUCCEEDED || refund->status == SAGA_TERMINATED);
     if (used == returned)
         world_broken("E9", "payment %s for %s is %s", payment->name, world_short(payment->gid),
                      used ? "used and given back" : "neither used nor given back");
@@ -228,7 +239,7 @@ static void check_money(void) {
     int64_t moved = 0, sum = world_now->ledger.customers;
     map_each(&world_now->ledger.effects, check_effect, &moved);
     if (world_now->ledger.customers != -moved)
-        world_broken("money", "customers are off by %lld", (long long)(world_now->ledger.customers + moved));
+        world_broken("money", "customers are off by %lld", (long long)world_now->ledger.customers + moved);
     for (size_t i = 0; i < PLAN_PARTICIPANTS; i++)
         sum += world_now->ledger.participants[i];
     if (sum != 0)

@@ -45,9 +45,11 @@ static void add_tally(struct tally *sum, const struct tally *more) {
     sum->sagas += more->sagas;
     sum->succeeded += more->succeeded;
     sum->failed += more->failed;
+    sum->terminated += more->terminated;
     sum->commits += more->commits;
     sum->sends += more->sends;
     sum->deaths += more->deaths;
+    sum->taken_over += more->taken_over;
     sum->virtual_ms += more->virtual_ms;
 }
 

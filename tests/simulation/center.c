@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { IDLE_PUMP_MS = 20 };
+enum { IDLE_PUMP_MS = 20, PATIENCE_MS = 3000 };
 
 const char *center_name(const struct center *center) {
     return center ? center->label : "";
@@ -84,7 +84,7 @@ static void on_pump(void *ctx) {
     bool more = store_pump(center->store);
     world_now->running = before;
     if (more)
-        pump_later(center, IDLE_PUMP_MS);
+        pump_later(center, world_now->calm ? 1 : IDLE_PUMP_MS);
     if (center->woken && !center->poll.node.place)
         set_timer(&center->poll, world_now->time.now_ms + (int64_t)seeded_below(&center->dice, 4));
 }
@@ -95,7 +95,9 @@ static void on_poll(void *ctx) {
         return;
     struct center *before = center_enter(center);
     center->woken = false;
+    limits_arrive(center);
     store_poll(center->store);
+    limits_arrived(center);
     center_leave(center, before);
 }
 
@@ -118,6 +120,12 @@ static void on_notice(void *ctx, const struct saga_notice *notice) {
         [SAGA_NOTICE_CORRUPT] = "corrupt",
         [SAGA_NOTICE_WRITE_FAILED] = "write failed",
         [SAGA_NOTICE_LOAD_FAILED] = "load failed",
+        [SAGA_NOTICE_OPERATED] = "operators",
+        [SAGA_NOTICE_LATE] = "late",
+        [SAGA_NOTICE_MEMBERS_UNREAD] = "members unread",
+        [SAGA_NOTICE_TAKING_OVER] = "takes over",
+        [SAGA_NOTICE_ANOMALY] = "anomaly",
+        [SAGA_NOTICE_ANOMALY_OVER] = "anomaly over",
     };
     if (notice->kind != SAGA_NOTICE_ATTEMPT_FAILED)
         world_trace(center_name(ctx), "%s %s %s %s %s %s", kinds[notice->kind], world_short(notice->gid), notice->flow,
@@ -134,18 +142,23 @@ static bool open_store(struct center *center) {
     struct store_options options = {.tables = world_now->tables,
                                     .clock = &center->clock,
                                     .instance = name,
-                                    .address = "",
+                                    .address = name,
                                     .wake = on_wake,
                                     .wake_ctx = center,
                                     .batch_max = world_now->shape->batch_max,
                                     .retry_first_ms = 20,
-                                    .retry_max_ms = 400};
+                                    .retry_max_ms = 400,
+                                    .lease_ms = world_now->shape->lease_ms};
     struct store_backend *backend = disk_new(store_memory_share(world_now->disk), center);
     if (store_open(backend, &options, &center->store, &error))
         return true;
     center->store = NULL;
     world_trace(center->label, "can't start: %s", error.text);
     return false;
+}
+
+static void on_slot_left(void *ctx, unsigned slot) {
+    subjects_leave(&((struct center *)ctx)->subjects, slot);
 }
 
 static bool open_engine(struct center *center) {
@@ -157,7 +170,11 @@ static bool open_engine(struct center *center) {
         .random = any,
         .random_ctx = center,
         .flow_sets = {{center->older ? world_now->flows.older : world_now->flows.all, center}},
-        .machine = {.patience = {[SAGA_QUICK] = {.first_ms = 50, .max_ms = 500, .attempts = 3, .jitter_percent = 20},
+        .machine = {.patience = {[SAGA_QUICK] = {.first_ms = 50,
+                                                 .max_ms = 500,
+                                                 .attempts = 3,
+                                                 .jitter_percent = 20,
+                                                 .hold_ms = shape->hold_ms},
                                  [SAGA_STUBBORN] = {.first_ms = 100, .max_ms = 1500, .attempts = 6},
                                  [SAGA_LEISURELY] = {.first_ms = 300, .max_ms = 4000, .attempts = 5}}},
         .alarm = set_alarm,
@@ -169,6 +186,11 @@ static bool open_engine(struct center *center) {
         .scan_interval_ms = shape->scan_interval_ms,
         .horizon_ms = shape->horizon_ms,
         .resume_max = shape->resume_max,
+        .other_gates = shape->limits,
+        .pause_poll_ms = shape->pause_poll_ms,
+        .lease_ms = shape->lease_ms,
+        .slot_left = on_slot_left,
+        .slot_left_ctx = center,
     };
     if (saga_engine_new(&options, &center->engine, &error))
         return true;
@@ -198,6 +220,7 @@ struct center *center_start(unsigned name, bool older) {
     open_engine(center);
     center->requests = requests_new(center->store, &center->clock);
     center->subjects.store = center->store;
+    center->subjects.engine = center->engine;
     if (world_now->current[name])
         network_unknown(world_now->current[name]);
     center->next = world_now->centers;
@@ -214,6 +237,7 @@ struct center *center_start(unsigned name, bool older) {
 static void leave_memory(struct center *center) {
     struct center **at = &world_now->centers;
     stop_timer(&center->alarm);
+    stop_timer(&center->patience);
     if (center_is_current(center))
         network_unknown(center);
     saga_engine_free(center->engine);
@@ -235,6 +259,7 @@ static void leave_memory(struct center *center) {
 void center_close(struct center *center) {
     struct center *before = center_enter(center);
     world_trace(center->label, "is stopped");
+    center->subjects.ending = true;
     saga_engine_stop(center->engine);
     disk_settle(center->disk);
     store_close(center->store);
@@ -246,7 +271,7 @@ void center_close(struct center *center) {
 
 void center_kill(struct center *center) {
     struct center *before = center_enter(center);
-    center->dying = true;
+    center->dying = center->subjects.ending = true;
     world_trace(center->label, "is gone");
     world_now->tally.deaths++;
     saga_engine_stop(center->engine);
@@ -267,6 +292,39 @@ void center_die(struct center *center, const char *why) {
 void center_pause(struct center *center, int64_t for_ms) {
     world_trace(center->label, "stands still for %lld ms", (long long)for_ms);
     center->paused_until_ms = world_now->time.now_ms + for_ms;
+}
+
+static void on_left(void *ctx, const struct error *error) {
+    struct center *center = ctx;
+    world_trace(center->label, "has given its slots away%s", error ? ", but for some" : "");
+    center->closes = true;
+}
+
+static void on_patience(void *ctx) {
+    ((struct center *)ctx)->closes = true;
+}
+
+void center_leave_slots(struct center *center, bool becomes_older) {
+    center->becomes_older = becomes_older;
+    if (center->leaving)
+        return;
+    center->leaving = true;
+    world_trace(center->label, "gives its slots away");
+    center->patience = (struct rpc_timer){.fire = on_patience, .ctx = center};
+    set_timer(&center->patience, world_now->time.now_ms + PATIENCE_MS);
+    struct center *before = center_enter(center);
+    saga_engine_leave(center->engine, on_left, center);
+    center_leave(center, before);
+}
+
+bool center_owns(const struct center *center, unsigned slot) {
+    if (!center || !center_is_current(center))
+        return false;
+    struct store_identity identity;
+    if (!world_now->shape->lease_ms)
+        return true;
+    store_identity(center->store, &identity);
+    return identity.incarnation == world_now->incarnations[center->name] && world_now->owners[slot] == center->name;
 }
 
 bool center_is_current(const struct center *center) {

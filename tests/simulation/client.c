@@ -1,9 +1,10 @@
 #include "tests/simulation/client.h"
 
-#include "saga/operate.h"
+#include "saga/participant.h"
 #include "saga/request.h"
 #include "tests/simulation/center.h"
 #include "tests/simulation/durable.h"
+#include "tests/simulation/operator.h"
 #include "tests/simulation/steps.h"
 #include "tests/simulation/world.h"
 
@@ -11,24 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AGAIN_MS = 700, NUMBER_OF_HELP = 100000 };
-
-// One who wants something.
-struct client {
-    struct client *next;
-    enum item_kind kind;
-    uint32_t number;
-    char gid[SAGA_GID_MAX + 1];
-    char request_id[32];
-    char name[SAGA_NAME_MAX + 1]; // of a signal
-    char body[64];
-    uint32_t saga;
-    struct rpc_timer timer;
-    unsigned asked;
-    bool acknowledged, refused; // a definite answer, either way
-    bool again;                 // asks once more afterwards
-    enum err code;
-};
+enum { AGAIN_MS = 700, FORWARD_MS = 3 };
 
 // One asking of one process.
 struct attempt {
@@ -97,7 +81,8 @@ static void check_kept(const struct client *client) {
     case ITEM_START: kept = durable_saga(client->gid) != NULL; break;
     case ITEM_SIGNAL: kept = has_signal(client); break;
     case ITEM_PAY: kept = has_payment(client); break;
-    case ITEM_RETRY: kept = audits(client) == 1; break;
+    case ITEM_OPERATE:
+    case ITEM_HOLD: kept = audits(client) == 1; break;
     default: break;
     }
     if (!kept)
@@ -110,6 +95,16 @@ static bool is_definite(const struct client *client, enum err code) {
         return true;
     return err_info(code)->outcome == OUTCOME_REJECTED && code != ERR_FLOW_UNKNOWN && code != ERR_STORE_REFUSED &&
            code != ERR_STORE_CORRUPT;
+}
+
+// Asks whoever it is told about, soon.
+static void ask_elsewhere(struct client *client, struct center *center) {
+    const char *owner = saga_engine_owner(center->engine, id_slot(str_c(client->gid)));
+    client->hint = owner ? owner[1] - '0' : -1;
+    if (owner)
+        world_now->time.timers.set(&world_now->time, &client->timer, world_now->time.now_ms + FORWARD_MS);
+    else
+        saga_engine_look(center->engine);
 }
 
 // The answer reaches the caller, unless the process dies before it gives it.
@@ -125,9 +120,12 @@ static void reply(struct attempt *attempt, const struct error *error) {
     }
     world_trace(center->label, "answers %s about %s: %s", client->request_id, world_short(client->gid),
                 err_info(code)->name);
-    bool current = center_is_current(center);
+    bool owner =
+        client->kind == ITEM_HOLD ? center_is_current(center) : center_owns(center, id_slot(str_c(client->gid)));
     attempt_free(attempt);
-    if (!current && code != ERR_OK)
+    if (code == ERR_SLOT_ELSEWHERE)
+        ask_elsewhere(client, center);
+    if (!owner && code != ERR_OK)
         return; // whatever a stale owner refuses, another one may accept
     if (client->acknowledged && is_definite(client, code))
         world_broken("E10", "%s was acknowledged and is refused now with %s", client->request_id, err_info(code)->name);
@@ -138,6 +136,10 @@ static void reply(struct attempt *attempt, const struct error *error) {
         client->refused = true;
         client->code = code;
     }
+    if (client->kind == ITEM_OPERATE && client_wants_nothing(client))
+        operator_answered(client);
+    if (client->kind == ITEM_HOLD && client_wants_nothing(client))
+        operator_held(client, center, code == ERR_OK);
 }
 
 // What was refused made nothing: its request id is free again.
@@ -222,7 +224,7 @@ static void subject_there(void *ctx, struct sim_subject *subject, const struct e
         drop(attempt, error);
 }
 
-static void tried_again(void *ctx, struct saga_turn *turn) {
+static void operated(void *ctx, struct saga_turn *turn) {
     struct attempt *attempt = ctx;
     request_made(attempt->entry, turn, str_c(attempt->client->gid), STR_NONE, &attempt->row);
     attempt->entry = NULL;
@@ -230,10 +232,19 @@ static void tried_again(void *ctx, struct saga_turn *turn) {
 
 static void execute(struct attempt *attempt) {
     const struct client *client = attempt->client;
-    if (client->kind == ITEM_RETRY) {
-        const struct saga_operation retry = {
-            .act = SAGA_ACT_RETRY, .caller = STR("operator"), .reason = str_c(client->request_id), .also = tried_again};
-        saga_operate(attempt->center->engine, str_c(client->gid), &retry, replied, attempt);
+    if (client->kind == ITEM_HOLD) {
+        const struct saga_pausing pausing = {
+            .caller = STR("operator"), .reason = str_c(client->request_id), .also = operated};
+        limits_told(attempt->center);
+        saga_participant_pause(attempt->center->engine, str_c(client->gid), client->operation.act == SAGA_ACT_PAUSE,
+                               &pausing, replied, attempt);
+        return;
+    }
+    if (client->kind == ITEM_OPERATE) {
+        char answer[SAGA_ANSWER_MAX + 512];
+        struct saga_operation operation = operator_operation(client, answer);
+        operation.also = operated;
+        saga_operate(attempt->center->engine, str_c(client->gid), &operation, replied, attempt);
         return;
     }
     int32_t subject = world_saga(client->saga).subject;
@@ -288,44 +299,45 @@ static void ask(struct client *client, struct center *center) {
     center_leave(center, before);
 }
 
-static bool wants_nothing(const struct client *client) {
-    return client->acknowledged || client->refused;
-}
-
 // One that can answer; now and then it is not the right one.
 static struct center *choose(const struct client *client) {
     struct seeded dice = draw_stream(world_now->seed, client->request_id, client->asked);
-    struct center *chosen = world_now->current[client->number % world_now->shape->names];
+    unsigned turn = client->number + (client->asked > 2 ? client->asked : 0); // who is not answered asks another one
+    struct center *chosen = world_now->current[turn % world_now->shape->names];
     bool wrong = draw_chance(&dice, 20) && !world_now->calm;
     for (struct center *center = world_now->centers; center && wrong; center = center->next)
         if (draw_chance(&dice, 50))
             chosen = center;
+    if (client->hint >= 0)
+        chosen = world_now->current[client->hint];
     bool answers = chosen && !chosen->dying && chosen->paused_until_ms <= world_now->time.now_ms;
     return answers ? chosen : NULL;
 }
 
 static void on_time(void *ctx) {
     struct client *client = ctx;
-    if (wants_nothing(client)) {
-        if (!client->again)
-            return;
+    if (client_wants_nothing(client)) {
+        if (!client->again || (client_is_operator(client) && client->refused))
+            return; // what an operator may not do now need not be so later
         client->again = false;
     }
     client->asked++;
     struct center *center = choose(client);
+    client->hint = -1;
     if (center)
         ask(client, center);
     world_now->time.timers.set(&world_now->time, &client->timer,
                                world_now->time.now_ms + AGAIN_MS + (int64_t)(client->number % 97));
 }
 
-static struct client *client_new(enum item_kind kind, const char *gid, uint32_t number) {
+struct client *client_new(enum item_kind kind, const char *gid, uint32_t number) {
     struct client *client = calloc(1, sizeof *client);
     if (!client)
         abort();
     *client = (struct client){.next = world_now->clients, .kind = kind, .number = number};
     snprintf(client->gid, sizeof client->gid, "%s", gid);
     snprintf(client->request_id, sizeof client->request_id, "q%u", number);
+    client->hint = -1;
     client->timer = (struct rpc_timer){.fire = on_time, .ctx = client};
     world_now->clients = client;
     world_now->time.timers.set(&world_now->time, &client->timer, world_now->time.now_ms);
@@ -350,10 +362,7 @@ void client_begin(const struct item *item, uint32_t number) {
     case ITEM_MISUSE: snprintf(client->request_id, sizeof client->request_id, "start%u", item->target); break;
     case ITEM_SIGNAL: name_signal(client, item); break;
     case ITEM_PAY: snprintf(client->request_id, sizeof client->request_id, "pay%u.%u", item->target, item->a); break;
-    case ITEM_RETRY:
-        if (item->a < 2)
-            ledger_book(&world_now->ledger, client->gid)->fixed = true;
-        break;
+    case ITEM_OPERATE: operator_decide(client, (enum saga_act)item->c); break;
     default: break;
     }
     bool misuses = item->kind == ITEM_MISUSE || item->kind == ITEM_TAKEN;
@@ -361,45 +370,31 @@ void client_begin(const struct item *item, uint32_t number) {
         client->refused = true; // there is nothing to misuse yet, nothing to pay for
         client->again = false;
     }
+    if (item->kind == ITEM_OPERATE && item->b > 1) // several operators at once
+        client_begin(&(struct item){.kind = ITEM_OPERATE,
+                                    .target = item->target,
+                                    .b = item->b - 1,
+                                    .c = (item->c + 1 + number) % SAGA_ACTS},
+                     number + PLAN_ITEMS_MAX);
     if (item->kind == ITEM_START && item->a)
         client_begin(&(struct item){.kind = ITEM_START, .target = item->target}, number); // a second one at once
 }
 
-void client_hears_of_parked(const char *gid) {
-    const struct item *operators = world_now->operators;
-    if (!operators || world_now->calm)
-        return;
-    uint32_t number = NUMBER_OF_HELP + world_now->helps++;
-    struct seeded dice = draw_stream(world_now->seed, gid, number);
-    bool tries = draw_chance(&dice, operators->a), fixes = draw_chance(&dice, 40);
-    if (!tries)
-        return;
-    if (fixes)
-        ledger_book(&world_now->ledger, gid)->fixed = true;
-    struct client *client = client_new(ITEM_RETRY, gid, number);
-    world_now->time.timers.set(&world_now->time, &client->timer,
-                               world_now->time.now_ms + (int64_t)seeded_below(&dice, operators->b + 1));
-}
-
 void client_signal(const char *gid, const char *name, uint32_t number) {
+    for (const struct client *other = world_now->clients; other; other = other->next)
+        if (other->kind == ITEM_SIGNAL && !client_wants_nothing(other) && strcmp(other->gid, gid) == 0 &&
+            strcmp(other->name, name) == 0)
+            return; // one is on its way
     struct client *client = client_new(ITEM_SIGNAL, gid, number);
     snprintf(client->name, sizeof client->name, "%s", name);
     snprintf(client->request_id, sizeof client->request_id, "help%u", number);
-}
-
-void client_help(const char *gid, uint32_t number) {
-    for (const struct client *client = world_now->clients; client; client = client->next)
-        if (client->kind == ITEM_RETRY && strcmp(client->gid, gid) == 0 && !wants_nothing(client))
-            return; // somebody is at it
-    ledger_book(&world_now->ledger, gid)->fixed = true;
-    client_new(ITEM_RETRY, gid, NUMBER_OF_HELP + number);
 }
 
 // ---- Afterwards ---------------------------------------------------------------------------------------------------
 
 bool clients_are_done(void) {
     for (const struct client *client = world_now->clients; client; client = client->next)
-        if (!wants_nothing(client))
+        if (!client_wants_nothing(client))
             return false;
     return true;
 }
@@ -416,6 +411,9 @@ static void check_answer(const struct client *client) {
     if (must && !client->acknowledged)
         world_broken("request", "%s of %s was refused with %s", client->request_id, world_short(client->gid),
                      err_info(client->code)->name);
+    if (client_is_operator(client) && !client->acknowledged && audits(client) > 0)
+        world_broken("E8", "%s of %s was refused with %s, and was carried out", client->request_id,
+                     world_short(client->gid), err_info(client->code)->name);
     if ((client->kind == ITEM_MISUSE || client->kind == ITEM_TAKEN) && client->acknowledged)
         world_broken("request", "%s of %s was not its caller's to make, and was accepted", client->request_id,
                      world_short(client->gid));

@@ -4,15 +4,15 @@
 
 static struct coverage *counted;
 
-static const char *const status_names[ON_STATUSES] = {"running", "forward", "compensating"};
+static const char *const status_names[ON_STATUSES] = {"running", "forward", "compensating", "paused"};
 
 static const char *const event_names[AT_EVENTS] = {
     [AT_STARTED] = "started",
     [AT_RESUMED] = "resumed",
     [AT_TIMER] = "timer",
     [AT_POKED] = "poked",
-    [AT_RETRY] = "retry",
     [AT_SUSPECTED] = "suspected",
+    [AT_HELD] = "held",
     [AT_OK] = "ok",
     [AT_REJECTED] = "rejected",
     [AT_FAILED] = "failed",
@@ -23,6 +23,14 @@ static const char *const event_names[AT_EVENTS] = {
     [AT_WAIT] = "says wait",
     [AT_ASK] = "says ask",
     [AT_PARK] = "says park",
+    [AT_RETRY] = "retry",
+    [AT_SKIP] = "skip",
+    [AT_COMPENSATE] = "compensate",
+    [AT_RESOLVE_OK] = "resolve ok",
+    [AT_RESOLVE_NO] = "resolve no",
+    [AT_PAUSE] = "pause",
+    [AT_RESUME] = "resume",
+    [AT_TERMINATE] = "terminate",
 };
 
 const char *coverage_status_name(enum coverage_status status) {
@@ -49,8 +57,10 @@ void coverage_add(struct coverage *sum, const struct coverage *more) {
 
 static enum coverage_event event_of(const struct saga_event *event) {
     static const enum coverage_event whole[] = {
-        [SAGA_EV_STARTED] = AT_STARTED, [SAGA_EV_RESUMED] = AT_RESUMED, [SAGA_EV_TIMER] = AT_TIMER,
-        [SAGA_EV_POKED] = AT_POKED,     [SAGA_EV_RETRY] = AT_RETRY,     [SAGA_EV_SUSPECTED] = AT_SUSPECTED,
+        [SAGA_EV_STARTED] = AT_STARTED, [SAGA_EV_RESUMED] = AT_RESUMED,     [SAGA_EV_TIMER] = AT_TIMER,
+        [SAGA_EV_POKED] = AT_POKED,     [SAGA_EV_SUSPECTED] = AT_SUSPECTED, [SAGA_EV_HELD] = AT_HELD,
+        [SAGA_EV_RETRY] = AT_RETRY,     [SAGA_EV_SKIP] = AT_SKIP,           [SAGA_EV_COMPENSATE] = AT_COMPENSATE,
+        [SAGA_EV_PAUSE] = AT_PAUSE,     [SAGA_EV_RESUME] = AT_RESUME,       [SAGA_EV_TERMINATE] = AT_TERMINATE,
     };
     static const enum coverage_event answers[] = {
         [OUTCOME_OK] = AT_OK,
@@ -64,7 +74,14 @@ static enum coverage_event event_of(const struct saga_event *event) {
     };
     if (event->kind == SAGA_EV_ANSWERED)
         return event->never_seen ? AT_NEVER_SEEN : answers[event->outcome];
+    if (event->kind == SAGA_EV_RESOLVE)
+        return event->outcome == OUTCOME_OK ? AT_RESOLVE_OK : AT_RESOLVE_NO;
     return event->kind == SAGA_EV_DECIDED ? verdicts[event->verdict.answer] : whole[event->kind];
+}
+
+static bool is_of_leg(enum saga_event_kind kind) {
+    return kind == SAGA_EV_ANSWERED || kind == SAGA_EV_DECIDED || kind == SAGA_EV_HELD || kind == SAGA_EV_SKIP ||
+           kind == SAGA_EV_RESOLVE;
 }
 
 static void count(const struct saga_instance *saga, const struct saga_event *event) {
@@ -74,9 +91,9 @@ static void count(const struct saga_instance *saga, const struct saga_event *eve
         counted->after_end++;
         return;
     }
-    enum coverage_status status = statuses[saga->status];
+    enum coverage_status status = saga->paused ? ON_PAUSED : statuses[saga->status];
     enum coverage_event at = event_of(event);
-    if (event->kind == SAGA_EV_ANSWERED || event->kind == SAGA_EV_DECIDED) {
+    if (is_of_leg(event->kind)) {
         counted->seen[status][saga->legs[event->leg].state][at]++;
         return;
     }
@@ -102,55 +119,96 @@ void __wrap_saga_machine_apply(const struct saga_machine *machine, struct saga_i
 #define EVENT(event) (1u << AT_##event)
 #define STATUS(status) (1u << ON_##status)
 enum {
-    ANY_STATUS = STATUS(RUNNING) | STATUS(FORWARD) | STATUS(COMPENSATING),
+    ANY_STATUS = (1u << ON_STATUSES) - 1,
     ANY_STATE = (1u << LEG_STATES) - 2,
     ANY_EVENT = (1u << AT_EVENTS) - 1,
     ON_ITS_WAY = STATE(RUNNING) | STATE(INQUIRING) | STATE(ASKING) | STATE(UNDOING),
+    TRIED = STATE(RUNNING) | STATE(INQUIRING) | STATE(RETRYING) | STATE(PARKED) | STATE(UNDOING) |
+            STATE(UNDO_RETRYING) | STATE(UNDO_PARKED),
     OF_THE_WAY_BACK = STATE(REJECTED) | STATE(UNDOING) | STATE(UNDO_RETRYING) | STATE(UNDONE) | STATE(UNDO_PARKED),
     ANSWERS = EVENT(OK) | EVENT(REJECTED) | EVENT(FAILED) | EVENT(UNKNOWN),
     VERDICTS = EVENT(DONE) | EVENT(REJECT) | EVENT(WAIT) | EVENT(ASK) | EVENT(PARK),
+    RESOLVED = EVENT(RESOLVE_OK) | EVENT(RESOLVE_NO),
+    NOT_OF_A_PAUSED_ONE = EVENT(RETRY) | EVENT(SKIP) | EVENT(COMPENSATE) | RESOLVED | EVENT(PAUSE),
 };
 
-static const struct impossible {
+struct pairs {
     unsigned statuses, states, events;
     const char *why;
-} impossible[] = {
-    {STATUS(FORWARD) | STATUS(COMPENSATING), ANY_STATE, EVENT(STARTED), "a saga starts once, and as a running one"},
+};
+
+static const struct pairs impossible[] = {
+    {ANY_STATUS & ~STATUS(RUNNING), ANY_STATE, EVENT(STARTED), "a saga starts once, and as a running one"},
     {STATUS(RUNNING), ANY_STATE & ~(STATE(IDLE) | STATE(SKIPPED)), EVENT(STARTED), "before it starts nothing was done"},
     {STATUS(RUNNING) | STATUS(FORWARD), OF_THE_WAY_BACK, ANY_EVENT, "only a saga that has turned round goes back"},
     {ANY_STATUS, ANY_STATE & ~ON_ITS_WAY, ANSWERS, "a call is on its way only while its step says so"},
     {ANY_STATUS, ANY_STATE & ~STATE(INQUIRING), EVENT(NEVER_SEEN), "only an inquiry is answered like that"},
     {ANY_STATUS, ANY_STATE & ~STATE(WAITING), VERDICTS, "a decision is asked for while its step waits"},
     {STATUS(COMPENSATING), ANY_STATE, VERDICTS, "a saga that has turned round decides nothing any more"},
+    {STATUS(PAUSED), ANY_STATE, VERDICTS, "a saga that is paused decides nothing"},
+    {ANY_STATUS, ANY_STATE & ~(ON_ITS_WAY | STATE(DONE) | STATE(REJECTED)), EVENT(HELD),
+     "a call waits to be sent only while its step says that it is on its way, or its outcome has just been stated"},
+    {ANY_STATUS, ANY_STATE & ~(STATE(PARKED) | STATE(UNDO_PARKED)), EVENT(SKIP), "what is not parked can't be skipped"},
+    {ANY_STATUS & ~STATUS(RUNNING), ANY_STATE, EVENT(COMPENSATE), "a saga turns round once, and before its watershed"},
+    {ANY_STATUS, ANY_STATE & ~TRIED, RESOLVED, "the outcome of what is not being tried can't be stated"},
+    {ANY_STATUS, STATE(UNDO_PARKED), EVENT(RESOLVE_NO), "that a parked compensation was refused is known"},
+    {ANY_STATUS & ~STATUS(PAUSED), ANY_STATE, EVENT(RESUME), "only a saga that is paused is resumed"},
+    {STATUS(PAUSED), ANY_STATE, NOT_OF_A_PAUSED_ONE, "a saga that is paused is resumed first"},
 };
 
-static const struct impossible *why_impossible(unsigned status, unsigned state, unsigned event) {
-    for (size_t i = 0; i < sizeof impossible / sizeof impossible[0]; i++)
-        if (impossible[i].statuses >> status & 1 && impossible[i].states >> state & 1 &&
-            impossible[i].events >> event & 1)
-            return &impossible[i];
+// What can be, and takes so many coincidences that a few thousand seeds may not show it: it is counted, not demanded.
+static const struct pairs seldom[] = {
+    {ANY_STATUS, STATE(DONE) | STATE(REJECTED), EVENT(HELD),
+     "its outcome was stated in the moment in which its call was put off"},
+    {STATUS(PAUSED), ANY_STATE, EVENT(SUSPECTED), "the write of a kept answer was refused, and refused again"},
+    {STATUS(PAUSED), ANY_STATE, EVENT(TIMER), "it came due in the moment in which it was paused"},
+    {STATUS(PAUSED), STATE(ASKING), EVENT(REJECTED), "a question was refused while it was paused"},
+    {STATUS(COMPENSATING), STATE(PARKED), ANY_EVENT, "it waits for an answer ahead of it before its turn comes"},
+};
+
+static const struct pairs *find(const struct pairs *list, size_t n, unsigned status, unsigned state, unsigned event) {
+    for (size_t i = 0; i < n; i++)
+        if (list[i].statuses >> status & 1 && list[i].states >> state & 1 && list[i].events >> event & 1)
+            return &list[i];
     return NULL;
+}
+
+static const struct pairs *why_impossible(unsigned status, unsigned state, unsigned event) {
+    return find(impossible, sizeof impossible / sizeof impossible[0], status, state, event);
+}
+
+static bool is_seldom(unsigned status, unsigned state, unsigned event) {
+    return find(seldom, sizeof seldom / sizeof seldom[0], status, state, event) != NULL;
 }
 
 // ---- Showing ------------------------------------------------------------------------------------------------------
 
-void coverage_print(const struct coverage *coverage, FILE *out) {
-    for (unsigned status = 0; status < ON_STATUSES; status++) {
-        fprintf(out, "\n%-14s", status_names[status]);
-        for (unsigned event = 0; event < AT_EVENTS; event++)
-            fprintf(out, " %11s", event_names[event]);
+static void print_status(const struct coverage *coverage, unsigned status, FILE *out) {
+    fprintf(out, "\n%-12s", status_names[status]);
+    for (unsigned state = 1; state < LEG_STATES; state++)
+        fprintf(out, " %9.9s", leg_state_name((enum leg_state)state));
+    for (unsigned event = 0; event < AT_EVENTS; event++) {
+        fprintf(out, "\n  %-10s", event_names[event]);
         for (unsigned state = 1; state < LEG_STATES; state++) {
-            fprintf(out, "\n  %-12.12s", leg_state_name((enum leg_state)state));
-            for (unsigned event = 0; event < AT_EVENTS; event++) {
-                uint64_t n = coverage->seen[status][state][event];
-                if (n > 0)
-                    fprintf(out, " %11llu", (unsigned long long)n);
-                else
-                    fprintf(out, " %11s", why_impossible(status, state, event) ? "-" : "0");
-            }
+            uint64_t n = coverage->seen[status][state][event];
+            if (n > 0)
+                fprintf(out, " %9llu", (unsigned long long)n);
+            else
+                fprintf(out, " %9s",
+                        why_impossible(status, state, event) ? "-"
+                        : is_seldom(status, state, event)    ? "(0)"
+                                                             : "0");
         }
-        fprintf(out, "\n");
     }
+    fprintf(out, "\n");
+}
+
+void coverage_print(const struct coverage *coverage, FILE *out) {
+    fprintf(out, "How often a step in this state, in a saga of this status, met this event. \"-\": that can't be; "
+                 "\"(0)\": it is "
+                 "too seldom to be demanded.\n");
+    for (unsigned status = 0; status < ON_STATUSES; status++)
+        print_status(coverage, status, out);
     fprintf(out, "\nafter the end: %llu\n", (unsigned long long)coverage->after_end);
 }
 
@@ -159,11 +217,11 @@ unsigned coverage_faults(const struct coverage *coverage, bool complete, FILE *o
     for (unsigned status = 0; status < ON_STATUSES; status++)
         for (unsigned state = 1; state < LEG_STATES; state++)
             for (unsigned event = 0; event < AT_EVENTS; event++) {
-                const struct impossible *row = why_impossible(status, state, event);
+                const struct pairs *row = why_impossible(status, state, event);
                 uint64_t n = coverage->seen[status][state][event];
                 if (row && n > 0)
                     fprintf(out, "seen %llu times, though it can't be (%s):", (unsigned long long)n, row->why);
-                else if (!row && n == 0 && complete)
+                else if (!row && n == 0 && complete && !is_seldom(status, state, event))
                     fprintf(out, "never seen:");
                 else
                     continue;

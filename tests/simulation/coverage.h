@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 // The saga's status, as far as the machine tells them apart.
-enum coverage_status { ON_RUNNING, ON_FORWARD, ON_COMPENSATING, ON_STATUSES };
+enum coverage_status { ON_RUNNING, ON_FORWARD, ON_COMPENSATING, ON_PAUSED, ON_STATUSES };
 
 // Events, told apart as the machine does.
 enum coverage_event {
@@ -17,8 +17,8 @@ enum coverage_event {
     AT_RESUMED,
     AT_TIMER,
     AT_POKED,
-    AT_RETRY,
     AT_SUSPECTED,
+    AT_HELD,
     AT_OK,
     AT_REJECTED,
     AT_FAILED,
@@ -29,6 +29,14 @@ enum coverage_event {
     AT_WAIT,
     AT_ASK,
     AT_PARK,
+    AT_RETRY,
+    AT_SKIP,
+    AT_COMPENSATE,
+    AT_RESOLVE_OK,
+    AT_RESOLVE_NO,
+    AT_PAUSE,
+    AT_RESUME,
+    AT_TERMINATE,
     AT_EVENTS
 };
 

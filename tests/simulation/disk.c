@@ -44,8 +44,12 @@ static enum backend_result really_commit(struct disk *disk, const struct backend
     struct backend_fence as = *fence;
     if (world_now->plant == PLANT_UNFENCED)
         as.incarnation = world_now->incarnations[disk->center->name];
+    struct arena spoilt;
+    arena_init(&spoilt, SIZE_MAX);
     if (world_now->plant == PLANT_TORN && n > 4)
         n -= 2;
+    if (world_now->plant == PLANT_AMNESIA)
+        ops = plant_forget(ops, n, &spoilt);
     watch_commit(disk->center, fence, ops, n);
     if (world_now->plant == PLANT_ROLLBACK && seeded_below(&disk->center->dice, 40) == 0)
         n = 0;
@@ -54,6 +58,7 @@ static enum backend_result really_commit(struct disk *disk, const struct backend
         watch_committed();
     else
         watch_rolled_back(error->text);
+    arena_release(&spoilt);
     return result;
 }
 
@@ -120,6 +125,8 @@ static enum backend_result disk_read(struct backend_conn *base, const struct sto
                  happens(conn->disk, world_now->store_weather.crowded_percent / 4);
     if (fails && !world_now->calm)
         return fault(BACKEND_AGAIN, ERR_STORE_UNAVAILABLE, error);
+    if (query->table == &participant_table)
+        limits_read(conn->disk->center);
     return conn->inner->ops->read(conn->inner, query, arena, ret_rows, ret_n, error);
 }
 
@@ -191,6 +198,19 @@ static enum backend_result disk_claim(struct store_backend *base, const struct b
     return result;
 }
 
+static enum backend_result disk_take_over(struct store_backend *base, const struct backend_take_over *from,
+                                          bool *ret_taken, struct error *error) {
+    struct disk *disk = (struct disk *)base;
+    bool crowded = happens(disk, world_now->store_weather.crowded_percent);
+    if ((world_now->store_weather.away || crowded || disk->center->dying) && !world_now->calm)
+        return fault(BACKEND_AGAIN, ERR_STORE_UNAVAILABLE, error);
+    settle_all((unsigned)(from->dead[1] - '0'));
+    enum backend_result result = disk->inner->ops->take_over(disk->inner, from, ret_taken, error);
+    if (result == BACKEND_OK && *ret_taken)
+        watch_taken_over(disk->center, (unsigned)(from->dead[1] - '0'), from->incarnation + 1);
+    return result;
+}
+
 static void disk_free(struct store_backend *base) {
     struct disk *disk = (struct disk *)base;
     store_backend_free(disk->inner);
@@ -203,6 +223,7 @@ static const struct store_backend_ops backend_ops = {
     .connect = disk_connect,
     .migrate = disk_migrate,
     .claim = disk_claim,
+    .take_over = disk_take_over,
     .free = disk_free,
 };
 

@@ -20,7 +20,7 @@ size_t durable_count(const struct store_query *query) {
     struct store_query counting = *query;
     size_t n;
     counting.count = true;
-    counting.limit = 1;
+    counting.limit = 0;
     durable_rows(&counting, &n);
     return n;
 }

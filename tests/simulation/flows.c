@@ -1,7 +1,10 @@
 #include "tests/simulation/flows.h"
 
+#include "saga/call.h"
+#include "tests/simulation/operator.h"
 #include "tests/simulation/plan.h"
 #include "tests/simulation/steps.h"
+#include "tests/simulation/world.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -19,7 +22,6 @@ static struct saga_step *add_step(struct sim_flow *flow, uint8_t stage, enum sag
                                .stage = stage,
                                .kind = kind,
                                .name = flow->step_names[i],
-                               .participant = "model",
                                .deadline_ms = 500,
                                .retry = kind == SAGA_RETRIABLE ? SAGA_STUBBORN : SAGA_QUICK,
                                .undo_retry = SAGA_STUBBORN};
@@ -49,7 +51,8 @@ static void draw_policy(struct sim_flow *flow, struct saga_step *step, struct se
     *policy = (struct saga_retry){.first_ms = first_ms,
                                   .max_ms = first_ms + draw_between(dice, 0, 2000),
                                   .attempts = draw_chance(dice, 85) ? draw_between(dice, 1, 5) : 0,
-                                  .jitter_percent = draw_between(dice, 0, 100)};
+                                  .jitter_percent = draw_between(dice, 0, 100),
+                                  .hold_ms = draw_chance(dice, 50) ? draw_between(dice, 50, 3000) : 0};
     step->policy = policy;
 }
 
@@ -68,6 +71,8 @@ static void draw_decision(struct sim_flow *flow, struct saga_step *step, struct 
     }
     if (step->kind == SAGA_COMPENSATABLE && draw_chance(dice, 25))
         step->undo = step_send;
+    if (draw_chance(dice, 60))
+        step->ruled = step_ruled;
 }
 
 static saga_legs_fn *draw_legs(struct seeded *dice) {
@@ -118,6 +123,7 @@ static void draw_step(struct sim_flows *flows, struct sim_flow *flow, uint8_t st
     }
     if (kind != SAGA_PIVOT && traits->decide != DECIDES_BOOK && draw_chance(dice, 25))
         step->legs = draw_legs(dice);
+    traits->spreads = step->legs && draw_chance(dice, 40);
 }
 
 // ---- Flows --------------------------------------------------------------------------------------------------------
@@ -131,6 +137,7 @@ static struct sim_flow *add_flow(struct sim_flows *flows, const char *name, uint
                                     .steps = flow->steps,
                                     .on_reversed = step_reversed,
                                     .on_end = step_ended,
+                                    .allows = operator_allows,
                                     .attach = step_attach};
     return flow;
 }
@@ -144,6 +151,28 @@ static void draw_stages(struct sim_flows *flows, struct sim_flow *flow, uint8_t 
             draw_step(flows, flow, *stage, kind, dice, &booked_before);
     }
     *booked = booked_before;
+}
+
+static const char *const participant_names[PLAN_PARTICIPANTS] = {"p0", "p1", "p2", "p3"};
+
+uint8_t sim_whom(const struct sim_flow *flow, const struct saga_step *step, uint8_t leg) {
+    const struct sim_step *traits = sim_traits(flow, step);
+    return (uint8_t)((traits->participant + (traits->spreads ? leg : 0)) % PLAN_PARTICIPANTS);
+}
+
+static const char *whom(const struct saga_call *call) {
+    const struct saga_step *step = saga_call_step(call);
+    return participant_names[sim_whom(sim_flow_with(&world_now->flows, step), step, saga_call_leg(call))];
+}
+
+static void name_participants(struct sim_flow *flow) {
+    for (uint8_t i = 0; i < flow->flow.n_steps; i++) {
+        struct saga_step *step = &flow->steps[i];
+        if (!step->run && !step->undo && !step->ask)
+            continue;
+        step->participant = flow->traits[i].spreads ? "p0, p1, p2, p3" : participant_names[flow->traits[i].participant];
+        step->whom = flow->traits[i].spreads ? whom : NULL;
+    }
 }
 
 // Requests behind the step that draws the number are made with it.
@@ -216,7 +245,7 @@ static void make_siege(struct sim_flows *flows, uint64_t seed) {
     struct seeded dice = draw_stream(seed, "siege", 0);
     struct sim_flow *flow = add_flow(flows, "siege", 1);
     for (uint8_t stage = 1; stage <= 3; stage++)
-        for (uint8_t i = 0; i < (stage == 3 ? 1 : 2); i++) {
+        for (int i = 0; i < (stage == 3 ? 1 : 2); i++) {
             struct saga_step *step = add_step(flow, stage, stage == 3 ? SAGA_PIVOT : SAGA_COMPENSATABLE, OF_CALL);
             traits_of(flow, step)->participant = (uint8_t)seeded_below(&dice, PLAN_PARTICIPANTS);
             draw_policy(flow, step, &dice);
@@ -260,6 +289,7 @@ void sim_flows_make(struct sim_flows *flows, uint64_t seed) {
     for (uint32_t i = 0, n = draw_between(&dice, 2, 8); i < n; i++)
         make_random(flows, seed, i);
     for (uint8_t i = 0, older = 0; i < flows->n; i++) {
+        name_participants(&flows->list[i]);
         flows->all[i] = &flows->list[i].flow;
         if (flows->list[i].flow.version == 1)
             flows->older[older++] = &flows->list[i].flow;

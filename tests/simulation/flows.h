@@ -29,6 +29,7 @@ enum sim_decide {
 // What the engine does not know of a step.
 struct sim_step {
     uint8_t participant;
+    bool spreads; // its legs call the next ones
     enum sim_decide decide;
     bool acts;    // its question takes effect
     bool notes;   // its answer is noted with the subject
@@ -65,6 +66,9 @@ const char *sim_flow_name(const struct sim_flows *flows, uint8_t index);
 static inline const struct sim_flow *sim_flow_of(const struct saga_flow *flow) {
     return (const struct sim_flow *)(const void *)flow; // its first member
 }
+
+// Whom a leg of this step calls.
+uint8_t sim_whom(const struct sim_flow *flow, const struct saga_step *step, uint8_t leg);
 
 static inline const struct sim_step *sim_traits(const struct sim_flow *flow, const struct saga_step *step) {
     return &flow->traits[step - flow->steps];

@@ -39,14 +39,14 @@ void ledger_apply(struct ledger *ledger, struct effect *effect) {
     effect->state = EFFECT_APPLIED;
     effect->applied++;
     ledger->customers -= effect->amount;
-    ledger->participants[sim_traits(effect->flow, effect->step)->participant] += effect->amount;
+    ledger->participants[effect->participant] += effect->amount;
 }
 
 void ledger_undo(struct ledger *ledger, struct effect *effect) {
     effect->state = EFFECT_UNDONE;
     effect->undone++;
     ledger->customers += effect->amount;
-    ledger->participants[sim_traits(effect->flow, effect->step)->participant] -= effect->amount;
+    ledger->participants[effect->participant] -= effect->amount;
 }
 
 static void free_effect(void *ctx, struct map_node *node) {

@@ -18,7 +18,7 @@ struct effect {
     struct book *book;
     const struct sim_flow *flow;
     const struct saga_step *step;
-    uint8_t leg;
+    uint8_t leg, participant;
     uint32_t generation;
     enum effect_state state;
     unsigned applied, undone; // how often

@@ -1,4 +1,4 @@
-// ./dev simulate: plays seeds, or one of them again.
+// ./dev simulate: plays seeds, or one of them again. simulate.sh says what the arguments are.
 #include "tests/simulation/campaign.h"
 #include "tests/simulation/shrink.h"
 
@@ -6,35 +6,6 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
-
-static const char usage_text[] =
-    "Plays the engine against a whole model world, seed by seed, and checks every rule that must hold.\n"
-    "\n"
-    "usage: ./dev simulate [--seeds A..B | --new N] [OPTION…]\n"
-    "       ./dev simulate --seed S [--only ITEMS] [--trace]\n"
-    "\n"
-    "  --seeds A..B    these seeds (1..2000)\n"
-    "  --new N         N seeds that were never played before; their first one is printed\n"
-    "  --seed S        one seed, exactly as it was played before\n"
-    "  --only ITEMS    with nothing of its plan but these items, as a failure prints them: 3,7,12\n"
-    "  --trace         prints what happens, line by line\n"
-    "  --jobs N        processes at once (as many as there are processors)\n"
-    "  --keep-going    goes on after a failure, up to 32 of them\n"
-    "  --no-shrink     does not make a failure small\n"
-    "  --coverage      prints which states of the machine met which events, and how often\n"
-    "  --json          prints the result as one JSON object\n"
-    "  --plant NAME    breaks a rule of the world on purpose, to see that it is noticed:\n"
-    "                  forgetful, rollback, unfenced, torn, amnesia, reordered, mute, boundless\n"
-    "\n"
-    "Coverage is judged when the seeds 1..2000 are among those that were played. Exit codes: 0 every rule held, 1 one "
-    "was\n"
-    "broken or coverage lacks something, 2 these arguments make no sense.\n";
-
-static const char *const plants[PLANTS] = {
-    [PLANT_NOTHING] = "nothing",     [PLANT_FORGETFUL] = "forgetful", [PLANT_ROLLBACK] = "rollback",
-    [PLANT_UNFENCED] = "unfenced",   [PLANT_TORN] = "torn",           [PLANT_AMNESIA] = "amnesia",
-    [PLANT_REORDERED] = "reordered", [PLANT_MUTE] = "mute",           [PLANT_BOUNDLESS] = "boundless",
-};
 
 struct wishes {
     struct campaign campaign;
@@ -92,7 +63,7 @@ static void show_failure(const struct plan *plan, const struct report *report, c
 }
 
 static const char *planted(const struct wishes *wishes) {
-    return wishes->campaign.plant ? plants[wishes->campaign.plant] : "";
+    return wishes->campaign.plant ? plant_name(wishes->campaign.plant) : "";
 }
 
 static int play_one(struct wishes *wishes) {
@@ -119,12 +90,14 @@ static int play_one(struct wishes *wishes) {
 
 static void show_tally(const struct campaign *campaign) {
     const struct tally *tally = &campaign->tally;
-    printf("%llu seeds in %.1f s: %llu sagas (%llu succeeded, %llu failed), %llu calls, %llu commits, %llu deaths, "
+    printf("%llu seeds in %.1f s: %llu sagas (%llu succeeded, %llu failed, %llu terminated), %llu calls, %llu commits, "
+           "%llu deaths, "
            "%llu events, %.1f hours of virtual time; digest %016llx\n",
            (unsigned long long)tally->seeds, campaign->seconds, (unsigned long long)tally->sagas,
-           (unsigned long long)tally->succeeded, (unsigned long long)tally->failed, (unsigned long long)tally->sends,
-           (unsigned long long)tally->commits, (unsigned long long)tally->deaths, (unsigned long long)tally->events,
-           (double)tally->virtual_ms / 3600e3, (unsigned long long)campaign->digest);
+           (unsigned long long)tally->succeeded, (unsigned long long)tally->failed,
+           (unsigned long long)tally->terminated, (unsigned long long)tally->sends, (unsigned long long)tally->commits,
+           (unsigned long long)tally->deaths, (unsigned long long)tally->events, (double)tally->virtual_ms / 3600e3,
+           (unsigned long long)campaign->digest);
 }
 
 static void show_failures(struct wishes *wishes) {
@@ -168,13 +141,14 @@ static void print_text(const char *text) {
 static void print_json(const struct campaign *campaign, bool well) {
     const struct tally *tally = &campaign->tally;
     printf("{\"from\":%llu,\"to\":%llu,\"held\":%s,\"seconds\":%.1f,\"digest\":\"%016llx\",\"seeds\":%llu,"
-           "\"sagas\":%llu,\"succeeded\":%llu,\"failed\":%llu,\"calls\":%llu,\"commits\":%llu,\"deaths\":%llu,"
+           "\"sagas\":%llu,\"succeeded\":%llu,\"failed\":%llu,\"terminated\":%llu,\"calls\":%llu,\"commits\":%llu,"
+           "\"deaths\":%llu,"
            "\"events\":%llu,\"failures\":[",
            (unsigned long long)campaign->from, (unsigned long long)campaign->to, well ? "true" : "false",
            campaign->seconds, (unsigned long long)campaign->digest, (unsigned long long)tally->seeds,
            (unsigned long long)tally->sagas, (unsigned long long)tally->succeeded, (unsigned long long)tally->failed,
-           (unsigned long long)tally->sends, (unsigned long long)tally->commits, (unsigned long long)tally->deaths,
-           (unsigned long long)tally->events);
+           (unsigned long long)tally->terminated, (unsigned long long)tally->sends, (unsigned long long)tally->commits,
+           (unsigned long long)tally->deaths, (unsigned long long)tally->events);
     for (unsigned i = 0; i < campaign->n_failures; i++) {
         printf("%s{\"seed\":%llu,\"rule\":", i ? "," : "", (unsigned long long)campaign->failures[i].seed);
         print_text(campaign->failures[i].rule);
@@ -237,15 +211,6 @@ static void set_new(struct campaign *campaign, uint64_t n) {
     campaign->to = campaign->from + n - 1;
 }
 
-static void set_plant(struct campaign *campaign, const char *name) {
-    for (int i = 0; i < PLANTS; i++)
-        if (strcmp(plants[i], name) == 0) {
-            campaign->plant = (enum plant)i;
-            return;
-        }
-    refuse("--plant", "there is no such one");
-}
-
 static void set_jobs(struct campaign *campaign, uint64_t jobs) {
     if (jobs == 0 || jobs > CAMPAIGN_JOBS_MAX)
         refuse("--jobs", "1..64");
@@ -270,34 +235,29 @@ static void take(struct wishes *wishes, int option) {
     case 'x': wishes->no_shrink = true; break;
     case 'c': wishes->coverage = true; break;
     case 'J': wishes->json = true; break;
-    case 'p': set_plant(&wishes->campaign, optarg); break;
-    case 'h': fputs(usage_text, stdout); exit(0);
+    case 'p':
+        if (!plant_find(optarg, &wishes->campaign.plant))
+            refuse("--plant", "there is no such one");
+        break;
     default: exit(2);
     }
 }
 
 int main(int argc, char **argv) {
     static const struct option options[] = {
-        {"seeds", required_argument, NULL, 's'},
-        {"new", required_argument, NULL, 'n'},
-        {"seed", required_argument, NULL, 'o'},
-        {"only", required_argument, NULL, 'i'},
-        {"trace", no_argument, NULL, 't'},
-        {"jobs", required_argument, NULL, 'j'},
-        {"keep-going", no_argument, NULL, 'k'},
-        {"no-shrink", no_argument, NULL, 'x'},
-        {"coverage", no_argument, NULL, 'c'},
-        {"json", no_argument, NULL, 'J'},
-        {"plant", required_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"seeds", required_argument, NULL, 's'}, {"new", required_argument, NULL, 'n'},
+        {"seed", required_argument, NULL, 'o'},  {"only", required_argument, NULL, 'i'},
+        {"trace", no_argument, NULL, 't'},       {"jobs", required_argument, NULL, 'j'},
+        {"keep-going", no_argument, NULL, 'k'},  {"no-shrink", no_argument, NULL, 'x'},
+        {"coverage", no_argument, NULL, 'c'},    {"json", no_argument, NULL, 'J'},
+        {"plant", required_argument, NULL, 'p'}, {NULL, 0, NULL, 0},
     };
     struct wishes *wishes = calloc(1, sizeof *wishes);
     if (!wishes)
         abort();
     wishes->campaign = (struct campaign){.from = 1, .to = COVERAGE_SEEDS};
     wishes->campaign.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;)
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
         take(wishes, option);
     if (optind < argc)
         refuse("no such argument", argv[optind]);

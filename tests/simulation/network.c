@@ -1,7 +1,9 @@
 #include "tests/simulation/network.h"
 
+#include "saga/engine.h"
 #include "tests/simulation/center.h"
 #include "tests/simulation/draw.h"
+#include "tests/simulation/limits.h"
 #include "tests/simulation/watch.h"
 #include "tests/simulation/world.h"
 
@@ -100,8 +102,9 @@ static void end(struct exchange *exchange, const struct message *answer) {
     enum err code = answer ? answer->code : ERR_PARTICIPANT_SILENT;
     exchange->call = NULL;
     world_now->time.timers.stop(&world_now->time, &exchange->deadline);
-    if (exchange->op == SAGA_ACTION && center_is_current(exchange->center) && watch_is_awaited(call))
+    if (exchange->op == SAGA_ACTION && watch_is_owner(exchange->center, call) && watch_is_awaited(call))
         effect->unknown = outcome == OUTCOME_UNKNOWN || (effect->unknown && outcome == OUTCOME_RETRY);
+    limits_ended(exchange->center, effect->participant, call->probe, outcome);
     world_trace(center_name(exchange->center), "told %s %s: %s%s", world_short(effect->key), saga_op_name(exchange->op),
                 outcome_name(outcome), answer && answer->never_seen ? " (never seen)" : "");
     struct center *before = center_enter(exchange->center);
@@ -246,9 +249,8 @@ static void synced(struct exchange *exchange, unsigned copy) {
     struct message answer = acts                              ? act(exchange, fate)
                             : exchange->op == SAGA_COMPENSATE ? compensate(exchange, fate)
                                                               : tell(exchange, fate);
-    world_trace("", "   p%u %s %s: %s, applied %u, undone %u", sim_traits(effect->flow, effect->step)->participant,
-                world_short(effect->key), saga_op_name(exchange->op), outcome_name(answer.outcome), effect->applied,
-                effect->undone);
+    world_trace("", "   p%u %s %s: %s, applied %u, undone %u", effect->participant, world_short(effect->key),
+                saga_op_name(exchange->op), outcome_name(answer.outcome), effect->applied, effect->undone);
     if (fate == FATE_SILENT || (world_now->plant == PLANT_MUTE && effect->step->id == 2))
         return;
     if (fate == FATE_BROKEN)
@@ -258,8 +260,7 @@ static void synced(struct exchange *exchange, unsigned copy) {
 
 static void received(struct exchange *exchange, unsigned copy) {
     const struct effect *effect = exchange->effect;
-    const struct sim_participant *participant =
-        &world_now->participants[sim_traits(effect->flow, effect->step)->participant];
+    const struct sim_participant *participant = &world_now->participants[effect->participant];
     if (participant->down && !world_now->calm) {
         // A refused connection is known to have done nothing, unless another copy came through.
         if (participant->refuses && !exchange->received) {
@@ -280,7 +281,7 @@ void network_participant_dies(unsigned participant, bool refuses) {
     world_now->participants[participant].refuses = refuses;
     for (struct exchange *exchange = world_now->exchanges, *next; exchange; exchange = next) {
         next = exchange->next;
-        if (sim_traits(exchange->effect->flow, exchange->effect->step)->participant != participant)
+        if (exchange->effect->participant != participant)
             continue;
         for (struct message *message = exchange->first, *after; message; message = after) {
             after = message->next;
@@ -350,21 +351,35 @@ static int64_t amount_of(const struct effect *effect) {
     return 1 + (int64_t)seeded_below(&dice, 1000);
 }
 
+static void describe(struct effect *effect, const struct saga_step *step, uint8_t leg, uint32_t generation) {
+    if (effect->flow)
+        return;
+    effect->step = step;
+    effect->flow = sim_flow_with(&world_now->flows, step);
+    effect->leg = leg;
+    effect->participant = sim_whom(effect->flow, step, leg);
+    effect->generation = generation;
+    effect->amount = amount_of(effect);
+}
+
+struct effect *network_effect(const struct saga_instance *saga, const struct saga_leg *leg) {
+    char key[SAGA_KEY_MAX];
+    saga_leg_key(saga, leg, key);
+    struct effect *effect = ledger_open(&world_now->ledger, saga->gid, key);
+    describe(effect, leg->step, leg->leg, leg->generation);
+    return effect;
+}
+
 void network_send(struct center *center, struct saga_call *call, const char *body) {
     struct effect *effect = ledger_open(&world_now->ledger, saga_call_gid(call), saga_call_key(call));
-    if (!effect->flow) {
-        effect->step = saga_call_step(call);
-        effect->flow = sim_flow_with(&world_now->flows, effect->step);
-        effect->leg = saga_call_leg(call);
-        effect->generation = saga_call_generation(call);
-        effect->amount = amount_of(effect);
-    }
+    describe(effect, saga_call_step(call), saga_call_leg(call), saga_call_generation(call));
     // Nothing leaves one that is dying. Nor one whose name was taken: its lease is over, which it knows by its own
     // clock.
     bool leaves = !center->dying && center_is_current(center);
     if (leaves)
         watch_send(center, call, effect, body);
     struct exchange *exchange = exchange_new(center, call, effect);
+    limits_sent(center, effect->participant, leaves);
     world_trace(center_name(center), "%s %s %s, attempt %u", leaves ? "sends" : "would send", world_short(effect->key),
                 saga_op_name(exchange->op), exchange->attempt);
     if (!leaves) {

@@ -4,10 +4,11 @@
 #include <stdio.h>
 
 static const char *const kind_names[ITEM_KINDS] = {
-    [ITEM_START] = "start",   [ITEM_SIGNAL] = "signal", [ITEM_PAY] = "pay",           [ITEM_RETRY] = "retry",
-    [ITEM_POKE] = "poke",     [ITEM_MISUSE] = "misuse", [ITEM_TAKEN] = "taken",       [ITEM_WEATHER] = "weather",
-    [ITEM_OUTAGE] = "outage", [ITEM_STORE] = "store",   [ITEM_CRASH] = "crash",       [ITEM_CLOSE] = "close",
-    [ITEM_PAUSE] = "pause",   [ITEM_JUMP] = "jump",     [ITEM_ROLLBACK] = "rollback", [ITEM_OPERATOR] = "operator",
+    [ITEM_START] = "start",       [ITEM_SIGNAL] = "signal", [ITEM_PAY] = "pay",     [ITEM_OPERATE] = "operate",
+    [ITEM_POKE] = "poke",         [ITEM_MISUSE] = "misuse", [ITEM_TAKEN] = "taken", [ITEM_WEATHER] = "weather",
+    [ITEM_HOLD] = "hold",         [ITEM_OUTAGE] = "outage", [ITEM_STORE] = "store", [ITEM_CRASH] = "crash",
+    [ITEM_CLOSE] = "close",       [ITEM_PAUSE] = "pause",   [ITEM_JUMP] = "jump",   [ITEM_ROLLBACK] = "rollback",
+    [ITEM_OPERATOR] = "operator",
 };
 
 static const char *const trouble_names[STORE_TROUBLES] = {
@@ -49,11 +50,41 @@ static void make_fates(struct shape *shape, struct seeded *dice) {
             shape->fates[fate] = draw_between(dice, 1, most[fate]);
 }
 
+static void make_limits(struct shape *shape, struct seeded *dice) {
+    struct saga_gate_limits *limits = &shape->limits;
+    *limits = (struct saga_gate_limits){.open_first_ms = draw_between(dice, 20, 1000)};
+    limits->open_max_ms = limits->open_first_ms + draw_between(dice, 0, 3000);
+    if (draw_chance(dice, 40))
+        limits->in_flight_max = draw_between(dice, 1, 8);
+    if (draw_chance(dice, 40))
+        limits->waiting_max = draw_between(dice, 1, 8);
+    if (draw_chance(dice, 25)) {
+        limits->rate_per_s = draw_between(dice, 10, 200);
+        limits->burst = draw_between(dice, 0, 10);
+    }
+    if (draw_chance(dice, 40))
+        limits->failures_max = draw_between(dice, 2, 10);
+    if (draw_chance(dice, 15)) {
+        limits->failure_percent = draw_between(dice, 30, 90);
+        limits->calls_min = draw_between(dice, 3, 20);
+        limits->window_ms = draw_between(dice, 500, 10000);
+    }
+    shape->pause_poll_ms = draw_between(dice, 50, 2000);
+    shape->hold_ms = draw_chance(dice, 60) ? draw_between(dice, 50, 3000) : 0;
+}
+
 static uint32_t draw_sagas(struct seeded *dice) {
     uint64_t size = seeded_below(dice, 100);
     return size < 25   ? draw_between(dice, 1, 8)
            : size < 80 ? draw_between(dice, 8, 40)
                        : draw_between(dice, 40, PLAN_SAGAS_MAX);
+}
+
+static void make_instances(struct shape *shape, struct seeded *dice) {
+    uint64_t size = seeded_below(dice, 100);
+    shape->names = size < 55 ? 1 : size < 80 ? 2 : 3;
+    if (shape->names > 1 || draw_chance(dice, 20))
+        shape->lease_ms = draw_between(dice, 300, draw_chance(dice, 50) ? 1500 : 6000);
 }
 
 static void make_shape(struct shape *shape, uint64_t seed) {
@@ -63,7 +94,6 @@ static void make_shape(struct shape *shape, uint64_t seed) {
         .sagas = draw_sagas(&dice),
         .siege = draw_chance(&dice, 20),
         .subjects = draw_between(&dice, 1, PLAN_SUBJECTS_MAX),
-        .names = 1,
         .latency_ms = draw_between(&dice, 1, 40),
         .commit_ms = draw_chance(&dice, 30) ? draw_between(&dice, 10, 200) : draw_between(&dice, 0, 8),
         .resident_max = draw_chance(&dice, 50) ? draw_between(&dice, 1, 10) : 1000,
@@ -74,6 +104,8 @@ static void make_shape(struct shape *shape, uint64_t seed) {
         .batch_max = draw_chance(&dice, 50) ? draw_between(&dice, 1, 6) : 0,
     };
     make_fates(shape, &dice);
+    make_limits(shape, &dice);
+    make_instances(shape, &dice);
     if (shape->siege) {
         // What parks one step while another is refused, and keeps what is undone busy.
         shape->fates[FATE_NO] = draw_between(&dice, 50, 250);
@@ -90,6 +122,18 @@ static struct item *add(struct plan *plan, enum item_kind kind, struct seeded *d
     return item;
 }
 
+uint32_t plan_draw_act(struct seeded *dice) {
+    static const uint8_t percent[SAGA_ACTS] = {
+        [SAGA_ACT_RETRY] = 30, [SAGA_ACT_SKIP] = 13,  [SAGA_ACT_COMPENSATE] = 13, [SAGA_ACT_RESOLVE] = 16,
+        [SAGA_ACT_PAUSE] = 16, [SAGA_ACT_RESUME] = 5, [SAGA_ACT_TERMINATE] = 7,
+    };
+    uint64_t place = seeded_below(dice, 100);
+    uint32_t act = 0;
+    while (place >= percent[act])
+        place -= percent[act++];
+    return act;
+}
+
 // What is said to one saga. Most of it comes when the saga is there, some before and some long after.
 static void make_saga(struct plan *plan, uint32_t k) {
     struct seeded dice = draw_stream(plan->seed, "saga's commands", k);
@@ -99,14 +143,15 @@ static void make_saga(struct plan *plan, uint32_t k) {
     start->b = draw_chance(&dice, 30); // asked again afterwards
     int64_t began_ms = start->at_ms;
     for (uint32_t i = draw_between(&dice, 0, 6); i > 0 && plan->n + 150 < PLAN_ITEMS_MAX; i--) {
-        static const enum item_kind kinds[] = {ITEM_SIGNAL, ITEM_SIGNAL, ITEM_SIGNAL, ITEM_PAY,   ITEM_PAY,
-                                               ITEM_RETRY,  ITEM_RETRY,  ITEM_POKE,   ITEM_TAKEN, ITEM_MISUSE};
+        static const enum item_kind kinds[] = {ITEM_SIGNAL,  ITEM_SIGNAL,  ITEM_SIGNAL, ITEM_PAY,   ITEM_PAY,
+                                               ITEM_OPERATE, ITEM_OPERATE, ITEM_POKE,   ITEM_TAKEN, ITEM_MISUSE};
         struct item *item = add(plan, kinds[seeded_below(&dice, sizeof kinds / sizeof kinds[0])], &dice);
         if (draw_chance(&dice, 80))
             item->at_ms = began_ms + (int64_t)seeded_below(&dice, 6000);
         item->target = k;
         item->a = (uint32_t)seeded_below(&dice, 4);
         item->b = draw_chance(&dice, 40) ? draw_between(&dice, 2, 3) : 1;
+        item->c = plan_draw_act(&dice);
     }
 }
 
@@ -157,6 +202,7 @@ static void make_jump(struct plan *plan, struct seeded *dice) {
     struct item *item = add(plan, ITEM_JUMP, dice);
     int64_t most = draw_chance(dice, 50) ? 600000 : 5000;
     item->delta_ms = (int64_t)seeded_below(dice, (uint64_t)(2 * most)) - most;
+    item->a = plan->shape.lease_ms > 0 && draw_chance(dice, 50);
 }
 
 static void make_outage(struct plan *plan, struct seeded *dice) {
@@ -164,6 +210,12 @@ static void make_outage(struct plan *plan, struct seeded *dice) {
     item->target = (uint32_t)seeded_below(dice, PLAN_PARTICIPANTS);
     item->a = draw_chance(dice, 50); // refuses connections, else swallows what is sent
     item->for_ms = 10 + (int64_t)seeded_below(dice, draw_chance(dice, 30) ? 20000 : 2000);
+}
+
+static void make_hold(struct plan *plan, struct seeded *dice) {
+    struct item *item = add(plan, ITEM_HOLD, dice);
+    item->target = (uint32_t)seeded_below(dice, PLAN_PARTICIPANTS);
+    item->for_ms = 20 + (int64_t)seeded_below(dice, draw_chance(dice, 30) ? 15000 : 2000);
 }
 
 static void make_operator(struct plan *plan, struct seeded *dice) {
@@ -188,6 +240,8 @@ static void make_faults(struct plan *plan) {
         make_crash(plan, &dice);
     if (draw_chance(&dice, 50))
         make_operator(plan, &dice);
+    for (uint32_t i = draw_chance(&dice, 30) ? draw_between(&dice, 1, 4) : 0; i > 0; i--)
+        make_hold(plan, &dice);
     for (uint32_t i = draw_chance(&dice, 30) ? draw_between(&dice, 1, 3) : 0; i > 0; i--)
         make_restart(plan, ITEM_CLOSE, &dice);
     for (uint32_t i = draw_chance(&dice, 40) ? draw_between(&dice, 1, 4) : 0; i > 0; i--)
@@ -213,6 +267,8 @@ static void describe_command(const struct item *item, char *out, size_t size) {
         snprintf(out, size, "signal s%u: number %u, sent %u times", item->target, item->a, item->b);
     else if (item->kind == ITEM_PAY)
         snprintf(out, size, "payment number %u for s%u, told %u times", item->a, item->target, item->b);
+    else if (item->kind == ITEM_OPERATE)
+        snprintf(out, size, "an operator wants to %s s%u", saga_act_name((enum saga_act)item->c), item->target);
     else
         snprintf(out, size, "%s s%u", kind_names[item->kind], item->target);
 }
@@ -228,6 +284,7 @@ static void describe_fault(const struct item *item, char *out, size_t size) {
         snprintf(out, size, "outage of p%u for %lld ms: %s", item->target, ms,
                  item->a ? "refuses connections" : "swallows what is sent");
         break;
+    case ITEM_HOLD: snprintf(out, size, "an operator pauses p%u for %lld ms", item->target, ms); break;
     case ITEM_STORE: snprintf(out, size, "store: %s (%lld ms, %u%%)", trouble_names[item->a], ms, item->b); break;
     case ITEM_CRASH:
         snprintf(out, size, "crash of c%u: %s (%u), back after %lld ms", item->target, death_names[item->a], item->b,
@@ -238,9 +295,12 @@ static void describe_fault(const struct item *item, char *out, size_t size) {
                  item->b ? ", its name is taken meanwhile" : "");
         break;
     case ITEM_OPERATOR:
-        snprintf(out, size, "operators try again %u%% of what is parked, within %u ms", item->a, item->b);
+        snprintf(out, size, "operators see to %u%% of what is parked, within %u ms", item->a, item->b);
         break;
-    case ITEM_JUMP: snprintf(out, size, "the wall clock jumps by %lld ms", (long long)item->delta_ms); break;
+    case ITEM_JUMP:
+        snprintf(out, size, "%s clock jumps by %lld ms", item->a ? "the database's" : "the wall",
+                 (long long)item->delta_ms);
+        break;
     default: snprintf(out, size, "%s of c%u, back after %lld ms", kind_names[item->kind], item->target, ms); break;
     }
 }

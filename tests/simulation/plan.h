@@ -3,6 +3,7 @@
 #ifndef TXC_TESTS_SIMULATION_PLAN_H
 #define TXC_TESTS_SIMULATION_PLAN_H
 
+#include "saga/saga.h"
 #include "tests/simulation/draw.h"
 
 enum {
@@ -32,19 +33,19 @@ enum item_kind {
     ITEM_START,    // a caller starts saga number `target`, and repeats that until it is told
     ITEM_SIGNAL,   // a signal to saga `target`: name and id by `a`, sent `b` times
     ITEM_PAY,      // a payment for saga `target` arrives, and is told `b` times
-    ITEM_RETRY,    // an operator tries saga `target` again
+    ITEM_OPERATE,  // an operator acts on saga `target`: enum saga_act in `c`
     ITEM_POKE,     // saga `target` is to look
     ITEM_MISUSE,   // the request that started saga `target`, with another body
     ITEM_TAKEN,    // another request wants to start a saga with the gid of saga `target`
+    ITEM_HOLD,     // an operator pauses participant `target`, and lets calls go on after a while
     ITEM_WEATHER,  // the network is bad for a while
     ITEM_OUTAGE,   // participant `target` dies, and comes back after a while
     ITEM_STORE,    // the store fails: enum store_trouble in `a`
     ITEM_CRASH,    // an instance dies: enum death in `a`
     ITEM_CLOSE,    // an instance is stopped in order, and started again
     ITEM_PAUSE,    // an instance stands still; with `b` another process takes its name meanwhile
-    ITEM_JUMP,     // the wall clock moves by `delta_ms`: who starts from now on sees it
-    ITEM_OPERATOR, // from then on operators try again what is parked, `a` percent of it, within `b` ms, without much
-                   // care
+    ITEM_JUMP,     // the wall clock moves by `delta_ms`: who starts from now on sees it; with `a` the database's does
+    ITEM_OPERATOR, // from then on operators see to `a` percent of what is parked, within `b` ms, without much care
     ITEM_ROLLBACK, // an instance starts again as an older release, which does not know the newest flows
     ITEM_KINDS
 };
@@ -82,13 +83,17 @@ struct item {
 // What the whole world of a seed is like.
 struct shape {
     int64_t chaos_ms; // how long faults and commands come
-    uint32_t sagas, subjects, names;
+    uint32_t sagas, subjects;
+    uint32_t names;        // of instances
+    uint32_t lease_ms;     // 0: none, and there is one instance
     bool siege;            // one flow only, in which much can be on its way at a death
     uint32_t latency_ms;   // of a message, at most, in fair weather
     uint32_t commit_ms;    // of a commit, at most
     uint32_t fates[FATES]; // permille of the keys that fare like that
     uint32_t resident_max, resume_rate, scan_interval_ms, horizon_ms, resume_max;
     uint32_t batch_max;
+    struct saga_gate_limits limits; // of each participant
+    uint32_t pause_poll_ms, hold_ms;
 };
 
 struct plan {
@@ -100,6 +105,9 @@ struct plan {
 };
 
 void plan_make(struct plan *plan, uint64_t seed);
+
+// An enum saga_act, as often as operators do it.
+uint32_t plan_draw_act(struct seeded *dice);
 
 // "3  at 12.400  crash c0: after a commit, back after 0.350"
 void plan_describe(const struct plan *plan, uint32_t i, char *out, size_t size);

@@ -90,13 +90,11 @@ static int64_t amount_of(const struct saga_turn *turn) {
     return amount;
 }
 
-static struct saga_verdict book(struct saga_turn *turn) {
+static void book(struct saga_turn *turn) {
     struct saga_subject *base = saga_turn_subject(turn);
-    if (!is_fixed(turn) && world_fate(drawn(turn, "books")) == FATE_NO)
-        return saga_reject(ERR_BENEFIT_UNAVAILABLE, NULL);
     if (!base) {
         mark(turn, "booked");
-        return saga_done();
+        return;
     }
     struct sim_subject *subject = sim_subject_of(base);
     struct sim_entry_row *entry = subject_entry(subject, saga_turn_saga(turn)->gid);
@@ -105,6 +103,12 @@ static struct saga_verdict book(struct saga_turn *turn) {
     // One that is drawn again, because the first was never durable, is another one.
     entry->number = ++subject_edit(subject)->numbers * 100000 + (int64_t)(world_now->tally.sends % 100000);
     subject_edit(subject)->amount += amount_of(turn);
+}
+
+static struct saga_verdict book_if_possible(struct saga_turn *turn) {
+    if (!is_fixed(turn) && world_fate(drawn(turn, "books")) == FATE_NO)
+        return saga_reject(ERR_BENEFIT_UNAVAILABLE, NULL);
+    book(turn);
     return saga_done();
 }
 
@@ -148,7 +152,7 @@ struct saga_verdict step_decide(struct saga_turn *turn) {
     const struct sim_step *traits = sim_traits(sim_flow_of(saga_turn_saga(turn)->flow), saga_turn_step(turn));
     int64_t until_ms = since_ms(turn) + traits->wait_ms;
     switch (traits->decide) {
-    case DECIDES_BOOK: return book(turn);
+    case DECIDES_BOOK: return book_if_possible(turn);
     case DECIDES_LATER: return later(turn, until_ms);
     case DECIDES_PAID: return paid(turn, until_ms);
     case DECIDES_ASK: return ask(turn);
@@ -159,6 +163,14 @@ struct saga_verdict step_decide(struct saga_turn *turn) {
         mark(turn, "\xff"); // no text: the store refuses it
     bool parks = !is_fixed(turn) && drawn(turn, "parks") % 3 == 0;
     return parks ? saga_park(ERR_SAGA_STATE, "somebody must look at this") : saga_done();
+}
+
+// What an operator says has taken place takes place.
+void step_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
+    const struct sim_step *traits = sim_traits(sim_flow_of(saga_turn_saga(turn)->flow), saga_turn_step(turn));
+    bool done = ruling->act == SAGA_ACT_RESOLVE && ruling->op == SAGA_ACTION && ruling->outcome == OUTCOME_OK;
+    if (done && traits->decide == DECIDES_BOOK)
+        book(turn);
 }
 
 // ---- Turning points -----------------------------------------------------------------------------------------------
@@ -194,10 +206,15 @@ struct saga_verdict step_ended(struct saga_turn *turn) {
     struct saga_subject *base = saga_turn_subject(turn);
     if (!is_fixed(turn) && world_fate(drawn(turn, "spoils")) == FATE_SPOILT)
         mark(turn, "\xff");
-    if (base)
-        subject_entry(sim_subject_of(base), saga_turn_saga(turn)->gid)->ends++;
-    else
+    if (!base) {
         mark(turn, "ended");
+        return saga_done();
+    }
+    struct sim_subject *subject = sim_subject_of(base);
+    struct sim_entry_row *entry = subject_entry(subject, saga_turn_saga(turn)->gid);
+    entry->ends++;
+    if (saga_turn_saga(turn)->status == SAGA_TERMINATED && entry->paid[0] && entry->reversals == 0)
+        step_refund(turn, subject, subject_find_payment(subject, entry->paid));
     return saga_done();
 }
 
@@ -216,7 +233,7 @@ bool step_child(struct saga_turn *turn, struct arena *arena, struct saga_child *
         .flow = first && chance < 12 ? "nobody knows" : sim_flow_name(&world_now->flows, index),
         .gid =
             arena_printf(arena, "%s/c%u.%u.%u", saga->gid, step->id, saga_turn_leg(turn), saga_turn_generation(turn)),
-        .input = arena_printf(arena, "%lld", (long long)(chance + 10)),
+        .input = arena_printf(arena, "%llu", (unsigned long long)chance + 10),
     };
     // One that is taken; not where it would refuse the parent, too.
     if (first && chance >= 12 && chance < 18 && watch_is_durable(saga->gid) && watch_is_durable(world_now->gids[0]))

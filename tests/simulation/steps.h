@@ -8,6 +8,7 @@ saga_call_fn step_send; // action, compensation, inquiry and question alike: wha
 saga_decide_fn step_decide, step_reversed, step_ended;
 saga_child_fn step_child;
 saga_answered_fn step_answered;
+saga_ruled_fn step_ruled;
 unsigned step_no_legs(const struct saga_subject *subject, struct str input);
 unsigned step_two_legs(const struct saga_subject *subject, struct str input);
 unsigned step_three_legs(const struct saga_subject *subject, struct str input);

@@ -79,7 +79,8 @@ static void flush(struct saga_subject *base, struct store_write *write) {
 }
 
 static void committed(struct saga_subject *base) {
-    assert(!base->failed); // what was committed was not ahead of what failed
+    // What was committed was not ahead of what failed; unless that never got to the store, because all ends.
+    assert(!base->failed || sim_subject_of(base)->subjects->ending);
 }
 
 static void failed(struct saga_subject *base, const struct error *error) {
@@ -210,6 +211,7 @@ struct subject_load {
     struct subject_wish *wishes, **last;
     unsigned table;
     struct sim_subject *subject; // as far as it is read; not known yet
+    bool stale;                  // its slot was left meanwhile
     char key[SAGA_SUBJECT_MAX + 1];
 };
 
@@ -264,6 +266,10 @@ static void read_next(struct subject_load *load);
 
 static void rows_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct subject_load *load = ctx;
+    struct error elsewhere;
+    error_set(&elsewhere, ERR_SLOT_ELSEWHERE, NULL);
+    if (load->stale)
+        error = &elsewhere;
     if (!error)
         take(load, rows, n);
     if (error || ++load->table == 3)
@@ -286,7 +292,7 @@ static void read_next(struct subject_load *load) {
 
 static struct subject_load *load_of(struct subjects *subjects, struct str key) {
     struct subject_load *load = subjects->loads;
-    while (load && !str_eq_c(key, load->key))
+    while (load && (load->stale || !str_eq_c(key, load->key)))
         load = load->next;
     if (load)
         return load;
@@ -319,11 +325,26 @@ static void want(struct subjects *subjects, struct str key, const struct subject
 }
 
 void subject_want(struct subjects *subjects, struct str key, subject_fn *done, void *ctx) {
-    want(subjects, key, &(struct subject_wish){.done = done, .ctx = ctx});
+    struct error elsewhere;
+    error_set(&elsewhere, ERR_SLOT_ELSEWHERE, NULL);
+    if (!saga_engine_owns(subjects->engine, id_slot(key)))
+        done(ctx, NULL, &elsewhere);
+    else
+        want(subjects, key, &(struct subject_wish){.done = done, .ctx = ctx});
 }
 
 void subject_attach(struct subjects *subjects, struct saga_engine *engine, struct str key, void *token) {
     want(subjects, key, &(struct subject_wish){.ctx = token, .engine = engine});
+}
+
+void subjects_leave(struct subjects *subjects, unsigned slot) {
+    for (struct subject_load *load = subjects->loads; load; load = load->next)
+        load->stale = load->stale || id_slot(str_c(load->key)) == slot;
+    for (struct sim_subject *subject = subjects->first, *next; subject; subject = next) {
+        next = subject->next;
+        if (id_slot(str_c(subject->row.name)) == slot)
+            leave(subject);
+    }
 }
 
 void subjects_drop(struct subjects *subjects) {

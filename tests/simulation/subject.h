@@ -62,8 +62,10 @@ struct subject_load;
 // Those of one process.
 struct subjects {
     struct store *store;
+    struct saga_engine *engine;
     struct sim_subject *first;
     struct subject_load *loads;
+    bool ending; // the process is being stopped
 };
 
 // At once when it is in memory. `subject` is the callee's to hold; NULL with an error when it can't be read.
@@ -72,6 +74,9 @@ void subject_want(struct subjects *subjects, struct str key, subject_fn *done, v
 
 // For saga_flow.attach.
 void subject_attach(struct subjects *subjects, struct saga_engine *engine, struct str key, void *token);
+
+// The slot is another process's: what is known of its subjects is out of date.
+void subjects_leave(struct subjects *subjects, unsigned slot);
 
 // The process is gone: nobody hears of what is still being read.
 void subjects_drop(struct subjects *subjects);

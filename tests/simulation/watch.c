@@ -3,8 +3,8 @@
 
 #include "saga/engine.h"
 #include "tests/simulation/center.h"
-#include "tests/simulation/client.h"
 #include "tests/simulation/durable.h"
+#include "tests/simulation/operator.h"
 #include "tests/simulation/world.h"
 
 #include <stdlib.h>
@@ -14,7 +14,11 @@ bool watch_is_durable(const char *gid) {
 }
 
 bool watch_is_awaited(const struct saga_call *call) {
-    return call->resident != NULL;
+    return call->resident != NULL && !call->late;
+}
+
+bool watch_is_owner(const struct center *center, const struct saga_call *call) {
+    return center_owns(center, id_slot(str_c(call->gid)));
 }
 
 // ---- Sends --------------------------------------------------------------------------------------------------------
@@ -36,21 +40,32 @@ static void check_turning_points(const struct saga_call *call, const struct effe
                      saga_status_name(status));
 }
 
-static void check_inquired(const struct center *center, const struct saga_call *call, const struct effect *effect) {
+static void check_inquired(const struct center *center, const struct saga_call *call, const struct effect *effect,
+                           const struct saga_instance *durable) {
     bool first = saga_call_op(call) == SAGA_COMPENSATE && effect->sends[SAGA_COMPENSATE] == 0;
-    if (first && effect->step->inquire && effect->unknown && center_is_current(center))
+    const struct saga_leg *leg = saga_instance_leg(durable, effect->step->id, effect->leg);
+    bool unknown = effect->unknown && !(leg && operator_did(durable, leg, SAGA_ACT_RESOLVE, IN_ANY_STATE));
+    if (first && effect->step->inquire && unknown && watch_is_owner(center, call))
         world_broken("E3", "%s is compensated without having been asked about", world_short(effect->key));
 }
 
+// Whether an operator has said that this one counts as done, or as undone.
+static bool was_skipped(const struct effect *effect, const struct saga_instance *durable, enum leg_state from) {
+    const struct saga_leg *leg = saga_instance_leg(durable, effect->step->id, effect->leg);
+    return leg && operator_did(durable, leg, SAGA_ACT_SKIP, from);
+}
+
 // Forward: everything before it has taken effect. Backward: nothing behind it has any effect left.
-static void check_order(const struct saga_call *call, const struct effect *effect) {
+static void check_order(const struct saga_call *call, const struct effect *effect,
+                        const struct saga_instance *durable) {
     enum saga_op op = saga_call_op(call);
     for (const struct effect *other = effect->book->first; other; other = other->next) {
         if (op == SAGA_COMPENSATE && other->step->stage > effect->step->stage && other->step->undo &&
-            other->state == EFFECT_APPLIED)
+            other->state == EFFECT_APPLIED && !was_skipped(other, durable, LEG_UNDO_PARKED))
             world_broken("E3", "%s is compensated before %s", world_short(effect->key), world_short(other->key));
         if (op == SAGA_ACTION && other->step->stage < effect->step->stage && other->step->run &&
-            other->step->tier == SAGA_CORE && other->applied == 0 && other->state != EFFECT_REJECTED)
+            other->step->tier == SAGA_CORE && other->applied == 0 && other->state != EFFECT_REJECTED &&
+            !was_skipped(other, durable, LEG_PARKED))
             world_broken("order", "%s is sent before %s took effect", world_short(effect->key),
                          world_short(other->key));
     }
@@ -113,9 +128,17 @@ void watch_send(const struct center *center, const struct saga_call *call, struc
                      saga_op_name(saga_call_op(call)));
     struct saga_instance durable = durable_instance(row);
     check_turning_points(call, effect, durable.status);
-    check_inquired(center, call, effect);
-    check_order(call, effect);
-    if (center_is_current(center)) {
+    check_inquired(center, call, effect, &durable);
+    check_order(call, effect, &durable);
+    if (!watch_is_owner(center, call))
+        world_broken("E7", "%s sends %s %s, and slot %d is c%u's, whose incarnation is %lld", center->label,
+                     world_short(effect->key), saga_op_name(saga_call_op(call)), row->slot,
+                     world_now->owners[row->slot],
+                     (long long)world_now->incarnations[world_now->owners[row->slot] % SIM_NAMES_MAX]);
+    if (watch_is_owner(center, call)) {
+        if (row->paused || saga_status_ended(durable.status))
+            world_broken("E8", "%s %s is sent, and the saga is %s", world_short(effect->key),
+                         saga_op_name(saga_call_op(call)), row->paused ? "paused" : saga_status_name(durable.status));
         check_generation(call, effect, &durable);
         check_attempts(call, effect, &durable);
     }
@@ -137,10 +160,13 @@ void watch_death_of(const struct center *center, struct book *book) {
 }
 
 void watch_notice(const struct center *center, const struct saga_notice *notice) {
+    if (notice->kind == SAGA_NOTICE_WRITE_FAILED && strcmp(notice->reason, err_info(ERR_STORE_FENCED)->name) == 0 &&
+        world_now->shape->lease_ms)
+        center_die((struct center *)(uintptr_t)center, "because another one has taken over");
     if (notice->kind == SAGA_NOTICE_CORRUPT)
         world_broken("disk", "%s can't be read: %s", world_short(notice->gid), notice->text);
     if (notice->kind == SAGA_NOTICE_PARKED)
-        client_hears_of_parked(notice->gid);
+        operator_hears_of_parked(notice->gid);
     if (notice->kind == SAGA_NOTICE_RESUMED) {
         struct book *book = ledger_book(&world_now->ledger, notice->gid);
         book->resumed_name = center->name;
@@ -156,17 +182,36 @@ static void check_bounded(const struct center *center, const struct saga_stats *
         return;
     struct store_query query = {.table = &saga_table,
                                 .conds = {{.column = "due_ms", .cmp = STORE_LT, .integer = INT64_MAX}}};
-    int64_t most = (int64_t)durable_count(&query) + (world_now->plant == PLANT_BOUNDLESS ? -1 : 0);
+    // One that was terminated stays there as long as its children.
+    struct store_query terminated = {.table = &saga_table,
+                                     .conds = {{.column = "status", .cmp = STORE_EQ, .integer = SAGA_TERMINATED}}};
+    int64_t most =
+        (int64_t)(durable_count(&query) + durable_count(&terminated)) + (world_now->plant == PLANT_BOUNDLESS ? -1 : 0);
     if (stats->resident > most)
         world_broken("bound", "%s has %lld sagas in memory, of %lld that are not finished", center->label,
                      (long long)stats->resident, (long long)most);
 }
 
+// Who thinks that a slot is its own, and may still commit, is its owner.
+static void check_slots(const struct center *center) {
+    struct store_identity identity;
+    store_identity(center->store, &identity);
+    if (identity.incarnation != world_now->incarnations[center->name] || !center_is_current(center))
+        return; // whatever it thinks, nothing will come of it
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        if (saga_engine_owns(center->engine, slot) && world_now->owners[slot] != center->name)
+            world_broken("E7", "%s thinks that slot %u is its own, which is c%u's", center->label, slot,
+                         world_now->owners[slot]);
+}
+
 void watch_step(void) {
-    for (const struct center *center = world_now->centers; center; center = center->next) {
+    for (struct center *center = world_now->centers; center; center = center->next) {
         struct saga_stats stats;
         if (center->dying)
             continue;
+        limits_step(center);
+        if (world_now->shape->lease_ms && world_now->tally.events % 4 == 0)
+            check_slots(center);
         saga_engine_stats(center->engine, &stats);
         if (stats.orphans != 0)
             world_broken("E5", "%s has %lld sagas that nothing will ever drive on", center->label,

@@ -14,6 +14,9 @@ bool watch_is_durable(const char *gid); // a saga
 // Whether its saga is still in the memory that sent it: else the answer is nobody's.
 bool watch_is_awaited(const struct saga_call *call);
 
+// Whether the process may act for the call's saga, as is durable.
+bool watch_is_owner(const struct center *center, const struct saga_call *call);
+
 // A request is about to leave.
 void watch_send(const struct center *center, const struct saga_call *call, struct effect *effect, const char *body);
 
@@ -25,10 +28,14 @@ void watch_commit(const struct center *center, const struct backend_fence *fence
 void watch_committed(void);
 void watch_rolled_back(const char *why);
 void watch_claimed(const struct center *center, int64_t incarnation);
+void watch_taken_over(const struct center *heir, unsigned dead, int64_t incarnation);
 
 void watch_notice(const struct center *center, const struct saga_notice *notice);
 
 // After every event.
 void watch_step(void);
+
+// When all has been well for a while: each instance has its share of the slots.
+void watch_balance(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include "store/row.h"
 #include "tests/simulation/center.h"
 #include "tests/simulation/durable.h"
+#include "tests/simulation/network.h"
 #include "tests/simulation/subject.h"
 #include "tests/simulation/world.h"
 
@@ -20,6 +21,7 @@ static struct batch {
     int64_t incarnation;
     const struct store_op *ops;
     size_t n, at;
+    bool gives; // slots away
     bool wrong;
     char rule[REPORT_RULE_MAX];
     char text[REPORT_TEXT_MAX];
@@ -50,11 +52,13 @@ static const void *predecessor(const struct store_table *table, const void *row)
 
 // ---- Sagas --------------------------------------------------------------------------------------------------------
 
-// An operator's retry is in the same batch as the row that it changed.
-static bool was_retried(const char *gid) {
-    for (size_t i = 0; i < batch.n; i++)
-        if (batch.ops[i].table == &audit_table && strcmp(((const struct audit_row *)batch.ops[i].row)->gid, gid) == 0)
+// What an operator did is in the same batch as the row that it changed. `action` NULL: any.
+static bool was_operated(const char *gid, const char *action) {
+    for (size_t i = 0; i < batch.n; i++) {
+        const struct audit_row *row = batch.ops[i].table == &audit_table ? batch.ops[i].row : NULL;
+        if (row && strcmp(row->gid, gid) == 0 && (!action || strcmp(row->action, action) == 0))
             return true;
+    }
     return false;
 }
 
@@ -68,6 +72,9 @@ static void check_status(const struct saga_row *old, const struct saga_row *new)
         {SAGA_FORWARD, 1u << SAGA_FORWARD | 1u << SAGA_SUCCEEDED},
         {SAGA_COMPENSATING, 1u << SAGA_COMPENSATING | 1u << SAGA_FAILED},
     };
+    if (new->status == SAGA_TERMINATED && !saga_status_ended((enum saga_status)old->status) &&
+        was_operated(new->gid, saga_act_name(SAGA_ACT_TERMINATE)))
+        return;
     for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++)
         if ((int32_t)moves[i].from == old->status && moves[i].to >> new->status & 1)
             return;
@@ -79,11 +86,11 @@ static bool goes_back(const struct saga_leg *leg) {
     return leg->state == LEG_UNDOING || leg->state == LEG_UNDO_RETRYING || leg->state == LEG_UNDO_PARKED;
 }
 
-static void check_leg(const struct saga_instance *old, const struct saga_instance *new, uint8_t i, bool retried) {
+static void check_leg(const struct saga_instance *old, const struct saga_instance *new, uint8_t i, bool operated) {
     const struct saga_leg *from = &old->legs[i], *to = &new->legs[i];
     bool forward = old->status != SAGA_COMPENSATING && new->status != SAGA_COMPENSATING &&new->status != SAGA_FAILED;
     bool same_phase = forward || (goes_back(from) && goes_back(to));
-    if (same_phase && !retried && !from->step->ask && to->attempts < from->attempts)
+    if (same_phase && !operated && !from->step->ask && to->attempts < from->attempts)
         wrong("E6", "%s step %s had failed %u times, and now %u", world_short(new->gid), from->step->name,
               from->attempts, to->attempts);
     if (to->generation != from->generation && to->generation != from->generation + 1)
@@ -115,13 +122,13 @@ static void check_resumes(const struct saga_row *old, const struct saga_row *new
 
 static void check_replacement(const struct saga_row *old, const struct saga_row *new) {
     struct saga_instance before = durable_instance(old), after = durable_instance(new);
-    bool retried = was_retried(new->gid);
+    bool operated = was_operated(new->gid, NULL);
     check_status(old, new);
     if (old->flow_version != new->flow_version || before.n_legs != after.n_legs) {
         wrong("status", "%s is another saga than before", world_short(new->gid));
     } else {
         for (uint8_t i = 0; i < before.n_legs; i++)
-            check_leg(&before, &after, i, retried);
+            check_leg(&before, &after, i, operated);
         check_signals(&before, &after);
     }
     check_resumes(old, new);
@@ -208,6 +215,28 @@ static void check_sum(const char *name) {
         world_broken("money", "subject %.6s is off by %lld from what its sagas booked", name, (long long)amount);
 }
 
+// ---- Slots --------------------------------------------------------------------------------------------------------
+
+static void read_owners(void) {
+    struct store_query query = {.table = &store_slot_table, .limit = SLOT_COUNT};
+    size_t n;
+    const struct store_slot_row *rows = durable_rows(&query, &n);
+    for (size_t i = 0; i < n; i++)
+        world_now->owners[rows[i].slot] = rows[i].owner[0] ? (uint8_t)(rows[i].owner[1] - '0') : SIM_NOBODY;
+}
+
+// Only the owner writes what is in a slot, and gives it away itself.
+static void check_owner(const struct store_op *op) {
+    int32_t slot = op->table == &saga_table         ? ((const struct saga_row *)op->row)->slot
+                   : op->table == &outbox_table     ? ((const struct outbox_row *)op->row)->slot
+                   : op->table == &store_slot_table ? ((const struct store_slot_row *)op->row)->slot
+                                                    : -1;
+    if (slot >= 0 && world_now->owners[slot] != batch.center->name)
+        wrong("E7", "%s writes a row of %s in slot %d, which is c%u's", batch.center->label, op->table->name, slot,
+              world_now->owners[slot]);
+    batch.gives = batch.gives || op->table == &store_slot_table;
+}
+
 // ---- Batches ------------------------------------------------------------------------------------------------------
 
 static void check_op(const struct store_op *op) {
@@ -228,8 +257,11 @@ static void check_op(const struct store_op *op) {
 void watch_commit(const struct center *center, const struct backend_fence *fence, const struct store_op *ops,
                   size_t n) {
     batch = (struct batch){.center = center, .incarnation = fence->incarnation, .ops = ops, .n = n};
-    for (batch.at = 0; batch.at < n; batch.at++)
+    for (batch.at = 0; batch.at < n; batch.at++) {
         check_op(&ops[batch.at]);
+        if (world_now->shape->lease_ms && ops[batch.at].verb != STORE_DELETE)
+            check_owner(&ops[batch.at]);
+    }
 }
 
 void watch_committed(void) {
@@ -240,6 +272,8 @@ void watch_committed(void) {
                      (long long)batch.incarnation, (long long)world_now->incarnations[batch.center->name]);
     if (batch.wrong)
         world_broken(batch.rule, "%s", batch.text);
+    if (batch.gives)
+        read_owners();
     for (size_t i = 0; i < batch.n_touched; i++)
         check_sum(batch.touched[i]);
 }
@@ -252,4 +286,25 @@ void watch_claimed(const struct center *center, int64_t incarnation) {
     if (incarnation <= world_now->incarnations[center->name])
         world_broken("E7", "%s claims the incarnation %lld a second time", center->label, (long long)incarnation);
     world_now->incarnations[center->name] = incarnation;
+    read_owners();
+}
+
+void watch_taken_over(const struct center *heir, unsigned dead, int64_t incarnation) {
+    world_trace(heir->label, "has taken over from c%u", dead);
+    if (incarnation != world_now->incarnations[dead] + 1)
+        world_broken("E7", "%s takes over from c%u as it was before", heir->label, dead);
+    if (world_now->current[dead])
+        network_unknown(world_now->current[dead]);
+    world_now->incarnations[dead] = incarnation;
+    world_now->tally.taken_over++;
+    read_owners();
+}
+
+void watch_balance(void) {
+    unsigned share = SLOT_COUNT / world_now->shape->names, has[SIM_NAMES_MAX + 1] = {0};
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        has[world_now->owners[slot]]++;
+    for (unsigned name = 0; name < world_now->shape->names && world_now->shape->lease_ms; name++)
+        if (has[name] < share)
+            world_broken("slots", "all has been well for long, and c%u has %u slots of %u", name, has[name], share);
 }

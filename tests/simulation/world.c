@@ -5,6 +5,7 @@
 #include "tests/simulation/center.h"
 #include "tests/simulation/client.h"
 #include "tests/simulation/network.h"
+#include "tests/simulation/operator.h"
 #include "tests/simulation/watch.h"
 
 #include <assert.h>
@@ -97,11 +98,14 @@ static void restart_later(unsigned name, int64_t delay_ms) {
 static void reap(void) {
     for (struct center *center = world_now->centers, *next; center; center = next) {
         next = center->next;
-        if (!center->dying)
+        if (!center->dying && !center->closes)
             continue;
-        if (center_is_current(center))
-            restart_later(center->name, center->back_ms ? center->back_ms : BACK_MS);
-        center_kill(center);
+        bool current = center_is_current(center), closes = center->closes, older = center->becomes_older;
+        unsigned name = center->name;
+        int64_t back_ms = center->back_ms ? center->back_ms : BACK_MS;
+        (closes ? center_close : center_kill)(center);
+        if (current && !(older && !world_now->calm && center_start(name, true)))
+            restart_later(name, back_ms);
     }
 }
 
@@ -173,13 +177,7 @@ static void hurt(struct center *center, const struct item *item) {
         }
         break;
     case ITEM_CLOSE:
-    case ITEM_ROLLBACK: {
-        unsigned name = center->name;
-        center_close(center);
-        if (item->kind == ITEM_CLOSE || !center_start(name, true))
-            restart_later(name, item->for_ms);
-        break;
-    }
+    case ITEM_ROLLBACK: center_leave_slots(center, item->kind == ITEM_ROLLBACK); break;
     default:
         center_pause(center, item->for_ms);
         if (item->b)
@@ -208,7 +206,8 @@ static void happen(void *ctx) {
         break;
     case ITEM_STORE: begin_store_trouble(item); break;
     case ITEM_OPERATOR: world_now->operators = item; break;
-    case ITEM_JUMP: world_now->wall_offset_ms += item->delta_ms; break;
+    case ITEM_HOLD: operator_hold(item, number); break;
+    case ITEM_JUMP: *(item->a ? &world_now->database_offset_ms : &world_now->wall_offset_ms) += item->delta_ms; break;
     case ITEM_CRASH:
     case ITEM_CLOSE:
     case ITEM_PAUSE:
@@ -282,6 +281,7 @@ static void come_to_rest(void) {
         run_for(500);
     }
     run_for(LATE_MS);
+    watch_balance();
 }
 
 // ---- Making and unmaking ------------------------------------------------------------------------------------------
@@ -302,6 +302,11 @@ static void name_everything(struct world *world) {
     }
 }
 
+static int64_t database_now(void *ctx) {
+    const struct world *world = ctx;
+    return world->time.now_ms + world->database_offset_ms;
+}
+
 static void make(struct world *world, const struct plan *plan) {
     static const struct store_table *const own_tables[] = {&sim_subject_table, &sim_entry_table, &sim_payment_table,
                                                            &sim_mark_table, NULL};
@@ -316,15 +321,18 @@ static void make(struct world *world, const struct plan *plan) {
     virtual_time_init(&world->time, BEGINNING_MS);
     arena_init(&world->view_rows, SIZE_MAX);
     world->disk = store_memory();
+    world->database_clock = (struct clock){world, database_now};
+    store_memory_clock(world->disk, &world->database_clock);
+    memset(world->owners, SIM_NOBODY, sizeof world->owners);
     for (uint32_t i = 0; i < plan->n; i++) {
         world->timers[i] = (struct rpc_timer){.fire = happen, .ctx = (void *)(uintptr_t)&plan->items[i]};
         if (!plan->left_out[i])
             world->time.timers.set(&world->time, &world->timers[i], BEGINNING_MS + plan->items[i].at_ms);
     }
-    for (unsigned name = 0; name < plan->shape.names; name++)
-        center_start(name, false);
     if (!world->disk->ops->connect(world->disk, false, &world->view, &error))
         abort();
+    for (unsigned name = 0; name < plan->shape.names; name++)
+        center_start(name, false);
 }
 
 static void unmake(struct world *world) {

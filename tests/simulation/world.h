@@ -9,10 +9,18 @@
 #include "tests/simulation/flows.h"
 #include "tests/simulation/ledger.h"
 #include "tests/simulation/plan.h"
+#include "tests/simulation/plant.h"
 #include "tests/simulation/trace.h"
 #include "tests/time/virtual_time.h"
 
-enum { SIM_NAMES_MAX = 3, SIM_TABLES_MAX = 16, REPORT_RULE_MAX = 24, REPORT_TEXT_MAX = 600, REPORT_TAIL_MAX = 16384 };
+enum {
+    SIM_NAMES_MAX = 3,
+    SIM_NOBODY = SIM_NAMES_MAX,
+    SIM_TABLES_MAX = 16,
+    REPORT_RULE_MAX = 24,
+    REPORT_TEXT_MAX = 600,
+    REPORT_TAIL_MAX = 16384
+};
 
 struct center;
 struct client;
@@ -29,21 +37,8 @@ struct report {
 
 // What a seed came to.
 struct tally {
-    uint64_t seeds, events, sagas, succeeded, failed, commits, sends, deaths, retries, virtual_ms;
-};
-
-// Breaks a rule of the model on purpose, to see that the checks notice.
-enum plant {
-    PLANT_NOTHING,
-    PLANT_FORGETFUL, // a participant forgets a key and acts again
-    PLANT_ROLLBACK,  // a commit is acknowledged and lost
-    PLANT_UNFENCED,  // the store takes what a stale owner writes
-    PLANT_TORN,      // half of a batch is committed
-    PLANT_AMNESIA,   // signals that were acknowledged are taken out of a saga's row
-    PLANT_REORDERED, // the numbers of events are mixed up
-    PLANT_MUTE,      // a participant never answers, even when everything is well
-    PLANT_BOUNDLESS, // what is in memory is counted as more than it is
-    PLANTS
+    uint64_t seeds, events, sagas, succeeded, failed, terminated, commits, sends, deaths, taken_over, retries,
+        virtual_ms;
 };
 
 struct sim_participant {
@@ -75,13 +70,15 @@ struct world {
     struct center *current[SIM_NAMES_MAX]; // the last one of each name; NULL: it is down
     unsigned lives[SIM_NAMES_MAX];
     int64_t incarnations[SIM_NAMES_MAX]; // the greatest that was claimed
+    uint8_t owners[SLOT_COUNT];          // of each slot, as is durable
     struct center *running;              // whose code is running now
     struct client *clients;
     uint32_t helps;             // of operators, so far
     struct exchange *exchanges; // that have not ended everywhere
     struct weather weather;
     const struct item *operators; // how those act who look at what is parked; NULL: there are none
-    int64_t wall_offset_ms;
+    int64_t wall_offset_ms, database_offset_ms;
+    struct clock database_clock;
     struct {
         unsigned away, full, slow, blind; // troubles of that kind at present
         uint32_t crowded_percent, odd_percent;

@@ -6,13 +6,18 @@
 #include <stdio.h>
 
 // A table as it was, and as it became: an integer, a text and a blob more, an index more, and another table beside it.
+// Newer than the store's own tables.
 struct thing_1 {
     char id[17];
     int64_t a;
 };
 static const struct store_column columns_1[] = {STORE_COL_TEXT(thing_1, id), STORE_COL_I64(thing_1, a)};
-static const struct store_table thing_1 = {
-    .name = "thing", .row_size = sizeof(struct thing_1), .columns = columns_1, .n_columns = 2, .n_key = 1, .since = 1};
+static const struct store_table thing_1 = {.name = "thing",
+                                           .row_size = sizeof(struct thing_1),
+                                           .columns = columns_1,
+                                           .n_columns = 2,
+                                           .n_key = 1,
+                                           .since = 100};
 
 struct thing_2 {
     char id[17];
@@ -24,11 +29,11 @@ struct thing_2 {
 static const struct store_column columns_2[] = {
     STORE_COL_TEXT(thing_2, id),
     STORE_COL_I64(thing_2, a),
-    STORE_COL_I32(thing_2, b, .since = 2),
-    STORE_COL_TEXT(thing_2, c, .since = 2),
-    STORE_COL_BLOB(thing_2, d, 100000, .since = 3),
+    STORE_COL_I32(thing_2, b, .since = 101),
+    STORE_COL_TEXT(thing_2, c, .since = 101),
+    STORE_COL_BLOB(thing_2, d, 100000, .since = 102),
 };
-static const struct store_index indexes_2[] = {{.name = "thing_by_b", .columns = {"b", "a"}, .since = 3}};
+static const struct store_index indexes_2[] = {{.name = "thing_by_b", .columns = {"b", "a"}, .since = 102}};
 static const struct store_table thing_2 = {.name = "thing",
                                            .row_size = sizeof(struct thing_2),
                                            .columns = columns_2,
@@ -36,7 +41,7 @@ static const struct store_table thing_2 = {.name = "thing",
                                            .n_key = 1,
                                            .indexes = indexes_2,
                                            .n_indexes = 1,
-                                           .since = 1};
+                                           .since = 100};
 struct thing_note {
     char id[17];
     int64_t at_ms;
@@ -47,7 +52,7 @@ static const struct store_table note_table = {.name = "thing_note",
                                               .columns = note_columns,
                                               .n_columns = 2,
                                               .n_key = 1,
-                                              .since = 3};
+                                              .since = 102};
 static const struct store_table *const tables_1[] = {&thing_1, NULL};
 static const struct store_table *const tables_2[] = {&thing_2, &note_table, NULL};
 
@@ -93,8 +98,8 @@ static void test_newer_is_refused(struct bed *bed) {
     struct error error = {0};
     assert_false(bed_try_open(bed, tables_1, &error));
     assert_int_equal(error.code, ERR_CONFIG_INVALID);
-    assert_non_null(strstr(error.text, "version 3"));
-    assert_non_null(strstr(error.text, "knows 1"));
+    assert_non_null(strstr(error.text, "version 102"));
+    assert_non_null(strstr(error.text, "knows 100"));
     bed_open(bed, tables_2); // nothing was changed
 }
 

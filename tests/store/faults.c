@@ -204,6 +204,65 @@ void faults_cut_in_commit(void **state) {
     cutter_stop(cutter);
 }
 
+static void was_taken(void *ctx, const struct error *error, bool taken) {
+    if (error)
+        fail_msg("%s", error->text);
+    *(int *)ctx = taken;
+}
+
+// By another instance, which is not kept waiting for the dead one's locks.
+static void take_over(struct scene *scene) {
+    struct store_identity identity;
+    store_identity(scene->bed.store, &identity);
+    struct store_instance_row dead = {.incarnation = identity.incarnation};
+    str_copy(str_c(identity.name), dead.name, sizeof dead.name);
+    const struct store_mariadb_options options = {
+        .user = "root", .database = scene->bed.place, .unix_socket = mariadb_socket(scene->variant.server)};
+    struct store_options with = scene->bed.options;
+    with.instance = "heir";
+    with.wake = NULL;
+    struct store *heir;
+    struct error error = {0};
+    if (!store_open(store_mariadb(&options), &with, &heir, &error))
+        fail_msg("%s", error.text);
+    for (int taken = 0; taken != 1;) { // not before its lease is over
+        taken = -1;
+        store_take_over(heir, &dead, was_taken, &taken);
+        while (taken < 0) {
+            store_poll(heir);
+            sched_yield();
+        }
+    }
+    store_close(heir);
+}
+
+// [E7] A process that is stopped between the fence and COMMIT holds the lock that a take-over needs. The server ends
+// its transaction, and its batch has no effect.
+void faults_stopped_in_a_transaction(void **state) {
+    struct scene *scene = *state;
+    char path[160];
+    snprintf(path, sizeof path, "%s.cut", mariadb_socket(scene->variant.server));
+    struct cutter *cutter = cutter_start(path, mariadb_socket(scene->variant.server));
+    scene->bed.options.lease_ms = 500;
+    open_with(scene, &(struct store_mariadb_options){.user = "root", .unix_socket = path});
+    load_run(scene->load, 40);
+    load_pause(scene->load);
+    cutter_cut(cutter, CUT_KEEP_COMMIT);
+    struct item row = item("late", "ann", 1, 0);
+    struct fate fate = {0};
+    bed_write(&scene->bed, &item_table, STORE_PUT, &row, NULL, &fate);
+    while (cutter_count(cutter) == 0)
+        sched_yield();
+    take_over(scene);
+    cutter_let_go(cutter);
+    bed_drain(&scene->bed);
+    assert_int_equal(fate.code, ERR_STORE_FENCED);
+    assert_int_equal(
+        mariadb_ask(scene->variant.server, scene->bed.place, "SELECT COUNT(*) FROM item WHERE id = 'late'"), 0);
+    bed_close(&scene->bed);
+    cutter_stop(cutter);
+}
+
 // ---- Locks ------------------------------------------------------------------------------------------------------
 
 // Another client holds a lane's row and then wants the instance's row, which a batch has locked before it waits for the

@@ -15,6 +15,7 @@ void faults_hangs_for_long(void **state);
 void faults_connections_are_killed(void **state);
 void faults_queries_are_killed(void **state);
 void faults_cut_in_commit(void **state);
+void faults_stopped_in_a_transaction(void **state);
 void faults_deadlock(void **state);
 void faults_lock_wait_ends(void **state);
 void faults_odd_defaults(void **state);

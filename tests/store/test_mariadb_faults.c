@@ -15,6 +15,7 @@ int main(void) {
         FAULTS_TEST(faults_queries_are_killed, faults_set_up),
         FAULTS_TEST(faults_queries_are_killed, faults_set_up_plain),
         FAULTS_TEST(faults_cut_in_commit, faults_set_up),
+        FAULTS_TEST(faults_stopped_in_a_transaction, faults_set_up),
         FAULTS_TEST(faults_deadlock, faults_set_up),
         FAULTS_TEST(faults_deadlock, faults_set_up_plain),
         FAULTS_TEST(faults_lock_wait_ends, faults_set_up),

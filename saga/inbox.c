@@ -1,0 +1,147 @@
+#include "saga/inbox.h"
+
+#include "saga/engine.h"
+
+#include <stdlib.h>
+
+enum { PAGE = 50, POLL_MS = 1000, ITEMS_MAX = 64 };
+
+// One that is being acted on.
+struct item {
+    struct inbox *inbox;
+    struct item *next, **link;
+    struct inbox_row row; // without its body
+};
+
+struct inbox {
+    struct saga_engine *engine;
+    struct item *items;
+    uint32_t n;
+    int64_t next_ms;
+    struct inbox_row cursor; // of the page
+    bool has_cursor;
+};
+
+struct inbox *inbox_new(struct saga_engine *engine) {
+    struct inbox *inbox = calloc(1, sizeof *inbox);
+    if (!inbox)
+        abort();
+    *inbox = (struct inbox){.engine = engine, .next_ms = INT64_MAX};
+    return inbox;
+}
+
+static void item_free(struct item *item) {
+    *item->link = item->next;
+    if (item->next)
+        item->next->link = item->link;
+    item->inbox->n--;
+    free(item);
+}
+
+void inbox_free(struct inbox *inbox) {
+    while (inbox->items)
+        item_free(inbox->items);
+    free(inbox);
+}
+
+// ---- Keeping ------------------------------------------------------------------------------------------------------
+
+void saga_inbox_keep(struct saga_engine *engine, unsigned slot, const char *method, struct str caller, struct str body,
+                     saga_reply_fn *done, void *ctx) {
+    const struct saga_options *options = &engine->options;
+    struct saga_turn *turn = saga_turn_begin(engine, NULL);
+    struct inbox_row row = {.slot = (int32_t)slot, .received_ms = saga_turn_now(turn), .body = body};
+    id_make(row.received_ms, slot, options->random, options->random_ctx, row.inbox_no);
+    str_fit(str_c(method), row.method, sizeof row.method);
+    str_fit(caller, row.caller, sizeof row.caller);
+    saga_turn_row(turn, &inbox_table, STORE_INSERT, &row);
+    saga_turn_commit(turn, done, ctx);
+}
+
+// ---- Acting -------------------------------------------------------------------------------------------------------
+
+static void taken_away(void *ctx, const struct error *error) {
+    struct item *item = ctx;
+    (void)error; // it is acted on again, and acts no second time
+    item_free(item);
+}
+
+static void take_away(struct item *item) {
+    struct saga_turn *turn = saga_turn_begin(item->inbox->engine, NULL);
+    saga_turn_row(turn, &inbox_table, STORE_DELETE, &item->row);
+    saga_turn_commit(turn, taken_away, item);
+}
+
+static void acted(void *ctx, const struct error *error) {
+    struct item *item = ctx;
+    struct saga_engine *engine = item->inbox->engine;
+    bool is_final = !error || err_info(error->code)->outcome == OUTCOME_REJECTED;
+    engine_enter(engine);
+    if (error && is_final)
+        engine_notice(engine, SAGA_NOTICE_KEPT_REFUSED, NULL, NULL, SAGA_ACTION, err_info(error->code)->name,
+                      error->text);
+    if (is_final && !engine->stopped)
+        take_away(item);
+    else
+        item_free(item); // the next round comes to it again
+    engine_leave(engine);
+}
+
+static bool is_under_way(const struct inbox *inbox, const struct inbox_row *row) {
+    for (const struct item *item = inbox->items; item; item = item->next)
+        if (strcmp(item->row.inbox_no, row->inbox_no) == 0)
+            return true;
+    return false;
+}
+
+static void act(struct inbox *inbox, const struct inbox_row *row) {
+    const struct saga_options *options = &inbox->engine->options;
+    struct item *item = calloc(1, sizeof *item);
+    if (!item)
+        abort();
+    *item = (struct item){.inbox = inbox, .next = inbox->items, .link = &inbox->items, .row = *row};
+    item->row.body = STR_NONE;
+    if (item->next)
+        item->next->link = &item->next;
+    inbox->items = item;
+    inbox->n++;
+    options->inbox(options->inbox_ctx, row, acted, item);
+}
+
+// ---- Rounds -------------------------------------------------------------------------------------------------------
+
+static void page_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct inbox *inbox = ctx;
+    struct saga_engine *engine = inbox->engine;
+    const struct inbox_row *row = rows;
+    engine_enter(engine);
+    for (size_t i = 0; !error && !engine->stopped && i < n; i++)
+        if (slot_is_ours(engine, (unsigned)row[i].slot % SLOT_COUNT) && inbox->n < ITEMS_MAX &&
+            !is_under_way(inbox, &row[i]))
+            act(inbox, &row[i]);
+    inbox->has_cursor = !error && n == PAGE;
+    if (inbox->has_cursor) {
+        inbox->cursor = row[n - 1];
+        inbox->cursor.body = STR_NONE;
+    }
+    inbox->next_ms = clock_now_ms(engine->options.clock) + (inbox->has_cursor ? 0 : POLL_MS);
+    engine_leave(engine);
+}
+
+void inbox_start(struct inbox *inbox) {
+    if (inbox->engine->options.inbox && inbox->engine->members)
+        inbox->next_ms = clock_now_ms(inbox->engine->options.clock);
+}
+
+int64_t inbox_due(const struct inbox *inbox) {
+    return inbox->engine->stopped ? INT64_MAX : inbox->next_ms;
+}
+
+void inbox_tick(struct inbox *inbox, int64_t now_ms) {
+    if (inbox_due(inbox) > now_ms)
+        return;
+    struct store_query query = {
+        .table = &inbox_table, .after = inbox->has_cursor ? &inbox->cursor : NULL, .limit = PAGE};
+    inbox->next_ms = INT64_MAX;
+    store_read(inbox->engine->options.store, &query, page_read, inbox);
+}
