@@ -48,6 +48,11 @@ static bool is_undoing(const struct saga_leg *leg) {
     return leg->state == LEG_UNDOING || leg->state == LEG_UNDO_RETRYING || leg->state == LEG_UNDO_PARKED;
 }
 
+// A decision that asks until it knows: an operator may know before it does, where the flow says what that means.
+static bool is_asking(const struct saga_leg *leg) {
+    return leg->step->ask && leg->step->ruled && (leg->state == LEG_WAITING || leg->state == LEG_ASKING);
+}
+
 // Whether a step behind this one is being undone: its requests are made without this one's answer (E11).
 static bool is_before_undoing(const struct saga_instance *saga, const struct saga_leg *leg) {
     for (uint8_t i = 0; i < saga->n_legs; i++)
@@ -60,7 +65,7 @@ static const char *refuse_resolve(const struct saga_instance *saga, const struct
     bool acting = leg->state == LEG_RUNNING || leg->state == LEG_INQUIRING || leg->state == LEG_RETRYING;
     if (outcome != OUTCOME_OK && outcome != OUTCOME_REJECTED)
         return "an outcome is either OK or REJECTED";
-    if (!is_parked(leg) && !acting && !is_undoing(leg))
+    if (!is_parked(leg) && !acting && !is_asking(leg) && !is_undoing(leg))
         return "the step is neither parked nor on its way";
     if (outcome == OUTCOME_REJECTED && (leg->state == LEG_UNDO_PARKED || leg->refused))
         return "that it was refused is known";

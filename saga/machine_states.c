@@ -48,7 +48,7 @@ static const struct {
                                         TO(UNDO_RETRYING) | TO(UNDO_PARKED)},
     [LEG_RETRYING] = {"retrying", TO(RUNNING) | TO(INQUIRING) | TO(DONE) | TO(REJECTED) | TO(UNDOING) | TO(PARKED)},
     [LEG_WAITING] = {"waiting", TO(DONE) | TO(REJECTED) | TO(ASKING) | TO(SKIPPED) | TO(PARKED) | TO(UNDOING)},
-    [LEG_ASKING] = {"asking", TO(WAITING) | TO(SKIPPED) | TO(PARKED)},
+    [LEG_ASKING] = {"asking", TO(WAITING) | TO(SKIPPED) | TO(PARKED) | TO(DONE) | TO(REJECTED)},
     [LEG_DONE] = {"done", TO(UNDOING)},
     [LEG_REJECTED] = {"rejected", 0},
     [LEG_SKIPPED] = {"skipped", TO(INQUIRING) | TO(UNDOING)},

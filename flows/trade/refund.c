@@ -332,6 +332,8 @@ void refund_poke_all(struct saga_turn *turn) {
 
 // ---- Operators ----------------------------------------------------------------------------------------------------
 
+enum { STEP_TAKE_BACK_POINTS = 70 };
+
 static void mark_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
     struct refund_row *refund = refund_leg_of_turn(turn);
     if (ruling->act == SAGA_ACT_RESOLVE && ruling->outcome != OUTCOME_OK)
@@ -366,6 +368,10 @@ static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, str
     if (saga_turn_step(turn)->id == STEP_PAY_OUT && ruling->act == SAGA_ACT_RESOLVE &&
         !refund_leg_may_be(turn, ruling, error))
         return false;
+    bool awaits_award = trade_of(saga_turn_subject(turn))->row.after[AFTER_AWARD].state == AFTER_PENDING;
+    if (saga_turn_step(turn)->id == STEP_TAKE_BACK_POINTS && awaits_award)
+        return error_set(error, ERR_SAGA_STATE,
+                         "whether points were awarded is not known yet: see to award_points first");
     return ruling_allowed(rules, turn, ruling, error);
 }
 
@@ -427,7 +433,7 @@ static const struct saga_step steps[] = {
      .answered = points_given_back,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
-    {.id = 70,
+    {.id = STEP_TAKE_BACK_POINTS,
      .stage = 4,
      .kind = SAGA_RETRIABLE,
      .tier = SAGA_NON_CORE,

@@ -13,6 +13,7 @@ struct chance {
     uint64_t state;
     struct flow_bed *bed;
     struct flow_trade trades[TRADES];
+    bool operators; // do something every now and then
     struct flow_answer *answers[MOVES];
     size_t n;
 };
@@ -68,12 +69,70 @@ static void move_payer(struct chance *chance, const struct flow_trade *trade) {
     flow_control_maybe(bed, "PayTender", fields);
 }
 
-enum what { QUOTE, ORDER, PAY, PAYER, CANCEL, REFUND_PART, REFUND_ALL, WHATS };
+// ---- Operators ----------------------------------------------------------------------------------------------------
+
+typedef Txcenter__Saga__V1__Saga saga_message;
+
+static bool is_flow(const saga_message *saga, const char *flow) {
+    return strcmp(saga->flow, flow) == 0;
+}
+
+static bool is_done(const saga_message *saga, const char *step) {
+    for (size_t i = 0; i < saga->n_steps; i++)
+        if (strcmp(saga->steps[i]->name, step) == 0)
+            return saga->steps[i]->state == TXCENTER__SAGA__V1__STEP_STATE__STEP_STATE_DONE;
+    return false;
+}
+
+// Whether a terminate of the saga, which is paused, leaves nothing behind.
+static bool may_be_ended(struct chance *chance, const struct flow_trade *trade, const saga_message *saga) {
+    int state = (int)flow_get(chance->bed, trade->no)->state;
+    if (is_flow(saga, "trade.payment"))
+        return true;
+    if (is_flow(saga, "trade.purchase"))
+        return state == TRADE(ORDERING) || state == TRADE(ORDERED);
+    return is_flow(saga, "trade.refund") && strstr(saga->gid, "/refund/R") && !is_done(saga, "refunded");
+}
+
+// Each act is done or refused. What is paused goes on at the end, if not before.
+static void move_operator(struct chance *chance, const struct flow_trade *trade) {
+    static const char *const acts[] = {"Retry", "Pause", "Resume", "Compensate"};
+    struct flow_bed *bed = chance->bed;
+    const Txcenter__Saga__V1__ListSagasResponse *page =
+        flow_must(bed, "ListSagas", "filter.subject=%s filter.unfinished=true", trade->no);
+    if (page->n_sagas == 0)
+        return;
+    const char *gid = page->sagas[dice(chance, (uint32_t)page->n_sagas)]->gid;
+    uint32_t which = dice(chance, 6);
+    if (which < 4) {
+        flow_ask(bed, acts[which], "gid=%s reason=chance", gid);
+        return;
+    }
+    flow_ask(bed, "Pause", "gid=%s reason=chance", gid);
+    const saga_message *saga =
+        ((const Txcenter__Saga__V1__GetSagaResponse *)flow_must(bed, "GetSaga", "gid=%s", gid))->saga;
+    bool ends = saga->paused && may_be_ended(chance, trade, saga);
+    flow_ask(bed, ends ? "Terminate" : "Resume", "gid=%s reason=chance", gid);
+}
+
+static void resume_all(struct chance *chance) {
+    const Txcenter__Saga__V1__ListSagasResponse *page =
+        flow_must(chance->bed, "ListSagas", "filter.unfinished=true page_size=200");
+    assert_string_equal(page->next_page_token, "");
+    for (size_t i = 0; i < page->n_sagas; i++)
+        flow_ask(chance->bed, "Resume", "gid=%s reason=chance", page->sagas[i]->gid);
+}
+
+// -------------------------------------------------------------------------------------------------------------------
+
+enum what { QUOTE, ORDER, PAY, PAYER, CANCEL, REFUND_PART, REFUND_ALL, OPERATE, WHATS };
 
 // What somebody would do with a trade in this state; now and then, anything.
 static enum what next_move(struct chance *chance, int state) {
     if (dice(chance, 5) == 0)
         return (enum what)dice(chance, WHATS);
+    if (chance->operators && dice(chance, 3) == 0)
+        return OPERATE;
     switch (state) {
     case TRADE(QUOTED): return dice(chance, 8) ? ORDER : CANCEL;
     case TRADE(ORDERING):
@@ -109,6 +168,7 @@ static void move(struct chance *chance) {
         *answer = flow_send(bed, "Refund", "trade_no=%s amount=CNY%u", trade->no, 1 + dice(chance, 5000));
         break;
     case REFUND_ALL: *answer = flow_send(bed, "Refund", "trade_no=%s whole=true wait_ms=0", trade->no); break;
+    case OPERATE: move_operator(chance, trade); return;
     default: move_payer(chance, trade); return;
     }
     chance->n++;
@@ -123,11 +183,12 @@ static void die(struct chance *chance) {
     }
 }
 
-static void run(struct flow_bed *bed, uint64_t seed) {
+static void run(struct flow_bed *bed, uint64_t seed, bool operators) {
     struct chance *chance = calloc(1, sizeof *chance);
     assert_non_null(chance);
     chance->state = seed;
     chance->bed = bed;
+    chance->operators = operators;
     flow_control(bed, "SetPoints", "user_id=%s available=9000", bed->user);
     for (int i = 0; i < 2; i++)
         flow_control(bed, "AddCoupon",
@@ -144,6 +205,7 @@ static void run(struct flow_bed *bed, uint64_t seed) {
         die(chance);
     }
     flow_set_fate(bed, NULL, NULL);
+    resume_all(chance);
     for (size_t i = 0; i < chance->n; i++)
         flow_wait(bed, chance->answers[i]);
     free(chance);
@@ -151,8 +213,7 @@ static void run(struct flow_bed *bed, uint64_t seed) {
     flow_settle(bed);
 }
 
-// [A29] [A30] [A53] calls, losses and deaths in any order: afterwards nothing is open, and all agree
-static void test_whatever_chance_brings_all_agree(struct flow_bed *bed) {
+static void run_seeds(struct flow_bed *bed, bool operators) {
     const char *seeds = getenv("FLOW_SEEDS"); // "FIRST COUNT"
     int64_t first = 1, count = SEEDS;
     if (seeds) {
@@ -162,12 +223,23 @@ static void test_whatever_chance_brings_all_agree(struct flow_bed *bed) {
     for (int64_t seed = first; seed < first + count; seed++) {
         if (seeds)
             print_message("seed %" PRId64 "\n", seed);
-        run(bed, (uint64_t)seed);
+        run(bed, (uint64_t)seed, operators);
     }
+}
+
+// [A29] [A30] [A53] calls, losses and deaths in any order: afterwards nothing is open, and all agree
+static void test_whatever_chance_brings_all_agree(struct flow_bed *bed) {
+    run_seeds(bed, false);
+}
+
+// [A29] [A53] [E8] the same while operators hold up, try again, turn round and end whatever they see
+static void test_whatever_operators_do_all_agree(struct flow_bed *bed) {
+    run_seeds(bed, true);
 }
 
 static const struct flow_case cases[] = {
     VIRTUAL(test_whatever_chance_brings_all_agree),
+    VIRTUAL(test_whatever_operators_do_all_agree),
 };
 
 CASES(chance);

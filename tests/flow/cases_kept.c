@@ -323,6 +323,27 @@ static void test_a_late_return_that_is_refused_waits_for_an_operator(struct flow
     assert_int_equal(refunded(bed, &trade), 1);
 }
 
+// [E15] [E8] one whose return an operator has ended stays the operator's, over deaths, and is never returned by itself
+static void test_a_late_return_that_is_terminated_stays_with_the_operator(struct flow_bed *bed) {
+    struct flow_trade trade;
+    expired(bed, &trade);
+    until_gone(bed, &trade);
+    flow_fault(bed, FAULT(REJECT), "payment", "RefundPayment", "count=1 code=BALANCE_SHORT");
+    const char *tender_no = flow_tender_no(bed, &trade, 1, 0);
+    flow_payer_pays_late(bed, tender_no);
+    flow_until_parked(bed, &trade, 1);
+    flow_must(bed, "Terminate", "gid=%s/refund/%s/late reason=by~hand", trade.no, tender_no);
+    assert_int_equal(flow_tender(bed, &trade, 1, 0)->state, TENDER(CONFLICTED));
+    assert_int_equal(flow_center_alerts(&flow_virtual(bed)->center, "money that is not wanted stays"), 1);
+    flow_crash_center(bed);
+    flow_clear_faults(bed);
+    const struct flow_notice again = {.tender_no = tender_no, .state = PAYMENT(PAID), .amount = LIST_200};
+    assert_verdict(flow_notify(bed, &again), "OK");
+    days(bed, 1);
+    assert_int_equal(flow_tender(bed, &trade, 1, 0)->state, TENDER(CONFLICTED));
+    assert_int_equal(refunded(bed, &trade), 0);
+}
+
 // ---- What the patrol finds ----------------------------------------------------------------------------------------
 
 typedef Txcenter__Saga__V1__ListAnomaliesResponse anomalies_response;
@@ -563,6 +584,7 @@ static const struct flow_case cases[] = {
     KEPT(test_each_late_tender_goes_back),
     KEPT(test_the_archive_has_its_time_too),
     KEPT(test_a_late_return_that_is_refused_waits_for_an_operator),
+    KEPT(test_a_late_return_that_is_terminated_stays_with_the_operator),
     KEPT(test_amounts_that_do_not_add_up_are_raised),
     KEPT(test_anomalies_are_listed_in_pages),
     KEPT(test_a_death_while_it_goes_harms_nothing),

@@ -333,5 +333,4 @@ void flow_play_out(struct flow_bed *bed, const struct flow_trade *trade) {
         flow_retry_parked(bed, trade);
         flow_run_for(bed, 600000);
     }
-    flow_until_still(bed, trade);
 }

@@ -20,7 +20,7 @@ extern const size_t n_flow_spots;
 void flow_provide(struct flow_bed *bed, unsigned n);
 
 // The trade goes on, whatever was done to it: faults are gone, what is paused is resumed, payers pay whatever they can
-// still pay, parked steps are tried again, until nothing moves any more.
+// still pay, parked steps are tried again, and there is time enough for all of it.
 void flow_play_out(struct flow_bed *bed, const struct flow_trade *trade);
 
 // How many of its sagas are parked.

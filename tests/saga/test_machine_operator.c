@@ -23,6 +23,15 @@ static const struct saga_step local_steps[] = {
 };
 static const struct saga_flow local = {.name = "local", .version = 1, .steps = local_steps, .n_steps = 4};
 
+static void step_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
+    (void)turn, (void)ruling;
+}
+static const struct saga_step told_steps[] = {
+    {STEP_LOCAL(1, 1, "ask"), .ask = step_call, .ruled = step_ruled, .deadline_ms = 1000},
+    {STEP_CALL(2, 2, "d")},
+};
+static const struct saga_flow told = {.name = "told", .version = 1, .steps = told_steps, .n_steps = 2};
+
 // Nothing behind the check is sent before it was decided, which is durable.
 static const struct saga_step checked_steps[] = {
     {STEP_CALL(1, 1, "a"), .inquire = step_call},
@@ -247,6 +256,21 @@ static const struct hand_case cases[] = {
      {{"decides ask park", NULL, NULL},
       {"start", "decide ask parked ask commit", "running ask=parked"},
       {"resolve ask ok", "commit", "running ask=done await=waiting"}}},
+    {"a decision that asks is resolved where the flow says what that means, also while it asks",
+     &told,
+     {{"decides ask ask", NULL, NULL},
+      {"start", "decide ask ask ask commit", "running ask=asking"},
+      {"resolve ask ok", "call d commit", "running ask=done d=running"}}},
+    {"and while it waits to ask again",
+     &told,
+     {{"decides ask wait", NULL, NULL},
+      {"start", NULL, "running ask=waiting"},
+      {"resolve ask no", "reversed ended commit", "failed ask=rejected"}}},
+    {"any other decision that waits is not resolved",
+     &local,
+     {{"decides ask wait", NULL, NULL},
+      {"start", NULL, "running ask=waiting"},
+      {"refuses resolve ask ok", "the step is neither parked nor on its way", NULL}}},
     // [E11] the compensation of b is made without the answer of a
     {"what became of a step can't be stated while one behind it is being undone",
      &pair,
