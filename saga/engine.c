@@ -339,3 +339,7 @@ const struct saga_flow *saga_engine_flow(const struct saga_engine *engine, struc
 const struct saga_flow *const *saga_engine_flows(const struct saga_engine *engine) {
     return engine->flows;
 }
+
+const struct clock *saga_engine_clock(const struct saga_engine *engine) {
+    return engine->options.clock;
+}

@@ -272,7 +272,7 @@ static bool reverse_in_order(const struct saga_instance *instance) {
 // What a leg may be in a saga of this status.
 static bool fits_status(const struct saga_leg *leg, enum saga_status status) {
     uint32_t state = 1u << leg->state;
-    bool untouched = state & (IN(IDLE) | IN(SKIPPED));
+    bool untouched = state & (IN(IDLE) | IN(SKIPPED)) && !leg->may_have_run;
     switch (status) {
     case SAGA_RUNNING:
         if (leg->step->kind == SAGA_RETRIABLE)

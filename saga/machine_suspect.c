@@ -21,6 +21,9 @@ static void suspected_forward(struct work *work) {
     for (uint8_t i = 0, stage = 0; i < saga->n_legs; i++)
         if (saga->legs[i].state == LEG_IDLE && (stage == 0 || stage == saga->legs[i].step->stage)) {
             stage = saga->legs[i].step->stage;
+            // Its pivot was settled by an operator while it was paused.
+            if (saga->status == SAGA_RUNNING && saga->legs[i].step->kind == SAGA_RETRIABLE)
+                work_status(saga, SAGA_FORWARD);
             park_suspect(work, &saga->legs[i], LEG_PARKED);
         }
 }

@@ -8,6 +8,20 @@ void work_undo(struct work *work, struct saga_leg *leg) {
     work_call(work, leg, inquire ? SAGA_INQUIRE : SAGA_COMPENSATE);
 }
 
+// Whether an action before this leg is on its way: its answer may be what the leg's requests are made from, so these
+// would not be the same when they are sent again (E11).
+static bool is_ahead_of_answers(const struct saga_instance *saga, const struct saga_leg *leg) {
+    for (const struct saga_leg *other = saga->legs; other->step->stage < leg->step->stage; other++)
+        if (other->state == LEG_RUNNING || other->state == LEG_INQUIRING)
+            return true;
+    return false;
+}
+
+static void undo_in_time(struct work *work, struct saga_leg *leg) {
+    if (!is_ahead_of_answers(work->instance, leg))
+        work_undo(work, leg);
+}
+
 // A child is undone like a step of its own, once its end is known.
 static void unwind_child(struct work *work, struct saga_leg *leg) {
     switch (leg->child) {
@@ -16,7 +30,7 @@ static void unwind_child(struct work *work, struct saga_leg *leg) {
             work_move(leg, LEG_WAITING);
         leg->due_ms = SAGA_DUE_CHILD;
         break;
-    case CHILD_SUCCEEDED: work_undo(work, leg); break;
+    case CHILD_SUCCEEDED: undo_in_time(work, leg); break;
     case CHILD_NONE:
     case CHILD_FAILED:
     case CHILD_REFUSED:
@@ -29,12 +43,12 @@ static void unwind_leg(struct work *work, struct saga_leg *leg) {
     switch (leg->state) {
     case LEG_IDLE:
         if (leg->may_have_run)
-            work_undo(work, leg);
+            undo_in_time(work, leg);
         break;
     case LEG_DONE:
     case LEG_SKIPPED:
         if (!saga_leg_cleared(leg))
-            work_undo(work, leg);
+            undo_in_time(work, leg);
         break;
     case LEG_RETRYING:
     case LEG_WAITING:
@@ -42,21 +56,12 @@ static void unwind_leg(struct work *work, struct saga_leg *leg) {
         if (leg->step->child)
             unwind_child(work, leg);
         else if (leg->may_have_run)
-            work_undo(work, leg);
+            undo_in_time(work, leg);
         else
             work_move(leg, leg->step->run ? LEG_REJECTED : LEG_SKIPPED); // every attempt is known to have done nothing
         break;
     default: break; // on its way, or at its end
     }
-}
-
-// Whether an action before this leg is on its way: its answer may be what the leg's requests are made from, so these
-// would not be the same when they are sent again (E11).
-static bool is_ahead_of_answers(const struct saga_instance *saga, const struct saga_leg *leg) {
-    for (const struct saga_leg *other = saga->legs; other->step->stage < leg->step->stage; other++)
-        if (other->state == LEG_RUNNING || other->state == LEG_INQUIRING)
-            return true;
-    return false;
 }
 
 // Reverse order of stages: a stage is undone only when every later one is.
@@ -68,7 +73,7 @@ void work_unwind(struct work *work) {
         uint8_t stage = saga->legs[i].step->stage;
         bool clear = true;
         for (; i >= 0 && saga->legs[i].step->stage == stage; i--) {
-            if (!saga_leg_cleared(&saga->legs[i]) && !is_ahead_of_answers(saga, &saga->legs[i]))
+            if (!saga_leg_cleared(&saga->legs[i]))
                 unwind_leg(work, &saga->legs[i]);
             clear = clear && saga_leg_cleared(&saga->legs[i]);
         }

@@ -246,6 +246,7 @@ void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_
 const struct saga_flow *saga_engine_flow(const struct saga_engine *engine, struct str name, int version);
 // All of them, NULL-terminated.
 const struct saga_flow *const *saga_engine_flows(const struct saga_engine *engine);
+const struct clock *saga_engine_clock(const struct saga_engine *engine);
 
 // Fills flow, status, legs, … from a row that was read; for showing it. Release the instance afterwards.
 bool saga_row_instance(const struct saga_engine *engine, const struct saga_row *row, struct saga_instance *ret_instance,
