@@ -252,19 +252,15 @@ int main(int argc, char **argv) {
         {"coverage", no_argument, NULL, 'c'},    {"json", no_argument, NULL, 'J'},
         {"plant", required_argument, NULL, 'p'}, {NULL, 0, NULL, 0},
     };
-    struct wishes *wishes = calloc(1, sizeof *wishes);
-    if (!wishes)
-        abort();
-    wishes->campaign = (struct campaign){.from = 1, .to = COVERAGE_SEEDS};
-    wishes->campaign.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    static struct wishes wishes; // static: too large for the stack
+    wishes.campaign = (struct campaign){.from = 1, .to = COVERAGE_SEEDS};
+    wishes.campaign.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
-        take(wishes, option);
+        take(&wishes, option);
     if (optind < argc)
         refuse("no such argument", argv[optind]);
-    if ((wishes->trace || wishes->only) && !wishes->one)
+    if ((wishes.trace || wishes.only) && !wishes.one)
         refuse("--trace and --only", "are for one --seed");
-    wishes->campaign.quiet = wishes->json;
-    int code = wishes->one ? play_one(wishes) : play_many(wishes);
-    free(wishes);
-    return code;
+    wishes.campaign.quiet = wishes.json;
+    return wishes.one ? play_one(&wishes) : play_many(&wishes);
 }
