@@ -16,7 +16,8 @@ import harness  # noqa: E402
 class Failover(unittest.TestCase):
     # [E5] [E7] Figures are for ./dev failover: here other tests run beside it.
     def test_nothing_is_lost_when_one_is_killed_stopped_restarted_or_given_another_time(self):
-        self.assertTrue(failover.run(["--kills", "4", "--seconds", "1", "--callers", "3", "--longest", "60"]))
+        self.assertTrue(failover.run(["--kills", "4", "--seconds", "1", "--callers", "3", "--longest", "60",
+                                      "--handover", "60"]))
 
 
 if __name__ == "__main__":
