@@ -161,6 +161,11 @@ class Failover:
         return [f"too long: {kind}: {what} {seconds:.2f} s, accepted are {accepted[kind]:g}"
                 for (kind, what), seconds in sorted(self.longest().items()) if seconds > accepted[kind]]
 
+    def taken_over(self):
+        """More often than one was killed or stopped: somebody had no time to renew its lease."""
+        return sum(line["msg"] == "taken over from an instance whose lease is over"
+                   for center in self.world.centers for line in center.lines())
+
     def report(self, faults, begun):
         longest = self.longest()
         worst = max(longest.values(), default=0)
@@ -169,7 +174,7 @@ class Failover:
               f"{', '.join(str(unfinished) for _, unfinished, _, _ in self.events)})")
         for (kind, what), seconds in sorted(longest.items()):
             print(f"  {kind:8} longest pause for {what:30} {seconds:6.2f} s")
-        print(f"longest pause: {worst:.2f} s")
+        print(f"longest pause: {worst:.2f} s; {self.taken_over()} times one took over from another")
         for fault in faults[:40]:
             print("FAULT", fault)
         if self.options.json:
