@@ -100,7 +100,13 @@ static const struct {
     [SAGA_NOTICE_ANOMALY_OVER] = {"it is well again", LOG_INFO},
 };
 
+bool observe_saga_fenced(const struct saga_notice *notice) {
+    return notice->kind == SAGA_NOTICE_WRITE_FAILED && strcmp(notice->reason, err_info(ERR_STORE_FENCED)->name) == 0;
+}
+
 enum log_level observe_saga_level(const struct saga_notice *notice) {
+    if (observe_saga_fenced(notice))
+        return LOG_DEBUG; // all that is under way fails so; that we were taken over from is told once
     if (notice->kind == SAGA_NOTICE_ATTEMPT_FAILED && notice->attempt > ATTEMPTS_QUIET)
         return LOG_INFO;
     return notices[notice->kind].level;

@@ -2,8 +2,8 @@
 
 Purchases and callers' own sagas go through all three without a pause. Again and again something happens to one: it is
 killed (SIGKILL) and started again; stopped (SIGSTOP) for longer than its lease and continued; its wall clock jumps forward
-and back; or all three are restarted in order (SIGTERM), one when the one before is ready, as in a rolling update. At the
-end everything must have ended, what callers were told must still be so, no key may have taken effect twice, and center and
+and back; or all three are restarted in order (SIGTERM), one when the one before is ready, as in a rolling update. Or it
+happens to more: two are killed, all three, or the database. At the end everything must have ended, what callers were told must still be so, no key may have taken effect twice, and center and
 participants must agree to the unit. The longest time is printed that anybody waited for an answer, or a saga for its next step.
 """
 
@@ -21,13 +21,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.dont_write_bytecode = True
 
 LEASE_S = 2.5  # the default: a hand-over that takes so long was none
-KINDS = ("kill", "stop", "restart", "jump")
-OF_ALL = ("restart",)
+WHOM = {"kill": "center-{}", "stop": "center-{}", "restart": "all, in order", "jump": "center-{}",
+        "pair": "center-{} and the next", "all": "all three, at once", "database": "MariaDB"}
+KINDS = tuple(WHOM)
+IN_ORDER = ("restart",)
 
 
 def arguments(given=None):
     parser = argparse.ArgumentParser(prog="./dev failover", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--kills", type=int, default=8, metavar="N", help="how often something happens (default 8)")
+    parser.add_argument("--kills", type=int, default=7, metavar="N", help="how often something happens (default 7)")
     parser.add_argument("--only", choices=KINDS, help="nothing but this; without, one after the other")
     parser.add_argument("--seconds", type=float, default=4, metavar="S", help="of load before each (default 4)")
     parser.add_argument("--callers", type=int, default=12, metavar="N", help="of each kind at once (default 12)")
@@ -92,6 +94,26 @@ class Failover:
             os.rename(self.clock_of(i) + ".new", self.clock_of(i))
             time.sleep(self.options.seconds / 4)
 
+    def pair(self, i):
+        gone = [self.world.centers[i], self.world.centers[(i + 1) % 3]]
+        for center in gone:
+            center.kill()
+        self.world.until_owners(lambda owners: len(owners[(i + 2) % 3]) == 256, "nobody took over")
+        for center in gone:
+            center.start()
+
+    def all(self, _):
+        for center in self.world.centers:
+            center.kill()
+        for center in self.world.centers:
+            center.launch()
+        for center in self.world.centers:
+            center.wait_ready()
+
+    def database(self, _):
+        self.world.database.do("kill")
+        self.world.database.do("restart")
+
     def happen(self):
         kinds = [self.options.only] if self.options.only else list(KINDS)
         for number in range(self.options.kills):
@@ -105,8 +127,7 @@ class Failover:
             time.sleep(1)
             self.events.append((kind, unfinished, begun, time.monotonic()))
             longest = self.load.longest(begun, time.monotonic())
-            whom = "all, in order" if kind in OF_ALL else f"center-{i}"
-            print(f"  {number + 1}: {kind:8} of {whom}, {unfinished} unfinished; longest pauses: "
+            print(f"  {number + 1}: {kind:8} of {WHOM[kind].format(i)}, {unfinished} unfinished; longest pauses: "
                   + ", ".join(f"{what} {seconds:.2f} s" for what, seconds in sorted(longest.items())), flush=True)
             if self.load.faults:
                 return
@@ -157,7 +178,7 @@ class Failover:
         return found
 
     def too_long(self):
-        accepted = {kind: self.options.handover if kind in OF_ALL else self.options.longest for kind in KINDS}
+        accepted = {kind: self.options.handover if kind in IN_ORDER else self.options.longest for kind in KINDS}
         return [f"too long: {kind}: {what} {seconds:.2f} s, accepted are {accepted[kind]:g}"
                 for (kind, what), seconds in sorted(self.longest().items()) if seconds > accepted[kind]]
 
