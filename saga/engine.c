@@ -315,7 +315,9 @@ static void count_orphan(void *ctx, struct map_node *node) {
 
 void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_stats) {
     *ret_stats = engine->stats;
-    ret_stats->orphans = 0;
+    ret_stats->orphans = ret_stats->slots = 0;
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        ret_stats->slots += slot_is_ours(engine, slot);
     retention_stats(engine->retention, ret_stats);
     patrol_stats(engine->patrol, ret_stats);
     struct map *residents = (struct map *)(uintptr_t)&engine->residents; // map_each may remove; this visitor doesn't

@@ -30,6 +30,7 @@ struct member {
 struct saga_members {
     struct saga_engine *engine;
     char me[STORE_INSTANCE_MAX + 1];
+    char dead[STORE_INSTANCE_MAX + 1]; // who is being taken over from
     struct member *list;
     size_t n;
     int owner[SLOT_COUNT];        // index into the list
@@ -246,15 +247,21 @@ void saga_engine_leave(struct saga_engine *engine, saga_left_fn *done, void *ctx
 
 // ---- Taking over --------------------------------------------------------------------------------------------------
 
+static void tell_taken(struct saga_members *members) {
+    members->engine->stats.taken_over++;
+    engine_notice(members->engine, SAGA_NOTICE_TAKEN_OVER, NULL, NULL, SAGA_ACTION, NULL, members->dead);
+}
+
 static void taken(void *ctx, const struct error *error, bool took) {
     struct saga_members *members = ctx;
-    (void)took; // the next round sees what is ours now
     engine_enter(members->engine);
     members->taking = false;
     members->changes++;
     members->next_ms = error ? members->next_ms : now_ms(members);
     if (error)
         tell_failure(members, error);
+    else if (took) // the next round sees what is ours now
+        tell_taken(members);
     engine_leave(members->engine);
 }
 
@@ -264,6 +271,7 @@ static void take_over(struct saga_members *members) {
         if (member->missed < MISSED_MAX || member->slots == 0)
             continue;
         members->taking = true;
+        memcpy(members->dead, member->row.name, sizeof members->dead);
         for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
             members->ours_before[slot] = members->ours_before[slot] || members->owner[slot] == (int)i;
         engine_notice(members->engine, SAGA_NOTICE_TAKING_OVER, NULL, NULL, SAGA_ACTION, NULL, member->row.name);

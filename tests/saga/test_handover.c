@@ -146,6 +146,9 @@ static void test_the_dead_are_taken_over_from(void **state) {
     end_other(&second, true);
     bed_run(bed, LONG_ENOUGH_MS);
     assert_int_equal(bed->notices[SAGA_NOTICE_TAKING_OVER], 1);
+    assert_int_equal(bed->notices[SAGA_NOTICE_TAKEN_OVER], 1);
+    assert_int_equal(stats_of(bed->engine).taken_over, 1);
+    assert_int_equal(stats_of(bed->engine).slots, SLOT_COUNT);
     assert_int_equal(slots_of(bed->engine), SLOT_COUNT);
     check_all_ended(bed);
     // Both are in their first incarnation, and are not taken for each other.
