@@ -1,95 +1,17 @@
 // Two engines on one store with sagas under way: slots are handed over with what is in them, and taken over from the
-// dead. The bed is one of the two; the participant and the time are the same for both. Who gets which slots:
-// test_members.c.
+// dead. Who gets which slots: test_members.c.
 #include "tests/cmocka.h"
-#include "tests/saga/bed.h"
+#include "tests/saga/neighbour.h"
 
 #include <stdio.h>
 
-enum { LEASE_MS = 500, SAGAS = 400, LONG_ENOUGH_MS = 20 * LEASE_MS };
-
-// The second instance.
-struct other {
-    struct saga_bed *bed;
-    struct store *store;
-    struct saga_engine *engine;
-    struct rpc_timer alarm;
-};
-static struct other second;
-
-static void tick(void *ctx) {
-    saga_engine_tick(((struct other *)ctx)->engine);
-}
-
-static void set_alarm(void *ctx, int64_t due_ms) {
-    struct other *other = ctx;
-    other->bed->time.timers.set(&other->bed->time, &other->alarm, due_ms);
-}
-
-static bool pump(void *ctx) {
-    struct other *other = ctx;
-    if (!other->store)
-        return false;
-    store_pump(other->store);
-    return store_poll(other->store) > 0;
-}
-
-static void open_other(struct other *other) {
-    struct error error = {0};
-    struct saga_options options = other->bed->options;
-    struct store_options store_options = {.tables = other->bed->tables,
-                                          .clock = &other->bed->time.clock,
-                                          .instance = "two",
-                                          .address = "two:1",
-                                          .lease_ms = LEASE_MS};
-    if (!store_open(store_memory_share(other->bed->disk), &store_options, &other->store, &error))
-        fail_msg("%s", error.text);
-    options.store = other->store;
-    options.alarm = set_alarm;
-    options.alarm_ctx = other;
-    if (!saga_engine_new(&options, &other->engine, &error))
-        fail_msg("%s", error.text);
-    saga_engine_recover(other->engine);
-}
-
-static void end_other(struct other *other, bool dies) {
-    if (!other->store)
-        return;
-    saga_engine_stop(other->engine);
-    if (dies)
-        store_abandon(other->store);
-    else
-        store_close(other->store);
-    other->bed->time.timers.stop(&other->bed->time, &other->alarm);
-    saga_engine_free(other->engine);
-    other->engine = NULL;
-    other->store = NULL;
-}
+enum { SAGAS = 400 };
 
 static int set_up(void **state) {
-    static struct saga_bed bed;
-    bed_init(&bed);
-    bed.lease_ms = LEASE_MS;
-    bed_open(&bed);
-    bed_run(&bed, LEASE_MS);
-    second = (struct other){.bed = &bed};
-    second.alarm = (struct rpc_timer){.fire = tick, .ctx = &second};
-    virtual_time_add_pump(&bed.time, pump, &second);
-    *state = &bed;
+    neighbour_set_up(state);
+    bed_open(*state);
+    bed_run(*state, NEIGHBOUR_LEASE_MS);
     return 0;
-}
-
-static int tear_down(void **state) {
-    end_other(&second, false);
-    bed_release(*state);
-    return 0;
-}
-
-static unsigned slots_of(const struct saga_engine *engine) {
-    unsigned n = 0;
-    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
-        n += saga_engine_owns(engine, slot);
-    return n;
 }
 
 static const char *gid_of(char out[16], unsigned i) {
@@ -128,47 +50,61 @@ static struct saga_stats stats_of(const struct saga_engine *engine) {
 static void test_sagas_go_along_with_their_slots(void **state) {
     struct saga_bed *bed = *state;
     start_many(bed);
-    open_other(&second);
-    bed_run(bed, LONG_ENOUGH_MS);
+    neighbour_open();
+    bed_run(bed, NEIGHBOUR_LONG_MS);
     check_all_ended(bed);
-    assert_int_equal(slots_of(second.engine), SLOT_COUNT / 2);
-    assert_true(stats_of(second.engine).ended > 0);
-    assert_int_equal(stats_of(second.engine).resumed, 0);
+    assert_int_equal(neighbour_slots(neighbour.engine), SLOT_COUNT / 2);
+    assert_true(stats_of(neighbour.engine).ended > 0);
+    assert_int_equal(stats_of(neighbour.engine).resumed, 0);
 }
 
 // [E5] [E7] what a dead instance was at is gone on with by another, within a few leases
 static void test_the_dead_are_taken_over_from(void **state) {
     struct saga_bed *bed = *state;
     start_many(bed);
-    open_other(&second);
-    while (slots_of(second.engine) < SLOT_COUNT / 2)
+    neighbour_open();
+    while (neighbour_slots(neighbour.engine) < SLOT_COUNT / 2)
         assert_true(bed_step(bed));
-    end_other(&second, true);
-    bed_run(bed, LONG_ENOUGH_MS);
+    neighbour_end(true);
+    bed_run(bed, NEIGHBOUR_LONG_MS);
     assert_int_equal(bed->notices[SAGA_NOTICE_TAKING_OVER], 1);
-    assert_int_equal(slots_of(bed->engine), SLOT_COUNT);
+    assert_int_equal(neighbour_slots(bed->engine), SLOT_COUNT);
     check_all_ended(bed);
 }
 
 // A slot whose owner can't be told that it is has not gone: it stays, and goes the next time.
 static void test_a_hand_over_that_fails_is_made_up_for(void **state) {
     struct saga_bed *bed = *state;
-    open_other(&second);
+    neighbour_open();
     bed->faults.fail_result = BACKEND_REFUSED;
     bed->faults.fail_for = 6;
     bed->faults.fail_commit_at = 3;
-    bed_run(bed, 2 * LONG_ENOUGH_MS);
-    assert_int_equal(slots_of(bed->engine), SLOT_COUNT / 2);
-    assert_int_equal(slots_of(second.engine), SLOT_COUNT / 2);
+    bed_run(bed, 2 * NEIGHBOUR_LONG_MS);
+    assert_int_equal(neighbour_slots(bed->engine), SLOT_COUNT / 2);
+    assert_int_equal(neighbour_slots(neighbour.engine), SLOT_COUNT / 2);
 }
 
-// Reads of who is there that fail are told, and tried again.
+// Reads of who is there that find no room are told of, and tried again.
 static void test_reads_that_fail_delay_a_round(void **state) {
     struct saga_bed *bed = *state;
-    bed->faults.fail_reads = 3; // for less than a lease
-    open_other(&second);
-    bed_run(bed, LONG_ENOUGH_MS);
-    assert_int_equal(slots_of(second.engine), SLOT_COUNT / 2);
+    neighbour.reads_max = 1;
+    neighbour_open();
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    assert_true(bed->notices[SAGA_NOTICE_MEMBERS_UNREAD] > 0);
+    assert_int_equal(neighbour_slots(neighbour.engine), SLOT_COUNT / 2);
+    assert_int_equal(neighbour_slots(bed->engine), SLOT_COUNT / 2);
+}
+
+// A take-over that fails is told of, and tried again.
+static void test_a_take_over_that_fails_is_made_up_for(void **state) {
+    struct saga_bed *bed = *state;
+    neighbour_open();
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    neighbour_end(true);
+    bed->faults.fail_take_overs = 3;
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    assert_int_equal(bed->faults.fail_take_overs, 0);
+    assert_int_equal(neighbour_slots(bed->engine), SLOT_COUNT);
 }
 
 // Commands to what is the other's are refused, with where to go.
@@ -176,8 +112,8 @@ static void test_what_is_the_others_is_refused(void **state) {
     struct saga_bed *bed = *state;
     struct bed_reply reply;
     char gid[16];
-    open_other(&second);
-    bed_run(bed, LONG_ENOUGH_MS);
+    neighbour_open();
+    bed_run(bed, NEIGHBOUR_LONG_MS);
     unsigned i = 0;
     while (saga_engine_owns(bed->engine, id_slot(str_c(gid_of(gid, i)))))
         i++;
@@ -187,11 +123,11 @@ static void test_what_is_the_others_is_refused(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, neighbour_tear_down)
     static const struct CMUnitTest tests[] = {
         TEST(test_sagas_go_along_with_their_slots),       TEST(test_the_dead_are_taken_over_from),
-        TEST(test_a_hand_over_that_fails_is_made_up_for), TEST(test_reads_that_fail_delay_a_round),
-        TEST(test_what_is_the_others_is_refused),
+        TEST(test_a_hand_over_that_fails_is_made_up_for), TEST(test_a_take_over_that_fails_is_made_up_for),
+        TEST(test_reads_that_fail_delay_a_round),         TEST(test_what_is_the_others_is_refused),
     };
     return cmocka_run_group_tests_name("saga/handover", tests, NULL, NULL);
 }
