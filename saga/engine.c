@@ -96,7 +96,7 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     engine->resident_pool = POOL(struct saga_resident, SPARE_MAX);
     struct store_identity identity;
     store_identity(options->store, &identity);
-    engine->incarnation = identity.incarnation;
+    engine->incarnation = str_hash(str_c(identity.name)) ^ (uint64_t)identity.incarnation;
     engine->chance = options->random(options->random_ctx);
     engine->sentinel = sentinel_new(engine);
     engine->members = options->lease_ms ? members_new(engine) : NULL;

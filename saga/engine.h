@@ -48,6 +48,7 @@ enum slot_state {
 struct saga_slot {
     enum slot_state state;
     bool given;    // its last owner left it in order: what was under way there was not cut off by a death
+    int64_t owner; // this process, since it has the slot; nobody else, and nobody at another time, has the same number
     bool numbered; // outbox_seq is known
     int64_t outbox_seq;
     uint32_t users; // sagas in memory or on their way there, turns
@@ -202,7 +203,8 @@ struct saga_engine {
     unsigned depth; // nested entries
     bool stopped;
     int64_t alarm_ms;
-    int64_t incarnation;
+    uint64_t incarnation; // with the instance's name in it, since each counts by itself
+    uint32_t n_owned;     // slots, one after the other
     struct saga_slot slots[SLOT_COUNT];
     struct saga_members *members; // NULL: we are alone, and every slot is ours
     bool slot_left;               // one may be given away now

@@ -26,7 +26,8 @@ void slot_unuse(struct saga_engine *engine, unsigned slot) {
 void slot_own(struct saga_engine *engine, unsigned slot, bool given) {
     struct saga_slot *owned = &engine->slots[slot];
     assert(owned->state == SLOT_AWAY && owned->users == 0);
-    *owned = (struct saga_slot){.state = SLOT_OURS, .given = given};
+    uint64_t owner = engine->incarnation ^ (uint64_t)++engine->n_owned << 32;
+    *owned = (struct saga_slot){.state = SLOT_OURS, .given = given, .owner = (int64_t)owner};
     sentinel_watch(engine->sentinel, slot);
 }
 

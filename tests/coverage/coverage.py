@@ -27,7 +27,7 @@ import named  # noqa: E402, beside cases.py
 
 BUILD = os.path.join("build", "coverage")
 ROOMS = ("saga", "store")
-TESTS = re.compile(r"(saga|store|simulation)\..*|flow\.virtual\.(kept|submit|read|callback)")
+TESTS = re.compile(r"(saga|store|simulation)\..*|flow\.virtual\.(kept|submit|read|callback|operator)")
 LIST = os.path.join("tests", "coverage", "unreached.txt")
 
 
