@@ -1,7 +1,7 @@
 // One action for many sagas: counted first, at the rate that is asked for, each once for one request, whatever dies.
 #include "saga/batch.h"
 #include "tests/cmocka.h"
-#include "tests/saga/bed.h"
+#include "tests/saga/neighbour.h"
 
 #include <stdio.h>
 
@@ -12,6 +12,12 @@ struct watched {
     char refused[SAGA_GID_MAX + 1];
     enum err refusal, failed; // `failed`: it ended with this
     bool ended;
+    size_t most_refusals; // in one report
+    struct {
+        saga_reply_fn *done;
+        void *ctx;
+    } sent[64]; // elsewhere
+    unsigned n_sent;
 };
 
 static bool on_report(void *ctx, const struct saga_batch_report *report, const struct error *error) {
@@ -23,6 +29,8 @@ static bool on_report(void *ctx, const struct saga_batch_report *report, const s
         memcpy(watched->refused, report->refusals[0].gid, sizeof watched->refused);
         watched->refusal = report->refusals[0].code;
     }
+    if (report->n_refusals > watched->most_refusals)
+        watched->most_refusals = report->n_refusals;
     watched->failed = error ? error->code : ERR_OK;
     watched->ended = error || report->finished;
     return watched->reports != watched->listens;
@@ -285,6 +293,78 @@ static void test_a_batch_that_died_is_gone_on_with(void **state) {
         }
 }
 
+// Rows of so many sagas that ended long ago.
+static void fill(struct saga_bed *bed, unsigned n) {
+    struct store_write *write = store_write_new(bed->store);
+    struct bed_reply durable = {0};
+    for (unsigned i = 0; i < n; i++) {
+        struct saga_row row = {.status = SAGA_FAILED, .due_ms = INT64_MAX, .created_ms = 1 + i, .slot = (int32_t)i % 4};
+        snprintf(row.gid, sizeof row.gid, "old%04u", i);
+        snprintf(row.flow, sizeof row.flow, "test.trip");
+        store_row(write, &saga_table, STORE_INSERT, &row);
+    }
+    store_submit(bed->store, write, NULL, bed_replied, &durable);
+    bed_wait(bed, &durable);
+}
+
+// [E8] pages of it, in some slots alone; so many refusals are named between two reports, and the others counted
+static void test_a_large_batch_goes_page_by_page(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched;
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    const int32_t slots[] = {1, 2, 3};
+    fill(bed, 700);
+    options.filter.parked = false;
+    options.filter.status = SAGA_FAILED;
+    options.filter.slots = slots;
+    options.filter.n_slots = 3;
+    run(bed, &options);
+    assert_true(watched.last.matched == 525 && !watched.last.more);
+    assert_true(watched.last.refused == 525 && watched.last.done == 0);
+    assert_true(watched.most_refusals == SAGA_BATCH_REFUSALS);
+}
+
+static int set_up_neighbour(void **state) {
+    neighbour_set_up(state);
+    bed_open(*state);
+    return 0;
+}
+
+// Another instance drives some: what it says of them counts as if it had been done here.
+static void elsewhere(void *ctx, const struct saga_operation *operation, const char *gid, const char *request_id,
+                      saga_reply_fn *done, void *done_ctx) {
+    struct watched *watched = ctx;
+    assert_int_equal(operation->act, SAGA_ACT_RETRY);
+    assert_true(request_id[0] && gid[0] && watched->n_sent < sizeof watched->sent / sizeof watched->sent[0]);
+    watched->sent[watched->n_sent].done = done;
+    watched->sent[watched->n_sent++].ctx = done_ctx;
+}
+
+static void test_what_another_instance_drives_is_done_there(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched = {0};
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    struct error busy;
+    error_set(&busy, ERR_OVERLOADED, NULL);
+    neighbour_open();
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    fill(bed, 40); // their gids are in slots of both
+    options.filter.parked = false;
+    options.filter.status = SAGA_FAILED;
+    options.elsewhere = elsewhere;
+    begin(bed, &options);
+    unsigned answered = 0;
+    while (!watched.ended) {
+        assert_true(bed_step(bed));
+        for (; answered < watched.n_sent; answered++)
+            watched.sent[answered].done(watched.sent[answered].ctx, answered < 3 ? &busy : NULL);
+    }
+    assert_true(watched.n_sent > 5 && watched.n_sent < 35); // what is ours is refused here: it has ended
+    assert_int_equal(watched.last.failed, 3);
+    assert_int_equal(watched.last.done, watched.n_sent - 3);
+    assert_int_equal(watched.last.refused, 40 - watched.n_sent);
+}
+
 // ---- Its end ------------------------------------------------------------------------------------------------------
 
 static void test_it_stops_when_it_is_told_to(void **state) {
@@ -376,6 +456,9 @@ int main(void) {
         TEST(test_the_same_request_again_acts_only_on_those_that_are_left),
         TEST(test_the_same_id_for_something_else_is_refused),
         cmocka_unit_test(test_a_batch_that_died_is_gone_on_with),
+        TEST(test_a_large_batch_goes_page_by_page),
+        cmocka_unit_test_setup_teardown(test_what_another_instance_drives_is_done_there, set_up_neighbour,
+                                        neighbour_tear_down),
         TEST(test_it_stops_when_it_is_told_to),
         cmocka_unit_test(test_it_is_gone_with_its_engine),
         TEST(test_what_can_not_be_a_batch_is_refused),
