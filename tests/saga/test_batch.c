@@ -365,6 +365,31 @@ static void test_what_another_instance_drives_is_done_there(void **state) {
     assert_int_equal(watched.last.refused, 40 - watched.n_sent);
 }
 
+// [E8] reads that find no room: a page ends the batch, a saga counts as failed and is done the next time
+static void test_reads_that_find_no_room_are_told_of(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched = {0}, other = {0};
+    park(bed, 6);
+    bed_close(bed);
+    bed->reads_max = 1;
+    bed_open(bed);
+    bed_run(bed, 5000);
+    struct saga_batch_options options = retry_parked(bed, &watched), second = retry_parked(bed, &other);
+    second.request_id = STR("batch-2");
+    begin(bed, &options);
+    begin(bed, &second);
+    until_ended(bed, &watched);
+    assert_int_equal(other.failed, ERR_OVERLOADED); // it was begun while the first one's page was read
+    assert_true(watched.last.failed > 0 && watched.last.refused == 0);
+    bed_close(bed);
+    bed->reads_max = 0;
+    bed_open(bed);
+    options.requests = bed->requests;
+    run(bed, &options);
+    bed_settle(bed);
+    assert_int_equal(succeeded(bed, 6), 6);
+}
+
 // ---- Its end ------------------------------------------------------------------------------------------------------
 
 static void test_it_stops_when_it_is_told_to(void **state) {
@@ -457,6 +482,7 @@ int main(void) {
         TEST(test_the_same_id_for_something_else_is_refused),
         cmocka_unit_test(test_a_batch_that_died_is_gone_on_with),
         TEST(test_a_large_batch_goes_page_by_page),
+        TEST(test_reads_that_find_no_room_are_told_of),
         cmocka_unit_test_setup_teardown(test_what_another_instance_drives_is_done_there, set_up_neighbour,
                                         neighbour_tear_down),
         TEST(test_it_stops_when_it_is_told_to),

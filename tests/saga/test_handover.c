@@ -1,5 +1,6 @@
 // Two engines on one store with sagas under way: slots are handed over with what is in them, and taken over from the
 // dead. Who gets which slots: test_members.c.
+#include "saga/watch.h"
 #include "tests/cmocka.h"
 #include "tests/saga/neighbour.h"
 
@@ -127,12 +128,45 @@ static void test_what_is_the_others_is_refused(void **state) {
     assert_int_equal(reply.code, ERR_SLOT_ELSEWHERE);
 }
 
+struct watching {
+    struct saga_watch watch;
+    bool left;
+};
+
+static void changed(void *ctx, const struct saga_row *row, const struct saga_instance *saga) {
+    (void)saga;
+    ((struct watching *)ctx)->left |= !row;
+}
+
+// Who watches a saga is told that it is somebody else's now, and must look there.
+static void test_watchers_hear_that_a_saga_has_gone_elsewhere(void **state) {
+    struct saga_bed *bed = *state;
+    static struct watching watching[SAGAS];
+    char gid[16];
+    start_many(bed);
+    for (unsigned i = 0; i < SAGAS; i++) {
+        watching[i] = (struct watching){.watch = {.changed = changed, .ctx = &watching[i]}};
+        saga_watch(bed->engine, str_c(gid_of(gid, i)), &watching[i].watch);
+    }
+    neighbour_open();
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    for (unsigned i = 0; i < SAGAS; i++) {
+        bool ours = saga_engine_owns(bed->engine, id_slot(str_c(gid_of(gid, i))));
+        assert_true(watching[i].left == !ours);
+        saga_unwatch(&watching[i].watch);
+    }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, neighbour_tear_down)
     static const struct CMUnitTest tests[] = {
-        TEST(test_sagas_go_along_with_their_slots),       TEST(test_the_dead_are_taken_over_from),
-        TEST(test_a_hand_over_that_fails_is_made_up_for), TEST(test_a_take_over_that_fails_is_made_up_for),
-        TEST(test_reads_that_fail_delay_a_round),         TEST(test_what_is_the_others_is_refused),
+        TEST(test_sagas_go_along_with_their_slots),
+        TEST(test_the_dead_are_taken_over_from),
+        TEST(test_a_hand_over_that_fails_is_made_up_for),
+        TEST(test_a_take_over_that_fails_is_made_up_for),
+        TEST(test_reads_that_fail_delay_a_round),
+        TEST(test_what_is_the_others_is_refused),
+        TEST(test_watchers_hear_that_a_saga_has_gone_elsewhere),
     };
     return cmocka_run_group_tests_name("saga/handover", tests, NULL, NULL);
 }
