@@ -375,11 +375,19 @@ static void test_reads_that_find_no_room_are_told_of(void **state) {
     bed_open(bed);
     bed_run(bed, 5000);
     struct saga_batch_options options = retry_parked(bed, &watched), second = retry_parked(bed, &other);
+    options.rate_per_s = 5;
     second.request_id = STR("batch-2");
     begin(bed, &options);
     begin(bed, &second);
-    until_ended(bed, &watched);
+    while (audits(bed, "batch") == 0)
+        assert_true(bed_step(bed));
     assert_int_equal(other.failed, ERR_OVERLOADED); // it was begun while the first one's page was read
+    struct bed_reply somebody;
+    bed_signal(bed, "nobody", "paid", "1", &somebody);
+    bed->holds = true; // while the store looks for that
+    bed_run(bed, 2000);
+    bed->holds = false;
+    until_ended(bed, &watched);
     assert_true(watched.last.failed > 0 && watched.last.refused == 0);
     bed_close(bed);
     bed->reads_max = 0;
