@@ -353,16 +353,53 @@ static void test_what_another_instance_drives_is_done_there(void **state) {
     options.filter.status = SAGA_FAILED;
     options.elsewhere = elsewhere;
     begin(bed, &options);
-    unsigned answered = 0;
+    unsigned answered = 0, most = 0;
     while (!watched.ended) {
-        assert_true(bed_step(bed));
-        for (; answered < watched.n_sent; answered++)
-            watched.sent[answered].done(watched.sent[answered].ctx, answered < 3 ? &busy : NULL);
+        bed_run(bed, 10);
+        unsigned n = watched.n_sent;
+        most = n - answered > most ? n - answered : most;
+        for (unsigned i = n; i-- > answered;)
+            watched.sent[i].done(watched.sent[i].ctx, i < 3 ? &busy : NULL);
+        answered = n;
     }
+    assert_true(most > 1);                                  // at once
     assert_true(watched.n_sent > 5 && watched.n_sent < 35); // what is ours is refused here: it has ended
     assert_int_equal(watched.last.failed, 3);
     assert_int_equal(watched.last.done, watched.n_sent - 3);
     assert_int_equal(watched.last.refused, 40 - watched.n_sent);
+}
+
+// It ends with its engine while others are at it: their answers find nobody, and must not come any more.
+static void test_it_is_gone_while_another_instance_acts(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched = {0};
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    neighbour_open();
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    fill(bed, 40);
+    options.filter.parked = false;
+    options.filter.status = SAGA_FAILED;
+    options.elsewhere = elsewhere;
+    begin(bed, &options);
+    bed_run(bed, 100);
+    assert_true(watched.n_sent > 1 && !watched.ended);
+    bed_close(bed);
+    assert_false(watched.ended);
+    bed_open(bed);
+}
+
+static void test_a_slow_store_delays_the_first_report(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched = {0};
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    park(bed, 2);
+    bed->holds = true;
+    begin(bed, &options);
+    bed_run(bed, 2000);
+    assert_int_equal(watched.reports, 0);
+    bed->holds = false;
+    until_ended(bed, &watched);
+    assert_int_equal(watched.last.done, 2);
 }
 
 // [E8] reads that find no room: a page ends the batch, a saga counts as failed and is done the next time
@@ -449,6 +486,17 @@ static void refused(struct saga_bed *bed, const struct saga_batch_options *optio
     assert_int_equal(error.code, code);
 }
 
+static void test_a_batch_has_a_request_id(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched;
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    park(bed, 1);
+    options.request_id = STR("");
+    run(bed, &options);
+    assert_int_equal(watched.failed, ERR_INVALID_REQUEST);
+    assert_true(bed_parked(bed, "trip000"));
+}
+
 static void test_what_can_not_be_a_batch_is_refused(void **state) {
     struct saga_bed *bed = *state;
     struct watched watched[SAGA_BATCHES_MAX] = {0};
@@ -491,10 +539,14 @@ int main(void) {
         cmocka_unit_test(test_a_batch_that_died_is_gone_on_with),
         TEST(test_a_large_batch_goes_page_by_page),
         TEST(test_reads_that_find_no_room_are_told_of),
+        TEST(test_a_slow_store_delays_the_first_report),
+        cmocka_unit_test_setup_teardown(test_it_is_gone_while_another_instance_acts, set_up_neighbour,
+                                        neighbour_tear_down),
         cmocka_unit_test_setup_teardown(test_what_another_instance_drives_is_done_there, set_up_neighbour,
                                         neighbour_tear_down),
         TEST(test_it_stops_when_it_is_told_to),
         cmocka_unit_test(test_it_is_gone_with_its_engine),
+        TEST(test_a_batch_has_a_request_id),
         TEST(test_what_can_not_be_a_batch_is_refused),
     };
     return cmocka_run_group_tests_name("saga/batch", tests, NULL, NULL);
