@@ -115,6 +115,12 @@ static void test_two_flows_of_one_version_are_refused(void **state) {
     assert_non_null(strstr(error.text, "test.grows"));
 }
 
+static void test_what_is_not_there_may_be_freed(void **state) {
+    (void)state;
+    saga_engine_free(NULL);
+    requests_free(NULL);
+}
+
 static void test_a_flow_or_a_policy_with_a_fault_is_refused(void **state) {
     struct saga_bed *bed = *state;
     static const struct saga_flow empty = {.name = "empty", .version = 1};
@@ -142,6 +148,7 @@ int main(void) {
         TEST(test_a_step_that_is_added_in_place_leaves_sagas_untouched),
         TEST(test_two_flows_of_one_version_are_refused),
         TEST(test_a_flow_or_a_policy_with_a_fault_is_refused),
+        cmocka_unit_test(test_what_is_not_there_may_be_freed),
     };
     return cmocka_run_group_tests_name("saga/engine: versions", tests, NULL, NULL);
 }
