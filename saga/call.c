@@ -114,18 +114,25 @@ static const char *participant_of(const struct saga_call *call) {
     return call->step->whom ? call->step->whom(call) : call->step->participant;
 }
 
-static void send(struct saga_resident *resident, const struct saga_held *held) {
-    struct saga_call *call = call_new(resident, held);
-    const char *participant = participant_of(call);
-    if (!participant || gate_enter(call, participant))
-        start(call);
-}
-
 // Whether what was decided when the call began to wait still holds.
 static bool is_wanted(const struct saga_call *call) {
     const struct saga_instance *saga = &call->resident->saga;
     bool turned = saga->status == SAGA_COMPENSATING && call->op == SAGA_ACTION;
     return !turned && !saga->paused && saga_leg_expects(&saga->legs[call->index], call->op);
+}
+
+static void put_off_unwanted(struct saga_call *call) {
+    call_put_off(call, clock_now_ms(call->resident->engine->options.clock), "it is not wanted any more");
+}
+
+// It may have been held since an earlier turn, until the lease was renewed.
+static void send(struct saga_resident *resident, const struct saga_held *held) {
+    struct saga_call *call = call_new(resident, held);
+    const char *participant = participant_of(call);
+    if (!is_wanted(call))
+        put_off_unwanted(call);
+    else if (!participant || gate_enter(call, participant))
+        start(call);
 }
 
 static void send_admitted(struct saga_resident *resident) {
@@ -135,7 +142,7 @@ static void send_admitted(struct saga_resident *resident) {
             continue;
         if (!is_wanted(call)) {
             gate_withdraw(call);
-            call_put_off(call, clock_now_ms(resident->engine->options.clock), "it is not wanted any more");
+            put_off_unwanted(call);
         } else if (!gate_recall(call)) {
             start(call);
         }

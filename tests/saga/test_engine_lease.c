@@ -33,6 +33,41 @@ static void test_nothing_is_sent_when_the_lease_is_over(void **state) {
     assert_int_equal(model_requests(&bed->model, "one/2/1", SAGA_ACTION), 1);
 }
 
+// [E8] what was to be sent is not, when an operator has settled or paused its saga meanwhile
+static void test_what_was_withheld_is_not_sent_when_an_operator_was_faster(void **state) {
+    struct saga_bed *bed = *state;
+    const struct saga_operation acts[] = {
+        {.act = SAGA_ACT_PAUSE},
+        {.act = SAGA_ACT_RESOLVE, .step = STR("credit"), .outcome = OUTCOME_OK, .answer = STR("said")},
+        {.act = SAGA_ACT_COMPENSATE}};
+    enum { ACTS = sizeof acts / sizeof acts[0] };
+    static const char *const gids[ACTS] = {"one", "two", "three"};
+    struct bed_reply replies[ACTS];
+    char key[16];
+    model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_SLOW, ACTS, LEASE_MS + 200);
+    for (size_t i = 0; i < ACTS; i++)
+        bed_start(bed, &flow_pair, gids[i], "", NULL);
+    bed->holds = true;
+    bed_run(bed, LEASE_MS + 400);
+    assert_int_equal(store_lease_left_ms(bed->store), 0);
+    for (size_t i = 0; i < ACTS; i++)
+        bed_operate(bed, gids[i], &acts[i], &replies[i]);
+    bed->holds = false;
+    for (size_t i = 0; i < ACTS; i++)
+        bed_wait(bed, &replies[i]);
+    bed_run(bed, 2 * LEASE_MS);
+    for (size_t i = 0; i < ACTS; i++) {
+        assert_int_equal(replies[i].code, ERR_OK);
+        snprintf(key, sizeof key, "%s/2/1", gids[i]);
+        assert_int_equal(model_requests(&bed->model, key, SAGA_ACTION), 0);
+    }
+    bed_must(bed, "one", &(struct saga_operation){.act = SAGA_ACT_RESUME});
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+    assert_int_equal(bed_status(bed, "two"), SAGA_SUCCEEDED);
+    assert_int_equal(bed_status(bed, "three"), SAGA_FAILED);
+}
+
 // [E7] while it is renewed in time, nothing waits for it
 static void test_a_lease_that_is_renewed_holds_nothing_up(void **state) {
     struct saga_bed *bed = *state;
@@ -81,6 +116,8 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_nothing_is_sent_when_the_lease_is_over, set_up, bed_tear_down),
         cmocka_unit_test_setup_teardown(test_who_has_left_a_slot_gives_no_numbers_in_it, set_up, bed_tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_withheld_is_not_sent_when_an_operator_was_faster, set_up,
+                                        bed_tear_down),
         cmocka_unit_test_setup_teardown(test_a_lease_that_is_renewed_holds_nothing_up, set_up, bed_tear_down),
     };
     return cmocka_run_group_tests_name("saga/engine, leases", tests, NULL, NULL);

@@ -21,6 +21,7 @@ struct attempt {
     struct client *client;
     struct center *center;
     struct request_entry *entry;
+    bool known; // it was made before, and need not be so any more
     struct request_row row;
 };
 
@@ -119,6 +120,7 @@ static void reply(struct attempt *attempt, const struct error *error) {
     struct client *client = attempt->client;
     struct center *center = attempt->center;
     enum err code = error ? error->code : ERR_OK;
+    bool known = attempt->known;
     if (!center->dying && center_dies_at(center, DIE_AT_REPLY))
         center_die(center, "while it answers a caller");
     if (center->dying) {
@@ -146,7 +148,7 @@ static void reply(struct attempt *attempt, const struct error *error) {
     if (client->kind == ITEM_OPERATE && client_wants_nothing(client))
         operator_answered(client);
     if (client->kind == ITEM_HOLD && client_wants_nothing(client))
-        operator_held(client, center, code == ERR_OK);
+        operator_held(client, known ? NULL : center, code == ERR_OK);
 }
 
 // What was refused made nothing: its request id is free again.
@@ -277,6 +279,7 @@ static void looked_up(void *ctx, enum request_verdict verdict, struct request_en
         if (strcmp(row->ref, attempt->client->gid) != 0)
             world_broken("request", "%s made %s, and is answered with %s", attempt->client->request_id,
                          world_short(attempt->client->gid), world_short(row->ref));
+        attempt->known = true;
         reply(attempt, NULL);
         break;
     case REQUEST_ERROR: reply(attempt, error); break;

@@ -406,10 +406,17 @@ void network_send(struct center *center, struct saga_call *call, const char *bod
     }
 }
 
+// What it was at elsewhere another one has learned of since.
+static bool is_its_own(const struct exchange *exchange) {
+    const struct center *center = exchange->center;
+    return !world_now->shape->lease_ms ||
+           world_now->owners[id_slot(str_c(saga_call_gid(exchange->call)))] == center->name;
+}
+
 void network_unknown(const struct center *center) {
     for (struct exchange *exchange = world_now->exchanges; exchange; exchange = exchange->next)
         if (exchange->center == center && exchange->op == SAGA_ACTION && exchange->call &&
-            watch_is_awaited(exchange->call))
+            watch_is_awaited(exchange->call) && is_its_own(exchange))
             exchange->effect->unknown = true;
 }
 

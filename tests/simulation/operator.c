@@ -189,7 +189,7 @@ void operator_hold(const struct item *item, uint32_t number) {
 
 void operator_held(const struct client *client, struct center *center, bool done) {
     bool pauses = client->operation.act == SAGA_ACT_PAUSE;
-    if (done)
+    if (done && center)
         limits_changed(center, (uint8_t)(client->gid[1] - '0'), pauses);
     if (!done || !pauses)
         return;

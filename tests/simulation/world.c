@@ -276,9 +276,10 @@ static void note_end(int64_t ended_ms) {
 
 static void note_saga(const struct saga_row *row) {
     note_end(row->ended_ms);
+    note_end(row->created_ms); // perhaps by another clock
 }
 
-// What ended by a clock that was ahead is kept until the others have come that far: now they have.
+// What began or ended by a clock that was ahead is kept until the others have come that far: now they have.
 static void catch_up(void) {
     struct store_query query = {.table = &sim_subject_table, .limit = STORE_LIMIT_MAX};
     size_t n;
