@@ -43,6 +43,8 @@ void trial_tick(struct saga_engine *engine, int64_t now_ms) {
     if (engine->trial_ms > now_ms)
         return;
     struct saga_resident *resident = engine->trial;
+    if (resident && resident->gone)
+        resident = NULL; // it was terminated, and stays as long as its children, which may wait for their own trials
     if (resident && !resident_free(resident)) {
         engine->trial_ms = later_ms(engine); // the store is slow: it has not even begun
         return;

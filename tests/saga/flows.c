@@ -119,6 +119,12 @@ static const struct saga_step parent_steps[] = {
 };
 const struct saga_flow flow_parent = {.name = "test.parent", .version = 1, .steps = parent_steps, .n_steps = 2};
 
+static const struct saga_step beside_steps[] = {
+    {.id = 1, .stage = 1, .name = "child", .child = child, .undo = bed_send, .deadline_ms = 1000},
+    {CALL(2, 1, "b")},
+};
+const struct saga_flow flow_beside = {.name = "test.beside", .version = 1, .steps = beside_steps, .n_steps = 2};
+
 static struct saga_verdict know(struct saga_turn *turn) {
     const struct saga_asked *asked = saga_turn_asked(turn);
     if (asked && asked->outcome == OUTCOME_OK)
@@ -184,5 +190,5 @@ const struct saga_flow flow_desk = {.name = "test.desk",
                                     .allows = desk_allows,
                                     .attach = account_attach};
 
-const struct saga_flow *const test_flows[] = {&flow_pair,   &flow_trip, &flow_order, &flow_await,
-                                              &flow_parent, &flow_ask,  &flow_desk,  NULL};
+const struct saga_flow *const test_flows[] = {&flow_pair,   &flow_trip, &flow_order, &flow_await, &flow_parent,
+                                              &flow_beside, &flow_ask,  &flow_desk,  NULL};

@@ -9,6 +9,7 @@ extern const struct saga_flow flow_pair, // debit, then credit
     flow_order,  // about an account: reserve, book (local), paid (the pivot: waits for the account), ship beside tell
     flow_await,  // begin, then an await of "paid", then close
     flow_parent, // a child (pair), then b
+    flow_beside, // a child (pair), and b beside it
     flow_ask,    // a decision that asks until it knows
     flow_desk;   // about an account: reserve, then a decision that is parked until somebody says; see flows.c
 

@@ -533,6 +533,29 @@ static void test_a_suspect_that_is_written_and_lost_is_still_tried_alone(void **
     bed_check_books(bed);
 }
 
+// [E14] [E5] one that is terminated during its trial, and stays for its child, does not keep the child from its own
+static void test_a_trial_ends_with_its_saga(void **state) {
+    struct saga_bed *bed = *state;
+    model_plan(&bed->model, "b", SAGA_ACTION, MODEL_HANGS, 5, 0);
+    model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_HANGS, 4, 0);
+    bed_start(bed, &flow_beside, "one", "", NULL);
+    for (unsigned i = 0; i < 4; i++) {
+        bed_revive(bed);
+        bed_run(bed, 10);
+    }
+    assert_int_equal(bed_row(bed, "one")->resume_count, 3);
+    assert_int_equal(bed_row(bed, "one/child1")->resume_count, 3);
+    unsigned tried = model_requests(&bed->model, "one/2/1", SAGA_ACTION);
+    unsigned child = model_requests(&bed->model, "one/child1/1/1", SAGA_ACTION);
+    while (model_requests(&bed->model, "one/2/1", SAGA_ACTION) == tried)
+        assert_true(bed_step(bed));
+    assert_int_equal(model_requests(&bed->model, "one/child1/1/1", SAGA_ACTION), child); // it waits for its own
+    bed_must(bed, "one", &(struct saga_operation){.act = SAGA_ACT_TERMINATE});
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_TERMINATED);
+    assert_true(saga_status_ended(bed_status(bed, "one/child1")));
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
     const struct CMUnitTest tests[] = {
@@ -557,6 +580,7 @@ int main(void) {
         TEST(test_innocent_suspects_are_tried_and_go_on),
         TEST(test_trials_outlive_a_bad_store),
         TEST(test_a_suspect_that_is_written_and_lost_is_still_tried_alone),
+        TEST(test_a_trial_ends_with_its_saga),
     };
     return cmocka_run_group_tests_name("saga/engine: recovery", tests, NULL, NULL);
 }

@@ -158,8 +158,12 @@ static void check_anomaly(const struct center *center, const struct saga_notice 
     bool old = strcmp(notice->reason, "old") == 0 && row && row->created_ms + least_ms <= now_ms;
     bool waits = strcmp(notice->reason, "waiting") == 0 && row;
     bool oscillates = strcmp(notice->reason, "oscillating") == 0;
+    // By a clock that was set forward it may be long, before the saga is taken up.
+    int64_t since_ms = now_ms - patrol->stuck_ms;
+    bool stuck = strcmp(notice->reason, "stuck") == 0 && world_now->jumped && row && row->due_ms <= since_ms &&
+                 row->updated_ms <= since_ms;
     bool unreadable = strcmp(notice->reason, "unreadable") == 0 && center->older && row && row->flow_version > 1;
-    if (!old && !waits && !oscillates && !unreadable)
+    if (!old && !waits && !oscillates && !stuck && !unreadable)
         world_broken("anomaly", "%s raises \"%s\" about %s%s: %s", center->label, notice->reason, notice->subject,
                      world_short(notice->gid), notice->text);
 }
@@ -235,11 +239,11 @@ static void check_bounded(const struct center *center, const struct saga_stats *
         return;
     struct store_query query = {.table = &saga_table,
                                 .conds = {{.column = "due_ms", .cmp = STORE_LT, .integer = INT64_MAX}}};
-    // One that was terminated stays there as long as its children.
+    // One that was terminated stays there as long as its children, and may be deleted meanwhile.
     struct store_query terminated = {.table = &saga_table,
                                      .conds = {{.column = "status", .cmp = STORE_EQ, .integer = SAGA_TERMINATED}}};
-    int64_t most =
-        (int64_t)(durable_count(&query) + durable_count(&terminated)) + (world_now->plant == PLANT_BOUNDLESS ? -1 : 0);
+    int64_t most = (int64_t)(durable_count(&query) + durable_count(&terminated) + world_now->terminated_gone) +
+                   (world_now->plant == PLANT_BOUNDLESS ? -1 : 0);
     if (stats->resident > most)
         world_broken("bound", "%s has %lld sagas in memory, of %lld that are not finished", center->label,
                      (long long)stats->resident, (long long)most);

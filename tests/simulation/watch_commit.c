@@ -306,6 +306,7 @@ static void note(const struct store_op *op) {
     if (op->table == &saga_table && op->verb == STORE_DELETE) {
         struct book *book = ledger_book(&world_now->ledger, ((const struct saga_row *)op->row)->gid);
         book->gone = book->going;
+        world_now->terminated_gone += book->gone == SAGA_TERMINATED;
         world_now->tally.deleted++;
     }
     const struct outbox_row *event = op->table == &outbox_table && op->verb == STORE_INSERT ? op->row : NULL;

@@ -211,7 +211,10 @@ static void happen(void *ctx) {
     case ITEM_STORE: begin_store_trouble(item); break;
     case ITEM_OPERATOR: world_now->operators = item; break;
     case ITEM_HOLD: operator_hold(item, number); break;
-    case ITEM_JUMP: *(item->a ? &world_now->database_offset_ms : &world_now->wall_offset_ms) += item->delta_ms; break;
+    case ITEM_JUMP:
+        world_now->jumped = world_now->jumped || !item->a;
+        *(item->a ? &world_now->database_offset_ms : &world_now->wall_offset_ms) += item->delta_ms;
+        break;
     case ITEM_CRASH:
     case ITEM_CLOSE:
     case ITEM_PAUSE:

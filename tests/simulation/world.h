@@ -78,7 +78,9 @@ struct world {
     struct weather weather;
     const struct item *operators; // how those act who look at what is parked; NULL: there are none
     int64_t wall_offset_ms, database_offset_ms;
-    int64_t last_end_ms; // of a saga or a subject, by whose clock that was
+    bool jumped;            // the wall clock
+    size_t terminated_gone; // sagas that were terminated and are deleted
+    int64_t last_end_ms;    // of a saga or a subject, by whose clock that was
     struct clock database_clock;
     struct {
         unsigned away, full, slow, blind; // troubles of that kind at present
