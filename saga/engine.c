@@ -96,7 +96,7 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     engine->resident_pool = POOL(struct saga_resident, SPARE_MAX);
     struct store_identity identity;
     store_identity(options->store, &identity);
-    engine->incarnation = identity.incarnation;
+    engine->mark = slot_mark_of(identity.name, identity.incarnation);
     engine->chance = options->random(options->random_ctx);
     engine->sentinel = sentinel_new(engine);
     engine->members = options->lease_ms ? members_new(engine) : NULL;
@@ -116,7 +116,7 @@ void saga_engine_recover(struct saga_engine *engine) {
     if (engine->members)
         members_start(engine->members);
     for (unsigned slot = 0; slot < SLOT_COUNT && !engine->members; slot++)
-        slot_own(engine, slot, false);
+        slot_own(engine, slot, 0);
     engine_leave(engine);
 }
 

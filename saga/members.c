@@ -127,7 +127,7 @@ static void given(void *ctx, const struct error *error) {
             continue;
         slot_away(engine, slot);
         if (error && !engine->stopped)
-            slot_own(engine, slot, true); // it is still ours
+            slot_own(engine, slot, members->engine->mark); // it is still ours
         else
             members->owner[slot] = members->heir[slot];
         members->heir[slot] = NOBODY;
@@ -284,14 +284,17 @@ static void take_over(struct saga_members *members) {
 static void see_owner(struct saga_members *members, const struct store_slot_row *row) {
     struct saga_engine *engine = members->engine;
     unsigned slot = (unsigned)row->slot;
-    int owner = row->owner[0] ? find(members, row->owner) : NOBODY;
+    int before = members->owner[slot], owner = row->owner[0] ? find(members, row->owner) : NOBODY;
     members->owner[slot] = owner;
     if (owner != NOBODY)
         members->list[owner].slots++;
     if (!is_me(members, owner) || engine->slots[slot].state != SLOT_AWAY)
         return;
-    // What was ours when we started, or a dead one's, was cut off; what somebody gives us was left in order.
-    slot_own(engine, slot, members->settled && !members->ours_before[slot]);
+    // What was ours when we started, or a dead one's, was cut off. What somebody gives us was left in order, but for
+    // what that one had not yet taken up itself.
+    bool given = members->settled && !members->ours_before[slot] && before != NOBODY;
+    const struct store_instance_row *giver = given ? &members->list[before].row : NULL;
+    slot_own(engine, slot, giver ? slot_mark_of(giver->name, giver->incarnation) : 0);
     members->ours_before[slot] = false;
 }
 
