@@ -97,7 +97,7 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     engine->resident_pool = POOL(struct saga_resident, SPARE_MAX);
     struct store_identity identity;
     store_identity(options->store, &identity);
-    engine->incarnation = str_hash(str_c(identity.name)) ^ (uint64_t)identity.incarnation;
+    engine->mark = slot_mark_of(identity.name, identity.incarnation);
     engine->chance = options->random(options->random_ctx);
     engine->sentinel = sentinel_new(engine);
     engine->members = options->lease_ms ? members_new(engine) : NULL;
@@ -117,7 +117,7 @@ void saga_engine_recover(struct saga_engine *engine) {
     if (engine->members)
         members_start(engine->members);
     for (unsigned slot = 0; slot < SLOT_COUNT && !engine->members; slot++)
-        slot_own(engine, slot, false);
+        slot_own(engine, slot, 0);
     engine_leave(engine);
 }
 
@@ -312,7 +312,9 @@ static void count_orphan(void *ctx, struct map_node *node) {
 
 void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_stats) {
     *ret_stats = engine->stats;
-    ret_stats->orphans = 0;
+    ret_stats->orphans = ret_stats->slots = 0;
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        ret_stats->slots += slot_is_ours(engine, slot);
     retention_stats(engine->retention, ret_stats);
     patrol_stats(engine->patrol, ret_stats);
     struct map *residents = (struct map *)(uintptr_t)&engine->residents; // map_each may remove; this visitor doesn't

@@ -69,8 +69,29 @@ static void test_the_dead_are_taken_over_from(void **state) {
     neighbour_end(true);
     bed_run(bed, NEIGHBOUR_LONG_MS);
     assert_int_equal(bed->notices[SAGA_NOTICE_TAKING_OVER], 1);
-    assert_true(stats_of(bed->engine).resumed > 0); // it may have died of one of these
+    assert_int_equal(bed->notices[SAGA_NOTICE_TAKEN_OVER], 1);
+    assert_int_equal(stats_of(bed->engine).taken_over, 1);
+    assert_int_equal(stats_of(bed->engine).slots, SLOT_COUNT);
     assert_int_equal(neighbour_slots(bed->engine), SLOT_COUNT);
+    check_all_ended(bed);
+    // Both are in their first incarnation, and are not taken for each other.
+    assert_true(stats_of(bed->engine).resumed > 0);
+}
+
+// [E14] who gives a slot away before it has taken up what is in it has not left that in order: it was cut off
+static void test_what_its_giver_had_not_taken_up_counts_as_cut_off(void **state) {
+    struct saga_bed *bed = *state;
+    start_many(bed);
+    bed->options.resume_rate = 1;
+    bed_revive(bed);
+    bed->options.resume_rate = 5000;
+    neighbour_open();
+    while (neighbour_slots(neighbour.engine) < SLOT_COUNT / 2)
+        assert_true(bed_step(bed));
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    assert_true(stats_of(bed->engine).resumed < SAGAS / 4);
+    assert_true(stats_of(neighbour.engine).resumed > SAGAS / 4);
+    bed_settle(bed);
     check_all_ended(bed);
 }
 
@@ -111,6 +132,52 @@ static void test_a_take_over_that_fails_is_made_up_for(void **state) {
     bed_run(bed, NEIGHBOUR_LONG_MS);
     assert_int_equal(bed->faults.fail_take_overs, 0);
     assert_int_equal(neighbour_slots(bed->engine), SLOT_COUNT);
+}
+
+// A caller of the other's, who has the request's entry in hand.
+struct asked {
+    struct saga_bed *bed;
+    struct account *about;
+    struct bed_reply first, reply; // of the turn, and of the request
+};
+
+static void make(void *ctx, enum request_verdict verdict, struct request_entry *entry, const struct request_row *row,
+                 const struct error *error) {
+    struct asked *asked = ctx;
+    (void)row;
+    if (verdict != REQUEST_NEW) {
+        bed_replied(&asked->reply, error);
+        return;
+    }
+    struct saga_turn *turn = saga_turn_begin(asked->bed->engine, &asked->about->subject);
+    request_made(entry, turn, STR("ref"), STR_NONE, NULL);
+    saga_turn_commit(turn, bed_replied, &asked->first);
+    assert_true(asked->first.came);
+}
+
+// [E7] a turn about what is the other's is refused before the one who makes it is back: whoever asked the same
+// meanwhile hears of that, and the id is free again
+static void test_a_request_that_is_refused_at_once_is_refused_to_all_who_wait(void **state) {
+    struct saga_bed *bed = *state;
+    char name[16];
+    neighbour_open();
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    struct asked asked[3] = {{.bed = bed}, {.bed = bed}, {.bed = bed}};
+    const struct request_id id = {.caller = STR("olga"), .id = STR("r-1"), .method = "Test", .body = STR("body")};
+    unsigned i = 0;
+    while (saga_engine_owns(bed->engine, id_slot(str_c(gid_of(name, i)))))
+        i++;
+    asked[0].about = asked[2].about = accounts_new(&bed->accounts, name);
+    request_begin(bed->requests, &id, make, &asked[0]);
+    request_begin(bed->requests, &id, make, &asked[1]);
+    bed_wait(bed, &asked[1].reply);
+    assert_int_equal(asked[0].first.code, ERR_SLOT_ELSEWHERE);
+    assert_int_equal(asked[1].reply.code, ERR_SLOT_ELSEWHERE);
+    request_begin(bed->requests, &id, make, &asked[2]);
+    bed_wait(bed, &asked[2].first);
+    assert_int_equal(asked[2].first.code, ERR_SLOT_ELSEWHERE);
+    assert_int_equal(bed_count(bed, &request_table), 0);
+    saga_subject_release(&asked[0].about->subject);
 }
 
 // Commands to what is the other's are refused, with where to go.
@@ -167,6 +234,8 @@ int main(void) {
         TEST(test_reads_that_fail_delay_a_round),
         TEST(test_what_is_the_others_is_refused),
         TEST(test_watchers_hear_that_a_saga_has_gone_elsewhere),
+        TEST(test_what_its_giver_had_not_taken_up_counts_as_cut_off),
+        TEST(test_a_request_that_is_refused_at_once_is_refused_to_all_who_wait),
     };
     return cmocka_run_group_tests_name("saga/handover", tests, NULL, NULL);
 }

@@ -299,6 +299,23 @@ static void test_what_the_machine_never_leaves_is_refused(void **state) {
     }
 }
 
+// [E2] before the pivot is durable nothing behind it is sent
+static void test_what_is_behind_the_pivot_can_t_have_run_before_it(void **state) {
+    (void)state;
+    for (enum saga_status status = SAGA_RUNNING; status <= SAGA_COMPENSATING; status++) {
+        struct saga_instance saga = blank(&flow, status);
+        struct arena arena;
+        arena_init(&arena, SAGA_RECORD_MAX);
+        for (uint8_t i = 0; i + 1 < saga.n_legs; i++)
+            saga.legs[i].state = status == SAGA_FORWARD ? LEG_SKIPPED : LEG_IDLE;
+        assert_true(is_read(encode(&saga, &arena), &flow, status));
+        saga.legs[saga.n_legs - 1].may_have_run = true;
+        assert_true(is_read(encode(&saga, &arena), &flow, status) == (status == SAGA_FORWARD));
+        saga_instance_release(&saga);
+        arena_release(&arena);
+    }
+}
+
 static void test_another_flow_s_or_status_journal_is_refused(void **state) {
     (void)state;
     struct saga_flow shorter = flow, other = flow;
@@ -385,6 +402,7 @@ int main(void) {
         cmocka_unit_test(test_every_flipped_bit_is_refused_or_valid),
         cmocka_unit_test(test_any_bytes_are_refused_or_valid),
         cmocka_unit_test(test_what_the_machine_never_leaves_is_refused),
+        cmocka_unit_test(test_what_is_behind_the_pivot_can_t_have_run_before_it),
         cmocka_unit_test(test_another_flow_s_or_status_journal_is_refused),
         cmocka_unit_test(test_texts_are_cut_between_characters),
         cmocka_unit_test(test_a_saga_has_so_many_legs_and_no_more),
