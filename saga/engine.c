@@ -1,5 +1,6 @@
 #include "saga/gate.h"
 
+#include "base/splitmix.h"
 #include "saga/rounds.h"
 
 #include <stdlib.h>
@@ -268,12 +269,8 @@ void saga_engine_tick(struct saga_engine *engine) {
     engine_leave(engine);
 }
 
-// splitmix64.
 uint64_t engine_chance(struct saga_engine *engine) {
-    uint64_t value = engine->chance += 0x9E3779B97F4A7C15u;
-    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9u;
-    value = (value ^ value >> 27) * 0x94D049BB133111EBu;
-    return value ^ value >> 31;
+    return splitmix_next(&engine->chance);
 }
 
 // ---- Telling and answering ----------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@
 usage: ./dev coverage [--again] [--missing]
 
 Builds the tests of both rooms, the simulation, and the trade flows that go through what is kept and shown, with gcc's
-counters (build/coverage), runs them, and prints a table. Every line that none
-of them reaches must stand in tests/coverage/unreached.txt with the reason; the exit code is 1 when one does not, or when
-what stands there is reached (but for what is reached by chance). --missing prints the lines that are not reached, each with its reason, if it has one.
+counters (build/coverage), runs them, and prints a table. Every line that none of them reaches must stand in
+tests/coverage/unreached.txt with the reason; the exit code is 1 when one does not, or when what stands there is
+reached, but for what some runs reach by chance. --missing prints each line that is not reached, with its reason.
 --again only reads the last run's counts.
 """
 

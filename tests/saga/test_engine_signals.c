@@ -350,6 +350,22 @@ static void test_a_child_s_end_is_told_after_a_death(void **state) {
     assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
 }
 
+// [E13] what is written together fails together, which needs something in common
+static void test_two_sagas_in_one_turn_need_a_subject(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply reply = {0};
+    struct error error = {0};
+    struct saga_turn *turn = saga_turn_begin(bed->engine, NULL);
+    assert_true(saga_turn_start(turn, &(struct saga_start){.flow = "test.pair", .gid = STR("one")}, &error));
+    assert_false(saga_turn_start(turn, &(struct saga_start){.flow = "test.pair", .gid = STR("two")}, &error));
+    assert_int_equal(error.code, ERR_INVALID_REQUEST);
+    saga_turn_commit(turn, bed_replied, &reply);
+    bed_wait(bed, &reply);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+    assert_null(bed_row(bed, "two"));
+}
+
 // ---- What is finished ---------------------------------------------------------------------------------------------
 
 // [E15] what has ended stays, answers, and is not begun again
@@ -421,6 +437,7 @@ int main(void) {
         TEST(test_a_child_that_succeeded_is_undone_with_its_parent),
         TEST(test_no_child_is_as_good_as_one_an_impossible_one_is_not),
         TEST(test_a_child_s_end_is_told_after_a_death),
+        TEST(test_two_sagas_in_one_turn_need_a_subject),
         TEST(test_what_has_ended_is_not_begun_again),
         TEST(test_a_gid_that_is_under_way_is_refused),
         TEST(test_a_saga_that_is_looked_for_while_it_starts_is_one),
