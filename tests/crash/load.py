@@ -14,6 +14,7 @@ from wire import Refused
 from witness import Witness
 
 PATIENCE_S = 90  # for one answer, over several deaths
+ENDS_S = 120  # a saga, at the latest
 SUBMIT, SIGNAL = SAGA + "SubmitSaga", SAGA + "SignalSaga"
 FIRST_USER = 5  # behind the world's special ones
 PAYERS = 8  # kinds of payers: the first refuses, each later one takes longer
@@ -123,7 +124,10 @@ class Load:
         if submission.shape.signalled:
             time.sleep(chance.random() * 0.3)
             self._signal(front, chance, submission)
+        end = time.monotonic() + ENDS_S
         while submission.status is None:
+            if time.monotonic() > end:
+                raise Stuck(f"lost: {submission.gid} ({submission.shape.name}) has not ended for {ENDS_S} s")
             self.heard(submission, front.patiently(SUBMIT, submission.waiting(5000)))
         if chance.random() < 0.1:
             self.heard(submission, front.patiently(SUBMIT, submission.request))

@@ -65,7 +65,8 @@ class Torment:
                 progress()
                 if len(self.judge.faults) + len(self.load.faults) >= ENOUGH:
                     break
-            self.end()
+            else:
+                self.end()
         except (Stuck, Refused, AssertionError) as error:
             self.judge.fault(f"{type(error).__name__}: {str(error)[:TEXT_MAX]}")
         finally:
