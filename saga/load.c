@@ -91,17 +91,25 @@ struct loading {
     bool outdated;                // the saga was in memory meanwhile, so what was read may be older than what is stored
 };
 
+// One of those who wait may bring about that it is dropped: the others get it as it is loaded then.
 static void loading_finish(struct loading *loading, struct saga_resident *resident, const struct error *error) {
     struct saga_engine *engine = loading->engine;
+    if (resident)
+        resident_pin(resident);
     map_remove(&engine->loadings, &loading->node);
     slot_unuse(engine, id_slot(str_c(loading->gid)));
     struct saga_waiter *waiter = loading->waiters;
     while (waiter) {
         struct saga_waiter *next = waiter->next;
-        waiter->done(waiter->ctx, resident, error);
+        if (resident && resident->gone)
+            resident_await(resident, waiter->done, waiter->ctx);
+        else
+            waiter->done(waiter->ctx, resident, error);
         free(waiter);
         waiter = next;
     }
+    if (resident)
+        resident_unpin(resident);
     if (loading->parent)
         resident_unpin(loading->parent);
     saga_instance_release(&loading->saga);

@@ -556,6 +556,25 @@ static void test_a_trial_ends_with_its_saga(void **state) {
     assert_true(saga_status_ended(bed_status(bed, "one/child1")));
 }
 
+// Of two who wait for the same row, the first one's command is refused because all ends, which drops what was loaded.
+static void test_all_who_wait_for_a_row_are_told_when_it_is_dropped_at_once(void **state) {
+    struct saga_bed *bed = *state;
+    const struct saga_operation terminate = {.act = SAGA_ACT_TERMINATE};
+    struct bed_reply replies[3];
+    bed_start(bed, &flow_await, "one", "", NULL);
+    bed_run(bed, 100);
+    bed_revive(bed);
+    for (size_t i = 0; i < 3; i++)
+        bed_operate(bed, "one", &terminate, &replies[i]);
+    bed_close(bed);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(replies[i].came);
+        assert_int_equal(replies[i].code, ERR_SHUTTING_DOWN);
+    }
+    bed_open(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_RUNNING);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
     const struct CMUnitTest tests[] = {
@@ -581,6 +600,7 @@ int main(void) {
         TEST(test_trials_outlive_a_bad_store),
         TEST(test_a_suspect_that_is_written_and_lost_is_still_tried_alone),
         TEST(test_a_trial_ends_with_its_saga),
+        TEST(test_all_who_wait_for_a_row_are_told_when_it_is_dropped_at_once),
     };
     return cmocka_run_group_tests_name("saga/engine: recovery", tests, NULL, NULL);
 }

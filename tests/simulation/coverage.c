@@ -124,7 +124,8 @@ enum {
     ANY_EVENT = (1u << AT_EVENTS) - 1,
     ON_ITS_WAY = STATE(RUNNING) | STATE(INQUIRING) | STATE(ASKING) | STATE(UNDOING),
     TRIED = STATE(RUNNING) | STATE(INQUIRING) | STATE(RETRYING) | STATE(PARKED) | STATE(UNDOING) |
-            STATE(UNDO_RETRYING) | STATE(UNDO_PARKED),
+            STATE(UNDO_RETRYING) | STATE(UNDO_PARKED) | STATE(WAITING) | STATE(ASKING),
+    STATED = STATE(DONE) | STATE(REJECTED) | STATE(PARKED) | STATE(UNDONE) | STATE(UNDO_PARKED),
     OF_THE_WAY_BACK = STATE(REJECTED) | STATE(UNDOING) | STATE(UNDO_RETRYING) | STATE(UNDONE) | STATE(UNDO_PARKED),
     ANSWERS = EVENT(OK) | EVENT(REJECTED) | EVENT(FAILED) | EVENT(UNKNOWN),
     VERDICTS = EVENT(DONE) | EVENT(REJECT) | EVENT(WAIT) | EVENT(ASK) | EVENT(PARK),
@@ -146,7 +147,7 @@ static const struct pairs impossible[] = {
     {ANY_STATUS, ANY_STATE & ~STATE(WAITING), VERDICTS, "a decision is asked for while its step waits"},
     {STATUS(COMPENSATING), ANY_STATE, VERDICTS, "a saga that has turned round decides nothing any more"},
     {STATUS(PAUSED), ANY_STATE, VERDICTS, "a saga that is paused decides nothing"},
-    {ANY_STATUS, ANY_STATE & ~(ON_ITS_WAY | STATE(DONE) | STATE(REJECTED)), EVENT(HELD),
+    {ANY_STATUS, ANY_STATE & ~(ON_ITS_WAY | STATED), EVENT(HELD),
      "a call waits to be sent only while its step says that it is on its way, or its outcome has just been stated"},
     {ANY_STATUS, ANY_STATE & ~(STATE(PARKED) | STATE(UNDO_PARKED)), EVENT(SKIP), "what is not parked can't be skipped"},
     {ANY_STATUS & ~STATUS(RUNNING), ANY_STATE, EVENT(COMPENSATE), "a saga turns round once, and before its watershed"},
@@ -158,8 +159,8 @@ static const struct pairs impossible[] = {
 
 // What can be, and takes so many coincidences that a few thousand seeds may not show it: it is counted, not demanded.
 static const struct pairs seldom[] = {
-    {ANY_STATUS, STATE(DONE) | STATE(REJECTED), EVENT(HELD),
-     "its outcome was stated in the moment in which its call was put off"},
+    {ANY_STATUS, STATED, EVENT(HELD), "its outcome was stated in the moment in which its call was put off"},
+    {ANY_STATUS, STATE(WAITING) | STATE(ASKING), RESOLVED, "an operator knows what a decision asks for before it does"},
     {STATUS(PAUSED), ANY_STATE, EVENT(SUSPECTED), "the write of a kept answer was refused, and refused again"},
     {STATUS(PAUSED), ANY_STATE, EVENT(TIMER), "it came due in the moment in which it was paused"},
     {STATUS(PAUSED), STATE(ASKING), EVENT(REJECTED), "a question was refused while it was paused"},
