@@ -178,17 +178,16 @@ static void name_lines(PB(QuotaLine) *const *lines, size_t n, struct sim_pool_li
         ret_lines[i] = (struct sim_pool_line){.name = lines[i]->activity_id, .quantity = lines[i]->quantity};
 }
 
-// What the request's lines are in pool.c's words; false after a rejection, or when they are malformed. What is held
-// already need not run any more.
-static bool lines_of(struct sim_call *call, const PB(Buyer) * buyer, bool is_held, PB(QuotaLine) *const *lines,
-                     size_t n, struct sim_pool_line *ret_lines) {
+// What the request's lines are in pool.c's words; false after a rejection, or when they are malformed.
+static bool lines_of(struct sim_call *call, const PB(Buyer) * buyer, PB(QuotaLine) *const *lines, size_t n,
+                     struct sim_pool_line *ret_lines) {
     int64_t now_ms = sim_now(call->system->sim);
     name_lines(lines, n, ret_lines);
     if (!sim_pool_check(call, ret_lines, n))
         return false;
     for (size_t i = 0; i < n; i++) {
         const struct sim_activity_row *row = sim_find(call->system, SIM_ACTIVITIES, ret_lines[i].name);
-        if (!row || (!is_held && !runs(row, now_ms)) || (row->quota_each > 0 && !*buyer_of(row, buyer))) {
+        if (!row || !runs(row, now_ms) || (row->quota_each > 0 && !*buyer_of(row, buyer))) {
             sim_reject(call, "ACTIVITY_UNAVAILABLE", "activity %s does not run, or not for this buyer",
                        ret_lines[i].name);
             return false;
@@ -201,7 +200,7 @@ static bool lines_of(struct sim_call *call, const PB(Buyer) * buyer, bool is_hel
 static void lock_quota(struct sim_call *call) {
     const PB(LockQuotaRequest) *request = (const void *)call->request;
     struct sim_pool_line lines[SIM_LISTED_MAX];
-    if (lines_of(call, request->buyer, false, request->lines, request->n_lines, lines))
+    if (lines_of(call, request->buyer, request->lines, request->n_lines, lines))
         sim_pool_hold(call, &words, lines, request->n_lines);
 }
 
@@ -209,10 +208,13 @@ static void unlock_quota(struct sim_call *call) {
     sim_pool_release(call, &words);
 }
 
+// What was locked is taken, though the activity has ended since.
 static void use_quota(struct sim_call *call) {
     const PB(UseQuotaRequest) *request = (const void *)call->request;
     struct sim_pool_line lines[SIM_LISTED_MAX];
-    if (lines_of(call, request->buyer, *request->lock_key, request->lines, request->n_lines, lines))
+    name_lines(request->lines, request->n_lines, lines);
+    if (*request->lock_key ? sim_pool_check(call, lines, request->n_lines)
+                           : lines_of(call, request->buyer, request->lines, request->n_lines, lines))
         sim_pool_take(call, &words, request->lock_key, lines, request->n_lines);
 }
 

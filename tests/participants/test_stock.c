@@ -1,4 +1,5 @@
 // The business of what is counted: stock of goods, quota of activities; and what the discount engine lists.
+#include "participant/sim/v1/sim.pb-c.h"
 #include "tests/cmocka.h"
 #include "tests/participants/bed.h"
 
@@ -227,6 +228,56 @@ static void test_a_daily_limit_is_never_passed_when_it_is_raced(void **state) {
     assert_int_equal(left(bed, "plate-300-litres", "buyer.plate_no=A00001"), 2000);
 }
 
+static void test_what_was_locked_is_used_though_the_activity_has_ended(void **state) {
+    struct bed *bed = *state;
+    bed_control(bed, "SetActivity",
+                bed_text(bed,
+                         "activity.activity_id=short activity.kind=1 activity.rule.kind=1 "
+                         "activity.rule.amount_off=CNY100 activity.quota_unit=1 quota=5 activity.ends_at.seconds=%lld",
+                         (long long)bed_now(bed) / 1000 + 60));
+    const char *one = "lines[0].activity_id=short lines[0].quantity=1";
+    assert_answer_of(bed, "APPLIED", "discount", "LockQuota", "T1/a", one);
+    bed_run_for(bed, 61000);
+    assert_answer_of(bed, "REJECTED ACTIVITY_UNAVAILABLE", "discount", "UseQuota", "T1/b", one);
+    assert_answer_of(bed, "APPLIED", "discount", "UseQuota", "T1/c", bed_text(bed, "lock_key=T1/a %s", one));
+}
+
+static void test_a_world_that_makes_no_sense_is_refused_precisely(void **state) {
+    struct bed *bed = *state;
+    static const struct {
+        const char *method, *fields;
+    } bad[] = {
+        {"SetGoods", "station_id=S001 sku=W500 kind=1 unit_price=CNY0"},
+        {"SetGoods", "station_id=S001 sku=W500 kind=7 unit_price=CNY5"},
+        {"SetGoods", "station_id=S001 sku=a,b kind=1 unit_price=CNY5"},
+        {"SetGoods", "station_id=S001 sku=W500 kind=1 unit_price=CNY5 available=-1"},
+        {"SetActivity", "activity.activity_id=x activity.kind=1"},
+        {"SetActivity", "activity.activity_id=x activity.kind=1 activity.rule.kind=2"},
+        {"SetActivity", "activity.activity_id=x activity.kind=1 activity.rule.kind=1 activity.rule.amount_off=CNY-5"},
+        {"SetActivity", "activity.activity_id=x activity.kind=1 activity.rule.kind=1 activity.rule.amount_off=CNY5 "
+                        "activity.rule.cap=USD5"},
+        {"SetActivity", "activity.activity_id=x activity.kind=1 activity.rule.kind=1 activity.rule.amount_off=CNY5 "
+                        "activity.rule.bearers[0].bearer=group activity.rule.bearers[0].share_bp=9999"},
+        {"SetActivity", "activity.activity_id=x activity.kind=1 activity.rule.kind=1 activity.rule.amount_off=CNY5 "
+                        "quota_each=-1"},
+        {"SetLevel", "name=iron"},
+        {"SetLevel", "level_code=IRON rule.kind=9"},
+        {"SetGrowth", "user_id=U0001 growth=-1"},
+        {"SetSpendRule", "rule_id=x"},
+        {"UseGift", "gift_id=none"},
+        {"SetNozzle", "station_id=S001 nozzle=1 oil_code=92# state=9"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct rpc_method method = {.service = &participant__sim__v1__sim_control_service__descriptor,
+                                    .name = bad[i].method};
+        struct bed_answer answer;
+        bed_send_message(bed, &method, fields_make(rpc_method_request(&method), bad[i].fields, &bed->arena), &answer);
+        bed_wait(bed, &answer);
+        if (strcmp(answer.reason, "INVALID_REQUEST") != 0)
+            fail_msg("%s %s: %s", bad[i].method, bad[i].fields, answer.reason);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
 
 int main(void) {
@@ -242,6 +293,8 @@ int main(void) {
         TEST(test_the_engine_may_answer_with_amounts),
         TEST(test_a_daily_quota_is_locked_used_and_given_back_to_its_day),
         TEST(test_a_daily_limit_is_never_passed_when_it_is_raced),
+        TEST(test_what_was_locked_is_used_though_the_activity_has_ended),
+        TEST(test_a_world_that_makes_no_sense_is_refused_precisely),
     };
     return cmocka_run_group_tests_name("goods and activities", tests, NULL, NULL);
 }
