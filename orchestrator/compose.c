@@ -189,7 +189,7 @@ static void wake_engine(void *ctx, int64_t due_ms) {
 
 static void notice(void *ctx, const struct saga_notice *told) {
     observe_saga(NULL, told);
-    if (told->kind == SAGA_NOTICE_WRITE_FAILED && strcmp(told->reason, err_info(ERR_STORE_FENCED)->name) == 0)
+    if (observe_saga_fenced(told))
         center_fenced(ctx);
 }
 

@@ -17,7 +17,7 @@ static const struct {
     enum action action;
     const char *text;
 } actions[] = {
-    {"--check-config", CHECK, "say everything that is wrong with the configuration, and end"},
+    {"--check-config", CHECK, "say everything that is wrong with the configuration (for these workers), and end"},
     {"--print-config", PRINT, "print the effective configuration as YAML, without secrets, and end"},
     {"--config-doc", DOC, "print the page that lists every key, and end"},
     {"--version", VERSION, "print the version, and end"},
@@ -130,6 +130,15 @@ static bool shown(const struct request *request, const struct config *config, FI
     return request->action != RUN;
 }
 
+// Whether it fits the command line, too.
+static bool fits(const struct request *request, const struct config *config, FILE *err) {
+    struct error error = {0};
+    if (request->workers == 0 || workers_check(config, request->workers, &error))
+        return true;
+    fprintf(err, "%s: %s\n", request->path ? request->path : "(defaults)", error.text);
+    return false;
+}
+
 bool config_main(int argc, char *const *argv, const char *version, FILE *out, FILE *err, struct config *ret_config,
                  unsigned *ret_workers, int *ret_exit) {
     struct request request;
@@ -147,6 +156,11 @@ bool config_main(int argc, char *const *argv, const char *version, FILE *out, FI
     bool valid = config_load(request.path, &config, &report);
     put(&report, err);
     if (!valid) {
+        *ret_exit = CONFIG_EXIT_INVALID;
+        return false;
+    }
+    if (!fits(&request, &config, err)) {
+        config_release(&config);
         *ret_exit = CONFIG_EXIT_INVALID;
         return false;
     }

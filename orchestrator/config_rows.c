@@ -165,9 +165,10 @@ static const struct config_row top_rows[] = {
     TEXT(config, instance, 64, &name_form, "txcenter-0",
          "This instance's name. It keeps its work over restarts by it, so it must be stable and, where several "
          "instances "
-         "share a store, its own."),
+         "share a store, its own. Of `--workers N` it is the beginning: NAME-0 to NAME-(N-1)."),
     TEXT(config, address, CONFIG_ADDRESS_MAX, &address_form, NULL,
-         "Where other instances reach this one. Default: the first of `listen`."),
+         "Where other instances reach this one. Default: the first of `listen`. The workers of `--workers N` take the "
+         "N ports after its own; without it each has a socket in `data_dir`."),
     TEXT(config, data_dir, 4096, NULL, "./data",
          "The folder of everything that is kept locally. Made when it is missing."),
     COUNT(config, drain_ms, 0, 300000, "ms", "5000", "How long calls in flight may take when the instance stops."),

@@ -33,6 +33,8 @@ static const struct {
     COUNTER("sagas.evictions", sagas.evictions, "waiting sagas that went back to being rows"),
     COUNTER("sagas.attempts_failed", sagas.attempts_failed, "attempts of steps that failed"),
     COUNTER("sagas.parked", sagas.parked_events, "times that a step was parked for an operator"),
+    COUNTER("sagas.slots", sagas.slots, "slots that this instance drives now; of all instances together 256"),
+    COUNTER("sagas.taken_over", sagas.taken_over, "times that this instance took over from one whose lease was over"),
     COUNTER("sagas.unknown_flows", sagas.unknown_flows, "sagas left untouched because their flow is not known here"),
     COUNTER("sagas.corrupt", sagas.corrupt, "sagas whose record can't be read"),
     COUNTER("sagas.orphans", sagas.orphans, "sagas that nothing would ever drive on: must be 0"),

@@ -76,10 +76,6 @@ static bool own_address(const struct workers *workers, unsigned number, char out
 static bool take_addresses(struct workers *workers, struct error *error) {
     const struct config *config = workers->config;
     for (size_t i = 0; config->listen[i]; i++, workers->n_listen++) {
-        if (str_starts(str_c(config->listen[i]), STR("unix:")))
-            return error_set(error, ERR_CONFIG_INVALID,
-                             "workers can't share %s: let them listen on a port; each has a socket of its own besides",
-                             config->listen[i]);
         if (!rpc_address_reserve(config->listen[i], &workers->ports[i], error))
             return false;
         if (!with_port(config->listen[i], workers->ports[i], workers->listen[i]))
@@ -88,15 +84,23 @@ static bool take_addresses(struct workers *workers, struct error *error) {
     return true;
 }
 
-static bool check(struct workers *workers, struct error *error) {
-    const struct config *config = workers->config;
-    char address[CONFIG_ADDRESS_MAX + 1], name[CONFIG_ADDRESS_MAX], whole[PATH_MAX];
+bool workers_check(const struct config *config, unsigned n, struct error *error) {
     if (config->store.kind != CONFIG_MARIADB)
         return error_set(error, ERR_CONFIG_INVALID,
                          "--workers needs store.kind mariadb: an SQLite file serves one process");
-    int length = snprintf(name, sizeof name, "%s-%u", config->instance, workers->n - 1);
-    if (length > STORE_INSTANCE_MAX)
-        return error_set(error, ERR_CONFIG_INVALID, "instance is too long for the names of %u workers", workers->n);
+    for (size_t i = 0; config->listen[i]; i++)
+        if (str_starts(str_c(config->listen[i]), STR("unix:")))
+            return error_set(error, ERR_CONFIG_INVALID,
+                             "workers can't share %s: let them listen on a port; each has a socket of its own besides",
+                             config->listen[i]);
+    if (snprintf(NULL, 0, "%s-%u", config->instance, n - 1) > STORE_INSTANCE_MAX)
+        return error_set(error, ERR_CONFIG_INVALID, "instance is too long for the names of %u workers", n);
+    return true;
+}
+
+static bool take_folder(struct workers *workers, struct error *error) {
+    const struct config *config = workers->config;
+    char address[CONFIG_ADDRESS_MAX + 1], whole[PATH_MAX];
     mkdir(config->data_dir, 0750); // what matters is whether it is there
     if (!realpath(config->data_dir, whole) || strlen(whole) >= sizeof workers->folder)
         return error_set(error, ERR_CONFIG_INVALID, "data_dir %s can't be found, or is too long for sockets in it",
@@ -172,15 +176,18 @@ static void stop(struct workers *workers) {
             kill(workers->list[i].pid, SIGTERM);
 }
 
+static void tell_end(const char *what, unsigned number, int status, int64_t in_ms) {
+    LOG(LOG_ERROR, what, LOG_INT("worker", number), LOG_INT("exit_code", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
+        LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), LOG_INT("in_ms", in_ms));
+}
+
 static void start_later(struct workers *workers, unsigned number, int status) {
     struct worker *worker = &workers->list[number];
     bool good = now_ms() - worker->since_ms >= GOOD_MS;
     int64_t pause_ms = good || worker->pause_ms == 0 ? PAUSE_FIRST_MS : worker->pause_ms * 2;
     worker->pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
     worker->due_ms = now_ms() + worker->pause_ms;
-    LOG(LOG_ERROR, "a worker has ended by itself, and is started again", LOG_INT("worker", number),
-        LOG_INT("exit_code", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
-        LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), LOG_INT("in_ms", worker->pause_ms));
+    tell_end("a worker has ended by itself, and is started again", number, status, worker->pause_ms);
 }
 
 static void ended(struct workers *workers, unsigned number, int status) {
@@ -193,6 +200,7 @@ static void ended(struct workers *workers, unsigned number, int status) {
     if (workers->stopping) {
         workers->failed = workers->failed || !done;
     } else if (!workers->all_ready) {
+        tell_end("a worker has ended before all were ready; the others end, too", number, status, 0);
         workers->failed = true; // what keeps one from starting keeps the others, too
         stop(workers);
     } else {
@@ -291,7 +299,7 @@ bool workers_run(struct config *config, unsigned n, int (*work)(struct config *c
     if (!workers)
         abort();
     *workers = (struct workers){.config = config, .work = work, .n = n};
-    if (!check(workers, error) || !take_addresses(workers, error)) {
+    if (!take_folder(workers, error) || !take_addresses(workers, error)) {
         free(workers);
         return false;
     }

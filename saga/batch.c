@@ -33,7 +33,6 @@ struct saga_batch {
     bool reading;
     struct saga_listing *listing; // of the page that is being read
     int64_t acted, report_ms;
-    struct request_entry *entry; // of its own record
 };
 
 // One saga's turn.

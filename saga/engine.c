@@ -1,5 +1,6 @@
 #include "saga/gate.h"
 
+#include "base/splitmix.h"
 #include "saga/rounds.h"
 
 #include <stdlib.h>
@@ -96,7 +97,7 @@ bool saga_engine_new(const struct saga_options *options, struct saga_engine **re
     engine->resident_pool = POOL(struct saga_resident, SPARE_MAX);
     struct store_identity identity;
     store_identity(options->store, &identity);
-    engine->incarnation = identity.incarnation;
+    engine->mark = slot_mark_of(identity.name, identity.incarnation);
     engine->chance = options->random(options->random_ctx);
     engine->sentinel = sentinel_new(engine);
     engine->members = options->lease_ms ? members_new(engine) : NULL;
@@ -116,7 +117,7 @@ void saga_engine_recover(struct saga_engine *engine) {
     if (engine->members)
         members_start(engine->members);
     for (unsigned slot = 0; slot < SLOT_COUNT && !engine->members; slot++)
-        slot_own(engine, slot, false);
+        slot_own(engine, slot, 0);
     engine_leave(engine);
 }
 
@@ -268,12 +269,8 @@ void saga_engine_tick(struct saga_engine *engine) {
     engine_leave(engine);
 }
 
-// splitmix64.
 uint64_t engine_chance(struct saga_engine *engine) {
-    uint64_t value = engine->chance += 0x9E3779B97F4A7C15u;
-    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9u;
-    value = (value ^ value >> 27) * 0x94D049BB133111EBu;
-    return value ^ value >> 31;
+    return splitmix_next(&engine->chance);
 }
 
 // ---- Telling and answering ----------------------------------------------------------------------------------------
@@ -315,7 +312,9 @@ static void count_orphan(void *ctx, struct map_node *node) {
 
 void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_stats) {
     *ret_stats = engine->stats;
-    ret_stats->orphans = 0;
+    ret_stats->orphans = ret_stats->slots = 0;
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        ret_stats->slots += slot_is_ours(engine, slot);
     retention_stats(engine->retention, ret_stats);
     patrol_stats(engine->patrol, ret_stats);
     struct map *residents = (struct map *)(uintptr_t)&engine->residents; // map_each may remove; this visitor doesn't

@@ -47,8 +47,9 @@ enum slot_state {
 
 struct saga_slot {
     enum slot_state state;
-    bool given;    // its last owner left it in order: what was under way there was not cut off by a death
-    bool numbered; // outbox_seq is known
+    int64_t giver;    // the mark of who left it to us in order; 0: its last owner was cut off by a death
+    uint16_t cut_off; // so often
+    bool numbered;    // outbox_seq is known
     int64_t outbox_seq;
     uint32_t users; // sagas in memory or on their way there, turns
 };
@@ -83,16 +84,16 @@ struct saga_resident {
     unsigned slot;
     int64_t created_ms, updated_ms, ended_ms;
     int32_t resume_count;
-    int64_t row_due_ms;      // as its row says
-    int64_t row_incarnation; // as its row said when it was loaded
-    bool stored;             // its row was submitted at least once
-    bool fresh;              // started in a turn that is not durable yet
-    bool busy;               // its turn is being committed; events wait
-    bool lost;               // a write of its family failed: it is loaded afresh
-    bool gone;               // it is lost or has ended durably: dropped when nothing pins it any more
-    bool dirty;              // ahead of its row
-    bool ready;              // in the engine's list of sagas with something to do
-    bool resuming; // it may have been under way when another process died: to be counted before anything is done
+    int64_t row_due_ms; // as its row says
+    int64_t row_mark;   // whose its row was when it was loaded
+    bool stored;        // its row was submitted at least once
+    bool fresh;         // started in a turn that is not durable yet
+    bool busy;          // its turn is being committed; events wait
+    bool lost;          // a write of its family failed: it is loaded afresh
+    bool gone;          // it is lost or has ended durably: dropped when nothing pins it any more
+    bool dirty;         // ahead of its row
+    bool ready;         // in the engine's list of sagas with something to do
+    bool resuming;      // it may have been under way when another process died: to be counted before anything is done
     enum err write_refused; // the store refused what it wanted to write last time: to be parked before anything is done
     uint32_t failures;      // writes of its that failed in a row
     unsigned wake;
@@ -202,7 +203,7 @@ struct saga_engine {
     unsigned depth; // nested entries
     bool stopped;
     int64_t alarm_ms;
-    int64_t incarnation;
+    int64_t mark; // slot_mark_of() us
     struct saga_slot slots[SLOT_COUNT];
     struct saga_members *members; // NULL: we are alone, and every slot is ours
     bool slot_left;               // one may be given away now
@@ -235,11 +236,16 @@ void engine_notice(struct saga_engine *engine, enum saga_notice_kind kind, const
                    const struct saga_leg *leg, enum saga_op op, const char *reason, const char *text);
 
 // slots.c
+// Of one process, as its rows bear it: by the incarnation alone two names could be taken for each other. Not 0.
+int64_t slot_mark_of(const char *name, int64_t incarnation);
+int64_t slot_mark(const struct saga_engine *engine, unsigned slot); // ours, for what we write in it from now on
+// Whether a row that bears this mark was left like that in order: by us, since the slot is ours, or by who gave it.
+bool slot_left_in_order(const struct saga_engine *engine, unsigned slot, int64_t mark);
 bool slot_is_ours(const struct saga_engine *engine, unsigned slot);
 bool slot_check(const struct saga_engine *engine, unsigned slot, struct error *error); // false with SLOT_ELSEWHERE
 void slot_use(struct saga_engine *engine, unsigned slot);
 void slot_unuse(struct saga_engine *engine, unsigned slot);
-void slot_own(struct saga_engine *engine, unsigned slot, bool given);
+void slot_own(struct saga_engine *engine, unsigned slot, int64_t giver);
 void slots_leave(struct saga_engine *engine, const unsigned *slots, size_t n); // ours so far
 bool slot_has_left(const struct saga_engine *engine, unsigned slot);           // nothing uses it any more
 void slot_away(struct saga_engine *engine, unsigned slot);

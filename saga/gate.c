@@ -278,7 +278,8 @@ void gate_leave(struct saga_call *call, enum outcome outcome, enum err code, con
     if (!gate)
         return;
     int64_t now = now_ms(gate->gates);
-    valve_leave(&gate->valve, call->probe, outcome, code, text, now, any(gate->gates));
+    uint64_t chance = outcome == OUTCOME_OK ? 0 : any(gate->gates); // for what opens the breaker; the kernel is asked
+    valve_leave(&gate->valve, call->probe, outcome, code, text, now, chance);
     *ret_until_ms = gate->valve.state == SAGA_GATE_CLOSED ? now : gate->valve.until_ms;
     flow(gate, now);
 }

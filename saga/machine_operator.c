@@ -53,11 +53,15 @@ static bool is_asking(const struct saga_leg *leg) {
     return leg->step->ask && leg->step->ruled && (leg->state == LEG_WAITING || leg->state == LEG_ASKING);
 }
 
-// Whether a step behind this one is being undone: its requests are made without this one's answer (E11).
+// Whether a step behind this one is being undone, or asked about for that: its requests are made without this one's
+// answer (E11).
 static bool is_before_undoing(const struct saga_instance *saga, const struct saga_leg *leg) {
-    for (uint8_t i = 0; i < saga->n_legs; i++)
-        if (saga->legs[i].step->stage > leg->step->stage && is_undoing(&saga->legs[i]))
+    for (uint8_t i = 0; i < saga->n_legs; i++) {
+        const struct saga_leg *other = &saga->legs[i];
+        bool asked = saga->status == SAGA_COMPENSATING && other->state == LEG_INQUIRING;
+        if (other->step->stage > leg->step->stage && (asked || is_undoing(other)))
             return true;
+    }
     return false;
 }
 

@@ -30,6 +30,7 @@ struct member {
 struct saga_members {
     struct saga_engine *engine;
     char me[STORE_INSTANCE_MAX + 1];
+    char dead[STORE_INSTANCE_MAX + 1]; // who is being taken over from
     struct member *list;
     size_t n;
     int owner[SLOT_COUNT];        // index into the list
@@ -126,7 +127,7 @@ static void given(void *ctx, const struct error *error) {
             continue;
         slot_away(engine, slot);
         if (error && !engine->stopped)
-            slot_own(engine, slot, true); // it is still ours
+            slot_own(engine, slot, members->engine->mark); // it is still ours
         else
             members->owner[slot] = members->heir[slot];
         members->heir[slot] = NOBODY;
@@ -246,15 +247,21 @@ void saga_engine_leave(struct saga_engine *engine, saga_left_fn *done, void *ctx
 
 // ---- Taking over --------------------------------------------------------------------------------------------------
 
+static void tell_taken(struct saga_members *members) {
+    members->engine->stats.taken_over++;
+    engine_notice(members->engine, SAGA_NOTICE_TAKEN_OVER, NULL, NULL, SAGA_ACTION, NULL, members->dead);
+}
+
 static void taken(void *ctx, const struct error *error, bool took) {
     struct saga_members *members = ctx;
-    (void)took; // the next round sees what is ours now
     engine_enter(members->engine);
     members->taking = false;
     members->changes++;
     members->next_ms = error ? members->next_ms : now_ms(members);
     if (error)
         tell_failure(members, error);
+    else if (took) // the next round sees what is ours now
+        tell_taken(members);
     engine_leave(members->engine);
 }
 
@@ -264,6 +271,7 @@ static void take_over(struct saga_members *members) {
         if (member->missed < MISSED_MAX || member->slots == 0)
             continue;
         members->taking = true;
+        memcpy(members->dead, member->row.name, sizeof members->dead);
         for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
             members->ours_before[slot] = members->ours_before[slot] || members->owner[slot] == (int)i;
         engine_notice(members->engine, SAGA_NOTICE_TAKING_OVER, NULL, NULL, SAGA_ACTION, NULL, member->row.name);
@@ -276,14 +284,17 @@ static void take_over(struct saga_members *members) {
 static void see_owner(struct saga_members *members, const struct store_slot_row *row) {
     struct saga_engine *engine = members->engine;
     unsigned slot = (unsigned)row->slot;
-    int owner = row->owner[0] ? find(members, row->owner) : NOBODY;
+    int before = members->owner[slot], owner = row->owner[0] ? find(members, row->owner) : NOBODY;
     members->owner[slot] = owner;
     if (owner != NOBODY)
         members->list[owner].slots++;
     if (!is_me(members, owner) || engine->slots[slot].state != SLOT_AWAY)
         return;
-    // What was ours when we started, or a dead one's, was cut off; what somebody gives us was left in order.
-    slot_own(engine, slot, members->settled && !members->ours_before[slot]);
+    // What was ours when we started, or a dead one's, was cut off. What somebody gives us was left in order, but for
+    // what that one had not yet taken up itself.
+    bool given = members->settled && !members->ours_before[slot] && before != NOBODY;
+    const struct store_instance_row *giver = given ? &members->list[before].row : NULL;
+    slot_own(engine, slot, giver ? slot_mark_of(giver->name, giver->incarnation) : 0);
     members->ours_before[slot] = false;
 }
 

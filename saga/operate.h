@@ -28,8 +28,8 @@ struct str saga_operation_body(const struct saga_operation *operation, struct st
 //   should the saga turn round.
 // COMPENSATE: the saga turns round, as long as it has not passed its pivot and what became of that is known.
 // RESOLVE: states what became of a step that is parked, waits for its next attempt or is on its way (a decision that
-//   asks, also while it waits to ask again); or of its compensation, when that is what it is at. Not while a step behind
-//   it is being undone.
+//   asks, also while it waits to ask again); or of its compensation, when that is what it is at. Not while a step
+//   behind it is being undone.
 // PAUSE: no new call, no timer, no decision until RESUME; what answers meanwhile is kept until then.
 // TERMINATE: the saga ends as it stands, whatever it is at. What was under way is listed in the audit. The step of its
 //   parent has failed; its own children go on, and end on their own.

@@ -87,7 +87,8 @@ static void unready(struct saga_resident *resident) {
 // Whoever waited for one that is dropped gets it as it is loaded then.
 static void wait_afresh(struct saga_engine *engine, struct str gid, struct saga_waiter *waiter) {
     struct error error;
-    error_set(&error, ERR_SHUTTING_DOWN, NULL);
+    if (waiter)
+        error_set(&error, ERR_SHUTTING_DOWN, NULL);
     while (waiter) {
         struct saga_waiter *next = waiter->next;
         if (engine->stopped)

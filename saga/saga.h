@@ -77,7 +77,8 @@ enum saga_notice_kind {
     SAGA_NOTICE_WRITE_FAILED, // the subject is loaded afresh
     SAGA_NOTICE_LOAD_FAILED,
     SAGA_NOTICE_MEMBERS_UNREAD, // who else is there could not be read
-    SAGA_NOTICE_TAKING_OVER,    // `text` is the name of an instance whose lease is over
+    SAGA_NOTICE_TAKING_OVER,    // `text` is the name of an instance whose lease is over; another may be quicker
+    SAGA_NOTICE_TAKEN_OVER,     // what that one drove is driven here now
     SAGA_NOTICE_KEPT_REFUSED,   // what was kept in the inbox, and its sender was told so, does not fit any more
     SAGA_NOTICE_ANOMALY,        // something is wrong; `reason` is its name
     SAGA_NOTICE_ANOMALY_OVER,   // it no longer is
@@ -231,8 +232,9 @@ void saga_attached(struct saga_engine *engine, void *token, struct saga_subject 
 struct saga_stats {
     int64_t resident, in_flight_calls, started, ended, resumed, parked_events, attempts_failed, loads, evictions;
     int64_t unknown_flows, corrupt;
-    int64_t late_answers; // of calls whose step or saga had gone on without them
-    int64_t orphans;      // in memory, unfinished, and neither due nor under way nor parked: must be 0 (E5)
+    int64_t slots, taken_over; // driven here now; other instances that were taken over from
+    int64_t late_answers;      // of calls whose step or saga had gone on without them
+    int64_t orphans;           // in memory, unfinished, and neither due nor under way nor parked: must be 0 (E5)
     // What has ended and is deleted when its time is over: sagas and rows so far, sagas in the last hour; how old the
     // oldest is that is still there (0: none), and for how long that which is longest over should be gone (0: nothing).
     int64_t deleted, deleted_rows, deleted_hour, oldest_kept_s, behind_s;

@@ -4,6 +4,24 @@
 #include <assert.h>
 #include <stdlib.h>
 
+// Of a mark: by name, by incarnation, and how often a slot had come to its owner from the dead.
+enum { CUT_OFF_BITS = 16, INCARNATION_BITS = 24, NAME_BITS = 23 };
+
+int64_t slot_mark_of(const char *name, int64_t incarnation) {
+    uint64_t who = str_hash(str_c(name)) >> (64 - NAME_BITS);
+    uint64_t life = (uint64_t)incarnation % (1u << INCARNATION_BITS);
+    return (int64_t)((who << INCARNATION_BITS | life) << CUT_OFF_BITS);
+}
+
+int64_t slot_mark(const struct saga_engine *engine, unsigned slot) {
+    return engine->mark | engine->slots[slot].cut_off;
+}
+
+bool slot_left_in_order(const struct saga_engine *engine, unsigned slot, int64_t mark) {
+    int64_t giver = engine->slots[slot].giver;
+    return mark == slot_mark(engine, slot) || (giver && mark >> CUT_OFF_BITS == giver >> CUT_OFF_BITS);
+}
+
 bool slot_is_ours(const struct saga_engine *engine, unsigned slot) {
     return engine->slots[slot].state == SLOT_OURS;
 }
@@ -23,10 +41,11 @@ void slot_unuse(struct saga_engine *engine, unsigned slot) {
         engine->slot_left = true;
 }
 
-void slot_own(struct saga_engine *engine, unsigned slot, bool given) {
+void slot_own(struct saga_engine *engine, unsigned slot, int64_t giver) {
     struct saga_slot *owned = &engine->slots[slot];
     assert(owned->state == SLOT_AWAY && owned->users == 0);
-    *owned = (struct saga_slot){.state = SLOT_OURS, .given = given};
+    uint16_t cut_off = (uint16_t)(owned->cut_off + (giver == 0));
+    *owned = (struct saga_slot){.state = SLOT_OURS, .giver = giver, .cut_off = cut_off};
     sentinel_watch(engine->sentinel, slot);
 }
 

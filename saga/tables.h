@@ -15,7 +15,7 @@ struct saga_row {
     int32_t paused;      // 1: an operator has paused it
     int32_t slot;        // partition that owns it
     int64_t due_ms;      // saga_instance_due()
-    int64_t incarnation; // of the instance that wrote it last
+    int64_t incarnation; // of the process that wrote it last, of which name, and since when: slot_mark()
     int32_t resume_count;
     char subject[SAGA_SUBJECT_MAX + 1];
     char parent_gid[SAGA_GID_MAX + 1];

@@ -1,5 +1,7 @@
 #include "sim/faults.h"
 
+#include "base/splitmix.h"
+
 #include <stdlib.h>
 
 #define KIND(name) PARTICIPANT__SIM__V1__FAULT_KIND__FAULT_KIND_##name
@@ -48,14 +50,6 @@ const struct sim_fault *sim_faults_list(const struct sim_faults *faults, size_t 
     return faults->rules;
 }
 
-// SplitMix64 (Steele, Lea, Flood 2014).
-static uint64_t throw_dice(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 static bool is_or_all(const char *pattern, const char *name) {
     return strcmp(pattern, "*") == 0 || strcmp(pattern, name) == 0;
 }
@@ -69,7 +63,7 @@ static bool fits(const struct sim_fault *rule, const struct sim_fault_subject *s
 static bool fires(struct sim_faults *faults, struct sim_fault *rule, const struct sim_fault_subject *subject) {
     if (rule->left == 0 || !fits(rule, subject))
         return false;
-    if (rule->permille > 0 && throw_dice(&faults->dice) % 1000 >= (uint64_t)rule->permille)
+    if (rule->permille > 0 && splitmix_next(&faults->dice) % 1000 >= (uint64_t)rule->permille)
         return false;
     if (rule->left > 0)
         rule->left--;

@@ -1,18 +1,15 @@
-// Reproducible randomness for property tests (SplitMix64): the same seed gives the same run everywhere.
+// Reproducible randomness for property tests: the same seed gives the same run everywhere.
 #ifndef TXC_TESTS_BASE_SEEDED_H
 #define TXC_TESTS_BASE_SEEDED_H
 
-#include <stdint.h>
+#include "base/splitmix.h"
 
 struct seeded {
     uint64_t state;
 };
 
 static inline uint64_t seeded_next(struct seeded *seeded) {
-    uint64_t z = seeded->state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
+    return splitmix_next(&seeded->state);
 }
 
 // From 0 to bound - 1; bound > 0.

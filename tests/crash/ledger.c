@@ -159,24 +159,25 @@ static void take_effect(struct asked *asked) {
     asked->heard = true;
 }
 
+// Lost on its way here: the answer, should its caller get one after all, says that nothing was done.
+static bool is_unheard(const struct asked *asked) {
+    return asked->fault == BUSY || asked->fault == UNHEARD;
+}
+
 static void answer(struct asked *asked) {
     enum state state = asked->entry->state;
     grpc_status_code status = GRPC_STATUS_OK;
     grpc_slice slice;
     uint64_t receipt = mix(START, asked->entry->key, strlen(asked->entry->key)); // the same to each repeat
     memcpy(bare_room(&slice, sizeof receipt), &receipt, sizeof receipt);
-    if (asked->fault == BUSY || asked->fault == BROKEN)
-        status = asked->fault == BUSY ? GRPC_STATUS_UNAVAILABLE : GRPC_STATUS_INTERNAL;
+    if (is_unheard(asked) || asked->fault == BROKEN)
+        status = is_unheard(asked) ? GRPC_STATUS_UNAVAILABLE : GRPC_STATUS_INTERNAL;
     else if (asked->op != SAGA_COMPENSATE && state == NEVER)
         status = GRPC_STATUS_NOT_FOUND;
     else if (asked->op != SAGA_COMPENSATE && state != APPLIED)
         status = GRPC_STATUS_ABORTED;
     bare_answer(asked->in, status, STR("as it was told"), slice);
     asked->in = NULL;
-}
-
-static bool is_unheard(const struct asked *asked) {
-    return asked->fault == BUSY || asked->fault == UNHEARD;
 }
 
 // Does what is due of it now, and frees it when that was all.

@@ -15,7 +15,7 @@ class Refused(harness.Case):
         world = self.world({"listen": ["127.0.0.1:0"]})
         world.center.arguments += ["--workers", "2"]
         self.assertEqual(1, world.center.launch().wait())
-        self.assertIn("needs store.kind mariadb", world.center.lines()[-1]["text"])
+        self.assertIn("--workers needs store.kind mariadb: an SQLite file serves one process", world.center.log())
 
 
 class Workers(harness.Case):
@@ -82,6 +82,30 @@ class Workers(harness.Case):
         self.buy(world, 6)
         self.until_shared()
 
+    def test_one_that_ends_again_and_again_is_given_longer_pauses_and_does_not_keep_its_parent(self):
+        world = self.start()
+        others = self.children(world)[1:]
+        ends = (line for line in world.center.follow() if line["msg"] == "a worker has ended by itself, and is started again")
+        for pause_ms in (200, 400, 800, 1600):
+            self.until(lambda: len(self.children(world)) == 3, "not started again")
+            killed = next(pid for pid in self.children(world) if pid not in others)
+            os.kill(killed, signal.SIGKILL)
+            said = next(ends)
+            self.assertEqual((0, signal.SIGKILL, pause_ms), (said["worker"], said["signal"], said["in_ms"]))
+        self.assertEqual(others, self.children(world), "the others went on")
+        world.center.stop()  # there are two of them
+
+    def test_a_sale_goes_on_where_it_was_after_all_were_stopped(self):
+        world = self.start()
+        shop = Shop(world.client(), user="U0006")
+        trade = shop.order()
+        world.center.stop()
+        world.center.start()
+        world.center_target = f"127.0.0.1:{world.center.ports[0]}"
+        shop.client = world.client()
+        shop.pay(trade)
+        shop.until(trade.trade_no, "COMPLETED")
+
     def test_none_outlives_its_parent(self):
         world = self.start()
         children = self.children(world)
@@ -91,7 +115,9 @@ class Workers(harness.Case):
     def test_what_keeps_one_from_starting_ends_them_all(self):
         world = self.open(store={**self.database.config(), "database": "nowhere"})
         self.assertEqual(1, world.center.launch().wait())
-        self.assertIn("can't start", [line["msg"] for line in world.center.lines()])
+        said = [line["msg"] for line in world.center.lines()]
+        self.assertIn("can't start", said)
+        self.assertIn("a worker has ended before all were ready; the others end, too", said)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-int clock_gettime(clockid_t clock, struct timespec *at);
-int gettimeofday(struct timeval *restrict at, void *restrict zone);
-time_t time(time_t *at);
-
 static time_t offset_s(void) {
     char text[32] = "";
     const char *path = getenv("CLOCK_JUMP"); // NOLINT(concurrency-mt-unsafe): nobody changes the environment

@@ -1,6 +1,7 @@
 // Whatever chance brings: random calls in random order on random trades, while messages are lost, systems fail and
 // everybody dies now and then. At the end all must agree to the unit. Each seed is a run of its own, the same every
 // time.
+#include "base/splitmix.h"
 #include "tests/flow/cases.h"
 #include "tests/flow/virtual.h"
 
@@ -18,12 +19,8 @@ struct chance {
     size_t n;
 };
 
-// SplitMix64 (Steele, Lea, Flood 2014).
 static uint32_t dice(struct chance *chance, uint32_t sides) {
-    uint64_t z = chance->state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return (uint32_t)((z ^ z >> 31) % sides);
+    return (uint32_t)(splitmix_next(&chance->state) % sides);
 }
 
 static void fate(void *ctx, const char *method, unsigned nth, struct rpc_inproc_fate *ret) {

@@ -1,5 +1,7 @@
 #include "tests/flow/center.h"
 
+#include "base/splitmix.h"
+
 #include <stdlib.h>
 
 // ---- Who may call ---------------------------------------------------------------------------------------------------
@@ -67,13 +69,9 @@ static bool pump(void *ctx) {
 
 // The same dice in every run.
 static uint64_t dice(void *ctx) {
-    uint64_t *state = ctx;
-    *state += 0x9e3779b97f4a7c15;
-    uint64_t z = *state;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
+    return splitmix_next(ctx);
 }
+
 // ---- Parts ----------------------------------------------------------------------------------------------------------
 
 static void open_store(struct flow_center *center) {

@@ -558,8 +558,8 @@ static const struct {
     const char *out, *err; // parts of what is printed
 } lines[] = {
     {{"txcenterd"}, true, -1, "", ""},
-    {{"txcenterd", "--workers", "64"}, true, -1, "", ""},
-    {{"txcenterd", "--workers=1"}, true, -1, "", ""},
+    {{"txcenterd", "--workers", "64"}, false, CONFIG_EXIT_INVALID, "", "--workers needs store.kind mariadb"},
+    {{"txcenterd", "--workers=1"}, false, CONFIG_EXIT_INVALID, "", "(defaults): --workers needs store.kind mariadb"},
     {{"txcenterd", "--workers", "65"}, false, CONFIG_EXIT_USAGE, "", "--workers needs a number from 1 to 64"},
     {{"txcenterd", "-w"}, false, CONFIG_EXIT_USAGE, "", "--workers needs a number from 1 to 64"},
     {{"txcenterd", "--workers=0"}, false, CONFIG_EXIT_USAGE, "", "--workers needs a number from 1 to 64"},
@@ -591,6 +591,42 @@ static void test_the_command_line_does_what_it_says(void **state) {
     }
 }
 
+static const struct {
+    const char *yaml, *action;
+    bool goes_on;
+    int code;
+    const char *err;
+} for_workers[] = {
+    {"store: {kind: mariadb}\ninstance: a\n", NULL, true, -1, ""},
+    {"store: {kind: mariadb}\ninstance: a\n", "--check-config", false, CONFIG_EXIT_OK, ""},
+    {"store: {kind: sqlite}\n", "--check-config", false, CONFIG_EXIT_INVALID, "an SQLite file serves one process"},
+    {"store: {kind: mariadb}\nlisten: ['127.0.0.1:0', 'unix:/tmp/a.sock']\n", NULL, false, CONFIG_EXIT_INVALID,
+     "workers can't share unix:/tmp/a.sock: let them listen on a port"},
+    {"store: {kind: mariadb}\ninstance: a2345678901234567890123456789012345678901234567890123456789012\n", NULL, false,
+     CONFIG_EXIT_INVALID, "instance is too long for the names of 11 workers"},
+};
+
+static void test_a_configuration_that_does_not_fit_workers_is_refused_before_one_is_started(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof for_workers / sizeof for_workers[0]; i++) {
+        struct folder folder;
+        struct buf out, err;
+        char path[128];
+        bool goes_on;
+        make_folder(&folder);
+        write_file(&folder, "c.yaml", for_workers[i].yaml, path);
+        const char *arguments[] = {"txcenterd", "--workers=11", "-c", path, for_workers[i].action, NULL};
+        int code = run_main(arguments, &out, &err, &goes_on);
+        if (code != for_workers[i].code || goes_on != for_workers[i].goes_on ||
+            !strstr(buf_str(&err).ptr, for_workers[i].err))
+            fail_msg("row %zu: code %d, said '%s'", i, code, buf_str(&err).ptr);
+        buf_release(&out);
+        buf_release(&err);
+        unlink(path);
+        rmdir(folder.path);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_bad_file_gets_a_precise_error),
@@ -610,6 +646,7 @@ int main(void) {
         cmocka_unit_test(test_a_time_zone_that_the_system_lacks_is_refused),
         cmocka_unit_test(test_the_committed_page_is_what_the_program_prints),
         cmocka_unit_test(test_the_command_line_does_what_it_says),
+        cmocka_unit_test(test_a_configuration_that_does_not_fit_workers_is_refused_before_one_is_started),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,13 +41,22 @@ static const struct {
     {SAGA_NOTICE_ATTEMPT_FAILED, 1, LOG_DEBUG}, {SAGA_NOTICE_ATTEMPT_FAILED, 4, LOG_INFO},
     {SAGA_NOTICE_REVERSED, 0, LOG_INFO},        {SAGA_NOTICE_PARKED, 0, LOG_WARN},
     {SAGA_NOTICE_FLOW_UNKNOWN, 0, LOG_WARN},    {SAGA_NOTICE_CORRUPT, 0, LOG_ERROR},
-    {SAGA_NOTICE_WRITE_FAILED, 0, LOG_ERROR},
+    {SAGA_NOTICE_WRITE_FAILED, 0, LOG_ERROR},   {SAGA_NOTICE_TAKEN_OVER, 0, LOG_WARN},
 };
+
+static void test_of_many_writes_that_fail_because_another_took_over_none_is_an_error(void **state) {
+    (void)state;
+    struct saga_notice notice = {.kind = SAGA_NOTICE_WRITE_FAILED, .reason = "STORE_FENCED"};
+    assert_true(observe_saga_fenced(&notice));
+    assert_int_equal(observe_saga_level(&notice), LOG_DEBUG);
+    notice.kind = SAGA_NOTICE_LOAD_FAILED;
+    assert_false(observe_saga_fenced(&notice));
+}
 
 static void test_of_sagas_what_waits_for_people_is_a_warning_and_what_goes_well_is_not(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof sagas / sizeof sagas[0]; i++) {
-        struct saga_notice notice = {.kind = sagas[i].kind, .attempt = sagas[i].attempt};
+        struct saga_notice notice = {.kind = sagas[i].kind, .reason = "", .attempt = sagas[i].attempt};
         assert_int_equal(observe_saga_level(&notice), sagas[i].level);
     }
 }
@@ -56,6 +65,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_of_calls_only_faults_of_ours_are_errors),
         cmocka_unit_test(test_of_sagas_what_waits_for_people_is_a_warning_and_what_goes_well_is_not),
+        cmocka_unit_test(test_of_many_writes_that_fail_because_another_took_over_none_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 // One action for many sagas: counted first, at the rate that is asked for, each once for one request, whatever dies.
 #include "saga/batch.h"
 #include "tests/cmocka.h"
-#include "tests/saga/bed.h"
+#include "tests/saga/neighbour.h"
 
 #include <stdio.h>
 
@@ -12,6 +12,12 @@ struct watched {
     char refused[SAGA_GID_MAX + 1];
     enum err refusal, failed; // `failed`: it ended with this
     bool ended;
+    size_t most_refusals; // in one report
+    struct {
+        saga_reply_fn *done;
+        void *ctx;
+    } sent[64]; // elsewhere
+    unsigned n_sent;
 };
 
 static bool on_report(void *ctx, const struct saga_batch_report *report, const struct error *error) {
@@ -23,6 +29,8 @@ static bool on_report(void *ctx, const struct saga_batch_report *report, const s
         memcpy(watched->refused, report->refusals[0].gid, sizeof watched->refused);
         watched->refusal = report->refusals[0].code;
     }
+    if (report->n_refusals > watched->most_refusals)
+        watched->most_refusals = report->n_refusals;
     watched->failed = error ? error->code : ERR_OK;
     watched->ended = error || report->finished;
     return watched->reports != watched->listens;
@@ -285,6 +293,148 @@ static void test_a_batch_that_died_is_gone_on_with(void **state) {
         }
 }
 
+// Rows of so many sagas that ended long ago.
+static void fill(struct saga_bed *bed, unsigned n) {
+    struct store_write *write = store_write_new(bed->store);
+    struct bed_reply durable = {0};
+    for (unsigned i = 0; i < n; i++) {
+        struct saga_row row = {.status = SAGA_FAILED, .due_ms = INT64_MAX, .created_ms = 1 + i, .slot = (int32_t)i % 4};
+        snprintf(row.gid, sizeof row.gid, "old%04u", i);
+        snprintf(row.flow, sizeof row.flow, "test.trip");
+        store_row(write, &saga_table, STORE_INSERT, &row);
+    }
+    store_submit(bed->store, write, NULL, bed_replied, &durable);
+    bed_wait(bed, &durable);
+}
+
+// [E8] pages of it, in some slots alone; so many refusals are named between two reports, and the others counted
+static void test_a_large_batch_goes_page_by_page(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched;
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    const int32_t slots[] = {1, 2, 3};
+    fill(bed, 700);
+    options.filter.parked = false;
+    options.filter.status = SAGA_FAILED;
+    options.filter.slots = slots;
+    options.filter.n_slots = 3;
+    run(bed, &options);
+    assert_true(watched.last.matched == 525 && !watched.last.more);
+    assert_true(watched.last.refused == 525 && watched.last.done == 0);
+    assert_true(watched.most_refusals == SAGA_BATCH_REFUSALS);
+}
+
+static int set_up_neighbour(void **state) {
+    neighbour_set_up(state);
+    bed_open(*state);
+    return 0;
+}
+
+// Another instance drives some: what it says of them counts as if it had been done here.
+static void elsewhere(void *ctx, const struct saga_operation *operation, const char *gid, const char *request_id,
+                      saga_reply_fn *done, void *done_ctx) {
+    struct watched *watched = ctx;
+    assert_int_equal(operation->act, SAGA_ACT_RETRY);
+    assert_true(request_id[0] && gid[0] && watched->n_sent < sizeof watched->sent / sizeof watched->sent[0]);
+    watched->sent[watched->n_sent].done = done;
+    watched->sent[watched->n_sent++].ctx = done_ctx;
+}
+
+static void test_what_another_instance_drives_is_done_there(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched = {0};
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    struct error busy;
+    error_set(&busy, ERR_OVERLOADED, NULL);
+    neighbour_open();
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    fill(bed, 40); // their gids are in slots of both
+    options.filter.parked = false;
+    options.filter.status = SAGA_FAILED;
+    options.elsewhere = elsewhere;
+    begin(bed, &options);
+    unsigned answered = 0, most = 0;
+    while (!watched.ended) {
+        bed_run(bed, 10);
+        unsigned n = watched.n_sent;
+        most = n - answered > most ? n - answered : most;
+        for (unsigned i = n; i-- > answered;)
+            watched.sent[i].done(watched.sent[i].ctx, i < 3 ? &busy : NULL);
+        answered = n;
+    }
+    assert_true(most > 1);                                  // at once
+    assert_true(watched.n_sent > 5 && watched.n_sent < 35); // what is ours is refused here: it has ended
+    assert_int_equal(watched.last.failed, 3);
+    assert_int_equal(watched.last.done, watched.n_sent - 3);
+    assert_int_equal(watched.last.refused, 40 - watched.n_sent);
+}
+
+// It ends with its engine while others are at it: their answers find nobody, and must not come any more.
+static void test_it_is_gone_while_another_instance_acts(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched = {0};
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    neighbour_open();
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    fill(bed, 40);
+    options.filter.parked = false;
+    options.filter.status = SAGA_FAILED;
+    options.elsewhere = elsewhere;
+    begin(bed, &options);
+    bed_run(bed, 100);
+    assert_true(watched.n_sent > 1 && !watched.ended);
+    bed_close(bed);
+    assert_false(watched.ended);
+    bed_open(bed);
+}
+
+static void test_a_slow_store_delays_the_first_report(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched = {0};
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    park(bed, 2);
+    bed->holds = true;
+    begin(bed, &options);
+    bed_run(bed, 2000);
+    assert_int_equal(watched.reports, 0);
+    bed->holds = false;
+    until_ended(bed, &watched);
+    assert_int_equal(watched.last.done, 2);
+}
+
+// [E8] reads that find no room: a page ends the batch, a saga counts as failed and is done the next time
+static void test_reads_that_find_no_room_are_told_of(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched = {0}, other = {0};
+    park(bed, 6);
+    bed_close(bed);
+    bed->reads_max = 1;
+    bed_open(bed);
+    bed_run(bed, 5000);
+    struct saga_batch_options options = retry_parked(bed, &watched), second = retry_parked(bed, &other);
+    options.rate_per_s = 5;
+    second.request_id = STR("batch-2");
+    begin(bed, &options);
+    begin(bed, &second);
+    while (audits(bed, "batch") == 0)
+        assert_true(bed_step(bed));
+    assert_int_equal(other.failed, ERR_OVERLOADED); // it was begun while the first one's page was read
+    struct bed_reply somebody;
+    bed_signal(bed, "nobody", "paid", "1", &somebody);
+    bed->holds = true; // while the store looks for that
+    bed_run(bed, 2000);
+    bed->holds = false;
+    until_ended(bed, &watched);
+    assert_true(watched.last.failed > 0 && watched.last.refused == 0);
+    bed_close(bed);
+    bed->reads_max = 0;
+    bed_open(bed);
+    options.requests = bed->requests;
+    run(bed, &options);
+    bed_settle(bed);
+    assert_int_equal(succeeded(bed, 6), 6);
+}
+
 // ---- Its end ------------------------------------------------------------------------------------------------------
 
 static void test_it_stops_when_it_is_told_to(void **state) {
@@ -336,6 +486,17 @@ static void refused(struct saga_bed *bed, const struct saga_batch_options *optio
     assert_int_equal(error.code, code);
 }
 
+static void test_a_batch_has_a_request_id(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched;
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    park(bed, 1);
+    options.request_id = STR("");
+    run(bed, &options);
+    assert_int_equal(watched.failed, ERR_INVALID_REQUEST);
+    assert_true(bed_parked(bed, "trip000"));
+}
+
 static void test_what_can_not_be_a_batch_is_refused(void **state) {
     struct saga_bed *bed = *state;
     struct watched watched[SAGA_BATCHES_MAX] = {0};
@@ -376,8 +537,16 @@ int main(void) {
         TEST(test_the_same_request_again_acts_only_on_those_that_are_left),
         TEST(test_the_same_id_for_something_else_is_refused),
         cmocka_unit_test(test_a_batch_that_died_is_gone_on_with),
+        TEST(test_a_large_batch_goes_page_by_page),
+        TEST(test_reads_that_find_no_room_are_told_of),
+        TEST(test_a_slow_store_delays_the_first_report),
+        cmocka_unit_test_setup_teardown(test_it_is_gone_while_another_instance_acts, set_up_neighbour,
+                                        neighbour_tear_down),
+        cmocka_unit_test_setup_teardown(test_what_another_instance_drives_is_done_there, set_up_neighbour,
+                                        neighbour_tear_down),
         TEST(test_it_stops_when_it_is_told_to),
         cmocka_unit_test(test_it_is_gone_with_its_engine),
+        TEST(test_a_batch_has_a_request_id),
         TEST(test_what_can_not_be_a_batch_is_refused),
     };
     return cmocka_run_group_tests_name("saga/batch", tests, NULL, NULL);

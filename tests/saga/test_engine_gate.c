@@ -298,6 +298,17 @@ static void test_any_target_may_be_paused(void **state) {
     bed_release(&bed);
 }
 
+static void test_whom_to_pause_must_be_said(void **state) {
+    struct saga_bed *bed = *state;
+    static const char too_long[SAGA_PARTICIPANT_MAX + 2] = {[0 ... SAGA_PARTICIPANT_MAX] = 'x'};
+    static const char *const names[] = {"", "\xff", too_long};
+    struct bed_reply reply;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        set_paused(bed, names[i], true, &reply);
+        assert_int_equal(reply.code, ERR_INVALID_REQUEST);
+    }
+}
+
 // ---- A participant that does not answer ---------------------------------------------------------------------------
 
 static const struct saga_gate_limits with_breaker = {
@@ -511,6 +522,7 @@ int main(void) {
         cmocka_unit_test(test_what_was_admitted_before_a_pause_waits_again),
         cmocka_unit_test(test_a_pause_is_known_to_other_instances_within_a_second),
         cmocka_unit_test(test_any_target_may_be_paused),
+        cmocka_unit_test_setup_teardown(test_whom_to_pause_must_be_said, bed_set_up, bed_tear_down),
         cmocka_unit_test(test_what_is_down_burns_no_attempts_and_is_not_flooded),
         cmocka_unit_test(test_a_step_behind_the_pivot_outlasts_a_long_outage),
         cmocka_unit_test(test_who_waits_does_not_wait_for_ever),

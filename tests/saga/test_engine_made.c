@@ -225,7 +225,9 @@ static void test_a_watch_outlasts_an_eviction_and_ends_with_the_engine(void **st
     bed->options.resident_max = 4;
     bed_open(bed);
     start(bed, "one", "w");
+    struct seen another;
     watch(bed, "one", &seen, 0);
+    watch(bed, "one", &another, 0);
     char gid[16];
     for (int i = 0; i < 20; i++) {
         snprintf(gid, sizeof gid, "w%d", i);
@@ -240,6 +242,7 @@ static void test_a_watch_outlasts_an_eviction_and_ends_with_the_engine(void **st
     assert_int_equal(seen.status, SAGA_SUCCEEDED);
     bed_kill(bed);
     assert_null(seen.watch.of);
+    assert_null(another.watch.of);
     bed_open(bed);
 }
 

@@ -246,6 +246,10 @@ static void test_what_is_stated_has_a_form(void **state) {
     parked(bed, "one");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         bed_refused(bed, "one", &bad[i], ERR_INVALID_REQUEST);
+    static const char too_long[SAGA_GID_MAX + 2] = {[0 ... SAGA_GID_MAX] = 'g'};
+    const struct saga_operation good = {.act = SAGA_ACT_RETRY};
+    bed_refused(bed, too_long, &good, ERR_SAGA_NOT_FOUND);
+    bed_refused(bed, "", &good, ERR_SAGA_NOT_FOUND);
     audits(bed, 0);
 }
 

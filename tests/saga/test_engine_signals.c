@@ -147,6 +147,29 @@ static void test_a_signal_to_what_has_ended_is_always_answered(void **state) {
             assert_true(replies[i].came && (replies[i].code == ERR_OK || replies[i].code == ERR_SHUTTING_DOWN));
     }
     send(bed, "one", "1", ERR_OK);
+    struct bed_reply other = {0};
+    saga_signal(bed->engine, STR("one"), STR("paid"), STR("1"), STR("another payload"), bed_replied, &other);
+    bed_wait(bed, &other);
+    assert_int_equal(other.code, ERR_IDEMPOTENCY_KEY_REUSED);
+}
+
+// Whether it had this signal can't be told: it is neither acknowledged nor refused for good as one that came too late.
+static void test_a_signal_to_what_can_not_be_read_any_more_says_so(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply reply = {0};
+    bed_start(bed, &flow_pair, "one", "", NULL);
+    bed_settle(bed);
+    struct saga_row row = *bed_row(bed, "one");
+    row.journal = STR("no journal");
+    for (int i = 0; i < 2; i++) {
+        struct store_write *write = store_write_new(bed->store);
+        store_row(write, &saga_table, STORE_PUT, &row);
+        store_submit(bed->store, write, NULL, bed_replied, &reply);
+        bed_wait(bed, &reply);
+        send(bed, "one", "1", ERR_STORE_CORRUPT);
+        reply.came = false;
+        row.status = 99;
+    }
 }
 
 static void test_a_saga_holds_so_many_signals_and_no_more(void **state) {
@@ -327,6 +350,22 @@ static void test_a_child_s_end_is_told_after_a_death(void **state) {
     assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
 }
 
+// [E13] what is written together fails together, which needs something in common
+static void test_two_sagas_in_one_turn_need_a_subject(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply reply = {0};
+    struct error error = {0};
+    struct saga_turn *turn = saga_turn_begin(bed->engine, NULL);
+    assert_true(saga_turn_start(turn, &(struct saga_start){.flow = "test.pair", .gid = STR("one")}, &error));
+    assert_false(saga_turn_start(turn, &(struct saga_start){.flow = "test.pair", .gid = STR("two")}, &error));
+    assert_int_equal(error.code, ERR_INVALID_REQUEST);
+    saga_turn_commit(turn, bed_replied, &reply);
+    bed_wait(bed, &reply);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+    assert_null(bed_row(bed, "two"));
+}
+
 // ---- What is finished ---------------------------------------------------------------------------------------------
 
 // [E15] what has ended stays, answers, and is not begun again
@@ -387,6 +426,7 @@ int main(void) {
         TEST(test_signals_find_a_saga_that_is_busy_or_not_there),
         TEST(test_a_signal_that_was_not_looked_at_is_not_forgotten),
         TEST(test_a_signal_to_what_has_ended_is_always_answered),
+        TEST(test_a_signal_to_what_can_not_be_read_any_more_says_so),
         TEST(test_a_saga_holds_so_many_signals_and_no_more),
         TEST(test_signals_that_can_not_be_are_refused_at_once),
         TEST(test_a_poke_finds_its_saga_wherever_it_is),
@@ -397,6 +437,7 @@ int main(void) {
         TEST(test_a_child_that_succeeded_is_undone_with_its_parent),
         TEST(test_no_child_is_as_good_as_one_an_impossible_one_is_not),
         TEST(test_a_child_s_end_is_told_after_a_death),
+        TEST(test_two_sagas_in_one_turn_need_a_subject),
         TEST(test_what_has_ended_is_not_begun_again),
         TEST(test_a_gid_that_is_under_way_is_refused),
         TEST(test_a_saga_that_is_looked_for_while_it_starts_is_one),

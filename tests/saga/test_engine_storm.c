@@ -136,6 +136,7 @@ static void calm(void) {
     bed->faults.lost_commit_at = bed->faults.fail_reads = 0;
     bed->holds = false;
     bed->death = BED_LIVES;
+    bed->reads_max = 0;
     bed_revive(bed); // what hangs
 }
 
@@ -241,6 +242,7 @@ static void play(void) {
                                                             .interval_ms = 500,
                                                             .rows_per_s = 10000};
     storm.bed.batch_max = (uint32_t)below(4);
+    storm.bed.reads_max = below(2) ? 0 : 1 + (uint32_t)below(3);
     bed_open(&storm.bed);
     for (unsigned i = 0; i < ACTIONS; i++)
         act();

@@ -115,6 +115,31 @@ static void test_two_flows_of_one_version_are_refused(void **state) {
     assert_non_null(strstr(error.text, "test.grows"));
 }
 
+static void test_what_is_not_there_may_be_freed(void **state) {
+    (void)state;
+    saga_engine_free(NULL);
+    requests_free(NULL);
+}
+
+static void test_a_flow_or_a_policy_with_a_fault_is_refused(void **state) {
+    struct saga_bed *bed = *state;
+    static const struct saga_flow empty = {.name = "empty", .version = 1};
+    static const struct saga_flow *const faulty[] = {&v1, &empty, NULL};
+    struct saga_engine *engine;
+    struct error error = {0};
+    open_with(bed, both);
+    struct saga_options options = bed->options;
+    options.flow_sets[0].flows = faulty;
+    assert_false(saga_engine_new(&options, &engine, &error));
+    assert_non_null(strstr(error.text, "needs 1..64 steps"));
+    options = bed->options;
+    options.machine.patience[SAGA_QUICK].first_ms = 1 + options.machine.patience[SAGA_QUICK].max_ms;
+    error = (struct error){0};
+    assert_false(saga_engine_new(&options, &engine, &error));
+    assert_int_equal(error.code, ERR_CONFIG_INVALID);
+    assert_non_null(strstr(error.text, "first_ms <= max_ms"));
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, bed_tear_down)
     const struct CMUnitTest tests[] = {
@@ -122,6 +147,8 @@ int main(void) {
         TEST(test_without_the_old_version_its_sagas_wait_for_it),
         TEST(test_a_step_that_is_added_in_place_leaves_sagas_untouched),
         TEST(test_two_flows_of_one_version_are_refused),
+        TEST(test_a_flow_or_a_policy_with_a_fault_is_refused),
+        cmocka_unit_test(test_what_is_not_there_may_be_freed),
     };
     return cmocka_run_group_tests_name("saga/engine: versions", tests, NULL, NULL);
 }

@@ -50,6 +50,11 @@ static unsigned legs(const struct saga_subject *subject, struct str input) {
     .steps = (const struct saga_step[]){__VA_ARGS__},                                                                  \
     .n_steps = sizeof(struct saga_step[]){__VA_ARGS__} / sizeof(struct saga_step)
 
+static const char *whom(const struct saga_call *call) {
+    (void)call;
+    return "somebody";
+}
+
 static const struct saga_retry no_pause = {.max_ms = 10}, upside_down = {.first_ms = 20, .max_ms = 10},
                                wild = {.first_ms = 1, .max_ms = 10, .jitter_percent = 101};
 
@@ -81,6 +86,8 @@ static const struct {
     {"step call1 (1): ask without decide", {FLOW({CALL(1, 1), .ask = effect})}},
     {"step local1 (1): an inquiry without an action", {FLOW({LOCAL(1, 1), .inquire = effect})}},
     {"step local1 (1): answered without a call", {FLOW({LOCAL(1, 1), .answered = answered})}},
+    {"step call1 (1): says whom it calls, but names no participant", {FLOW({CALL(1, 1), .whom = whom})}},
+    {"step call1 (1): a participant's name has 1..", {FLOW({CALL(1, 1), .participant = "a,,b", .whom = whom})}},
     // Time.
     {"step call1 (1): an effect without a deadline", {FLOW({CALL(1, 1), .deadline_ms = 0})}},
     {"step local1 (1): an effect without a deadline", {FLOW({LOCAL(1, 1), .ask = effect})}},

@@ -299,6 +299,23 @@ static void test_what_the_machine_never_leaves_is_refused(void **state) {
     }
 }
 
+// [E2] before the pivot is durable nothing behind it is sent
+static void test_what_is_behind_the_pivot_can_t_have_run_before_it(void **state) {
+    (void)state;
+    for (enum saga_status status = SAGA_RUNNING; status <= SAGA_COMPENSATING; status++) {
+        struct saga_instance saga = blank(&flow, status);
+        struct arena arena;
+        arena_init(&arena, SAGA_RECORD_MAX);
+        for (uint8_t i = 0; i + 1 < saga.n_legs; i++)
+            saga.legs[i].state = status == SAGA_FORWARD ? LEG_SKIPPED : LEG_IDLE;
+        assert_true(is_read(encode(&saga, &arena), &flow, status));
+        saga.legs[saga.n_legs - 1].may_have_run = true;
+        assert_true(is_read(encode(&saga, &arena), &flow, status) == (status == SAGA_FORWARD));
+        saga_instance_release(&saga);
+        arena_release(&arena);
+    }
+}
+
 static void test_another_flow_s_or_status_journal_is_refused(void **state) {
     (void)state;
     struct saga_flow shorter = flow, other = flow;
@@ -332,6 +349,50 @@ static void test_texts_are_cut_between_characters(void **state) {
     assert_string_equal(out, "");
 }
 
+static unsigned too_many_legs(const struct saga_subject *subject, struct str input) {
+    (void)subject, (void)input;
+    return SAGA_LEGS_MAX;
+}
+
+static void test_a_saga_has_so_many_legs_and_no_more(void **state) {
+    static const struct saga_step wide_steps[] = {{STEP_CALL(1, 1, "wide"), .legs = too_many_legs},
+                                                  {STEP_CALL(2, 2, "one")}};
+    static const struct saga_flow fits = {.name = "fits", .version = 1, .steps = wide_steps, .n_steps = 1};
+    static const struct saga_flow wide = {.name = "wide", .version = 1, .steps = wide_steps, .n_steps = 2};
+    struct saga_instance instance = blank(&fits, SAGA_RUNNING);
+    struct error error = {0};
+    (void)state;
+    assert_non_null(saga_instance_leg(&instance, 1, SAGA_LEGS_MAX - 1));
+    assert_null(saga_instance_leg(&instance, 1, SAGA_LEGS_MAX));
+    assert_null(saga_instance_leg(&instance, 2, 0));
+    saga_instance_release(&instance);
+    assert_false(saga_instance_init(&instance, &wide, STR("gid"), NULL, STR_NONE, &error));
+    assert_int_equal(error.code, ERR_RECORD_TOO_LARGE);
+}
+
+static void test_what_is_known_of_an_action_follows_from_its_leg(void **state) {
+    static const struct {
+        struct saga_leg leg;
+        enum saga_happened happened;
+    } cases[] = {
+        {{.state = LEG_DONE}, SAGA_HAPPENED},
+        {{.state = LEG_REJECTED}, SAGA_HAPPENED_NOT},
+        {{.state = LEG_UNDONE}, SAGA_HAPPENED_NOT},
+        {{.state = LEG_IDLE}, SAGA_HAPPENED_NOT},
+        {{.state = LEG_IDLE, .may_have_run = true}, SAGA_HAPPENED_PERHAPS},
+        {{.state = LEG_SKIPPED}, SAGA_HAPPENED_NOT},
+        {{.state = LEG_SKIPPED, .may_have_run = true}, SAGA_HAPPENED_PERHAPS},
+        {{.state = LEG_PARKED}, SAGA_HAPPENED_PERHAPS},
+        {{.state = LEG_PARKED, .refused = true}, SAGA_HAPPENED_NOT},
+        {{.state = LEG_RUNNING}, SAGA_HAPPENED_PERHAPS},
+        {{.state = LEG_RETRYING}, SAGA_HAPPENED_PERHAPS},
+        {{.state = LEG_UNDOING}, SAGA_HAPPENED_PERHAPS},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(saga_leg_happened(&cases[i].leg), cases[i].happened);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_written_is_read_alike),
@@ -341,8 +402,11 @@ int main(void) {
         cmocka_unit_test(test_every_flipped_bit_is_refused_or_valid),
         cmocka_unit_test(test_any_bytes_are_refused_or_valid),
         cmocka_unit_test(test_what_the_machine_never_leaves_is_refused),
+        cmocka_unit_test(test_what_is_behind_the_pivot_can_t_have_run_before_it),
         cmocka_unit_test(test_another_flow_s_or_status_journal_is_refused),
         cmocka_unit_test(test_texts_are_cut_between_characters),
+        cmocka_unit_test(test_a_saga_has_so_many_legs_and_no_more),
+        cmocka_unit_test(test_what_is_known_of_an_action_follows_from_its_leg),
     };
     return cmocka_run_group_tests_name("saga/journal", tests, NULL, NULL);
 }

@@ -277,6 +277,91 @@ static void test_a_saga_is_listed_once_however_many_of_its_steps_are_in_trouble(
     assert_string_equal(shown.gids, "g0003 ");
 }
 
+// ---- Counting -----------------------------------------------------------------------------------------------------
+
+struct counted {
+    bool came, at_least;
+    size_t n;
+    enum err code;
+};
+
+static void counted(void *ctx, const struct error *error, size_t n, bool at_least) {
+    *(struct counted *)ctx =
+        (struct counted){.came = true, .at_least = at_least, .n = n, .code = error ? error->code : ERR_OK};
+}
+
+static struct counted count(struct saga_bed *bed, const struct saga_filter *filter, uint32_t most) {
+    struct counted found = {0};
+    saga_list_count(bed->store, filter, most, counted, &found);
+    while (!found.came)
+        assert_true(bed_step(bed));
+    return found;
+}
+
+// By an index where one decides, else by looking at rows: it comes to the same.
+static void test_a_count_is_what_the_pages_hold(void **state) {
+    struct saga_bed *bed = *state;
+    const int32_t slots[] = {5};
+    const struct {
+        struct saga_filter filter;
+        size_t n;
+    } cases[] = {
+        {{ANY}, 2000},
+        {{ANY, .status = SAGA_FAILED}, 2000},
+        {{ANY, .status = SAGA_SUCCEEDED}, 0},
+        {{ANY, .unfinished = true}, 0},
+        {{ANY, .parked = true}, 0},
+        {{ANY, .paused = true}, 0},
+        {{ANY, .flow = {"test.pair", 9}}, 2000},
+        {{ANY, .flow = {"test.pair", 9}, .status = SAGA_FAILED}, 2000},
+        {{SINCE = 11, .to_ms = 21, .flow = {"test.pair", 9}}, 10},
+        {{SINCE = 11, .to_ms = 21, .unfinished = true}, 0},
+        {{ANY, .slots = slots, .n_slots = 1}, 5},
+        {{.to_ms = INT64_MAX, .updated_before_ms = 0}, 0},
+        {{ANY, .reason = {"SHUT", 4}}, 2000},
+    };
+    fill(bed, 2000, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct counted found = count(bed, &cases[i].filter, 100000);
+        if (found.n != cases[i].n || found.at_least || found.code != ERR_OK)
+            fail_msg("%zu: %zu", i, found.n);
+    }
+}
+
+static void test_a_count_says_when_there_may_be_more(void **state) {
+    struct saga_bed *bed = *state;
+    const struct saga_filter by_index = {ANY}, by_looking = {ANY, .reason = {"SHUT", 4}};
+    const struct saga_filter *const filters[] = {&by_index, &by_looking};
+    fill(bed, 50, 1);
+    for (size_t i = 0; i < 2; i++) {
+        struct counted some = count(bed, filters[i], 20), all = count(bed, filters[i], 51);
+        assert_true(some.n == 20 && some.at_least);
+        assert_true(all.n == 50 && !all.at_least);
+    }
+}
+
+// A store whose reads find no room answers with an error, once, whatever was being read.
+static void test_a_read_that_fails_ends_a_list_and_a_count(void **state) {
+    struct saga_bed *bed = *state;
+    const struct saga_filter any = {ANY}, by_reason = {ANY, .reason = {"SHUT", 4}};
+    const struct saga_filter *const filters[] = {&any, &by_reason};
+    fill(bed, 50, 1);
+    bed_close(bed);
+    bed->reads_max = 1;
+    bed_open(bed);
+    bed_run(bed, 1000);
+    for (size_t i = 0; i < 2; i++) {
+        struct counted first = {0}, second = {0};
+        saga_list_count(bed->store, filters[i], 100, counted, &first);
+        saga_list_count(bed->store, filters[i], 100, counted, &second);
+        while (!first.came || !second.came)
+            assert_true(bed_step(bed));
+        assert_int_equal(second.code, ERR_OVERLOADED);
+        // The sagas of a page of troubles are read all at once: there is room for one.
+        assert_int_equal(first.code, i == 0 ? ERR_OK : ERR_OVERLOADED);
+    }
+}
+
 // ---- Rows of trouble ----------------------------------------------------------------------------------------------
 
 // Every row of trouble is of a saga and a step that is in it, and there is no other: also over deaths.
@@ -330,6 +415,9 @@ int main(void) {
         cmocka_unit_test(test_pages_hold_what_the_filter_says),
         BED(test_a_page_looks_at_so_many_rows_and_no_more),
         BED(test_a_saga_is_listed_once_however_many_of_its_steps_are_in_trouble),
+        BED(test_a_count_is_what_the_pages_hold),
+        BED(test_a_count_says_when_there_may_be_more),
+        BED(test_a_read_that_fails_ends_a_list_and_a_count),
         BED(test_trouble_comes_and_goes_with_its_saga),
         BED(test_a_failed_saga_is_found_by_what_failed_it),
     };

@@ -14,6 +14,10 @@ static const struct saga_flow trip = {.name = "trip", .version = 1, .steps = tri
 static const struct saga_step pair_steps[] = {{STEP_CALL(1, 1, "a")}, {STEP_CALL(2, 2, "b")}};
 static const struct saga_flow pair = {.name = "pair", .version = 1, .steps = pair_steps, .n_steps = 2};
 
+static const struct saga_step known_steps[] = {{STEP_CALL(1, 1, "a"), .inquire = step_call},
+                                               {STEP_CALL(2, 2, "b"), .inquire = step_call}};
+static const struct saga_flow known = {.name = "known", .version = 1, .steps = known_steps, .n_steps = 2};
+
 // A decision with a question, an await, and a decision that is the pivot.
 static const struct saga_step local_steps[] = {
     {STEP_LOCAL(1, 1, "ask"), .ask = step_call, .deadline_ms = 1000},
@@ -282,6 +286,18 @@ static const struct hand_case cases[] = {
       {"resolve a ok", "", "compensating a=retrying b=undoing"},
       {"ok b", "undo a", "compensating a=undoing b=undone"},
       {"resolve a ok", "ended commit", "failed a=undone b=undone"}}},
+    // [E11] so is the question that comes before it
+    {"… nor while one behind it is being asked about",
+     &known,
+     {{"start", NULL, NULL},
+      {"unknown a", NULL, "running a=retrying"},
+      {"resume", NULL, "running a=retrying"}, // b counts as sent
+      {"compensate", "reversed inquire b commit", "compensating a=retrying b=inquiring"},
+      {"refuses resolve a ok", "a step behind it is being undone: its turn comes behind that", NULL},
+      {"refuses resolve a no", "", NULL},
+      {"resolve a ok", "", "compensating a=retrying b=inquiring"},
+      {"unseen b", NULL, NULL},
+      {"ok b", NULL, "compensating a=inquiring b=undone"}}},
     // ---- Pause, Resume
     // [E8]
     {"a paused saga keeps the answers of what is under way, and does nothing",

@@ -391,9 +391,39 @@ static void test_saga_and_participants_agree_in_the_end(void **state) {
     assert_true(ends[SAGA_SUCCEEDED] > WALKS / 10 && ends[SAGA_FAILED] > WALKS / 10);
 }
 
+// An answer, a call that was not sent and a verdict find the leg elsewhere: nothing is concluded from them. Nor is
+// an outcome stated that is none.
+static void test_what_no_leg_waits_for_changes_nothing(void **state) {
+    static const enum saga_event_kind kinds[] = {SAGA_EV_ANSWERED, SAGA_EV_HELD, SAGA_EV_DECIDED};
+    static const struct saga_step calls[] = {{STEP_CALL(1, 1, "a")}, {STEP_CALL(2, 2, "b")}};
+    static const struct saga_flow two = {.name = "two", .version = 1, .steps = calls, .n_steps = 2};
+    struct hand hand;
+    struct buf before, after;
+    (void)state;
+    buf_init(&before, 200);
+    buf_init(&after, 200);
+    hand_init(&hand, &two);
+    hand_apply(&hand, SAGA_EV_STARTED);
+    hand_answer(&hand, 0, OUTCOME_OK, false, STR_NONE);
+    hand_picture(&hand, &before);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        hand_apply(&hand, kinds[i]); // of the first leg
+        buf_clear(&after);
+        hand_picture(&hand, &after);
+        assert_true(str_eq(buf_str(&before), buf_str(&after)));
+        assert_false(hand.commits);
+    }
+    assert_string_equal(hand_refusal(&hand, SAGA_EV_RESOLVE, 1, OUTCOME_UNKNOWN),
+                        "an outcome is either OK or REJECTED");
+    hand_release(&hand);
+    buf_release(&before);
+    buf_release(&after);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_saga_and_participants_agree_in_the_end, tell_seed),
+        cmocka_unit_test(test_what_no_leg_waits_for_changes_nothing),
     };
     return cmocka_run_group_tests_name("saga/machine walk", tests, NULL, NULL);
 }

@@ -430,6 +430,26 @@ static void test_a_death_at_any_moment_raises_neither_twice_nor_never(void **sta
     open_with(state, &usual);
 }
 
+// It is gone with its process whatever it looks at: also while the store does not answer.
+static void test_it_is_gone_with_its_process_whatever_it_looks_at(void **state) {
+    struct saga_bed *bed = *state;
+    bed_start(bed, &flow_await, "one", "", NULL);
+    bed_start(bed, &flow_await, "two", "", NULL);
+    plant(bed, "one", "stuck", bed->time.now_ms - 60 * MINUTE_MS, 0);
+    for (unsigned steps = 0; steps < 60; steps++) {
+        for (unsigned i = 0; i < 40 + steps; i++)
+            assert_true(bed_step(bed));
+        bed->holds = true;
+        bed_run(bed, 100);
+        bed_kill(bed);
+        bed->holds = false;
+        bed_open(bed);
+    }
+    bed_start(bed, &flow_await, "three", "", NULL); // and the last one goes on with its work
+    bed_run(bed, 7 * MINUTE_MS);
+    assert_true(holds(bed, "three", ANOMALY_OLD));
+}
+
 // ---- Pages --------------------------------------------------------------------------------------------------------
 
 static void test_what_holds_is_listed_first_and_the_newest_first(void **state) {
@@ -479,6 +499,7 @@ int main(void) {
         OPENS(test_only_what_is_in_slots_of_ours_is_looked_at),
         OPENS(test_the_patrol_keeps_its_pace),
         OPENS(test_a_death_at_any_moment_raises_neither_twice_nor_never),
+        TEST(test_it_is_gone_with_its_process_whatever_it_looks_at),
         TEST(test_what_holds_is_listed_first_and_the_newest_first),
     };
     return cmocka_run_group_tests_name("saga/patrol", tests, NULL, NULL);

@@ -254,8 +254,9 @@ void books_check_payments(const char *subject) {
 static void check_money(void) {
     int64_t moved = 0, sum = world_now->ledger.customers;
     map_each(&world_now->ledger.effects, check_effect, &moved);
-    if (world_now->ledger.customers != -moved)
-        world_broken("money", "customers are off by %lld", (long long)(world_now->ledger.customers + moved));
+    int64_t off = world_now->ledger.customers + moved;
+    if (off != 0)
+        world_broken("money", "customers are off by %lld", (long long)off);
     for (size_t i = 0; i < PLAN_PARTICIPANTS; i++)
         sum += world_now->ledger.participants[i];
     if (sum != 0)

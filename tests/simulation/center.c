@@ -124,6 +124,8 @@ static void on_notice(void *ctx, const struct saga_notice *notice) {
         [SAGA_NOTICE_LATE] = "late",
         [SAGA_NOTICE_MEMBERS_UNREAD] = "members unread",
         [SAGA_NOTICE_TAKING_OVER] = "takes over",
+        [SAGA_NOTICE_TAKEN_OVER] = "has taken over",
+        [SAGA_NOTICE_KEPT_REFUSED] = "kept, then refused",
         [SAGA_NOTICE_ANOMALY] = "anomaly",
         [SAGA_NOTICE_ANOMALY_OVER] = "anomaly over",
     };

@@ -108,6 +108,12 @@ static void ask_elsewhere(struct client *client, struct center *center) {
         saga_engine_look(center->engine);
 }
 
+// Whether what was acknowledged went with its saga, so that a repeat finds nothing of it.
+static bool has_gone(const struct client *client, enum err code) {
+    return client->kind == ITEM_SIGNAL && code == ERR_SAGA_NOT_FOUND && !durable_saga(client->gid) &&
+           books_status_of(client->gid) != 0;
+}
+
 // The answer reaches the caller, unless the process dies before it gives it.
 static void reply(struct attempt *attempt, const struct error *error) {
     struct client *client = attempt->client;
@@ -128,7 +134,7 @@ static void reply(struct attempt *attempt, const struct error *error) {
         ask_elsewhere(client, center);
     if (!owner && code != ERR_OK)
         return; // whatever a stale owner refuses, another one may accept
-    if (client->acknowledged && is_definite(client, code))
+    if (client->acknowledged && is_definite(client, code) && !has_gone(client, code))
         world_broken("E10", "%s was acknowledged and is refused now with %s", client->request_id, err_info(code)->name);
     if (code == ERR_OK && !client->acknowledged) {
         client->acknowledged = true;
@@ -323,7 +329,12 @@ static void on_time(void *ctx) {
     struct client *client = ctx;
     if (client_wants_nothing(client)) {
         if (!client->again || (client_is_operator(client) && client->refused))
-            return; // what an operator may not do now need not be so later
+            return;                                  // what an operator may not do now need not be so later
+        if (client->number % 2 && !client->waited) { // when what was asked for may be gone
+            client->waited = true;
+            world_now->time.timers.set(&world_now->time, &client->timer, world_now->time.now_ms + LATE_MS);
+            return;
+        }
         client->again = false;
     }
     client->asked++;
@@ -331,9 +342,8 @@ static void on_time(void *ctx) {
     client->hint = -1;
     if (center)
         ask(client, center);
-    bool late = client_wants_nothing(client) && client->number % 2; // when what was asked for may be gone
     world_now->time.timers.set(&world_now->time, &client->timer,
-                               world_now->time.now_ms + (late ? LATE_MS : AGAIN_MS) + (int64_t)(client->number % 97));
+                               world_now->time.now_ms + AGAIN_MS + (int64_t)(client->number % 97));
 }
 
 struct client *client_new(enum item_kind kind, const char *gid, uint32_t number) {

@@ -32,6 +32,7 @@ struct client {
     unsigned asked;
     bool acknowledged, refused; // a definite answer, either way
     bool again;                 // asks once more afterwards
+    bool waited;                // for long before that
     int hint;                   // whose the slot is, as it was told: it asks there next; -1: none
     enum err code;
 };

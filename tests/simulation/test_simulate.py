@@ -24,7 +24,7 @@ def play(*arguments):
 
 
 class Simulation(unittest.TestCase):
-    # [E1] [E2] [E3] [E5] [E6] [E7] [E8] [E9] [E10] [E11] [E12] [E13] [E14] [E16] each rule is checked in each world
+    # [E1] [E2] [E3] [E5] [E6] [E7] [E8] [E9] [E10] [E11] [E12] [E13] [E14] [E15] [E16] each rule is checked in each world
     def test_every_rule_holds_in_every_world(self):
         code, output, _ = play("--seeds", "1..40")
         self.assertEqual(code, 0, output)

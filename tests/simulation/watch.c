@@ -222,9 +222,16 @@ void watch_notice(const struct center *center, const struct saga_notice *notice)
 
 // ---- After every event --------------------------------------------------------------------------------------------
 
+// Another one has taken over, and it need not know yet: whatever it thinks, nothing will come of it.
+static bool is_behind(const struct center *center) {
+    struct store_identity identity;
+    store_identity(center->store, &identity);
+    return identity.incarnation != world_now->incarnations[center->name] || !center_is_current(center);
+}
+
 // When nothing is under way, those in memory are those that are not finished, or fewer.
 static void check_bounded(const struct center *center, const struct saga_stats *stats) {
-    if (stats->in_flight_calls > 0 || center->engine->turns || center->engine->loadings.count > 0)
+    if (is_behind(center) || stats->in_flight_calls > 0 || center->engine->turns || center->engine->loadings.count > 0)
         return;
     struct store_query query = {.table = &saga_table,
                                 .conds = {{.column = "due_ms", .cmp = STORE_LT, .integer = INT64_MAX}}};
@@ -240,10 +247,8 @@ static void check_bounded(const struct center *center, const struct saga_stats *
 
 // Who thinks that a slot is its own, and may still commit, is its owner.
 static void check_slots(const struct center *center) {
-    struct store_identity identity;
-    store_identity(center->store, &identity);
-    if (identity.incarnation != world_now->incarnations[center->name] || !center_is_current(center))
-        return; // whatever it thinks, nothing will come of it
+    if (is_behind(center))
+        return;
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
         if (saga_engine_owns(center->engine, slot) && world_now->owners[slot] != center->name)
             world_broken("E7", "%s thinks that slot %u is its own, which is c%u's", center->label, slot,

@@ -114,8 +114,9 @@ static void check_signals(const struct saga_instance *old, const struct saga_ins
     }
 }
 
-static void check_resumes(const struct saga_row *old, const struct saga_row *new) {
-    if (old->resume_count > 0 && new->resume_count == 0)
+// Its count begins anew when it has survived, and when it is parked, for whatever reason.
+static void check_resumes(const struct saga_row *old, const struct saga_row *new, const struct saga_instance *after) {
+    if (new->resume_count == 0 && (old->resume_count > 0 || saga_instance_parked(after)))
         ledger_book(&world_now->ledger, new->gid)->deaths = 0;
     if (new->resume_count > (int32_t)(2 * world_now->shape->resume_max))
         wrong("E14", "%s was resumed %d times", world_short(new->gid), new->resume_count);
@@ -132,7 +133,7 @@ static void check_replacement(const struct saga_row *old, const struct saga_row 
             check_leg(&before, &after, i, operated);
         check_signals(&before, &after);
     }
-    check_resumes(old, new);
+    check_resumes(old, new, &after);
     saga_instance_release(&before);
     saga_instance_release(&after);
 }

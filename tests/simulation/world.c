@@ -4,6 +4,7 @@
 #include "tests/simulation/books.h"
 #include "tests/simulation/center.h"
 #include "tests/simulation/client.h"
+#include "tests/simulation/durable.h"
 #include "tests/simulation/estate.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/operator.h"
@@ -268,6 +269,27 @@ static void become_calm(void) {
         restart((void *)(uintptr_t)name);
 }
 
+static void note_end(int64_t ended_ms) {
+    if (ended_ms > world_now->last_end_ms)
+        world_now->last_end_ms = ended_ms;
+}
+
+static void note_saga(const struct saga_row *row) {
+    note_end(row->ended_ms);
+}
+
+// What ended by a clock that was ahead is kept until the others have come that far: now they have.
+static void catch_up(void) {
+    struct store_query query = {.table = &sim_subject_table, .limit = STORE_LIMIT_MAX};
+    size_t n;
+    durable_each_saga(note_saga);
+    const struct sim_subject_row *subjects = durable_rows(&query, &n);
+    for (size_t i = 0; i < n; i++)
+        note_end(subjects[i].closed_ms);
+    int64_t behind_ms = world_now->last_end_ms - world_now->time.now_ms;
+    world_now->wall_offset_ms = behind_ms > 0 ? behind_ms : 0;
+}
+
 static void come_to_rest(void) {
     int64_t until_ms = world_now->time.now_ms + CALM_MS, help_ms = world_now->time.now_ms + HELP_MS;
     while (!books_are_closed() || !clients_are_done()) {
@@ -285,6 +307,7 @@ static void come_to_rest(void) {
     }
     run_for(LATE_MS);
     watch_balance();
+    catch_up();
     // A process goes through everything soon after its start, and later seldom; what waits for another needs two looks.
     for (unsigned looks = 0; !watch_is_tidy(looks == LOOKS); looks++) {
         for (struct center *center = world_now->centers; center; center = center->next)

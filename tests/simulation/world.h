@@ -78,6 +78,7 @@ struct world {
     struct weather weather;
     const struct item *operators; // how those act who look at what is parked; NULL: there are none
     int64_t wall_offset_ms, database_offset_ms;
+    int64_t last_end_ms; // of a saga or a subject, by whose clock that was
     struct clock database_clock;
     struct {
         unsigned away, full, slow, blind; // troubles of that kind at present

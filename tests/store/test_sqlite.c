@@ -197,6 +197,30 @@ static void test_second_store_is_refused(void **state) {
     assert_int_equal(put(&s->bed, 1), ERR_OK); // the first is not disturbed
 }
 
+// A file serves one process: nobody could take over, and no lease ends.
+static void test_there_are_no_leases(void **state) {
+    struct state *s = *state;
+    bed_close(&s->bed);
+    s->bed.options.lease_ms = 100;
+    bed_open(&s->bed, item_tables);
+    assert_int_equal(store_lease_ms(s->bed.store), 0);
+    assert_true(store_lease_left_ms(s->bed.store) == INT64_MAX);
+}
+
+static void test_an_address_has_its_length(void **state) {
+    struct state *s = *state;
+    struct error error = {0};
+    struct store *other;
+    struct store_options options = s->bed.options;
+    char address[STORE_ADDRESS_MAX + 2];
+    memset(address, 'a', sizeof address - 1);
+    address[sizeof address - 1] = '\0';
+    options.address = address;
+    assert_false(store_open(store_sqlite(s->bed.place), &options, &other, &error));
+    assert_int_equal(error.code, ERR_CONFIG_INVALID);
+    assert_non_null(strstr(error.text, "address"));
+}
+
 static void test_second_process_is_refused(void **state) {
     struct state *s = *state;
     int ends[2];
@@ -303,6 +327,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_failed_sync_ends_the_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failed_checkpoint_ends_the_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_second_store_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_there_are_no_leases, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_address_has_its_length, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_second_process_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lock_ends_with_the_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_missing_folder, set_up, tear_down),
