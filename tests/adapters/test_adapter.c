@@ -353,6 +353,16 @@ static void test_every_row_fits_its_proto(void **state) {
     }
 }
 
+static void test_every_system_that_is_called_is_played(void **state) {
+    (void)state;
+#define X(NAME, name) #name,
+    static const char *const called[] = {ADAPTER_SYSTEMS(X)};
+#undef X
+    const char *const *played = sim_system_names();
+    for (size_t i = 0; i < sizeof called / sizeof called[0]; i++)
+        assert_string_equal(called[i], played[i]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
 
 int main(void) {
@@ -367,6 +377,7 @@ int main(void) {
         cmocka_unit_test(test_a_rejection_without_a_code_still_is_one),
         cmocka_unit_test(test_an_inquiry_whose_kept_answer_is_garbage_is_unknown),
         cmocka_unit_test(test_every_row_fits_its_proto),
+        cmocka_unit_test(test_every_system_that_is_called_is_played),
     };
     return cmocka_run_group_tests_name("adapters", tests, NULL, NULL);
 }
