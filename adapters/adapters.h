@@ -1,23 +1,13 @@
-// The systems that the center calls. A new one is one line here.
+// The systems that the center calls, each by its adapter.
 #ifndef TXC_ADAPTERS_ADAPTERS_H
 #define TXC_ADAPTERS_ADAPTERS_H
 
 #include "adapters/adapter.h"
+#include "adapters/systems.h"
 
-#define ADAPTER_SYSTEMS(X)                                                                                             \
-    X(user)                                                                                                            \
-    X(oil)                                                                                                             \
-    X(order)                                                                                                           \
-    X(payment)                                                                                                         \
-    X(card)                                                                                                            \
-    X(coupon)                                                                                                          \
-    X(points)                                                                                                          \
-    X(settlement)                                                                                                      \
-    X(push)
-
-// One adapter for each; whoever composes the program fills them in.
+// Whoever composes the program fills them in.
 struct adapters {
-#define X(name) struct adapter name;
+#define X(NAME, name) struct adapter name;
     ADAPTER_SYSTEMS(X)
 #undef X
 };

@@ -4,6 +4,7 @@
 #ifndef TXC_ORCHESTRATOR_CONFIG_H
 #define TXC_ORCHESTRATOR_CONFIG_H
 
+#include "adapters/systems.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/log.h"
@@ -57,18 +58,10 @@ struct config_callback {
     size_t n_keys;
 };
 
-enum config_system {
-    CONFIG_USER,
-    CONFIG_OIL,
-    CONFIG_ORDER,
-    CONFIG_PAYMENT,
-    CONFIG_CARD,
-    CONFIG_COUPON,
-    CONFIG_POINTS,
-    CONFIG_PUSH,
-    CONFIG_SETTLEMENT,
-    CONFIG_SYSTEMS
-};
+// The remote systems, in the order of adapters/systems.h.
+#define X(NAME, name) CONFIG_##NAME,
+enum config_system { ADAPTER_SYSTEMS(X) CONFIG_SYSTEMS };
+#undef X
 
 // How many calls one of them gets, and when; saga/saga.h has what each means.
 struct config_gate {

@@ -468,9 +468,9 @@ static const struct config_row leisurely_rows[] = RETRY_ROWS("500", "300000", "6
 // ---- Sections -----------------------------------------------------------------------------------------------------
 
 // As in enum config_system.
-static const char *const system_names[] = {"user",   "oil",    "order", "payment",    "card",
-                                           "coupon", "points", "push",  "settlement", NULL};
-_Static_assert(sizeof system_names / sizeof system_names[0] == CONFIG_SYSTEMS + 1, "a name for each system");
+#define X(NAME, name) #name,
+static const char *const system_names[] = {ADAPTER_SYSTEMS(X) NULL};
+#undef X
 
 #define ROWS(array) .rows = (array), .n_rows = sizeof(array) / sizeof((array)[0])
 #define ONE(field, array, about)                                                                                       \

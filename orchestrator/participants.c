@@ -1,29 +1,12 @@
 #include "orchestrator/participants.h"
 
-#include <assert.h>
-
-// Which row of the configuration each adapter has.
-static const struct {
-    const char *name;
-    size_t offset;
-} systems[] = {
-#define X(name) {#name, offsetof(struct adapters, name)},
-    ADAPTER_SYSTEMS(X)
+static struct adapter *adapter_of(struct participants *participants, enum config_system system) {
+    static const size_t offsets[] = {
+#define X(NAME, name) offsetof(struct adapters, name),
+        ADAPTER_SYSTEMS(X)
 #undef X
-};
-enum { SYSTEMS = sizeof systems / sizeof systems[0] };
-_Static_assert((int)SYSTEMS == (int)CONFIG_SYSTEMS, "each system is configured");
-
-static struct adapter *adapter_at(struct participants *participants, size_t system) {
-    return (struct adapter *)(void *)((char *)&participants->adapters + systems[system].offset);
-}
-
-static const struct config_participant *row_of(const struct config *config, const char *name) {
-    for (int i = 0; i < CONFIG_SYSTEMS; i++)
-        if (strcmp(config_system_name((enum config_system)i), name) == 0)
-            return &config->participants[i];
-    assert(false && "each system is configured");
-    return NULL;
+    };
+    return (struct adapter *)(void *)((char *)&participants->adapters + offsets[system]);
 }
 
 static bool same(const char *a, const char *b) {
@@ -56,24 +39,25 @@ static struct rpc_channel *open_channel(struct rpc_loop *loop, const struct conf
 bool participants_open(struct rpc_loop *loop, const struct config *config, struct participants *ret_participants,
                        struct error *error) {
     struct participants made = {.n_channels = 0};
-    const struct config_participant *opened[SYSTEMS];
-    for (size_t i = 0; i < SYSTEMS; i++) {
-        const struct config_participant *row = row_of(config, systems[i].name);
+    const struct config_participant *opened[CONFIG_SYSTEMS];
+    for (int i = 0; i < CONFIG_SYSTEMS; i++) {
+        const struct config_participant *row = &config->participants[i];
+        const char *name = config_system_name((enum config_system)i);
         size_t k = 0;
         while (k < made.n_channels && !reached_alike(opened[k], row))
             k++;
         if (k == made.n_channels) {
             struct rpc_channel *channel = open_channel(loop, config, row, error);
             if (!channel) {
-                error_within(error, "participants.%s", systems[i].name);
+                error_within(error, "participants.%s", name);
                 participants_close(&made);
                 return false;
             }
             opened[made.n_channels] = row;
             made.channels[made.n_channels++] = channel;
         }
-        *adapter_at(&made, i) =
-            (struct adapter){.system = systems[i].name, .channel = made.channels[k], .deadline_ms = row->deadline_ms};
+        *adapter_of(&made, (enum config_system)i) =
+            (struct adapter){.system = name, .channel = made.channels[k], .deadline_ms = row->deadline_ms};
     }
     *ret_participants = made;
     return true;

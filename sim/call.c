@@ -261,6 +261,28 @@ void sim_note(struct sim_call *call, struct str note) {
     call->note = arena_str(call->arena, note);
 }
 
+void sim_note_ids(struct sim_call *call, char *const *ids, size_t n) {
+    char note[SIM_LISTED_MAX * (SIM_LISTED_ID_MAX + 1) + 1];
+    size_t len = 0;
+    assert(n <= SIM_LISTED_MAX);
+    for (size_t i = 0; i < n; i++) {
+        assert(strlen(ids[i]) <= SIM_LISTED_ID_MAX);
+        len += (size_t)snprintf(note + len, sizeof note - len, "%s%s", i > 0 ? "," : "", ids[i]);
+    }
+    sim_note(call, str_n(note, len));
+}
+
+void sim_noted(struct sim_call *call, unsigned set, void (*each)(struct sim_call *call, void *row)) {
+    struct str rest = call->note;
+    while (rest.len > 0) {
+        char id[SIM_LISTED_ID_MAX + 1];
+        bool fits = str_copy(str_cut(&rest, ','), id, sizeof id);
+        void *row = fits ? sim_find(call->system, set, id) : NULL;
+        if (row)
+            each(call, row);
+    }
+}
+
 Txcenter__Type__V1__Money *sim_money(struct sim_call *call, const char *currency, int64_t minor_units) {
     Txcenter__Type__V1__Money *money = (void *)rpc_message_new(&txcenter__type__v1__money__descriptor, call->arena);
     if (money) {

@@ -1,7 +1,6 @@
 // Stored-value cards. A freeze takes principal and bonus in the proportion in which they are there; what is given back
 // is in the proportion in which it was taken, exact over all refunds.
-#include "participant/card/v1/card.pb-c.h"
-#include "sim/world.h"
+#include "sim/card.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -59,9 +58,8 @@ static struct sim_card_row *card_of(struct sim_system *system, const struct sim_
     return card;
 }
 
-// Both parts of a movement, in the ledger.
-static void post(struct sim_change *change, const char *kind, const struct sim_hold_row *hold,
-                 const struct sim_card_row *card, int64_t principal, int64_t bonus) {
+void sim_card_post(struct sim_change *change, const char *kind, const struct sim_card_row *card, int64_t principal,
+                   int64_t bonus, const char *state, const char *detail) {
     const struct {
         const char *part;
         int64_t amount;
@@ -73,12 +71,17 @@ static void post(struct sim_change *change, const char *kind, const struct sim_h
                                                .account = account,
                                                .currency = card->currency,
                                                .amount = parts[i].amount,
-                                               .state = state_name(hold->state),
-                                               .detail = str_c(hold->tender_no)});
+                                               .state = state,
+                                               .detail = str_c(detail)});
     }
 }
 
-static PB(CardAmount) * card_amount(struct sim_call *call, const char *currency, int64_t principal, int64_t bonus) {
+static void post(struct sim_change *change, const char *kind, const struct sim_hold_row *hold,
+                 const struct sim_card_row *card, int64_t principal, int64_t bonus) {
+    sim_card_post(change, kind, card, principal, bonus, state_name(hold->state), hold->tender_no);
+}
+
+PB(CardAmount) * sim_card_amount(struct sim_call *call, const char *currency, int64_t principal, int64_t bonus) {
     PB(CardAmount) *amount = (void *)rpc_message_new(&participant__card__v1__card_amount__descriptor, call->arena);
     if (amount) {
         amount->principal = sim_money(call, currency, principal);
@@ -95,8 +98,8 @@ static void get_card(struct sim_call *call) {
         return;
     }
     PB(GetCardResponse) response = PARTICIPANT__CARD__V1__GET_CARD_RESPONSE__INIT;
-    response.available = card_amount(call, card->currency, card->principal, card->bonus);
-    response.frozen = card_amount(call, card->currency, card->held_principal, card->held_bonus);
+    response.available = sim_card_amount(call, card->currency, card->principal, card->bonus);
+    response.frozen = sim_card_amount(call, card->currency, card->held_principal, card->held_bonus);
     sim_answer(call, &response.base);
 }
 
@@ -144,7 +147,7 @@ static void freeze(struct sim_call *call, const PB(FreezeCardRequest) * request,
     post(&call->change, "freeze", hold, card, parts[0], parts[1]);
     sim_note(call, str_c(hold->tender_no));
     PB(FreezeCardResponse) response = PARTICIPANT__CARD__V1__FREEZE_CARD_RESPONSE__INIT;
-    response.frozen = card_amount(call, card->currency, parts[0], parts[1]);
+    response.frozen = sim_card_amount(call, card->currency, parts[0], parts[1]);
     sim_answer(call, &response.base);
 }
 
@@ -198,10 +201,41 @@ static int64_t hold_rearm(struct sim_system *system, const void *row) {
 
 // ---- Confirm and refund ----------------------------------------------------------------------------------------
 
+// How much of the first `amount` that is taken, or given back, is principal.
+static int64_t principal_of(const struct sim_hold_row *hold, int64_t amount) {
+    int64_t parts[2];
+    bool split = money_allocate(amount, (int64_t[]){hold->principal, hold->bonus}, 2, parts);
+    assert(split); // never more than was taken
+    return parts[0];
+}
+
+// Where less is taken than was frozen, the rest goes back first, in the proportion in which it was frozen.
+static bool confirm_part(struct sim_call *call, struct sim_hold_row *hold, const Txcenter__Type__V1__Money *amount) {
+    struct sim_card_row *card = card_of(call->system, hold);
+    int64_t frozen = hold->principal + hold->bonus;
+    if (amount->minor_units > frozen || strcmp(amount->currency, card->currency) != 0) {
+        sim_reject(call, "EXCEEDS_REST", "%" PRId64 " %s are frozen", frozen, card->currency);
+        return false;
+    }
+    int64_t principal = hold->principal - principal_of(hold, amount->minor_units);
+    int64_t bonus = frozen - amount->minor_units - principal;
+    if (principal + bonus == 0)
+        return true;
+    hold->principal -= principal;
+    hold->bonus -= bonus;
+    card->held_principal -= principal;
+    card->held_bonus -= bonus;
+    card->principal += principal;
+    card->bonus += bonus;
+    post(&call->change, "release", hold, card, principal, bonus);
+    return true;
+}
+
 static void confirm_card(struct sim_call *call) {
     const PB(ConfirmCardRequest) *request = (const void *)call->request;
     if (!sim_wants_text(call, request->tender_no, "tender_no") ||
-        !sim_wants_text(call, request->freeze_key, "freeze_key"))
+        !sim_wants_text(call, request->freeze_key, "freeze_key") ||
+        (request->amount && !sim_wants_amount(call, request->amount, true, "amount")))
         return;
     struct sim_hold_row *hold = sim_find(call->system, SIM_HOLDS, request->tender_no);
     if (!hold || strcmp(hold->made_by, request->freeze_key) != 0) {
@@ -218,19 +252,13 @@ static void confirm_card(struct sim_call *call) {
         sim_reject(call, codes[hold->state], "tender %s is %s", hold->tender_no, state_name(hold->state));
         return;
     }
+    if (request->amount && !confirm_part(call, hold, request->amount))
+        return;
     end_hold(&call->change, hold, SIM_HOLD_CONFIRMED, "confirm");
     sim_note(call, str_c(hold->tender_no));
     PB(ConfirmCardResponse) response = PARTICIPANT__CARD__V1__CONFIRM_CARD_RESPONSE__INIT;
-    response.taken = card_amount(call, card_of(call->system, hold)->currency, hold->principal, hold->bonus);
+    response.taken = sim_card_amount(call, card_of(call->system, hold)->currency, hold->principal, hold->bonus);
     sim_answer(call, &response.base);
-}
-
-// How much of the first `amount` that is given back is principal.
-static int64_t principal_of(const struct sim_hold_row *hold, int64_t amount) {
-    int64_t parts[2];
-    bool split = money_allocate(amount, (int64_t[]){hold->principal, hold->bonus}, 2, parts);
-    assert(split); // never more than was taken
-    return parts[0];
 }
 
 static void give_back(struct sim_call *call, const char *kind, struct sim_hold_row *hold, struct sim_card_row *card,
@@ -278,7 +306,7 @@ static void refund_card(struct sim_call *call) {
     int64_t principal = principal_of(hold, hold->refunded + amount) - principal_of(hold, hold->refunded);
     give_back(call, "refund", hold, card, amount, principal);
     PB(RefundCardResponse) response = PARTICIPANT__CARD__V1__REFUND_CARD_RESPONSE__INIT;
-    response.refunded = card_amount(call, card->currency, principal, amount - principal);
+    response.refunded = sim_card_amount(call, card->currency, principal, amount - principal);
     sim_answer(call, &response.base);
 }
 
@@ -289,12 +317,17 @@ static const struct sim_method methods[] = {
     {.name = "ConfirmCard", .op = SIM_ACTION, .apply = confirm_card},
     {.name = "CancelConfirm", .op = SIM_COMPENSATE, .apply = cancel_confirm, .undoes = "ConfirmCard"},
     {.name = "RefundCard", .op = SIM_ACTION, .apply = refund_card},
+    {.name = "RechargeCard", .op = SIM_ACTION, .apply = sim_recharge_card},
+    {.name = "CancelRecharge", .op = SIM_COMPENSATE, .apply = sim_cancel_recharge, .undoes = "RechargeCard"},
+    {.name = "GetRecharge", .op = SIM_READ, .apply = sim_get_recharge},
+    {.name = "ReverseRecharge", .op = SIM_ACTION, .apply = sim_reverse_recharge},
     {.name = "Inquire", .op = SIM_INQUIRE},
 };
 
 static const struct sim_set_def sets[] = {
     [SIM_CARDS] = {.table = &sim_cards_table},
     [SIM_HOLDS] = {.table = &sim_holds_table, .due = hold_due, .rearm = hold_rearm},
+    [SIM_RECHARGES] = {.table = &sim_recharges_table},
 };
 
 const struct sim_system_def sim_card_def = {

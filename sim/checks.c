@@ -11,12 +11,9 @@ static const struct {
     const char *name;
     size_t max;
 } long_texts[] = {
-    {"key", SIM_KEY_MAX},        {"gid", SIM_KEY_MAX},
-    {"freeze_key", SIM_KEY_MAX}, {"lock_key", SIM_KEY_MAX},
-    {"award_key", SIM_KEY_MAX},  {"key_prefix", SIM_KEY_MAX},
-    {"payer", SIM_NAME_MAX},     {"name", SIM_NAME_MAX},
-    {"user_id", SIM_NAME_MAX},   {"text", 255},
-    {"page_token", 255},
+    {"key", SIM_KEY_MAX},      {"gid", SIM_KEY_MAX},   {"key_prefix", SIM_KEY_MAX},
+    {"payer", SIM_NAME_MAX},   {"name", SIM_NAME_MAX}, {"title", SIM_NAME_MAX},
+    {"user_id", SIM_NAME_MAX}, {"text", 255},          {"page_token", 255},
 };
 
 // Prefix of a nested field's path.
@@ -40,7 +37,9 @@ static size_t text_max(const char *name) {
     for (size_t i = 0; i < sizeof long_texts / sizeof long_texts[0]; i++)
         if (strcmp(long_texts[i].name, name) == 0)
             return long_texts[i].max;
-    return SIM_ID_MAX;
+    size_t len = strlen(name);
+    bool names_a_key = len > 4 && strcmp(name + len - 4, "_key") == 0; // of another call: "freeze_key"
+    return names_a_key ? SIM_KEY_MAX : SIM_ID_MAX;
 }
 
 static void check_money(const Txcenter__Type__V1__Money *money, const struct path *at, struct error *error) {

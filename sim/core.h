@@ -54,22 +54,33 @@ struct sim_system_def {
     void (*release)(struct sim_system *system);
 };
 
-extern const struct sim_system_def sim_user_def, sim_oil_def, sim_order_def, sim_payment_def, sim_card_def,
-    sim_coupon_def, sim_points_def, sim_settlement_def, sim_push_def;
+// Every system: NAME, name. Its description is sim_<name>_def, its place in the simulator's array SIM_<NAME>.
+#define SIM_SYSTEM_TABLE(X)                                                                                            \
+    X(USER, user)                                                                                                      \
+    X(OIL, oil)                                                                                                        \
+    X(ORDER, order)                                                                                                    \
+    X(PAYMENT, payment)                                                                                                \
+    X(GOODS, goods)                                                                                                    \
+    X(CARD, card)                                                                                                      \
+    X(DISCOUNT, discount)                                                                                              \
+    X(COUPON, coupon)                                                                                                  \
+    X(POINTS, points)                                                                                                  \
+    X(LEVEL, level)                                                                                                    \
+    X(MARKETING, marketing)                                                                                            \
+    X(SETTLEMENT, settlement)                                                                                          \
+    X(PUSH, push)                                                                                                      \
+    X(INVOICE, invoice)                                                                                                \
+    X(NOTIFY, notify)                                                                                                  \
+    X(ACTIVITY, activity)                                                                                              \
+    X(OS, os)
 
-// Places in the simulator's array of systems.
-enum sim_system_index {
-    SIM_USER,
-    SIM_OIL,
-    SIM_ORDER,
-    SIM_PAYMENT,
-    SIM_CARD,
-    SIM_COUPON,
-    SIM_POINTS,
-    SIM_SETTLEMENT,
-    SIM_PUSH,
-    SIM_SYSTEMS
-};
+#define X(NAME, name) SIM_##NAME,
+enum sim_system_index { SIM_SYSTEM_TABLE(X) SIM_SYSTEMS };
+#undef X
+#define X(NAME, name) extern const struct sim_system_def sim_##name##_def;
+SIM_SYSTEM_TABLE(X)
+#undef X
+extern const struct sim_system_def *const sim_system_defs[SIM_SYSTEMS];
 
 // ---- A running simulator ---------------------------------------------------------------------------------------
 
@@ -253,6 +264,12 @@ void sim_answer_bare(struct sim_call *call, Participant__Type__V1__Verdict verdi
 // Keeps up to SIM_NOTE_MAX bytes with the effect, NUL-terminated; in the compensation they are call->note. Copied.
 enum { SIM_NOTE_MAX = 4096 };
 void sim_note(struct sim_call *call, struct str note);
+
+// The same for the ids of rows, none with a comma, each at most SIM_LISTED_ID_MAX bytes long; the compensation runs
+// `each` for every one of these rows that is there.
+enum { SIM_LISTED_ID_MAX = 48, SIM_LISTED_MAX = 64 /* as checks.c bounds lists */ };
+void sim_note_ids(struct sim_call *call, char *const *ids, size_t n);
+void sim_noted(struct sim_call *call, unsigned set, void (*each)(struct sim_call *call, void *row));
 
 // A Money in the call's arena.
 Txcenter__Type__V1__Money *sim_money(struct sim_call *call, const char *currency, int64_t minor_units);

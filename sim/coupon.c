@@ -8,7 +8,7 @@
 
 #define PB(name) Participant__Coupon__V1__##name
 
-enum { LISTED_MAX = 200, SCOPES_MAX = 16 };
+enum { LISTED_MAX = 200 };
 
 static const struct store_column coupon_columns[] = {
     STORE_COL_TEXT(sim_coupon_row, coupon_id),   STORE_COL_TEXT(sim_coupon_row, user_id),
@@ -131,16 +131,6 @@ static bool usable(const struct sim_coupon_row *coupon, int64_t now_ms) {
 
 // ---- Listing ---------------------------------------------------------------------------------------------------
 
-static char **split(struct sim_call *call, const char *list, size_t *ret_n) {
-    char **items = arena_alloc(call->arena, SCOPES_MAX * sizeof *items);
-    size_t n = 0;
-    struct str rest = str_c(list);
-    while (items && rest.len > 0 && n < SCOPES_MAX)
-        items[n++] = rpc_text(arena_str(call->arena, str_cut(&rest, ',')).ptr);
-    *ret_n = n;
-    return items;
-}
-
 static bool in_scope(const char *scope, const PB(ListUsableCouponsRequest) * request) {
     struct str rest = str_c(scope);
     if (rest.len == 0)
@@ -173,9 +163,9 @@ static PB(Coupon) *
         coupon->cap = sim_money(call, rule->currency, rule->cap);
     if (rule->minimum_spend > 0)
         coupon->minimum_spend = sim_money(call, rule->currency, rule->minimum_spend);
-    coupon->condition_scope = split(call, rule->condition_scope, &coupon->n_condition_scope);
-    coupon->benefit_scope = split(call, rule->benefit_scope, &coupon->n_benefit_scope);
-    coupon->conflicts_with = split(call, rule->conflicts_with, &coupon->n_conflicts_with);
+    coupon->condition_scope = sim_list_split(call, rule->condition_scope, &coupon->n_condition_scope);
+    coupon->benefit_scope = sim_list_split(call, rule->benefit_scope, &coupon->n_benefit_scope);
+    coupon->conflicts_with = sim_list_split(call, rule->conflicts_with, &coupon->n_conflicts_with);
     expires->seconds = row->expires_ms / 1000;
     expires->nanos = (int32_t)(row->expires_ms % 1000) * 1000000;
     if (row->expires_ms > 0)
@@ -240,16 +230,6 @@ static bool find_all(struct sim_call *call, char **ids, size_t n, struct sim_cou
     return !call->rejected && !error_is(&call->invalid);
 }
 
-enum { COUPONS_MAX = 64 }; // as checks.c bounds lists
-
-static void note_ids(struct sim_call *call, char **ids, size_t n) {
-    char note[COUPONS_MAX * (SIM_ID_MAX + 1) + 1];
-    size_t len = 0;
-    for (size_t i = 0; i < n; i++)
-        len += (size_t)snprintf(note + len, sizeof note - len, "%s%s", i > 0 ? "," : "", ids[i]);
-    sim_note(call, str_n(note, len < SIM_NOTE_MAX ? len : SIM_NOTE_MAX));
-}
-
 static void unavailable(struct sim_call *call, const struct sim_coupon_row *coupon) {
     sim_reject(call, "COUPON_UNAVAILABLE", "coupon %s is %s", coupon->coupon_id,
                coupon->state == SIM_COUPON_USABLE ? "not this user's, or expired" : state_name(coupon->state));
@@ -257,7 +237,7 @@ static void unavailable(struct sim_call *call, const struct sim_coupon_row *coup
 
 static void lock_coupons(struct sim_call *call) {
     const PB(LockCouponsRequest) *request = (const void *)call->request;
-    struct sim_coupon_row *coupons[COUPONS_MAX];
+    struct sim_coupon_row *coupons[SIM_LISTED_MAX];
     if (!find_all(call, request->coupon_ids, request->n_coupon_ids, coupons))
         return;
     int64_t now_ms = sim_now(call->system->sim);
@@ -268,35 +248,23 @@ static void lock_coupons(struct sim_call *call) {
         }
     for (size_t i = 0; i < request->n_coupon_ids; i++)
         move(call, coupons[i], SIM_COUPON_LOCKED, "lock", request->user_id);
-    note_ids(call, request->coupon_ids, request->n_coupon_ids);
+    sim_note_ids(call, request->coupon_ids, request->n_coupon_ids);
 }
 
-// Runs `each` for every coupon that the action has noted.
-static void each_noted(struct sim_call *call, void (*each)(struct sim_call *call, struct sim_coupon_row *coupon)) {
-    struct str rest = call->note;
-    while (rest.len > 0) {
-        sim_id id;
-        if (!str_copy(str_cut(&rest, ','), id, sizeof id))
-            continue;
-        struct sim_coupon_row *coupon = sim_find(call->system, SIM_COUPONS, id);
-        if (coupon)
-            each(call, coupon);
-    }
-}
-
-static void unlock_one(struct sim_call *call, struct sim_coupon_row *coupon) {
+static void unlock_one(struct sim_call *call, void *row) {
+    struct sim_coupon_row *coupon = row;
     if (coupon->state == SIM_COUPON_LOCKED && strcmp(coupon->held_by, call->effect->key) == 0)
         move(call, coupon, SIM_COUPON_USABLE, "unlock", coupon->user_id);
 }
 
 static void unlock_coupons(struct sim_call *call) {
-    each_noted(call, unlock_one);
+    sim_noted(call, SIM_COUPONS, unlock_one);
 }
 
 // With a lock_key those that it locked, without one whatever is usable.
 static void use_coupons(struct sim_call *call) {
     const PB(UseCouponsRequest) *request = (const void *)call->request;
-    struct sim_coupon_row *coupons[COUPONS_MAX];
+    struct sim_coupon_row *coupons[SIM_LISTED_MAX];
     if (!find_all(call, request->coupon_ids, request->n_coupon_ids, coupons))
         return;
     int64_t now_ms = sim_now(call->system->sim);
@@ -316,7 +284,7 @@ static void use_coupons(struct sim_call *call) {
 
 static void give_back_coupons(struct sim_call *call) {
     const PB(GiveBackCouponsRequest) *request = (const void *)call->request;
-    struct sim_coupon_row *coupons[COUPONS_MAX];
+    struct sim_coupon_row *coupons[SIM_LISTED_MAX];
     if (!find_all(call, request->coupon_ids, request->n_coupon_ids, coupons))
         return;
     for (size_t i = 0; i < request->n_coupon_ids; i++)
@@ -325,7 +293,7 @@ static void give_back_coupons(struct sim_call *call) {
             return;
         }
     PB(GiveBackCouponsResponse) response = PARTICIPANT__COUPON__V1__GIVE_BACK_COUPONS_RESPONSE__INIT;
-    char *expired[COUPONS_MAX];
+    char *expired[SIM_LISTED_MAX];
     response.expired_ids = expired;
     int64_t now_ms = sim_now(call->system->sim);
     for (size_t i = 0; i < request->n_coupon_ids; i++) {
@@ -343,14 +311,14 @@ struct issue {
     struct sim_call *call;
     const PB(IssueCouponsRequest) * request;
     size_t n;
-    char *ids[COUPONS_MAX];
+    char *ids[SIM_LISTED_MAX];
 };
 
 static void issue_by_rule(void *ctx, void *row) {
     struct issue *issue = ctx;
     const struct sim_issue_rule_row *rule = row;
     const Txcenter__Type__V1__Money *paid = issue->request->paid;
-    if (issue->n == COUPONS_MAX || paid->minor_units < rule->least || strcmp(paid->currency, rule->currency) != 0)
+    if (issue->n == SIM_LISTED_MAX || paid->minor_units < rule->least || strcmp(paid->currency, rule->currency) != 0)
         return;
     struct sim_call *call = issue->call;
     char id[sizeof((struct sim_coupon_row *)NULL)->coupon_id];
@@ -370,25 +338,26 @@ static void issue_coupons(struct sim_call *call) {
         return;
     struct issue issue = {.call = call, .request = request};
     sim_each(call->system, SIM_ISSUE_RULES, issue_by_rule, &issue);
-    note_ids(call, issue.ids, issue.n);
+    sim_note_ids(call, issue.ids, issue.n);
     PB(IssueCouponsResponse) response = PARTICIPANT__COUPON__V1__ISSUE_COUPONS_RESPONSE__INIT;
     response.coupon_ids = issue.ids;
     response.n_coupon_ids = issue.n;
     sim_answer(call, &response.base);
 }
 
-static void withdraw_one(struct sim_call *call, struct sim_coupon_row *coupon) {
+static void withdraw_one(struct sim_call *call, void *row) {
+    struct sim_coupon_row *coupon = row;
     if (coupon->state == SIM_COUPON_USABLE)
         move(call, coupon, SIM_COUPON_WITHDRAWN, "withdraw", coupon->user_id);
 }
 
 static void withdraw_coupons(struct sim_call *call) {
-    each_noted(call, withdraw_one);
+    sim_noted(call, SIM_COUPONS, withdraw_one);
     PB(WithdrawCouponsResponse) response = PARTICIPANT__COUPON__V1__WITHDRAW_COUPONS_RESPONSE__INIT;
-    char *spent[COUPONS_MAX];
+    char *spent[SIM_LISTED_MAX];
     response.spent_ids = spent;
     struct str rest = call->note;
-    while (rest.len > 0 && response.n_spent_ids < COUPONS_MAX) {
+    while (rest.len > 0 && response.n_spent_ids < SIM_LISTED_MAX) {
         sim_id id;
         if (!str_copy(str_cut(&rest, ','), id, sizeof id))
             continue;
@@ -400,20 +369,6 @@ static void withdraw_coupons(struct sim_call *call) {
 }
 
 // ---- Rules -----------------------------------------------------------------------------------------------------
-
-static void join(char *const *items, size_t n, char *out, size_t size, const char *path, struct error *error) {
-    size_t len = 0;
-    out[0] = '\0';
-    if (n > SCOPES_MAX)
-        error_field(error, path, "must not have more than %d items", SCOPES_MAX);
-    for (size_t i = 0; i < n && !error_is(error); i++) {
-        int more = snprintf(out + len, size - len, "%s%s", i > 0 ? "," : "", items[i]);
-        if (more < 0 || (size_t)more >= size - len || strchr(items[i], ','))
-            error_field(error, path, "is too long, or has a comma in an item");
-        else
-            len += (size_t)more;
-    }
-}
 
 static int64_t minor_of(const Txcenter__Type__V1__Money *money, struct sim_template_row *row) {
     if (!money)
@@ -440,12 +395,12 @@ bool sim_template_from(const PB(Coupon) * coupon, struct sim_template_row *row, 
     bool amount = coupon->kind == PARTICIPANT__COUPON__V1__COUPON_KIND__COUPON_KIND_AMOUNT_OFF;
     if (amount ? row->amount_off == 0 : !percent || row->percent_off_bp < 1 || row->percent_off_bp > 10000)
         error_field(error, "coupon.kind", "must be AMOUNT_OFF with amount_off, or PERCENT_OFF with 1 to 10000");
-    join(coupon->condition_scope, coupon->n_condition_scope, row->condition_scope, sizeof row->condition_scope,
-         "coupon.condition_scope", error);
-    join(coupon->benefit_scope, coupon->n_benefit_scope, row->benefit_scope, sizeof row->benefit_scope,
-         "coupon.benefit_scope", error);
-    join(coupon->conflicts_with, coupon->n_conflicts_with, row->conflicts_with, sizeof row->conflicts_with,
-         "coupon.conflicts_with", error);
+    sim_list_join(coupon->condition_scope, coupon->n_condition_scope, row->condition_scope, sizeof row->condition_scope,
+                  "coupon.condition_scope", error);
+    sim_list_join(coupon->benefit_scope, coupon->n_benefit_scope, row->benefit_scope, sizeof row->benefit_scope,
+                  "coupon.benefit_scope", error);
+    sim_list_join(coupon->conflicts_with, coupon->n_conflicts_with, row->conflicts_with, sizeof row->conflicts_with,
+                  "coupon.conflicts_with", error);
     return !error_is(error);
 }
 

@@ -23,6 +23,8 @@ const struct store_table sim_prices_table = {
 static const struct store_column nozzle_columns[] = {
     STORE_COL_TEXT(sim_nozzle_row, place),
     STORE_COL_TEXT(sim_nozzle_row, oil_code),
+    STORE_COL_TEXT(sim_nozzle_row, last_serial, .since = 2),
+    STORE_COL_I32(sim_nozzle_row, state, .since = 2),
 };
 
 const struct store_table sim_nozzles_table = {
@@ -72,6 +74,22 @@ static void get_price(struct sim_call *call) {
     sim_answer(call, &response.base);
 }
 
+static void get_pump(struct sim_call *call) {
+    const PB(GetPumpRequest) *request = (const void *)call->request;
+    char place[sizeof((struct sim_nozzle_row *)NULL)->place];
+    snprintf(place, sizeof place, "%s/%s", request->station_id, request->nozzle);
+    const struct sim_nozzle_row *row = sim_find(call->system, SIM_NOZZLES, place);
+    if (!row) {
+        sim_reject(call, "NOT_FOUND", "there is no nozzle %s", place);
+        return;
+    }
+    PB(GetPumpResponse) response = PARTICIPANT__OIL__V1__GET_PUMP_RESPONSE__INIT;
+    response.state = row->state ? (PB(PumpState))row->state : PARTICIPANT__OIL__V1__PUMP_STATE__PUMP_STATE_IDLE;
+    response.oil_code = rpc_text(row->oil_code);
+    response.last_serial = rpc_text(row->last_serial);
+    sim_answer(call, &response.base);
+}
+
 static void get_pump_record(struct sim_call *call) {
     const PB(GetPumpRecordRequest) *request = (const void *)call->request;
     char place[sizeof((struct sim_pump_record_row *)NULL)->place];
@@ -91,6 +109,7 @@ static void get_pump_record(struct sim_call *call) {
 
 static const struct sim_method methods[] = {
     {.name = "GetPrice", .op = SIM_READ, .apply = get_price},
+    {.name = "GetPump", .op = SIM_READ, .apply = get_pump},
     {.name = "GetPumpRecord", .op = SIM_READ, .apply = get_pump_record},
 };
 

@@ -1,5 +1,7 @@
 // A small, believable world: what is in it is tabled here and in README.md.
 #include "participant/coupon/v1/coupon.pb-c.h"
+#include "participant/discount/v1/discount.pb-c.h"
+#include "participant/goods/v1/goods.pb-c.h"
 #include "sim/world.h"
 
 #include <stdio.h>
@@ -98,6 +100,113 @@ static const int valid_days[N_TEMPLATES] = {30, 30, 7, 14, 60, -1, 0};
 static const struct sim_issue_rule_row issue_rule = {
     .rule_id = "thanks", .template_id = "thanks-3-off-100", .currency = CURRENCY, .least = 10000, .valid_days = 30};
 
+// ---- Goods, activities, levels ---------------------------------------------------------------------------------
+
+static const struct {
+    const char *sku, *name;
+    bool item;
+    int64_t unit_price, stock;
+} goods[] = {
+    {"W500", "water 0.5 l", false, 300, 10000},
+    {"COLA", "cola", false, 500, 10000},
+    {"OIL4L", "engine oil 4 l", false, 28800, 20},
+    {"WHEEL", "a turn of the lucky wheel", true, 100, 0},
+};
+
+#define RULE(name) PARTICIPANT__TYPE__V1__DISCOUNT_KIND__DISCOUNT_KIND_##name
+#define ON_ORIGINAL PARTICIPANT__TYPE__V1__DISCOUNT_BASE__DISCOUNT_BASE_ORIGINAL
+#define ON_DISCOUNTED PARTICIPANT__TYPE__V1__DISCOUNT_BASE__DISCOUNT_BASE_DISCOUNTED
+#define BY_RULE PARTICIPANT__DISCOUNT__V1__ACTIVITY_KIND__ACTIVITY_KIND_RULE
+#define LIMIT PARTICIPANT__DISCOUNT__V1__ACTIVITY_KIND__ACTIVITY_KIND_LIMIT
+#define TIMES PARTICIPANT__DISCOUNT__V1__QUOTA_UNIT__QUOTA_UNIT_TIMES
+#define VOLUME PARTICIPANT__DISCOUNT__V1__QUOTA_UNIT__QUOTA_UNIT_VOLUME
+
+static const struct {
+    struct sim_activity_row activity;
+    struct sim_rule_row rule; // its id is the activity's
+} activities[] = {
+    {{.activity_id = "fuel-020-a-litre", .name = "0.20 off each litre", .kind = BY_RULE},
+     {.kind = RULE(UNIT_OFF),
+      .minimum_base = ON_ORIGINAL,
+      .currency = CURRENCY,
+      .per_unit = 20,
+      .condition_scope = "fuel",
+      .benefit_scope = "fuel",
+      .exclusive_group = "price",
+      .bearers = "group//10000"}},
+    {{.activity_id = "fuel-8-each-200", .name = "8 off each 200 of fuel, three times", .kind = BY_RULE, .stacks = 1},
+     {.kind = RULE(AMOUNT_OFF),
+      .minimum_base = ON_ORIGINAL,
+      .max_per_order = 3,
+      .currency = CURRENCY,
+      .amount_off = 800,
+      .minimum_spend = 20000,
+      .condition_scope = "fuel",
+      .benefit_scope = "fuel",
+      .bearers = "group//6000,station//4000"}},
+    {{.activity_id = "fuel-goods-10", .name = "buy fuel, 10 % off goods", .kind = BY_RULE, .stacks = 1},
+     {.kind = RULE(PERCENT_OFF),
+      .minimum_base = ON_ORIGINAL,
+      .percent_off_bp = 1000,
+      .currency = CURRENCY,
+      .cap = 2000,
+      .minimum_spend = 10000,
+      .condition_scope = "fuel",
+      .benefit_scope = "goods",
+      .bearers = "station//10000"}},
+    {{.activity_id = "wechat-5-off-100",
+      .name = "5 off 100 by WeChat, once a day",
+      .kind = BY_RULE,
+      .stacks = 1,
+      .quota_unit = TIMES,
+      .quota = 100000,
+      .quota_each = 1,
+      .quota_daily = 1},
+     {.kind = RULE(AMOUNT_OFF),
+      .minimum_base = ON_DISCOUNTED,
+      .currency = CURRENCY,
+      .amount_off = 500,
+      .minimum_spend = 10000,
+      .tender_kinds = "WECHAT",
+      .bearers = "third_party/wechat/10000"}},
+    {{.activity_id = "plate-300-litres",
+      .name = "300 litres a day for each plate",
+      .kind = LIMIT,
+      .quota_unit = VOLUME,
+      .quota_each = 30000,
+      .quota_by = SIM_QUOTA_BY_PLATE,
+      .quota_daily = 1},
+     {.condition_scope = "fuel"}},
+};
+
+static const struct {
+    struct sim_level_row level;
+    struct sim_rule_row rule; // kind 0: none
+} levels[] = {
+    {{.level_code = "BRONZE", .name = "bronze"}, {.kind = 0}},
+    {{.level_code = "SILVER", .name = "silver", .least = 1000},
+     {.kind = RULE(PERCENT_OFF),
+      .minimum_base = ON_ORIGINAL,
+      .percent_off_bp = 100,
+      .currency = CURRENCY,
+      .condition_scope = "fuel",
+      .benefit_scope = "fuel",
+      .bearers = "group//10000"}},
+    {{.level_code = "GOLD", .name = "gold", .least = 5000},
+     {.kind = RULE(UNIT_OFF),
+      .minimum_base = ON_ORIGINAL,
+      .currency = CURRENCY,
+      .per_unit = 15,
+      .condition_scope = "fuel",
+      .benefit_scope = "fuel",
+      .bearers = "group//10000"}},
+};
+
+static const struct sim_spend_rule_row spend_rule = {
+    .rule_id = "water", .name = "a bottle of water", .currency = CURRENCY, .least = 20000};
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
 // ---- Writing ---------------------------------------------------------------------------------------------------
 
 // All that is written at once, and what is still to be heard of.
@@ -151,6 +260,56 @@ static void seed_rules(struct sim *sim, struct seed *seed) {
     for (int i = 0; i < N_TEMPLATES; i++)
         sim_world_put(&change, SIM_TEMPLATES, &templates[i]);
     sim_world_put(&change, SIM_ISSUE_RULES, &issue_rule);
+    commit(seed, &change);
+}
+
+static void seed_goods(struct sim *sim, struct seed *seed) {
+    struct sim_change change;
+    begin(sim, SIM_GOODS, &change);
+    for (int station = 0; station < STATIONS; station++)
+        for (size_t i = 0; i < COUNT_OF(goods); i++) {
+            struct sim_goods_row row = {
+                .kind = goods[i].item ? PARTICIPANT__GOODS__V1__GOODS_KIND__GOODS_KIND_ITEM
+                                      : PARTICIPANT__GOODS__V1__GOODS_KIND__GOODS_KIND_STOCKED,
+                .currency = CURRENCY,
+                .unit_price = goods[i].unit_price,
+                .stock = goods[i].stock,
+            };
+            snprintf(row.place, sizeof row.place, "S%03d/%s", station + 1, goods[i].sku);
+            SIM_COPY(row.name, goods[i].name);
+            sim_world_put(&change, SIM_GOODS_LIST, &row);
+        }
+    commit(seed, &change);
+}
+
+static void seed_activities(struct sim *sim, struct seed *seed) {
+    struct sim_change change;
+    begin(sim, SIM_DISCOUNT, &change);
+    for (size_t i = 0; i < COUNT_OF(activities); i++) {
+        struct sim_rule_row rule = activities[i].rule;
+        SIM_COPY(rule.rule_id, activities[i].activity.activity_id);
+        sim_world_put(&change, SIM_ACTIVITIES, &activities[i].activity);
+        sim_world_put(&change, SIM_ACTIVITY_RULES, &rule);
+    }
+    commit(seed, &change);
+    begin(sim, SIM_ACTIVITY, &change);
+    sim_world_put(&change, SIM_SPEND_RULES, &spend_rule);
+    commit(seed, &change);
+}
+
+// U0001 is silver; growth comes by itself for the others.
+static void seed_levels(struct sim *sim, struct seed *seed) {
+    struct sim_member_row silver = {.user_id = "U0001", .growth = 1200};
+    struct sim_change change;
+    begin(sim, SIM_LEVEL, &change);
+    for (size_t i = 0; i < COUNT_OF(levels); i++) {
+        struct sim_rule_row rule = levels[i].rule;
+        SIM_COPY(rule.rule_id, levels[i].level.level_code);
+        sim_world_put(&change, SIM_LEVELS, &levels[i].level);
+        if (rule.kind != 0)
+            sim_world_put(&change, SIM_LEVEL_RULES, &rule);
+    }
+    sim_world_put(&change, SIM_MEMBERS, &silver);
     commit(seed, &change);
 }
 
@@ -211,6 +370,9 @@ bool sim_seed(struct sim *sim, uint32_t users, sim_durable_fn *done, void *ctx) 
     *seed = (struct seed){.done = done, .ctx = ctx};
     seed_oil(sim, seed);
     seed_rules(sim, seed);
+    seed_goods(sim, seed);
+    seed_activities(sim, seed);
+    seed_levels(sim, seed);
     for (uint32_t first = 1; first <= users; first += USERS_IN_WRITE)
         seed_users(sim, seed, first, users - first < USERS_IN_WRITE ? users : first + USERS_IN_WRITE - 1);
     return true;

@@ -5,33 +5,29 @@
 #include <assert.h>
 #include <stdlib.h>
 
-// The systems, in the order of enum sim_system_index.
-static const struct sim_system_def *const defs[SIM_SYSTEMS] = {
-    [SIM_USER] = &sim_user_def,     [SIM_OIL] = &sim_oil_def,
-    [SIM_ORDER] = &sim_order_def,   [SIM_PAYMENT] = &sim_payment_def,
-    [SIM_CARD] = &sim_card_def,     [SIM_COUPON] = &sim_coupon_def,
-    [SIM_POINTS] = &sim_points_def, [SIM_SETTLEMENT] = &sim_settlement_def,
-    [SIM_PUSH] = &sim_push_def,
-};
+#define X(NAME, name) [SIM_##NAME] = &sim_##name##_def,
+const struct sim_system_def *const sim_system_defs[SIM_SYSTEMS] = {SIM_SYSTEM_TABLE(X)};
+#undef X
 
-static const char *const names[SIM_SYSTEMS + 2] = {
-    [SIM_USER] = "user", [SIM_OIL] = "oil",       [SIM_ORDER] = "order",   [SIM_PAYMENT] = "payment",
-    [SIM_CARD] = "card", [SIM_COUPON] = "coupon", [SIM_POINTS] = "points", [SIM_SETTLEMENT] = "settlement",
-    [SIM_PUSH] = "push", [SIM_SYSTEMS] = "sim",
-};
+#define X(NAME, name) [SIM_##NAME] = #name,
+static const char *const names[SIM_SYSTEMS + 2] = {SIM_SYSTEM_TABLE(X)[SIM_SYSTEMS] = "sim"};
+#undef X
 
 static const struct store_table *const tables[] = {
-    &sim_effects_table,     &sim_ledger_table,
-    &sim_users_table,       &sim_prices_table,
-    &sim_nozzles_table,     &sim_pump_records_table,
-    &sim_orders_table,      &sim_tenders_table,
-    &sim_refunds_table,     &sim_notes_table,
-    &sim_cards_table,       &sim_holds_table,
-    &sim_coupons_table,     &sim_templates_table,
-    &sim_issue_rules_table, &sim_points_table,
-    &sim_point_holds_table, &sim_point_trades_table,
-    &sim_awards_table,      &sim_accounts_table,
-    &sim_recorded_table,    NULL,
+    &sim_effects_table,         &sim_ledger_table,         &sim_users_table,
+    &sim_prices_table,          &sim_nozzles_table,        &sim_pump_records_table,
+    &sim_orders_table,          &sim_tenders_table,        &sim_refunds_table,
+    &sim_notes_table,           &sim_cards_table,          &sim_holds_table,
+    &sim_recharges_table,       &sim_coupons_table,        &sim_templates_table,
+    &sim_issue_rules_table,     &sim_points_table,         &sim_point_holds_table,
+    &sim_point_trades_table,    &sim_awards_table,         &sim_accounts_table,
+    &sim_recorded_table,        &sim_goods_pools_table,    &sim_goods_parts_table,
+    &sim_goods_taken_table,     &sim_goods_table,          &sim_quota_pools_table,
+    &sim_quota_parts_table,     &sim_quota_taken_table,    &sim_activities_table,
+    &sim_activity_rules_table,  &sim_growth_records_table, &sim_levels_table,
+    &sim_level_rules_table,     &sim_members_table,        &sim_marketing_records_table,
+    &sim_invoice_records_table, &sim_invoiced_table,       &sim_gifts_table,
+    &sim_spend_rules_table,     &sim_os_orders_table,      NULL,
 };
 
 const struct store_table *const *sim_tables(void) {
@@ -101,7 +97,7 @@ struct sim *sim_new(const struct sim_options *options) {
     sim->timer = (struct rpc_timer){.fire = sim_rows_due, .ctx = sim};
     sim->faults = sim_faults_new(options->fault_seed);
     for (unsigned i = 0; i < SIM_SYSTEMS; i++)
-        system_open(&sim->systems[i], sim, defs[i]);
+        system_open(&sim->systems[i], sim, sim_system_defs[i]);
     sim_load_start(sim);
     return sim;
 }
@@ -116,8 +112,8 @@ void sim_stop(struct sim *sim) {
     sim->stopped = true;
     sim->options.timers.stop(sim->options.timers.ctx, &sim->timer);
     for (unsigned i = 0; i < SIM_SYSTEMS; i++)
-        if (defs[i]->stop)
-            defs[i]->stop(&sim->systems[i]);
+        if (sim_system_defs[i]->stop)
+            sim_system_defs[i]->stop(&sim->systems[i]);
     sim_calls_end(sim);
 }
 
@@ -145,7 +141,7 @@ void sim_broken(struct sim *sim, const struct error *error) {
 
 struct sim_system *sim_system_named(struct sim *sim, struct str name) {
     for (unsigned i = 0; i < SIM_SYSTEMS; i++)
-        if (str_eq_c(name, defs[i]->name))
+        if (str_eq_c(name, sim_system_defs[i]->name))
             return &sim->systems[i];
     return NULL;
 }
@@ -165,7 +161,7 @@ const struct rpc_route *sim_routes(struct sim *sim, const char *name, size_t *re
 
 bool sim_stats(const struct sim *sim, const char *name, struct sim_stats *ret_stats) {
     for (unsigned i = 0; i < SIM_SYSTEMS; i++)
-        if (strcmp(name, defs[i]->name) == 0) {
+        if (strcmp(name, sim_system_defs[i]->name) == 0) {
             *ret_stats = sim->systems[i].stats;
             return true;
         }

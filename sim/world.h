@@ -3,12 +3,16 @@
 #ifndef TXC_SIM_WORLD_H
 #define TXC_SIM_WORLD_H
 
-#include "sim/core.h"
+#include "sim/pool.h"
+#include "sim/records.h"
+#include "sim/rule.h"
 
 extern const struct store_table sim_users_table, sim_prices_table, sim_nozzles_table, sim_pump_records_table,
     sim_orders_table, sim_tenders_table, sim_refunds_table, sim_notes_table, sim_cards_table, sim_holds_table,
     sim_coupons_table, sim_templates_table, sim_issue_rules_table, sim_points_table, sim_point_holds_table,
-    sim_point_trades_table, sim_awards_table, sim_accounts_table, sim_recorded_table;
+    sim_point_trades_table, sim_awards_table, sim_accounts_table, sim_recorded_table, sim_recharges_table,
+    sim_goods_table, sim_activities_table, sim_levels_table, sim_members_table, sim_invoiced_table, sim_gifts_table,
+    sim_spend_rules_table, sim_os_orders_table;
 
 // The row takes the place of the one with its key, or is new. The key is the table's first column.
 void sim_world_put(struct sim_change *change, unsigned set, const void *row);
@@ -38,7 +42,8 @@ struct sim_price_row {
 
 struct sim_nozzle_row {
     char place[2 * SIM_ID_MAX + 2]; // station/nozzle
-    sim_id oil_code;
+    sim_id oil_code, last_serial;
+    int32_t state; // PumpState; 0: IDLE
 };
 
 struct sim_pump_record_row {
@@ -113,7 +118,7 @@ struct sim_note_row {
 
 // ---- card ------------------------------------------------------------------------------------------------------
 
-enum { SIM_CARDS, SIM_HOLDS };
+enum { SIM_CARDS, SIM_HOLDS, SIM_RECHARGES };
 
 struct sim_card_row {
     sim_id card_no;
@@ -142,6 +147,14 @@ struct sim_hold_row {
     int64_t principal, bonus;
     int64_t refunded; // both parts
     int64_t expires_ms;
+};
+
+struct sim_recharge_row {
+    sim_key recharge_key;
+    sim_id card_no;
+    int32_t cancelled;
+    int64_t principal, bonus;                   // credited
+    int64_t reversed_principal, reversed_bonus; // of these, taken back
 };
 
 // ---- coupon ----------------------------------------------------------------------------------------------------
@@ -230,6 +243,94 @@ struct sim_account_row {
 struct sim_recorded_row {
     char place[2 * SIM_ID_MAX + 6]; // trade_no/account/currency
     int64_t recorded, reversed;
+};
+
+// ---- goods -----------------------------------------------------------------------------------------------------
+
+enum { SIM_GOODS_LIST = SIM_POOL_SETS }; // after those of pool.h
+
+struct sim_goods_row {
+    char place[2 * SIM_ID_MAX + 2]; // station/SKU
+    sim_name name;
+    int32_t kind; // GoodsKind
+    char currency[4];
+    int64_t unit_price;
+    int64_t stock; // of a STOCKED one: all that there ever was; what was taken of it is in its pool
+};
+
+// ---- discount --------------------------------------------------------------------------------------------------
+
+enum { SIM_ACTIVITIES = SIM_POOL_SETS, SIM_ACTIVITY_RULES };
+
+enum sim_quota_by { SIM_QUOTA_BY_USER, SIM_QUOTA_BY_CARD, SIM_QUOTA_BY_PLATE };
+
+struct sim_activity_row {
+    char activity_id[SIM_LISTED_ID_MAX + 1]; // also of its rule
+    sim_name name;
+    int32_t kind, stacks, quota_unit;                    // ActivityKind, …, QuotaUnit
+    char stations[256], channels[256], level_codes[256]; // separated by commas; empty: all
+    int64_t quota, quota_each;                           // in all, and of each buyer; 0: none
+    int32_t quota_by, quota_daily;                       // who a buyer is; whether quota_each is one of each day
+    int64_t starts_ms, ends_ms;                          // 0: always
+};
+
+// ---- level -----------------------------------------------------------------------------------------------------
+
+enum { SIM_LEVELS = SIM_RECORD_SETS, SIM_LEVEL_RULES, SIM_MEMBERS };
+
+struct sim_level_row {
+    char level_code[SIM_LISTED_ID_MAX + 1]; // also of its rule; without one it makes nothing cheaper
+    sim_name name;
+    int64_t least; // growth
+};
+
+struct sim_member_row {
+    sim_name user_id;
+    int64_t growth;
+};
+
+// ---- invoice ---------------------------------------------------------------------------------------------------
+
+enum { SIM_INVOICED = SIM_RECORD_SETS };
+
+// Counts money: of a tender on all invoices, of a tender on one invoice, and of a card's recharges and uses.
+typedef char sim_invoiced_place[SIM_KEY_MAX + SIM_ID_MAX + 8];
+struct sim_invoiced_row {
+    sim_invoiced_place place;
+    sim_invoiced_place card; // of a tender on one invoice: where it counts for its card, too
+    int64_t amount;
+};
+
+// ---- activity --------------------------------------------------------------------------------------------------
+
+enum { SIM_GIFTS, SIM_SPEND_RULES };
+
+enum sim_gift_state { SIM_GIFT_GIVEN = 1, SIM_GIFT_USED, SIM_GIFT_TAKEN_BACK };
+
+struct sim_gift_row {
+    char gift_id[SIM_LISTED_ID_MAX + 1];
+    sim_name name, user_id;
+    sim_id trade_no;
+    int32_t state;
+};
+
+// A trade that paid at least `least` earns its payer one such gift.
+struct sim_spend_rule_row {
+    sim_id rule_id;
+    sim_name name;
+    char currency[4];
+    int64_t least;
+};
+
+// ---- os --------------------------------------------------------------------------------------------------------
+
+enum { SIM_OS_ORDERS };
+
+typedef char sim_os_place[3 * SIM_ID_MAX + 16];
+struct sim_os_order_row {
+    sim_os_place place; // of the center: its trade; of a station: station/terminal/serial
+    sim_id order_no, state;
+    int64_t version;
 };
 
 #endif

@@ -1,9 +1,17 @@
 // What an adapter makes of a participant's answers: first of simulators, then of answers that no good one gives.
+#include "adapters/activity/activity.h"
 #include "adapters/adapters.h"
 #include "adapters/card/card.h"
 #include "adapters/coupon/coupon.h"
+#include "adapters/discount/discount.h"
+#include "adapters/goods/goods.h"
+#include "adapters/invoice/invoice.h"
+#include "adapters/level/level.h"
+#include "adapters/marketing/marketing.h"
+#include "adapters/notify/notify.h"
 #include "adapters/oil/oil.h"
 #include "adapters/order/order.h"
+#include "adapters/os/os.h"
 #include "adapters/payment/payment.h"
 #include "adapters/points/points.h"
 #include "adapters/push/push.h"
@@ -254,47 +262,81 @@ static void test_an_inquiry_whose_kept_answer_is_garbage_is_unknown(void **state
 }
 
 // Every row names a method that its service has, and every required field exists.
+static const struct adapter_method *const rows[] = {
+    &user_get_method,
+    &oil_get_price_method,
+    &oil_get_pump_method,
+    &oil_get_pump_record_method,
+    &order_create_method,
+    &order_close_method,
+    &order_mark_paid_method,
+    &order_mark_refunded_method,
+    &payment_create_method,
+    &payment_query_method,
+    &payment_close_method,
+    &payment_reverse_method,
+    &payment_refund_method,
+    &payment_query_refund_method,
+    &card_get_method,
+    &card_freeze_method,
+    &card_release_method,
+    &card_confirm_method,
+    &card_cancel_confirm_method,
+    &card_refund_method,
+    &card_recharge_method,
+    &card_cancel_recharge_method,
+    &card_get_recharge_method,
+    &card_reverse_recharge_method,
+    &coupon_list_usable_method,
+    &coupon_lock_method,
+    &coupon_unlock_method,
+    &coupon_use_method,
+    &coupon_give_back_method,
+    &coupon_issue_method,
+    &coupon_withdraw_method,
+    &points_get_method,
+    &points_freeze_method,
+    &points_unfreeze_method,
+    &points_deduct_method,
+    &points_give_back_method,
+    &points_award_method,
+    &points_cancel_award_method,
+    &points_claw_back_method,
+    &settlement_record_method,
+    &settlement_reverse_method,
+    &push_send_method,
+    &goods_get_method,
+    &goods_reserve_method,
+    &goods_release_method,
+    &goods_deduct_method,
+    &goods_return_method,
+    &discount_list_activities_method,
+    &discount_lock_method,
+    &discount_unlock_method,
+    &discount_use_method,
+    &discount_give_back_method,
+    &level_get_method,
+    &level_report_method,
+    &level_cancel_report_method,
+    &level_reverse_method,
+    &marketing_record_method,
+    &marketing_cancel_record_method,
+    &marketing_reverse_method,
+    &invoice_issue_method,
+    &invoice_void_method,
+    &invoice_issue_red_method,
+    &notify_send_method,
+    &activity_evaluate_method,
+    &activity_cancel_evaluation_method,
+    &activity_deliver_method,
+    &activity_withdraw_method,
+    &activity_take_back_method,
+    &os_sync_method,
+    &os_record_offline_method,
+};
+
 static void test_every_row_fits_its_proto(void **state) {
     (void)state;
-    static const struct adapter_method *const rows[] = {
-        &user_get_method,
-        &oil_get_price_method,
-        &oil_get_pump_record_method,
-        &order_create_method,
-        &order_close_method,
-        &order_mark_paid_method,
-        &order_mark_refunded_method,
-        &payment_create_method,
-        &payment_query_method,
-        &payment_close_method,
-        &payment_reverse_method,
-        &payment_refund_method,
-        &payment_query_refund_method,
-        &card_get_method,
-        &card_freeze_method,
-        &card_release_method,
-        &card_confirm_method,
-        &card_cancel_confirm_method,
-        &card_refund_method,
-        &coupon_list_usable_method,
-        &coupon_lock_method,
-        &coupon_unlock_method,
-        &coupon_use_method,
-        &coupon_give_back_method,
-        &coupon_issue_method,
-        &coupon_withdraw_method,
-        &points_get_method,
-        &points_freeze_method,
-        &points_unfreeze_method,
-        &points_deduct_method,
-        &points_give_back_method,
-        &points_award_method,
-        &points_cancel_award_method,
-        &points_claw_back_method,
-        &settlement_record_method,
-        &settlement_reverse_method,
-        &push_send_method,
-    };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const ProtobufCMessageDescriptor *type = rpc_method_response(&rows[i]->method);
         for (size_t k = 0; k < ADAPTER_REQUIRED_MAX && rows[i]->required[k]; k++) {
@@ -311,6 +353,16 @@ static void test_every_row_fits_its_proto(void **state) {
     }
 }
 
+static void test_every_system_that_is_called_is_played(void **state) {
+    (void)state;
+#define X(NAME, name) #name,
+    static const char *const called[] = {ADAPTER_SYSTEMS(X)};
+#undef X
+    const char *const *played = sim_system_names();
+    for (size_t i = 0; i < sizeof called / sizeof called[0]; i++)
+        assert_string_equal(called[i], played[i]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
 
 int main(void) {
@@ -325,6 +377,7 @@ int main(void) {
         cmocka_unit_test(test_a_rejection_without_a_code_still_is_one),
         cmocka_unit_test(test_an_inquiry_whose_kept_answer_is_garbage_is_unknown),
         cmocka_unit_test(test_every_row_fits_its_proto),
+        cmocka_unit_test(test_every_system_that_is_called_is_played),
     };
     return cmocka_run_group_tests_name("adapters", tests, NULL, NULL);
 }

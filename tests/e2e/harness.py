@@ -24,7 +24,8 @@ BIN = os.environ["TXC_BIN"]
 PROTOS = Protos(os.environ["TXC_DESCRIPTORS"])
 SECRET = "a secret of sixteen bytes or more"
 READY_S = 60  # a busy machine, sanitizers
-SYSTEMS = ("user", "oil", "order", "payment", "card", "coupon", "points", "push", "settlement")
+SYSTEMS = ("user", "oil", "order", "payment", "goods", "card", "discount", "coupon", "points", "level", "marketing",
+           "settlement", "push", "invoice", "notify", "activity", "os")
 
 
 def run():

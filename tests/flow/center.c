@@ -89,7 +89,7 @@ static void open_store(struct flow_center *center) {
 
 static void open_adapters(struct flow_center *center) {
     center->channel = rpc_inproc_channel(center->participants, "center", center->fate, center->fate_ctx);
-#define X(name)                                                                                                        \
+#define X(NAME, name)                                                                                                  \
     center->adapters.name = (struct adapter){.system = #name, .channel = center->channel, .deadline_ms = 3000};
     ADAPTER_SYSTEMS(X)
 #undef X

@@ -53,8 +53,9 @@ static void run_for(struct flow_bed *bed, int64_t ms) {
 // ---- The programs ---------------------------------------------------------------------------------------------------
 
 static void configure_participants(struct buf *config, const char *folder) {
-    static const char *const systems[] = {"user",   "oil",    "order", "payment",   "card",
-                                          "coupon", "points", "push",  "settlement"};
+#define X(NAME, name) #name,
+    static const char *const systems[] = {ADAPTER_SYSTEMS(X)};
+#undef X
     buf_printf(config, "participants:\n");
     for (size_t i = 0; i < sizeof systems / sizeof systems[0]; i++)
         // What these tests bend is told by the answers, not by a breaker that opens behind many of them.

@@ -6,7 +6,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/participants/inproc_sim.h"
 
-enum { CALLS_MAX = 24, METHODS_MAX = 96, USERS = 4 };
+enum { CALLS_MAX = 24, METHODS_MAX = 128, USERS = 4 };
 
 struct methods {
     const struct rpc_method *at[METHODS_MAX];

@@ -249,17 +249,13 @@ const char *bed_text(struct bed *bed, const char *format, ...) {
 
 // ---- Calls -----------------------------------------------------------------------------------------------------
 
-static const struct sim_system_def *const defs[] = {
-    &sim_user_def,   &sim_oil_def,    &sim_order_def,      &sim_payment_def, &sim_card_def,
-    &sim_coupon_def, &sim_points_def, &sim_settlement_def, &sim_push_def,
-};
-
 static struct rpc_method method_of(const struct bed_call *call, enum sim_op *ret_op) {
-    for (size_t i = 0; i < sizeof defs / sizeof defs[0]; i++)
-        for (size_t k = 0; k < defs[i]->n_methods; k++)
-            if (strcmp(defs[i]->name, call->system) == 0 && strcmp(defs[i]->methods[k].name, call->method) == 0) {
-                *ret_op = defs[i]->methods[k].op;
-                return (struct rpc_method){.service = defs[i]->service, .name = call->method};
+    for (size_t i = 0; i < SIM_SYSTEMS; i++)
+        for (size_t k = 0; k < sim_system_defs[i]->n_methods; k++)
+            if (strcmp(sim_system_defs[i]->name, call->system) == 0 &&
+                strcmp(sim_system_defs[i]->methods[k].name, call->method) == 0) {
+                *ret_op = sim_system_defs[i]->methods[k].op;
+                return (struct rpc_method){.service = sim_system_defs[i]->service, .name = call->method};
             }
     fail_msg("%s has no method %s", call->system, call->method);
     return (struct rpc_method){0};
@@ -333,6 +329,12 @@ struct bed_answer bed_must(struct bed *bed, const struct bed_call *call) {
     if (strcmp(bed_verdict(bed, &answer), "APPLIED") != 0)
         fail_msg("%s: %s", call->method, bed_verdict(bed, &answer));
     return answer;
+}
+
+struct bed_answer bed_ask_of(struct bed *bed, const char *system, const char *method, const char *key,
+                             const char *fields) {
+    return bed_ask(
+        bed, &(struct bed_call){.system = system, .method = method, .key = key, .trade_no = "T1", .fields = fields});
 }
 
 struct bed_answer bed_control(struct bed *bed, const char *name, const char *fields) {

@@ -93,6 +93,14 @@ void bed_wait(struct bed *bed, const struct bed_answer *answer);
 struct bed_answer bed_ask(struct bed *bed, const struct bed_call *call);
 // The same, and it must be APPLIED.
 struct bed_answer bed_must(struct bed *bed, const struct bed_call *call);
+// Sends what one key of the trade T1 does, without an order, and waits.
+struct bed_answer bed_ask_of(struct bed *bed, const char *system, const char *method, const char *key,
+                             const char *fields);
+#define assert_answer_of(bed, expected, ...)                                                                           \
+    do {                                                                                                               \
+        struct bed_answer answer_ = bed_ask_of((bed), __VA_ARGS__);                                                    \
+        assert_verdict((bed), &answer_, (expected));                                                                   \
+    } while (0)
 // The same to SimControlService, which must do it.
 struct bed_answer bed_control(struct bed *bed, const char *method, const char *fields);
 

@@ -7,8 +7,9 @@
 
 enum { CONTRACT_BEFORE_MAX = 3 };
 
-// In texts "$n" stands for a number of the run's own, "$o" for the order_no that an earlier call has answered. The
-// action's key is "T$n/a", those of the calls before it are "T$n/b1", "T$n/b2", …; the trade is "T$n".
+// In texts "$n" stands for a number of the run's own, "$o" and "$g" for the order_no and the gift that an earlier call
+// has answered. The action's key is "T$n/a", those of the calls before it are "T$n/b1", "T$n/b2", …; the trade is
+// "T$n".
 struct contract_row {
     const char *system, *method, *fields;
     const char *undo, *undo_fields; // the compensation; NULL: it has none
@@ -25,7 +26,7 @@ struct contract_run {
     const struct contract_row *row;
     unsigned number;
     const char *trade_no, *key; // "T7", "T7/a"
-    const char *order_no;
+    const char *order_no, *gift_id;
 };
 
 struct contract_case {

@@ -9,7 +9,9 @@
 const char *contract_expand(const struct contract_run *run, const char *text) {
     const char *done = text;
     for (const char *at; (at = strchr(done, '$'));) {
-        const char *value = at[1] == 'o' ? run->order_no : bed_text(run->bed, "%u", run->number);
+        const char *value = at[1] == 'o'   ? run->order_no
+                            : at[1] == 'g' ? run->gift_id
+                                           : bed_text(run->bed, "%u", run->number);
         done = bed_text(run->bed, "%.*s%s%s", (int)(at - done), done, value, at + 2);
     }
     return done;

@@ -149,6 +149,23 @@ static void test_a_pump_record_is_found_by_its_serial(void **state) {
     assert_answer(bed, "REJECTED NOT_FOUND", "oil", "GetPumpRecord", NULL, NULL, "station_id=S001 nozzle=1 serial=78");
 }
 
+static void test_a_pump_has_a_state_and_its_last_record(void **state) {
+    struct bed *bed = *state;
+    struct bed_answer answer = ask(bed, "oil", "GetPump", NULL, NULL, "station_id=S001 nozzle=1");
+    assert_int_equal(fields_number(answer.message, "state"), 1);
+    assert_string_equal(fields_text(answer.message, "oil_code"), "92#");
+    assert_string_equal(fields_text(answer.message, "last_serial"), "");
+    bed_control(bed, "AddPumpRecord",
+                "station_id=S001 nozzle=1 serial=78 oil_code=92# volume_centi=3000 unit_price=CNY768 amount=CNY23040");
+    bed_control(bed, "SetNozzle", "station_id=S001 nozzle=1 oil_code=95# state=2");
+    bed_crash(bed);
+    answer = ask(bed, "oil", "GetPump", NULL, NULL, "station_id=S001 nozzle=1");
+    assert_int_equal(fields_number(answer.message, "state"), 2);
+    assert_string_equal(fields_text(answer.message, "oil_code"), "95#");
+    assert_string_equal(fields_text(answer.message, "last_serial"), "78");
+    assert_answer(bed, "REJECTED NOT_FOUND", "oil", "GetPump", NULL, NULL, "station_id=S001 nozzle=9");
+}
+
 static void test_what_was_set_survives_kill_9_and_is_not_seeded_again(void **state) {
     struct bed *bed = *state;
     bed_control(bed, "SetUser", "user_id=U0001 name=Wang");
@@ -229,6 +246,7 @@ int main(void) {
         TEST(test_users_have_a_status),
         TEST(test_an_oil_has_a_price_at_its_station_and_nozzle),
         TEST(test_a_pump_record_is_found_by_its_serial),
+        TEST(test_a_pump_has_a_state_and_its_last_record),
         TEST(test_what_was_set_survives_kill_9_and_is_not_seeded_again),
         TEST(test_dumps_come_in_pages_and_by_trade),
         TEST(test_malformed_requests_are_refused_precisely),
