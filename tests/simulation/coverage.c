@@ -163,7 +163,9 @@ static const struct pairs seldom[] = {
     {ANY_STATUS, STATE(WAITING) | STATE(ASKING), RESOLVED, "an operator knows what a decision asks for before it does"},
     {STATUS(PAUSED), ANY_STATE, EVENT(SUSPECTED), "the write of a kept answer was refused, and refused again"},
     {STATUS(PAUSED), ANY_STATE, EVENT(TIMER), "it came due in the moment in which it was paused"},
-    {STATUS(PAUSED), STATE(ASKING), EVENT(REJECTED), "a question was refused while it was paused"},
+    {STATUS(PAUSED), STATE(ASKING) | STATE(UNDOING), EVENT(REJECTED), "it was refused while it was paused"},
+    {STATUS(COMPENSATING), STATE(RETRYING), EVENT(RESOLVE_OK),
+     "an operator was faster than its turn, while nothing behind it was being undone or asked about"},
     {STATUS(COMPENSATING), STATE(PARKED), ANY_EVENT, "it waits for an answer ahead of it before its turn comes"},
 };
 
