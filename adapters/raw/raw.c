@@ -46,7 +46,7 @@ static bool matches(const char *pattern, struct str text) {
         if (*pattern == '*') {
             star = pattern++;
             taken = at;
-        } else if (*pattern == text.ptr[at]) {
+        } else if (*pattern && *pattern == text.ptr[at]) {
             pattern++;
             at++;
         } else if (star && (is_word(text.ptr[taken]) || text.ptr[taken] == '-')) {

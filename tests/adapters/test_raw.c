@@ -49,6 +49,8 @@ static void test_only_listed_targets_are_allowed(void **state) {
         assert_true(raw_is_open(raw));
         if (raw_allows(raw, str_c(pairs[i].target)) != pairs[i].allowed)
             fail_msg("%s, %s", pairs[i].pattern, pairs[i].target);
+        // No byte goes with a pattern's end, not even the one that is there.
+        assert_false(raw_allows(raw, str_n(pairs[i].pattern, strlen(pairs[i].pattern) + 1)));
         raw_free(raw);
         virtual_time_release(&time);
     }
