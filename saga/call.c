@@ -193,6 +193,8 @@ static void drop(struct saga_call *call) {
 }
 
 void call_let_go(struct saga_resident *resident, uint8_t leg) {
+    for (struct saga_answer_event *answer = resident->first; answer; answer = answer->next)
+        answer->late = answer->late || answer->leg == leg; // came, and was not looked at yet
     for (struct saga_call *call = resident->calls, *next; call; call = next) {
         next = call->next;
         if (call->index != leg)

@@ -538,9 +538,21 @@ void work_poked(struct work *work) {
     work_go_on(work);
 }
 
+// Whether something behind the leg may have been sent with the record as it is. A decision, await or child commits, and
+// nothing behind it is sent before; nor behind what is parked, unless nobody waits for it.
+static bool lets_through(const struct saga_leg *leg) {
+    if (saga_leg_settled(leg))
+        return true;
+    if (leg->state == LEG_PARKED || !leg->step->run)
+        return leg->step->tier != SAGA_CORE && leg->state != LEG_IDLE;
+    return true;
+}
+
 // Which calls may have been sent since the record was written, without the record knowing: those of the stages that can
-// be reached from it without a commit. A decision, await or child commits, so nothing behind an open one was sent.
+// be reached from it without a commit.
 void work_assume_sent(struct saga_instance *saga) {
+    if (saga->status == SAGA_COMPENSATING)
+        return;
     bool reachable = true;
     for (uint8_t i = 0; i < saga->n_legs && reachable;) {
         uint8_t stage = saga->legs[i].step->stage;
@@ -550,11 +562,10 @@ void work_assume_sent(struct saga_instance *saga) {
                 return; // nor is there anything behind it
             if (leg->step->run && (leg->state == LEG_IDLE || leg->state == LEG_RUNNING || leg->state == LEG_RETRYING))
                 leg->may_have_run = leg->unknown = true;
-            if (!saga_leg_settled(leg) && (!leg->step->run || leg->state == LEG_PARKED))
-                reachable = false;
+            reachable = reachable && lets_through(leg);
         }
         // The pivot's success is durable before anything behind it is sent.
-        reachable = reachable && saga->legs[i - 1].step->kind != SAGA_PIVOT;
+        reachable = reachable && (saga->status == SAGA_FORWARD || saga->legs[i - 1].step->kind != SAGA_PIVOT);
     }
 }
 
@@ -597,8 +608,7 @@ static void send_later(struct work *work, struct saga_leg *leg) {
 
 static void resumed(struct work *work) {
     struct saga_instance *saga = work->instance;
-    if (saga->status == SAGA_RUNNING)
-        work_assume_sent(saga);
+    work_assume_sent(saga);
     for (uint8_t i = 0; saga->paused && i < saga->n_legs; i++)
         send_later(work, &saga->legs[i]);
     if (saga->paused)

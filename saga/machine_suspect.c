@@ -72,7 +72,6 @@ void work_suspected(struct work *work) {
     }
     if (work->event->code == ERR_STORE_CONFLICT)
         rename_children(work->instance);
-    if (work->instance->status == SAGA_RUNNING)
-        work_assume_sent(work->instance);
+    work_assume_sent(work->instance);
     suspected_forward(work);
 }

@@ -357,9 +357,11 @@ static void apply_kept(struct saga_turn *turn, struct saga_resident *resident, u
 static void take_answer(struct saga_turn *turn, struct saga_resident *resident,
                         const struct saga_answer_event *answer) {
     const struct saga_instance *saga = &resident->saga;
-    bool expected = saga_leg_expects(&saga->legs[answer->leg], answer->op);
-    if (!answer->held && (answer->late || !expected)) {
+    bool late = answer->late || !saga_leg_expects(&saga->legs[answer->leg], answer->op);
+    if (late && !answer->held) {
         late_note(turn, resident, answer);
+    } else if (answer->late) {
+        return;
     } else if (answer->held || saga->paused) {
         struct saga_event event = event_of_answer(turn, answer);
         turn_event(turn, resident, &event);

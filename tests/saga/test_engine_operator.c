@@ -231,6 +231,32 @@ static void test_the_answer_of_a_resolved_step_comes_late(void **state) {
     assert_non_null(strstr(model_key(&bed->model, "one/2/1")->bodies[SAGA_ACTION], "1=mine"));
 }
 
+// [E12] it came while the saga was being written, so the operator's word is heard before it: what it says is about the
+// key that was refused, not about the one that was sent since
+static void test_an_answer_that_waited_is_not_taken_for_that_of_the_next_generation(void **state) {
+    struct saga_bed *bed = *state;
+    struct saga_operation refused = resolve("d", OUTCOME_REJECTED, "");
+    struct bed_reply replies[3];
+    model_plan(&bed->model, "d", SAGA_ACTION, MODEL_SLOW, 1, 900);
+    model_plan(&bed->model, "d", SAGA_ACTION, MODEL_AGAIN, 1, 0);
+    bed_start(bed, &flow_trip, "one", "", NULL);
+    bed_run(bed, 500);
+    bed->holds = true;
+    bed_signal(bed, "one", "paid", "1", &replies[0]);
+    bed_run(bed, 1000);
+    bed_operate(bed, "one", &refused, &replies[1]);
+    bed_operate(bed, "one", &retry, &replies[2]);
+    bed->holds = false;
+    for (int i = 0; i < 3; i++) {
+        bed_wait(bed, &replies[i]);
+        assert_int_equal(replies[i].code, ERR_OK);
+    }
+    bed_settle(bed);
+    assert_int_equal(late_attempts(bed, 1)->outcome, OUTCOME_OK);
+    assert_int_equal(model_state(&bed->model, "one/5/2"), MODEL_APPLIED);
+    assert_int_equal(model_requests(&bed->model, "one/5/2", SAGA_ACTION), 2);
+}
+
 static void test_what_is_stated_has_a_form(void **state) {
     struct saga_bed *bed = *state;
     static char large[SAGA_ANSWER_MAX + 2];
@@ -634,6 +660,7 @@ int main(void) {
         OVER_A_BED(test_what_is_past_its_pivot_or_may_be_is_not_compensated),
         OVER_A_BED(test_an_unknown_pivot_takes_the_outcome_that_is_stated),
         OVER_A_BED(test_the_answer_of_a_resolved_step_comes_late),
+        OVER_A_BED(test_an_answer_that_waited_is_not_taken_for_that_of_the_next_generation),
         OVER_A_BED(test_what_is_stated_has_a_form),
         OVER_A_BED(test_a_paused_saga_does_nothing_until_it_is_resumed),
         OVER_A_BED(test_a_pause_outlives_the_process),

@@ -45,6 +45,16 @@ static const struct saga_step checked_steps[] = {
 };
 static const struct saga_flow checked = {.name = "checked", .version = 1, .steps = checked_steps, .n_steps = 4};
 
+// Forward from its start. Nobody waits for the wish, but everybody for the count.
+static const struct saga_step road_steps[] = {
+    {STEP_AFTER(1, 1, "d")},
+    {STEP_LOCAL(2, 1, "wish"), .kind = SAGA_RETRIABLE, .tier = SAGA_NON_CORE},
+    {STEP_AFTER(3, 2, "e")},
+    {STEP_LOCAL(4, 3, "count"), .kind = SAGA_RETRIABLE},
+    {STEP_AFTER(5, 4, "f")},
+};
+static const struct saga_flow road = {.name = "road", .version = 1, .steps = road_steps, .n_steps = 5};
+
 static const struct saga_step family_steps[] = {
     {STEP_CHILD(1, 1, "child"), .undo = step_call, .deadline_ms = 1000},
     {STEP_PIVOT(2, 2, "pivot")},
@@ -128,6 +138,32 @@ static const struct hand_case cases[] = {
        NULL},
       {"skip a", "", "running a=parked b=parked"},
       {"resolve a ok", "commit", "running a=done b=parked"}}},
+    // [E11] likewise behind the watershed, after a death
+    {"a step can't be skipped when what was made from its answer may have been sent before the process died",
+     &road,
+     {{"decides wish wait 5000", NULL, NULL},
+      {"start", NULL, "forward d=running wish=waiting"},
+      {"resume", NULL, "forward d=running wish=waiting"},
+      {"no d", NULL, "forward d=parked wish=waiting"},
+      {"refuses skip d", "what was made from its answer may be under way: try it again, or state what it answered",
+       NULL},
+      {"resolve d ok", "call e commit", "forward d=done wish=waiting e=running"}}},
+    {"nothing was sent behind a decision that is open: the step before it can be skipped",
+     &road,
+     {{"decides wish done", NULL, NULL},
+      {"start", NULL, NULL},
+      {"resume", NULL, "forward d=running wish=done"},
+      {"ok d", NULL, "forward d=done wish=done e=running"},
+      {"no e", NULL, "forward d=done wish=done e=parked"},
+      {"refuses skip e", "", NULL}}},
+    {"nothing was sent behind what is parked: it can be skipped after a death",
+     &road,
+     {{"decides wish done", NULL, NULL},
+      {"start", NULL, NULL},
+      {"no d", NULL, "forward d=parked wish=done"},
+      {"resume", NULL, "forward d=parked wish=done"},
+      {"refuses skip d", "", NULL},
+      {"skip d", "call e commit", "forward d=skipped wish=done e=running"}}},
     {"a parked compensation that is skipped counts as undone",
      &pair,
      {{"start", NULL, NULL},

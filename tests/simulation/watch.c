@@ -71,23 +71,8 @@ static void check_order(const struct saga_call *call, const struct effect *effec
     }
 }
 
-// Whether an operator skipped what the request is made from. An answer that was not written before its process died may
-// have been in one that was sent then; nobody can know that. Under the same key its participant answers as it did.
-static bool is_made_from_skipped(const struct effect *effect, const struct saga_instance *durable) {
-    for (const struct effect *other = effect->book->first; other; other = other->next)
-        if (other->step->stage < effect->step->stage && other->step->tier == SAGA_CORE &&
-            was_skipped(other, durable, LEG_PARKED))
-            return true;
-    return false;
-}
-
-static void check_body(const struct saga_call *call, struct effect *effect, const struct saga_instance *saga,
-                       const char *body) {
+static void check_body(const struct saga_call *call, struct effect *effect, const char *body) {
     enum saga_op op = saga_call_op(call);
-    if (effect->bodies[op] && is_made_from_skipped(effect, saga)) {
-        free(effect->bodies[op]);
-        effect->bodies[op] = NULL;
-    }
     if (!effect->bodies[op])
         effect->bodies[op] = strdup(body);
     else if (strcmp(effect->bodies[op], body) != 0)
@@ -157,8 +142,8 @@ void watch_send(const struct center *center, const struct saga_call *call, struc
         check_generation(call, effect, &durable);
         check_attempts(call, effect, &durable);
     }
-    check_body(call, effect, &durable, body);
     saga_instance_release(&durable);
+    check_body(call, effect, body);
 }
 
 // ---- The patrol ---------------------------------------------------------------------------------------------------
