@@ -47,10 +47,8 @@ static const struct saga_flow checked = {.name = "checked", .version = 1, .steps
 
 // Forward from its start. Nobody waits for the wish, but everybody for the count.
 static const struct saga_step road_steps[] = {
-    {STEP_AFTER(1, 1, "d")},
-    {STEP_LOCAL(2, 1, "wish"), .kind = SAGA_RETRIABLE, .tier = SAGA_NON_CORE},
-    {STEP_AFTER(3, 2, "e")},
-    {STEP_LOCAL(4, 3, "count"), .kind = SAGA_RETRIABLE},
+    {STEP_AFTER(1, 1, "d")}, {STEP_LOCAL(2, 1, "wish"), .kind = SAGA_RETRIABLE, .tier = SAGA_NON_CORE},
+    {STEP_AFTER(3, 2, "e")}, {STEP_LOCAL(4, 3, "count"), .kind = SAGA_RETRIABLE},
     {STEP_AFTER(5, 4, "f")},
 };
 static const struct saga_flow road = {.name = "road", .version = 1, .steps = road_steps, .n_steps = 5};

@@ -36,10 +36,12 @@ static struct attempt *attempt_new(struct client *client, struct center *center)
     if (attempt->next)
         attempt->next->link = &attempt->next;
     center->attempts = attempt;
+    client->under_way++;
     return attempt;
 }
 
 static void attempt_free(struct attempt *attempt) {
+    attempt->client->under_way--;
     *attempt->link = attempt->next;
     if (attempt->next)
         attempt->next->link = attempt->link;
@@ -143,6 +145,7 @@ static void reply(struct attempt *attempt, const struct error *error) {
         check_kept(client);
     } else if (is_definite(client, code)) {
         client->refused = true;
+        client->early = client->early || client->under_way > 0;
         client->code = code;
     }
     if (client->kind == ITEM_OPERATE && client_wants_nothing(client))
@@ -432,7 +435,8 @@ static void check_answer(const struct client *client) {
     if (must && !client->acknowledged)
         world_broken("request", "%s of %s was refused with %s", client->request_id, world_short(client->gid),
                      err_info(client->code)->name);
-    if (client_is_operator(client) && !client->acknowledged && audits(client) > 0)
+    // A refusal is about the one that was refused. Another of the same request that was on its way may fare better.
+    if (client_is_operator(client) && !client->acknowledged && !client->early && audits(client) > 0)
         world_broken("E8", "%s of %s was refused with %s, and was carried out", client->request_id,
                      world_short(client->gid), err_info(client->code)->name);
     if ((client->kind == ITEM_MISUSE || client->kind == ITEM_TAKEN) && client->acknowledged)

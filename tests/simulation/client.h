@@ -29,8 +29,9 @@ struct client {
     } operation;
     int64_t for_ms; // of a hold
     struct rpc_timer timer;
-    unsigned asked;
+    unsigned asked, under_way;  // how often; of these, without an answer
     bool acknowledged, refused; // a definite answer, either way
+    bool early;                 // it was refused while it was asked for elsewhere, too
     bool again;                 // asks once more afterwards
     bool waited;                // for long before that
     int hint;                   // whose the slot is, as it was told: it asks there next; -1: none
