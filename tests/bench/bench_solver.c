@@ -1,18 +1,21 @@
 // How long the solver takes: per kind of world, p50 and p99 in microseconds of CPU time (it does nothing but compute,
 // so a busy machine does not count) and the share of exact answers.
-//   bench_solver [worlds [coupons [lines]]]     (default 2000 20 10)
+//   bench_solver [worlds [benefits [lines]]]     (default 2000 20 10)
 #include "tests/flows/solver_world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-typedef void make_world_fn(struct world *world, struct entropy *entropy, size_t n_lines, size_t n_coupons);
+typedef void make_world_fn(struct world *world, struct entropy *entropy, size_t n_lines, size_t n_benefits);
 
 static const struct {
     const char *name;
     make_world_fn *make;
-} kinds[] = {{"believable", world_believable}, {"stackable", world_stackable}, {"abundant", world_abundant}};
+} kinds[] = {{"mixed", world_mixed},
+             {"believable", world_believable},
+             {"stackable", world_stackable},
+             {"abundant", world_abundant}};
 
 enum { WORLDS_MAX = 100000 };
 
@@ -33,7 +36,7 @@ static int64_t cpu_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static bool measure(make_world_fn *make, size_t n_lines, size_t n_coupons, struct samples *samples) {
+static bool measure(make_world_fn *make, size_t n_lines, size_t n_benefits, struct samples *samples) {
     static struct world world;
     struct arena arena;
     arena_init(&arena, SOLVER_ARENA_BYTES);
@@ -42,7 +45,7 @@ static bool measure(make_world_fn *make, size_t n_lines, size_t n_coupons, struc
         struct entropy entropy = {.seeded = {i}};
         struct solver_result result;
         struct error error = {0};
-        make(&world, &entropy, n_lines, n_coupons);
+        make(&world, &entropy, n_lines, n_benefits);
         world.input.node_budget = SOLVER_NODE_BUDGET;
         arena_reset(&arena);
         int64_t begin = cpu_ns();
@@ -81,13 +84,13 @@ static void report(const char *name, struct samples *samples) {
 int main(int argc, char **argv) {
     static int64_t ns[WORLDS_MAX], nodes[WORLDS_MAX];
     struct samples samples = {.ns = ns, .nodes = nodes, .n = argument(argc, argv, 1, 2000, WORLDS_MAX)};
-    size_t n_coupons = argument(argc, argv, 2, 20, WORLD_COUPONS_MAX);
+    size_t n_benefits = argument(argc, argv, 2, 20, WORLD_BENEFITS_MAX);
     size_t n_lines = argument(argc, argv, 3, 10, WORLD_LINES_MAX);
-    printf("%zu worlds each, %zu coupons, %zu lines, budget %d nodes\n", samples.n, n_coupons, n_lines,
+    printf("%zu worlds each, %zu benefits, %zu lines, budget %d nodes\n", samples.n, n_benefits, n_lines,
            SOLVER_NODE_BUDGET);
     printf("%-12s %10s %10s %10s %10s %10s\n", "world", "p50 us", "p99 us", "max us", "p99 nodes", "exact %");
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
-        if (!measure(kinds[k].make, n_lines, n_coupons, &samples))
+        if (!measure(kinds[k].make, n_lines, n_benefits, &samples))
             return 1;
         report(kinds[k].name, &samples);
     }
