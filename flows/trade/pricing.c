@@ -498,10 +498,13 @@ static void order_candidates(struct pricing *pricing) {
             pricing->sequence[at] = pricing->sequence[at - 1];
         pricing->sequence[at] = i;
     }
-    pricing->settled = pricing->n;
-    while (pricing->steps_max > 0 && pricing->settled > 0 &&
-           pricing->candidates[pricing->sequence[pricing->settled - 1]].layer > SOLVER_LAYER_POINTS)
-        pricing->settled--;
+    pricing->tenders = pricing->n;
+    for (; pricing->tenders > 0; pricing->tenders--) {
+        const struct pricing_candidate *candidate = &pricing->candidates[pricing->sequence[pricing->tenders - 1]];
+        if (candidate->layer != SOLVER_LAYER_TENDER)
+            break;
+        pricing->kinds |= candidate->kinds;
+    }
 }
 
 // Into the first clique all of whose members exclude it, or one of its own.

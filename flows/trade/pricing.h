@@ -42,7 +42,8 @@ struct pricing {
     struct pricing_candidate candidates[SOLVER_CANDIDATES_MAX];
     int64_t amounts[SOLVER_CANDIDATES_MAX][SOLVER_LINES_MAX]; // the candidates'
     size_t sequence[SOLVER_CANDIDATES_MAX];                   // candidates in the order in which they apply
-    size_t settled; // place in the sequence before which points are taken; n when none can be, or nothing comes behind
+    size_t tenders; // place in the sequence of the first tender-specific one; n: there is none
+    uint32_t kinds; // of tenders, that any of these is for
     uint64_t scopes[3 * SOLVER_CANDIDATES_MAX];
     size_t n_scopes;
     struct pricing_clique cliques[SOLVER_CANDIDATES_MAX];

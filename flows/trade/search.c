@@ -22,13 +22,13 @@ struct node {
 };
 
 // What the undecided candidates could still save at a node. `gains` is by place in the sequence and 0 for what can't
-// join any more; `rest[i]` bounds what all of them from place i on save together, but those behind the points of a node
-// that is not settled: for these it is `behind`.
+// join any more; `rest[i]` bounds what those from place i on save together: before the tender-specific ones without
+// these, from the first of them on all.
 struct outlook {
     int64_t scope_left[3 * SOLVER_CANDIDATES_MAX];
     int64_t gains[SOLVER_CANDIDATES_MAX];
     int64_t rest[SOLVER_CANDIDATES_MAX + 1];
-    int64_t behind;
+    int64_t before; // of all that come before the tender-specific ones
 };
 
 struct search {
@@ -96,52 +96,94 @@ static void offer(struct search *search, const struct node *node) {
 
 // ---- Bounds -------------------------------------------------------------------------------------------------------
 
-// What a candidate could save at most if it joined somewhere behind the node. What is left only shrinks on the way
-// there, points apart, and those it does not count.
-static int64_t gain(const struct pricing *pricing, const struct node *node, size_t i, const int64_t *scope_left) {
+// What a candidate could save at most if it joined somewhere behind the node, where no more is left of each line than
+// `lines`, which add up to `scope_left`.
+static int64_t gain(const struct pricing *pricing, const struct node *node, size_t i, const int64_t *lines,
+                    const int64_t *scope_left) {
     const struct pricing_candidate *candidate = &pricing->candidates[i];
     if ((candidate->conflicts & node->members) || !(candidate->kinds & node->kinds))
         return 0;
-    return pricing_gain(candidate, node->lines, scope_left[candidate->benefit_scope],
-                        scope_left[candidate->condition_scope]);
+    return pricing_gain(candidate, lines, scope_left[candidate->benefit_scope], scope_left[candidate->condition_scope]);
 }
 
-// Bounds what the candidates at the places from `from` to before `to` save together, backwards. Of a clique at most one
-// joins: its largest gain counts. Cliques are added up per scope and can't take more than what is left in it, nor all
-// together more than what is left.
-static int64_t add_up(const struct search *search, const struct node *node, size_t from, size_t to,
-                      struct outlook *outlook) {
+static void sum_scopes(const struct pricing *pricing, const int64_t *lines, int64_t *scope_left) {
+    for (size_t i = 0; i < pricing->n_scopes; i++)
+        scope_left[i] = pricing_sum(lines, pricing->scopes[i]);
+}
+
+// Bounds what the candidates at the places from `from` to before `to` save together, backwards; only those for tenders
+// of `kinds`. Of a clique at most one joins: its largest gain counts. Cliques are added up per scope and can't take
+// more than what is left in it, nor all together more than what is left. A bound that is there already is only raised.
+static void add_up(const struct search *search, const struct node *node, const int64_t *scope_left, size_t from,
+                   size_t to, uint32_t kinds, struct outlook *outlook) {
     const struct pricing *pricing = search->pricing;
     int64_t scope_gain[3 * SOLVER_CANDIDATES_MAX], clique_gain[SOLVER_CANDIDATES_MAX], total = 0;
     memset(scope_gain, 0, pricing->n_scopes * sizeof *scope_gain);
     memset(clique_gain, 0, pricing->n_cliques * sizeof *clique_gain);
-    outlook->rest[to] = 0;
     for (size_t place = to; place-- > from;) {
         const struct pricing_candidate *candidate = &pricing->candidates[pricing->sequence[place]];
-        int64_t saves = gain(pricing, node, pricing->sequence[place], outlook->scope_left);
-        outlook->gains[place] = saves;
-        int64_t *most = &clique_gain[candidate->clique];
-        if (saves > *most) {
+        int64_t *most = &clique_gain[candidate->clique], saves = outlook->gains[place];
+        if (saves > *most && (candidate->kinds & kinds)) {
             size_t scope = pricing->cliques[candidate->clique].scope;
-            int64_t grown = smaller(scope_gain[scope] + saves - *most, outlook->scope_left[scope]);
+            int64_t grown = smaller(scope_gain[scope] + saves - *most, scope_left[scope]);
             total += grown - scope_gain[scope];
             scope_gain[scope] = grown;
             *most = saves;
         }
-        outlook->rest[place] = smaller(total, node->left);
+        if (total > outlook->rest[place])
+            outlook->rest[place] = smaller(total, node->left);
     }
-    return outlook->rest[from];
+}
+
+// What the points leave of each line at most: they are no fewer than those of the least that benefits may leave, of no
+// more than there is now, and of each line they take its part at least, rounded down.
+static void bound_lines(const struct pricing *pricing, const struct node *node, int64_t least_left,
+                        int64_t *ret_lines) {
+    int64_t value = pricing_points(pricing, least_left).value;
+    for (size_t i = 0; i < pricing->n_lines; i++) {
+        int64_t part = node->left > 0 ? (int64_t)((__int128)value * node->lines[i] / node->left) : 0;
+        ret_lines[i] = node->lines[i] - part;
+    }
+}
+
+// All tender-specific benefits of a set have a kind in common: the best kind counts.
+static void look_behind(const struct search *search, const struct node *node, size_t from, struct outlook *outlook) {
+    const struct pricing *pricing = search->pricing;
+    int64_t lines[SOLVER_LINES_MAX], scope_left[3 * SOLVER_CANDIDATES_MAX];
+    if (node->settled) {
+        memcpy(lines, node->lines, pricing->n_lines * sizeof *lines);
+        memcpy(scope_left, outlook->scope_left, pricing->n_scopes * sizeof *scope_left);
+    } else {
+        bound_lines(pricing, node, node->left - outlook->before, lines);
+        sum_scopes(pricing, lines, scope_left);
+    }
+    for (size_t place = from; place < pricing->n; place++)
+        outlook->gains[place] = gain(pricing, node, pricing->sequence[place], lines, scope_left);
+    for (uint32_t kinds = pricing->kinds & node->kinds; kinds; kinds &= kinds - 1)
+        add_up(search, node, scope_left, from, pricing->n, kinds & (~kinds + 1), outlook);
 }
 
 static void look_ahead(const struct search *search, const struct node *node, size_t from, struct outlook *outlook) {
     const struct pricing *pricing = search->pricing;
-    size_t settled = pricing->settled;
-    for (size_t i = 0; i < pricing->n_scopes; i++)
-        outlook->scope_left[i] = pricing_sum(node->lines, pricing->scopes[i]);
-    outlook->behind = 0;
-    if (!node->settled && settled < pricing->n)
-        outlook->behind = add_up(search, node, settled, pricing->n, outlook);
-    add_up(search, node, from, node->settled ? pricing->n : settled, outlook);
+    size_t tenders = from > pricing->tenders ? from : pricing->tenders;
+    sum_scopes(pricing, node->lines, outlook->scope_left);
+    memset(outlook->rest + from, 0, (pricing->n + 1 - from) * sizeof *outlook->rest);
+    for (size_t place = from; place < tenders; place++)
+        outlook->gains[place] = gain(pricing, node, pricing->sequence[place], node->lines, outlook->scope_left);
+    if (from < tenders)
+        add_up(search, node, outlook->scope_left, from, tenders, UINT32_MAX, outlook);
+    outlook->before = from < tenders ? outlook->rest[from] : 0;
+    if (tenders < pricing->n)
+        look_behind(search, node, tenders, outlook);
+}
+
+// What may still come before the points and behind them, from `place` on.
+static int64_t rest_before(const struct pricing *pricing, const struct outlook *outlook, size_t place) {
+    return place < pricing->tenders ? outlook->rest[place] : 0;
+}
+
+static int64_t rest_behind(const struct pricing *pricing, const struct outlook *outlook, size_t place) {
+    return outlook->rest[place < pricing->tenders ? pricing->tenders : place];
 }
 
 // The least number of coupons from `place` on that could save `need` together with everything else that is open there;
@@ -199,14 +241,15 @@ static uint64_t still_open(const struct pricing *pricing, const struct outlook *
 // that.
 static int64_t least_payable(const struct pricing *pricing, const struct node *node, const struct outlook *outlook,
                              size_t place, int64_t *ret_points) {
-    int64_t left = node->left - smaller(node->left, outlook->rest[place]);
+    int64_t before = rest_before(pricing, outlook, place), behind = rest_behind(pricing, outlook, place);
     if (node->settled) {
         *ret_points = node->points.points;
-        return left;
+        return node->left - smaller(node->left, before + behind);
     }
+    int64_t left = node->left - smaller(node->left, before);
     int64_t payable = pricing_least_payable(pricing, left, node->left);
-    payable -= smaller(payable, outlook->behind);
-    *ret_points = pricing_least_points(pricing, left, payable + outlook->behind);
+    payable -= smaller(payable, behind);
+    *ret_points = pricing_least_points(pricing, left, payable + behind);
     return payable;
 }
 
@@ -215,7 +258,7 @@ static int64_t least_payable(const struct pricing *pricing, const struct node *n
 static bool hopeless(const struct search *search, const struct node *node, const struct outlook *outlook,
                      size_t place) {
     const struct pricing *pricing = search->pricing;
-    if (outlook->rest[place] == 0 && (node->settled || outlook->behind == 0))
+    if (rest_before(pricing, outlook, place) + rest_behind(pricing, outlook, place) == 0)
         return true;
     if (!full(search))
         return false;
@@ -283,7 +326,7 @@ static void branch(struct search *search, size_t depth, size_t from) {
     const struct pricing *pricing = search->pricing;
     const struct node *node = &search->nodes[depth];
     struct outlook *outlook = &search->outlooks[depth];
-    size_t end = node->settled ? pricing->n : pricing->settled;
+    size_t end = node->settled ? pricing->n : pricing->tenders;
     look_ahead(search, node, from, outlook);
     for (size_t place = from; place < end; place++) {
         if (search->spent || hopeless(search, node, outlook, place))
@@ -326,6 +369,7 @@ static bool nodes_new(const struct pricing *pricing, size_t n, struct arena *are
 
 static void node_root(const struct pricing *pricing, struct node *node) {
     node->kinds = UINT32_MAX;
+    node->settled = pricing->steps_max == 0; // there are no points to take
     node->left = pricing->list_total;
     memcpy(node->lines, pricing->list, pricing->n_lines * sizeof *node->lines);
 }
@@ -391,7 +435,8 @@ static bool rays_new(const struct pricing *pricing, size_t n, struct arena *aren
 static void promise(const struct search *search, struct ray *ray, size_t from, struct outlook *outlook) {
     const struct node *node = &ray->node;
     look_ahead(search, node, from, outlook);
-    int64_t points, most = outlook->rest[from] + outlook->behind;
+    int64_t points;
+    int64_t most = rest_before(search->pricing, outlook, from) + rest_behind(search->pricing, outlook, from);
     ray->payable = least_payable(search->pricing, node, outlook, from, &points);
     ray->coupons = count_coupons(search->pricing, node->members) +
                    (most > 0 ? least_coupons(search->pricing, outlook, from, most) : 0);
@@ -422,7 +467,7 @@ static void offer_required(struct search *search, const struct node *root, struc
     node_copy(pricing, root, node);
     for (size_t place = 0; place < pricing->n; place++) {
         size_t i = pricing->sequence[place];
-        if (place == pricing->settled)
+        if (place == pricing->tenders && !node->settled)
             settle(pricing, node, node);
         if (!pricing->candidates[i].required)
             continue;
@@ -445,7 +490,7 @@ static bool search_by_beam(struct search *search, struct arena *arena) {
     offer(search, &beam[0].node);
     size_t n = 1;
     for (size_t place = 0; place < pricing->n && n > 0; place++) {
-        for (size_t r = 0; r < n && place == pricing->settled; r++)
+        for (size_t r = 0; r < n && place == pricing->tenders && !beam[r].node.settled; r++)
             settle(pricing, &beam[r].node, &beam[r].node);
         n = widen(search, place, beam, n, next, outlook);
         qsort(next, n, sizeof *next, by_promise);

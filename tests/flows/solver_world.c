@@ -315,7 +315,12 @@ static void mixed_benefit(struct world *world, struct entropy *entropy, size_t i
         .quota_left = 1,
         .expires_at_ms = WORLD_NOW_MS + between(entropy, 1, 30) * 86400000,
     };
-    benefit->per_unit = benefit->kind == SOLVER_UNIT_PRICE ? between(entropy, 680, 800) : between(entropy, 5, 40);
+    benefit->per_unit = between(entropy, 5, 40);
+    if (benefit->kind == SOLVER_UNIT_PRICE) { // of a litre
+        benefit->per_unit = between(entropy, 680, 800);
+        world->scopes[i][0] = STR("fuel");
+        benefit->benefit_scope.n = 1;
+    }
     world->kinds[i][0] = tender_kinds[entropy_below(entropy, COUNT(tender_kinds))];
     world->conflicts[i][0] = str_c(benefit_ids[entropy_below(entropy, n)]);
     if (source == SOLVER_ACTIVITY && one_in(entropy, 6))
