@@ -511,6 +511,30 @@ static void test_gates_that_are_idle_make_room_for_others(void **state) {
     bed_release(&bed);
 }
 
+// Also those that did not answer, and that nobody calls any more.
+static void test_gates_of_the_dead_make_room_for_others(void **state) {
+    (void)state;
+    struct saga_bed bed;
+    struct saga_pass pass;
+    struct error error = {0};
+    char name[16];
+    bed_init(&bed);
+    bed.options.gates_max = 3;
+    bed.options.other_gates = (struct saga_gate_limits){.failures_max = 1, .open_first_ms = 1000, .open_max_ms = 8000};
+    bed_open(&bed);
+    bed_run(&bed, 10);
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "t%d:1", i);
+        assert_true(saga_pass_begin(bed.engine, name, &pass, &error));
+        saga_pass_end(bed.engine, &pass, OUTCOME_RETRY, ERR_PARTICIPANT_UNAVAILABLE, "nobody is there");
+    }
+    assert_false(saga_pass_begin(bed.engine, "v:1", &pass, &error)); // they may be called again
+    bed_run(&bed, 20000);
+    assert_true(saga_pass_begin(bed.engine, "v:1", &pass, &error));
+    saga_pass_end(bed.engine, &pass, OUTCOME_OK, ERR_OK, "");
+    bed_release(&bed);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_more_calls_are_under_way_than_may),
@@ -531,6 +555,7 @@ int main(void) {
         cmocka_unit_test(test_calls_that_wait_outlive_the_process),
         cmocka_unit_test(test_calls_of_nobodys_saga_have_three_quarters_at_most),
         cmocka_unit_test(test_gates_that_are_idle_make_room_for_others),
+        cmocka_unit_test(test_gates_of_the_dead_make_room_for_others),
     };
     return cmocka_run_group_tests_name("saga/engine gate", tests, NULL, NULL);
 }
