@@ -72,10 +72,20 @@ static void take_away(struct item *item) {
     saga_turn_commit(turn, taken_away, item);
 }
 
+// Whether acting on it again would come to the same. What only this release can't read was acknowledged all the same:
+// it stays for a newer one, which may be the slot's next owner.
+static bool is_over(const struct error *error) {
+    if (!error)
+        return true;
+    bool unread =
+        error->code == ERR_FLOW_UNKNOWN || error->code == ERR_METHOD_UNKNOWN || error->code == ERR_STORE_CORRUPT;
+    return !unread && err_info(error->code)->outcome == OUTCOME_REJECTED;
+}
+
 static void acted(void *ctx, const struct error *error) {
     struct item *item = ctx;
     struct saga_engine *engine = item->inbox->engine;
-    bool is_final = !error || err_info(error->code)->outcome == OUTCOME_REJECTED;
+    bool is_final = is_over(error);
     engine_enter(engine);
     if (error && is_final)
         engine_notice(engine, SAGA_NOTICE_KEPT_REFUSED, NULL, NULL, SAGA_ACTION, err_info(error->code)->name,

@@ -121,7 +121,9 @@ extern const struct store_table audit_table;
 enum { AUDIT_BY_GID }; // indexes of audit_table
 
 // A participant that is paused: no call of any saga goes to it.
-enum { PARTICIPANTS_PAUSED_MAX = 1000 };
+// All that there are must fit a page, also when several instances pause the last ones at once.
+enum { PARTICIPANTS_PAUSED_MAX = 500 };
+_Static_assert((int)PARTICIPANTS_PAUSED_MAX < (int)STORE_LIMIT_MAX, "they are read at once");
 struct participant_row {
     char participant[SAGA_PARTICIPANT_MAX + 1];
     char caller[REQUEST_CALLER_MAX + 1];

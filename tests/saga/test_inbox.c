@@ -127,12 +127,18 @@ static void test_many_are_acted_on_once_each_and_so_many_at_once(void **state) {
         assert_int_equal(two.acts[i], 1);
 }
 
+// Also what this release can't read: the next owner's may.
 static void test_what_fails_for_now_is_acted_on_again(void **state) {
     struct saga_bed *bed = *state;
-    two.answer = ERR_OVERLOADED;
+    static const enum err for_now[] = {ERR_OVERLOADED, ERR_FLOW_UNKNOWN, ERR_METHOD_UNKNOWN, ERR_STORE_CORRUPT};
+    two.answer = for_now[0];
     keep(bed, 1);
-    bed_run(bed, NEIGHBOUR_LONG_MS);
-    assert_true(two.acts[0] > 1);
+    for (size_t i = 0; i < sizeof for_now / sizeof for_now[0]; i++) {
+        unsigned before = two.acts[0];
+        two.answer = for_now[i];
+        bed_run(bed, NEIGHBOUR_LONG_MS);
+        assert_true(two.acts[0] > before + 1);
+    }
     assert_int_equal(bed_count(bed, &inbox_table), 1);
     two.answer = ERR_OK;
     bed_run(bed, NEIGHBOUR_LONG_MS);
