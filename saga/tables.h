@@ -27,6 +27,10 @@ struct saga_row {
     struct str journal;
 };
 extern const struct store_table saga_table;
+// So many of these rows one read can answer, however large they are. Who asks for more may never get them.
+enum { SAGA_ROWS_MAX = 128 };
+_Static_assert(SAGA_ROWS_MAX *(SAGA_INPUT_MAX + SAGA_RECORD_MAX + 4 * sizeof(struct saga_row)) <= STORE_READ_BYTES_MAX,
+               "with the rows' own array, which is doubled as it grows");
 enum { SAGA_BY_DUE }; // index of saga_table
 
 // One failed attempt, for the operators' timeline.
