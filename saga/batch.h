@@ -35,7 +35,7 @@ struct saga_batch_report {
 struct saga_batch_options {
     struct requests *requests;
     struct str request_id;
-    struct str body; // what the fingerprint of the request is over, but for the filter's place in time
+    struct str body; // what the fingerprint of the request is over: all but its pace and the filter's place in time
     struct saga_filter filter;
     struct saga_operation operation; // RETRY, SKIP, COMPENSATE, PAUSE, RESUME, TERMINATE; without `also`
     uint32_t rate_per_s;             // 1..SAGA_BATCH_RATE_MAX
