@@ -152,15 +152,86 @@ static void operate_made(void *ctx, struct saga_turn *turn) {
     act->entry = NULL;
 }
 
+static void refuse_act(struct act *act, const struct error *error) {
+    request_dropped(act->entry);
+    act->entry = NULL;
+    act_ended(act, NULL, error);
+}
+
+static void operate(struct act *act) {
+    struct saga_operation operation = act->batch->options.operation;
+    operation.also = operate_made;
+    saga_operate(act->batch->engine, str_c(act->gid), &operation, operated, act);
+}
+
+// Whether it is still to be acted on; else the act is gone.
+static bool is_still_asked_for(struct act *act, const struct error *failed, bool fits) {
+    struct error error = {0};
+    if (failed)
+        error = *failed;
+    else if (is_ending(act->batch))
+        error_set(&error, ERR_SHUTTING_DOWN, NULL);
+    else if (!fits)
+        error_set(&error, ERR_SAGA_STATE, "it is no longer one of those that the filter asks for");
+    if (error_is(&error))
+        refuse_act(act, &error);
+    return !error_is(&error);
+}
+
+static void trouble_read(void *ctx, const struct error *failed, const void *rows, size_t n) {
+    struct act *act = ctx;
+    struct saga_engine *engine = act->batch->engine;
+    (void)rows;
+    engine_enter(engine);
+    if (is_still_asked_for(act, failed, n > 0))
+        operate(act);
+    engine_leave(engine);
+}
+
+// Whether it is still in the trouble that the filter asks for.
+static void look_at_trouble(struct act *act) {
+    const struct saga_batch *batch = act->batch;
+    const struct saga_filter *filter = &batch->options.filter;
+    struct store_query query = {
+        .table = &trouble_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(act->gid)}}, .limit = 1};
+    struct store_cond *cond = &query.conds[1];
+    if (!str_empty(filter->reason))
+        *cond++ = (struct store_cond){.column = "reason", .cmp = STORE_EQ, .text = filter->reason};
+    if (!str_empty(filter->participant))
+        *cond = (struct store_cond){.column = "participant", .cmp = STORE_EQ, .text = filter->participant};
+    store_read(batch->engine->options.store, &query, trouble_read, act);
+}
+
+static void row_read(void *ctx, const struct error *failed, const void *rows, size_t n) {
+    struct act *act = ctx;
+    struct saga_engine *engine = act->batch->engine;
+    const struct saga_filter *filter = &act->batch->options.filter;
+    bool of_trouble = !str_empty(filter->reason) || !str_empty(filter->participant);
+    engine_enter(engine);
+    if (is_still_asked_for(act, failed, n > 0 && saga_filter_fits(filter, rows))) {
+        if (of_trouble)
+            look_at_trouble(act);
+        else
+            operate(act);
+    }
+    engine_leave(engine);
+}
+
+// A page is acted on for as long as its rate takes, and what is true of a saga then is what counts: one that goes on by
+// itself meanwhile is left alone.
+static void look(struct act *act) {
+    struct store_query query = {
+        .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(act->gid)}}, .limit = 1};
+    store_read(act->batch->engine->options.store, &query, row_read, act);
+}
+
 static void act_begun(void *ctx, enum request_verdict verdict, struct request_entry *entry,
                       const struct request_row *row, const struct error *error) {
     struct act *act = ctx;
     (void)row;
-    struct saga_operation operation = act->batch->options.operation;
-    operation.also = operate_made;
     act->entry = entry;
     switch (verdict) {
-    case REQUEST_NEW: saga_operate(act->batch->engine, str_c(act->gid), &operation, operated, act); break;
+    case REQUEST_NEW: look(act); break;
     case REQUEST_KNOWN: act_ended(act, &act->batch->report.done_before, NULL); break;
     case REQUEST_ERROR: act_ended(act, NULL, error); break;
     }

@@ -1,6 +1,7 @@
 // One operator's action for every saga of a filter: the sagas are counted, then acted on one after the other at a rate.
 // Each action is a command of its own (saga/operate.h), with its own audit row, and is done once for the batch's
-// request and the saga: a batch that is begun again with the same request goes on with those that are left.
+// request and the saga: a batch that is begun again with the same request goes on with those that are left. A saga that
+// the filter does not ask for any more when its turn comes is refused.
 #ifndef TXC_SAGA_BATCH_H
 #define TXC_SAGA_BATCH_H
 

@@ -183,6 +183,44 @@ static void test_what_does_not_fit_is_refused_and_named(void **state) {
     assert_int_equal(audits(bed, "skip"), 1);
 }
 
+// [E8] whoever went on by itself while others had their turn is left alone
+static void left_alone(struct saga_bed *bed, const struct saga_batch_options *options) {
+    struct watched *watched = options->ctx;
+    struct bed_reply reply;
+    park(bed, 3);
+    begin(bed, options);
+    while (audits(bed, "terminate") == 0)
+        assert_true(bed_step(bed));
+    const char *last = bed_status(bed, "trip000") == SAGA_TERMINATED ? "trip002" : "trip000";
+    model_plan(&bed->model, "d", SAGA_ACTION, MODEL_SLOW, 1, 900000);
+    bed_retry(bed, last, &reply);
+    bed_wait(bed, &reply);
+    until_ended(bed, watched);
+    assert_true(watched->last.done == 2 && watched->last.refused == 1 && watched->last.failed == 0);
+    assert_string_equal(watched->refused, last);
+    assert_int_equal(watched->refusal, ERR_SAGA_STATE);
+    assert_int_equal(bed_status(bed, last), SAGA_FORWARD);
+}
+
+static void test_what_is_no_longer_parked_is_left_alone(void **state) {
+    struct watched watched = {0};
+    struct saga_batch_options options = retry_parked(*state, &watched);
+    options.operation.act = SAGA_ACT_TERMINATE;
+    options.rate_per_s = 1;
+    left_alone(*state, &options);
+}
+
+static void test_what_is_no_longer_in_trouble_is_left_alone(void **state) {
+    struct watched watched = {0};
+    struct saga_batch_options options = retry_parked(*state, &watched);
+    options.operation.act = SAGA_ACT_TERMINATE;
+    options.rate_per_s = 1;
+    options.filter.parked = false;
+    options.filter.reason = STR("PARTICIPANT_REJECTED");
+    options.filter.participant = STR("model");
+    left_alone(*state, &options);
+}
+
 // A commit behind the first action fails for good; whether it was one of the batch. One that fails is told as such.
 static bool told_apart(struct saga_bed *bed, int64_t commit) {
     struct watched watched;
@@ -533,6 +571,8 @@ int main(void) {
         TEST(test_the_action_is_done_to_each_saga_of_the_filter),
         TEST(test_it_keeps_to_its_rate_and_tells_how_far_it_is),
         TEST(test_what_does_not_fit_is_refused_and_named),
+        TEST(test_what_is_no_longer_parked_is_left_alone),
+        TEST(test_what_is_no_longer_in_trouble_is_left_alone),
         cmocka_unit_test(test_what_could_not_be_done_is_told_apart_from_what_was_refused),
         TEST(test_the_same_request_again_acts_only_on_those_that_are_left),
         TEST(test_the_same_id_for_something_else_is_refused),
