@@ -24,15 +24,15 @@ struct saga_batch {
     struct error error; // it ends with this
     struct saga_batch_report report;
     struct saga_batch_refusal refusals[SAGA_BATCH_REFUSALS];
-    struct saga_list_cursor cursor;
+    struct saga_list_cursor cursor; // of the counting
     bool has_cursor, more_pages;
-    char (*gids)[SAGA_GID_MAX + 1]; // of the present page
-    size_t n_gids, at;
+    char (*gids)[SAGA_GID_MAX + 1]; // that were counted; what comes to the filter later is not meant
+    size_t n_gids, cap_gids, at;
     uint32_t under_way; // actions, reads, its own record
     struct act *acts;
     bool reading;
     struct saga_listing *listing; // of the page that is being read
-    int64_t acted, report_ms;
+    int64_t report_ms;
 };
 
 // One saga's turn.
@@ -217,8 +217,8 @@ static void row_read(void *ctx, const struct error *failed, const void *rows, si
     engine_leave(engine);
 }
 
-// A page is acted on for as long as its rate takes, and what is true of a saga then is what counts: one that goes on by
-// itself meanwhile is left alone.
+// It may be long since it was counted, and what is true of a saga now is what counts: one that has gone on by itself is
+// left alone.
 static void look(struct act *act) {
     struct store_query query = {
         .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(act->gid)}}, .limit = 1};
@@ -268,23 +268,31 @@ static void act_on(struct saga_batch *batch, const char *gid) {
                                        .body = saga_operation_body(operation, str_c(gid), &arena)};
     valve_take(&batch->valve, now_ms(batch));
     batch->under_way++;
-    batch->acted++;
     request_begin(batch->options.requests, &request, act_begun, act);
     arena_release(&arena);
 }
 
 // ---- Pages --------------------------------------------------------------------------------------------------------
 
+static void keep_gid(struct saga_batch *batch, const char *gid) {
+    if (batch->n_gids == batch->options.sagas_max)
+        return;
+    if (batch->n_gids == batch->cap_gids) {
+        batch->cap_gids = batch->cap_gids ? 2 * batch->cap_gids : PAGE;
+        batch->gids = realloc(batch->gids, batch->cap_gids * sizeof *batch->gids);
+        if (!batch->gids)
+            abort();
+    }
+    memcpy(batch->gids[batch->n_gids++], gid, sizeof *batch->gids);
+}
+
 static void take_page(struct saga_batch *batch, const struct saga_list_page *page) {
     batch->more_pages = page->more;
     batch->cursor = page->next;
     batch->has_cursor = true;
-    batch->at = 0;
-    batch->n_gids = page->n;
-    for (size_t i = 0; i < page->n; i++)
-        memcpy(batch->gids[i], page->rows[i].gid, sizeof batch->gids[i]);
-    if (batch->stage == COUNTING)
-        batch->report.matched += (int64_t)page->n;
+    batch->report.matched += (int64_t)page->n;
+    for (size_t i = 0; i < page->n && !batch->options.dry_run; i++)
+        keep_gid(batch, page->rows[i].gid);
 }
 
 static void page_read(void *ctx, const struct error *error, const struct saga_list_page *page) {
@@ -364,9 +372,6 @@ static void count(struct saga_batch *batch) {
     }
     if (batch->report.more)
         batch->report.matched = most;
-    batch->has_cursor = false;
-    batch->more_pages = true;
-    batch->n_gids = batch->at = 0;
     batch->report.finished = batch->options.dry_run;
     if (batch->options.dry_run) {
         end(batch);
@@ -377,16 +382,12 @@ static void count(struct saga_batch *batch) {
 }
 
 static void act(struct saga_batch *batch) {
-    const int64_t most = batch->options.sagas_max;
-    while (batch->at < batch->n_gids && batch->acted < most && !valve_refusal(&batch->valve, now_ms(batch)))
+    while (batch->at < batch->n_gids && !valve_refusal(&batch->valve, now_ms(batch)))
         act_on(batch, batch->gids[batch->at++]);
-    bool through = batch->at == batch->n_gids || batch->acted == most;
-    if (through && batch->more_pages && batch->acted < most) {
-        read_page(batch);
-    } else if (through && batch->under_way == 0) {
-        batch->report.finished = true;
-        end(batch);
-    }
+    if (batch->at < batch->n_gids || batch->under_way > 0)
+        return;
+    batch->report.finished = true;
+    end(batch);
 }
 
 // The batch may be gone afterwards.
@@ -395,7 +396,7 @@ static void go_on(struct saga_batch *batch) {
         end(batch);
     else if (batch->stage == COUNTING && !batch->reading)
         count(batch);
-    else if (batch->stage == ACTING && !batch->reading)
+    else if (batch->stage == ACTING)
         act(batch);
 }
 
@@ -461,7 +462,7 @@ struct saga_batch *saga_batch_begin(struct saga_engine *engine, const struct sag
     if (!check(engine, options, &audit, error))
         return NULL;
     struct saga_batch *batch = calloc(1, sizeof *batch);
-    if (!batch || !(batch->gids = calloc(PAGE, sizeof *batch->gids)))
+    if (!batch)
         abort();
     batch->engine = engine;
     batch->options = *options;

@@ -362,6 +362,33 @@ static void test_a_large_batch_goes_page_by_page(void **state) {
     assert_true(watched.most_refusals == SAGA_BATCH_REFUSALS);
 }
 
+// [E8] what goes from one status to the next while others have their turn is not passed over
+static void test_what_was_counted_is_acted_on_wherever_it_has_got_to(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched = {0};
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    char gid[16];
+    model_plan(&bed->model, "d", SAGA_ACTION, MODEL_REFUSE, 206, 0);
+    for (unsigned i = 0; i < 205; i++) { // more than are read at once, and listed before those that run
+        snprintf(gid, sizeof gid, "trip%03u", i);
+        bed_start(bed, &flow_trip, gid, "", NULL);
+    }
+    bed_settle(bed);
+    model_plan(&bed->model, "a", SAGA_ACTION, MODEL_SLOW, 1, 900);
+    model_plan(&bed->model, "b", SAGA_ACTION, MODEL_AGAIN, 2, 0);
+    bed_start(bed, &flow_trip, "runs", "", NULL);
+    bed_run(bed, 10);
+    assert_int_equal(bed_status(bed, "runs"), SAGA_RUNNING);
+    options.filter.parked = false;
+    options.filter.unfinished = true;
+    options.operation.act = SAGA_ACT_PAUSE;
+    options.rate_per_s = 20;
+    begin(bed, &options);
+    until_ended(bed, &watched);
+    assert_true(watched.last.matched == 206 && watched.last.done == 206);
+    assert_int_equal(bed_row(bed, "runs")->paused, 1);
+}
+
 static int set_up_neighbour(void **state) {
     neighbour_set_up(state);
     bed_open(*state);
@@ -578,6 +605,7 @@ int main(void) {
         TEST(test_the_same_id_for_something_else_is_refused),
         cmocka_unit_test(test_a_batch_that_died_is_gone_on_with),
         TEST(test_a_large_batch_goes_page_by_page),
+        TEST(test_what_was_counted_is_acted_on_wherever_it_has_got_to),
         TEST(test_reads_that_find_no_room_are_told_of),
         TEST(test_a_slow_store_delays_the_first_report),
         cmocka_unit_test_setup_teardown(test_it_is_gone_while_another_instance_acts, set_up_neighbour,
