@@ -103,8 +103,8 @@ static void acted(void *ctx, const struct error *error) {
     engine_leave(engine);
 }
 
-// Whether it is to be left alone now.
-static bool is_under_way(const struct inbox *inbox, const struct inbox_row *row) {
+// Whether it is to be left alone now. One whose rest is over is forgotten, and is as good as new.
+static bool is_left_alone(struct inbox *inbox, const struct inbox_row *row) {
     int64_t now_ms = clock_now_ms(inbox->engine->options.clock);
     for (struct item *item = inbox->items; item; item = item->next) {
         if (strcmp(item->row.inbox_no, row->inbox_no) != 0)
@@ -140,7 +140,7 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
     engine_enter(engine);
     for (size_t i = 0; !error && !engine->stopped && i < n; i++)
         if (slot_is_ours(engine, (unsigned)row[i].slot % SLOT_COUNT) && inbox->n < ITEMS_MAX &&
-            !is_under_way(inbox, &row[i]))
+            !is_left_alone(inbox, &row[i]))
             act(inbox, &row[i]);
     inbox->has_cursor = !error && n == PAGE;
     if (inbox->has_cursor) {
