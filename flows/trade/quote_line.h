@@ -4,6 +4,7 @@
 #define TXC_FLOWS_TRADE_QUOTE_LINE_H
 
 #include "flows/trade/quote_source.h"
+#include "participant/coupon/v1/coupon.pb-c.h"
 
 // The kinds as they are stored and told.
 #define LINE_FUEL "fuel"

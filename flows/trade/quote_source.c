@@ -50,8 +50,7 @@ static void answered(void *ctx, const struct adapter_answer *answer) {
     source->reason = arena_str(all->arena, str_c(answer->reason)).ptr;
     source->text = arena_str(all->arena, str_c(answer->text)).ptr;
     if (answer->outcome == OUTCOME_OK)
-        source->message =
-            adapter_decode(arena_str(all->arena, answer->bytes), answer->message->descriptor, all->arena);
+        source->message = adapter_decode(arena_str(all->arena, answer->bytes), answer->message->descriptor, all->arena);
     close_one(all);
 }
 

@@ -53,6 +53,9 @@ enum trade_missed {
     MISSED_COUPONS = 1,    // locked, and not used
     MISSED_POINTS = 2,     // frozen, and not deducted
     MISSED_SETTLEMENT = 4, // not recorded
+    MISSED_STOCK = 8,      // reserved, and not deducted
+    MISSED_RECHARGE = 16,  // not credited
+    MISSED_ITEMS = 32,     // not all delivered
 };
 
 struct trade_row {
