@@ -15,7 +15,7 @@
 #define RESOLVE_THERE "see to it there, and resolve the step; nothing else would"
 
 enum { STEP_CLOSE_ORDER = 20, STEP_UNLOCK = 30, STEP_UNFREEZE = 40, STEP_RELEASE_STOCK = 45 }; // of an order
-enum { STEP_TAKE_BACK = 10, STEP_CLOSE_TENDER = 20, STEP_RELEASE = 30 }; // of a payment
+enum { STEP_TAKE_BACK = 10, STEP_CLOSE_TENDER = 20, STEP_RELEASE = 30 };                       // of a payment
 
 // ---- An order -----------------------------------------------------------------------------------------------------
 
