@@ -211,6 +211,9 @@ static void show_refund(struct view *view, struct arena *arena, const Txcenter__
                          (long long)refund->points_clawed_back, (long long)refund->points_shortfall);
         fact(view, "points", points);
     }
+    if (refund->coupons_spent || refund->gifts_spent)
+        fact(view, "spent before",
+             arena_printf(arena, "%d coupons, %d gifts", (int)refund->coupons_spent, (int)refund->gifts_spent));
     table_print(&table, view, 2);
 }
 
