@@ -15,6 +15,7 @@
 #include "flows/trade/invoicing.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/refund.h"
+#include "flows/trade/refund_end.h"
 #include "flows/trade/refund_leg.h"
 #include "flows/trade/refund_plan.h"
 #include "flows/trade/tell.h"
@@ -48,11 +49,6 @@ unsigned refund_final_with_points(const struct saga_subject *subject, struct str
 
 unsigned refund_tells_os(const struct saga_subject *subject, struct str input) {
     return refund_of_trade(subject, input) && tell_os_applies(trade_of_const(subject));
-}
-
-// It was terminated before any money was on its way: there is nobody to tell.
-static bool nothing_went_back(const struct refund_row *refund) {
-    return refund->state == REFUND_STATE(STOPPED) && refund->amount == 0;
 }
 
 // For a call that only the refund makes after which nothing is left. True, and the call is answered, when there is
@@ -326,13 +322,13 @@ struct saga_verdict refund_taken_back(struct saga_turn *turn) {
     if (asked_in_vain(turn, &failed))
         return failed;
     int32_t state = trade->row.after[back->benefit].state;
-    bool waits = !asked && state == AFTER_PENDING && !nothing_went_back(refund);
+    bool waits = !asked && state == AFTER_PENDING && !refund_end_came_to_nothing(refund);
     await(trade, refund, back->benefit, waits);
     if (waits)
         return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // and poked when it has come
     if (asked && back->taken)
         back->taken(trade, refund, asked->answer);
-    if (asked || nothing_went_back(refund))
+    if (asked || refund_end_came_to_nothing(refund))
         return saga_done();
     bool ask = state == AFTER_CANCELLED ? refund->final : state == AFTER_APPLIED && back->takes(trade, refund);
     return ask ? saga_ask() : saga_done();
@@ -423,7 +419,7 @@ void refund_reverse_settlement(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct refund_row *refund = refund_leg_of_call(call);
     struct arena arena;
-    if (nothing_went_back(refund) || trade->row.missed & MISSED_SETTLEMENT) {
+    if (refund_end_came_to_nothing(refund) || trade->row.missed & MISSED_SETTLEMENT) {
         saga_call_ok(call, STR_NONE); // there is nothing to reverse
         return;
     }

@@ -4,6 +4,7 @@
 #include "adapters/os/os.h"
 #include "adapters/push/push.h"
 #include "flows/trade/internal.h"
+#include "flows/trade/refund_end.h"
 #include "flows/trade/view.h"
 
 #include <stdio.h>
@@ -28,14 +29,13 @@ static int64_t refunded_by(const struct trade *trade, int32_t entry) {
     return refunded;
 }
 
-// False, and the call is answered, when there is nothing to tell: the refund was terminated before any money was on its
-// way.
+// False, and the call is answered, when there is nothing to tell.
 static bool occasion_of(struct saga_call *call, struct occasion *ret_occasion) {
     const struct trade *trade = effect_trade(call);
     const struct trade_row *row = &trade->row;
     struct str input = saga_call_input(call); // a refund's number, or a purchase's, which is none
     const struct refund_row *refund = str_empty(input) ? NULL : trade_refund(trade, input);
-    if (refund && refund->amount == 0) {
+    if (refund && refund_end_came_to_nothing(refund)) {
         saga_call_ok(call, STR_NONE);
         return false;
     }
