@@ -3,6 +3,7 @@
 #include "flows/trade/after.h"
 #include "flows/trade/books.h"
 #include "flows/trade/internal.h"
+#include "flows/trade/invoicing.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/refund_leg.h"
 #include "flows/trade/tender.h"
@@ -65,7 +66,7 @@ static bool free_rest(struct trade *trade, struct refund_row *refund) {
 static void leave(struct saga_turn *turn, struct refund_row *refund) {
     trade_change(trade_of(saga_turn_subject(turn)), refund);
     refund->marked = 1;
-    refund->claw_back_done = 1;
+    refund->awaits = 0;
     refund_poke_all(turn);
 }
 
@@ -117,6 +118,7 @@ void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund) {
             return;
         }
     }
+    invoicing_refunded(trade, refund);
     books_refunded(trade, refund, now_ms);
     take_from_reserved(trade, refund);
     if (refund->final)

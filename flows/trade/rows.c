@@ -179,10 +179,13 @@ static const struct store_column refund_row_columns[] = {
     STORE_COL_I64(refund_row, points_given_back),
     STORE_COL_I64(refund_row, points_clawed_back),
     STORE_COL_I64(refund_row, points_shortfall),
-    STORE_COL_I32(refund_row, claw_back_done),
+    STORE_COL_I32(refund_row, coupons_spent, .since = 5),
+    STORE_COL_I32(refund_row, gifts_spent, .since = 5),
+    STORE_COL_I32(refund_row, awaits, .since = 5),
     STORE_COL_I32(refund_row, marked),
     STORE_COL_I32(refund_row, stopped, .since = 4),
     STORE_COL_BLOB(refund_row, line_parts, 8 * TRADE_LINES_MAX),
+    STORE_COL_BLOB(refund_row, invoice_parts, 8 * TRADE_INVOICES_MAX * TRADE_TENDERS_MAX, .since = 5),
 };
 const struct store_table refund_table = {TABLE("trade_refund", refund_row, 2, )};
 

@@ -19,14 +19,20 @@ enum {
     TRADE_ATTEMPTS_MAX = 50,
     TRADE_REFUNDS_MAX = 100,
     TRADE_LINES_MAX = 32,
+    TRADE_INVOICES_MAX = 2, // of one trade: those of invoicing.c
     TRADE_VERSIONS_MAX = 200,
 };
 
-// The benefits that follow payment (after.h): NAME, name (of its columns <name>_state and <name>_generation), since
-// (the schema version that brought those; 0: with the table).
+// What follows payment and a refund takes back (after.h): NAME, name (of its columns <name>_state and
+// <name>_generation, and as callers see it), since (the schema version that brought those; 0: with the table).
 #define AFTER_TABLE(X)                                                                                                 \
     X(AWARD, award, 0)                                                                                                 \
-    X(ISSUE, issue, 0)
+    X(ISSUE, issue, 0)                                                                                                 \
+    X(GROWTH, growth, 5)                                                                                               \
+    X(MARKETING, marketing, 5)                                                                                         \
+    X(GIFT, gift, 5)                                                                                                   \
+    X(FUEL_INVOICE, fuel_invoice, 5)                                                                                   \
+    X(GOODS_INVOICE, goods_invoice, 5)
 #define X(NAME, name, since) AFTER_##NAME,
 enum after_benefit { AFTER_TABLE(X) AFTERS };
 #undef X
@@ -184,10 +190,12 @@ struct refund_row {
     char reason[201];
     int64_t created_ms, done_ms;
     int64_t points_given_back, points_clawed_back, points_shortfall;
-    int32_t claw_back_done;
-    int32_t marked;        // 1: the order system knows it
-    int32_t stopped;       // how many of its sagas an operator has terminated
-    struct str line_parts; // packed int64: how much of it each line bears
+    int32_t coupons_spent, gifts_spent; // issued with the payment, and spent or used before they could go back
+    int32_t awaits;                     // bits of enum after_benefit: what it takes back when that has come
+    int32_t marked;                     // 1: the order system knows it
+    int32_t stopped;                    // how many of its sagas an operator has terminated
+    struct str line_parts;              // packed int64: how much of it each line bears
+    struct str invoice_parts;           // packed int64: how much of each tender each invoice loses (invoicing.h)
 };
 extern const struct store_table refund_table;
 

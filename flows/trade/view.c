@@ -124,6 +124,8 @@ Txcenter__Trade__V1__Refund *view_refund(const struct trade *trade, const char *
     refund->points_given_back = row->points_given_back;
     refund->points_clawed_back = row->points_clawed_back;
     refund->points_shortfall = row->points_shortfall;
+    refund->coupons_spent = row->coupons_spent;
+    refund->gifts_spent = row->gifts_spent;
     refund->legs = view_array(arena, (size_t)row->legs);
     for (int32_t i = 0; refund->legs && i < row->legs; i++) {
         const struct refund_leg_row *leg = trade_refund_leg(trade, refund_no, i);
@@ -177,6 +179,24 @@ static void add_history(trade_message *message, const struct trade *trade, struc
         change->state = (Txcenter__Trade__V1__TradeState)changes[i].state;
         change->at = view_time(changes[i].at_ms, arena);
         message->history[message->n_history++] = change;
+    }
+}
+
+static void add_followers(trade_message *message, const struct trade *trade, struct arena *arena) {
+#define X(NAME, name, since) #name,
+    static const char *const names[] = {AFTER_TABLE(X)};
+#undef X
+    message->followers = view_array(arena, AFTERS);
+    for (int benefit = 0; message->followers && benefit < AFTERS; benefit++) {
+        if (trade->row.after[benefit].state == AFTER_NONE)
+            continue;
+        Txcenter__Trade__V1__Follower *follower =
+            VIEW_NEW(arena, txcenter__trade__v1__follower, Txcenter__Trade__V1__Follower);
+        if (!follower)
+            return;
+        follower->name = view_text(names[benefit]);
+        follower->state = (Txcenter__Trade__V1__FollowerState)trade->row.after[benefit].state;
+        message->followers[message->n_followers++] = follower;
     }
 }
 
@@ -279,6 +299,7 @@ trade_message *view_trade(const struct trade *trade, struct arena *arena) {
     message->quote = view_quote(trade_quote_row(trade, trade->row.quote_version), arena);
     message->combination = (void *)(uintptr_t)chosen_combination(trade, message->quote, arena);
     add_attempts_and_refunds(message, trade, arena);
+    add_followers(message, trade, arena);
     add_ledger(message, trade, arena);
     add_history(message, trade, arena);
     add_shortfalls(message, trade, arena);

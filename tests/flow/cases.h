@@ -51,6 +51,7 @@ struct flow_cases {
     X(kept)           \
     X(refund)         \
     X(aftermath)      \
+    X(followers)      \
     X(read)           \
     X(again)          \
     X(crash)          \
