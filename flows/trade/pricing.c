@@ -8,7 +8,7 @@ _Static_assert(SOLVER_LINES_MAX <= 64 && SOLVER_CANDIDATES_MAX <= 64, "sets of l
 _Static_assert(SOLVER_TENDER_KINDS_MAX <= 32, "sets of tender kinds are uint32_t");
 _Static_assert(MONEY_MAX <= (int64_t)(UINT64_MAX / 10001), "an amount times 10000 basis points fits in uint64_t");
 
-enum { BASIS = SOLVER_WHOLE_BP, UNIT = 100 /* quantities are in 0.01 unit */ };
+enum { BASIS = SOLVER_WHOLE_BP };
 
 static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -228,7 +228,7 @@ int64_t pricing_sum(const int64_t *amounts, uint64_t lines) {
 // What `quantity` comes to at `per_unit`, or the most that there is.
 static int64_t worth(int64_t quantity, int64_t per_unit) {
     int64_t amount;
-    return money_mul_div(quantity, per_unit, UNIT, ROUND_HALF_UP, &amount) ? amount : MONEY_MAX;
+    return money_mul_div(quantity, per_unit, SOLVER_UNIT, ROUND_HALF_UP, &amount) ? amount : MONEY_MAX;
 }
 
 static bool counts_by_line(const struct solver_benefit *benefit) {

@@ -14,8 +14,8 @@
 
 #define RESOLVE_THERE "see to it there, and resolve the step; nothing else would"
 
-enum { STEP_CLOSE_ORDER = 20, STEP_UNLOCK = 30, STEP_UNFREEZE = 40 };    // of an order
-enum { STEP_TAKE_BACK = 10, STEP_CLOSE_TENDER = 20, STEP_RELEASE = 30 }; // of a payment
+enum { STEP_CLOSE_ORDER = 20, STEP_UNLOCK = 30, STEP_UNFREEZE = 40, STEP_RELEASE_STOCK = 45 };       // of an order
+enum { STEP_TAKE_BACK = 10, STEP_CLOSE_TENDER = 20, STEP_RELEASE = 30, STEP_UNFREEZE_ATTEMPT = 40 }; // of a payment
 
 // ---- An order -----------------------------------------------------------------------------------------------------
 
@@ -48,6 +48,7 @@ static bool order_allows(struct saga_turn *turn, const struct saga_ruling *rulin
         {.step_id = STEP_CLOSE_ORDER, .no_skip = "the order would stay open: " RESOLVE_THERE},
         {.step_id = STEP_UNLOCK, .no_skip = "the coupons would stay locked: " RESOLVE_THERE},
         {.step_id = STEP_UNFREEZE, .no_skip = "the points would stay frozen: " RESOLVE_THERE},
+        {.step_id = STEP_RELEASE_STOCK, .no_skip = "the goods would stay reserved: " RESOLVE_THERE},
         {.step_id = 0},
     };
     return ruling_allowed(rules, turn, ruling, error);
@@ -75,7 +76,7 @@ static const struct saga_step order_steps[] = {
      .name = "unlock_coupons",
      .participant = "coupon",
      .text = "Unlocks the chosen coupons",
-     .legs = purchase_has_coupons,
+     .legs = purchase_locks_coupons,
      .run = purchase_unlock_coupons,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
@@ -85,8 +86,18 @@ static const struct saga_step order_steps[] = {
      .name = "unfreeze_points",
      .participant = "points",
      .text = "Unfreezes the chosen points",
-     .legs = purchase_has_points,
+     .legs = purchase_locks_points,
      .run = purchase_unfreeze_points,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_STUBBORN},
+    {.id = STEP_RELEASE_STOCK,
+     .stage = 3,
+     .kind = SAGA_RETRIABLE,
+     .name = "release_stock",
+     .participant = "goods",
+     .text = "Releases the reserved goods",
+     .legs = purchase_locks_stock,
+     .run = purchase_release_stock,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
     {.id = 50, .stage = 4, .kind = SAGA_RETRIABLE, .name = "over", .text = "The trade ends", .decide = over},
@@ -125,6 +136,7 @@ static bool payment_allows(struct saga_turn *turn, const struct saga_ruling *rul
          .optional = true,
          .fits = payment_close_fits}, // skipped: what is paid after that is late
         {.step_id = STEP_RELEASE, .no_skip = "the card would stay frozen: " RESOLVE_THERE},
+        {.step_id = STEP_UNFREEZE_ATTEMPT, .no_skip = "the points would stay frozen: " RESOLVE_THERE},
         {.step_id = 0},
     };
     return ruling_allowed(rules, turn, ruling, error);
@@ -162,6 +174,16 @@ static const struct saga_step payment_steps[] = {
      .legs = payment_cards,
      .run = payment_release,
      .answered = payment_released,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_STUBBORN},
+    {.id = STEP_UNFREEZE_ATTEMPT,
+     .stage = 2,
+     .kind = SAGA_RETRIABLE,
+     .name = "unfreeze_points",
+     .participant = "points",
+     .text = "Unfreezes the attempt's points",
+     .legs = payment_freezes_points,
+     .run = payment_unfreeze_points,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
 };

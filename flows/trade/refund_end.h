@@ -10,6 +10,11 @@ static inline bool refund_end_is_over(const struct refund_row *refund) {
     return refund->state == REFUND_STATE(DONE) || refund->state == REFUND_STATE(STOPPED);
 }
 
+// It was terminated before any money was on its way: there is nobody to tell, and nothing to take back.
+static inline bool refund_end_came_to_nothing(const struct refund_row *refund) {
+    return refund->state == REFUND_STATE(STOPPED) && refund->amount == 0;
+}
+
 // The money is back, as far as it will be: books it, frees what was reserved.
 void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund);
 

@@ -48,7 +48,8 @@ enum {
     SOLVER_COMBINATIONS_MAX = 10, // answered, besides the one without benefits
     SOLVER_NODE_BUDGET = 5000,    // a good budget: some milliseconds at most
     SOLVER_ARENA_BYTES = 1 << 20, // enough for one call at these bounds
-    SOLVER_WHOLE_BP = 10000,      // basis points, of which shares and percentages are counted
+    SOLVER_WHOLE_BP = 10000,      // basis points: shares and percentages are counted in them
+    SOLVER_UNIT = 100,            // quantities are in 0.01 unit
 };
 
 // The layers that take something off, in the order in which they do: NAME, name, since. The name is also that of its

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 
 const struct store_table *const trade_part_tables[TRADE_PARTS] = {
-    [PART_QUOTE] = &quote_table,   [PART_LINE] = &line_table,     [PART_ATTEMPT] = &pay_attempt_table,
-    [PART_TENDER] = &tender_table, [PART_REFUND] = &refund_table, [PART_REFUND_LEG] = &refund_leg_table,
-    [PART_LEDGER] = &ledger_table,
+    [PART_QUOTE] = &quote_table,   [PART_LINE] = &line_table,           [PART_ATTEMPT] = &pay_attempt_table,
+    [PART_TENDER] = &tender_table, [PART_REFUND] = &refund_table,       [PART_REFUND_LEG] = &refund_leg_table,
+    [PART_LEDGER] = &ledger_table, [PART_SHORTFALL] = &shortfall_table,
 };
 
 enum { BLOBS_MAX = 64 * 1024 * 1024 };
@@ -113,6 +113,21 @@ struct quote_row *trade_quote_row(const struct trade *trade, int32_t version) {
         if (row->version == version)
             return row;
     return NULL;
+}
+
+struct line_row *trade_line_of(const struct trade *trade, const char *kind, unsigned i) {
+    struct line_row *row;
+    for (size_t k = 0; (row = trade_at(trade, PART_LINE, k)); k++)
+        if (row->purchase_no == trade->row.purchase_no && (!kind || strcmp(row->kind, kind) == 0) && i-- == 0)
+            return row;
+    return NULL;
+}
+
+unsigned trade_lines_of(const struct trade *trade, const char *kind) {
+    unsigned n = 0;
+    while (trade_line_of(trade, kind, n))
+        n++;
+    return n;
 }
 
 struct pay_attempt_row *trade_attempt(const struct trade *trade, int32_t attempt_no) {
@@ -221,6 +236,10 @@ size_t trade_history(const struct trade *trade, struct trade_change_at *out, siz
 bool trade_ended_unpaid(const struct trade *trade) {
     return trade->row.state == TRADE_STATE(CANCELLED) || trade->row.state == TRADE_STATE(EXPIRED) ||
            trade->row.state == TRADE_STATE(FAILED);
+}
+
+bool trade_locks_first(const struct trade *trade) {
+    return trade->row.mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_DEDUCT_LATER;
 }
 
 bool trade_is_paid(const struct trade *trade) {

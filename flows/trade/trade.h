@@ -28,6 +28,7 @@ enum trade_part {
     PART_REFUND,
     PART_REFUND_LEG,
     PART_LEDGER,
+    PART_SHORTFALL,
     TRADE_PARTS
 };
 
@@ -86,6 +87,9 @@ void trade_forget(struct trade *trade, enum trade_part part, void *row);
 struct str trade_keep(struct trade *trade, struct str bytes);
 
 struct quote_row *trade_quote_row(const struct trade *trade, int32_t version);
+// The i-th line of the order (of one kind: quote_line.h; NULL: of any); NULL beyond the last.
+struct line_row *trade_line_of(const struct trade *trade, const char *kind, unsigned i);
+unsigned trade_lines_of(const struct trade *trade, const char *kind); // how many
 struct pay_attempt_row *trade_attempt(const struct trade *trade, int32_t attempt_no);
 struct pay_attempt_row *trade_open_attempt(const struct trade *trade); // PLANNED or OPEN; NULL
 struct tender_row *trade_tender(const struct trade *trade, int32_t attempt_no, int32_t tender);
@@ -120,6 +124,9 @@ void trade_set_state(struct trade *trade, Txcenter__Trade__V1__TradeState state,
 bool trade_ended_unpaid(const struct trade *trade);
 // PAID or later.
 bool trade_is_paid(const struct trade *trade);
+
+// Whether what the order needs was locked before it was made; else it is deducted once it is paid.
+bool trade_locks_first(const struct trade *trade);
 
 // Gids of the trade's sagas.
 enum { TRADE_GID_MAX = SAGA_GID_MAX + 1 };

@@ -39,6 +39,8 @@ struct flow_cases {
 #define FLOW_CASES(X) \
     X(quote)          \
     X(order)          \
+    X(goods)          \
+    X(later)          \
     X(pay)            \
     X(callback)       \
     X(closing)        \
@@ -49,6 +51,7 @@ struct flow_cases {
     X(kept)           \
     X(refund)         \
     X(aftermath)      \
+    X(followers)      \
     X(read)           \
     X(again)          \
     X(crash)          \
