@@ -491,6 +491,24 @@ static void test_more_than_twenty_candidates_give_legal_combinations_in_any_orde
     assert_true(beamed > 0);
 }
 
+// Counted in nodes, so that it does not depend on the machine; the benchmark says how long they take.
+static void test_of_twenty_mixed_benefits_the_best_is_found_within_the_budget(void **state) {
+    struct run *run = *state;
+    uint64_t n = worlds / 20, exact = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        struct entropy entropy = {.seeded = {i}};
+        struct solver_result result;
+        run->seed = i;
+        arena_reset(&run->arena);
+        world_mixed(&run->world, &entropy, 10, SOLVER_EXACT_MAX);
+        run->world.input.node_budget = SOLVER_NODE_BUDGET;
+        check(run, solve(run, &run->world, &result));
+        check_result(run, &run->world.input, &result);
+        exact += result.exact;
+    }
+    assert_true(exact * 1000 >= n * 999);
+}
+
 int main(int argc, char **argv) {
     worlds = argc > 1 ? strtoull(argv[1], NULL, 10) : worlds;
     first_seed = argc > 2 ? strtoull(argv[2], NULL, 10) : first_seed;
@@ -503,6 +521,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_one_more_benefit_never_raises_what_is_payable),
         cmocka_unit_test(test_an_exhausted_budget_is_said_and_gives_legal_combinations),
         cmocka_unit_test(test_more_than_twenty_candidates_give_legal_combinations_in_any_order_of_input),
+        cmocka_unit_test(test_of_twenty_mixed_benefits_the_best_is_found_within_the_budget),
     };
     return cmocka_run_group_tests_name("flows.solver", tests, run_setup, run_teardown);
 }
