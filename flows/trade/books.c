@@ -65,9 +65,7 @@ void books_refunded(struct trade *trade, struct refund_row *refund, int64_t now_
     for (int32_t i = 0; i < refund->legs && (leg = trade_refund_leg(trade, refund->refund_no, i)); i++)
         legs[n_legs++] =
             (struct ledger_leg){str_c(trade_tender(trade, leg->attempt_no, leg->tender)->tender_no), leg->amount};
-    for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++) {
-        if (line->purchase_no != trade->row.purchase_no || n_lines == TRADE_LINES_MAX)
-            continue;
+    for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)) && n_lines < TRADE_LINES_MAX; i++) {
         int64_t part = refund_plan_line(refund, n_lines);
         struct ledger_line *sold = &lines[n_lines++];
         *sold = (struct ledger_line){.net = line->payable, .refunded = line->refund_done, .refunding = part};

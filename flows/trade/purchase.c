@@ -78,16 +78,14 @@ static void create_order(struct saga_call *call) {
     Txcenter__Type__V1__Money list_price = effect_money(trade, trade->row.list_price);
     struct adapter_effect effect = effect_of(call);
     const struct line_row *row;
-    for (size_t i = 0; (row = trade_at(trade, PART_LINE, i)); i++) {
-        if (row->purchase_no != trade->row.purchase_no || request.n_lines == TRADE_LINES_MAX)
-            continue;
+    for (unsigned i = 0; (row = trade_line_of(trade, NULL, i)) && request.n_lines < TRADE_LINES_MAX; i++) {
         size_t n = request.n_lines++;
         participant__order__v1__order_line__init(&lines[n]);
         prices[n] = effect_money(trade, row->list_price);
         discounts[n] = effect_money(trade, discount_sum(row->discount));
         lines[n].kind = view_text(row->kind);
         lines[n].code = view_text(row->code);
-        lines[n].quantity = row->volume_centi;
+        lines[n].quantity = row->volume_centi ? row->volume_centi : row->quantity;
         lines[n].list_price = &prices[n];
         lines[n].discount = &discounts[n];
         pointers[n] = &lines[n];
@@ -241,6 +239,19 @@ static const struct saga_step steps[] = {
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,
      .undo_retry = SAGA_STUBBORN},
+    {.id = STEP_RESERVE_STOCK,
+     .stage = 1,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "reserve_stock",
+     .participant = "goods",
+     .text = "Reserves the goods",
+     .legs = purchase_has_stock,
+     .run = purchase_reserve_stock,
+     .inquire = purchase_inquire_stock,
+     .undo = purchase_release_stock,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_QUICK,
+     .undo_retry = SAGA_STUBBORN},
     {.id = STEP_CREATE_ORDER,
      .stage = 2,
      .kind = SAGA_COMPENSATABLE,
@@ -292,6 +303,36 @@ static const struct saga_step steps[] = {
      .text = "Deducts the frozen points",
      .legs = purchase_has_points,
      .run = purchase_deduct_points,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_STUBBORN},
+    {.id = STEP_DEDUCT_STOCK,
+     .stage = 5,
+     .kind = SAGA_RETRIABLE,
+     .name = "deduct_stock",
+     .participant = "goods",
+     .text = "Deducts the goods",
+     .legs = purchase_has_stock,
+     .run = purchase_deduct_stock,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_STUBBORN},
+    {.id = STEP_RECHARGE,
+     .stage = 5,
+     .kind = SAGA_RETRIABLE,
+     .name = "recharge",
+     .participant = "card",
+     .text = "Credits the card that is recharged",
+     .legs = purchase_recharges,
+     .run = purchase_recharge,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_STUBBORN},
+    {.id = STEP_DELIVER_ITEMS,
+     .stage = 5,
+     .kind = SAGA_RETRIABLE,
+     .name = "deliver_items",
+     .participant = "activity",
+     .text = "Delivers the paid items",
+     .legs = purchase_items,
+     .run = purchase_deliver_item,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
     {.id = 90,

@@ -11,6 +11,11 @@ struct adapter_effect purchase_undo_effect(const struct saga_call *call, uint16_
 // purchase_benefit.c: stages 1 and 5
 saga_call_fn purchase_lock_coupons, purchase_inquire_coupons, purchase_use_coupons;
 saga_call_fn purchase_freeze_points, purchase_inquire_points, purchase_deduct_points;
+saga_call_fn purchase_reserve_stock, purchase_inquire_stock, purchase_deduct_stock;
+
+// purchase_deliver.c: stage 5
+saga_legs_fn purchase_recharges, purchase_items;
+saga_call_fn purchase_recharge, purchase_deliver_item;
 
 // purchase_after.c: stage 7, with invoicing.c and tell.c
 saga_call_fn purchase_award_points, purchase_issue_coupons, purchase_report_growth, purchase_evaluate_activities;
