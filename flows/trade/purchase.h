@@ -29,7 +29,8 @@ extern const struct saga_flow purchase_flow;
 
 // ---- For recall.c: what undoes an order, in whatever saga it is done ----------------------------------------------
 
-saga_legs_fn purchase_has_coupons, purchase_has_points, purchase_has_stock;
+saga_legs_fn purchase_has_coupons, purchase_has_points, purchase_has_stock;       // whether the order is to use any
+saga_legs_fn purchase_locks_coupons, purchase_locks_points, purchase_locks_stock; // and locks it first
 saga_call_fn purchase_unlock_coupons, purchase_unfreeze_points, purchase_release_stock, purchase_close_order;
 
 // ---- For purchase_end.c: what an order holds until it is paid -------------------------------------------------------

@@ -95,6 +95,7 @@ struct trade_row {
     int64_t closed_ms;  // since when it is
     int32_t stopped;    // enum trade_stopped
     int32_t missed;     // bits of enum trade_missed
+    int32_t mode;       // Txcenter__Trade__V1__OrderMode of the order; 0: it locks first
     struct str history; // packed: state and time of each change
 };
 extern const struct store_table trade_table;
@@ -222,6 +223,19 @@ struct ledger_row {
     int64_t at_ms;
 };
 extern const struct store_table ledger_table;
+
+// What a paid trade could not have though it stands: an operator settles it (shortfall.h).
+struct shortfall_row {
+    char trade_no[TRADE_NO_MAX + 1];
+    int32_t number;                                  // from 1
+    char what[17];                                   // as in shortfall.h
+    char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX]; // the participant's
+    int64_t amount, points;                          // what it is worth
+    int64_t created_ms, settled_ms;
+    char settled_by[REQUEST_CALLER_MAX + 1], note[201];
+};
+extern const struct store_table shortfall_table;
+enum { SHORTFALL_BY_SETTLED }; // indexes of shortfall_table
 
 // A notification that names nothing we know: kept for the operators.
 struct stray_row {

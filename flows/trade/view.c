@@ -247,6 +247,28 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
     }
 }
 
+static void add_shortfalls(trade_message *message, const struct trade *trade, struct arena *arena) {
+    const struct shortfall_row *row;
+    message->shortfalls = view_array(arena, trade->parts[PART_SHORTFALL].n);
+    for (size_t i = 0; message->shortfalls && (row = trade_at(trade, PART_SHORTFALL, i)); i++) {
+        Txcenter__Trade__V1__Shortfall *view =
+            VIEW_NEW(arena, txcenter__trade__v1__shortfall, Txcenter__Trade__V1__Shortfall);
+        if (!view)
+            return;
+        view->number = row->number;
+        view->what = view_text(row->what);
+        view->reason = view_text(row->reason);
+        view->text = view_text(row->text);
+        view->amount = view_money(trade->row.currency, row->amount, arena);
+        view->points = row->points;
+        view->created_at = view_time(row->created_ms, arena);
+        view->settled_at = view_time(row->settled_ms, arena);
+        view->settled_by = view_text(row->settled_by);
+        view->note = view_text(row->note);
+        message->shortfalls[message->n_shortfalls++] = view;
+    }
+}
+
 trade_message *view_trade_row(const struct trade_row *row, struct arena *arena) {
     trade_message *message = VIEW_NEW(arena, txcenter__trade__v1__trade, trade_message);
     if (!message)
@@ -266,6 +288,7 @@ trade_message *view_trade_row(const struct trade_row *row, struct arena *arena) 
     message->text = view_text(row->text);
     message->created_by = view_text(row->created_by);
     message->points_awarded = row->points_awarded;
+    message->mode = (Txcenter__Trade__V1__OrderMode)row->mode;
     return message;
 }
 
@@ -279,6 +302,7 @@ trade_message *view_trade(const struct trade *trade, struct arena *arena) {
     add_followers(message, trade, arena);
     add_ledger(message, trade, arena);
     add_history(message, trade, arena);
+    add_shortfalls(message, trade, arena);
     message->archived_at = view_time(trade->archived_ms, arena);
     return message;
 }

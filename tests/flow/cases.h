@@ -40,6 +40,7 @@ struct flow_cases {
     X(quote)          \
     X(order)          \
     X(goods)          \
+    X(later)          \
     X(pay)            \
     X(callback)       \
     X(closing)        \
