@@ -34,4 +34,4 @@ static void usurp(struct bed *bed) {
     store_close(other);
 }
 
-const struct bed_kind kind_galera = {"galera", create, backend, destroy, usurp, true};
+const struct bed_kind kind_galera = {"galera", create, backend, destroy, usurp, true, false};
