@@ -79,6 +79,7 @@ enum outcome {
     X(PUMP_AMOUNT_MISMATCH, 100, 3, REJECTED, "amount and volume times price differ by more than 0.01")               \
     X(USER_NOT_ALLOWED, 101, 9, REJECTED, "the user is unknown or may not buy")                                       \
     X(AMOUNT_OVERFLOW, 102, 11, REJECTED, "an amount is out of range")                                                \
+    X(OUT_OF_STOCK, 103, 9, REJECTED, "there is not enough of what is to be bought; everything is undone")               \
     X(SIGNATURE_INVALID, 120, 16, REJECTED, "the callback's signature, key or time is not valid; it was not stored")  \
     X(NONCE_REUSED, 121, 6, REJECTED, "this nonce came before with other bytes")                                      \
     X(CONFIG_INVALID, 140, 3, REJECTED, "the configuration is not valid")

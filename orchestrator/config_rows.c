@@ -2,6 +2,7 @@
 
 #include "base/money.h"
 #include "rpc/server.h"
+#include "saga/tables.h"
 
 #include <stdio.h>
 
@@ -399,7 +400,7 @@ static const struct config_row retention_rows[] = {
     DAYS(config_retention, archive_days, "1825",
          "What stays of each tender of a deleted trade: within this time money that comes late is given back."),
     COUNT(config_retention, rows_per_s, 1, 1000000, "rows/s", "2000", "Most rows deleted in a second."),
-    COUNT(config_retention, batch, 1, 1000, "units", "32",
+    COUNT(config_retention, batch, 1, SAGA_ROWS_MAX, "units", "32",
           "Most trades, sagas or single rows that are being deleted at once."),
     COUNT(config_retention, interval_s, 1, DAY_S, "s", "60", "How often it is looked for what is over."),
 };

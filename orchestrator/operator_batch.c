@@ -145,6 +145,18 @@ static bool act_of(Txcenter__Saga__V1__OperatorAction action, enum saga_act *ret
     }
 }
 
+// What makes it the same batch: however fast it is done, and whenever it is asked for again. (What was older than half
+// an hour is told in moments, which are later ones the next time.)
+static struct str body_of(const Txcenter__Saga__V1__BatchRequest *request, struct arena *arena) {
+    Txcenter__Saga__V1__BatchRequest same = *request;
+    Txcenter__Saga__V1__SagaFilter filter = *request->filter;
+    same.rate_per_s = 0;
+    same.dry_run = false;
+    same.filter = &filter;
+    filter.created_from = filter.created_to = filter.updated_before = NULL;
+    return rpc_encode(&same.base, arena);
+}
+
 static struct saga_batch_options options_of(struct batch_call *call, struct error *error) {
     const Txcenter__Saga__V1__BatchRequest *request = call->request;
     struct saga_batch_options options = {
@@ -160,10 +172,7 @@ static struct saga_batch_options options_of(struct batch_call *call, struct erro
         .report = reported,
         .ctx = call,
     };
-    Txcenter__Saga__V1__BatchRequest same = *request; // however fast it is done
-    same.rate_per_s = 0;
-    same.dry_run = false;
-    options.body = rpc_encode(&same.base, rpc_inbound_arena(call->in));
+    options.body = body_of(request, rpc_inbound_arena(call->in));
     if (!act_of(request->action, &options.operation.act))
         error_field(error, "action", "is none");
     return options;

@@ -24,15 +24,15 @@ struct saga_batch {
     struct error error; // it ends with this
     struct saga_batch_report report;
     struct saga_batch_refusal refusals[SAGA_BATCH_REFUSALS];
-    struct saga_list_cursor cursor;
+    struct saga_list_cursor cursor; // of the counting
     bool has_cursor, more_pages;
-    char (*gids)[SAGA_GID_MAX + 1]; // of the present page
-    size_t n_gids, at;
+    char (*gids)[SAGA_GID_MAX + 1]; // that were counted; what comes to the filter later is not meant
+    size_t n_gids, cap_gids, at;
     uint32_t under_way; // actions, reads, its own record
     struct act *acts;
     bool reading;
     struct saga_listing *listing; // of the page that is being read
-    int64_t acted, report_ms;
+    int64_t report_ms;
 };
 
 // One saga's turn.
@@ -152,15 +152,86 @@ static void operate_made(void *ctx, struct saga_turn *turn) {
     act->entry = NULL;
 }
 
+static void refuse_act(struct act *act, const struct error *error) {
+    request_dropped(act->entry);
+    act->entry = NULL;
+    act_ended(act, NULL, error);
+}
+
+static void operate(struct act *act) {
+    struct saga_operation operation = act->batch->options.operation;
+    operation.also = operate_made;
+    saga_operate(act->batch->engine, str_c(act->gid), &operation, operated, act);
+}
+
+// Whether it is still to be acted on; else the act is gone.
+static bool is_still_asked_for(struct act *act, const struct error *failed, bool fits) {
+    struct error error = {0};
+    if (failed)
+        error = *failed;
+    else if (is_ending(act->batch))
+        error_set(&error, ERR_SHUTTING_DOWN, NULL);
+    else if (!fits)
+        error_set(&error, ERR_SAGA_STATE, "it is no longer one of those that the filter asks for");
+    if (error_is(&error))
+        refuse_act(act, &error);
+    return !error_is(&error);
+}
+
+static void trouble_read(void *ctx, const struct error *failed, const void *rows, size_t n) {
+    struct act *act = ctx;
+    struct saga_engine *engine = act->batch->engine;
+    (void)rows;
+    engine_enter(engine);
+    if (is_still_asked_for(act, failed, n > 0))
+        operate(act);
+    engine_leave(engine);
+}
+
+// Whether it is still in the trouble that the filter asks for.
+static void look_at_trouble(struct act *act) {
+    const struct saga_batch *batch = act->batch;
+    const struct saga_filter *filter = &batch->options.filter;
+    struct store_query query = {
+        .table = &trouble_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(act->gid)}}, .limit = 1};
+    struct store_cond *cond = &query.conds[1];
+    if (!str_empty(filter->reason))
+        *cond++ = (struct store_cond){.column = "reason", .cmp = STORE_EQ, .text = filter->reason};
+    if (!str_empty(filter->participant))
+        *cond = (struct store_cond){.column = "participant", .cmp = STORE_EQ, .text = filter->participant};
+    store_read(batch->engine->options.store, &query, trouble_read, act);
+}
+
+static void row_read(void *ctx, const struct error *failed, const void *rows, size_t n) {
+    struct act *act = ctx;
+    struct saga_engine *engine = act->batch->engine;
+    const struct saga_filter *filter = &act->batch->options.filter;
+    bool of_trouble = !str_empty(filter->reason) || !str_empty(filter->participant);
+    engine_enter(engine);
+    if (is_still_asked_for(act, failed, n > 0 && saga_filter_fits(filter, rows))) {
+        if (of_trouble)
+            look_at_trouble(act);
+        else
+            operate(act);
+    }
+    engine_leave(engine);
+}
+
+// It may be long since it was counted, and what is true of a saga now is what counts: one that has gone on by itself is
+// left alone.
+static void look(struct act *act) {
+    struct store_query query = {
+        .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(act->gid)}}, .limit = 1};
+    store_read(act->batch->engine->options.store, &query, row_read, act);
+}
+
 static void act_begun(void *ctx, enum request_verdict verdict, struct request_entry *entry,
                       const struct request_row *row, const struct error *error) {
     struct act *act = ctx;
     (void)row;
-    struct saga_operation operation = act->batch->options.operation;
-    operation.also = operate_made;
     act->entry = entry;
     switch (verdict) {
-    case REQUEST_NEW: saga_operate(act->batch->engine, str_c(act->gid), &operation, operated, act); break;
+    case REQUEST_NEW: look(act); break;
     case REQUEST_KNOWN: act_ended(act, &act->batch->report.done_before, NULL); break;
     case REQUEST_ERROR: act_ended(act, NULL, error); break;
     }
@@ -197,23 +268,31 @@ static void act_on(struct saga_batch *batch, const char *gid) {
                                        .body = saga_operation_body(operation, str_c(gid), &arena)};
     valve_take(&batch->valve, now_ms(batch));
     batch->under_way++;
-    batch->acted++;
     request_begin(batch->options.requests, &request, act_begun, act);
     arena_release(&arena);
 }
 
 // ---- Pages --------------------------------------------------------------------------------------------------------
 
+static void keep_gid(struct saga_batch *batch, const char *gid) {
+    if (batch->n_gids == batch->options.sagas_max)
+        return;
+    if (batch->n_gids == batch->cap_gids) {
+        batch->cap_gids = batch->cap_gids ? 2 * batch->cap_gids : PAGE;
+        batch->gids = realloc(batch->gids, batch->cap_gids * sizeof *batch->gids);
+        if (!batch->gids)
+            abort();
+    }
+    memcpy(batch->gids[batch->n_gids++], gid, sizeof *batch->gids);
+}
+
 static void take_page(struct saga_batch *batch, const struct saga_list_page *page) {
     batch->more_pages = page->more;
     batch->cursor = page->next;
     batch->has_cursor = true;
-    batch->at = 0;
-    batch->n_gids = page->n;
-    for (size_t i = 0; i < page->n; i++)
-        memcpy(batch->gids[i], page->rows[i].gid, sizeof batch->gids[i]);
-    if (batch->stage == COUNTING)
-        batch->report.matched += (int64_t)page->n;
+    batch->report.matched += (int64_t)page->n;
+    for (size_t i = 0; i < page->n && !batch->options.dry_run; i++)
+        keep_gid(batch, page->rows[i].gid);
 }
 
 static void page_read(void *ctx, const struct error *error, const struct saga_list_page *page) {
@@ -293,9 +372,6 @@ static void count(struct saga_batch *batch) {
     }
     if (batch->report.more)
         batch->report.matched = most;
-    batch->has_cursor = false;
-    batch->more_pages = true;
-    batch->n_gids = batch->at = 0;
     batch->report.finished = batch->options.dry_run;
     if (batch->options.dry_run) {
         end(batch);
@@ -306,16 +382,12 @@ static void count(struct saga_batch *batch) {
 }
 
 static void act(struct saga_batch *batch) {
-    const int64_t most = batch->options.sagas_max;
-    while (batch->at < batch->n_gids && batch->acted < most && !valve_refusal(&batch->valve, now_ms(batch)))
+    while (batch->at < batch->n_gids && !valve_refusal(&batch->valve, now_ms(batch)))
         act_on(batch, batch->gids[batch->at++]);
-    bool through = batch->at == batch->n_gids || batch->acted == most;
-    if (through && batch->more_pages && batch->acted < most) {
-        read_page(batch);
-    } else if (through && batch->under_way == 0) {
-        batch->report.finished = true;
-        end(batch);
-    }
+    if (batch->at < batch->n_gids || batch->under_way > 0)
+        return;
+    batch->report.finished = true;
+    end(batch);
 }
 
 // The batch may be gone afterwards.
@@ -324,7 +396,7 @@ static void go_on(struct saga_batch *batch) {
         end(batch);
     else if (batch->stage == COUNTING && !batch->reading)
         count(batch);
-    else if (batch->stage == ACTING && !batch->reading)
+    else if (batch->stage == ACTING)
         act(batch);
 }
 
@@ -390,7 +462,7 @@ struct saga_batch *saga_batch_begin(struct saga_engine *engine, const struct sag
     if (!check(engine, options, &audit, error))
         return NULL;
     struct saga_batch *batch = calloc(1, sizeof *batch);
-    if (!batch || !(batch->gids = calloc(PAGE, sizeof *batch->gids)))
+    if (!batch)
         abort();
     batch->engine = engine;
     batch->options = *options;

@@ -148,6 +148,7 @@ void saga_engine_free(struct saga_engine *engine) {
     engine_drop_turns(engine);
     engine_drop_loadings(engine);
     engine_drop_commands(engine);
+    engine_drop_operations(engine);
     drop_all(engine);
     engine_drop_watches(engine);
     engine_drop_batches(engine);

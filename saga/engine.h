@@ -197,8 +197,9 @@ struct saga_engine {
     struct heap timers;
     struct saga_resident *ready, **ready_last;
     struct saga_resident *oldest, *newest;
-    struct saga_turn *turns; // under way
-    struct command *asking;  // wait for a row
+    struct saga_turn *turns;      // under way
+    struct command *asking;       // wait for a row
+    struct operation *operations; // end a row by itself
     struct saga_turn *unnumbered, **unnumbered_last;
     unsigned depth; // nested entries
     bool stopped;
@@ -355,6 +356,9 @@ void pauses_tick(struct pauses *pauses, int64_t now_ms);
 
 // command.c
 void engine_drop_commands(struct saga_engine *engine); // those that wait for a row: the store is gone
+
+// operate.c
+void engine_drop_operations(struct saga_engine *engine); // those that wait for a row: the store is gone
 
 // load.c
 // Calls back at once when it is there, later when it must be loaded. error SAGA_NOT_FOUND, SAGA_STATE (ended), …

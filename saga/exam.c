@@ -10,6 +10,7 @@ enum { LEGS_MAX = 8, ATTEMPTS_MAX = 500 };
 // A step that has failed often enough to be looked at.
 struct exam_leg {
     int32_t step_id, leg;
+    uint32_t attempts;
     char reason[SAGA_CODE_MAX];
     char step[SAGA_NAME_MAX + 1];
 };
@@ -150,6 +151,7 @@ static void note_leg(struct exam *exam, const struct saga_leg *leg) {
     struct exam_leg *noted = &exam->legs[exam->n_legs++];
     noted->step_id = leg->step->id;
     noted->leg = leg->leg;
+    noted->attempts = leg->attempts;
     memcpy(noted->reason, leg->reason, sizeof noted->reason);
     str_fit(str_c(leg->step->name), noted->step, sizeof noted->step);
 }
@@ -157,10 +159,17 @@ static void note_leg(struct exam *exam, const struct saga_leg *leg) {
 static void count_alike(struct exam *exam, const struct exam_leg *leg, const struct attempt_row *rows, size_t n) {
     const struct saga_patrol_options *options = exam->patrol->options;
     int64_t from_ms = rounds_now(&exam->patrol->rounds) - options->oscillating_ms;
-    uint32_t alike = 0;
-    for (size_t i = 0; i < n; i++)
-        alike += rows[i].step_id == leg->step_id && rows[i].leg == leg->leg && rows[i].ended_ms >= from_ms &&
-                 strcmp(rows[i].reason, leg->reason) == 0;
+    uint32_t alike = 0, told = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct attempt_row *row = &rows[i];
+        if (row->step_id != leg->step_id || row->leg != leg->leg)
+            continue;
+        alike += row->ended_ms >= from_ms && strcmp(row->reason, leg->reason) == 0;
+        told = (uint32_t)row->number > told ? (uint32_t)row->number : told;
+    }
+    // Of those that are no longer written down only the last one is known. As long as they go on, they go on like that.
+    if (leg->attempts > told && exam->row.updated_ms >= from_ms)
+        alike += leg->attempts - told;
     if (alike < options->oscillating_attempts)
         return;
     find(exam, ANOMALY_OSCILLATING, "%s failed %u times in %" PRId64 " s with %s", leg->step, alike,

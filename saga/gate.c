@@ -434,6 +434,16 @@ bool gates_have(const struct gates *gates, const char *participant, bool *ret_pa
     return gate != NULL;
 }
 
+static void count_paused(void *ctx, struct map_node *node) {
+    *(size_t *)ctx += CONTAINER_OF(node, struct gate, node)->paused;
+}
+
+size_t gates_paused(const struct gates *gates) {
+    size_t n = 0;
+    map_each((struct map *)(uintptr_t)&gates->by_name, count_paused, &n); // which may remove; this visitor doesn't
+    return n;
+}
+
 bool saga_call_waits(const struct saga_engine *engine, struct str gid, uint16_t step_id, uint8_t leg,
                      char out[SAGA_WHY_MAX], int64_t *ret_since_ms) {
     struct saga_resident *resident = resident_find((struct saga_engine *)(uintptr_t)engine, gid);

@@ -30,5 +30,6 @@ void gates_set_pauses(struct gates *gates, const struct participant_row *rows, s
 void gate_set_pause(struct gates *gates, const struct participant_row *row, bool paused);
 // Whether it has a gate at present, and is paused.
 bool gates_have(const struct gates *gates, const char *participant, bool *ret_paused);
+size_t gates_paused(const struct gates *gates);
 
 #endif

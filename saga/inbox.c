@@ -4,19 +4,20 @@
 
 #include <stdlib.h>
 
-enum { PAGE = 50, POLL_MS = 1000, ITEMS_MAX = 64 };
+enum { PAGE = 50, POLL_MS = 1000, ITEMS_MAX = 64, UNREAD_MS = 60000, RESTS_MAX = 1024 };
 
-// One that is being acted on.
+// One that is being acted on, or that was, in vain, and is left alone for a while.
 struct item {
     struct inbox *inbox;
     struct item *next, **link;
-    struct inbox_row row; // without its body
+    int64_t rests_until_ms; // 0: it is being acted on
+    struct inbox_row row;   // without its body
 };
 
 struct inbox {
     struct saga_engine *engine;
     struct item *items;
-    uint32_t n;
+    uint32_t n, n_rest; // that are being acted on; that are left alone
     int64_t next_ms;
     struct inbox_row cursor; // of the page
     bool has_cursor;
@@ -34,7 +35,7 @@ static void item_free(struct item *item) {
     *item->link = item->next;
     if (item->next)
         item->next->link = item->link;
-    item->inbox->n--;
+    *(item->rests_until_ms ? &item->inbox->n_rest : &item->inbox->n) -= 1;
     free(item);
 }
 
@@ -72,25 +73,47 @@ static void take_away(struct item *item) {
     saga_turn_commit(turn, taken_away, item);
 }
 
+// What only this release can't read was acknowledged all the same: it stays for a newer one, which may be the slot's
+// next owner, and each try here is told of.
+static bool is_unread(const struct error *error) {
+    return error &&
+           (error->code == ERR_FLOW_UNKNOWN || error->code == ERR_METHOD_UNKNOWN || error->code == ERR_STORE_CORRUPT);
+}
+
+static void rest(struct item *item) {
+    item->rests_until_ms = clock_now_ms(item->inbox->engine->options.clock) + UNREAD_MS;
+    item->inbox->n--;
+    item->inbox->n_rest++;
+}
+
 static void acted(void *ctx, const struct error *error) {
     struct item *item = ctx;
     struct saga_engine *engine = item->inbox->engine;
-    bool is_final = !error || err_info(error->code)->outcome == OUTCOME_REJECTED;
+    bool unread = is_unread(error), is_final = !error || err_info(error->code)->outcome == OUTCOME_REJECTED;
     engine_enter(engine);
-    if (error && is_final)
+    if (error && is_final && !unread)
         engine_notice(engine, SAGA_NOTICE_KEPT_REFUSED, NULL, NULL, SAGA_ACTION, err_info(error->code)->name,
                       error->text);
-    if (is_final && !engine->stopped)
+    if (unread && item->inbox->n_rest < RESTS_MAX)
+        rest(item);
+    else if (is_final && !unread && !engine->stopped)
         take_away(item);
     else
         item_free(item); // the next round comes to it again
     engine_leave(engine);
 }
 
-static bool is_under_way(const struct inbox *inbox, const struct inbox_row *row) {
-    for (const struct item *item = inbox->items; item; item = item->next)
-        if (strcmp(item->row.inbox_no, row->inbox_no) == 0)
+// Whether it is to be left alone now. One whose rest is over is forgotten, and is as good as new.
+static bool is_left_alone(struct inbox *inbox, const struct inbox_row *row) {
+    int64_t now_ms = clock_now_ms(inbox->engine->options.clock);
+    for (struct item *item = inbox->items; item; item = item->next) {
+        if (strcmp(item->row.inbox_no, row->inbox_no) != 0)
+            continue;
+        if (item->rests_until_ms == 0 || now_ms < item->rests_until_ms)
             return true;
+        item_free(item);
+        return false;
+    }
     return false;
 }
 
@@ -117,7 +140,7 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
     engine_enter(engine);
     for (size_t i = 0; !error && !engine->stopped && i < n; i++)
         if (slot_is_ours(engine, (unsigned)row[i].slot % SLOT_COUNT) && inbox->n < ITEMS_MAX &&
-            !is_under_way(inbox, &row[i]))
+            !is_left_alone(inbox, &row[i]))
             act(inbox, &row[i]);
     inbox->has_cursor = !error && n == PAGE;
     if (inbox->has_cursor) {

@@ -139,6 +139,8 @@ bool saga_leg_timed(const struct saga_instance *instance, const struct saga_leg 
 }
 
 bool saga_instance_parked(const struct saga_instance *instance) {
+    if (saga_status_ended(instance->status))
+        return false;
     for (uint8_t i = 0; i < instance->n_legs; i++)
         if (instance->legs[i].state == LEG_PARKED || instance->legs[i].state == LEG_UNDO_PARKED)
             return true;

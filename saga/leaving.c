@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { CLEAR_MAX = 500, SAGAS_MAX = 1000 /* read at once */ };
+enum { CLEAR_MAX = 500 };
 
 // What stands beside a saga's row, its gid first in the key.
 static const struct store_table *const beside[] = {&attempt_table, &trouble_table};
@@ -242,7 +242,7 @@ static void sagas_read(void *ctx, const struct error *error, const void *rows, s
     }
     if (!over) {
         stay(leaving);
-    } else if (n == SAGAS_MAX) {
+    } else if (n == SAGA_ROWS_MAX) {
         leaving->cursor = row[n - 1];
         leaving->cursor.input = leaving->cursor.journal = STR_NONE;
         read_sagas(leaving);
@@ -259,7 +259,7 @@ static void read_sagas(struct saga_leaving *leaving) {
                                 .conds = {{.column = "subject", .cmp = STORE_EQ, .text = str_c(leaving->key)}},
                                 .order = by_subject,
                                 .after = leaving->cursor.gid[0] ? &leaving->cursor : NULL,
-                                .limit = SAGAS_MAX};
+                                .limit = SAGA_ROWS_MAX};
     store_read(store_of(leaving), &query, sagas_read, leaving);
 }
 

@@ -128,6 +128,7 @@ bool saga_filter_fits(const struct saga_filter *filter, const struct saga_row *r
 // ---- Reading a page -----------------------------------------------------------------------------------------------
 
 enum { CHUNK = 100 }; // rows looked at in one query, where not every one need fit
+_Static_assert((int)CHUNK <= (int)SAGA_ROWS_MAX, "one read answers them");
 
 struct saga_listing {
     struct store *store;

@@ -242,6 +242,7 @@ static inline bool saga_leg_settled(const struct saga_leg *leg) {
     return leg->state == LEG_DONE || leg->state == LEG_SKIPPED;
 }
 
+// Whether a step waits for an operator. One that was terminated while it was parked waits for nobody.
 bool saga_instance_parked(const struct saga_instance *instance);
 
 // The leg of a step by its id; NULL when there is none.

@@ -15,7 +15,9 @@ static const enum saga_event_kind events[SAGA_ACTS] = {
 
 struct operation {
     struct saga_engine *engine;
+    struct operation *next, **link; // of those that end a row by itself
     enum saga_act act;
+    char gid[SAGA_GID_MAX + 1];
     char step[SAGA_NAME_MAX + 1];
     uint8_t leg; // of the step; from find_leg() on: index into the saga's legs
     enum outcome outcome;
@@ -251,11 +253,111 @@ static void begin(struct operation *operation, struct saga_resident *resident) {
     }
 }
 
+// ---- One whose record can't be read -------------------------------------------------------------------------------
+
+// Whether it can be ended by its row alone: nobody but itself would have to hear of it.
+static bool is_alone(const struct saga_engine *engine, const struct saga_row *row) {
+    const struct saga_flow *flow =
+        row->flow_version > 0 ? saga_engine_flow(engine, str_c(row->flow), row->flow_version) : NULL;
+    bool heard = row->flow_version > 0 && (!flow || flow->on_end || (flow->attach && row->subject[0]));
+    return !heard && !row->parent_gid[0];
+}
+
+static void row_ended(void *ctx, const struct error *error) {
+    struct operation *operation = ctx;
+    *operation->link = operation->next;
+    if (operation->next)
+        operation->next->link = operation->link;
+    finish(operation, error);
+}
+
+static void refuse_row(struct operation *operation, enum err code, const char *why) {
+    struct error error;
+    error_set(&error, code, "%s", why);
+    row_ended(operation, &error);
+}
+
+// What it was at stays in its record, as it is.
+static void end_row(struct operation *operation, const struct saga_row *row) {
+    struct saga_turn *turn = saga_turn_begin(operation->engine, NULL);
+    struct audit_row *audit = &operation->audit;
+    struct saga_row ended = *row;
+    const struct turn_about about = {id_slot(str_c(row->gid)), row->gid, row->subject};
+    ended.status = SAGA_TERMINATED;
+    ended.parked = ended.paused = 0;
+    ended.due_ms = INT64_MAX;
+    ended.ended_ms = saga_turn_now(turn);
+    ended.updated_ms = ended.ended_ms > row->updated_ms ? ended.ended_ms : row->updated_ms + 1;
+    str_fit(str_c(err_info(ERR_STOPPED_BY_OPERATOR)->name), ended.reason, sizeof ended.reason);
+    str_fit(str_c(audit->reason), ended.text, sizeof ended.text);
+    memcpy(audit->gid, row->gid, sizeof audit->gid);
+    str_fit(str_c(saga_status_name((enum saga_status)row->status)), audit->before, sizeof audit->before);
+    str_fit(str_c(saga_status_name(SAGA_TERMINATED)), audit->after, sizeof audit->after);
+    str_fit(STR("its record can't be read: what is in mid-air is not known"), audit->detail, sizeof audit->detail);
+    saga_turn_row(turn, &saga_table, STORE_PUT, &ended);
+    turn_event_about(turn, "saga.ended", &about, str_c(audit->after));
+    audit_put(turn, about.slot, audit);
+    if (operation->also)
+        operation->also(operation->ctx, turn);
+    saga_turn_commit(turn, row_ended, operation);
+}
+
+static void unread_row(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct operation *operation = ctx;
+    struct saga_engine *engine = operation->engine;
+    const struct saga_row *row = rows;
+    engine_enter(engine);
+    if (error)
+        row_ended(operation, error);
+    else if (n == 0 || saga_status_ended((enum saga_status)row->status))
+        refuse_row(operation, ERR_SAGA_STATE, "the saga has ended");
+    else if (is_alone(engine, row))
+        end_row(operation, row);
+    else
+        refuse_row(operation, ERR_STORE_CORRUPT, "its record can't be read, and others would have to hear of its end");
+    engine_leave(engine);
+}
+
+// It is in nobody's memory, which would let one come behind the other.
+static bool is_being_ended(const struct saga_engine *engine, const char *gid) {
+    for (const struct operation *operation = engine->operations; operation; operation = operation->next)
+        if (strcmp(operation->gid, gid) == 0)
+            return true;
+    return false;
+}
+
+static void end_unread(struct operation *operation) {
+    struct saga_engine *engine = operation->engine;
+    if (is_being_ended(engine, operation->gid)) {
+        refuse(operation, "another operator is just ending it");
+        return;
+    }
+    struct store_query query = {
+        .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(operation->gid)}}, .limit = 1};
+    operation->next = engine->operations;
+    operation->link = &engine->operations;
+    if (operation->next)
+        operation->next->link = &operation->next;
+    engine->operations = operation;
+    store_read(engine->options.store, &query, unread_row, operation);
+}
+
+void engine_drop_operations(struct saga_engine *engine) {
+    struct error error;
+    error_set(&error, ERR_SHUTTING_DOWN, NULL);
+    while (engine->operations)
+        row_ended(engine->operations, &error);
+}
+
+// ---- Which saga ---------------------------------------------------------------------------------------------------
+
 static void loaded(void *ctx, struct saga_resident *resident, const struct error *error) {
     struct operation *operation = ctx;
     // To end it, it need not be able to go on: it may be what its process died of.
     bool always = operation->act == SAGA_ACT_TERMINATE;
-    if (!resident)
+    if (!resident && always && error->code == ERR_STORE_CORRUPT)
+        end_unread(operation);
+    else if (!resident)
         finish(operation, error);
     else if (resident_has_ended(resident))
         refuse(operation, "the saga has ended");
@@ -313,6 +415,7 @@ void saga_operate(struct saga_engine *engine, struct str gid, const struct saga_
         finish(operation, &error);
     } else {
         operation->answer = saga_copy_bytes(asked->answer);
+        str_fit(gid, operation->gid, sizeof operation->gid);
         saga_load(engine, gid, loaded, operation);
     }
     engine_leave(engine);

@@ -41,7 +41,7 @@ static void pauses_read(void *ctx, const struct error *error, const void *rows, 
 }
 
 static void read_pauses(struct pauses *pauses) {
-    struct store_query query = {.table = &participant_table, .limit = PARTICIPANTS_PAUSED_MAX};
+    struct store_query query = {.table = &participant_table, .limit = STORE_LIMIT_MAX};
     pauses->next_ms = INT64_MAX;
     pauses->changes_read = pauses->changes;
     store_read(pauses->engine->options.store, &query, pauses_read, pauses);
@@ -107,6 +107,9 @@ static bool check(const struct saga_engine *engine, const struct participant_row
         return error_set(error, ERR_PARTICIPANT_UNKNOWN, "no participant has the name %s", row->participant);
     if (is_paused == paused)
         return error_set(error, ERR_SAGA_STATE, paused ? "%s is paused already" : "%s is not paused", row->participant);
+    if (paused && gates_paused(engine->gates) >= PARTICIPANTS_PAUSED_MAX)
+        return error_set(error, ERR_SAGA_STATE, "%d participants are paused, as many as there may be: resume one first",
+                         PARTICIPANTS_PAUSED_MAX);
     return true;
 }
 

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { PAGE = 250, PAUSE_MS = 200, RELOAD_PAUSE_MAX_MS = 30000, SCANS_MAX = 16 };
+enum { PAGE = SAGA_ROWS_MAX, PAUSE_MS = 200, RELOAD_PAUSE_MAX_MS = 30000, SCANS_MAX = 16 };
 
 // Of a scan: from a survey to the end of the scan that it leads to.
 enum watch_phase {

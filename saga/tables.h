@@ -27,6 +27,10 @@ struct saga_row {
     struct str journal;
 };
 extern const struct store_table saga_table;
+// So many of these rows one read can answer, however large they are. Who asks for more may never get them.
+enum { SAGA_ROWS_MAX = 128 };
+_Static_assert(SAGA_ROWS_MAX *(SAGA_INPUT_MAX + SAGA_RECORD_MAX + 4 * sizeof(struct saga_row)) <= STORE_READ_BYTES_MAX,
+               "with the rows' own array, which is doubled as it grows");
 enum { SAGA_BY_DUE }; // index of saga_table
 
 // One failed attempt, for the operators' timeline.
@@ -121,7 +125,9 @@ extern const struct store_table audit_table;
 enum { AUDIT_BY_GID }; // indexes of audit_table
 
 // A participant that is paused: no call of any saga goes to it.
-enum { PARTICIPANTS_PAUSED_MAX = 1000 };
+// All that there are must fit a page, also when several instances pause the last ones at once.
+enum { PARTICIPANTS_PAUSED_MAX = 500 };
+_Static_assert((int)PARTICIPANTS_PAUSED_MAX < (int)STORE_LIMIT_MAX, "they are read at once");
 struct participant_row {
     char participant[SAGA_PARTICIPANT_MAX + 1];
     char caller[REQUEST_CALLER_MAX + 1];

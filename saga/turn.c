@@ -196,12 +196,13 @@ static void start_child(struct saga_turn *turn, struct saga_resident *resident, 
 }
 
 // What is asked for as long as it takes is not written down as often: behind its policy's end, or this many attempts of
-// an endless one, its step alone says how often it was tried and how the last attempt failed.
-enum { ATTEMPTS_KEPT_MAX = 100 };
+// one that is endless or might as well be, its step alone says how often it was tried and how the last attempt failed.
+enum { ENDLESS_KEPT_MAX = 100, ATTEMPTS_KEPT_MAX = 500 };
 
 static bool is_kept(const struct saga_turn *turn, const struct saga_leg *leg, enum saga_op op) {
     uint32_t most = saga_leg_policy(&turn->engine->options.machine, leg, op == SAGA_COMPENSATE)->attempts;
-    return leg->attempts <= (most ? most : ATTEMPTS_KEPT_MAX);
+    most = most ? most : ENDLESS_KEPT_MAX;
+    return leg->attempts <= (most < ATTEMPTS_KEPT_MAX ? most : ATTEMPTS_KEPT_MAX);
 }
 
 static void keep_attempt(struct saga_turn *turn, const struct saga_resident *resident, const struct saga_effect *effect,

@@ -73,8 +73,11 @@ void valve_give_back(struct valve *valve, bool probe) {
     }
 }
 
+// A breaker that is open is worth remembering for as long as somebody may come to probe: whoever was turned away comes
+// back within the longest pause. Else those that are never called again would stay for ever.
 bool valve_is_idle(const struct valve *valve, int64_t now_ms) {
-    return valve->in_flight == 0 && valve->state == SAGA_GATE_CLOSED && token_ms(valve) <= now_ms;
+    int64_t remembered_ms = valve->state == SAGA_GATE_CLOSED ? 0 : valve->until_ms + valve->limits.open_max_ms;
+    return valve->in_flight == 0 && remembered_ms <= now_ms && token_ms(valve) <= now_ms;
 }
 
 // ---- The breaker --------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ void valve_give_back(struct valve *valve, bool probe);
 void valve_leave(struct valve *valve, bool probe, enum outcome outcome, enum err code, const char *text, int64_t now_ms,
                  uint64_t random);
 
-// Nothing of it is under way, and nothing has to be remembered.
+// Nothing of it is under way, and nothing has to be remembered (any more, of one that did not answer).
 bool valve_is_idle(const struct valve *valve, int64_t now_ms);
 
 #endif

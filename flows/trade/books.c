@@ -64,9 +64,7 @@ void books_refunded(struct trade *trade, struct refund_row *refund, int64_t now_
     for (int32_t i = 0; i < refund->legs && (leg = trade_refund_leg(trade, refund->refund_no, i)); i++)
         legs[n_legs++] =
             (struct ledger_leg){str_c(trade_tender(trade, leg->attempt_no, leg->tender)->tender_no), leg->amount};
-    for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++) {
-        if (line->purchase_no != trade->row.purchase_no || n_lines == TRADE_LINES_MAX)
-            continue;
+    for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)) && n_lines < TRADE_LINES_MAX; i++) {
         int64_t part = 0;
         if ((n_lines + 1) * sizeof part <= refund->line_parts.len)
             memcpy(&part, refund->line_parts.ptr + n_lines * sizeof part, sizeof part);

@@ -89,9 +89,7 @@ static bool lines_hold(const struct trade *trade, char ret_fault[SAGA_TEXT_MAX])
     const struct trade_row *row = &trade->row;
     const struct line_row *line;
     int64_t payable = 0, list_price = 0, taken = 0, done = 0;
-    for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++) {
-        if (line->purchase_no != row->purchase_no)
-            continue;
+    for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)); i++) {
         add(&payable, line->payable);
         add(&list_price, line->list_price);
         add(&taken, line->refund_taken);

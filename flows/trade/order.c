@@ -73,6 +73,12 @@ bool order_allowed(const struct trade *trade, const struct order_wish *wish, int
     return true;
 }
 
+// What can't be started has no lines.
+static void forget_lines(struct trade *trade) {
+    for (struct line_row *row; (row = trade_line_of(trade, NULL, 0));)
+        trade_forget(trade, PART_LINE, row);
+}
+
 static void keep_lines(struct trade *trade, const Txcenter__Trade__V1__Quote *quote,
                        const combination_message *chosen) {
     for (size_t i = 0; i < quote->n_lines && i < chosen->n_line_shares; i++) {
@@ -85,6 +91,7 @@ static void keep_lines(struct trade *trade, const Txcenter__Trade__V1__Quote *qu
         str_fit(str_c(line->name), row->name, sizeof row->name);
         str_copy(str_c(line->nozzle), row->nozzle, sizeof row->nozzle);
         row->volume_centi = line->volume_centi;
+        row->quantity = line->quantity;
         row->unit_price = line->unit_price->minor_units;
         row->list_price = line->list_price->minor_units;
         discount_of_share(share, row->discount);
@@ -92,8 +99,7 @@ static void keep_lines(struct trade *trade, const Txcenter__Trade__V1__Quote *qu
     }
 }
 
-// Starts the saga of the trade's newest purchase. What it is to do follows from the row, which says so already; nothing
-// of it runs before the turn is durable, so its lines may come later.
+// Starts the saga of the trade's newest purchase. What it is to do follows from the rows.
 static bool start_purchase(struct saga_turn *turn, struct error *error) {
     char gid[TRADE_GID_MAX];
     trade_purchase_gid(trade_of(saga_turn_subject(turn)), gid);
@@ -122,15 +128,16 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
     row->missed = 0;
     row->order_expires_ms =
         now_ms + (wish->expires_in_seconds ? wish->expires_in_seconds * INT64_C(1000) : options->order_ttl_ms);
-    if (!start_purchase(turn, error)) {
-        trade->row = before;
-        return false;
-    }
     arena_init(&arena, QUOTE_ARENA);
     const Txcenter__Trade__V1__Quote *quote = view_quote(trade_quote_row(trade, row->ordered_version), &arena);
     if (quote)
         keep_lines(trade, quote, chosen);
     arena_release(&arena);
+    if (!start_purchase(turn, error)) {
+        forget_lines(trade);
+        trade->row = before;
+        return false;
+    }
     trade_set_state(trade, TRADE_STATE(ORDERING), now_ms);
     if (pay && row->payable > 0 && pay_amounts(pay, row->payable, row->currency, amounts, error))
         pay_plan(turn, pay, amounts);

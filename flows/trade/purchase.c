@@ -1,96 +1,25 @@
 // What buying is: one table, from the locks to the screens. The watershed is `paid`.
 #include "flows/trade/purchase.h"
 
-#include "adapters/coupon/coupon.h"
 #include "adapters/order/order.h"
-#include "adapters/points/points.h"
-#include "adapters/push/push.h"
-#include "adapters/settlement/settlement.h"
-#include "flows/trade/after.h"
-#include "flows/trade/books.h"
-#include "flows/trade/chosen.h"
 #include "flows/trade/discount.h"
-#include "flows/trade/effect.h"
 #include "flows/trade/load.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/purchase_end.h"
+#include "flows/trade/purchase_step.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/retire.h"
 #include "flows/trade/view.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-// ---- Which steps apply --------------------------------------------------------------------------------------------
-
-unsigned purchase_has_coupons(const struct saga_subject *subject, struct str input) {
-    (void)input;
-    return chosen_has_coupons(trade_of_const(subject));
-}
-
-unsigned purchase_has_points(const struct saga_subject *subject, struct str input) {
-    (void)input;
-    return trade_of_const(subject)->row.points > 0;
-}
-
 // ---- What is undone -----------------------------------------------------------------------------------------------
 
 // Of the step's action, also when another saga does it. That has the first generation: what can be undone is never
 // tried under another key.
-static struct adapter_effect undo_effect(const struct saga_call *call, uint16_t step_id, struct effect_whose *whose) {
+struct adapter_effect purchase_undo_effect(const struct saga_call *call, uint16_t step_id, struct effect_whose *whose) {
     trade_purchase_gid(effect_trade(call), whose->gid);
     return effect_of_step(call, &purchase_flow, step_id, 1, whose);
 }
-
-// ---- 1: the locks -------------------------------------------------------------------------------------------------
-
-static void lock_coupons(struct saga_call *call) {
-    struct trade *trade = effect_trade(call);
-    struct arena arena;
-    arena_init(&arena, CHOSEN_ARENA_MAX);
-    Participant__Coupon__V1__LockCouponsRequest request = PARTICIPANT__COUPON__V1__LOCK_COUPONS_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
-    request.user_id = view_text(trade->row.user_id);
-    request.n_coupon_ids = chosen_coupons(trade, &arena, &request.coupon_ids);
-    coupon_lock(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
-    arena_release(&arena);
-}
-
-static void inquire_lock(struct saga_call *call) {
-    struct adapter_effect effect = effect_of(call);
-    adapter_inquire(&effect_adapters(call)->coupon, &coupon_inquire_method, &coupon_lock_method, &effect,
-                    effect_done_bare, call);
-}
-
-void purchase_unlock_coupons(struct saga_call *call) {
-    Participant__Coupon__V1__UnlockCouponsRequest request = PARTICIPANT__COUPON__V1__UNLOCK_COUPONS_REQUEST__INIT;
-    struct effect_whose whose;
-    struct adapter_effect effect = undo_effect(call, STEP_LOCK_COUPONS, &whose);
-    coupon_unlock(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
-}
-
-static void freeze_points(struct saga_call *call) {
-    struct trade *trade = effect_trade(call);
-    Participant__Points__V1__FreezePointsRequest request = PARTICIPANT__POINTS__V1__FREEZE_POINTS_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
-    request.user_id = view_text(trade->row.user_id);
-    request.points = trade->row.points;
-    points_freeze(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
-}
-
-static void inquire_freeze(struct saga_call *call) {
-    struct adapter_effect effect = effect_of(call);
-    adapter_inquire(&effect_adapters(call)->points, &points_inquire_method, &points_freeze_method, &effect,
-                    effect_done_bare, call);
-}
-
-void purchase_unfreeze_points(struct saga_call *call) {
-    Participant__Points__V1__UnfreezePointsRequest request = PARTICIPANT__POINTS__V1__UNFREEZE_POINTS_REQUEST__INIT;
-    struct effect_whose whose;
-    struct adapter_effect effect = undo_effect(call, STEP_FREEZE_POINTS, &whose);
-    points_unfreeze(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
-}
-
 // ---- 2: the order -------------------------------------------------------------------------------------------------
 
 // An order being created: its answer, until it is known whose its number is.
@@ -146,16 +75,14 @@ static void create_order(struct saga_call *call) {
     Txcenter__Type__V1__Money list_price = effect_money(trade, trade->row.list_price);
     struct adapter_effect effect = effect_of(call);
     const struct line_row *row;
-    for (size_t i = 0; (row = trade_at(trade, PART_LINE, i)); i++) {
-        if (row->purchase_no != trade->row.purchase_no || request.n_lines == TRADE_LINES_MAX)
-            continue;
+    for (unsigned i = 0; (row = trade_line_of(trade, NULL, i)) && request.n_lines < TRADE_LINES_MAX; i++) {
         size_t n = request.n_lines++;
         participant__order__v1__order_line__init(&lines[n]);
         prices[n] = effect_money(trade, row->list_price);
         discounts[n] = effect_money(trade, discount_sum(row->discount));
         lines[n].kind = view_text(row->kind);
         lines[n].code = view_text(row->code);
-        lines[n].quantity = row->volume_centi;
+        lines[n].quantity = row->volume_centi ? row->volume_centi : row->quantity;
         lines[n].list_price = &prices[n];
         lines[n].discount = &discounts[n];
         pointers[n] = &lines[n];
@@ -178,10 +105,9 @@ static void inquire_order(struct saga_call *call) {
 void purchase_close_order(struct saga_call *call) {
     Participant__Order__V1__CloseOrderRequest request = PARTICIPANT__ORDER__V1__CLOSE_ORDER_REQUEST__INIT;
     struct effect_whose whose;
-    struct adapter_effect effect = undo_effect(call, STEP_CREATE_ORDER, &whose);
+    struct adapter_effect effect = purchase_undo_effect(call, STEP_CREATE_ORDER, &whose);
     order_close(&effect_adapters(call)->order, &effect, &request, effect_done_bare, call);
 }
-
 // ---- 3: ordered ---------------------------------------------------------------------------------------------------
 
 // Takes over the number that the order system gave; false when it is none that can be used.
@@ -264,7 +190,6 @@ static struct saga_verdict paid(struct saga_turn *turn) {
         return close_unpaid(turn);
     return saga_wait(trade->row.order_expires_ms);
 }
-
 // ---- 5: what must follow payment ----------------------------------------------------------------------------------
 
 static void mark_paid(struct saga_call *call) {
@@ -276,130 +201,12 @@ static void mark_paid(struct saga_call *call) {
     order_mark_paid(&effect_adapters(call)->order, &effect, &request, effect_done_bare, call);
 }
 
-static void use_coupons(struct saga_call *call) {
-    struct arena arena;
-    arena_init(&arena, CHOSEN_ARENA_MAX);
-    Participant__Coupon__V1__UseCouponsRequest request = PARTICIPANT__COUPON__V1__USE_COUPONS_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
-    char lock_key[SAGA_KEY_MAX];
-    saga_call_key_of(call, STEP_LOCK_COUPONS, 0, lock_key);
-    request.lock_key = lock_key;
-    request.n_coupon_ids = chosen_coupons(effect_trade(call), &arena, &request.coupon_ids);
-    coupon_use(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
-    arena_release(&arena);
-}
-
-static void deduct_points(struct saga_call *call) {
-    struct trade *trade = effect_trade(call);
-    Participant__Points__V1__DeductPointsRequest request = PARTICIPANT__POINTS__V1__DEDUCT_POINTS_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
-    char freeze_key[SAGA_KEY_MAX];
-    saga_call_key_of(call, STEP_FREEZE_POINTS, 0, freeze_key);
-    request.freeze_key = freeze_key;
-    request.user_id = view_text(trade->row.user_id);
-    request.points = trade->row.points;
-    points_deduct(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
-}
-
 // ---- 6: completed -------------------------------------------------------------------------------------------------
 
 static struct saga_verdict completed(struct saga_turn *turn) {
     purchase_end_complete(turn);
     return saga_done();
 }
-
-// ---- 7: what may follow later -------------------------------------------------------------------------------------
-
-static void award_points(struct saga_call *call) {
-    struct trade *trade = effect_trade(call);
-    Participant__Points__V1__AwardPointsRequest request = PARTICIPANT__POINTS__V1__AWARD_POINTS_REQUEST__INIT;
-    Txcenter__Type__V1__Money amount = effect_money(trade, trade->row.paid);
-    struct adapter_effect effect = effect_of(call);
-    if (after_never(call, AFTER_AWARD))
-        return;
-    request.user_id = view_text(trade->row.user_id);
-    request.station_id = view_text(trade->row.station_id);
-    request.paid = &amount;
-    points_award(&effect_adapters(call)->points, &effect, &request, effect_done_unless_cancelled, call);
-}
-
-static void points_awarded(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
-    (void)op;
-    struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct arena arena;
-    arena_init(&arena, 65536);
-    const Participant__Points__V1__AwardPointsResponse *response =
-        effect_answer(answer, &participant__points__v1__award_points_response__descriptor, &arena);
-    if (response && trade->row.after[AFTER_AWARD].state == AFTER_PENDING)
-        trade_edit(trade)->points_awarded = response->points;
-    after_answered(turn, AFTER_AWARD, outcome, response != NULL);
-    arena_release(&arena);
-}
-
-static void award_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
-    if (ruling->act == SAGA_ACT_SKIP)
-        after_given_up(turn, AFTER_AWARD);
-}
-
-static void issue_coupons(struct saga_call *call) {
-    struct trade *trade = effect_trade(call);
-    Participant__Coupon__V1__IssueCouponsRequest request = PARTICIPANT__COUPON__V1__ISSUE_COUPONS_REQUEST__INIT;
-    Txcenter__Type__V1__Money amount = effect_money(trade, trade->row.paid);
-    struct adapter_effect effect = effect_of(call);
-    if (after_never(call, AFTER_ISSUE))
-        return;
-    request.user_id = view_text(trade->row.user_id);
-    request.station_id = view_text(trade->row.station_id);
-    request.paid = &amount;
-    coupon_issue(&effect_adapters(call)->coupon, &effect, &request, effect_done_unless_cancelled, call);
-}
-
-static void coupons_issued(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
-    (void)op;
-    after_answered(turn, AFTER_ISSUE, outcome, !str_empty(answer));
-}
-
-static void issue_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
-    if (ruling->act == SAGA_ACT_SKIP)
-        after_given_up(turn, AFTER_ISSUE);
-}
-
-static void record_settlement(struct saga_call *call) {
-    struct trade *trade = effect_trade(call);
-    struct arena arena;
-    arena_init(&arena, 1 << 20);
-    Participant__Settlement__V1__RecordTradeRequest request = PARTICIPANT__SETTLEMENT__V1__RECORD_TRADE_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
-    books_postings(trade, trade->row.paid_entry, &arena, &request.postings, &request.n_postings);
-    request.tenant_id = view_text(trade->row.tenant_id);
-    request.station_id = view_text(trade->row.station_id);
-    request.shift_id = view_text(trade->row.shift_id);
-    request.business_date = view_text(trade->row.business_date);
-    request.paid_at = view_time(trade->row.paid_ms, &arena);
-    settlement_record(&effect_adapters(call)->settlement, &effect, &request, effect_done_bare, call);
-    arena_release(&arena);
-}
-
-static void record_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
-    if (ruling->act == SAGA_ACT_SKIP)
-        purchase_end_missed(turn, STEP_RECORD_SETTLEMENT, MISSED_SETTLEMENT);
-}
-
-static void push_paid(struct saga_call *call) {
-    struct trade *trade = effect_trade(call);
-    Participant__Push__V1__PushRequest request = PARTICIPANT__PUSH__V1__PUSH_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
-    char amount[MONEY_TEXT_MAX], text[TRADE_ID_MAX + MONEY_TEXT_MAX + 32];
-    struct money sum = {.minor = trade->row.paid};
-    memcpy(sum.currency, trade->row.currency, sizeof sum.currency);
-    money_format(sum, amount);
-    snprintf(text, sizeof text, "Order %s paid: %s", trade->row.order_no, amount);
-    request.station_id = view_text(trade->row.station_id);
-    request.event = view_text("PAID");
-    request.text = text;
-    push_send(&effect_adapters(call)->push, &effect, &request, effect_done_bare, call);
-}
-
 // ---- The table ----------------------------------------------------------------------------------------------------
 
 static const struct saga_step steps[] = {
@@ -410,8 +217,8 @@ static const struct saga_step steps[] = {
      .participant = "coupon",
      .text = "Locks the chosen coupons",
      .legs = purchase_has_coupons,
-     .run = lock_coupons,
-     .inquire = inquire_lock,
+     .run = purchase_lock_coupons,
+     .inquire = purchase_inquire_coupons,
      .undo = purchase_unlock_coupons,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,
@@ -423,9 +230,22 @@ static const struct saga_step steps[] = {
      .participant = "points",
      .text = "Freezes the chosen points",
      .legs = purchase_has_points,
-     .run = freeze_points,
-     .inquire = inquire_freeze,
+     .run = purchase_freeze_points,
+     .inquire = purchase_inquire_points,
      .undo = purchase_unfreeze_points,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_QUICK,
+     .undo_retry = SAGA_STUBBORN},
+    {.id = STEP_RESERVE_STOCK,
+     .stage = 1,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "reserve_stock",
+     .participant = "goods",
+     .text = "Reserves the goods",
+     .legs = purchase_has_stock,
+     .run = purchase_reserve_stock,
+     .inquire = purchase_inquire_stock,
+     .undo = purchase_release_stock,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,
      .undo_retry = SAGA_STUBBORN},
@@ -469,7 +289,7 @@ static const struct saga_step steps[] = {
      .participant = "coupon",
      .text = "Uses the locked coupons",
      .legs = purchase_has_coupons,
-     .run = use_coupons,
+     .run = purchase_use_coupons,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
     {.id = STEP_DEDUCT_POINTS,
@@ -479,7 +299,37 @@ static const struct saga_step steps[] = {
      .participant = "points",
      .text = "Deducts the frozen points",
      .legs = purchase_has_points,
-     .run = deduct_points,
+     .run = purchase_deduct_points,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_STUBBORN},
+    {.id = STEP_DEDUCT_STOCK,
+     .stage = 5,
+     .kind = SAGA_RETRIABLE,
+     .name = "deduct_stock",
+     .participant = "goods",
+     .text = "Deducts the goods",
+     .legs = purchase_has_stock,
+     .run = purchase_deduct_stock,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_STUBBORN},
+    {.id = STEP_RECHARGE,
+     .stage = 5,
+     .kind = SAGA_RETRIABLE,
+     .name = "recharge",
+     .participant = "card",
+     .text = "Credits the card that is recharged",
+     .legs = purchase_recharges,
+     .run = purchase_recharge,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_STUBBORN},
+    {.id = STEP_DELIVER_ITEMS,
+     .stage = 5,
+     .kind = SAGA_RETRIABLE,
+     .name = "deliver_items",
+     .participant = "activity",
+     .text = "Delivers the paid items",
+     .legs = purchase_items,
+     .run = purchase_deliver_item,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
     {.id = 90,
@@ -495,9 +345,9 @@ static const struct saga_step steps[] = {
      .name = "award_points",
      .participant = "points",
      .text = "Awards points",
-     .run = award_points,
-     .answered = points_awarded,
-     .ruled = award_ruled,
+     .run = purchase_award_points,
+     .answered = purchase_points_awarded,
+     .ruled = purchase_award_ruled,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = STEP_ISSUE_COUPONS,
@@ -507,9 +357,9 @@ static const struct saga_step steps[] = {
      .name = "issue_coupons",
      .participant = "coupon",
      .text = "Issues coupons",
-     .run = issue_coupons,
-     .answered = coupons_issued,
-     .ruled = issue_ruled,
+     .run = purchase_issue_coupons,
+     .answered = purchase_coupons_issued,
+     .ruled = purchase_issue_ruled,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = STEP_RECORD_SETTLEMENT,
@@ -519,8 +369,8 @@ static const struct saga_step steps[] = {
      .name = "record_settlement",
      .participant = "settlement",
      .text = "Records the trade for settlement",
-     .run = record_settlement,
-     .ruled = record_ruled,
+     .run = purchase_record_settlement,
+     .ruled = purchase_record_ruled,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = 130,
@@ -530,7 +380,7 @@ static const struct saga_step steps[] = {
      .name = "push_paid",
      .participant = "push",
      .text = "Tells the screens",
-     .run = push_paid,
+     .run = purchase_push_paid,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
 };

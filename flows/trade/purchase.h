@@ -8,9 +8,13 @@
 enum {
     STEP_LOCK_COUPONS = 10,
     STEP_FREEZE_POINTS = 20,
+    STEP_RESERVE_STOCK = 25,
     STEP_CREATE_ORDER = 30,
     STEP_USE_COUPONS = 70,
     STEP_DEDUCT_POINTS = 80,
+    STEP_DEDUCT_STOCK = 82,
+    STEP_RECHARGE = 84,
+    STEP_DELIVER_ITEMS = 86,
     STEP_AWARD_POINTS = 100,
     STEP_ISSUE_COUPONS = 110,
     STEP_RECORD_SETTLEMENT = 120,
@@ -20,7 +24,18 @@ extern const struct saga_flow purchase_flow;
 
 // ---- For recall.c: what undoes an order, in whatever saga it is done ----------------------------------------------
 
-saga_legs_fn purchase_has_coupons, purchase_has_points;
-saga_call_fn purchase_unlock_coupons, purchase_unfreeze_points, purchase_close_order;
+saga_legs_fn purchase_has_coupons, purchase_has_points, purchase_has_stock;
+saga_call_fn purchase_unlock_coupons, purchase_unfreeze_points, purchase_release_stock, purchase_close_order;
+
+// ---- For purchase_end.c: what an order holds until it is paid -------------------------------------------------------
+
+struct purchase_holding {
+    uint16_t hold_step, use_step;
+    enum trade_missed missed; // when it was held, and never used
+    saga_legs_fn *applies;
+    enum err refused; // what whoever ordered is told when it can't be held
+};
+enum { PURCHASE_HOLDINGS = 3 };
+extern const struct purchase_holding purchase_holdings[PURCHASE_HOLDINGS];
 
 #endif

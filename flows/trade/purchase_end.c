@@ -24,8 +24,10 @@ static enum err failure_of(const struct saga_turn *turn, int32_t closing) {
     }
     if (saga_turn_saga(turn)->code == ERR_STOPPED_BY_OPERATOR)
         return ERR_STOPPED_BY_OPERATOR;
-    uint16_t step = saga_turn_step(turn)->id;
-    return step == STEP_LOCK_COUPONS || step == STEP_FREEZE_POINTS ? ERR_BENEFIT_UNAVAILABLE : ERR_ORDER_REFUSED;
+    for (size_t i = 0; i < PURCHASE_HOLDINGS; i++)
+        if (saga_turn_step(turn)->id == purchase_holdings[i].hold_step)
+            return purchase_holdings[i].refused;
+    return ERR_ORDER_REFUSED;
 }
 
 // It is not to be paid any more, because of what the saga says, or of what it was being closed for already.
@@ -131,10 +133,11 @@ static void stop_unpaid(struct saga_turn *turn) {
 // will.
 static void stop_paid(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    if (purchase_has_coupons(&trade->subject, STR_NONE))
-        purchase_end_missed(turn, STEP_USE_COUPONS, MISSED_COUPONS);
-    if (purchase_has_points(&trade->subject, STR_NONE))
-        purchase_end_missed(turn, STEP_DEDUCT_POINTS, MISSED_POINTS);
+    for (size_t i = 0; i < PURCHASE_HOLDINGS; i++)
+        if (purchase_holdings[i].applies(&trade->subject, STR_NONE))
+            purchase_end_missed(turn, purchase_holdings[i].use_step, purchase_holdings[i].missed);
+    purchase_end_missed(turn, STEP_RECHARGE, MISSED_RECHARGE);
+    purchase_end_missed(turn, STEP_DELIVER_ITEMS, MISSED_ITEMS);
     purchase_end_missed(turn, STEP_RECORD_SETTLEMENT, MISSED_SETTLEMENT);
     for (int benefit = 0; benefit < AFTERS; benefit++)
         after_given_up(turn, (enum after_benefit)benefit);
@@ -190,6 +193,9 @@ bool purchase_end_allows(struct saga_turn *turn, const struct saga_ruling *rulin
         {.step_id = STEP_FREEZE_POINTS,
          .no_skip = "points that aren't frozen can be spent twice: " RESOLVE_OR_COMPENSATE},
         {.step_id = STEP_FREEZE_POINTS, SAGA_COMPENSATE, "the points would stay frozen: " RESOLVE_THERE},
+        {.step_id = STEP_RESERVE_STOCK,
+         .no_skip = "goods that aren't reserved can be sold twice: " RESOLVE_OR_COMPENSATE},
+        {.step_id = STEP_RESERVE_STOCK, SAGA_COMPENSATE, "the goods would stay reserved: " RESOLVE_THERE},
         {.step_id = STEP_CREATE_ORDER,
          .no_skip = "nothing goes on without an order number: " RESOLVE_OR_COMPENSATE,
          .answers = &order_create_method,
@@ -197,6 +203,9 @@ bool purchase_end_allows(struct saga_turn *turn, const struct saga_ruling *rulin
         {.step_id = STEP_CREATE_ORDER, SAGA_COMPENSATE, "the order would stay open: " RESOLVE_THERE},
         {.step_id = STEP_USE_COUPONS, .no_skip = "the coupons would stay locked: " RESOLVE_IT},
         {.step_id = STEP_DEDUCT_POINTS, .no_skip = "the points would stay frozen: " RESOLVE_IT},
+        {.step_id = STEP_DEDUCT_STOCK, .no_skip = "the goods would stay reserved: " RESOLVE_IT},
+        {.step_id = STEP_RECHARGE, .no_skip = "the buyer would not get what was paid for: " RESOLVE_IT},
+        {.step_id = STEP_DELIVER_ITEMS, .no_skip = "the buyer would not get what was paid for: " RESOLVE_IT},
         {.step_id = STEP_AWARD_POINTS, .answers = &points_award_method, .fits = award_fits},
         {.step_id = STEP_ISSUE_COUPONS, .answers = &coupon_issue_method},
         {.step_id = 0},

@@ -1,6 +1,7 @@
 // The command Quote.
 #include "flows/trade/quote.h"
 
+#include "flows/trade/quote_line.h"
 #include "flows/trade/view.h"
 
 #include <stdio.h>
@@ -23,26 +24,10 @@ void quote_check(const struct trades *trades, const Txcenter__Trade__V1__Context
     }
     if (n_lines == 0 || n_lines > TRADE_LINES_MAX)
         error_field(error, "lines", "must have 1..%d", TRADE_LINES_MAX);
-    for (size_t i = 0; i < n_lines && i < TRADE_LINES_MAX; i++) {
-        char path[64];
-        const Txcenter__Trade__V1__Fuel *fuel =
-            lines[i]->item_case == TXCENTER__TRADE__V1__LINE__ITEM_FUEL ? lines[i]->fuel : NULL;
-        snprintf(path, sizeof path, "lines[%zu].fuel", i);
-        if (!fuel) {
-            error_field(error, path, "is required");
-            continue;
-        }
-        if (!fuel->amount && fuel->volume_centi == 0)
-            error_field(error, path, "needs a volume or an amount");
-        snprintf(path, sizeof path, "lines[%zu].fuel.oil_code", i);
-        check_text(error, path, fuel->oil_code, 1, 32);
-        snprintf(path, sizeof path, "lines[%zu].fuel.nozzle", i);
-        check_text(error, path, fuel->nozzle, 0, 32);
-        snprintf(path, sizeof path, "lines[%zu].fuel.volume_centi", i);
-        check_range(error, path, fuel->volume_centi, 0, 100000000);
-        snprintf(path, sizeof path, "lines[%zu].fuel.amount", i);
-        check_money(trades, error, path, fuel->amount, 1, false);
-    }
+    size_t n = n_lines < TRADE_LINES_MAX ? n_lines : TRADE_LINES_MAX;
+    for (size_t i = 0; i < n; i++)
+        quote_line_check(trades, lines, i, error);
+    quote_lines_check(lines, n, error);
 }
 
 void quote_check_ids(struct error *error, const char *field, char *const *ids, size_t n) {

@@ -5,11 +5,11 @@
 #include "adapters/user/user.h"
 #include "base/digest.h"
 #include "flows/trade/discount.h"
-#include "flows/trade/forecourt.h"
-#include "flows/trade/quote.h"
+#include "flows/trade/internal.h"
+#include "flows/trade/quote_line.h"
+#include "flows/trade/quote_source.h"
 #include "flows/trade/solver.h"
 #include "flows/trade/view.h"
-#include "saga/participant.h"
 #include "txcenter/trade/v1/facts.pb-c.h"
 
 #include <assert.h>
@@ -18,22 +18,6 @@
 
 typedef Txcenter__Trade__V1__Quote quote_message;
 
-// ---- Sources ------------------------------------------------------------------------------------------------------
-
-enum source_kind { SOURCE_USER, SOURCE_PRICE, SOURCE_COUPONS, SOURCE_POINTS };
-
-struct making;
-
-struct source {
-    struct making *making;
-    enum source_kind kind;
-    size_t line;
-    struct saga_pass pass;
-    enum outcome outcome;
-    const char *reason, *text;
-    const void *message; // in the arena
-};
-
 struct making {
     struct trades *trades;
     struct quote_wish wish;
@@ -41,186 +25,9 @@ struct making {
     quote_made_fn *done;
     void *ctx;
     int64_t now_ms;
-    unsigned open;
-    size_t n_sources;
-    struct source sources[TRADE_LINES_MAX + 3];
+    const struct quote_sources *sources; // once they have answered
+    struct quote_line lines[TRADE_LINES_MAX];
 };
-
-static void conclude(struct making *making);
-
-static void answered(void *ctx, const struct adapter_answer *answer) {
-    struct source *source = ctx;
-    struct making *making = source->making;
-    saga_pass_end(making->trades->engine, &source->pass, answer->outcome, answer->code, answer->text);
-    source->outcome = answer->outcome;
-    source->reason = arena_str(making->arena, str_c(answer->reason)).ptr;
-    source->text = arena_str(making->arena, str_c(answer->text)).ptr;
-    if (answer->outcome == OUTCOME_OK)
-        source->message =
-            adapter_decode(arena_str(making->arena, answer->bytes), answer->message->descriptor, making->arena);
-    if (--making->open == 0)
-        conclude(making);
-}
-
-// NULL: its system takes no calls at present, which counts as no answer.
-static struct source *add(struct making *making, enum source_kind kind, size_t line, const struct adapter *system) {
-    struct source *source = &making->sources[making->n_sources++];
-    struct error error = {0};
-    *source = (struct source){.making = making, .kind = kind, .line = line};
-    if (!saga_pass_begin(making->trades->engine, system->system, &source->pass, &error)) {
-        source->outcome = OUTCOME_RETRY;
-        source->reason = err_info(error.code)->name;
-        source->text = arena_str(making->arena, str_c(error.text)).ptr;
-        return NULL;
-    }
-    making->open++;
-    return source;
-}
-
-static struct source *source_of(struct making *making, enum source_kind kind, size_t line) {
-    for (size_t i = 0; i < making->n_sources; i++)
-        if (making->sources[i].kind == kind && making->sources[i].line == line)
-            return &making->sources[i];
-    return NULL;
-}
-
-static void ask_prices(struct making *making, const struct adapter_effect *effect) {
-    Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
-    at.seconds = making->now_ms / 1000;
-    for (size_t i = 0; i < making->wish.n_lines; i++) {
-        const Txcenter__Trade__V1__Fuel *fuel = making->wish.lines[i]->fuel;
-        Participant__Oil__V1__GetPriceRequest request = PARTICIPANT__OIL__V1__GET_PRICE_REQUEST__INIT;
-        request.station_id = making->wish.context->station_id;
-        request.oil_code = fuel->oil_code;
-        request.nozzle = fuel->nozzle;
-        request.at = &at;
-        struct adapter *oil = &making->trades->options.adapters->oil;
-        struct source *source = add(making, SOURCE_PRICE, i, oil);
-        if (source)
-            oil_get_price(oil, effect, &request, answered, source);
-    }
-}
-
-static void ask_coupons(struct making *making, const struct adapter_effect *effect) {
-    Participant__Coupon__V1__ListUsableCouponsRequest request =
-        PARTICIPANT__COUPON__V1__LIST_USABLE_COUPONS_REQUEST__INIT;
-    Participant__Coupon__V1__CouponLine lines[TRADE_LINES_MAX], *pointers[TRADE_LINES_MAX];
-    for (size_t i = 0; i < making->wish.n_lines; i++) {
-        const Txcenter__Trade__V1__Fuel *fuel = making->wish.lines[i]->fuel;
-        participant__coupon__v1__coupon_line__init(&lines[i]);
-        lines[i].kind = view_text("fuel");
-        lines[i].code = fuel->oil_code;
-        lines[i].amount = fuel->amount; // absent where only the volume is known so far
-        pointers[i] = &lines[i];
-    }
-    request.user_id = making->wish.context->user_id;
-    request.station_id = making->wish.context->station_id;
-    request.lines = pointers;
-    request.n_lines = making->wish.n_lines;
-    struct adapter *coupon = &making->trades->options.adapters->coupon;
-    struct source *source = add(making, SOURCE_COUPONS, 0, coupon);
-    if (source)
-        coupon_list_usable(coupon, effect, &request, answered, source);
-}
-
-static void ask_user(struct making *making, const struct adapter_effect *effect) {
-    struct adapter *user = &making->trades->options.adapters->user;
-    Participant__User__V1__GetUserRequest request = PARTICIPANT__USER__V1__GET_USER_REQUEST__INIT;
-    request.user_id = making->wish.context->user_id;
-    struct source *source = add(making, SOURCE_USER, 0, user);
-    if (source)
-        user_get(user, effect, &request, answered, source);
-}
-
-static void ask_points(struct making *making, const struct adapter_effect *effect) {
-    struct adapter *points = &making->trades->options.adapters->points;
-    Participant__Points__V1__GetPointsRequest request = PARTICIPANT__POINTS__V1__GET_POINTS_REQUEST__INIT;
-    request.user_id = making->wish.context->user_id;
-    struct source *source = add(making, SOURCE_POINTS, 0, points);
-    if (source)
-        points_get(points, effect, &request, answered, source);
-}
-
-void quote_make(struct trades *trades, const struct quote_wish *wish, struct arena *arena, quote_made_fn *done,
-                void *ctx) {
-    struct making *making = calloc(1, sizeof *making);
-    if (!making)
-        abort();
-    *making = (struct making){.trades = trades, .wish = *wish, .arena = arena, .done = done, .ctx = ctx};
-    making->now_ms = trades_now(trades);
-    struct adapter_effect effect = {.step = "quote",
-                                    .trade_no = wish->trade_no,
-                                    .request_id = wish->call_id,
-                                    .traceparent = wish->traceparent,
-                                    .deadline_ms = (uint32_t)trades->options.quote_budget_ms};
-    making->open = 1; // until all are asked
-    ask_user(making, &effect);
-    ask_prices(making, &effect);
-    ask_coupons(making, &effect);
-    if (!wish->exclude_points)
-        ask_points(making, &effect);
-    if (--making->open == 0)
-        conclude(making);
-}
-
-// ---- Judging the core sources ---------------------------------------------------------------------------------------
-
-static bool judge_user(struct making *making, struct error *error) {
-    const struct source *source = source_of(making, SOURCE_USER, 0);
-    if (source->outcome == OUTCOME_REJECTED)
-        return error_set(error, ERR_USER_NOT_ALLOWED, "the user system says %s", source->reason);
-    if (!source->message)
-        return error_set(error, ERR_PRICE_UNAVAILABLE, "the user system does not answer: %s", source->text);
-    const Participant__User__V1__GetUserResponse *response = source->message;
-    if (response->user->status != PARTICIPANT__USER__V1__USER_STATUS__USER_STATUS_ACTIVE)
-        return error_set(error, ERR_USER_NOT_ALLOWED, "the user is not active");
-    return true;
-}
-
-static bool judge_price(struct making *making, size_t line, struct error *error) {
-    const struct source *source = source_of(making, SOURCE_PRICE, line);
-    char path[64];
-    if (source->outcome == OUTCOME_REJECTED) {
-        snprintf(path, sizeof path, "lines[%zu].fuel", line);
-        error_field(error, path, "the oil system says %s", source->reason);
-        return false;
-    }
-    if (!source->message)
-        return error_set(error, ERR_PRICE_UNAVAILABLE, "the oil system does not answer: %s", source->text);
-    const Participant__Oil__V1__GetPriceResponse *response = source->message;
-    if (strcmp(response->unit_price->currency, making->trades->options.currency) != 0)
-        return error_set(error, ERR_PRICE_UNAVAILABLE, "the price's currency is not %s",
-                         making->trades->options.currency);
-    return true;
-}
-
-// ---- Lines --------------------------------------------------------------------------------------------------------
-
-struct priced_line {
-    int64_t volume_centi, list_price, unit_price;
-};
-
-static bool price_line(struct making *making, size_t i, struct priced_line *ret_line, struct error *error) {
-    const Txcenter__Trade__V1__Fuel *fuel = making->wish.lines[i]->fuel;
-    const Participant__Oil__V1__GetPriceResponse *price = source_of(making, SOURCE_PRICE, i)->message;
-    struct priced_line line = {.unit_price = price->unit_price->minor_units, .volume_centi = fuel->volume_centi};
-    struct str currency = str_c(making->trades->options.currency);
-    if (fuel->amount && fuel->volume_centi) {
-        line.list_price = fuel->amount->minor_units;
-        if (!forecourt_check(line.volume_centi, line.unit_price, line.list_price, currency, error)) {
-            error_within(error, "lines[%zu]", i);
-            return false;
-        }
-    } else if (fuel->amount) {
-        line.list_price = fuel->amount->minor_units;
-        if (!forecourt_volume(line.list_price, line.unit_price, &line.volume_centi, error))
-            return false;
-    } else if (!forecourt_amount(line.volume_centi, line.unit_price, &line.list_price, error)) {
-        return false;
-    }
-    *ret_line = line;
-    return true;
-}
 
 // ---- Solving ------------------------------------------------------------------------------------------------------
 
@@ -277,19 +84,20 @@ static struct solver_coupon coupon_of(const Participant__Coupon__V1__Coupon *cou
     };
 }
 
-static bool make_input(struct making *making, const struct priced_line *lines, struct solver_input *input) {
+static bool make_input(struct making *making, struct solver_input *input) {
     struct arena *arena = making->arena;
     const struct quote_wish *wish = &making->wish;
-    const Participant__Coupon__V1__ListUsableCouponsResponse *coupons = source_of(making, SOURCE_COUPONS, 0)->message;
-    const struct source *points_source = source_of(making, SOURCE_POINTS, 0);
-    const Participant__Points__V1__GetPointsResponse *points = points_source ? points_source->message : NULL;
+    const Participant__Coupon__V1__ListUsableCouponsResponse *coupons =
+        quote_answer_of(making->sources, QUOTE_COUPONS, 0);
+    const Participant__Points__V1__GetPointsResponse *points = quote_answer_of(making->sources, QUOTE_POINTS, 0);
     size_t offered = coupons ? coupons->n_coupons : 0, n_coupons = 0;
     struct solver_line *solver_lines = arena_calloc(arena, wish->n_lines, sizeof *solver_lines);
     struct solver_coupon *solver_coupons = arena_calloc(arena, SOLVER_COUPONS_MAX, sizeof *solver_coupons);
     if (!solver_lines || !solver_coupons)
         return false;
     for (size_t i = 0; i < wish->n_lines; i++)
-        solver_lines[i] = (struct solver_line){STR("fuel"), str_c(wish->lines[i]->fuel->oil_code), lines[i].list_price};
+        solver_lines[i] = (struct solver_line){str_c(making->lines[i].kind), str_c(making->lines[i].code),
+                                               making->lines[i].list_price};
     for (size_t i = 0; i < offered && n_coupons < SOLVER_COUPONS_MAX; i++)
         if (coupon_is_ours(making, coupons->coupons[i]))
             solver_coupons[n_coupons++] = coupon_of(coupons->coupons[i], arena);
@@ -346,38 +154,33 @@ static Txcenter__Trade__V1__Combination *combination_of(struct making *making, c
     return combination;
 }
 
-static void add_lines(struct making *making, const struct priced_line *lines, quote_message *quote) {
+static void add_lines(struct making *making, quote_message *quote) {
     struct arena *arena = making->arena;
     quote->lines = view_array(arena, making->wish.n_lines);
     for (size_t i = 0; quote->lines && i < making->wish.n_lines; i++) {
-        const Txcenter__Trade__V1__Fuel *fuel = making->wish.lines[i]->fuel;
-        const Participant__Oil__V1__GetPriceResponse *price = source_of(making, SOURCE_PRICE, i)->message;
+        const struct quote_line *priced = &making->lines[i];
         Txcenter__Trade__V1__QuotedLine *line =
             VIEW_NEW(arena, txcenter__trade__v1__quoted_line, Txcenter__Trade__V1__QuotedLine);
         if (!line)
             return;
-        line->kind = view_text("fuel");
-        line->code = fuel->oil_code;
-        line->name = price->name;
-        line->nozzle = fuel->nozzle;
-        line->volume_centi = lines[i].volume_centi;
-        line->unit_price = MONEY(lines[i].unit_price);
-        line->list_price = MONEY(lines[i].list_price);
+        line->kind = view_text(priced->kind);
+        line->code = view_text(priced->code);
+        line->name = view_text(priced->name);
+        line->nozzle = view_text(priced->nozzle);
+        line->volume_centi = priced->volume_centi;
+        line->quantity = priced->quantity;
+        line->unit_price = MONEY(priced->unit_price);
+        line->list_price = MONEY(priced->list_price);
         quote->lines[quote->n_lines++] = line;
     }
 }
 
 static void add_degraded(struct making *making, quote_message *quote) {
-    static const struct {
-        enum source_kind kind;
-        const char *name;
-    } optional[] = {{SOURCE_COUPONS, "coupon"}, {SOURCE_POINTS, "points"}};
-    quote->degraded_sources = view_array(making->arena, 2);
-    for (size_t i = 0; quote->degraded_sources && i < 2; i++) {
-        const struct source *source = source_of(making, optional[i].kind, 0);
-        // A definite no (an unknown user there) is an answer: nothing can be used.
-        if (source && !source->message && source->outcome != OUTCOME_REJECTED)
-            quote->degraded_sources[quote->n_degraded_sources++] = view_text(optional[i].name);
+    quote->degraded_sources = view_array(making->arena, QUOTE_SOURCE_KINDS);
+    for (int kind = 0; quote->degraded_sources && kind < QUOTE_SOURCE_KINDS; kind++) {
+        const char *missing = quote_source_missing(making->sources, (enum quote_source_kind)kind);
+        if (missing)
+            quote->degraded_sources[quote->n_degraded_sources++] = view_text(missing);
     }
 }
 
@@ -404,7 +207,7 @@ static const char *hash_of_input(struct making *making) {
     return arena_str(making->arena, str_c(hash)).ptr;
 }
 
-static quote_message *quote_of(struct making *making, const struct priced_line *lines, const struct solver_input *input,
+static quote_message *quote_of(struct making *making, const struct solver_input *input,
                                const struct solver_result *result) {
     struct arena *arena = making->arena;
     quote_message *quote = VIEW_NEW(arena, txcenter__trade__v1__quote, quote_message);
@@ -415,7 +218,7 @@ static quote_message *quote_of(struct making *making, const struct priced_line *
     quote->list_price = MONEY(result->list_price);
     quote->exact = result->exact;
     quote->input_hash = view_text(hash_of_input(making));
-    add_lines(making, lines, quote);
+    add_lines(making, quote);
     add_degraded(making, quote);
     quote->combinations = view_array(arena, result->n_combinations);
     for (size_t i = 0; quote->combinations && i < result->n_combinations; i++) {
@@ -430,44 +233,72 @@ static quote_message *quote_of(struct making *making, const struct priced_line *
 static struct str facts_of(struct making *making) {
     Txcenter__Trade__V1__QuoteFacts facts = TXCENTER__TRADE__V1__QUOTE_FACTS__INIT;
     Participant__Oil__V1__GetPriceResponse *prices[TRADE_LINES_MAX];
-    const struct source *points = source_of(making, SOURCE_POINTS, 0);
     facts.at = view_time(making->now_ms, making->arena);
-    facts.user = (void *)(uintptr_t)source_of(making, SOURCE_USER, 0)->message;
-    for (size_t i = 0; i < making->wish.n_lines; i++)
-        prices[i] = (void *)(uintptr_t)source_of(making, SOURCE_PRICE, i)->message;
     facts.prices = prices;
-    facts.n_prices = making->wish.n_lines;
-    facts.coupons = (void *)(uintptr_t)source_of(making, SOURCE_COUPONS, 0)->message;
-    facts.points = points ? (void *)(uintptr_t)points->message : NULL;
+#define ANSWER(kind, line) ((void *)(uintptr_t)quote_answer_of(making->sources, (kind), (line)))
+    for (size_t i = 0; i < making->wish.n_lines; i++)
+        if (ANSWER(QUOTE_PRICE, i))
+            prices[facts.n_prices++] = ANSWER(QUOTE_PRICE, i);
+    facts.user = ANSWER(QUOTE_USER, 0);
+    facts.coupons = ANSWER(QUOTE_COUPONS, 0);
+    facts.points = ANSWER(QUOTE_POINTS, 0);
+    facts.goods = ANSWER(QUOTE_GOODS, 0);
+    facts.card = ANSWER(QUOTE_CARD, 0);
+#undef ANSWER
     size_t size = txcenter__trade__v1__quote_facts__get_packed_size(&facts);
     uint8_t *bytes = arena_alloc(making->arena, size + 1);
     return bytes ? str_n(bytes, txcenter__trade__v1__quote_facts__pack(&facts, bytes)) : STR_NONE;
 }
 
+// ---- From the sources to the quote --------------------------------------------------------------------------------
+
+static bool judge_user(struct making *making, struct error *error) {
+    const struct quote_source *source = quote_source_of(making->sources, QUOTE_USER, 0);
+    if (source->outcome == OUTCOME_REJECTED)
+        return error_set(error, ERR_USER_NOT_ALLOWED, "the user system says %s", source->reason);
+    if (!source->message)
+        return error_set(error, ERR_PRICE_UNAVAILABLE, "the user system does not answer: %s", source->text);
+    const Participant__User__V1__GetUserResponse *response = source->message;
+    if (response->user->status != PARTICIPANT__USER__V1__USER_STATUS__USER_STATUS_ACTIVE)
+        return error_set(error, ERR_USER_NOT_ALLOWED, "the user is not active");
+    return true;
+}
+
 static bool make(struct making *making, struct quote_made *made, struct error *error) {
-    struct priced_line lines[TRADE_LINES_MAX];
     struct solver_input input;
     struct solver_result result;
     if (!judge_user(making, error))
         return false;
     for (size_t i = 0; i < making->wish.n_lines; i++)
-        if (!judge_price(making, i, error) || !price_line(making, i, &lines[i], error))
+        if (!quote_line_price(making->trades, &making->wish, making->sources, i, &making->lines[i], error))
             return false;
-    if (!make_input(making, lines, &input))
+    if (!make_input(making, &input))
         return error_set(error, ERR_OVERLOADED, "the quote needs too much memory");
     if (!solver_solve(&input, making->arena, &result, error))
         return false;
-    made->quote = quote_of(making, lines, &input, &result);
+    made->quote = quote_of(making, &input, &result);
     made->facts = facts_of(making);
     if (!made->quote || !made->facts.ptr || made->facts.len > TRADE_BLOB_MAX)
         return error_set(error, ERR_OVERLOADED, "the quote needs too much memory");
     return true;
 }
 
-static void conclude(struct making *making) {
+static void conclude(void *ctx, const struct quote_sources *sources) {
+    struct making *making = ctx;
     struct quote_made made = {0};
     struct error error = {0};
+    making->sources = sources;
     bool good = make(making, &made, &error);
     making->done(making->ctx, good ? &made : NULL, good ? NULL : &error);
     free(making);
+}
+
+void quote_make(struct trades *trades, const struct quote_wish *wish, struct arena *arena, quote_made_fn *done,
+                void *ctx) {
+    struct making *making = calloc(1, sizeof *making);
+    if (!making)
+        abort();
+    *making = (struct making){.trades = trades, .wish = *wish, .arena = arena, .done = done, .ctx = ctx};
+    making->now_ms = trades_now(trades);
+    quote_sources_ask(trades, &making->wish, making->now_ms, arena, conclude, making);
 }

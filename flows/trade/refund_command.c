@@ -86,9 +86,8 @@ static void view_paid(const struct trade *trade, struct paid_view *view) {
     for (int32_t i = 0; trade->row.paid > 0 && (tender = trade_tender(trade, trade->row.attempt_no, i)); i++)
         view->tenders[view->paid.n_tenders++] = (struct allocation_tender){str_c(tender->tender_no), tender->amount,
                                                                            tender->refunded + tender->refund_pending};
-    for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++)
-        if (line->purchase_no == trade->row.purchase_no && view->paid.n_lines < TRADE_LINES_MAX)
-            view->lines[view->paid.n_lines++] = (struct allocation_line){line->payable, line->refund_taken};
+    for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)) && i < TRADE_LINES_MAX; i++)
+        view->lines[view->paid.n_lines++] = (struct allocation_line){line->payable, line->refund_taken};
 }
 
 static struct allocation_request wish_of(const refund_request *request, struct paid_view *view) {

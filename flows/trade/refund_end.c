@@ -16,17 +16,15 @@ enum { BY_ITS_SAGA, STOPPED_ONCE, STOPPED_TWICE }; // refund_row.stopped
 // The lines bear what is left of the refund in the proportion in which they bore all of it.
 static void free_lines(struct trade *trade, struct refund_row *refund, int64_t done) {
     int64_t before[TRADE_LINES_MAX], after[TRADE_LINES_MAX];
-    size_t n = refund->line_parts.len / sizeof before[0], i = 0;
+    size_t n = refund->line_parts.len / sizeof before[0];
     struct line_row *line;
     memcpy(before, refund->line_parts.ptr, n * sizeof before[0]);
     bool split = n == 0 || money_allocate(done, before, n, after);
     assert(split); // no more than they add up to
-    for (size_t k = 0; (line = trade_at(trade, PART_LINE, k)) && i < n; k++)
-        if (line->purchase_no == trade->row.purchase_no) {
-            trade_change(trade, line);
-            line->refund_taken -= before[i] - after[i];
-            i++;
-        }
+    for (unsigned i = 0; i < n && (line = trade_line_of(trade, NULL, i)); i++) {
+        trade_change(trade, line);
+        line->refund_taken -= before[i] - after[i];
+    }
     refund->line_parts = trade_keep(trade, str_n(after, n * sizeof after[0]));
 }
 

@@ -23,9 +23,8 @@ void refund_plan_rest(const struct trade *trade, struct refund_plan *plan) {
     plan->n_tenders = plan->n_lines = 0;
     for (int32_t i = 0; (tender = trade_tender(trade, trade->row.attempt_no, i)) && trade->row.paid > 0; i++)
         plan->tender_parts[plan->n_tenders++] = tender->amount - tender->refunded - tender->refund_pending;
-    for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++)
-        if (line->purchase_no == trade->row.purchase_no)
-            plan->line_parts[plan->n_lines++] = line->payable - line->refund_taken;
+    for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)); i++)
+        plan->line_parts[plan->n_lines++] = line->payable - line->refund_taken;
 }
 
 static struct refund_row *add_refund(struct trade *trade, const char *refund_no) {
@@ -64,16 +63,14 @@ static bool start(struct saga_turn *turn, struct refund_row *refund, struct erro
 // What the plan takes is taken (or, with -1, is free again), so that no other refund can.
 static void reserve(struct trade *trade, const struct refund_plan *plan, int sign) {
     struct line_row *line;
-    size_t n_line = 0;
     for (size_t i = 0; i < plan->n_tenders; i++) {
         struct tender_row *tender = trade_change(trade, trade_tender(trade, trade->row.attempt_no, (int32_t)i));
         tender->refund_pending += sign * plan->tender_parts[i];
     }
-    for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++)
-        if (line->purchase_no == trade->row.purchase_no && n_line < plan->n_lines) {
-            trade_change(trade, line);
-            line->refund_taken += sign * plan->line_parts[n_line++];
-        }
+    for (unsigned i = 0; i < plan->n_lines && (line = trade_line_of(trade, NULL, i)); i++) {
+        trade_change(trade, line);
+        line->refund_taken += sign * plan->line_parts[i];
+    }
     trade_edit(trade)->refund_pending += sign * plan->amount;
     trade->row.refund_count += sign;
 }

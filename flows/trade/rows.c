@@ -121,6 +121,7 @@ static const struct store_column line_row_columns[] = {
     STORE_COL_I64(line_row, payable),
     STORE_COL_I64(line_row, refund_taken),
     SOLVER_LAYER_TABLE(LINE_DISCOUNT) STORE_COL_I64(line_row, refund_done),
+    STORE_COL_I64(line_row, quantity, .since = 5),
 };
 const struct store_table line_table = {TABLE("trade_line", line_row, 3, )};
 

@@ -53,6 +53,9 @@ enum trade_missed {
     MISSED_COUPONS = 1,    // locked, and not used
     MISSED_POINTS = 2,     // frozen, and not deducted
     MISSED_SETTLEMENT = 4, // not recorded
+    MISSED_STOCK = 8,      // reserved, and not deducted
+    MISSED_RECHARGE = 16,  // not credited
+    MISSED_ITEMS = 32,     // not all delivered
 };
 
 struct trade_row {
@@ -115,7 +118,8 @@ struct line_row {
     char trade_no[TRADE_NO_MAX + 1];
     int32_t purchase_no, line;
     char kind[17], code[TRADE_ID_MAX + 1], name[97], nozzle[33];
-    int64_t volume_centi, unit_price, list_price, payable;
+    int64_t volume_centi, quantity; // of fuel; of goods and items
+    int64_t unit_price, list_price, payable;
     int64_t discount[SOLVER_LAYERS];
     int64_t refund_taken; // of payable, by refunds that are done or under way
     int64_t refund_done;  // of it, done

@@ -115,6 +115,21 @@ struct quote_row *trade_quote_row(const struct trade *trade, int32_t version) {
     return NULL;
 }
 
+struct line_row *trade_line_of(const struct trade *trade, const char *kind, unsigned i) {
+    struct line_row *row;
+    for (size_t k = 0; (row = trade_at(trade, PART_LINE, k)); k++)
+        if (row->purchase_no == trade->row.purchase_no && (!kind || strcmp(row->kind, kind) == 0) && i-- == 0)
+            return row;
+    return NULL;
+}
+
+unsigned trade_lines_of(const struct trade *trade, const char *kind) {
+    unsigned n = 0;
+    while (trade_line_of(trade, kind, n))
+        n++;
+    return n;
+}
+
 struct pay_attempt_row *trade_attempt(const struct trade *trade, int32_t attempt_no) {
     struct pay_attempt_row *row;
     for (size_t i = 0; (row = trade_at(trade, PART_ATTEMPT, i)); i++)

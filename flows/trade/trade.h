@@ -86,6 +86,9 @@ void trade_forget(struct trade *trade, enum trade_part part, void *row);
 struct str trade_keep(struct trade *trade, struct str bytes);
 
 struct quote_row *trade_quote_row(const struct trade *trade, int32_t version);
+// The i-th line of the order (of one kind: quote_line.h; NULL: of any); NULL beyond the last.
+struct line_row *trade_line_of(const struct trade *trade, const char *kind, unsigned i);
+unsigned trade_lines_of(const struct trade *trade, const char *kind); // how many
 struct pay_attempt_row *trade_attempt(const struct trade *trade, int32_t attempt_no);
 struct pay_attempt_row *trade_open_attempt(const struct trade *trade); // PLANNED or OPEN; NULL
 struct tender_row *trade_tender(const struct trade *trade, int32_t attempt_no, int32_t tender);

@@ -26,7 +26,9 @@ static bool set_condition(struct request *request, ProtobufCMessage *filter, con
     const char *text = request_text(request, value);
     if (!text)
         return false;
-    if (!option || (option->kind == OPTION_FLAG) != (value.ptr == NULL))
+    // An empty value would be no condition: a script whose variable is empty must not end every saga there is.
+    bool empty = value.ptr && value.len == 0;
+    if (!option || empty || (option->kind == OPTION_FLAG) != (value.ptr == NULL))
         return request_refuse(request, spec, "conditions as the options of 'saga list' are, such as parked,flow=NAME",
                               condition) != NULL;
     return (!value.ptr || args_fit(option, text, request->error)) &&

@@ -31,8 +31,26 @@ class Parked(harness.Case):
         return self.operator.call(OPERATOR + "Retry", {"requestId": request_id, "gid": self.gid, "reason": reason},
                                   **options)
 
+    def batch(self, request_id, **condition):
+        """The last report of a batch of retries."""
+        request = {"requestId": request_id, "reason": "the shift is open again", "action": "OPERATOR_ACTION_RETRY",
+                   "filter": condition}
+        return list(self.operator.stream(OPERATOR + "Batch", request, timeout=60))[-1]
+
     def audit(self, **fields):
         return self.operator.call(OPERATOR + "ListAudit", fields).entries
+
+    # [E8] "older than half an hour" is another moment each time that it is said
+    def test_a_batch_of_what_is_old_is_the_same_one_later(self):
+        first = self.batch("old", parked=True, updatedBefore="2099-01-01T00:00:00Z")
+        self.assertEqual((1, True), (first.done, first.finished))
+        self.shop.until(self.trade_no, "COMPLETED")
+        again = self.batch("old", parked=True, updatedBefore="2099-01-01T00:00:01Z", createdFrom="2020-01-01T00:00:00Z")
+        self.assertEqual((0, True), (again.matched, again.finished))
+        with self.assertRaises(harness.Refused) as refused:
+            self.batch("old", unfinished=True, updatedBefore="2099-01-01T00:00:00Z")
+        self.assertEqual("IDEMPOTENCY_KEY_REUSED", refused.exception.reason)
+        self.assertEqual(1, len([entry for entry in self.audit() if entry.action == "batch"]))
 
     # [A34] a permanent failure after the watershed goes to an operator; nothing is rolled back
     def test_a_refusal_after_the_watershed_waits_for_an_operator(self):

@@ -39,6 +39,7 @@ struct flow_cases {
 #define FLOW_CASES(X) \
     X(quote)          \
     X(order)          \
+    X(goods)          \
     X(pay)            \
     X(callback)       \
     X(closing)        \

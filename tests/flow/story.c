@@ -219,6 +219,8 @@ void assert_nothing_held(struct flow_bed *bed, const struct flow_trade *trade) {
     assert_int_equal(difference(bed, "coupon", trade->no, "lock", (const char *const[]){"unlock", "use", NULL}), 0);
     assert_int_equal(difference(bed, "points", trade->no, "freeze", (const char *const[]){"unfreeze", "deduct", NULL}),
                      0);
+    assert_int_equal(difference(bed, "goods", trade->no, "reserve", (const char *const[]){"release", "deduct", NULL}),
+                     0);
     assert_int_equal(
         difference(bed, "card", trade->no, "freeze", (const char *const[]){"release", "confirm", "expire", NULL}), 0);
 }

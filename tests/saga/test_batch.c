@@ -183,6 +183,44 @@ static void test_what_does_not_fit_is_refused_and_named(void **state) {
     assert_int_equal(audits(bed, "skip"), 1);
 }
 
+// [E8] whoever went on by itself while others had their turn is left alone
+static void left_alone(struct saga_bed *bed, const struct saga_batch_options *options) {
+    struct watched *watched = options->ctx;
+    struct bed_reply reply;
+    park(bed, 3);
+    begin(bed, options);
+    while (audits(bed, "terminate") == 0)
+        assert_true(bed_step(bed));
+    const char *last = bed_status(bed, "trip000") == SAGA_TERMINATED ? "trip002" : "trip000";
+    model_plan(&bed->model, "d", SAGA_ACTION, MODEL_SLOW, 1, 900000);
+    bed_retry(bed, last, &reply);
+    bed_wait(bed, &reply);
+    until_ended(bed, watched);
+    assert_true(watched->last.done == 2 && watched->last.refused == 1 && watched->last.failed == 0);
+    assert_string_equal(watched->refused, last);
+    assert_int_equal(watched->refusal, ERR_SAGA_STATE);
+    assert_int_equal(bed_status(bed, last), SAGA_FORWARD);
+}
+
+static void test_what_is_no_longer_parked_is_left_alone(void **state) {
+    struct watched watched = {0};
+    struct saga_batch_options options = retry_parked(*state, &watched);
+    options.operation.act = SAGA_ACT_TERMINATE;
+    options.rate_per_s = 1;
+    left_alone(*state, &options);
+}
+
+static void test_what_is_no_longer_in_trouble_is_left_alone(void **state) {
+    struct watched watched = {0};
+    struct saga_batch_options options = retry_parked(*state, &watched);
+    options.operation.act = SAGA_ACT_TERMINATE;
+    options.rate_per_s = 1;
+    options.filter.parked = false;
+    options.filter.reason = STR("PARTICIPANT_REJECTED");
+    options.filter.participant = STR("model");
+    left_alone(*state, &options);
+}
+
 // A commit behind the first action fails for good; whether it was one of the batch. One that fails is told as such.
 static bool told_apart(struct saga_bed *bed, int64_t commit) {
     struct watched watched;
@@ -322,6 +360,33 @@ static void test_a_large_batch_goes_page_by_page(void **state) {
     assert_true(watched.last.matched == 525 && !watched.last.more);
     assert_true(watched.last.refused == 525 && watched.last.done == 0);
     assert_true(watched.most_refusals == SAGA_BATCH_REFUSALS);
+}
+
+// [E8] what goes from one status to the next while others have their turn is not passed over
+static void test_what_was_counted_is_acted_on_wherever_it_has_got_to(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched = {0};
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    char gid[16];
+    model_plan(&bed->model, "d", SAGA_ACTION, MODEL_REFUSE, 206, 0);
+    for (unsigned i = 0; i < 205; i++) { // more than are read at once, and listed before those that run
+        snprintf(gid, sizeof gid, "trip%03u", i);
+        bed_start(bed, &flow_trip, gid, "", NULL);
+    }
+    bed_settle(bed);
+    model_plan(&bed->model, "a", SAGA_ACTION, MODEL_SLOW, 1, 900);
+    model_plan(&bed->model, "b", SAGA_ACTION, MODEL_AGAIN, 2, 0);
+    bed_start(bed, &flow_trip, "runs", "", NULL);
+    bed_run(bed, 10);
+    assert_int_equal(bed_status(bed, "runs"), SAGA_RUNNING);
+    options.filter.parked = false;
+    options.filter.unfinished = true;
+    options.operation.act = SAGA_ACT_PAUSE;
+    options.rate_per_s = 20;
+    begin(bed, &options);
+    until_ended(bed, &watched);
+    assert_true(watched.last.matched == 206 && watched.last.done == 206);
+    assert_int_equal(bed_row(bed, "runs")->paused, 1);
 }
 
 static int set_up_neighbour(void **state) {
@@ -533,11 +598,14 @@ int main(void) {
         TEST(test_the_action_is_done_to_each_saga_of_the_filter),
         TEST(test_it_keeps_to_its_rate_and_tells_how_far_it_is),
         TEST(test_what_does_not_fit_is_refused_and_named),
+        TEST(test_what_is_no_longer_parked_is_left_alone),
+        TEST(test_what_is_no_longer_in_trouble_is_left_alone),
         cmocka_unit_test(test_what_could_not_be_done_is_told_apart_from_what_was_refused),
         TEST(test_the_same_request_again_acts_only_on_those_that_are_left),
         TEST(test_the_same_id_for_something_else_is_refused),
         cmocka_unit_test(test_a_batch_that_died_is_gone_on_with),
         TEST(test_a_large_batch_goes_page_by_page),
+        TEST(test_what_was_counted_is_acted_on_wherever_it_has_got_to),
         TEST(test_reads_that_find_no_room_are_told_of),
         TEST(test_a_slow_store_delays_the_first_report),
         cmocka_unit_test_setup_teardown(test_it_is_gone_while_another_instance_acts, set_up_neighbour,

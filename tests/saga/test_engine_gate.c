@@ -298,6 +298,25 @@ static void test_any_target_may_be_paused(void **state) {
     bed_release(&bed);
 }
 
+// One more than every instance reads would be acknowledged, and called all the same.
+static void test_no_more_are_paused_than_are_looked_for(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply reply;
+    char name[16];
+    for (int i = 0; i < PARTICIPANTS_PAUSED_MAX; i++) {
+        snprintf(name, sizeof name, "t%d:1", i);
+        set_paused(bed, name, true, &reply);
+        assert_int_equal(reply.code, ERR_OK);
+    }
+    set_paused(bed, "one.more:1", true, &reply);
+    assert_int_equal(reply.code, ERR_SAGA_STATE);
+    assert_int_equal(bed_count(bed, &participant_table), PARTICIPANTS_PAUSED_MAX);
+    set_paused(bed, "t0:1", false, &reply);
+    assert_int_equal(reply.code, ERR_OK);
+    set_paused(bed, "one.more:1", true, &reply);
+    assert_int_equal(reply.code, ERR_OK);
+}
+
 static void test_whom_to_pause_must_be_said(void **state) {
     struct saga_bed *bed = *state;
     static const char too_long[SAGA_PARTICIPANT_MAX + 2] = {[0 ... SAGA_PARTICIPANT_MAX] = 'x'};
@@ -511,6 +530,30 @@ static void test_gates_that_are_idle_make_room_for_others(void **state) {
     bed_release(&bed);
 }
 
+// Also those that did not answer, and that nobody calls any more.
+static void test_gates_of_the_dead_make_room_for_others(void **state) {
+    (void)state;
+    struct saga_bed bed;
+    struct saga_pass pass;
+    struct error error = {0};
+    char name[16];
+    bed_init(&bed);
+    bed.options.gates_max = 3;
+    bed.options.other_gates = (struct saga_gate_limits){.failures_max = 1, .open_first_ms = 1000, .open_max_ms = 8000};
+    bed_open(&bed);
+    bed_run(&bed, 10);
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "t%d:1", i);
+        assert_true(saga_pass_begin(bed.engine, name, &pass, &error));
+        saga_pass_end(bed.engine, &pass, OUTCOME_RETRY, ERR_PARTICIPANT_UNAVAILABLE, "nobody is there");
+    }
+    assert_false(saga_pass_begin(bed.engine, "v:1", &pass, &error)); // they may be called again
+    bed_run(&bed, 20000);
+    assert_true(saga_pass_begin(bed.engine, "v:1", &pass, &error));
+    saga_pass_end(bed.engine, &pass, OUTCOME_OK, ERR_OK, "");
+    bed_release(&bed);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_more_calls_are_under_way_than_may),
@@ -522,6 +565,7 @@ int main(void) {
         cmocka_unit_test(test_what_was_admitted_before_a_pause_waits_again),
         cmocka_unit_test(test_a_pause_is_known_to_other_instances_within_a_second),
         cmocka_unit_test(test_any_target_may_be_paused),
+        cmocka_unit_test_setup_teardown(test_no_more_are_paused_than_are_looked_for, bed_set_up, bed_tear_down),
         cmocka_unit_test_setup_teardown(test_whom_to_pause_must_be_said, bed_set_up, bed_tear_down),
         cmocka_unit_test(test_what_is_down_burns_no_attempts_and_is_not_flooded),
         cmocka_unit_test(test_a_step_behind_the_pivot_outlasts_a_long_outage),
@@ -531,6 +575,7 @@ int main(void) {
         cmocka_unit_test(test_calls_that_wait_outlive_the_process),
         cmocka_unit_test(test_calls_of_nobodys_saga_have_three_quarters_at_most),
         cmocka_unit_test(test_gates_that_are_idle_make_room_for_others),
+        cmocka_unit_test(test_gates_of_the_dead_make_room_for_others),
     };
     return cmocka_run_group_tests_name("saga/engine gate", tests, NULL, NULL);
 }

@@ -73,7 +73,7 @@ static void test_everything_unfinished_is_resumed(void **state) {
 
 // [E5] also where a page of one slot ends
 static void test_every_page_of_a_slot_is_resumed(void **state) {
-    static const unsigned counts[] = {249, 250, 251, 500, 600};
+    static const unsigned counts[] = {SAGA_ROWS_MAX - 1, SAGA_ROWS_MAX, SAGA_ROWS_MAX + 1, 4 * SAGA_ROWS_MAX, 600};
     for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
         char prefix[] = "01M7YBK6QT3HKKBQ7APVMWGMY?/"; // the slot is that of the number before the stroke
         prefix[ID_LEN - 1] = (char)('A' + c);
@@ -215,7 +215,7 @@ static void test_sagas_are_resumed_under_a_rate_limit(void **state) {
     bed_open(bed);
     int64_t begun_ms = bed->time.now_ms;
     while (!saga_engine_recovered(bed->engine)) {
-        int64_t allowed = 250 + (bed->time.now_ms - begun_ms) * 500 / 1000;
+        int64_t allowed = SAGA_ROWS_MAX + (bed->time.now_ms - begun_ms) * 500 / 1000;
         assert_true(bed_stats(bed).resumed <= allowed);
         bed_run(bed, 100);
     }

@@ -140,6 +140,27 @@ static void test_what_fails_for_now_is_acted_on_again(void **state) {
     assert_int_equal(bed->notices[SAGA_NOTICE_KEPT_REFUSED], 0);
 }
 
+// [E10] what this release can't read, the next owner's may: it stays, is tried now and then, and is in nobody's way
+static void test_what_can_not_be_read_stays(void **state) {
+    struct saga_bed *bed = *state;
+    static const enum err unread[] = {ERR_FLOW_UNKNOWN, ERR_METHOD_UNKNOWN, ERR_STORE_CORRUPT};
+    two.answer = unread[0];
+    keep(bed, KEPT);
+    for (size_t i = 0; i < sizeof unread / sizeof unread[0]; i++) {
+        unsigned before = two.acts[0];
+        two.answer = unread[i];
+        bed_run(bed, 61000);
+        assert_int_equal(bed_count(bed, &inbox_table), KEPT);
+        assert_true(two.acts[0] > before && two.acts[0] <= before + 2);
+        assert_true(two.acts[KEPT - 1] > 0);
+    }
+    neighbour_end(true);
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    assert_int_equal(acted(&one), KEPT);
+    assert_int_equal(bed_count(bed, &inbox_table), 0);
+    assert_int_equal(bed->notices[SAGA_NOTICE_KEPT_REFUSED], 0);
+}
+
 static void test_what_does_not_fit_any_more_is_told_of_and_goes_away(void **state) {
     struct saga_bed *bed = *state;
     two.answer = ERR_SAGA_NOT_FOUND;
@@ -190,6 +211,7 @@ int main(void) {
         TEST(test_what_is_kept_is_acted_on_by_the_owner_and_goes_away),
         TEST(test_many_are_acted_on_once_each_and_so_many_at_once),
         TEST(test_what_fails_for_now_is_acted_on_again),
+        TEST(test_what_can_not_be_read_stays),
         TEST(test_what_does_not_fit_any_more_is_told_of_and_goes_away),
         TEST(test_what_an_owner_died_over_is_acted_on_by_the_next),
         TEST(test_what_can_not_be_taken_away_is_acted_on_again),

@@ -328,6 +328,24 @@ static void test_a_count_is_what_the_pages_hold(void **state) {
     }
 }
 
+// One that was terminated while it was parked waits for nobody, in a count as in a list.
+static void test_a_terminated_saga_is_not_counted_as_parked(void **state) {
+    struct saga_bed *bed = *state;
+    const struct saga_operation terminate = {.act = SAGA_ACT_TERMINATE};
+    const struct saga_filter parked = {ANY, .parked = true};
+    char gids[64];
+    model_plan(&bed->model, "d", SAGA_ACTION, MODEL_REFUSE, 1, 0);
+    bed_start(bed, &flow_trip, "one", "", NULL);
+    bed_settle(bed);
+    assert_int_equal(count(bed, &parked, 10).n, 1);
+    bed_must(bed, "one", &terminate);
+    assert_int_equal(bed_status(bed, "one"), SAGA_TERMINATED);
+    assert_int_equal(bed_row(bed, "one")->parked, 0);
+    assert_int_equal(count(bed, &parked, 10).n, 0);
+    list(bed, &parked, gids, sizeof gids);
+    assert_string_equal(gids, "");
+}
+
 static void test_a_count_says_when_there_may_be_more(void **state) {
     struct saga_bed *bed = *state;
     const struct saga_filter by_index = {ANY}, by_looking = {ANY, .reason = {"SHUT", 4}};
@@ -416,6 +434,7 @@ int main(void) {
         BED(test_a_page_looks_at_so_many_rows_and_no_more),
         BED(test_a_saga_is_listed_once_however_many_of_its_steps_are_in_trouble),
         BED(test_a_count_is_what_the_pages_hold),
+        BED(test_a_terminated_saga_is_not_counted_as_parked),
         BED(test_a_count_says_when_there_may_be_more),
         BED(test_a_read_that_fails_ends_a_list_and_a_count),
         BED(test_trouble_comes_and_goes_with_its_saga),

@@ -162,13 +162,17 @@ static void test_what_is_parked_for_too_long_waits_for_an_operator(void **state)
 
 // ---- Failing alike ------------------------------------------------------------------------------------------------
 
-static void patient(void **state, uint32_t pause_ms) {
+static void with_policy(void **state, uint32_t pause_ms, uint32_t attempts) {
     open_with(state, &usual);
     struct saga_bed *bed = *state;
     bed_close(bed);
     bed->options.machine.patience[SAGA_STUBBORN] =
-        (struct saga_retry){.first_ms = pause_ms, .max_ms = pause_ms, .attempts = 100};
+        (struct saga_retry){.first_ms = pause_ms, .max_ms = pause_ms, .attempts = attempts};
     bed_open(bed);
+}
+
+static void patient(void **state, uint32_t pause_ms) {
+    with_policy(state, pause_ms, 100);
 }
 
 static void test_a_step_that_fails_alike_again_and_again_is_found(void **state) {
@@ -185,6 +189,32 @@ static void test_a_step_that_fails_alike_again_and_again_is_found(void **state) 
     assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
     bed_run(bed, 2 * MINUTE_MS);
     assert_false(holds(bed, "one", ANOMALY_OSCILLATING));
+}
+
+// Also when its attempts are so many that they are no longer written down one by one; which has an end, too, where the
+// policy has one that nobody lives to see.
+static void test_what_fails_without_end_stays_found(void **state) {
+    static const struct {
+        uint32_t attempts;
+        size_t rows;
+    } policies[] = {{0, 100}, {100000, 500}};
+    for (size_t i = 0; i < 2; i++) {
+        with_policy(state, 10 * SECOND_MS, policies[i].attempts);
+        struct saga_bed *bed = *state;
+        model_plan(&bed->model, "d", SAGA_ACTION, MODEL_AGAIN, 700, 0);
+        bed_start(bed, &flow_trip, "one", "", NULL);
+        bed_run(bed, 2 * MINUTE_MS);
+        assert_true(holds(bed, "one", ANOMALY_OSCILLATING));
+        bed_run(bed, 110 * MINUTE_MS);
+        assert_int_equal(bed_count(bed, &attempt_table), policies[i].rows);
+        assert_true(holds(bed, "one", ANOMALY_OSCILLATING));
+        assert_int_equal(found(bed, "one", ANOMALY_OSCILLATING)->times, 1);
+        bed_settle(bed);
+        bed_run(bed, 2 * MINUTE_MS);
+        assert_false(holds(bed, "one", ANOMALY_OSCILLATING));
+        if (i == 0)
+            bed_release(bed);
+    }
 }
 
 static void test_failures_that_differ_or_are_far_apart_are_none(void **state) {
@@ -490,6 +520,7 @@ int main(void) {
         OPENS(test_each_status_and_flow_has_its_own_time),
         TEST(test_what_is_parked_for_too_long_waits_for_an_operator),
         OPENS(test_a_step_that_fails_alike_again_and_again_is_found),
+        OPENS(test_what_fails_without_end_stays_found),
         OPENS(test_failures_that_differ_or_are_far_apart_are_none),
         TEST(test_what_nobody_would_drive_on_is_found),
         TEST(test_what_is_due_and_forgotten_is_taken_up),

@@ -209,6 +209,16 @@ static void test_what_was_under_way_when_it_opened_says_nothing_of_it(void **sta
     assert_int_equal(valve_due_ms(&valve, NOW), due);
 }
 
+static void test_one_that_nobody_probes_is_forgotten(void **state) {
+    (void)state;
+    struct valve valve = opened();
+    int64_t due = valve_due_ms(&valve, NOW);
+    assert_false(valve_is_idle(&valve, due + breaker.open_max_ms - 1)); // who was turned away may still come
+    assert_true(valve_is_idle(&valve, due + breaker.open_max_ms));
+    assert_true(valve_take(&valve, due + breaker.open_max_ms));
+    assert_false(valve_is_idle(&valve, due + 2 * breaker.open_max_ms)); // a probe is under way
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_more_go_at_once_than_may),
@@ -222,6 +232,7 @@ int main(void) {
         cmocka_unit_test(test_after_a_probe_that_was_answered_it_speeds_up_step_by_step),
         cmocka_unit_test(test_a_probe_that_was_not_sent_leaves_room_for_another),
         cmocka_unit_test(test_what_was_under_way_when_it_opened_says_nothing_of_it),
+        cmocka_unit_test(test_one_that_nobody_probes_is_forgotten),
     };
     return cmocka_run_group_tests_name("saga/valve", tests, NULL, NULL);
 }

@@ -222,6 +222,8 @@ static const struct {
      "--filter: expected conditions as the options of 'saga list' are, such as parked,flow=NAME, got 'parked=yes'"},
     {"txctl batch retry --filter flow --reason r",
      "--filter: expected conditions as the options of 'saga list' are, such as parked,flow=NAME, got 'flow'"},
+    {"txctl batch terminate --filter flow=,unfinished --reason r",
+     "--filter: expected conditions as the options of 'saga list' are, such as parked,flow=NAME, got 'flow='"},
     {"txctl batch retry --filter page-size=1 --reason r",
      "--filter: expected conditions as the options of 'saga list' are, such as parked,flow=NAME, got 'page-size=1'"},
     {"txctl batch retry --filter parked, --reason r",

@@ -1,0 +1,168 @@
+// What an order holds: benefits and stock, locked before it is made, used once it is paid, unlocked when it comes to
+// nothing.
+#include "flows/trade/purchase_step.h"
+
+#include "adapters/coupon/coupon.h"
+#include "adapters/goods/goods.h"
+#include "adapters/points/points.h"
+#include "flows/trade/chosen.h"
+#include "flows/trade/quote_line.h"
+#include "flows/trade/view.h"
+
+// ---- Which steps apply --------------------------------------------------------------------------------------------
+
+unsigned purchase_has_coupons(const struct saga_subject *subject, struct str input) {
+    (void)input;
+    return chosen_has_coupons(trade_of_const(subject));
+}
+
+unsigned purchase_has_points(const struct saga_subject *subject, struct str input) {
+    (void)input;
+    return trade_of_const(subject)->row.points > 0;
+}
+
+unsigned purchase_has_stock(const struct saga_subject *subject, struct str input) {
+    (void)input;
+    return trade_lines_of(trade_of_const(subject), LINE_GOODS) > 0;
+}
+
+const struct purchase_holding purchase_holdings[PURCHASE_HOLDINGS] = {
+    {STEP_LOCK_COUPONS, STEP_USE_COUPONS, MISSED_COUPONS, purchase_has_coupons, ERR_BENEFIT_UNAVAILABLE},
+    {STEP_FREEZE_POINTS, STEP_DEDUCT_POINTS, MISSED_POINTS, purchase_has_points, ERR_BENEFIT_UNAVAILABLE},
+    {STEP_RESERVE_STOCK, STEP_DEDUCT_STOCK, MISSED_STOCK, purchase_has_stock, ERR_OUT_OF_STOCK},
+};
+
+// ---- Coupons ------------------------------------------------------------------------------------------------------
+
+void purchase_lock_coupons(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct arena arena;
+    arena_init(&arena, CHOSEN_ARENA_MAX);
+    Participant__Coupon__V1__LockCouponsRequest request = PARTICIPANT__COUPON__V1__LOCK_COUPONS_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    request.user_id = view_text(trade->row.user_id);
+    request.n_coupon_ids = chosen_coupons(trade, &arena, &request.coupon_ids);
+    coupon_lock(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
+    arena_release(&arena);
+}
+
+void purchase_inquire_coupons(struct saga_call *call) {
+    struct adapter_effect effect = effect_of(call);
+    adapter_inquire(&effect_adapters(call)->coupon, &coupon_inquire_method, &coupon_lock_method, &effect,
+                    effect_done_bare, call);
+}
+
+void purchase_unlock_coupons(struct saga_call *call) {
+    Participant__Coupon__V1__UnlockCouponsRequest request = PARTICIPANT__COUPON__V1__UNLOCK_COUPONS_REQUEST__INIT;
+    struct effect_whose whose;
+    struct adapter_effect effect = purchase_undo_effect(call, STEP_LOCK_COUPONS, &whose);
+    coupon_unlock(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
+}
+
+void purchase_use_coupons(struct saga_call *call) {
+    struct arena arena;
+    arena_init(&arena, CHOSEN_ARENA_MAX);
+    Participant__Coupon__V1__UseCouponsRequest request = PARTICIPANT__COUPON__V1__USE_COUPONS_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    char lock_key[SAGA_KEY_MAX];
+    saga_call_key_of(call, STEP_LOCK_COUPONS, 0, lock_key);
+    request.lock_key = lock_key;
+    request.n_coupon_ids = chosen_coupons(effect_trade(call), &arena, &request.coupon_ids);
+    coupon_use(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
+    arena_release(&arena);
+}
+
+// ---- Points -------------------------------------------------------------------------------------------------------
+
+void purchase_freeze_points(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    Participant__Points__V1__FreezePointsRequest request = PARTICIPANT__POINTS__V1__FREEZE_POINTS_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    request.user_id = view_text(trade->row.user_id);
+    request.points = trade->row.points;
+    points_freeze(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
+}
+
+void purchase_inquire_points(struct saga_call *call) {
+    struct adapter_effect effect = effect_of(call);
+    adapter_inquire(&effect_adapters(call)->points, &points_inquire_method, &points_freeze_method, &effect,
+                    effect_done_bare, call);
+}
+
+void purchase_unfreeze_points(struct saga_call *call) {
+    Participant__Points__V1__UnfreezePointsRequest request = PARTICIPANT__POINTS__V1__UNFREEZE_POINTS_REQUEST__INIT;
+    struct effect_whose whose;
+    struct adapter_effect effect = purchase_undo_effect(call, STEP_FREEZE_POINTS, &whose);
+    points_unfreeze(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
+}
+void purchase_deduct_points(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    Participant__Points__V1__DeductPointsRequest request = PARTICIPANT__POINTS__V1__DEDUCT_POINTS_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    char freeze_key[SAGA_KEY_MAX];
+    saga_call_key_of(call, STEP_FREEZE_POINTS, 0, freeze_key);
+    request.freeze_key = freeze_key;
+    request.user_id = view_text(trade->row.user_id);
+    request.points = trade->row.points;
+    points_deduct(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
+}
+
+// ---- Stock --------------------------------------------------------------------------------------------------------
+
+// The goods of the order.
+struct stock_lines {
+    Participant__Goods__V1__StockLine lines[TRADE_LINES_MAX], *list[TRADE_LINES_MAX];
+    size_t n;
+};
+
+static void list_stock(const struct trade *trade, struct stock_lines *stock) {
+    const struct line_row *row;
+    stock->n = 0;
+    for (unsigned i = 0; (row = trade_line_of(trade, LINE_GOODS, i)) && stock->n < TRADE_LINES_MAX; i++) {
+        Participant__Goods__V1__StockLine *line = &stock->lines[stock->n];
+        participant__goods__v1__stock_line__init(line);
+        line->sku = view_text(row->code);
+        line->quantity = row->quantity;
+        stock->list[stock->n++] = line;
+    }
+}
+
+void purchase_reserve_stock(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct stock_lines stock;
+    Participant__Goods__V1__ReserveStockRequest request = PARTICIPANT__GOODS__V1__RESERVE_STOCK_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    list_stock(trade, &stock);
+    request.station_id = view_text(trade->row.station_id);
+    request.lines = stock.list;
+    request.n_lines = stock.n;
+    goods_reserve(&effect_adapters(call)->goods, &effect, &request, effect_done_bare, call);
+}
+
+void purchase_inquire_stock(struct saga_call *call) {
+    struct adapter_effect effect = effect_of(call);
+    adapter_inquire(&effect_adapters(call)->goods, &goods_inquire_method, &goods_reserve_method, &effect,
+                    effect_done_bare, call);
+}
+
+void purchase_release_stock(struct saga_call *call) {
+    Participant__Goods__V1__ReleaseStockRequest request = PARTICIPANT__GOODS__V1__RELEASE_STOCK_REQUEST__INIT;
+    struct effect_whose whose;
+    struct adapter_effect effect = purchase_undo_effect(call, STEP_RESERVE_STOCK, &whose);
+    goods_release(&effect_adapters(call)->goods, &effect, &request, effect_done_bare, call);
+}
+
+void purchase_deduct_stock(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct stock_lines stock;
+    Participant__Goods__V1__DeductStockRequest request = PARTICIPANT__GOODS__V1__DEDUCT_STOCK_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    char reserve_key[SAGA_KEY_MAX];
+    saga_call_key_of(call, STEP_RESERVE_STOCK, 0, reserve_key);
+    list_stock(trade, &stock);
+    request.reserve_key = reserve_key;
+    request.station_id = view_text(trade->row.station_id);
+    request.lines = stock.list;
+    request.n_lines = stock.n;
+    goods_deduct(&effect_adapters(call)->goods, &effect, &request, effect_done_bare, call);
+}

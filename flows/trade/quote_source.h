@@ -1,0 +1,46 @@
+// What a quote is made from: each system that has a say is asked at the same time, under one deadline. A core source
+// that does not answer fails the quote; without an optional one it is degraded.
+#ifndef TXC_FLOWS_TRADE_QUOTE_SOURCE_H
+#define TXC_FLOWS_TRADE_QUOTE_SOURCE_H
+
+#include "flows/trade/quote.h"
+
+enum quote_source_kind {
+    QUOTE_USER,
+    QUOTE_PRICE, // of a line of fuel; the others are one for all lines
+    QUOTE_GOODS,
+    QUOTE_CARD,
+    QUOTE_COUPONS,
+    QUOTE_POINTS,
+    QUOTE_SOURCE_KINDS
+};
+
+// What came of asking one.
+struct quote_source {
+    enum quote_source_kind kind;
+    size_t line; // of QUOTE_PRICE; else 0
+    enum outcome outcome;
+    const char *reason, *text; // in the arena; why not, when the outcome isn't OK
+    const void *message;       // the answer, decoded into the arena; NULL without one
+};
+
+// All that one quote asks.
+struct quote_sources;
+typedef void quote_sources_fn(void *ctx, const struct quote_sources *sources);
+
+// Asks; then calls `done` once, in which the sources are valid, and before this returns when all have answered by then.
+// What the sources point to lives in the arena.
+void quote_sources_ask(struct trades *trades, const struct quote_wish *wish, int64_t now_ms, struct arena *arena,
+                       quote_sources_fn *done, void *ctx);
+
+// NULL: that one has no say here, and was not asked.
+const struct quote_source *quote_source_of(const struct quote_sources *sources, enum quote_source_kind kind,
+                                           size_t line);
+// Its answer; NULL when there is none.
+const void *quote_answer_of(const struct quote_sources *sources, enum quote_source_kind kind, size_t line);
+
+// The optional source that is missing by its name in `degraded_sources`; NULL when it answered (a definite no is an
+// answer: nothing can be used), is core, or was not asked.
+const char *quote_source_missing(const struct quote_sources *sources, enum quote_source_kind kind);
+
+#endif

@@ -1,0 +1,172 @@
+// Goods other than fuel, paid items and recharges: alone, mixed, out of stock, and delivered whatever happens.
+#include "tests/flow/cases.h"
+
+#define COLA_2 "lines[0].goods.sku=COLA lines[0].goods.quantity=2"
+#define BASKET                                                                                                         \
+    FUEL_200 " lines[1].goods.sku=COLA lines[1].goods.quantity=2 lines[2].goods.sku=WHEEL lines[2].goods.quantity=3"
+enum { LIST_COLA_2 = 1000, LIST_BASKET = LIST_200 + LIST_COLA_2 + 300 };
+enum { RECHARGE_POSTINGS = 2 }; // principal and bonus
+
+static void paid(struct flow_bed *bed, struct flow_trade *trade, const char *lines, const char *more) {
+    flow_quote(bed, trade, lines, more);
+    flow_order(bed, trade, "");
+    flow_pay(bed, trade);
+    flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
+}
+
+// [S3-2] [S3-29] fuel, goods with stock and a paid item in one trade: each is priced by its system, and each comes
+static void test_a_mixed_basket_is_sold_and_delivered(struct flow_bed *bed) {
+    static const char *const kinds[] = {"fuel", "goods", "item"};
+    struct flow_trade trade = {0};
+    const Txcenter__Trade__V1__Quote *quote = flow_quote(bed, &trade, BASKET, "");
+    assert_int_equal(quote->list_price->minor_units, LIST_BASKET);
+    for (size_t i = 0; i < 3; i++)
+        assert_string_equal(quote->lines[i]->kind, kinds[i]);
+    assert_int_equal(quote->lines[2]->quantity, 3);
+    flow_order(bed, &trade, "");
+    assert_int_equal(flow_ledger(bed, "goods", trade.no, "reserve").n, 1);
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    assert_int_equal(flow_ledger(bed, "goods", trade.no, "deduct").n, 1);
+    assert_int_equal(flow_ledger(bed, "activity", trade.no, "deliver").n, 3);
+    flow_until_still(bed, &trade);
+    assert_nothing_held(bed, &trade);
+}
+
+// [S3-2] [S3-32] [A69] what is bought is balance: it is credited once, though the card system fails for a while
+static void test_a_recharge_is_credited_once_whatever_the_card_system_does(struct flow_bed *bed) {
+    static const int faults[] = {FAULT(ERROR), FAULT(NO_ANSWER), FAULT(DOWN)};
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        struct flow_trade trade = {0};
+        const char *line = flow_text(bed, "lines[0].recharge.card_no=%s lines[0].recharge.amount=CNY50000", bed->card);
+        flow_quote(bed, &trade, line, "");
+        flow_order(bed, &trade, "");
+        assert_int_equal(trade.payable, 50000);
+        flow_pay(bed, &trade);
+        flow_fault(bed, faults[i], "card", "RechargeCard", "count=3");
+        flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+        flow_until_state(bed, &trade, TRADE(COMPLETED));
+        assert_int_equal(flow_effects(bed, "card", trade.no, "RechargeCard", EFFECT(APPLIED)), 1);
+        assert_int_equal(flow_ledger(bed, "card", trade.no, "recharge").n, RECHARGE_POSTINGS);
+        flow_clear_faults(bed);
+    }
+}
+
+// [A69] [A34] a card system that definitely refuses to credit what is paid for waits for an operator; nothing is
+// rolled back
+static void test_a_recharge_that_is_refused_after_payment_waits_for_an_operator(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    const char *line = flow_text(bed, "lines[0].recharge.card_no=%s lines[0].recharge.amount=CNY50000", bed->card);
+    flow_fault(bed, FAULT(REJECT), "card", "RechargeCard", "code=CARD_FROZEN count=1");
+    paid(bed, &trade, line, "");
+    flow_until_parked(bed, &trade, 1);
+    assert_state(bed, &trade, TRADE(PAID));
+    flow_retry_parked(bed, &trade);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    assert_int_equal(flow_ledger(bed, "card", trade.no, "recharge").n, RECHARGE_POSTINGS);
+}
+
+// [A11] [S3-48] goods that can't be reserved fail the order, and every other lock is released; a cancel releases them
+static void test_goods_are_reserved_like_any_benefit(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    flow_quote(bed, &trade, BASKET, "");
+    flow_fault(bed, FAULT(REJECT), "goods", "ReserveStock", "code=OUT_OF_STOCK count=1");
+    flow_refused(bed, "OUT_OF_STOCK", "PlaceOrder", "trade_no=%s quote_version=1", trade.no);
+    assert_state(bed, &trade, TRADE(FAILED));
+    flow_until_still(bed, &trade);
+    assert_nothing_held(bed, &trade);
+    flow_quote(bed, &trade, BASKET, "");
+    flow_order(bed, &trade, "");
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_ledger(bed, "goods", trade.no, "reserve").n, 1);
+    assert_nothing_held(bed, &trade);
+}
+
+// [A30] a reservation whose answer is lost is found by asking
+static void test_a_reservation_whose_answer_is_lost_is_found_by_asking(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    flow_fault(bed, FAULT(NO_ANSWER), "goods", "ReserveStock", "count=1");
+    flow_quote(bed, &trade, COLA_2, "");
+    flow_order(bed, &trade, "");
+    assert_int_equal(flow_effects(bed, "goods", trade.no, "ReserveStock", EFFECT(APPLIED)), 1);
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+    flow_until_still(bed, &trade);
+    assert_nothing_held(bed, &trade);
+}
+
+// [A15] of two that race for the last unit one gets it
+static void test_of_two_that_race_for_the_last_unit_one_wins(struct flow_bed *bed) {
+    struct flow_trade trades[2] = {{.version = 0}, {.version = 0}};
+    struct flow_answer *answers[2];
+    int won = 0;
+    for (int i = 0; i < 2; i++) // of different users, whose coupons don't race
+        flow_quote(bed, &trades[i], "lines[0].goods.sku=OIL4L lines[0].goods.quantity=11",
+                   i ? flow_text(bed, "context.user_id=%s", bed->other_user) : "");
+    for (int i = 0; i < 2; i++)
+        answers[i] = flow_send(bed, "PlaceOrder", "trade_no=%s quote_version=1", trades[i].no);
+    for (int i = 0; i < 2; i++) {
+        flow_wait(bed, answers[i]);
+        won += answers[i]->message != NULL;
+        if (!answers[i]->message)
+            assert_verdict(answers[i], "OUT_OF_STOCK");
+    }
+    assert_int_equal(won, 1);
+    flow_refused(bed, "OUT_OF_STOCK", "Quote", "%s lines[0].goods.sku=OIL4L lines[0].goods.quantity=11",
+                 flow_context(bed));
+    for (int i = 0; i < 2; i++) { // the others sell it again
+        flow_ask(bed, "Cancel", "trade_no=%s", trades[i].no);
+        flow_until_still(bed, &trades[i]);
+        assert_nothing_held(bed, &trades[i]);
+    }
+}
+
+// [S3-3] [S3-11] whatever the channel, it is the same sale: the center decides nothing by it
+static void test_a_channel_is_data(struct flow_bed *bed) {
+    static const char *const channels[] = {"merchant", "senseless", "wechat", "os", "tomorrow"};
+    for (size_t i = 0; i < sizeof channels / sizeof channels[0]; i++) {
+        struct flow_trade trade = {0};
+        paid(bed, &trade, COLA_2, flow_text(bed, "context.channel=%s", channels[i]));
+        flow_until_state(bed, &trade, TRADE(COMPLETED));
+        assert_string_equal(flow_get(bed, trade.no)->context->channel, channels[i]);
+        assert_history(bed, &trade, "CREATED QUOTED ORDERING ORDERED PAYING PAID COMPLETED");
+    }
+}
+
+static void test_lines_that_make_no_sense_are_refused(struct flow_bed *bed) {
+    static const char *const bad[] = {
+        "lines[0].goods.sku=COLA",
+        "lines[0].goods.sku=COLA lines[0].goods.quantity=-1",
+        "lines[0].goods.quantity=1",
+        "lines[0].goods.sku=none lines[0].goods.quantity=1",
+        COLA_2 " lines[1].goods.sku=COLA lines[1].goods.quantity=1",
+        "lines[0].recharge.card_no=C0001",
+        "lines[0].recharge.card_no=none lines[0].recharge.amount=CNY100",
+        COLA_2 " lines[1].recharge.card_no=C0001 lines[1].recharge.amount=CNY100",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        flow_refused(bed, "INVALID_REQUEST", "Quote", "%s %s", flow_context(bed), bad[i]);
+}
+
+// [A7] without the system that prices it nothing is sold; fuel is, without the goods system
+static void test_goods_need_their_system_and_fuel_does_not(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    flow_fault(bed, FAULT(DOWN), "goods", "", "");
+    flow_refused(bed, "PRICE_UNAVAILABLE", "Quote", "%s " COLA_2, flow_context(bed));
+    assert_int_equal(flow_quote(bed, &trade, FUEL_200, "")->n_degraded_sources, 0);
+    flow_clear_faults(bed);
+}
+
+static const struct flow_case cases[] = {
+    CASE(test_a_mixed_basket_is_sold_and_delivered),
+    CASE(test_a_recharge_is_credited_once_whatever_the_card_system_does),
+    CASE(test_a_recharge_that_is_refused_after_payment_waits_for_an_operator),
+    CASE(test_goods_are_reserved_like_any_benefit),
+    CASE(test_a_reservation_whose_answer_is_lost_is_found_by_asking),
+    CASE(test_of_two_that_race_for_the_last_unit_one_wins),
+    CASE(test_a_channel_is_data),
+    CASE(test_lines_that_make_no_sense_are_refused),
+    CASE(test_goods_need_their_system_and_fuel_does_not),
+};
+CASES(goods);
