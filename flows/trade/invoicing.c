@@ -3,7 +3,7 @@
 #include "adapters/invoice/invoice.h"
 #include "base/money.h"
 #include "flows/trade/after.h"
-#include "flows/trade/chosen.h"
+#include "flows/trade/quote_line.h"
 #include "flows/trade/refund_leg.h"
 #include "flows/trade/refund_plan.h"
 #include "flows/trade/view.h"
@@ -15,9 +15,9 @@ _Static_assert((int)INVOICE_KINDS == (int)TRADE_INVOICES_MAX, "rows.h has room f
 
 // INVOICE_KINDS: on none.
 static enum invoice_kind kind_of(const char *line_kind) {
-    if (strcmp(line_kind, "fuel") == 0)
+    if (strcmp(line_kind, LINE_FUEL) == 0)
         return INVOICE_FUEL;
-    return strcmp(line_kind, "recharge") == 0 ? INVOICE_KINDS : INVOICE_GOODS;
+    return strcmp(line_kind, LINE_RECHARGE) == 0 ? INVOICE_KINDS : INVOICE_GOODS;
 }
 
 static enum invoice_kind kind_of_benefit(enum after_benefit benefit) {
@@ -36,15 +36,9 @@ struct split {
 static int64_t total_of(const struct trade *trade, enum invoice_kind kind, const struct refund_row *refund) {
     const struct line_row *line;
     int64_t total = 0;
-    size_t n = 0;
-    for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++) {
-        if (line->purchase_no != trade->row.purchase_no)
-            continue;
-        int64_t amount = refund ? refund_plan_line(refund, n) : line->payable;
-        n++;
+    for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)); i++)
         if (kind_of(line->kind) == kind)
-            total += amount;
-    }
+            total += refund ? refund_plan_line(refund, i) : line->payable;
     return total;
 }
 
@@ -91,29 +85,14 @@ bool invoicing_has_goods(const struct trade *trade) {
 
 // ---- Which steps apply --------------------------------------------------------------------------------------------
 
-// The order's rows may not be there yet: it follows from the quote.
-static unsigned will_have(const struct saga_subject *subject, enum invoice_kind kind) {
-    const struct trade *trade = trade_of_const(subject);
-    struct arena arena;
-    int64_t total = 0;
-    arena_init(&arena, CHOSEN_ARENA_MAX);
-    const Txcenter__Trade__V1__Quote *quote = view_quote(trade_quote_row(trade, trade->row.ordered_version), &arena);
-    const Txcenter__Trade__V1__Combination *chosen = chosen_combination(trade, quote, &arena);
-    for (size_t i = 0; chosen && i < quote->n_lines && i < chosen->n_line_shares; i++)
-        if (kind_of(quote->lines[i]->kind) == kind)
-            total += chosen->line_shares[i]->payable->minor_units;
-    arena_release(&arena);
-    return total > 0;
-}
-
 unsigned invoicing_of_fuel(const struct saga_subject *subject, struct str input) {
     (void)input;
-    return will_have(subject, INVOICE_FUEL);
+    return invoicing_has_fuel(trade_of_const(subject));
 }
 
 unsigned invoicing_of_goods(const struct saga_subject *subject, struct str input) {
     (void)input;
-    return will_have(subject, INVOICE_GOODS);
+    return invoicing_has_goods(trade_of_const(subject));
 }
 
 // What it takes off may become less until its money is back, never more.
@@ -181,21 +160,17 @@ static void add_line(const struct trade *trade, const struct line_row *line, int
     message->code = view_text(line->code);
     message->name = view_text(line->name);
     message->amount = &content->line_amounts[n];
-    message->quantity = line->volume_centi;
+    message->quantity = line->volume_centi ? line->volume_centi : line->quantity;
     if (amount != line->payable) // of a part, in proportion
-        money_mul_div(line->volume_centi, amount, line->payable, ROUND_HALF_UP, &message->quantity);
+        money_mul_div(message->quantity, amount, line->payable, ROUND_HALF_UP, &message->quantity);
 }
 
 static void add_lines(const struct trade *trade, enum invoice_kind kind, const struct refund_row *refund,
                       struct content *content) {
     const struct line_row *line;
-    size_t n = 0;
-    for (size_t i = 0; (line = trade_at(trade, PART_LINE, i)); i++) {
-        if (line->purchase_no != trade->row.purchase_no)
-            continue;
-        int64_t amount = refund ? refund_plan_line(refund, n) : line->payable;
-        n++;
-        if (kind_of(line->kind) == kind && amount > 0 && content->n_lines < TRADE_LINES_MAX)
+    for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)) && content->n_lines < TRADE_LINES_MAX; i++) {
+        int64_t amount = refund ? refund_plan_line(refund, i) : line->payable;
+        if (kind_of(line->kind) == kind && amount > 0)
             add_line(trade, line, amount, content);
     }
 }

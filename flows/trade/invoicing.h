@@ -6,11 +6,11 @@
 
 #include "flows/trade/effect.h"
 
-// Whether the paid trade has such an invoice.
+// Whether what was ordered has such an invoice.
 bool invoicing_has_fuel(const struct trade *trade);
 bool invoicing_has_goods(const struct trade *trade);
 
-// The same, of an order that is about to be made; and of a refund.
+// The same, for the steps of an order; and of a refund.
 saga_legs_fn invoicing_of_fuel, invoicing_of_goods;
 saga_legs_fn invoicing_of_refunded_fuel, invoicing_of_refunded_goods;
 

@@ -9,6 +9,7 @@
 #define SHORTFALL_COUPONS "coupons"
 #define SHORTFALL_POINTS "points"
 #define SHORTFALL_STOCK "stock"
+#define SHORTFALL_ITEM "item" // refunded, and used before it was taken back
 
 struct shortfall {
     const char *what, *reason, *text;

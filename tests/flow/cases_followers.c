@@ -239,6 +239,40 @@ static void test_the_same_money_is_not_invoiced_twice(struct flow_bed *bed) {
     assert_int_equal(flow_ledger(bed, "invoice", trade.no, "record").amount, BEST_200);
 }
 
+// [S3-37] [A66] fuel is on an invoice of its own, with its volume; what a refund of some lines takes off is taken off
+// theirs, whichever tender it goes back to
+static void test_fuel_and_goods_have_invoices_of_their_own(struct flow_bed *bed) {
+    enum { COLA_2 = 1000, CARD_PART = 5000 };
+    struct flow_trade trade = {0};
+    const Txcenter__Trade__V1__Quote *quote =
+        flow_quote(bed, &trade, FUEL_200 " lines[1].goods.sku=COLA lines[1].goods.quantity=2", "");
+    flow_order(bed, &trade,
+               flow_text(bed, "combination_id=%s", quote->combinations[quote->n_combinations - 1]->combination_id));
+    assert_int_equal(trade.payable, LIST_200 + COLA_2);
+    flow_pay_with(
+        bed, &trade,
+        flow_tenders(bed, 2, KIND(CARD), CARD_PART, bed->card, KIND(WECHAT), LIST_200 + COLA_2 - CARD_PART, "payer"),
+        "");
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 1));
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_effects(bed, "invoice", trade.no, "IssueInvoice", EFFECT(APPLIED)), 2);
+    assert_int_equal(flow_ledger(bed, "invoice", trade.no, "record").amount, LIST_200 + COLA_2);
+    refund(bed, &trade,
+           flow_text(bed, "lines.indexes[0]=1 split[0].tender_no=%s split[0].amount=CNY%d",
+                     flow_tender_no(bed, &trade, 1, 1), COLA_2));
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_effects(bed, "invoice", trade.no, "IssueRedInvoice", EFFECT(APPLIED)), 1);
+    assert_int_equal(flow_ledger(bed, "invoice", trade.no, "reverse").amount, COLA_2);
+    refund(bed, &trade, "amount=CNY7001");
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_effects(bed, "invoice", trade.no, "IssueRedInvoice", EFFECT(APPLIED)), 2);
+    refund(bed, &trade, "whole=true");
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_ledger(bed, "invoice", trade.no, "cancel").amount, LIST_200 - 7001);
+    assert_int_equal(follower(bed, &trade, "goods_invoice"), FOLLOWER(APPLIED));
+}
+
 // [S3-37] a trade for which nothing was paid has no invoice
 static void test_what_cost_nothing_is_not_invoiced(struct flow_bed *bed) {
     struct flow_trade trade = {0};
@@ -338,6 +372,7 @@ static const struct flow_case cases[] = {
     CASE(test_a_part_waits_for_what_has_not_come_yet),
     CASE(test_what_an_operator_gives_up_is_not_taken_back),
     CASE(test_the_same_money_is_not_invoiced_twice),
+    CASE(test_fuel_and_goods_have_invoices_of_their_own),
     CASE(test_what_cost_nothing_is_not_invoiced),
     CASE(test_gifts_go_back_unless_they_were_used),
     CASE(test_screens_and_user_are_told_of_payment_and_refund),
