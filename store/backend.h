@@ -55,12 +55,28 @@ struct backend_take_over {
 };
 
 struct backend_conn_ops {
-    // Applies the operations in order in one transaction that begins with the fence:
+    // Applies the operations in order in one transaction that holds the fence:
     //   UPDATE instance SET batch_no = batch_no + 1, lease_until_ms = <now> + ?, leaving = ?
     //   WHERE name = ? AND incarnation = ?
-    // <now> is the database's clock.
+    // <now> is the database's clock. Where the fence stands among the operations is the backend's choice.
     enum backend_result (*commit)(struct backend_conn *conn, const struct backend_fence *fence,
                                   const struct store_op *ops, size_t n, struct error *error);
+    // The same in steps, so that the operations of one transaction run while COMMIT of the one before is under way.
+    // NULL, all of them, where a backend can't. Of anything but OK nothing is left but what commit would leave.
+    //
+    // Begins a transaction, also beside one that is sealed, and runs a part of the operations; *ret_more: to be called
+    // again, for the next part. The operations are borrowed until the transaction has ended.
+    enum backend_result (*stage)(struct backend_conn *conn, const struct store_op *ops, size_t n, bool *ret_more,
+                                 struct error *error);
+    // The fence of what was staged, whole, as its last statement; then COMMIT is begun, and not waited for. Only when
+    // nothing is sealed: so the transactions of an instance are committed one behind the other.
+    enum backend_result (*seal)(struct backend_conn *conn, const struct backend_fence *fence, struct error *error);
+    // Whether finish() need not wait. May be NULL.
+    bool (*answered)(struct backend_conn *conn);
+    // What came of the COMMIT that was begun; waits for it.
+    enum backend_result (*finish)(struct backend_conn *conn, struct error *error);
+    // Rolls back what is staged and not sealed, also in part; fine when nothing is.
+    void (*drop)(struct backend_conn *conn);
     // Housekeeping that may take a while, called after the writes of a commit were handed back to their owner. May be
     // NULL. Only BACKEND_FATAL counts.
     enum backend_result (*settle)(struct backend_conn *conn, struct error *error);
@@ -135,13 +151,18 @@ struct store_faults {
     _Atomic int64_t fail_result;       // … with this enum backend_result (default BACKEND_AGAIN)
     _Atomic int64_t unknown_commit_at; // the Nth commit takes place, but reports COMMIT_UNKNOWN
     _Atomic int64_t lost_commit_at;    // the Nth commit does not take place and reports COMMIT_UNKNOWN
+    _Atomic int64_t fail_finish_at; // the Nth COMMIT that is begun and not waited for (seal) fails at its end, and did
+                                    // not take place, with fail_result
+    _Atomic int64_t fail_stage_at;  // the Nth staging from now fails …
+    _Atomic int64_t fail_stage_result; // … with this enum backend_result (default BACKEND_AGAIN)
     _Atomic int64_t fail_claims;       // the next N claims that resume report AGAIN
     _Atomic int64_t fail_reads;        // the next N reads report AGAIN
     _Atomic int64_t fail_take_overs;   // the next N take-overs report AGAIN
     void (*before_commit)(
         void *ctx); // called before each commit, on the writer's thread; may block. Set before opening
     void *before_commit_ctx;
-    _Atomic int64_t commits; // counted: commits asked for
+    // Counted: commits asked for; transactions staged while another was sealed, and those dropped.
+    _Atomic int64_t commits, beside, drops;
 };
 // Takes `inner`; `faults` is borrowed and may be read and changed by the test at any time.
 struct store_backend *store_faulty(struct store_backend *inner, struct store_faults *faults);

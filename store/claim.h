@@ -4,7 +4,8 @@
 
 #include "store/session.h"
 
-// Appends the first statement of every batch; parameters: lease_ms, leaving, name, incarnation. It must find one row.
+// Appends the fence, one statement of every batch; parameters: lease_ms, leaving, name, incarnation. It must find one
+// row.
 void claim_fence(struct buf *sql, enum sql_dialect dialect);
 
 // One transaction, begun by `begin`. `shared`: other instances may own slots.

@@ -1,6 +1,8 @@
-// A backend around a backend that fails when the test says so.
+// A backend around a backend that fails when the test says so. It never says that COMMIT is answered, so that what
+// there is to stage beside it is always staged whole.
 #include "store/backend.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
@@ -14,8 +16,12 @@ struct faulty_backend {
 
 struct faulty_conn {
     struct backend_conn base;
+    struct backend_conn_ops ops; // without those that the inner one does not have
     struct backend_conn *inner;
     struct store_faults *faults;
+    bool staged, sealed;            // what is under way on the inner one; never but as store/backend.h has it
+    enum backend_result at_the_end; // what is to come of the one that is sealed; OK: what comes of it
+    bool lost;                      // the one that is sealed does not take place
 };
 
 // Counts down; true when it comes to 0 by this.
@@ -59,22 +65,85 @@ static bool commit_fails(struct store_faults *faults) {
     return false;
 }
 
-static enum backend_result faulty_commit(struct backend_conn *base, const struct backend_fence *fence,
-                                         const struct store_op *ops, size_t n, struct error *error) {
-    struct faulty_conn *conn = (struct faulty_conn *)base;
-    struct store_faults *faults = conn->faults;
+static enum backend_result or_again(const _Atomic int64_t *result) {
+    int64_t wanted = atomic_load(result);
+    return wanted ? (enum backend_result)wanted : BACKEND_AGAIN;
+}
+
+// What happens to a commit that is asked for.
+struct mishap {
+    bool fails, lost, unknown;
+};
+static struct mishap mishap(struct store_faults *faults) {
     atomic_fetch_add(&faults->commits, 1);
     if (faults->before_commit)
         faults->before_commit(faults->before_commit_ctx);
-    bool fails = commit_fails(faults), lost = due(&faults->lost_commit_at), unknown = due(&faults->unknown_commit_at);
-    if (fails) {
-        int64_t result = atomic_load(&faults->fail_result);
-        return injected(result ? (enum backend_result)result : BACKEND_AGAIN, error);
-    }
-    if (lost)
+    return (struct mishap){.fails = commit_fails(faults),
+                           .lost = due(&faults->lost_commit_at),
+                           .unknown = due(&faults->unknown_commit_at)};
+}
+
+static enum backend_result faulty_commit(struct backend_conn *base, const struct backend_fence *fence,
+                                         const struct store_op *ops, size_t n, struct error *error) {
+    struct faulty_conn *conn = (struct faulty_conn *)base;
+    assert(!conn->staged && !conn->sealed);
+    struct mishap what = mishap(conn->faults);
+    if (what.fails)
+        return injected(or_again(&conn->faults->fail_result), error);
+    if (what.lost)
         return injected(BACKEND_COMMIT_UNKNOWN, error);
     enum backend_result result = conn->inner->ops->commit(conn->inner, fence, ops, n, error);
-    return unknown && result == BACKEND_OK ? injected(BACKEND_COMMIT_UNKNOWN, error) : result;
+    return what.unknown && result == BACKEND_OK ? injected(BACKEND_COMMIT_UNKNOWN, error) : result;
+}
+
+static void faulty_drop(struct backend_conn *base) {
+    struct faulty_conn *conn = (struct faulty_conn *)base;
+    if (conn->staged)
+        atomic_fetch_add(&conn->faults->drops, 1);
+    conn->staged = false;
+    conn->inner->ops->drop(conn->inner);
+}
+
+static enum backend_result faulty_stage(struct backend_conn *base, const struct store_op *ops, size_t n, bool *ret_more,
+                                        struct error *error) {
+    struct faulty_conn *conn = (struct faulty_conn *)base;
+    struct store_faults *faults = conn->faults;
+    bool begins = !conn->staged;
+    if (begins && due(&faults->fail_stage_at))
+        return injected(or_again(&faults->fail_stage_result), error);
+    enum backend_result result = conn->inner->ops->stage(conn->inner, ops, n, ret_more, error);
+    conn->staged = result == BACKEND_OK;
+    if (begins && conn->staged && conn->sealed)
+        atomic_fetch_add(&faults->beside, 1);
+    return result;
+}
+
+static enum backend_result faulty_seal(struct backend_conn *base, const struct backend_fence *fence,
+                                       struct error *error) {
+    struct faulty_conn *conn = (struct faulty_conn *)base;
+    assert(conn->staged && !conn->sealed);
+    conn->staged = false;
+    struct mishap what = mishap(conn->faults);
+    bool ends = due(&conn->faults->fail_finish_at);
+    conn->lost = what.lost || ends;
+    if (what.fails || conn->lost)
+        conn->inner->ops->drop(conn->inner);
+    if (what.fails)
+        return injected(or_again(&conn->faults->fail_result), error);
+    enum backend_result result = conn->lost ? BACKEND_OK : conn->inner->ops->seal(conn->inner, fence, error);
+    conn->sealed = result == BACKEND_OK;
+    conn->at_the_end = what.lost || what.unknown ? BACKEND_COMMIT_UNKNOWN : BACKEND_OK;
+    if (ends)
+        conn->at_the_end = or_again(&conn->faults->fail_result);
+    return result;
+}
+
+static enum backend_result faulty_finish(struct backend_conn *base, struct error *error) {
+    struct faulty_conn *conn = (struct faulty_conn *)base;
+    assert(conn->sealed);
+    conn->sealed = false;
+    enum backend_result result = conn->lost ? BACKEND_OK : conn->inner->ops->finish(conn->inner, error);
+    return result == BACKEND_OK && conn->at_the_end != BACKEND_OK ? injected(conn->at_the_end, error) : result;
 }
 
 static enum backend_result faulty_settle(struct backend_conn *base, struct error *error) {
@@ -103,6 +172,10 @@ static void faulty_close(struct backend_conn *base) {
 
 static const struct backend_conn_ops conn_ops = {
     .commit = faulty_commit,
+    .stage = faulty_stage,
+    .seal = faulty_seal,
+    .finish = faulty_finish,
+    .drop = faulty_drop,
     .settle = faulty_settle,
     .read = faulty_read,
     .revive = faulty_revive,
@@ -115,11 +188,13 @@ static bool faulty_connect(struct store_backend *base, bool for_writing, struct 
     struct faulty_conn *conn = calloc(1, sizeof *conn);
     if (!conn)
         abort();
-    *conn = (struct faulty_conn){.base = {&conn_ops}, .faults = backend->faults};
+    *conn = (struct faulty_conn){.base = {&conn->ops}, .ops = conn_ops, .faults = backend->faults};
     if (!backend->inner->ops->connect(backend->inner, for_writing, &conn->inner, error)) {
         free(conn);
         return false;
     }
+    if (!conn->inner->ops->stage)
+        conn->ops.stage = NULL;
     *ret_conn = &conn->base;
     return true;
 }

@@ -28,6 +28,8 @@ struct memory_backend {
 struct memory_conn {
     struct backend_conn base;
     struct memory_backend *backend;
+    const struct store_op *staged; // borrowed
+    size_t n_staged;
 };
 
 static void *allocate(size_t size) {
@@ -331,6 +333,22 @@ static enum backend_result apply(struct memory_backend *backend, const struct st
     return BACKEND_OK;
 }
 
+// All of the operations or none; the array of what takes them back is the caller's to free, or NULL.
+static struct undo *apply_all(struct memory_backend *backend, const struct store_op *ops, size_t n,
+                              enum backend_result *ret_result, struct error *error) {
+    struct undo *undo = allocate(n * sizeof *undo);
+    enum backend_result result = BACKEND_OK;
+    size_t applied = 0;
+    while (applied < n && (result = apply(backend, &ops[applied], &undo[applied], error)) == BACKEND_OK)
+        applied++;
+    *ret_result = result;
+    if (result == BACKEND_OK)
+        return undo;
+    undo_all(undo, applied);
+    free(undo);
+    return NULL;
+}
+
 static enum backend_result commit_locked(struct memory_backend *backend, const struct backend_fence *fence,
                                          const struct store_op *ops, size_t n, struct error *error) {
     struct store_instance_row *row = instance_row(backend, fence->instance);
@@ -339,26 +357,21 @@ static enum backend_result commit_locked(struct memory_backend *backend, const s
                   (long long)fence->incarnation);
         return BACKEND_FENCED;
     }
-    struct undo *undo = allocate(n * sizeof *undo);
-    enum backend_result result = BACKEND_OK;
-    size_t applied = 0;
-    while (applied < n && (result = apply(backend, &ops[applied], &undo[applied], error)) == BACKEND_OK)
-        applied++;
-    if (result == BACKEND_OK) {
-        for (size_t i = 0; i < n; i++)
-            free(undo[i].before);
-        // Looked for again: a batch may have replaced the row itself.
-        row = instance_row(backend, fence->instance);
-        if (row) {
-            row->batch_no++;
-            row->lease_until_ms = clock_now_ms(backend->clock) + fence->lease_ms;
-            row->leaving = (int32_t)fence->leaving;
-        }
-    } else {
-        undo_all(undo, applied);
-    }
+    enum backend_result result;
+    struct undo *undo = apply_all(backend, ops, n, &result, error);
+    if (!undo)
+        return result;
+    for (size_t i = 0; i < n; i++)
+        free(undo[i].before);
     free(undo);
-    return result;
+    // Looked for again: a batch may have replaced the row itself.
+    row = instance_row(backend, fence->instance);
+    if (row) {
+        row->batch_no++;
+        row->lease_until_ms = clock_now_ms(backend->clock) + fence->lease_ms;
+        row->leaving = (int32_t)fence->leaving;
+    }
+    return BACKEND_OK;
 }
 
 static enum backend_result memory_commit(struct backend_conn *base, const struct backend_fence *fence,
@@ -368,6 +381,43 @@ static enum backend_result memory_commit(struct backend_conn *base, const struct
     enum backend_result result = commit_locked(backend, fence, ops, n, error);
     pthread_mutex_unlock(&backend->mutex);
     return result;
+}
+
+// What a staged transaction would do is done and taken back, so that what is wrong with it shows; it takes place whole
+// when it is sealed.
+static enum backend_result memory_stage(struct backend_conn *base, const struct store_op *ops, size_t n, bool *ret_more,
+                                        struct error *error) {
+    struct memory_conn *conn = (struct memory_conn *)base;
+    pthread_mutex_lock(&conn->backend->mutex);
+    enum backend_result result;
+    struct undo *undo = apply_all(conn->backend, ops, n, &result, error);
+    if (undo)
+        undo_all(undo, n);
+    free(undo);
+    pthread_mutex_unlock(&conn->backend->mutex);
+    if (result != BACKEND_OK)
+        return result;
+    conn->staged = ops;
+    conn->n_staged = n;
+    *ret_more = false;
+    return BACKEND_OK;
+}
+
+static enum backend_result memory_seal(struct backend_conn *base, const struct backend_fence *fence,
+                                       struct error *error) {
+    struct memory_conn *conn = (struct memory_conn *)base;
+    return memory_commit(base, fence, conn->staged, conn->n_staged, error);
+}
+
+static enum backend_result memory_finish(struct backend_conn *base, struct error *error) {
+    (void)base, (void)error;
+    return BACKEND_OK;
+}
+
+static void memory_drop(struct backend_conn *base) {
+    struct memory_conn *conn = (struct memory_conn *)base;
+    conn->staged = NULL;
+    conn->n_staged = 0;
 }
 
 // ---- Reading ----------------------------------------------------------------------------------------------------
@@ -466,6 +516,10 @@ static void memory_close(struct backend_conn *base) {
 
 static const struct backend_conn_ops conn_ops = {
     .commit = memory_commit,
+    .stage = memory_stage,
+    .seal = memory_seal,
+    .finish = memory_finish,
+    .drop = memory_drop,
     .read = memory_read,
     .revive = memory_revive,
     .close = memory_close,

@@ -1,10 +1,11 @@
-// MariaDB, and what speaks its protocol: MySQL, Galera, TiDB. A transaction is the fence, one bulk statement per group
-// of operations (bulk.h), and COMMIT. The connections are opened with autocommit off for writing, so that the fence
-// begins the transaction, and on for reading, so that every SELECT sees what was committed last.
+// MariaDB, and what speaks its protocol: MySQL, Galera, TiDB: reading, opening, migrating. Writing is in mysql_write.c.
+// The connections are opened with autocommit off for writing, so that the first statement begins the transaction, and
+// on for reading, so that every SELECT sees what was committed last.
 #include "store/claim.h"
 #include "store/migrate.h"
 #include "store/mysql_conn.h"
 #include "store/mysql_error.h"
+#include "store/mysql_write.h"
 #include "store/row.h"
 
 #include <errmsg.h>
@@ -14,12 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    ROWS_MAX = 1024,          // in one bulk statement
-    VALUES_MAX = 64,          // in one statement of many rows, where the server does no bulk statements
-    PACKET_SLACK = 64 * 1024, // of a packet, for all that is not the rows
-    MIGRATIONS_MAX = 5,       // tries, where another process migrates at the same time
-};
+enum { MIGRATIONS_MAX = 5 }; // tries, where another process migrates at the same time
 
 struct mysql_backend {
     struct store_backend base;
@@ -33,175 +29,6 @@ static bool mysql_revive(struct backend_conn *base, struct error *error) {
 
 static void mysql_close_conn(struct backend_conn *base) {
     mysql_conn_free((struct mysql_conn *)base);
-}
-
-// ---- Writing ----------------------------------------------------------------------------------------------------
-
-static enum backend_result fence_off(struct mysql_conn *conn, const struct backend_fence *fence, struct error *error) {
-    enum backend_result result = BACKEND_OK;
-    buf_clear(&conn->sql);
-    claim_fence(&conn->sql, SQL_MYSQL);
-    MYSQL_STMT *statement = mysql_conn_prepare(conn, buf_str(&conn->sql), &result, error);
-    if (!statement)
-        return result;
-    MYSQL_BIND binds[] = {mysql_bind_integer(&fence->lease_ms), mysql_bind_integer(&fence->leaving),
-                          mysql_bind_bytes(str_c(fence->instance)), mysql_bind_integer(&fence->incarnation)};
-    if (mysql_stmt_bind_param(statement, binds) != 0 || mysql_stmt_execute(statement) != 0)
-        return mysql_conn_statement_failed(conn, statement, "fence", error);
-    if (mysql_stmt_affected_rows(statement) == 1)
-        return BACKEND_OK;
-    error_set(error, ERR_STORE_FENCED, "the instance %s has another incarnation than %lld", fence->instance,
-              (long long)fence->incarnation);
-    return BACKEND_FENCED;
-}
-
-static void *scratch(struct mysql_conn *conn, size_t count, size_t size) {
-    void *ptr = arena_calloc(&conn->scratch, count, size);
-    if (!ptr)
-        abort();
-    return ptr;
-}
-
-// One column of many rows, side by side as a bulk statement wants it.
-static MYSQL_BIND bind_column(struct mysql_conn *conn, const struct store_column *column, const void *const *rows,
-                              size_t n) {
-    if (column->type == STORE_I64 || column->type == STORE_I32) {
-        int64_t *values = scratch(conn, n, sizeof *values);
-        for (size_t i = 0; i < n; i++)
-            values[i] = row_integer(column, rows[i]);
-        return mysql_bind_integer(values);
-    }
-    const char **values = scratch(conn, n, sizeof *values);
-    unsigned long *lengths = scratch(conn, n, sizeof *lengths);
-    for (size_t i = 0; i < n; i++) {
-        struct str value = row_bytes(column, rows[i]);
-        values[i] = value.len ? value.ptr : "";
-        lengths[i] = value.len;
-    }
-    return (MYSQL_BIND){.buffer_type = MYSQL_TYPE_BLOB, .buffer = values, .length = lengths};
-}
-
-static MYSQL_BIND bind_field(struct mysql_conn *conn, const struct store_column *column, const void *row) {
-    if (column->type == STORE_I64 || column->type == STORE_I32) {
-        int64_t *value = scratch(conn, 1, sizeof *value);
-        *value = row_integer(column, row);
-        return mysql_bind_integer(value);
-    }
-    struct str value = row_bytes(column, row);
-    return mysql_bind_bytes(value);
-}
-
-// Runs one statement for rows[0..n), which it can take.
-static enum backend_result write_rows(struct mysql_conn *conn, const struct bulk_group *group, const void *const *rows,
-                                      size_t n, struct error *error) {
-    bool bulk = conn->bulk && n > 1;
-    buf_clear(&conn->sql);
-    sql_write(&conn->sql, SQL_MYSQL, group->table, group->verb, bulk ? 1 : n);
-    if (conn->sql.failed) {
-        error_set(error, ERR_STORE_REFUSED, "%s: the statement is too long", group->table->name);
-        return BACKEND_REFUSED;
-    }
-    enum backend_result result = BACKEND_OK;
-    MYSQL_STMT *statement = mysql_conn_prepare(conn, buf_str(&conn->sql), &result, error);
-    if (!statement)
-        return result;
-    size_t columns = group->verb == STORE_DELETE ? group->table->n_key : group->table->n_columns;
-    MYSQL_BIND *binds = scratch(conn, bulk ? columns : columns * n, sizeof *binds);
-    for (size_t c = 0; c < columns; c++) {
-        if (bulk)
-            binds[c] = bind_column(conn, &group->table->columns[c], rows, n);
-        for (size_t i = 0; !bulk && i < n; i++)
-            binds[i * columns + c] = bind_field(conn, &group->table->columns[c], rows[i]);
-    }
-    unsigned array_size = bulk ? (unsigned)n : 0;
-    if (mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &array_size) != 0 ||
-        mysql_stmt_bind_param(statement, binds) != 0 || mysql_stmt_execute(statement) != 0)
-        return mysql_conn_statement_failed(conn, statement, group->table->name, error);
-    return BACKEND_OK;
-}
-
-// What a row takes in a packet, at most.
-static size_t packet_bytes(const struct store_table *table, const void *row) {
-    size_t bytes = 0;
-    for (size_t i = 0; i < table->n_columns; i++) {
-        const struct store_column *column = &table->columns[i];
-        bytes += 10;
-        if (column->type == STORE_TEXT || column->type == STORE_BLOB)
-            bytes += row_bytes(column, row).len;
-    }
-    return bytes;
-}
-
-// How many of rows[0..n) one statement takes: as many as fit a packet; without bulk statements a power of two, so that
-// few different statements are prepared.
-static size_t statement_rows(const struct mysql_conn *conn, const struct bulk_group *group, const void *const *rows,
-                             size_t n) {
-    size_t most = conn->bulk ? ROWS_MAX : VALUES_MAX, bytes = 0, fit = 0;
-    while (fit < n && fit < most) {
-        bytes += packet_bytes(group->table, rows[fit]);
-        if (bytes > conn->packet_max - PACKET_SLACK)
-            break;
-        fit++;
-    }
-    if (conn->bulk)
-        return fit;
-    size_t power = VALUES_MAX;
-    while (power > fit)
-        power /= 2;
-    return power;
-}
-
-static enum backend_result write_group(struct mysql_conn *conn, const struct bulk_group *group, struct error *error) {
-    const void *const *rows = conn->plan.rows + group->first;
-    enum backend_result result = BACKEND_OK;
-    for (size_t at = 0; result == BACKEND_OK && at < group->n;) {
-        size_t n = statement_rows(conn, group, rows + at, group->n - at);
-        if (n == 0) {
-            error_set(error, ERR_STORE_REFUSED, "%s: the row is larger than the server's max_allowed_packet",
-                      group->table->name);
-            return BACKEND_REFUSED;
-        }
-        result = write_rows(conn, group, rows + at, n, error);
-        at += n;
-    }
-    return result;
-}
-
-static void roll_back(struct mysql_conn *conn) {
-    if (!conn->lost && mysql_rollback(conn->mysql) != 0)
-        conn->lost = true;
-}
-
-// Only what certainly ended the transaction is not unknown: a deadlock, or a certification that another node won.
-static enum backend_result commit_failed(struct mysql_conn *conn, struct error *error) {
-    unsigned code = mysql_errno(conn->mysql);
-    enum backend_result result = mysql_conn_failed(conn, "commit", error);
-    if (code == ER_LOCK_DEADLOCK) {
-        roll_back(conn);
-        return result;
-    }
-    error->code = mysql_error_code(BACKEND_COMMIT_UNKNOWN);
-    conn->lost = true;
-    return BACKEND_COMMIT_UNKNOWN;
-}
-
-static enum backend_result mysql_commit_ops(struct backend_conn *base, const struct backend_fence *fence,
-                                            const struct store_op *ops, size_t n, struct error *error) {
-    struct mysql_conn *conn = (struct mysql_conn *)base;
-    if (conn->lost) {
-        error_set(error, ERR_STORE_UNAVAILABLE, "mariadb: not connected");
-        return BACKEND_AGAIN;
-    }
-    arena_reset(&conn->scratch);
-    bulk_plan_make(&conn->plan, ops, n);
-    enum backend_result result = fence_off(conn, fence, error);
-    for (size_t i = 0; result == BACKEND_OK && i < conn->plan.n_groups; i++)
-        result = write_group(conn, &conn->plan.groups[i], error);
-    if (result != BACKEND_OK) {
-        roll_back(conn);
-        return result;
-    }
-    return mysql_commit(conn->mysql) == 0 ? BACKEND_OK : commit_failed(conn, error);
 }
 
 // ---- Reading ----------------------------------------------------------------------------------------------------
@@ -228,7 +55,7 @@ static void prepare_arrival(struct mysql_conn *conn, const struct store_table *t
             bind->buffer = &arrival->integers[i];
             break;
         case STORE_TEXT:
-            arrival->texts[i] = scratch(conn, column->max + 1, 1);
+            arrival->texts[i] = mysql_conn_scratch(conn, column->max + 1, 1);
             bind->buffer_type = MYSQL_TYPE_BLOB;
             bind->buffer = arrival->texts[i];
             bind->buffer_length = column->max + 1;
@@ -399,20 +226,30 @@ static enum backend_result session_run(struct sql_session *base, const char *sql
 // ---- The backend ------------------------------------------------------------------------------------------------
 
 static const struct backend_conn_ops conn_ops = {
-    .commit = mysql_commit_ops,
     .read = mysql_read,
     .revive = mysql_revive,
     .close = mysql_close_conn,
 };
 
-static bool mysql_connect_conn(struct store_backend *base, bool for_writing, struct backend_conn **ret_conn,
-                               struct error *error) {
-    struct mysql_conn *conn = mysql_conn_new(&((struct mysql_backend *)base)->options, for_writing);
+static bool open_for_reading(struct mysql_backend *backend, struct mysql_conn **ret_conn, struct error *error) {
+    struct mysql_conn *conn = mysql_conn_new(&backend->options, false);
     conn->base.ops = &conn_ops;
     if (!mysql_conn_open(conn, error)) {
         mysql_conn_free(conn);
         return false;
     }
+    *ret_conn = conn;
+    return true;
+}
+
+static bool mysql_connect_conn(struct store_backend *base, bool for_writing, struct backend_conn **ret_conn,
+                               struct error *error) {
+    struct mysql_backend *backend = (struct mysql_backend *)base;
+    if (for_writing)
+        return mysql_write_open(&backend->options, ret_conn, error);
+    struct mysql_conn *conn;
+    if (!open_for_reading(backend, &conn, error))
+        return false;
     *ret_conn = &conn->base;
     return true;
 }
@@ -422,11 +259,10 @@ static void close_session(struct mysql_session *session) {
 }
 
 static bool open_session(struct store_backend *base, struct mysql_session *session, struct error *error) {
-    struct backend_conn *conn;
-    if (!mysql_connect_conn(base, false, &conn, error))
+    struct mysql_conn *conn;
+    if (!open_for_reading((struct mysql_backend *)base, &conn, error))
         return false;
-    *session =
-        (struct mysql_session){.base = {.dialect = SQL_MYSQL, .run = session_run}, .conn = (struct mysql_conn *)conn};
+    *session = (struct mysql_session){.base = {.dialect = SQL_MYSQL, .run = session_run}, .conn = conn};
     return true;
 }
 

@@ -77,6 +77,13 @@ MYSQL_BIND mysql_bind_integer(const int64_t *value) {
     return (MYSQL_BIND){.buffer_type = MYSQL_TYPE_LONGLONG, .buffer = (void *)(uintptr_t)value};
 }
 
+void *mysql_conn_scratch(struct mysql_conn *conn, size_t count, size_t size) {
+    void *ptr = arena_calloc(&conn->scratch, count, size);
+    if (!ptr)
+        abort();
+    return ptr;
+}
+
 void mysql_bind_params(MYSQL_BIND *binds, const struct sql_param *params, size_t n) {
     for (size_t i = 0; i < n; i++)
         binds[i] = params[i].is_text ? mysql_bind_bytes(params[i].text) : mysql_bind_integer(&params[i].integer);
@@ -125,7 +132,7 @@ static const struct setting {
     {"SET SESSION lock_wait_timeout = 3", false},
     // Seconds after which the server gives up a transaction whose process does nothing (it is stopped, or its machine
     // is gone): what it has locked must not keep another instance from taking over. None of ours pauses between
-    // statements.
+    // statements, but to wait for the COMMIT before it; where that takes so long, it is begun anew.
     {"SET SESSION idle_transaction_timeout = 2", false},      // MariaDB
     {"SET SESSION tidb_idle_transaction_timeout = 2", false}, // TiDB
     {"SET SESSION tidb_txn_mode = 'pessimistic'", false},     // conflicts show at the statement, as elsewhere
@@ -171,6 +178,7 @@ static bool look_at_server(struct mysql_conn *conn, struct error *error) {
     // Of several servers the one that takes writes is the right one for reading, too: another may lag behind.
     if (read_only == 1)
         return error_set(error, ERR_STORE_UNAVAILABLE, "the server is read-only");
+    conn->galera = galera == 1;
     conn->packet_max = packet >= PACKET_LEAST ? (size_t)packet : PACKET_MAX;
     // A Galera node that rolls a transaction back, because another node won, tells it by failing the next statement;
     // but where that is a bulk statement, MariaDB (10.11) runs it, in a new transaction. The rest of the batch would be
@@ -269,15 +277,22 @@ static bool connect_to_place(struct mysql_conn *conn, uint32_t place, struct err
     return false;
 }
 
+bool mysql_conn_open_at(struct mysql_conn *conn, uint32_t place, struct error *error) {
+    *error = (struct error){0};
+    conn->place = place;
+    if (connect_to_place(conn, place, error))
+        return true;
+    disconnect(conn);
+    return false;
+}
+
 bool mysql_conn_open(struct mysql_conn *conn, struct error *error) {
     uint32_t n = count_places(conn->options);
     for (uint32_t tried = 0; tried < n; tried++) {
-        *error = (struct error){0};
-        if (connect_to_place(conn, conn->place, error))
+        if (mysql_conn_open_at(conn, conn->place, error))
             return true;
         conn->place = (conn->place + 1) % n;
     }
-    disconnect(conn);
     return false;
 }
 

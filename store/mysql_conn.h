@@ -16,6 +16,7 @@ struct mysql_conn {
     MYSQL *mysql;
     bool for_writing, lost;
     bool bulk;         // the server takes bulk statements
+    bool galera;       // it is a node of a cluster
     uint32_t place;    // which of the options' servers is used, or tried next
     size_t packet_max; // what the server takes in one message
     struct statement_cache statements;
@@ -36,6 +37,9 @@ void mysql_conn_free(struct mysql_conn *conn);
 // last server's.
 bool mysql_conn_open(struct mysql_conn *conn, struct error *error);
 
+// Tries this one of the options' servers alone.
+bool mysql_conn_open_at(struct mysql_conn *conn, uint32_t place, struct error *error);
+
 // Connects again when the connection was lost, to the next server where there are several.
 bool mysql_conn_revive(struct mysql_conn *conn, struct error *error);
 
@@ -52,6 +56,9 @@ MYSQL_STMT *mysql_conn_prepare(struct mysql_conn *conn, struct str sql, enum bac
 // for, or the value is none.
 bool mysql_conn_ask(struct mysql_conn *conn, const char *sql, int64_t otherwise, int64_t *ret_value,
                     struct error *error);
+
+// Zeroed memory of conn->scratch. Never NULL.
+void *mysql_conn_scratch(struct mysql_conn *conn, size_t count, size_t size);
 
 // For values that outlive the execution.
 MYSQL_BIND mysql_bind_bytes(struct str value);

@@ -86,15 +86,23 @@ struct write_range {
 
 enum { WRITER_RANGES_MAX = 34 }; // a range is halved at most 32 times
 
+struct batch {
+    struct store_write **writes;                  // batch_max
+    struct write_range ranges[WRITER_RANGES_MAX]; // the last is next
+    uint32_t n_ranges;                            // 0: there is no batch
+    struct store_op *ops;                         // of the range that is being committed
+    size_t n_ops, cap_ops;
+    uint32_t active; // writes of that range that go in
+    // The operations are in a transaction that is not sealed yet, but for the `more`.
+    bool staged, more;
+};
+
 // The writer's alone.
 struct writer {
     struct backend_conn *conn;
-    struct store_write **batch; // batch_max
-    uint32_t n_batch;
-    struct write_range ranges[WRITER_RANGES_MAX]; // the last is next
-    uint32_t n_ranges;
-    struct store_op *ops; // of the range that is being committed
-    size_t n_ops, cap_ops;
+    struct batch now;
+    struct batch next;  // taken while COMMIT of the other is under way, where the backend can stage
+    uint32_t n_through; // batches that are; goes round
     struct back_off back_off;
     bool unknown;    // whether the last commit took place is to be found out
     bool settle;     // a commit was handed back since the last settling
@@ -129,7 +137,8 @@ enum { STORE_THREADS = 3 };
 enum worked writer_work(struct store *store);
 enum worked reader_work(struct store *store);
 enum worked keeper_work(struct store *store);
-bool keeper_deliver(struct store *store); // true when there was something
+bool keeper_deliver(struct store *store);                    // true when there was something
+bool writer_init(struct writer *writer, uint32_t batch_max); // false without memory
 void writer_release(struct writer *writer);
 
 struct store {

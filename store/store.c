@@ -168,11 +168,6 @@ static void drop_reads(struct read_queue *queue) {
 }
 
 static void destroy(struct store *store) {
-    for (uint32_t i = 0; i < store->writer.n_ranges; i++) {
-        struct write_range *range = &store->writer.ranges[i];
-        for (uint32_t k = range->from; k < range->to; k++)
-            write_destroy(store->writer.batch[k]);
-    }
     writer_release(&store->writer);
     if (store->reader.current)
         read_destroy(store->reader.current);
@@ -218,10 +213,7 @@ static bool set_options(struct store *store, const struct store_options *options
         return error_set(error, ERR_CONFIG_INVALID, "the instance's address has at most %d bytes", STORE_ADDRESS_MAX);
     if (store->options.lease_ms && !store->backend->ops->take_over)
         store->options.lease_ms = 0; // nobody else is there
-    store->writer.batch = calloc(store->options.batch_max, sizeof(struct store_write *));
-    if (!store->writer.batch)
-        return error_set(error, ERR_INTERNAL, "no memory");
-    return true;
+    return writer_init(&store->writer, store->options.batch_max) || error_set(error, ERR_INTERNAL, "no memory");
 }
 
 static bool open_backend(struct store *store, struct error *error) {
@@ -455,16 +447,17 @@ size_t store_poll(struct store *store) {
 
 // ---- Without threads --------------------------------------------------------------------------------------------
 
-// Turns until nothing is queued, `once` and a batch is through, or a back-off begins. True while there is more to do.
+// Turns until nothing is queued, one more is `through`, or a back-off begins. True while there is more to do.
 static bool pump(struct store *store, enum worked (*round)(struct store *store), const struct back_off *back_off,
-                 int64_t *due_ms, const uint32_t *in_batch) {
+                 int64_t *due_ms, const uint32_t *through) {
+    uint32_t before = through ? *through : 0;
     int64_t now_ms = clock_now_ms(store->options.clock);
     if (back_off->failures > 0 && now_ms < *due_ms)
         return true;
     enum worked came_to;
     do
         came_to = round(store);
-    while (came_to == WORKED_SOME && !(in_batch && *in_batch == 0));
+    while (came_to == WORKED_SOME && !(through && *through != before));
     if (came_to == WORKED_LATER)
         *due_ms = now_ms + back_off->wait_ms;
     return came_to != WORKED_NOT;
@@ -473,8 +466,9 @@ static bool pump(struct store *store, enum worked (*round)(struct store *store),
 bool store_pump(struct store *store) {
     assert(!store->options.threaded);
     store_flush(store);
-    bool more = pump(store, writer_work, &store->writer.back_off, &store->writer_due_ms, &store->writer.n_ranges);
-    bool writes_wait = more && (store->writer.n_ranges > 0 || store->writes.n > 0);
+    struct writer *writer = &store->writer;
+    bool more = pump(store, writer_work, &writer->back_off, &store->writer_due_ms, &writer->n_through);
+    bool writes_wait = more && (writer->now.n_ranges > 0 || writer->next.n_ranges > 0 || store->writes.n > 0);
     bool reads_wait = pump(store, reader_work, &store->reader.back_off, &store->reader_due_ms, NULL);
     bool taking_waits = pump(store, keeper_work, &store->keeper.back_off, &store->keeper_due_ms, NULL);
     return writes_wait || reads_wait || taking_waits;

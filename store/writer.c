@@ -5,6 +5,10 @@
 // halved, until the one write that is the culprit is alone and fails; the ranges before and after it go in as they are.
 // Ranges are taken in order, and a range leaves out the writes whose group has failed by then, so neither halving nor
 // trying again changes what comes after what.
+//
+// Where the backend can stage, two batches are at work: while COMMIT of one is under way, the operations of the next
+// one run. That lasts as long as all goes well. When anything else than OK comes of a batch, what was staged of the
+// next is dropped, and collected anew when the batch before is through.
 #include "store/parts.h"
 
 #include <assert.h>
@@ -13,21 +17,24 @@
 // A batch that has come to this is full: servers have limits of their own for one transaction.
 enum { BATCH_BYTES_MAX = 32 << 20 };
 
-static bool take_batch(struct store *store) {
-    struct writer *writer = &store->writer;
+static bool take_batch(struct store *store, struct batch *batch) {
     pthread_mutex_lock(&store->mutex);
     uint32_t n = 0;
     for (size_t bytes = 0; n < store->options.batch_max && bytes < BATCH_BYTES_MAX; n++) {
-        writer->batch[n] = write_queue_take(&store->writes);
-        if (!writer->batch[n])
+        batch->writes[n] = write_queue_take(&store->writes);
+        if (!batch->writes[n])
             break;
-        bytes += writer->batch[n]->arena.used;
+        bytes += batch->writes[n]->arena.used;
     }
     pthread_mutex_unlock(&store->mutex);
-    writer->n_batch = n;
-    writer->ranges[0] = (struct write_range){.to = n};
-    writer->n_ranges = n ? 1 : 0;
+    batch->ranges[0] = (struct write_range){.to = n};
+    batch->n_ranges = n ? 1 : 0;
     return n > 0;
+}
+
+static struct write_range *next_range(struct batch *batch) {
+    assert(batch->n_ranges > 0);
+    return &batch->ranges[batch->n_ranges - 1];
 }
 
 static void fail(struct store_write *write, enum err code, const char *text) {
@@ -36,12 +43,13 @@ static void fail(struct store_write *write, enum err code, const char *text) {
         write->group->poisoned = true;
 }
 
-// Collects the operations of the range, and fails what must not go in. Returns how many writes have operations.
-static uint32_t collect(struct writer *writer, const struct write_range *range) {
-    uint32_t active = 0;
-    writer->n_ops = 0;
+// Collects the operations of the next range, and fails what must not go in. False when nothing is left to commit.
+static bool collect(struct batch *batch) {
+    const struct write_range *range = next_range(batch);
+    batch->active = 0;
+    batch->n_ops = 0;
     for (uint32_t i = range->from; i < range->to; i++) {
-        struct store_write *write = writer->batch[i];
+        struct store_write *write = batch->writes[i];
         if (write->code == ERR_OK && write->group && write->group->poisoned)
             fail(write, ERR_STORE_STALE, err_info(ERR_STORE_STALE)->text);
         if (write->code != ERR_OK) {
@@ -51,24 +59,24 @@ static uint32_t collect(struct writer *writer, const struct write_range *range) 
         }
         if (write->n_ops == 0 && !write->renews)
             continue;
-        active++;
+        batch->active++;
         if (write->n_ops == 0)
             continue;
-        if (writer->n_ops + write->n_ops > writer->cap_ops) {
-            writer->cap_ops = 2 * (writer->n_ops + write->n_ops);
-            writer->ops = realloc(writer->ops, writer->cap_ops * sizeof *writer->ops);
-            if (!writer->ops)
+        if (batch->n_ops + write->n_ops > batch->cap_ops) {
+            batch->cap_ops = 2 * (batch->n_ops + write->n_ops);
+            batch->ops = realloc(batch->ops, batch->cap_ops * sizeof *batch->ops);
+            if (!batch->ops)
                 abort();
         }
-        memcpy(writer->ops + writer->n_ops, write->ops, write->n_ops * sizeof *write->ops);
-        writer->n_ops += write->n_ops;
+        memcpy(batch->ops + batch->n_ops, write->ops, write->n_ops * sizeof *write->ops);
+        batch->n_ops += write->n_ops;
     }
-    return active;
+    return batch->active > 0;
 }
 
 static void fail_range(struct store *store, const struct write_range *range, enum err code, const char *text) {
     for (uint32_t i = range->from; i < range->to; i++) {
-        struct store_write *write = store->writer.batch[i];
+        struct store_write *write = store->writer.now.writes[i];
         if (write->code != ERR_OK)
             continue;
         if (write->n_ops > 0 || write->renews)
@@ -80,12 +88,12 @@ static void fail_range(struct store *store, const struct write_range *range, enu
 
 // Hands the range's writes back, with one wake-up.
 static void finish_range(struct store *store, const struct write_range *range) {
-    struct writer *writer = &store->writer;
-    assert(writer->n_ranges > 0 && range == &writer->ranges[writer->n_ranges - 1]);
+    struct batch *batch = &store->writer.now;
+    assert(range == next_range(batch));
     pthread_mutex_lock(&store->mutex);
     bool wake = store->done_writes.n == 0 && range->from < range->to;
     for (uint32_t i = range->from; i < range->to; i++) {
-        struct store_write *write = writer->batch[i];
+        struct store_write *write = batch->writes[i];
         store->stats.writes++;
         if (write->code != ERR_OK)
             store->stats.failed_writes++;
@@ -94,18 +102,19 @@ static void finish_range(struct store *store, const struct write_range *range) {
         write_queue_add(&store->done_writes, write);
     }
     pthread_mutex_unlock(&store->mutex);
-    writer->n_ranges--;
+    if (--batch->n_ranges == 0)
+        store->writer.n_through++;
     if (wake && store->options.wake)
         store->options.wake(store->options.wake_ctx);
 }
 
-static void halve(struct writer *writer) {
-    struct write_range *range = &writer->ranges[writer->n_ranges - 1];
-    assert(range->to - range->from > 1 && writer->n_ranges < WRITER_RANGES_MAX);
+static void halve(struct batch *batch) {
+    struct write_range *range = next_range(batch);
+    assert(range->to - range->from > 1 && batch->n_ranges < WRITER_RANGES_MAX);
     uint32_t middle = range->from + (range->to - range->from) / 2;
     struct write_range first = {.from = range->from, .to = middle, .tried_again = true};
     *range = (struct write_range){.from = middle, .to = range->to, .tried_again = true};
-    writer->ranges[writer->n_ranges++] = first;
+    batch->ranges[batch->n_ranges++] = first;
 }
 
 // From now on every write fails with this, those of the batch first.
@@ -157,37 +166,108 @@ static void committed(struct store *store, const struct write_range *range) {
 }
 
 // The range does not go in as it is. A conflict is not tried again: the row that is in the way stays there.
-static void refused(struct store *store, struct write_range *range, uint32_t active, const struct error *error) {
+static void refused(struct store *store, struct write_range *range, const struct error *error) {
+    struct batch *batch = &store->writer.now;
     if (!range->tried_again && error->code != ERR_STORE_CONFLICT) {
         range->tried_again = true;
-    } else if (active > 1) {
-        halve(&store->writer);
+    } else if (batch->active > 1) {
+        halve(batch);
     } else {
         fail_range(store, range, error->code, error->text);
         finish_range(store, range);
     }
 }
 
+// ---- In steps ---------------------------------------------------------------------------------------------------
+
+// Only whole batches, with nothing gone wrong: the rest is done by itself, with nothing else under way.
+static bool in_steps(const struct writer *writer) {
+    const struct batch *now = &writer->now;
+    return writer->conn->ops->stage && writer->back_off.failures == 0 && now->n_ranges == 1 &&
+           !now->ranges[0].tried_again;
+}
+
+static enum backend_result stage_part(struct writer *writer, struct batch *batch, struct error *error) {
+    enum backend_result result = writer->conn->ops->stage(writer->conn, batch->ops, batch->n_ops, &batch->more, error);
+    batch->staged = result == BACKEND_OK;
+    batch->more = batch->staged && batch->more;
+    return result;
+}
+
+// Stages what has been queued meanwhile, until COMMIT of the batch before is answered. What of it can't be staged is
+// looked at when that batch is through: it may have to do with it.
+static void stage_next(struct store *store) {
+    struct writer *writer = &store->writer;
+    const struct backend_conn_ops *ops = writer->conn->ops;
+    struct batch *next = &writer->next;
+    if ((next->n_ranges == 0 && !take_batch(store, next)) || !collect(next))
+        return;
+    struct error error = {0};
+    next->more = true;
+    while (next->more && !(ops->answered && ops->answered(writer->conn)))
+        if (stage_part(writer, next, &error) == BACKEND_FATAL)
+            store_die(store, "writing", &error);
+    next->more = next->staged && next->more;
+}
+
+// What came of a batch that failed decides what becomes of the next one, which is collected anew then.
+static void drop_next(struct writer *writer) {
+    if (writer->next.staged)
+        writer->conn->ops->drop(writer->conn);
+    writer->next.staged = false;
+}
+
+static enum backend_result commit_in_steps(struct store *store, const struct backend_fence *fence,
+                                           struct error *error) {
+    struct writer *writer = &store->writer;
+    const struct backend_conn_ops *ops = writer->conn->ops;
+    struct batch *now = &writer->now;
+    enum backend_result result = BACKEND_OK;
+    now->more = now->more || !now->staged;
+    while (result == BACKEND_OK && now->more)
+        result = stage_part(writer, now, error);
+    now->staged = false;
+    if (result == BACKEND_OK)
+        result = ops->seal(writer->conn, fence, error);
+    if (result != BACKEND_OK)
+        return result;
+    stage_next(store);
+    result = ops->finish(writer->conn, error);
+    if (result != BACKEND_OK)
+        drop_next(writer);
+    return result;
+}
+
+// ---- Committing -------------------------------------------------------------------------------------------------
+
+static enum backend_result commit_ops(struct store *store, struct error *error) {
+    struct writer *writer = &store->writer;
+    struct backend_fence fence = {.instance = store->instance,
+                                  .incarnation = store->identity.incarnation,
+                                  .lease_ms = store->options.lease_ms,
+                                  .leaving = atomic_load(&store->leaving)};
+    int64_t begun_ns = clock_monotonic_ns();
+    enum backend_result result =
+        in_steps(writer) ? commit_in_steps(store, &fence, error)
+                         : writer->conn->ops->commit(writer->conn, &fence, writer->now.ops, writer->now.n_ops, error);
+    int64_t took_ns = clock_monotonic_ns() - begun_ns;
+    pthread_mutex_lock(&store->mutex);
+    store->stats.commit_ns += took_ns;
+    pthread_mutex_unlock(&store->mutex);
+    return result;
+}
+
 static enum worked commit_range(struct store *store, struct write_range *range) {
     struct writer *writer = &store->writer;
-    uint32_t active = collect(writer, range);
-    if (active == 0) {
+    if (!writer->now.staged && !collect(&writer->now)) {
         finish_range(store, range);
         return WORKED_SOME;
     }
     struct error error = {0};
     if (writer->back_off.failures > 0 && !writer->conn->ops->revive(writer->conn, &error))
         return backend_down(store);
-    struct backend_fence fence = {.instance = store->instance,
-                                  .incarnation = store->identity.incarnation,
-                                  .lease_ms = store->options.lease_ms,
-                                  .leaving = atomic_load(&store->leaving)};
-    int64_t begun_ns = clock_monotonic_ns(), begun_ms = clock_now_ms(store->options.clock);
-    enum backend_result result = writer->conn->ops->commit(writer->conn, &fence, writer->ops, writer->n_ops, &error);
-    int64_t took_ns = clock_monotonic_ns() - begun_ns;
-    pthread_mutex_lock(&store->mutex);
-    store->stats.commit_ns += took_ns;
-    pthread_mutex_unlock(&store->mutex);
+    int64_t begun_ms = clock_now_ms(store->options.clock);
+    enum backend_result result = commit_ops(store, &error);
     // Unknown is a failure like any other as far as the back-off is concerned: a server that loses each COMMIT must not
     // be asked without a pause.
     writer->unknown = result == BACKEND_COMMIT_UNKNOWN;
@@ -200,7 +280,7 @@ static enum worked commit_range(struct store *store, struct write_range *range) 
         committed(store, range);
         break;
     case BACKEND_REFUSED:
-    case BACKEND_CONFLICT: refused(store, range, active, &error); break;
+    case BACKEND_CONFLICT: refused(store, range, &error); break;
     case BACKEND_FULL:
         fail_range(store, range, ERR_STORE_FULL, error.text);
         finish_range(store, range);
@@ -254,17 +334,30 @@ static enum worked resolve(struct store *store, struct write_range *range) {
     return WORKED_SOME;
 }
 
-enum worked writer_work(struct store *store) {
+// The batch to go on with; false when there is none.
+static bool take_up(struct store *store) {
     struct writer *writer = &store->writer;
-    if (writer->n_ranges == 0 && writer->settle) {
+    if (writer->now.n_ranges > 0)
+        return true;
+    struct batch through = writer->now;
+    writer->now = writer->next;
+    writer->next = through;
+    if (writer->now.n_ranges > 0)
+        return true;
+    if (writer->settle) {
         writer->settle = false;
         struct error error = {0};
         if (writer->conn->ops->settle && writer->conn->ops->settle(writer->conn, &error) == BACKEND_FATAL)
             store_die(store, "settling", &error);
     }
-    if (writer->n_ranges == 0 && !take_batch(store))
+    return take_batch(store, &writer->now);
+}
+
+enum worked writer_work(struct store *store) {
+    struct writer *writer = &store->writer;
+    if (!take_up(store))
         return WORKED_NOT;
-    struct write_range *range = &writer->ranges[writer->n_ranges - 1];
+    struct write_range *range = next_range(&writer->now);
     if (writer->refuse != ERR_OK) {
         fail_range(store, range, writer->refuse, writer->refuse_text);
         finish_range(store, range);
@@ -273,9 +366,23 @@ enum worked writer_work(struct store *store) {
     return writer->unknown ? resolve(store, range) : commit_range(store, range);
 }
 
+bool writer_init(struct writer *writer, uint32_t batch_max) {
+    writer->now.writes = calloc(batch_max, sizeof(struct store_write *));
+    writer->next.writes = calloc(batch_max, sizeof(struct store_write *));
+    return writer->now.writes && writer->next.writes;
+}
+
+static void release_batch(struct batch *batch) {
+    for (uint32_t i = 0; i < batch->n_ranges; i++)
+        for (uint32_t k = batch->ranges[i].from; k < batch->ranges[i].to; k++)
+            write_destroy(batch->writes[k]);
+    free(batch->writes);
+    free(batch->ops);
+}
+
 void writer_release(struct writer *writer) {
     if (writer->conn)
         writer->conn->ops->close(writer->conn);
-    free(writer->batch);
-    free(writer->ops);
+    release_batch(&writer->now);
+    release_batch(&writer->next);
 }

@@ -33,6 +33,13 @@ saga_legs_fn purchase_has_coupons, purchase_has_points, purchase_has_stock;     
 saga_legs_fn purchase_locks_coupons, purchase_locks_points, purchase_locks_stock; // and locks it first
 saga_call_fn purchase_unlock_coupons, purchase_unfreeze_points, purchase_release_stock, purchase_close_order;
 
+// ---- For refund_goods.c: what was delivered, under which key
+// ---------------------------------------------------------
+
+void purchase_recharge_key(const struct trade *trade, char out[SAGA_KEY_MAX]);
+// Of the item's line, of its kind; what has been used already is a shortfall.
+void purchase_withdraw_item(struct saga_call *call, unsigned item);
+
 // ---- For purchase_end.c: what an order holds until it is paid -------------------------------------------------------
 
 struct purchase_holding {

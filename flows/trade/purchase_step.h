@@ -17,6 +17,7 @@ saga_answered_fn purchase_coupons_used, purchase_points_deducted, purchase_stock
 // purchase_deliver.c: stage 5
 saga_legs_fn purchase_recharges, purchase_items;
 saga_call_fn purchase_recharge, purchase_deliver_item;
+saga_answered_fn purchase_recharged, purchase_item_delivered;
 
 // purchase_after.c: stage 7, with invoicing.c and tell.c
 saga_call_fn purchase_award_points, purchase_issue_coupons, purchase_report_growth, purchase_evaluate_activities;

@@ -75,8 +75,7 @@ void refund_mark(struct saga_call *call) {
     order_mark_refunded(&effect_adapters(call)->order, &effect, &request, effect_done_bare, call);
 }
 
-// What a failed question means for a step that must be done: false when it did not fail (or none was asked).
-static bool asked_in_vain(struct saga_turn *turn, struct saga_verdict *ret_verdict) {
+bool refund_asked_in_vain(struct saga_turn *turn, struct saga_verdict *ret_verdict) {
     const struct saga_asked *asked = saga_turn_asked(turn);
     if (!asked || asked->outcome == OUTCOME_OK)
         return false;
@@ -102,7 +101,7 @@ struct saga_verdict refund_marked(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_row *refund = refund_leg_of_turn(turn);
     struct saga_verdict failed;
-    if (asked_in_vain(turn, &failed))
+    if (refund_asked_in_vain(turn, &failed))
         return failed;
     if (saga_turn_asked(turn)) {
         trade_change(trade, refund);
@@ -327,7 +326,7 @@ struct saga_verdict refund_taken_back(struct saga_turn *turn) {
     const struct back *back = back_of(saga_turn_step(turn)->id);
     const struct saga_asked *asked = saga_turn_asked(turn);
     struct saga_verdict failed;
-    if (asked_in_vain(turn, &failed))
+    if (refund_asked_in_vain(turn, &failed))
         return failed;
     int32_t state = trade->row.after[back->benefit].state;
     bool waits = !asked && state == AFTER_PENDING && !refund_end_came_to_nothing(refund);

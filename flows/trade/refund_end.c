@@ -111,7 +111,7 @@ void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund) {
         returned(trade, refund, now_ms);
         return;
     }
-    if (refund->stopped && free_rest(trade, refund)) {
+    if (refund_end_is_left(refund) && free_rest(trade, refund)) {
         refund->state = REFUND_STATE(STOPPED);
         if (refund->amount == 0) {
             leave(turn, refund);
@@ -120,6 +120,7 @@ void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund) {
     }
     invoicing_refunded(trade, refund);
     books_refunded(trade, refund, now_ms);
+    refund_goods_note(trade, refund);
     take_from_reserved(trade, refund);
     if (refund->final)
         after_refunded(trade);

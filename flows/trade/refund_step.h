@@ -6,6 +6,7 @@
 
 // Ids of steps; they are stored.
 enum {
+    STEP_REVERSE_RECHARGE = 15,
     STEP_TAKE_BACK_POINTS = 70,
     STEP_REVERSE_GROWTH = 110,
     STEP_REVERSE_MARKETING = 120,
@@ -16,6 +17,15 @@ enum {
 // Which steps apply: to the refund of a trade; to that after which nothing is left; where coupons, points were used;
 // where the stations' system is told.
 saga_legs_fn refund_of_trade, refund_final, refund_final_with_coupons, refund_final_with_points, refund_tells_os;
+
+// What a failed question means for a step that must be done: false when it did not fail (or none was asked).
+bool refund_asked_in_vain(struct saga_turn *turn, struct saga_verdict *ret_verdict);
+
+// What was sold comes back: refund_goods.c. A leg for each recharge, item; one for all goods.
+saga_legs_fn refund_of_recharge, refund_of_goods, refund_of_items;
+saga_decide_fn refund_recharge_reversed;
+saga_call_fn refund_reverse_recharge, refund_return_stock, refund_withdraw_item;
+saga_answered_fn refund_item_withdrawn;
 
 // The order system is told.
 saga_decide_fn refund_marked;

@@ -123,6 +123,8 @@ static const struct store_column line_row_columns[] = {
     STORE_COL_I64(line_row, refund_taken),
     SOLVER_LAYER_TABLE(LINE_DISCOUNT) STORE_COL_I64(line_row, refund_done),
     STORE_COL_I64(line_row, quantity, .since = 5),
+    STORE_COL_I32(line_row, delivery, .since = 5),
+    STORE_COL_TEXT(line_row, returned_by, .since = 5),
 };
 const struct store_table line_table = {TABLE("trade_line", line_row, 3, )};
 
@@ -184,6 +186,7 @@ static const struct store_column refund_row_columns[] = {
     STORE_COL_I32(refund_row, awaits, .since = 5),
     STORE_COL_I32(refund_row, marked),
     STORE_COL_I32(refund_row, stopped, .since = 4),
+    STORE_COL_I32(refund_row, recharge, .since = 5),
     STORE_COL_BLOB(refund_row, line_parts, 8 * TRADE_LINES_MAX),
     STORE_COL_BLOB(refund_row, invoice_parts, 8 * TRADE_INVOICES_MAX * TRADE_TENDERS_MAX, .since = 5),
 };

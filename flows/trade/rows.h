@@ -130,6 +130,9 @@ struct line_row {
     int64_t discount[SOLVER_LAYERS];
     int64_t refund_taken; // of payable, by refunds that are done or under way
     int64_t refund_done;  // of it, done
+    // Of what is delivered: the generation of the key under which it was; 0: the first.
+    int32_t delivery;
+    char returned_by[41]; // the refund with which the goods, or the item, come back; empty: they are kept
 };
 extern const struct store_table line_table;
 
@@ -177,6 +180,8 @@ struct tender_row {
 extern const struct store_table tender_table;
 
 enum refund_kind { REFUND_OF_TRADE, REFUND_RETURN /* money that the trade did not want goes back */ };
+// Of a recharge: its balance goes before its money does.
+enum refund_recharge { RECHARGE_NOT_ASKED, RECHARGE_TAKEN, RECHARGE_SPENT /* what is spent is not paid out */ };
 struct refund_row {
     char trade_no[TRADE_NO_MAX + 1];
     char refund_no[41];
@@ -195,6 +200,7 @@ struct refund_row {
     int32_t marked;                     // 1: the order system knows it
     int32_t stopped;                    // how many of its sagas an operator has terminated
     struct str line_parts;              // packed int64: how much of it each line bears
+    int32_t recharge;                   // enum refund_recharge
     struct str invoice_parts;           // packed int64: how much of each tender each invoice loses (invoicing.h)
 };
 extern const struct store_table refund_table;

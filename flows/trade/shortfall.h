@@ -9,6 +9,7 @@
 #define SHORTFALL_COUPONS "coupons"
 #define SHORTFALL_POINTS "points"
 #define SHORTFALL_STOCK "stock"
+#define SHORTFALL_ITEM "item" // refunded, and used before it was taken back
 // What the trade earned, and was spent before a refund could take it back.
 #define SHORTFALL_POINTS_SPENT "points_spent"
 #define SHORTFALL_COUPONS_SPENT "coupons_spent"

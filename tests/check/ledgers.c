@@ -131,7 +131,7 @@ static struct run run_of(const struct check *check, const char *trade_no) {
 }
 
 static int64_t value(const ledger_entry *entry) {
-    return entry->amount ? entry->amount->minor_units : entry->points;
+    return entry->amount && entry->amount->minor_units ? entry->amount->minor_units : entry->points;
 }
 
 // Σ sign × value over the entries of a system whose account (or, for cards, tender) is `account` (NULL: any). Terms are
@@ -341,6 +341,30 @@ static int64_t invoiced_of(const trade_message *trade, const struct run *run) {
     return fuel || goods ? minor(trade->paid) - minor(trade->refunded) : 0;
 }
 
+// Pieces of this kind that were ordered.
+static int64_t pieces_of(const trade_message *trade, const char *kind) {
+    int64_t pieces = 0;
+    for (size_t i = 0; trade->quote && i < trade->quote->n_lines; i++)
+        pieces += strcmp(trade->quote->lines[i]->kind, kind) == 0 ? trade->quote->lines[i]->quantity : 0;
+    return pieces;
+}
+
+// Goods and items are sold once, and all of them are back when all of the money is; in between any of them may be.
+static void check_goods(struct check *check, const trade_message *trade, const struct run *run) {
+    bool locks = trade->mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_DEDUCT_LATER;
+    bool whole = is_paid(trade) && trade->n_refunds == 0, none = !is_paid(trade) || is(trade, STATE(REFUNDED));
+    int64_t stock = sum(run, "goods", NULL, TERMS("+deduct", "-return"));
+    int64_t items = count(run, "activity", "deliver") - count(run, "activity", "withdraw");
+    equal(check, 0,
+          sum(run, "goods", NULL, TERMS("+reserve", "-release")) -
+              (locks ? sum(run, "goods", NULL, TERMS("+deduct")) : 0),
+          "reserved goods", "");
+    if (whole || none) {
+        equal(check, whole && !is_short(trade, "stock") ? pieces_of(trade, "goods") : 0, stock, "goods sold", "");
+        equal(check, whole || is_short(trade, "item") ? pieces_of(trade, "item") : 0, items, "items delivered", "");
+    }
+}
+
 static bool is_activity(const ledger_entry *entry, const char *kind, const char *gift_id) {
     return strcmp(entry->system, "activity") == 0 && strcmp(entry->kind, kind) == 0 &&
            (!gift_id || strcmp(entry->account, gift_id) == 0);
@@ -397,6 +421,7 @@ static void check_followers(struct check *check, const trade_message *trade, con
           "money on invoices", "");
     equal(check, is_paid(trade) ? 1 + told_refunds(trade) : 0, count(run, "notify", "notify"), "messages to the user",
           "");
+    check_goods(check, trade, run);
     check_gifts(check, trade, run);
     check_os(check, trade, run);
 }
@@ -521,7 +546,7 @@ static void check_stats(struct check *check) {
 
 bool check_ledgers(const struct check_options *options, struct check_counts *ret_counts) {
     static const char *const systems[] = {"order", "payment", "card",   "coupon",   "points",    "settlement", "push",
-                                          "level", "invoice", "notify", "activity", "marketing", "os"};
+                                          "level", "invoice", "notify", "activity", "marketing", "os",         "goods"};
     struct check check = {.options = options, .trade_no = "", .begun_ms = clock_now_ms(clock_system())};
     arena_init(&check.arena, ARENA_MAX);
     bool good = true;

@@ -18,6 +18,16 @@ struct disk {
         const struct store_op *ops;
         size_t n;
     } pending;
+    // The commit that was begun and not waited for, between its seal and its end.
+    struct sealed {
+        struct backend_fence fence;
+        const struct store_op *ops;
+        size_t n;
+        bool took_place; // already; else at its end
+        uint32_t unknown;
+    } sealed;
+    const struct store_op *staged;
+    size_t n_staged;
     struct backend_conn *writer;
 };
 
@@ -92,28 +102,89 @@ static enum backend_result commit_fault(struct disk *disk, struct error *error) 
     return BACKEND_OK;
 }
 
-static enum backend_result disk_commit(struct backend_conn *base, const struct backend_fence *fence,
-                                       const struct store_op *ops, size_t n, struct error *error) {
-    struct disk *disk = ((struct disk_conn *)base)->disk;
-    enum backend_result result = commit_fault(disk, error);
-    if (result != BACKEND_OK)
-        return result;
+// What is to be lost of the next commit, if anything.
+static uint32_t take_unknown(void) {
     uint32_t unknown = world_now->calm ? 0 : world_now->store_weather.unknown;
     world_now->store_weather.unknown = 0;
+    return unknown;
+}
+
+// The commit takes place, or does not, or does later.
+static enum backend_result land(struct disk *disk, uint32_t unknown, const struct backend_fence *fence,
+                                const struct store_op *ops, size_t n, struct error *error) {
     if (unknown == STORE_LOST)
         return fault(BACKEND_COMMIT_UNKNOWN, ERR_STORE_UNAVAILABLE, error);
     if (unknown == STORE_PENDING) {
         disk->pending = (struct pending){true, *fence, ops, n};
         return fault(BACKEND_COMMIT_UNKNOWN, ERR_STORE_UNAVAILABLE, error);
     }
-    result = really_commit(disk, fence, ops, n, error);
-    if (result != BACKEND_OK)
-        return result;
+    return really_commit(disk, fence, ops, n, error);
+}
+
+// It took place: whether the center hears of that.
+static enum backend_result heard(struct disk *disk, uint32_t unknown, struct error *error) {
     if (center_dies_at(disk->center, DIE_AFTER_COMMIT))
         center_die(disk->center, "after a commit");
     if (unknown == STORE_LANDED)
         return fault(BACKEND_COMMIT_UNKNOWN, ERR_STORE_UNAVAILABLE, error);
     return BACKEND_OK;
+}
+
+static enum backend_result disk_commit(struct backend_conn *base, const struct backend_fence *fence,
+                                       const struct store_op *ops, size_t n, struct error *error) {
+    struct disk *disk = ((struct disk_conn *)base)->disk;
+    enum backend_result result = commit_fault(disk, error);
+    if (result != BACKEND_OK)
+        return result;
+    uint32_t unknown = take_unknown();
+    result = land(disk, unknown, fence, ops, n, error);
+    return result == BACKEND_OK ? heard(disk, unknown, error) : result;
+}
+
+// ---- In steps -----------------------------------------------------------------------------------------------------
+
+static void disk_drop(struct backend_conn *base) {
+    struct disk_conn *conn = (struct disk_conn *)base;
+    conn->disk->staged = NULL;
+    conn->inner->ops->drop(conn->inner);
+}
+
+static enum backend_result disk_stage(struct backend_conn *base, const struct store_op *ops, size_t n, bool *ret_more,
+                                      struct error *error) {
+    struct disk_conn *conn = (struct disk_conn *)base;
+    struct disk *disk = conn->disk;
+    bool fails = world_now->store_weather.away || happens(disk, world_now->store_weather.crowded_percent / 4);
+    if (disk->center->dying || (fails && !world_now->calm))
+        return fault(BACKEND_AGAIN, ERR_STORE_UNAVAILABLE, error);
+    enum backend_result result = conn->inner->ops->stage(conn->inner, ops, n, ret_more, error);
+    if (result == BACKEND_OK) {
+        disk->staged = ops;
+        disk->n_staged = n;
+    }
+    return result;
+}
+
+// It takes place at once, or at its end: whatever is staged meanwhile must not depend on that.
+static enum backend_result disk_seal(struct backend_conn *base, const struct backend_fence *fence,
+                                     struct error *error) {
+    struct disk *disk = ((struct disk_conn *)base)->disk;
+    struct sealed *sealed = &disk->sealed;
+    *sealed = (struct sealed){.fence = *fence, .ops = disk->staged, .n = disk->n_staged};
+    disk_drop(base);
+    enum backend_result result = commit_fault(disk, error);
+    if (result != BACKEND_OK)
+        return result;
+    sealed->unknown = take_unknown();
+    sealed->took_place = sealed->unknown == 0 && draw_chance(&disk->center->dice, 50);
+    return sealed->took_place ? really_commit(disk, fence, sealed->ops, sealed->n, error) : BACKEND_OK;
+}
+
+static enum backend_result disk_finish(struct backend_conn *base, struct error *error) {
+    struct disk *disk = ((struct disk_conn *)base)->disk;
+    const struct sealed *sealed = &disk->sealed;
+    enum backend_result result =
+        sealed->took_place ? BACKEND_OK : land(disk, sealed->unknown, &sealed->fence, sealed->ops, sealed->n, error);
+    return result == BACKEND_OK ? heard(disk, sealed->unknown, error) : result;
 }
 
 // ---- Reading ------------------------------------------------------------------------------------------------------
@@ -147,6 +218,10 @@ static void disk_close(struct backend_conn *base) {
 
 static const struct backend_conn_ops conn_ops = {
     .commit = disk_commit,
+    .stage = disk_stage,
+    .seal = disk_seal,
+    .finish = disk_finish,
+    .drop = disk_drop,
     .read = disk_read,
     .revive = disk_revive,
     .close = disk_close,

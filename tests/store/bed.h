@@ -20,6 +20,7 @@ struct bed_kind {
     // Lets another process take over the instance, as far as the running store can tell.
     void (*usurp)(struct bed *bed);
     bool shared; // several processes may use it
+    bool stages; // it writes one batch while it commits another
 };
 
 struct mariadb_server;

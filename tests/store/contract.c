@@ -37,8 +37,9 @@ static bool fits(const struct contract_case *contract_case, const struct bed_var
 
 int contract_run(const char *group, const struct bed_variant *variants, size_t n_variants) {
     static const struct contract_case *const lists[] = {contract_writes, contract_batches, contract_faults,
-                                                        contract_reads,  contract_schema,  contract_instances};
-    enum { TESTS_MAX = 512, NAME_MAX = 160 };
+                                                        contract_reads,  contract_schema,  contract_instances,
+                                                        contract_beside};
+    enum { TESTS_MAX = 640, NAME_MAX = 160 };
     struct CMUnitTest *tests = calloc(TESTS_MAX, sizeof *tests);
     struct run *runs = calloc(TESTS_MAX, sizeof *runs);
     char(*names)[NAME_MAX] = calloc(TESTS_MAX, sizeof *names);

@@ -14,7 +14,7 @@ struct contract_case {
 
 // Each list ends with a case without a name.
 extern const struct contract_case contract_writes[], contract_batches[], contract_faults[], contract_reads[],
-    contract_schema[], contract_instances[];
+    contract_schema[], contract_instances[], contract_beside[];
 
 // Runs every case over every variant; returns main()'s result.
 int contract_run(const char *group, const struct bed_variant *variants, size_t n_variants);

@@ -236,7 +236,7 @@ static void take_over(struct scene *scene) {
     store_close(heir);
 }
 
-// [E7] A process that is stopped between the fence and COMMIT holds the lock that a take-over needs. The server ends
+// [E7] A process that is stopped between its fence and COMMIT holds the lock that a take-over needs. The server ends
 // its transaction, and its batch has no effect.
 void faults_stopped_in_a_transaction(void **state) {
     struct scene *scene = *state;
@@ -265,8 +265,8 @@ void faults_stopped_in_a_transaction(void **state) {
 
 // ---- Locks ------------------------------------------------------------------------------------------------------
 
-// Another client holds a lane's row and then wants the instance's row, which a batch has locked before it waits for the
-// lane's: a deadlock. The server ends the one that has changed less, the batch.
+// Another client holds the instance's row and then wants the lanes' rows, of which a batch has locked some before it
+// waits for the instance's: a deadlock. The server ends the one that has changed less, the batch.
 void faults_deadlock(void **state) {
     struct scene *scene = *state;
     other_does(scene, "CREATE TABLE weight (n INT PRIMARY KEY) ENGINE=InnoDB");
@@ -274,15 +274,15 @@ void faults_deadlock(void **state) {
         load_run(scene->load, 100);
         other_does(scene, "BEGIN");
         other_does(scene, "INSERT INTO weight SELECT seq FROM seq_1_to_5000");
-        other_does(scene, "SELECT * FROM pair WHERE name = 'lane' AND n = 7 FOR UPDATE");
-        mysql_free_result(mysql_store_result(scene->other));
+        other_does(scene, "UPDATE instance SET address = 'elsewhere'");
         // The writer has to meet the lock; lanes that wait for it stop the load.
         while (mariadb_ask(scene->variant.server, NULL,
                            "SELECT variable_value FROM information_schema.global_status WHERE variable_name = "
                            "'Innodb_row_lock_current_waits'") == 0)
             store_poll(scene->bed.store);
         int64_t before = stats(scene).retries;
-        other_does(scene, "UPDATE instance SET address = 'elsewhere'");
+        other_does(scene, "SELECT * FROM pair WHERE name = 'lane' FOR UPDATE");
+        mysql_free_result(mysql_store_result(scene->other));
         other_does(scene, "ROLLBACK");
         load_run(scene->load, 1);
         assert_true(stats(scene).retries > before);

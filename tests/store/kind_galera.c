@@ -23,15 +23,19 @@ static void destroy(struct bed *bed) {
     mariadb_drop_database(galera_node(bed->variant->galera, 0), bed->place);
 }
 
-// At another node.
+// At another node, and again when a commit of the one that is to be defeated wins the conflict.
 static void usurp(struct bed *bed) {
+    enum { TRIES_MAX = 20 };
     struct store_options options = bed->options;
     options.threaded = false;
-    struct store *other;
-    struct error error = {0};
-    if (!store_open(kind_galera_at(bed, galera_hosts(bed->variant->galera, 2)), &options, &other, &error))
-        fail_msg("%s", error.text);
+    struct store *other = NULL;
+    for (int tries = 1; !other; tries++) {
+        struct error error = {0};
+        if (!store_open(kind_galera_at(bed, galera_hosts(bed->variant->galera, 2)), &options, &other, &error) &&
+            (tries == TRIES_MAX || error.code != ERR_STORE_UNAVAILABLE))
+            fail_msg("%s", error.text);
+    }
     store_close(other);
 }
 
-const struct bed_kind kind_galera = {"galera", create, backend, destroy, usurp, true};
+const struct bed_kind kind_galera = {"galera", create, backend, destroy, usurp, true, false};

@@ -32,4 +32,4 @@ static void usurp(struct bed *bed) {
     store_close(other);
 }
 
-const struct bed_kind kind_mariadb = {"mariadb", create, backend, destroy, usurp, true};
+const struct bed_kind kind_mariadb = {"mariadb", create, backend, destroy, usurp, true, true};

@@ -24,4 +24,4 @@ static void usurp(struct bed *bed) {
     store_close(other);
 }
 
-const struct bed_kind kind_memory = {"memory", create, backend, destroy, usurp, true};
+const struct bed_kind kind_memory = {"memory", create, backend, destroy, usurp, true, true};

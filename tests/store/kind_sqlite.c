@@ -34,4 +34,4 @@ static void usurp(struct bed *bed) {
     sqlite3_close(db);
 }
 
-const struct bed_kind kind_sqlite = {"sqlite", create, backend, destroy, usurp, false};
+const struct bed_kind kind_sqlite = {"sqlite", create, backend, destroy, usurp, false, false};
