@@ -82,13 +82,6 @@ void purchase_evaluate_activities(struct saga_call *call) {
 
 // ---- What is recorded ---------------------------------------------------------------------------------------------
 
-static char *joined(char *const *ids, size_t n, struct arena *arena) {
-    struct str text = STR("");
-    for (size_t i = 0; i < n && text.ptr; i++)
-        text = arena_printf(arena, "%s%s%s", text.ptr, i ? "," : "", ids[i]);
-    return view_text(text.ptr);
-}
-
 // What each layer of discounts took off, and by which benefits.
 static size_t used_benefits(const struct trade *trade, struct arena *arena,
                             Participant__Marketing__V1__UsedBenefit *list[SOLVER_LAYERS]) {
@@ -106,7 +99,9 @@ static size_t used_benefits(const struct trade *trade, struct arena *arena,
         if (!used)
             break;
         used->kind = view_text(layers[layer]);
-        used->benefit_id = n_ids > 0 ? joined(ids, n_ids, arena) : used->kind;
+        used->benefit_id = n_ids > 0 ? ids[0] : used->kind;
+        used->n_other_ids = n_ids > 0 ? n_ids - 1 : 0;
+        used->other_ids = n_ids > 0 ? ids + 1 : NULL;
         used->discount = view_money(trade->row.currency, trade->row.discount[layer], arena);
         list[n++] = used;
     }

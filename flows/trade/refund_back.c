@@ -18,6 +18,7 @@
 #include "flows/trade/refund_end.h"
 #include "flows/trade/refund_leg.h"
 #include "flows/trade/refund_plan.h"
+#include "flows/trade/shortfall.h"
 #include "flows/trade/tell.h"
 #include "flows/trade/view.h"
 
@@ -175,9 +176,9 @@ struct back {
     enum after_benefit benefit;
     // Whether the refund takes anything of it once it has come.
     bool (*takes)(const struct trade *trade, const struct refund_row *refund);
-    void (*cancel)(struct saga_call *call, enum after_benefit benefit);               // it has not come, and never will
-    void (*take)(struct saga_call *call, enum after_benefit benefit);                 // the refund's part of it
-    void (*taken)(struct trade *trade, struct refund_row *refund, struct str answer); // NULL: nothing to note
+    void (*cancel)(struct saga_call *call, enum after_benefit benefit); // it has not come, and never will
+    void (*take)(struct saga_call *call, enum after_benefit benefit);   // the refund's part of it
+    void (*taken)(struct saga_turn *turn, struct str answer);           // NULL: nothing to note
 };
 
 static int64_t points_share(const struct trade *trade, const struct refund_row *refund) {
@@ -210,7 +211,14 @@ static void claw_back(struct saga_call *call, enum after_benefit benefit) {
     points_claw_back(&effect_adapters(call)->points, &effect, &request, effect_done, call);
 }
 
-static void note_clawed_back(struct trade *trade, struct refund_row *refund, struct str answer) {
+// What is spent already stays with who has it: on record, and an operator's to settle.
+static void note_spent(struct saga_turn *turn, const char *what, const char *text, int64_t points) {
+    shortfall_add(turn, &(struct shortfall){.what = what, .reason = "ALREADY_SPENT", .text = text, .points = points});
+}
+
+static void note_clawed_back(struct saga_turn *turn, struct str answer) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_row *refund = refund_leg_of_turn(turn);
     struct arena arena;
     arena_init(&arena, 65536);
     const Participant__Points__V1__ClawBackPointsResponse *response =
@@ -221,7 +229,7 @@ static void note_clawed_back(struct trade *trade, struct refund_row *refund, str
         refund->points_shortfall = response->shortfall;
         trade_edit(trade)->points_clawed_back += response->points;
         if (response->shortfall > 0)
-            trades_alert(trade->trades, "points shortfall", trade, refund->refund_no);
+            note_spent(turn, SHORTFALL_POINTS_SPENT, refund->refund_no, response->shortfall);
     }
     arena_release(&arena);
 }
@@ -326,7 +334,7 @@ struct saga_verdict refund_taken_back(struct saga_turn *turn) {
     if (waits)
         return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // and poked when it has come
     if (asked && back->taken)
-        back->taken(trade, refund, asked->answer);
+        back->taken(turn, asked->answer);
     if (asked || refund_end_came_to_nothing(refund))
         return saga_done();
     bool ask = state == AFTER_CANCELLED ? refund->final : state == AFTER_APPLIED && back->takes(trade, refund);
@@ -381,12 +389,10 @@ void refund_withdraw_gifts(struct saga_call *call) {
     activity_cancel_evaluation(&effect_adapters(call)->activity, &effect, &request, effect_done, call);
 }
 
-// What is spent already stays with who has it: a shortfall, on record.
-static int32_t note_spent(struct saga_turn *turn, const char *what, char *const *ids, size_t n) {
-    struct trade *trade = trade_of(saga_turn_subject(turn));
-    trade_change(trade, refund_leg_of_turn(turn));
-    if (n > 0)
-        trades_alert(trade->trades, what, trade, ids[0]);
+static int32_t count_spent(struct saga_turn *turn, const char *what, char *const *ids, size_t n) {
+    trade_change(trade_of(saga_turn_subject(turn)), refund_leg_of_turn(turn));
+    for (size_t i = 0; i < n; i++)
+        note_spent(turn, what, ids[i], 0);
     return (int32_t)n;
 }
 
@@ -398,7 +404,7 @@ void refund_coupons_withdrawn(struct saga_turn *turn, enum saga_op op, enum outc
         effect_answer(answer, &participant__coupon__v1__withdraw_coupons_response__descriptor, &arena);
     if (outcome == OUTCOME_OK && response)
         refund_leg_of_turn(turn)->coupons_spent =
-            note_spent(turn, "issued coupons already spent", response->spent_ids, response->n_spent_ids);
+            count_spent(turn, SHORTFALL_COUPONS_SPENT, response->spent_ids, response->n_spent_ids);
     arena_release(&arena);
 }
 
@@ -410,7 +416,7 @@ void refund_gifts_withdrawn(struct saga_turn *turn, enum saga_op op, enum outcom
         effect_answer(answer, &participant__activity__v1__cancel_evaluation_response__descriptor, &arena);
     if (outcome == OUTCOME_OK && response)
         refund_leg_of_turn(turn)->gifts_spent =
-            note_spent(turn, "gifts already used", response->used_ids, response->n_used_ids);
+            count_spent(turn, SHORTFALL_GIFTS_SPENT, response->used_ids, response->n_used_ids);
     arena_release(&arena);
 }
 

@@ -10,6 +10,10 @@
 #define SHORTFALL_POINTS "points"
 #define SHORTFALL_STOCK "stock"
 #define SHORTFALL_ITEM "item" // refunded, and used before it was taken back
+// What the trade earned, and was spent before a refund could take it back.
+#define SHORTFALL_POINTS_SPENT "points_spent"
+#define SHORTFALL_COUPONS_SPENT "coupons_spent"
+#define SHORTFALL_GIFTS_SPENT "gifts_spent"
 
 struct shortfall {
     const char *what, *reason, *text;

@@ -72,6 +72,9 @@ static void test_an_earned_coupon_that_was_spent_does_not_hold_up_the_refund(str
     assert_int_equal(response->trade->state, TRADE(REFUNDED));
     flow_until_still(bed, &trade);
     assert_int_equal(flow_ledger(bed, "coupon", trade.no, "withdraw").n, 0);
+    assert_int_equal(flow_get(bed, trade.no)->refunds[0]->coupons_spent, 1);
+    assert_string_equal(flow_get(bed, trade.no)->shortfalls[0]->what, "coupons_spent");
+    assert_string_equal(flow_get(bed, trade.no)->shortfalls[0]->text, issued);
     assert_state(bed, &other, TRADE(COMPLETED));
     assert_int_equal(flow_ledger(bed, "coupon", other.no, "use").n, flow_ledger(bed, "coupon", other.no, "lock").n);
 }
@@ -101,6 +104,8 @@ static void test_awarded_points_that_were_spent_leave_a_shortfall(struct flow_be
     const Txcenter__Trade__V1__Refund *kept = flow_get(bed, trade.no)->refunds[0];
     assert_int_equal(kept->points_clawed_back, 40);
     assert_int_equal(kept->points_shortfall, BEST_200 / 100 - 40);
+    assert_string_equal(flow_get(bed, trade.no)->shortfalls[0]->what, "points_spent");
+    assert_int_equal(flow_get(bed, trade.no)->shortfalls[0]->points, BEST_200 / 100 - 40);
     assert_int_equal(points_left(bed, &trade), BEST_200 / 100 - 40);
 }
 

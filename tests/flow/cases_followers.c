@@ -310,8 +310,14 @@ static void test_gifts_go_back_unless_they_were_used(struct flow_bed *bed) {
         refund(bed, &trade, "refund_no=G2 whole=true");
         flow_until_still(bed, &trade);
         assert_int_equal(flow_ledger(bed, "activity", trade.no, "take_back").n, !used);
-        assert_int_equal(flow_get(bed, trade.no)->refunds[0]->gifts_spent, 0);
-        assert_int_equal(flow_get(bed, trade.no)->refunds[1]->gifts_spent, used);
+        const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+        assert_int_equal(found->refunds[0]->gifts_spent, 0);
+        assert_int_equal(found->refunds[1]->gifts_spent, used);
+        assert_int_equal(found->n_shortfalls, used);
+        if (used) {
+            assert_string_equal(found->shortfalls[0]->what, "gifts_spent");
+            assert_string_equal(found->shortfalls[0]->text, gift);
+        }
     }
 }
 
