@@ -56,6 +56,8 @@ static void *make_trades(struct center *center) {
         .query_max_ms = config->payment.query_max_ms,
         .refund_window_ms = config->trade.refund_window_days * DAY_MS,
         .wait_max_ms = config->limits.wait_max_ms,
+        .os_off = config->trade.os_sync == CONFIG_OFF,
+        .os_caller = config->trade.os_caller,
         .callback_keys = center->callback_keys,
         .callback_window_ms = (int64_t)config->callback.window_s * SECOND_MS,
         .resident_max = config->limits.resident_trades_max,

@@ -15,6 +15,7 @@ struct config_tls {
     const char *certificate, *key, *client_ca;
 };
 
+enum config_switch { CONFIG_OFF, CONFIG_ON };
 enum config_store_kind { CONFIG_SQLITE, CONFIG_MARIADB };
 struct config_store {
     enum config_store_kind kind;
@@ -41,6 +42,8 @@ struct config_trade {
     uint32_t order_ttl_s, order_ttl_max_s;
     uint32_t refund_window_days;
     const char *currency, *timezone, *merchant_id;
+    enum config_switch os_sync;
+    const char *os_caller; // NULL: none
 };
 
 struct config_payment {

@@ -116,6 +116,7 @@ static const struct config_word store_kinds[] = {
     {"sqlite", CONFIG_SQLITE, "one file, one process; nothing to install"},
     {"mariadb", CONFIG_MARIADB, "MariaDB, MySQL and what speaks their protocol; many instances"},
     {0}};
+static const struct config_word switches[] = {{"on", CONFIG_ON, NULL}, {"off", CONFIG_OFF, NULL}, {0}};
 static const struct config_word levels[] = {
     {"debug", LOG_DEBUG, NULL}, {"info", LOG_INFO, NULL}, {"warn", LOG_WARN, NULL}, {"error", LOG_ERROR, NULL}, {0}};
 static const struct config_word formats[] = {
@@ -238,6 +239,10 @@ static const struct config_row trade_rows[] = {
          "The stations' time zone: business dates are theirs."),
     TEXT(config_trade, merchant_id, 64, &printable_form, "M001",
          "Our merchant number at the payment gateway; a callback for another one is a conflict."),
+    WORD(config_trade, os_sync, switches, "on",
+         "Whether the stations' own system (`os`) is told of orders that are paid and refunded."),
+    TEXT(config_trade, os_caller, 64, &name_form, NULL,
+         "The caller as which that system calls itself: it is not told of what it has ordered."),
 };
 
 static const struct config_row payment_rows[] = {

@@ -123,6 +123,12 @@ static void take_back_one(struct sim_call *call, void *row) {
         move(call, gift, SIM_GIFT_TAKEN_BACK, "take_back", gift->user_id);
 }
 
+static void withdraw_one(struct sim_call *call, void *row) {
+    struct sim_gift_row *item = row;
+    if (item->state == SIM_GIFT_GIVEN)
+        move(call, item, SIM_GIFT_TAKEN_BACK, "withdraw", item->user_id);
+}
+
 struct used {
     size_t n;
     char *ids[SIM_LISTED_MAX];
@@ -154,7 +160,7 @@ static void refuse_used(struct sim_call *call, void *row) {
 static void withdraw_item(struct sim_call *call) {
     sim_noted(call, SIM_GIFTS, refuse_used);
     if (!call->rejected)
-        sim_noted(call, SIM_GIFTS, take_back_one);
+        sim_noted(call, SIM_GIFTS, withdraw_one);
 }
 
 static void take_back(struct sim_call *call) {

@@ -13,8 +13,15 @@ static void tell(struct sim_call *call, const char *kind, const char *account, c
 
 static void push(struct sim_call *call) {
     const Participant__Push__V1__PushRequest *request = (const void *)call->request;
-    if (sim_wants_text(call, request->event, "event"))
-        tell(call, "push", request->station_id, request->event, request->text);
+    char text[256] = "";
+    size_t len = 0;
+    if (!sim_wants_text(call, request->event, "event"))
+        return;
+    for (size_t i = 0; i < request->n_screens && len < sizeof text; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "[%s] ", request->screens[i]);
+    if (len < sizeof text)
+        snprintf(text + len, sizeof text - len, "%s", request->text);
+    tell(call, "push", request->station_id, request->event, text);
 }
 
 static void notify(struct sim_call *call) {

@@ -56,7 +56,7 @@ struct store_column {
 
 enum {
     STORE_INDEX_COLUMNS_MAX = 5,
-    STORE_COLUMNS_MAX = 64,
+    STORE_COLUMNS_MAX = 96,
     STORE_KEY_COLUMNS_MAX = 6,
     STORE_TABLES_MAX = 64,           // with the store's own
     STORE_NAME_MAX = 48,             // of tables, columns and indexes: lower case letters, digits, '_'

@@ -1,5 +1,6 @@
 #include "flows/trade/books.h"
 
+#include "flows/trade/refund_plan.h"
 #include "flows/trade/view.h"
 
 #include <assert.h>
@@ -65,9 +66,7 @@ void books_refunded(struct trade *trade, struct refund_row *refund, int64_t now_
         legs[n_legs++] =
             (struct ledger_leg){str_c(trade_tender(trade, leg->attempt_no, leg->tender)->tender_no), leg->amount};
     for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)) && n_lines < TRADE_LINES_MAX; i++) {
-        int64_t part = 0;
-        if ((n_lines + 1) * sizeof part <= refund->line_parts.len)
-            memcpy(&part, refund->line_parts.ptr + n_lines * sizeof part, sizeof part);
+        int64_t part = refund_plan_line(refund, n_lines);
         struct ledger_line *sold = &lines[n_lines++];
         *sold = (struct ledger_line){.net = line->payable, .refunded = line->refund_done, .refunding = part};
         memcpy(sold->discount, line->discount, sizeof sold->discount);

@@ -16,9 +16,7 @@ void order_check(const struct trades *trades, const struct order_wish *wish, str
     const struct trades_options *options = &trades->options;
     check_text(error, "combination_id", wish->combination_id, 0, 8);
     check_money(trades, error, "expected_payable", wish->expected_payable, 0, false);
-    if (wish->mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_UNSPECIFIED &&
-        wish->mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_LOCK_FIRST)
-        error_field(error, "mode", "must be ORDER_MODE_LOCK_FIRST");
+    check_range(error, "mode", wish->mode, 0, TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_DEDUCT_LATER);
     if (wish->expires_in_seconds != 0)
         check_range(error, "expires_in_seconds", wish->expires_in_seconds, 1, options->order_ttl_max_ms / 1000);
 }
@@ -126,6 +124,7 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
     row->failure = ERR_OK;
     row->stopped = STOPPED_NO;
     row->missed = 0;
+    row->mode = wish->mode;
     row->order_expires_ms =
         now_ms + (wish->expires_in_seconds ? wish->expires_in_seconds * INT64_C(1000) : options->order_ttl_ms);
     arena_init(&arena, QUOTE_ARENA);

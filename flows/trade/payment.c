@@ -4,11 +4,13 @@
 
 #include "adapters/card/card.h"
 #include "adapters/payment/payment.h"
+#include "adapters/points/points.h"
 #include "flows/trade/after.h"
 #include "flows/trade/books.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
 #include "flows/trade/purchase_end.h"
+#include "flows/trade/purchase_step.h"
 #include "flows/trade/recall.h"
 #include "flows/trade/refund_plan.h"
 #include "flows/trade/retire.h"
@@ -22,7 +24,7 @@
 
 static_assert((int)TRADE_PARAMETERS_MAX >= (int)SAGA_ANSWER_MAX, "what a kept answer holds can be kept of it");
 
-enum { STEP_FREEZE = 10, STEP_CREATE = 20, STEP_COLLECT = 40, STEP_CONFIRM = 50 };
+enum { STEP_FREEZE_FOR_ATTEMPT = 5, STEP_FREEZE = 10, STEP_CREATE = 20, STEP_COLLECT = 40, STEP_CONFIRM = 50 };
 
 // ---- Legs are tenders ---------------------------------------------------------------------------------------------
 
@@ -85,13 +87,39 @@ static void set_tender(struct saga_turn *turn, struct tender_row *tender, Txcent
 
 // Of the attempt's own step, also when another saga does it. That has the first generation: what can be undone is never
 // tried under another key.
-static struct adapter_effect undo_effect(const struct saga_call *call, uint16_t step_id, struct effect_whose *whose) {
+static struct adapter_effect undo_effect(const struct saga_call *call, int32_t attempt_no, uint16_t step_id,
+                                         struct effect_whose *whose) {
     struct trade *trade = effect_trade(call);
-    int32_t attempt_no = attempt_of(saga_call_input(call));
     trade_payment_gid(trade, attempt_no, whose->gid);
     struct adapter_effect effect = effect_of_step(call, &payment_flow, step_id, 1, whose);
     effect.order_no = trade_attempt(trade, attempt_no)->order_no; // the trade may have a newer one
     return effect;
+}
+
+// ---- 1: points ----------------------------------------------------------------------------------------------------
+
+unsigned payment_freezes_points(const struct saga_subject *subject, struct str input) {
+    return !trade_locks_first(trade_of_const(subject)) && purchase_has_points(subject, input);
+}
+
+void payment_points_key(const struct trade *trade, char out[SAGA_KEY_MAX]) {
+    char gid[TRADE_GID_MAX];
+    out[0] = '\0';
+    if (trade->row.payable == 0)
+        return;
+    trade_payment_gid(trade, trade->row.attempt_no, gid);
+    saga_key(gid, STEP_FREEZE_FOR_ATTEMPT, 0, 1, out);
+}
+
+void payment_unfreeze(struct saga_call *call, int32_t attempt_no) {
+    Participant__Points__V1__UnfreezePointsRequest request = PARTICIPANT__POINTS__V1__UNFREEZE_POINTS_REQUEST__INIT;
+    struct effect_whose whose;
+    struct adapter_effect effect = undo_effect(call, attempt_no, STEP_FREEZE_FOR_ATTEMPT, &whose);
+    points_unfreeze(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
+}
+
+void payment_unfreeze_points(struct saga_call *call) {
+    payment_unfreeze(call, attempt_of(saga_call_input(call)));
 }
 
 // ---- 1: freeze ----------------------------------------------------------------------------------------------------
@@ -159,7 +187,7 @@ static void inquire_freeze(struct saga_call *call) {
 void payment_release(struct saga_call *call) {
     Participant__Card__V1__ReleaseCardRequest request = PARTICIPANT__CARD__V1__RELEASE_CARD_REQUEST__INIT;
     struct effect_whose whose;
-    struct adapter_effect effect = undo_effect(call, STEP_FREEZE, &whose);
+    struct adapter_effect effect = undo_effect(call, attempt_of(saga_call_input(call)), STEP_FREEZE, &whose);
     request.tender_no = call_card(call)->tender_no;
     card_release(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
 }
@@ -226,7 +254,7 @@ void payment_undo_create(struct saga_call *call) {
     struct tender_row *tender = call_gateway(call);
     struct adapter *gateway = &effect_adapters(call)->payment;
     struct effect_whose whose;
-    struct adapter_effect effect = undo_effect(call, STEP_CREATE, &whose);
+    struct adapter_effect effect = undo_effect(call, attempt_of(saga_call_input(call)), STEP_CREATE, &whose);
     if (tender->undo == UNDO_NONE || tender->undo == UNDO_REVERSED) {
         saga_call_ok(call, STR_NONE); // it is definite
         return;
@@ -386,7 +414,7 @@ static void inquire_confirm(struct saga_call *call) {
 void payment_undo_confirm(struct saga_call *call) {
     Participant__Card__V1__CancelConfirmRequest request = PARTICIPANT__CARD__V1__CANCEL_CONFIRM_REQUEST__INIT;
     struct effect_whose whose;
-    struct adapter_effect effect = undo_effect(call, STEP_CONFIRM, &whose);
+    struct adapter_effect effect = undo_effect(call, attempt_of(saga_call_input(call)), STEP_CONFIRM, &whose);
     request.tender_no = call_card(call)->tender_no;
     card_cancel_confirm(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
 }
@@ -540,6 +568,9 @@ static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, str
          .answers = &card_freeze_method,
          .optional = true,
          .fits = freeze_fits},
+        {.step_id = STEP_FREEZE_FOR_ATTEMPT,
+         .no_skip = "points that aren't frozen can be spent twice: " RESOLVE_OR_COMPENSATE},
+        {.step_id = STEP_FREEZE_FOR_ATTEMPT, SAGA_COMPENSATE, "the points would stay frozen: " RESOLVE_THERE},
         {.step_id = STEP_FREEZE, .op = SAGA_COMPENSATE, .no_skip = "the card would stay frozen: " RESOLVE_THERE},
         {.step_id = STEP_CREATE,
          .no_skip = "what isn't created can't be paid: " RESOLVE_OR_COMPENSATE,
@@ -565,6 +596,19 @@ static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, str
 // ---- The table ----------------------------------------------------------------------------------------------------
 
 static const struct saga_step steps[] = {
+    {.id = STEP_FREEZE_FOR_ATTEMPT,
+     .stage = 1,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "freeze_points",
+     .participant = "points",
+     .text = "Freezes the points of an order that has locked nothing",
+     .legs = payment_freezes_points,
+     .run = purchase_freeze_points,
+     .inquire = purchase_inquire_points,
+     .undo = payment_unfreeze_points,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_QUICK,
+     .undo_retry = SAGA_STUBBORN},
     {.id = STEP_FREEZE,
      .stage = 1,
      .kind = SAGA_COMPENSATABLE,

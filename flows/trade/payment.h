@@ -13,10 +13,18 @@ void payment_start(struct saga_turn *turn, struct pay_attempt_row *attempt);
 // turn that makes it so: the watershed.
 void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt);
 
+// ---- Points of an order that locks nothing first: each attempt freezes them (D47)
+// ------------------------------------
+
+// The key under which the attempt that paid has frozen them; empty when none did, because nothing was payable.
+void payment_points_key(const struct trade *trade, char out[SAGA_KEY_MAX]);
+// Unfreezes what an attempt has frozen, in whatever saga it is done.
+void payment_unfreeze(struct saga_call *call, int32_t attempt_no);
+
 // ---- For recall.c: what undoes an attempt, in whatever saga it is done; the input is the attempt's number -----------
 
-saga_legs_fn payment_cards, payment_gateways;
-saga_call_fn payment_undo_confirm, payment_undo_create, payment_release;
+saga_legs_fn payment_cards, payment_gateways, payment_freezes_points;
+saga_call_fn payment_undo_confirm, payment_undo_create, payment_release, payment_unfreeze_points;
 saga_answered_fn payment_closed, payment_released;
 // Whether what the gateway is said to have answered to close or reverse makes the tender definite.
 bool payment_close_fits(struct saga_turn *turn, const ProtobufCMessage *answer);

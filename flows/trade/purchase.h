@@ -18,14 +18,27 @@ enum {
     STEP_AWARD_POINTS = 100,
     STEP_ISSUE_COUPONS = 110,
     STEP_RECORD_SETTLEMENT = 120,
+    STEP_REPORT_GROWTH = 140,
+    STEP_RECORD_MARKETING = 150,
+    STEP_EVALUATE_ACTIVITIES = 160,
+    STEP_ISSUE_FUEL_INVOICE = 170,
+    STEP_ISSUE_GOODS_INVOICE = 180,
 };
 
 extern const struct saga_flow purchase_flow;
 
 // ---- For recall.c: what undoes an order, in whatever saga it is done ----------------------------------------------
 
-saga_legs_fn purchase_has_coupons, purchase_has_points, purchase_has_stock;
+saga_legs_fn purchase_has_coupons, purchase_has_points, purchase_has_stock;       // whether the order is to use any
+saga_legs_fn purchase_locks_coupons, purchase_locks_points, purchase_locks_stock; // and locks it first
 saga_call_fn purchase_unlock_coupons, purchase_unfreeze_points, purchase_release_stock, purchase_close_order;
+
+// ---- For refund_goods.c: what was delivered, under which key
+// ---------------------------------------------------------
+
+void purchase_recharge_key(const struct trade *trade, char out[SAGA_KEY_MAX]);
+// Of the item's line, of its kind; what has been used already is a shortfall.
+void purchase_withdraw_item(struct saga_call *call, unsigned item);
 
 // ---- For purchase_end.c: what an order holds until it is paid -------------------------------------------------------
 

@@ -1,32 +1,42 @@
-// What may follow a paid order later, each part by itself: awards, records, messages.
+// What may follow a paid order later, each part by itself: awards and records. What is only told is in tell.c, invoices
+// are in invoicing.c.
 #include "flows/trade/purchase_step.h"
 
+#include "adapters/activity/activity.h"
 #include "adapters/coupon/coupon.h"
+#include "adapters/level/level.h"
+#include "adapters/marketing/marketing.h"
 #include "adapters/points/points.h"
-#include "adapters/push/push.h"
 #include "adapters/settlement/settlement.h"
 #include "flows/trade/after.h"
 #include "flows/trade/books.h"
+#include "flows/trade/chosen.h"
 #include "flows/trade/purchase_end.h"
+#include "flows/trade/tell.h"
 #include "flows/trade/view.h"
 
-#include <stdio.h>
+// ---- What the trade earns -----------------------------------------------------------------------------------------
+
+// Who has paid how much, and where: what each of these systems goes by. `money` is the caller's.
+#define FILL_IN_PAYMENT(request, trade, money)                                                                         \
+    do {                                                                                                               \
+        *(money) = effect_money(trade, (trade)->row.paid);                                                             \
+        (request)->user_id = view_text((trade)->row.user_id);                                                          \
+        (request)->station_id = view_text((trade)->row.station_id);                                                    \
+        (request)->paid = (money);                                                                                     \
+    } while (0)
 
 void purchase_award_points(struct saga_call *call) {
-    struct trade *trade = effect_trade(call);
     Participant__Points__V1__AwardPointsRequest request = PARTICIPANT__POINTS__V1__AWARD_POINTS_REQUEST__INIT;
-    Txcenter__Type__V1__Money amount = effect_money(trade, trade->row.paid);
+    Txcenter__Type__V1__Money paid;
     struct adapter_effect effect = effect_of(call);
-    if (after_never(call, AFTER_AWARD))
+    if (after_never(call))
         return;
-    request.user_id = view_text(trade->row.user_id);
-    request.station_id = view_text(trade->row.station_id);
-    request.paid = &amount;
+    FILL_IN_PAYMENT(&request, effect_trade(call), &paid);
     points_award(&effect_adapters(call)->points, &effect, &request, effect_done_unless_cancelled, call);
 }
 
 void purchase_points_awarded(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
-    (void)op;
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct arena arena;
     arena_init(&arena, 65536);
@@ -34,36 +44,93 @@ void purchase_points_awarded(struct saga_turn *turn, enum saga_op op, enum outco
         effect_answer(answer, &participant__points__v1__award_points_response__descriptor, &arena);
     if (response && trade->row.after[AFTER_AWARD].state == AFTER_PENDING)
         trade_edit(trade)->points_awarded = response->points;
-    after_answered(turn, AFTER_AWARD, outcome, response != NULL);
+    after_answered(turn, op, outcome, response ? answer : STR_NONE);
     arena_release(&arena);
 }
 
-void purchase_award_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
-    if (ruling->act == SAGA_ACT_SKIP)
-        after_given_up(turn, AFTER_AWARD);
-}
-
 void purchase_issue_coupons(struct saga_call *call) {
-    struct trade *trade = effect_trade(call);
     Participant__Coupon__V1__IssueCouponsRequest request = PARTICIPANT__COUPON__V1__ISSUE_COUPONS_REQUEST__INIT;
-    Txcenter__Type__V1__Money amount = effect_money(trade, trade->row.paid);
+    Txcenter__Type__V1__Money paid;
     struct adapter_effect effect = effect_of(call);
-    if (after_never(call, AFTER_ISSUE))
+    if (after_never(call))
         return;
-    request.user_id = view_text(trade->row.user_id);
-    request.station_id = view_text(trade->row.station_id);
-    request.paid = &amount;
+    FILL_IN_PAYMENT(&request, effect_trade(call), &paid);
     coupon_issue(&effect_adapters(call)->coupon, &effect, &request, effect_done_unless_cancelled, call);
 }
 
-void purchase_coupons_issued(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
-    (void)op;
-    after_answered(turn, AFTER_ISSUE, outcome, !str_empty(answer));
+void purchase_report_growth(struct saga_call *call) {
+    Participant__Level__V1__ReportGrowthRequest request = PARTICIPANT__LEVEL__V1__REPORT_GROWTH_REQUEST__INIT;
+    Txcenter__Type__V1__Money paid;
+    struct adapter_effect effect = effect_of(call);
+    if (after_never(call))
+        return;
+    FILL_IN_PAYMENT(&request, effect_trade(call), &paid);
+    level_report(&effect_adapters(call)->level, &effect, &request, effect_done_unless_cancelled, call);
 }
 
-void purchase_issue_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
-    if (ruling->act == SAGA_ACT_SKIP)
-        after_given_up(turn, AFTER_ISSUE);
+void purchase_evaluate_activities(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    Participant__Activity__V1__EvaluateTradeRequest request = PARTICIPANT__ACTIVITY__V1__EVALUATE_TRADE_REQUEST__INIT;
+    Txcenter__Type__V1__Money paid;
+    struct adapter_effect effect = effect_of(call);
+    if (after_never(call))
+        return;
+    FILL_IN_PAYMENT(&request, trade, &paid);
+    request.channel = view_text(trade->row.channel);
+    activity_evaluate(&effect_adapters(call)->activity, &effect, &request, effect_done_unless_cancelled, call);
+}
+
+// ---- What is recorded ---------------------------------------------------------------------------------------------
+
+static char *joined(char *const *ids, size_t n, struct arena *arena) {
+    struct str text = STR("");
+    for (size_t i = 0; i < n && text.ptr; i++)
+        text = arena_printf(arena, "%s%s%s", text.ptr, i ? "," : "", ids[i]);
+    return view_text(text.ptr);
+}
+
+// What each layer of discounts took off, and by which benefits.
+static size_t used_benefits(const struct trade *trade, struct arena *arena,
+                            Participant__Marketing__V1__UsedBenefit *list[SOLVER_LAYERS]) {
+#define X(NAME, name, since) #name,
+    static const char *const layers[] = {SOLVER_LAYER_TABLE(X)};
+#undef X
+    size_t n = 0;
+    for (int layer = 0; layer < SOLVER_LAYERS; layer++) {
+        if (trade->row.discount[layer] == 0)
+            continue;
+        char **ids = NULL;
+        size_t n_ids = layer == SOLVER_LAYER_COUPON ? chosen_coupons(trade, arena, &ids) : 0;
+        Participant__Marketing__V1__UsedBenefit *used =
+            VIEW_NEW(arena, participant__marketing__v1__used_benefit, Participant__Marketing__V1__UsedBenefit);
+        if (!used)
+            break;
+        used->kind = view_text(layers[layer]);
+        used->benefit_id = n_ids > 0 ? joined(ids, n_ids, arena) : used->kind;
+        used->discount = view_money(trade->row.currency, trade->row.discount[layer], arena);
+        list[n++] = used;
+    }
+    return n;
+}
+
+void purchase_record_marketing(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    Participant__Marketing__V1__RecordTradeRequest request = PARTICIPANT__MARKETING__V1__RECORD_TRADE_REQUEST__INIT;
+    Participant__Marketing__V1__UsedBenefit *used[SOLVER_LAYERS];
+    Txcenter__Type__V1__Money paid;
+    struct adapter_effect effect = effect_of(call);
+    struct arena arena;
+    if (after_never(call))
+        return;
+    arena_init(&arena, CHOSEN_ARENA_MAX);
+    FILL_IN_PAYMENT(&request, trade, &paid);
+    request.tenant_id = view_text(trade->row.tenant_id);
+    request.channel = view_text(trade->row.channel);
+    request.scenario = view_text(trade->row.scenario);
+    request.benefits = used;
+    request.n_benefits = used_benefits(trade, &arena, used);
+    marketing_record(&effect_adapters(call)->marketing, &effect, &request, effect_done_unless_cancelled, call);
+    arena_release(&arena);
 }
 
 void purchase_record_settlement(struct saga_call *call) {
@@ -87,17 +154,9 @@ void purchase_record_ruled(struct saga_turn *turn, const struct saga_ruling *rul
         purchase_end_missed(turn, STEP_RECORD_SETTLEMENT, MISSED_SETTLEMENT);
 }
 
-void purchase_push_paid(struct saga_call *call) {
-    struct trade *trade = effect_trade(call);
-    Participant__Push__V1__PushRequest request = PARTICIPANT__PUSH__V1__PUSH_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
-    char amount[MONEY_TEXT_MAX], text[TRADE_ID_MAX + MONEY_TEXT_MAX + 32];
-    struct money sum = {.minor = trade->row.paid};
-    memcpy(sum.currency, trade->row.currency, sizeof sum.currency);
-    money_format(sum, amount);
-    snprintf(text, sizeof text, "Order %s paid: %s", trade->row.order_no, amount);
-    request.station_id = view_text(trade->row.station_id);
-    request.event = view_text("PAID");
-    request.text = text;
-    push_send(&effect_adapters(call)->push, &effect, &request, effect_done_bare, call);
+// ---- Who is told --------------------------------------------------------------------------------------------------
+
+unsigned purchase_tells_os(const struct saga_subject *subject, struct str input) {
+    (void)input;
+    return tell_os_applies(trade_of_const(subject));
 }

@@ -6,7 +6,9 @@
 #include "adapters/goods/goods.h"
 #include "adapters/points/points.h"
 #include "flows/trade/chosen.h"
+#include "flows/trade/payment.h"
 #include "flows/trade/quote_line.h"
+#include "flows/trade/shortfall.h"
 #include "flows/trade/view.h"
 
 // ---- Which steps apply --------------------------------------------------------------------------------------------
@@ -24,6 +26,37 @@ unsigned purchase_has_points(const struct saga_subject *subject, struct str inpu
 unsigned purchase_has_stock(const struct saga_subject *subject, struct str input) {
     (void)input;
     return trade_lines_of(trade_of_const(subject), LINE_GOODS) > 0;
+}
+
+static bool locks_first(const struct saga_subject *subject) {
+    return trade_locks_first(trade_of_const(subject));
+}
+
+unsigned purchase_locks_coupons(const struct saga_subject *subject, struct str input) {
+    return locks_first(subject) && purchase_has_coupons(subject, input);
+}
+
+unsigned purchase_locks_points(const struct saga_subject *subject, struct str input) {
+    return locks_first(subject) && purchase_has_points(subject, input);
+}
+
+unsigned purchase_locks_stock(const struct saga_subject *subject, struct str input) {
+    return locks_first(subject) && purchase_has_stock(subject, input);
+}
+
+// The key under which a step has locked it; none when nothing was.
+static const char *lock_key(const struct saga_call *call, uint16_t step_id, char out[SAGA_KEY_MAX]) {
+    out[0] = '\0';
+    if (trade_locks_first(effect_trade(call)))
+        saga_call_key_of(call, step_id, 0, out);
+    return out;
+}
+
+// What was to be used is gone: it was never used, so it does not come back either.
+static void used_or_short(struct saga_turn *turn, struct str answer, const char *what, enum trade_missed missed,
+                          int64_t amount, int64_t points) {
+    if (shortfall_of_answer(turn, answer, what, amount, points))
+        trade_edit(trade_of(saga_turn_subject(turn)))->missed |= (int32_t)missed;
 }
 
 const struct purchase_holding purchase_holdings[PURCHASE_HOLDINGS] = {
@@ -64,12 +97,17 @@ void purchase_use_coupons(struct saga_call *call) {
     arena_init(&arena, CHOSEN_ARENA_MAX);
     Participant__Coupon__V1__UseCouponsRequest request = PARTICIPANT__COUPON__V1__USE_COUPONS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    char lock_key[SAGA_KEY_MAX];
-    saga_call_key_of(call, STEP_LOCK_COUPONS, 0, lock_key);
-    request.lock_key = lock_key;
+    char key[SAGA_KEY_MAX];
+    request.lock_key = view_text(lock_key(call, STEP_LOCK_COUPONS, key));
     request.n_coupon_ids = chosen_coupons(effect_trade(call), &arena, &request.coupon_ids);
-    coupon_use(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
+    coupon_use(&effect_adapters(call)->coupon, &effect, &request, effect_done_or_short, call);
     arena_release(&arena);
+}
+
+void purchase_coupons_used(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    (void)op, (void)outcome;
+    const struct trade *trade = trade_of(saga_turn_subject(turn));
+    used_or_short(turn, answer, SHORTFALL_COUPONS, MISSED_COUPONS, trade->row.discount[SOLVER_LAYER_COUPON], 0);
 }
 
 // ---- Points -------------------------------------------------------------------------------------------------------
@@ -90,6 +128,11 @@ void purchase_inquire_points(struct saga_call *call) {
 }
 
 void purchase_unfreeze_points(struct saga_call *call) {
+    const struct trade *trade = effect_trade(call);
+    if (!trade_locks_first(trade)) {
+        payment_unfreeze(call, trade->row.attempt_no);
+        return;
+    }
     Participant__Points__V1__UnfreezePointsRequest request = PARTICIPANT__POINTS__V1__UNFREEZE_POINTS_REQUEST__INIT;
     struct effect_whose whose;
     struct adapter_effect effect = purchase_undo_effect(call, STEP_FREEZE_POINTS, &whose);
@@ -99,12 +142,21 @@ void purchase_deduct_points(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     Participant__Points__V1__DeductPointsRequest request = PARTICIPANT__POINTS__V1__DEDUCT_POINTS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    char freeze_key[SAGA_KEY_MAX];
-    saga_call_key_of(call, STEP_FREEZE_POINTS, 0, freeze_key);
-    request.freeze_key = freeze_key;
+    char key[SAGA_KEY_MAX];
+    if (trade_locks_first(trade))
+        saga_call_key_of(call, STEP_FREEZE_POINTS, 0, key);
+    else
+        payment_points_key(trade, key);
+    request.freeze_key = key;
     request.user_id = view_text(trade->row.user_id);
     request.points = trade->row.points;
-    points_deduct(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
+    points_deduct(&effect_adapters(call)->points, &effect, &request, effect_done_or_short, call);
+}
+
+void purchase_points_deducted(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    (void)op, (void)outcome;
+    const struct trade_row *row = &trade_of(saga_turn_subject(turn))->row;
+    used_or_short(turn, answer, SHORTFALL_POINTS, MISSED_POINTS, row->discount[SOLVER_LAYER_POINTS], row->points);
 }
 
 // ---- Stock --------------------------------------------------------------------------------------------------------
@@ -157,12 +209,21 @@ void purchase_deduct_stock(struct saga_call *call) {
     struct stock_lines stock;
     Participant__Goods__V1__DeductStockRequest request = PARTICIPANT__GOODS__V1__DEDUCT_STOCK_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    char reserve_key[SAGA_KEY_MAX];
-    saga_call_key_of(call, STEP_RESERVE_STOCK, 0, reserve_key);
+    char key[SAGA_KEY_MAX];
     list_stock(trade, &stock);
-    request.reserve_key = reserve_key;
+    request.reserve_key = view_text(lock_key(call, STEP_RESERVE_STOCK, key));
     request.station_id = view_text(trade->row.station_id);
     request.lines = stock.list;
     request.n_lines = stock.n;
-    goods_deduct(&effect_adapters(call)->goods, &effect, &request, effect_done_bare, call);
+    goods_deduct(&effect_adapters(call)->goods, &effect, &request, effect_done_or_short, call);
+}
+
+void purchase_stock_deducted(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    (void)op, (void)outcome;
+    const struct trade *trade = trade_of(saga_turn_subject(turn));
+    const struct line_row *line;
+    int64_t worth = 0;
+    for (unsigned i = 0; (line = trade_line_of(trade, LINE_GOODS, i)); i++)
+        worth += line->payable;
+    used_or_short(turn, answer, SHORTFALL_STOCK, MISSED_STOCK, worth, 0);
 }

@@ -40,3 +40,48 @@ void purchase_deliver_item(struct saga_call *call) {
     request.quantity = line->quantity;
     activity_deliver(&effect_adapters(call)->activity, &effect, &request, effect_done_bare, call);
 }
+
+// ---- Under which key ------------------------------------------------------------------------------------------------
+
+// After a definite no another try is made under the next key. A refund is another saga and can't see the leg that
+// counts them, so the line does.
+static void answered(struct saga_turn *turn, const char *kind, enum outcome outcome) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct line_row *line = trade_line_of(trade, kind, saga_turn_leg(turn));
+    if (outcome != OUTCOME_REJECTED)
+        return;
+    trade_change(trade, line);
+    line->delivery = (int32_t)saga_turn_generation(turn) + 1;
+}
+
+void purchase_recharged(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    (void)op, (void)answer;
+    answered(turn, LINE_RECHARGE, outcome);
+}
+
+void purchase_item_delivered(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    (void)op, (void)answer;
+    answered(turn, LINE_ITEM, outcome);
+}
+
+static uint32_t generation_of(const struct line_row *line) {
+    return line->delivery ? (uint32_t)line->delivery : 1;
+}
+
+void purchase_recharge_key(const struct trade *trade, char out[SAGA_KEY_MAX]) {
+    char gid[TRADE_GID_MAX];
+    trade_purchase_gid(trade, gid);
+    saga_key(gid, STEP_RECHARGE, 0, generation_of(trade_line_of(trade, LINE_RECHARGE, 0)), out);
+}
+
+void purchase_withdraw_item(struct saga_call *call, unsigned item) {
+    struct trade *trade = effect_trade(call);
+    Participant__Activity__V1__WithdrawItemRequest request = PARTICIPANT__ACTIVITY__V1__WITHDRAW_ITEM_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    char gid[TRADE_GID_MAX], key[SAGA_KEY_MAX];
+    trade_purchase_gid(trade, gid);
+    saga_key(gid, STEP_DELIVER_ITEMS, (uint8_t)item, generation_of(trade_line_of(trade, LINE_ITEM, item)), key);
+    effect.key = key; // the delivery's own: it is its compensation
+    effect.gid = gid;
+    activity_withdraw(&effect_adapters(call)->activity, &effect, &request, effect_done_as_short, call);
+}

@@ -1,6 +1,10 @@
 #include "flows/trade/purchase_end.h"
 
+#include "adapters/activity/activity.h"
 #include "adapters/coupon/coupon.h"
+#include "adapters/invoice/invoice.h"
+#include "adapters/level/level.h"
+#include "adapters/marketing/marketing.h"
 #include "adapters/order/order.h"
 #include "adapters/points/points.h"
 #include "flows/trade/after.h"
@@ -139,8 +143,7 @@ static void stop_paid(struct saga_turn *turn) {
     purchase_end_missed(turn, STEP_RECHARGE, MISSED_RECHARGE);
     purchase_end_missed(turn, STEP_DELIVER_ITEMS, MISSED_ITEMS);
     purchase_end_missed(turn, STEP_RECORD_SETTLEMENT, MISSED_SETTLEMENT);
-    for (int benefit = 0; benefit < AFTERS; benefit++)
-        after_given_up(turn, (enum after_benefit)benefit);
+    after_over(turn);
     if (trade->row.completed_ms == 0)
         purchase_end_complete(turn);
     trades_alert(trade->trades, "the saga of a paid trade was terminated", trade, saga_turn_saga(turn)->text);
@@ -208,6 +211,11 @@ bool purchase_end_allows(struct saga_turn *turn, const struct saga_ruling *rulin
         {.step_id = STEP_DELIVER_ITEMS, .no_skip = "the buyer would not get what was paid for: " RESOLVE_IT},
         {.step_id = STEP_AWARD_POINTS, .answers = &points_award_method, .fits = award_fits},
         {.step_id = STEP_ISSUE_COUPONS, .answers = &coupon_issue_method},
+        {.step_id = STEP_REPORT_GROWTH, .answers = &level_report_method},
+        {.step_id = STEP_RECORD_MARKETING, .answers = &marketing_record_method},
+        {.step_id = STEP_EVALUATE_ACTIVITIES, .answers = &activity_evaluate_method},
+        {.step_id = STEP_ISSUE_FUEL_INVOICE, .answers = &invoice_issue_method},
+        {.step_id = STEP_ISSUE_GOODS_INVOICE, .answers = &invoice_issue_method},
         {.step_id = 0},
     };
     if (ruling->act == SAGA_ACT_COMPENSATE)

@@ -4,10 +4,11 @@
 #include "adapters/points/points.h"
 #include "adapters/user/user.h"
 #include "base/digest.h"
-#include "flows/trade/discount.h"
+#include "flows/trade/combination.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/quote_line.h"
 #include "flows/trade/quote_source.h"
+#include "flows/trade/rule.h"
 #include "flows/trade/solver.h"
 #include "flows/trade/view.h"
 #include "txcenter/trade/v1/facts.pb-c.h"
@@ -31,31 +32,13 @@ struct making {
 
 // ---- Solving ------------------------------------------------------------------------------------------------------
 
-static struct solver_names names_of(char *const *texts, size_t n, struct arena *arena) {
-    struct str *names = arena_calloc(arena, n ? n : 1, sizeof *names);
-    for (size_t i = 0; names && i < n; i++)
-        names[i] = str_c(texts[i]);
-    return (struct solver_names){names, names ? n : 0};
-}
-
 static int64_t minor(const Txcenter__Type__V1__Money *money) {
     return money ? money->minor_units : 0;
-}
-
-static int64_t time_ms(const Google__Protobuf__Timestamp *time) {
-    return time ? clock_moment_ms(time->seconds, time->nanos) : 0;
 }
 
 // No money, or money of the trade's currency: what is in another one can't be counted with.
 static bool is_ours(const struct making *making, const Txcenter__Type__V1__Money *money) {
     return minor(money) == 0 || strcmp(money->currency, making->trades->options.currency) == 0;
-}
-
-static bool coupon_is_ours(const struct making *making, const Participant__Coupon__V1__Coupon *coupon) {
-    if (is_ours(making, coupon->amount_off) && is_ours(making, coupon->cap) && is_ours(making, coupon->minimum_spend))
-        return true;
-    trades_alert(making->trades, "a coupon is in another currency", NULL, coupon->coupon_id);
-    return false;
 }
 
 static bool points_are_ours(const struct making *making, const Participant__Points__V1__GetPointsResponse *points) {
@@ -65,23 +48,13 @@ static bool points_are_ours(const struct making *making, const Participant__Poin
     return false;
 }
 
-static struct solver_coupon coupon_of(const Participant__Coupon__V1__Coupon *coupon, struct arena *arena) {
-    bool percent = coupon->kind == PARTICIPANT__COUPON__V1__COUPON_KIND__COUPON_KIND_PERCENT_OFF;
-    bool discounted = coupon->minimum_base == PARTICIPANT__COUPON__V1__MINIMUM_BASE__MINIMUM_BASE_DISCOUNTED;
-    return (struct solver_coupon){
-        .id = str_c(coupon->coupon_id),
-        .kind = percent ? SOLVER_PERCENT_OFF : SOLVER_AMOUNT_OFF,
-        .amount_off = minor(coupon->amount_off),
-        .percent_off_bp = coupon->percent_off_bp,
-        .cap = minor(coupon->cap),
-        .minimum_spend = minor(coupon->minimum_spend),
-        .minimum_base = discounted ? SOLVER_BASE_DISCOUNTED : SOLVER_BASE_ORIGINAL,
-        .condition_scope = names_of(coupon->condition_scope, coupon->n_condition_scope, arena),
-        .benefit_scope = names_of(coupon->benefit_scope, coupon->n_benefit_scope, arena),
-        .exclusive_group = str_c(coupon->exclusive_group),
-        .conflicts_with = names_of(coupon->conflicts_with, coupon->n_conflicts_with, arena),
-        .expires_at_ms = time_ms(coupon->expires_at),
-    };
+// Quantities are in 0.01 unit.
+static struct solver_line line_of(const struct quote_line *line) {
+    return (struct solver_line){.kind = str_c(line->kind),
+                                .code = str_c(line->code),
+                                .amount = line->list_price,
+                                .quantity = line->volume_centi ? line->volume_centi : line->quantity * 100,
+                                .unit_price = line->unit_price};
 }
 
 static bool make_input(struct making *making, struct solver_input *input) {
@@ -90,24 +63,26 @@ static bool make_input(struct making *making, struct solver_input *input) {
     const Participant__Coupon__V1__ListUsableCouponsResponse *coupons =
         quote_answer_of(making->sources, QUOTE_COUPONS, 0);
     const Participant__Points__V1__GetPointsResponse *points = quote_answer_of(making->sources, QUOTE_POINTS, 0);
-    size_t offered = coupons ? coupons->n_coupons : 0, n_coupons = 0;
+    size_t offered = coupons ? coupons->n_coupons : 0, n_benefits = 0;
     struct solver_line *solver_lines = arena_calloc(arena, wish->n_lines, sizeof *solver_lines);
-    struct solver_coupon *solver_coupons = arena_calloc(arena, SOLVER_COUPONS_MAX, sizeof *solver_coupons);
-    if (!solver_lines || !solver_coupons)
+    struct solver_benefit *benefits = arena_calloc(arena, SOLVER_BENEFITS_MAX, sizeof *benefits);
+    if (!solver_lines || !benefits)
         return false;
     for (size_t i = 0; i < wish->n_lines; i++)
-        solver_lines[i] = (struct solver_line){str_c(making->lines[i].kind), str_c(making->lines[i].code),
-                                               making->lines[i].list_price};
-    for (size_t i = 0; i < offered && n_coupons < SOLVER_COUPONS_MAX; i++)
-        if (coupon_is_ours(making, coupons->coupons[i]))
-            solver_coupons[n_coupons++] = coupon_of(coupons->coupons[i], arena);
+        solver_lines[i] = line_of(&making->lines[i]);
+    for (size_t i = 0; i < offered && n_benefits < SOLVER_BENEFITS_MAX; i++)
+        if (rule_coupon(coupons->coupons[i], making->trades->options.currency, arena, &benefits[n_benefits]))
+            n_benefits++;
+        else
+            trades_alert(making->trades, "a coupon is in another currency", NULL, coupons->coupons[i]->coupon_id);
     *input = (struct solver_input){
         .lines = solver_lines,
         .n_lines = wish->n_lines,
-        .coupons = solver_coupons,
-        .n_coupons = n_coupons,
-        .required_ids = names_of(wish->required_coupon_ids, wish->n_required_coupon_ids, arena),
-        .excluded_ids = names_of(wish->excluded_coupon_ids, wish->n_excluded_coupon_ids, arena),
+        .benefits = benefits,
+        .n_benefits = n_benefits,
+        .tender_kinds = rule_tender_kinds(arena),
+        .required = {[SOLVER_COUPON] = rule_names(wish->required_coupon_ids, wish->n_required_coupon_ids, arena)},
+        .excluded = {[SOLVER_COUPON] = rule_names(wish->excluded_coupon_ids, wish->n_excluded_coupon_ids, arena)},
         .exclude_points = wish->exclude_points || !points,
         .max_combinations = (size_t)(wish->max_combinations ? wish->max_combinations : 3),
         .now_ms = making->now_ms,
@@ -125,34 +100,6 @@ static bool make_input(struct making *making, struct solver_input *input) {
 // ---- The quote ----------------------------------------------------------------------------------------------------
 
 #define MONEY(amount) view_money(making->trades->options.currency, (amount), making->arena)
-
-static Txcenter__Trade__V1__Combination *combination_of(struct making *making, const struct solver_input *input,
-                                                        const struct solver_combination *found, size_t number) {
-    struct arena *arena = making->arena;
-    Txcenter__Trade__V1__Combination *combination =
-        VIEW_NEW(arena, txcenter__trade__v1__combination, Txcenter__Trade__V1__Combination);
-    if (!combination)
-        return NULL;
-    combination->combination_id = view_text(arena_printf(arena, "%zu", number).ptr);
-    combination->points = found->points;
-    discount_to_combination(found->discount, making->trades->options.currency, arena, combination);
-    combination->payable = MONEY(found->payable);
-    combination->coupon_ids = view_array(arena, found->n_applied);
-    for (size_t i = 0; combination->coupon_ids && i < found->n_applied; i++)
-        combination->coupon_ids[combination->n_coupon_ids++] =
-            view_text(input->coupons[found->applied[i].coupon].id.ptr);
-    combination->line_shares = view_array(arena, input->n_lines);
-    for (size_t i = 0; combination->line_shares && i < input->n_lines; i++) {
-        Txcenter__Trade__V1__LineShare *share =
-            VIEW_NEW(arena, txcenter__trade__v1__line_share, Txcenter__Trade__V1__LineShare);
-        if (!share)
-            return NULL;
-        discount_to_share(found->shares[i].discount, making->trades->options.currency, arena, share);
-        share->payable = MONEY(found->shares[i].payable);
-        combination->line_shares[combination->n_line_shares++] = share;
-    }
-    return combination;
-}
 
 static void add_lines(struct making *making, quote_message *quote) {
     struct arena *arena = making->arena;
@@ -222,7 +169,8 @@ static quote_message *quote_of(struct making *making, const struct solver_input 
     add_degraded(making, quote);
     quote->combinations = view_array(arena, result->n_combinations);
     for (size_t i = 0; quote->combinations && i < result->n_combinations; i++) {
-        quote->combinations[i] = combination_of(making, input, &result->combinations[i], i + 1);
+        quote->combinations[i] =
+            combination_view(input, &result->combinations[i], i + 1, making->trades->options.currency, arena);
         if (!quote->combinations[i])
             return NULL;
         quote->n_combinations++;

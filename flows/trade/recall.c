@@ -14,8 +14,8 @@
 
 #define RESOLVE_THERE "see to it there, and resolve the step; nothing else would"
 
-enum { STEP_CLOSE_ORDER = 20, STEP_UNLOCK = 30, STEP_UNFREEZE = 40, STEP_RELEASE_STOCK = 45 }; // of an order
-enum { STEP_TAKE_BACK = 10, STEP_CLOSE_TENDER = 20, STEP_RELEASE = 30 };                       // of a payment
+enum { STEP_CLOSE_ORDER = 20, STEP_UNLOCK = 30, STEP_UNFREEZE = 40, STEP_RELEASE_STOCK = 45 };       // of an order
+enum { STEP_TAKE_BACK = 10, STEP_CLOSE_TENDER = 20, STEP_RELEASE = 30, STEP_UNFREEZE_ATTEMPT = 40 }; // of a payment
 
 // ---- An order -----------------------------------------------------------------------------------------------------
 
@@ -76,7 +76,7 @@ static const struct saga_step order_steps[] = {
      .name = "unlock_coupons",
      .participant = "coupon",
      .text = "Unlocks the chosen coupons",
-     .legs = purchase_has_coupons,
+     .legs = purchase_locks_coupons,
      .run = purchase_unlock_coupons,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
@@ -86,7 +86,7 @@ static const struct saga_step order_steps[] = {
      .name = "unfreeze_points",
      .participant = "points",
      .text = "Unfreezes the chosen points",
-     .legs = purchase_has_points,
+     .legs = purchase_locks_points,
      .run = purchase_unfreeze_points,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
@@ -96,7 +96,7 @@ static const struct saga_step order_steps[] = {
      .name = "release_stock",
      .participant = "goods",
      .text = "Releases the reserved goods",
-     .legs = purchase_has_stock,
+     .legs = purchase_locks_stock,
      .run = purchase_release_stock,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
@@ -136,6 +136,7 @@ static bool payment_allows(struct saga_turn *turn, const struct saga_ruling *rul
          .optional = true,
          .fits = payment_close_fits}, // skipped: what is paid after that is late
         {.step_id = STEP_RELEASE, .no_skip = "the card would stay frozen: " RESOLVE_THERE},
+        {.step_id = STEP_UNFREEZE_ATTEMPT, .no_skip = "the points would stay frozen: " RESOLVE_THERE},
         {.step_id = 0},
     };
     return ruling_allowed(rules, turn, ruling, error);
@@ -173,6 +174,16 @@ static const struct saga_step payment_steps[] = {
      .legs = payment_cards,
      .run = payment_release,
      .answered = payment_released,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_STUBBORN},
+    {.id = STEP_UNFREEZE_ATTEMPT,
+     .stage = 2,
+     .kind = SAGA_RETRIABLE,
+     .name = "unfreeze_points",
+     .participant = "points",
+     .text = "Unfreezes the attempt's points",
+     .legs = payment_freezes_points,
+     .run = payment_unfreeze_points,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
 };

@@ -2,7 +2,11 @@
 // money.
 #include "flows/trade/refund_command.h"
 
+#include "adapters/card/card.h"
 #include "flows/trade/allocation.h"
+#include "flows/trade/effect.h"
+#include "flows/trade/purchase.h"
+#include "flows/trade/quote_line.h"
 #include "flows/trade/refund_end.h"
 #include "flows/trade/refund_plan.h"
 #include "flows/trade/view.h"
@@ -127,7 +131,8 @@ static bool make_plan(struct command *command, struct refund_plan *plan, struct 
     return true;
 }
 
-static void execute(struct command *command) {
+// What is known of the recharge that is to be refunded: how much of it is left; -1: nothing is known.
+static void start(struct command *command, int64_t reversible) {
     const refund_request *request = (const void *)command->request;
     struct trade *trade = command->trade;
     struct error error = {0};
@@ -147,6 +152,10 @@ static void execute(struct command *command) {
         command_refuse_as(command, ERR_IDEMPOTENCY_KEY_REUSED, "refund_no %s of this trade exists", number);
     } else if (!make_plan(command, &plan, &error)) {
         command_refuse(command, &error);
+    } else if (reversible >= 0 && plan.amount > reversible) {
+        char left[MONEY_TEXT_MAX];
+        command_refuse_as(command, ERR_REFUND_EXCEEDS_REST, "of the recharge %s are left on the card",
+                          money_text(reversible, str_c(trade->row.currency), left));
     } else {
         struct saga_turn *turn = command_turn(command);
         if (refund_plan_start(turn, &plan, &error))
@@ -154,6 +163,32 @@ static void execute(struct command *command) {
         else
             command_give_up(command, turn, &error);
     }
+}
+
+static void recharge_known(void *ctx, const struct adapter_answer *answer) {
+    const Participant__Card__V1__GetRechargeResponse *response =
+        answer->outcome == OUTCOME_OK ? (const void *)answer->message : NULL;
+    start(ctx, response ? response->reversible->minor_units : -1); // else the card system says it when it is asked
+}
+
+// Of a recharge only what is not spent is refunded. The card system has the last word, in the refund's saga.
+static void execute(struct command *command) {
+    const struct trade *trade = command->trade;
+    if (!trade_is_paid(trade) || trade_lines_of(trade, LINE_RECHARGE) == 0) {
+        start(command, -1);
+        return;
+    }
+    struct adapter_effect effect = {.step = "refund",
+                                    .trade_no = trade->row.trade_no,
+                                    .order_no = trade->row.order_no,
+                                    .request_id = command->call->request_id,
+                                    .traceparent = command->call->traceparent,
+                                    .deadline_ms = EFFECT_SOON_MS};
+    Participant__Card__V1__GetRechargeRequest request = PARTICIPANT__CARD__V1__GET_RECHARGE_REQUEST__INIT;
+    char key[SAGA_KEY_MAX];
+    purchase_recharge_key(trade, key);
+    request.recharge_key = key;
+    card_get_recharge(&command->trades->options.adapters->card, &effect, &request, recharge_known, command);
 }
 
 static bool outcome(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,

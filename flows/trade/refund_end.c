@@ -3,6 +3,7 @@
 #include "flows/trade/after.h"
 #include "flows/trade/books.h"
 #include "flows/trade/internal.h"
+#include "flows/trade/invoicing.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/refund_leg.h"
 #include "flows/trade/tender.h"
@@ -65,7 +66,7 @@ static bool free_rest(struct trade *trade, struct refund_row *refund) {
 static void leave(struct saga_turn *turn, struct refund_row *refund) {
     trade_change(trade_of(saga_turn_subject(turn)), refund);
     refund->marked = 1;
-    refund->claw_back_done = 1;
+    refund->awaits = 0;
     refund_poke_all(turn);
 }
 
@@ -110,14 +111,16 @@ void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund) {
         returned(trade, refund, now_ms);
         return;
     }
-    if (refund->stopped && free_rest(trade, refund)) {
+    if (refund_end_is_left(refund) && free_rest(trade, refund)) {
         refund->state = REFUND_STATE(STOPPED);
         if (refund->amount == 0) {
             leave(turn, refund);
             return;
         }
     }
+    invoicing_refunded(trade, refund);
     books_refunded(trade, refund, now_ms);
+    refund_goods_note(trade, refund);
     take_from_reserved(trade, refund);
     if (refund->final)
         after_refunded(trade);

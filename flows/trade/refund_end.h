@@ -10,6 +10,20 @@ static inline bool refund_end_is_over(const struct refund_row *refund) {
     return refund->state == REFUND_STATE(DONE) || refund->state == REFUND_STATE(STOPPED);
 }
 
+// It was terminated before any money was on its way: there is nobody to tell, and nothing to take back.
+static inline bool refund_end_came_to_nothing(const struct refund_row *refund) {
+    return refund->state == REFUND_STATE(STOPPED) && refund->amount == 0;
+}
+
+// Nothing more of it is to be begun: it was terminated, or what it is about is spent. Where balance was taken for it,
+// its money is owed all the same.
+static inline bool refund_end_is_left(const struct refund_row *refund) {
+    return refund->recharge == RECHARGE_SPENT || (refund->stopped && refund->recharge != RECHARGE_TAKEN);
+}
+
+// The goods and items that come back with this refund, whose money is back now (refund_goods.c).
+void refund_goods_note(struct trade *trade, const struct refund_row *refund);
+
 // The money is back, as far as it will be: books it, frees what was reserved.
 void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund);
 

@@ -276,7 +276,7 @@ bool refund_leg_is_open(const struct refund_leg_row *leg) {
 
 // Of a refund that was terminated: what may be on its way is followed to its end, and nothing else is begun.
 static bool is_left(const struct refund_row *refund, const struct refund_leg_row *leg) {
-    return refund->stopped && leg->state != REFUND_LEG_STATE(DONE) && !refund_leg_is_open(leg);
+    return refund_end_is_left(refund) && leg->state != REFUND_LEG_STATE(DONE) && !refund_leg_is_open(leg);
 }
 
 struct saga_verdict refund_leg_paid_out(struct saga_turn *turn) {

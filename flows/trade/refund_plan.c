@@ -15,6 +15,13 @@ int64_t refund_plan_share(int64_t total, const struct refund_row *refund, int64_
     return share;
 }
 
+int64_t refund_plan_line(const struct refund_row *refund, size_t n) {
+    int64_t part = 0;
+    if ((n + 1) * sizeof part <= refund->line_parts.len)
+        memcpy(&part, refund->line_parts.ptr + n * sizeof part, sizeof part);
+    return part;
+}
+
 void refund_plan_rest(const struct trade *trade, struct refund_plan *plan) {
     const struct tender_row *tender;
     const struct line_row *line;

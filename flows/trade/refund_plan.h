@@ -35,4 +35,7 @@ bool refund_plan_return(struct saga_turn *turn, const struct tender_row *tender,
 // with all before it, so that the parts of all refunds of a trade add up to the total exactly.
 int64_t refund_plan_share(int64_t total, const struct refund_row *refund, int64_t paid);
 
+// How much of the n-th line of the order the refund bears.
+int64_t refund_plan_line(const struct refund_row *refund, size_t n);
+
 #endif

@@ -73,6 +73,7 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I64(trade_row, closed_ms, .since = 4),
     STORE_COL_I32(trade_row, stopped, .since = 4),
     STORE_COL_I32(trade_row, missed, .since = 4),
+    STORE_COL_I32(trade_row, mode, .since = 5),
     SOLVER_LAYER_TABLE(TRADE_DISCOUNT) AFTER_TABLE(AFTER) STORE_COL_BLOB(trade_row, history, 4096),
 };
 static const struct store_index trade_indexes[] = {
@@ -122,6 +123,8 @@ static const struct store_column line_row_columns[] = {
     STORE_COL_I64(line_row, refund_taken),
     SOLVER_LAYER_TABLE(LINE_DISCOUNT) STORE_COL_I64(line_row, refund_done),
     STORE_COL_I64(line_row, quantity, .since = 5),
+    STORE_COL_I32(line_row, delivery, .since = 5),
+    STORE_COL_TEXT(line_row, returned_by, .since = 5),
 };
 const struct store_table line_table = {TABLE("trade_line", line_row, 3, )};
 
@@ -178,10 +181,14 @@ static const struct store_column refund_row_columns[] = {
     STORE_COL_I64(refund_row, points_given_back),
     STORE_COL_I64(refund_row, points_clawed_back),
     STORE_COL_I64(refund_row, points_shortfall),
-    STORE_COL_I32(refund_row, claw_back_done),
+    STORE_COL_I32(refund_row, coupons_spent, .since = 5),
+    STORE_COL_I32(refund_row, gifts_spent, .since = 5),
+    STORE_COL_I32(refund_row, awaits, .since = 5),
     STORE_COL_I32(refund_row, marked),
     STORE_COL_I32(refund_row, stopped, .since = 4),
+    STORE_COL_I32(refund_row, recharge, .since = 5),
     STORE_COL_BLOB(refund_row, line_parts, 8 * TRADE_LINES_MAX),
+    STORE_COL_BLOB(refund_row, invoice_parts, 8 * TRADE_INVOICES_MAX * TRADE_TENDERS_MAX, .since = 5),
 };
 const struct store_table refund_table = {TABLE("trade_refund", refund_row, 2, )};
 
@@ -210,6 +217,28 @@ static const struct store_column ledger_row_columns[] = {
     STORE_COL_I64(ledger_row, at_ms),
 };
 const struct store_table ledger_table = {TABLE("trade_ledger", ledger_row, 3, )};
+
+static const struct store_column shortfall_columns[] = {
+    STORE_COL_TEXT(shortfall_row, trade_no),  STORE_COL_I32(shortfall_row, number),
+    STORE_COL_TEXT(shortfall_row, what),      STORE_COL_TEXT(shortfall_row, reason),
+    STORE_COL_TEXT(shortfall_row, text),      STORE_COL_I64(shortfall_row, amount),
+    STORE_COL_I64(shortfall_row, points),     STORE_COL_I64(shortfall_row, created_ms),
+    STORE_COL_I64(shortfall_row, settled_ms), STORE_COL_TEXT(shortfall_row, settled_by),
+    STORE_COL_TEXT(shortfall_row, note),
+};
+static const struct store_index shortfall_indexes[] = {
+    [SHORTFALL_BY_SETTLED] = {.name = "trade_shortfall_by_settled", .columns = {"settled_ms", "created_ms"}},
+};
+const struct store_table shortfall_table = {
+    .name = "trade_shortfall",
+    .row_size = sizeof(struct shortfall_row),
+    .columns = shortfall_columns,
+    .n_columns = STORE_COUNT(shortfall_columns),
+    .n_key = 2,
+    .indexes = shortfall_indexes,
+    .n_indexes = STORE_COUNT(shortfall_indexes),
+    .since = 5,
+};
 
 static const struct store_column stray_row_columns[] = {
     STORE_COL_TEXT(stray_row, key_id), STORE_COL_TEXT(stray_row, nonce),       STORE_COL_I32(stray_row, kind),
@@ -248,6 +277,6 @@ const struct store_table archived_table = {
 };
 
 const struct store_table *const trade_tables[] = {
-    &trade_table,  &order_table,      &quote_table,  &line_table,  &pay_attempt_table, &tender_table,
-    &refund_table, &refund_leg_table, &ledger_table, &stray_table, &archived_table,    NULL,
+    &trade_table,      &order_table,  &quote_table,     &line_table,  &pay_attempt_table, &tender_table, &refund_table,
+    &refund_leg_table, &ledger_table, &shortfall_table, &stray_table, &archived_table,    NULL,
 };

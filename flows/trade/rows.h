@@ -19,14 +19,20 @@ enum {
     TRADE_ATTEMPTS_MAX = 50,
     TRADE_REFUNDS_MAX = 100,
     TRADE_LINES_MAX = 32,
+    TRADE_INVOICES_MAX = 2, // of one trade: those of invoicing.c
     TRADE_VERSIONS_MAX = 200,
 };
 
-// The benefits that follow payment (after.h): NAME, name (of its columns <name>_state and <name>_generation), since
-// (the schema version that brought those; 0: with the table).
+// What follows payment and a refund takes back (after.h): NAME, name (of its columns <name>_state and
+// <name>_generation, and as callers see it), since (the schema version that brought those; 0: with the table).
 #define AFTER_TABLE(X)                                                                                                 \
     X(AWARD, award, 0)                                                                                                 \
-    X(ISSUE, issue, 0)
+    X(ISSUE, issue, 0)                                                                                                 \
+    X(GROWTH, growth, 5)                                                                                               \
+    X(MARKETING, marketing, 5)                                                                                         \
+    X(GIFT, gift, 5)                                                                                                   \
+    X(FUEL_INVOICE, fuel_invoice, 5)                                                                                   \
+    X(GOODS_INVOICE, goods_invoice, 5)
 #define X(NAME, name, since) AFTER_##NAME,
 enum after_benefit { AFTER_TABLE(X) AFTERS };
 #undef X
@@ -89,6 +95,7 @@ struct trade_row {
     int64_t closed_ms;  // since when it is
     int32_t stopped;    // enum trade_stopped
     int32_t missed;     // bits of enum trade_missed
+    int32_t mode;       // Txcenter__Trade__V1__OrderMode of the order; 0: it locks first
     struct str history; // packed: state and time of each change
 };
 extern const struct store_table trade_table;
@@ -123,6 +130,9 @@ struct line_row {
     int64_t discount[SOLVER_LAYERS];
     int64_t refund_taken; // of payable, by refunds that are done or under way
     int64_t refund_done;  // of it, done
+    // Of what is delivered: the generation of the key under which it was; 0: the first.
+    int32_t delivery;
+    char returned_by[41]; // the refund with which the goods, or the item, come back; empty: they are kept
 };
 extern const struct store_table line_table;
 
@@ -170,6 +180,8 @@ struct tender_row {
 extern const struct store_table tender_table;
 
 enum refund_kind { REFUND_OF_TRADE, REFUND_RETURN /* money that the trade did not want goes back */ };
+// Of a recharge: its balance goes before its money does.
+enum refund_recharge { RECHARGE_NOT_ASKED, RECHARGE_TAKEN, RECHARGE_SPENT /* what is spent is not paid out */ };
 struct refund_row {
     char trade_no[TRADE_NO_MAX + 1];
     char refund_no[41];
@@ -183,10 +195,13 @@ struct refund_row {
     char reason[201];
     int64_t created_ms, done_ms;
     int64_t points_given_back, points_clawed_back, points_shortfall;
-    int32_t claw_back_done;
-    int32_t marked;        // 1: the order system knows it
-    int32_t stopped;       // how many of its sagas an operator has terminated
-    struct str line_parts; // packed int64: how much of it each line bears
+    int32_t coupons_spent, gifts_spent; // issued with the payment, and spent or used before they could go back
+    int32_t awaits;                     // bits of enum after_benefit: what it takes back when that has come
+    int32_t marked;                     // 1: the order system knows it
+    int32_t stopped;                    // how many of its sagas an operator has terminated
+    struct str line_parts;              // packed int64: how much of it each line bears
+    int32_t recharge;                   // enum refund_recharge
+    struct str invoice_parts;           // packed int64: how much of each tender each invoice loses (invoicing.h)
 };
 extern const struct store_table refund_table;
 
@@ -214,6 +229,19 @@ struct ledger_row {
     int64_t at_ms;
 };
 extern const struct store_table ledger_table;
+
+// What a paid trade could not have though it stands: an operator settles it (shortfall.h).
+struct shortfall_row {
+    char trade_no[TRADE_NO_MAX + 1];
+    int32_t number;                                  // from 1
+    char what[17];                                   // as in shortfall.h
+    char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX]; // the participant's
+    int64_t amount, points;                          // what it is worth
+    int64_t created_ms, settled_ms;
+    char settled_by[REQUEST_CALLER_MAX + 1], note[201];
+};
+extern const struct store_table shortfall_table;
+enum { SHORTFALL_BY_SETTLED }; // indexes of shortfall_table
 
 // A notification that names nothing we know: kept for the operators.
 struct stray_row {

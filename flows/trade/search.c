@@ -3,25 +3,32 @@
 #include <assert.h>
 #include <stdlib.h>
 
-// Sets are built in the order in which their coupons apply, so what has been decided about a set is final: a coupon
-// that does not fit at its place does not fit in any larger set that begins the same way.
+// Sets are built in the order in which their benefits apply, so what has been decided about a set is final: a benefit
+// that does not fit at its place does not fit in any larger set that begins the same way. Where benefits come behind
+// the points, a node is settled before the first of them: its points are taken, and what they have left is what those
+// find.
 
 enum { BEAM_WIDTH = 32, PROBE_NODES = 400 };
 
 // A set under construction: the first so many of the sequence are decided.
 struct node {
     uint64_t members;
-    int count;
-    int64_t left;
-    int64_t *lines; // what is left of each
+    uint32_t kinds; // of tenders that may pay
+    int64_t saved;  // by the members
+    int64_t left;   // to be paid; once settled, after points
+    bool settled;
+    struct pricing_points points; // once settled
+    int64_t *lines;               // what is left of each
 };
 
 // What the undecided candidates could still save at a node. `gains` is by place in the sequence and 0 for what can't
-// join any more; `rest[i]` bounds what all of them from place i on save together.
+// join any more; `rest[i]` bounds what those from place i on save together: before the tender-specific ones without
+// these, from the first of them on all.
 struct outlook {
-    int64_t scope_left[2 * SOLVER_CANDIDATES_MAX];
+    int64_t scope_left[3 * SOLVER_CANDIDATES_MAX];
     int64_t gains[SOLVER_CANDIDATES_MAX];
     int64_t rest[SOLVER_CANDIDATES_MAX + 1];
+    int64_t before; // of all that come before the tender-specific ones
 };
 
 struct search {
@@ -50,8 +57,8 @@ static bool better(const struct search_set *a, const struct search_set *b) {
         return a->payable < b->payable;
     if (a->points != b->points)
         return a->points < b->points;
-    if (a->count != b->count)
-        return a->count < b->count;
+    if (a->coupons != b->coupons)
+        return a->coupons < b->coupons;
     return sooner(a->members, b->members);
 }
 
@@ -59,18 +66,22 @@ static bool full(const struct search *search) {
     return search->result->n == search->pricing->input->max_combinations;
 }
 
+static int count_coupons(const struct pricing *pricing, uint64_t members) {
+    return __builtin_popcountll(members & pricing->coupons);
+}
+
 // Offers the node's set as it stands.
 static void offer(struct search *search, const struct node *node) {
     const struct pricing *pricing = search->pricing;
     struct search_result *result = search->result;
-    struct pricing_points points = pricing_points(pricing, node->left);
-    if ((pricing->required & ~node->members) || (node->count == 0 && points.points == 0))
+    struct pricing_points points = node->settled ? node->points : pricing_points(pricing, node->left);
+    if ((pricing->required & ~node->members) || (node->members == 0 && points.points == 0))
         return;
     struct search_set set = {.members = node->members,
-                             .count = node->count,
-                             .left = node->left,
+                             .coupons = count_coupons(pricing, node->members),
+                             .saved = node->saved,
                              .points = points.points,
-                             .payable = node->left - points.value};
+                             .payable = node->left - (node->settled ? 0 : points.value)};
     size_t at = 0;
     for (; at < result->n && !better(&set, &result->best[at]); at++)
         if (result->best[at].members == set.members)
@@ -85,64 +96,121 @@ static void offer(struct search *search, const struct node *node) {
 
 // ---- Bounds -------------------------------------------------------------------------------------------------------
 
-// What a candidate could save at most if it joined somewhere behind the node. What is left only shrinks on the way
-// there.
-static int64_t gain(const struct pricing *pricing, const struct node *node, size_t i, const int64_t *scope_left) {
+// What a candidate could save at most if it joined somewhere behind the node, where no more is left of each line than
+// `lines`, which add up to `scope_left`.
+static int64_t gain(const struct pricing *pricing, const struct node *node, size_t i, const int64_t *lines,
+                    const int64_t *scope_left) {
     const struct pricing_candidate *candidate = &pricing->candidates[i];
-    const struct solver_coupon *coupon = candidate->coupon;
-    if (candidate->conflicts & node->members)
+    if ((candidate->conflicts & node->members) || !(candidate->kinds & node->kinds))
         return 0;
-    if (coupon->minimum_base == SOLVER_BASE_DISCOUNTED &&
-        scope_left[candidate->condition_scope] < coupon->minimum_spend)
-        return 0;
-    return pricing_discount(coupon, scope_left[candidate->benefit_scope]);
+    return pricing_gain(candidate, lines, scope_left[candidate->benefit_scope], scope_left[candidate->condition_scope]);
 }
 
-// From the last place backwards. Of an exclusive group at most one joins: its largest gain counts. The others are added
-// up per benefit scope and can't take more than what is left in it, nor all together more than what is left.
-static void look_ahead(const struct search *search, const struct node *node, size_t from, struct outlook *outlook) {
-    const struct pricing *pricing = search->pricing;
-    int64_t *scope_left = outlook->scope_left, scope_gain[2 * SOLVER_CANDIDATES_MAX] = {0};
-    int64_t group_gain[SOLVER_CANDIDATES_MAX] = {0};
+static void sum_scopes(const struct pricing *pricing, const int64_t *lines, int64_t *scope_left) {
     for (size_t i = 0; i < pricing->n_scopes; i++)
-        scope_left[i] = pricing_sum(node->lines, pricing->scopes[i]);
-    int64_t total = 0;
-    outlook->rest[pricing->n] = 0;
-    for (size_t place = pricing->n; place-- > from;) {
+        scope_left[i] = pricing_sum(lines, pricing->scopes[i]);
+}
+
+// Bounds what the candidates at the places from `from` to before `to` save together, backwards; only those for tenders
+// of `kinds`. Of a clique at most one joins: its largest gain counts. Cliques are added up per scope and can't take
+// more than what is left in it, nor all together more than what is left. A bound that is there already is only raised.
+static void add_up(const struct search *search, const struct node *node, const int64_t *scope_left, size_t from,
+                   size_t to, uint32_t kinds, struct outlook *outlook) {
+    const struct pricing *pricing = search->pricing;
+    int64_t scope_gain[3 * SOLVER_CANDIDATES_MAX], clique_gain[SOLVER_CANDIDATES_MAX], total = 0;
+    memset(scope_gain, 0, pricing->n_scopes * sizeof *scope_gain);
+    memset(clique_gain, 0, pricing->n_cliques * sizeof *clique_gain);
+    for (size_t place = to; place-- > from;) {
         const struct pricing_candidate *candidate = &pricing->candidates[pricing->sequence[place]];
-        int64_t saves = gain(pricing, node, pricing->sequence[place], scope_left);
-        outlook->gains[place] = saves;
-        if (candidate->group != PRICING_NO_GROUP) {
-            int64_t *most = &group_gain[candidate->group];
-            total += saves > *most ? saves - *most : 0;
-            *most = saves > *most ? saves : *most;
-        } else {
-            int64_t *sum = &scope_gain[candidate->benefit_scope], most = scope_left[candidate->benefit_scope];
-            int64_t grown = smaller(*sum + saves, most);
-            total += grown - *sum;
-            *sum = grown;
+        int64_t *most = &clique_gain[candidate->clique], saves = outlook->gains[place];
+        if (saves > *most && (candidate->kinds & kinds)) {
+            size_t scope = pricing->cliques[candidate->clique].scope;
+            int64_t grown = smaller(scope_gain[scope] + saves - *most, scope_left[scope]);
+            total += grown - scope_gain[scope];
+            scope_gain[scope] = grown;
+            *most = saves;
         }
-        outlook->rest[place] = smaller(total, node->left);
+        if (total > outlook->rest[place])
+            outlook->rest[place] = smaller(total, node->left);
     }
 }
 
-// The least number of candidates from `place` on that could save `need` together; more than there are when none can.
-// Within a scope the larger gains come first and the last one is clipped, so taking what adds most next is best.
-static int least_count(const struct pricing *pricing, const struct outlook *outlook, size_t place, int64_t need) {
+// What the points leave of each line at most: they are no fewer than those of the least that benefits may leave, of no
+// more than there is now, and of each line they take its part at least, rounded down.
+static void bound_lines(const struct pricing *pricing, const struct node *node, int64_t least_left,
+                        int64_t *ret_lines) {
+    int64_t value = pricing_points(pricing, least_left).value;
+    for (size_t i = 0; i < pricing->n_lines; i++) {
+        int64_t part = node->left > 0 ? (int64_t)((__int128)value * node->lines[i] / node->left) : 0;
+        ret_lines[i] = node->lines[i] - part;
+    }
+}
+
+// All tender-specific benefits of a set have a kind in common: the best kind counts.
+static void look_behind(const struct search *search, const struct node *node, size_t from, struct outlook *outlook) {
+    const struct pricing *pricing = search->pricing;
+    int64_t lines[SOLVER_LINES_MAX], scope_left[3 * SOLVER_CANDIDATES_MAX];
+    if (node->settled) {
+        memcpy(lines, node->lines, pricing->n_lines * sizeof *lines);
+        memcpy(scope_left, outlook->scope_left, pricing->n_scopes * sizeof *scope_left);
+    } else {
+        bound_lines(pricing, node, node->left - outlook->before, lines);
+        sum_scopes(pricing, lines, scope_left);
+    }
+    for (size_t place = from; place < pricing->n; place++)
+        outlook->gains[place] = gain(pricing, node, pricing->sequence[place], lines, scope_left);
+    for (uint32_t kinds = pricing->kinds & node->kinds; kinds; kinds &= kinds - 1)
+        add_up(search, node, scope_left, from, pricing->n, kinds & (~kinds + 1), outlook);
+}
+
+static void look_ahead(const struct search *search, const struct node *node, size_t from, struct outlook *outlook) {
+    const struct pricing *pricing = search->pricing;
+    size_t tenders = from > pricing->tenders ? from : pricing->tenders;
+    sum_scopes(pricing, node->lines, outlook->scope_left);
+    memset(outlook->rest + from, 0, (pricing->n + 1 - from) * sizeof *outlook->rest);
+    for (size_t place = from; place < tenders; place++)
+        outlook->gains[place] = gain(pricing, node, pricing->sequence[place], node->lines, outlook->scope_left);
+    if (from < tenders)
+        add_up(search, node, outlook->scope_left, from, tenders, UINT32_MAX, outlook);
+    outlook->before = from < tenders ? outlook->rest[from] : 0;
+    if (tenders < pricing->n)
+        look_behind(search, node, tenders, outlook);
+}
+
+// What may still come before the points and behind them, from `place` on.
+static int64_t rest_before(const struct pricing *pricing, const struct outlook *outlook, size_t place) {
+    return place < pricing->tenders ? outlook->rest[place] : 0;
+}
+
+static int64_t rest_behind(const struct pricing *pricing, const struct outlook *outlook, size_t place) {
+    return outlook->rest[place < pricing->tenders ? pricing->tenders : place];
+}
+
+// The least number of coupons from `place` on that could save `need` together with everything else that is open there;
+// more than there are when that can't be. Within a scope the larger gains come first and the last one is clipped, so
+// taking what adds most next is best.
+static int least_coupons(const struct pricing *pricing, const struct outlook *outlook, size_t place, int64_t need) {
     struct {
         int64_t gain;
         size_t scope;
     } offers[SOLVER_CANDIDATES_MAX];
-    int64_t scope_left[2 * SOLVER_CANDIDATES_MAX];
+    int64_t scope_left[3 * SOLVER_CANDIDATES_MAX];
     memcpy(scope_left, outlook->scope_left, pricing->n_scopes * sizeof *scope_left);
     size_t n = 0;
     for (; place < pricing->n; place++) {
+        size_t scope = pricing->candidates[pricing->sequence[place]].benefit_scope;
         if (outlook->gains[place] == 0)
             continue;
-        offers[n].gain = outlook->gains[place];
-        offers[n++].scope = pricing->candidates[pricing->sequence[place]].benefit_scope;
+        if (pricing->coupons >> pricing->sequence[place] & 1) {
+            offers[n].gain = outlook->gains[place];
+            offers[n++].scope = scope;
+        } else {
+            int64_t adds = smaller(outlook->gains[place], scope_left[scope]);
+            need -= adds;
+            scope_left[scope] -= adds;
+        }
     }
-    for (size_t taken = 0; taken < n; taken++) {
+    for (size_t taken = 0; taken < n && need > 0; taken++) {
         size_t most = taken;
         int64_t adds = 0;
         for (size_t i = taken; i < n; i++) {
@@ -158,7 +226,7 @@ static int least_count(const struct pricing *pricing, const struct outlook *outl
         scope_left[offers[most].scope] -= adds;
         offers[most] = offers[taken];
     }
-    return (int)n + 1;
+    return need > 0 ? (int)n + 1 : 0;
 }
 
 static uint64_t still_open(const struct pricing *pricing, const struct outlook *outlook, size_t place) {
@@ -169,60 +237,98 @@ static uint64_t still_open(const struct pricing *pricing, const struct outlook *
     return open;
 }
 
+// What is payable at least with whatever is added from `place` on. `*ret_points`: the least points with which it is
+// that.
+static int64_t least_payable(const struct pricing *pricing, const struct node *node, const struct outlook *outlook,
+                             size_t place, int64_t *ret_points) {
+    int64_t before = rest_before(pricing, outlook, place), behind = rest_behind(pricing, outlook, place);
+    if (node->settled) {
+        *ret_points = node->points.points;
+        return node->left - smaller(node->left, before + behind);
+    }
+    int64_t left = node->left - smaller(node->left, before);
+    int64_t payable = pricing_least_payable(pricing, left, node->left);
+    payable -= smaller(payable, behind);
+    *ret_points = pricing_least_points(pricing, left, payable + behind);
+    return payable;
+}
+
 // Whether no set that adds candidates from `place` on to the node's can get into the list of the best: it loses against
 // the last of them by payable, points, count or members, whatever is added. `outlook` is the node's or its parent's.
 static bool hopeless(const struct search *search, const struct node *node, const struct outlook *outlook,
                      size_t place) {
     const struct pricing *pricing = search->pricing;
-    if (outlook->rest[place] == 0)
+    if (rest_before(pricing, outlook, place) + rest_behind(pricing, outlook, place) == 0)
         return true;
     if (!full(search))
         return false;
     const struct search_set *last = &search->result->best[search->result->n - 1];
-    int64_t least_left = node->left > outlook->rest[place] ? node->left - outlook->rest[place] : 0;
-    int64_t payable = pricing_least_payable(pricing, least_left, node->left);
+    int64_t points, payable = least_payable(pricing, node, outlook, place, &points);
     if (payable != last->payable)
         return payable > last->payable;
-    int64_t points = pricing_least_points(pricing, least_left, payable);
     if (points != last->points)
         return points > last->points;
-    // With payable and points alike, the coupons leave alike.
-    int64_t need = node->left - last->left;
+    // With payable and points alike, the benefits save alike.
+    int64_t need = last->saved - node->saved;
     if (need <= 0)
         return true;
-    int count = node->count + least_count(pricing, outlook, place, need);
-    if (count != last->count)
-        return count > last->count;
+    int coupons = count_coupons(pricing, node->members) + least_coupons(pricing, outlook, place, need);
+    if (coupons != last->coupons)
+        return coupons > last->coupons;
     return !sooner(node->members | still_open(pricing, outlook, place), last->members);
 }
 
 // ---- Branch and bound ---------------------------------------------------------------------------------------------
 
 // Only the sums of the node with one more candidate, which saves `saved`.
-static struct node joined(const struct node *node, size_t i, int64_t saved) {
-    return (struct node){
-        .members = node->members | UINT64_C(1) << i, .count = node->count + 1, .left = node->left - saved};
+static struct node joined(const struct pricing *pricing, const struct node *node, size_t i, int64_t saved) {
+    struct node grown = *node;
+    grown.members |= UINT64_C(1) << i;
+    grown.kinds &= pricing->candidates[i].kinds;
+    grown.saved += saved;
+    grown.left -= saved;
+    return grown;
 }
 
 // The node with one more candidate, line by line. False when it doesn't fit.
 static bool join(const struct pricing *pricing, const struct node *node, size_t i, struct node *ret_grown) {
     int64_t *lines = ret_grown->lines, saved;
     const struct pricing_candidate *candidate = &pricing->candidates[i];
-    if ((candidate->conflicts & node->members) ||
+    if ((candidate->conflicts & node->members) || !(candidate->kinds & node->kinds) ||
         pricing_apply(pricing, candidate, node->lines, lines, &saved) != SOLVER_FITS)
         return false;
-    *ret_grown = joined(node, i, saved);
+    *ret_grown = joined(pricing, node, i, saved);
     ret_grown->lines = lines;
     return true;
 }
 
-// Tries every set that adds candidates from place `from` on to the node at `depth`. As deep as there are candidates.
+// The node with its points taken; `ret_settled` may be the node itself.
+static void settle(const struct pricing *pricing, const struct node *node, struct node *ret_settled) {
+    int64_t *lines = ret_settled->lines;
+    struct pricing_points points = pricing_points(pricing, node->left);
+    pricing_settle(pricing, points.value, node->lines, lines);
+    *ret_settled = *node;
+    ret_settled->lines = lines;
+    ret_settled->points = points;
+    ret_settled->left -= points.value;
+    ret_settled->settled = true;
+}
+
+static bool spend_node(struct search *search) {
+    search->spent = search->spent || search->result->nodes >= search->budget;
+    search->result->nodes += !search->spent;
+    return !search->spent;
+}
+
+// Tries every set that adds candidates from place `from` on to the node at `depth`. As deep as there are candidates,
+// and one more for the points.
 static void branch(struct search *search, size_t depth, size_t from) {
     const struct pricing *pricing = search->pricing;
     const struct node *node = &search->nodes[depth];
     struct outlook *outlook = &search->outlooks[depth];
+    size_t end = node->settled ? pricing->n : pricing->tenders;
     look_ahead(search, node, from, outlook);
-    for (size_t place = from; place < pricing->n; place++) {
+    for (size_t place = from; place < end; place++) {
         if (search->spent || hopeless(search, node, outlook, place))
             return;
         size_t i = pricing->sequence[place];
@@ -230,14 +336,11 @@ static void branch(struct search *search, size_t depth, size_t from) {
             // What it could save at most is what it saves if it is the next to join, so its sums are known before the
             // discount is split over the lines, which is the expensive part. What the parent hopes of the others bounds
             // what the child may hope.
-            struct node sums = joined(node, i, outlook->gains[place]);
+            struct node sums = joined(pricing, node, i, outlook->gains[place]);
             offer(search, &sums);
             if (!hopeless(search, &sums, outlook, place + 1)) {
-                if (search->result->nodes >= search->budget) {
-                    search->spent = true;
+                if (!spend_node(search))
                     return;
-                }
-                search->result->nodes++;
                 bool fits = join(pricing, node, i, &search->nodes[depth + 1]);
                 assert(fits && search->nodes[depth + 1].left == sums.left);
                 branch(search, depth + 1, place + 1);
@@ -246,6 +349,11 @@ static void branch(struct search *search, size_t depth, size_t from) {
         if (pricing->candidates[i].required)
             return;
     }
+    if (node->settled || end == pricing->n || search->spent || hopeless(search, node, outlook, end) ||
+        !spend_node(search))
+        return;
+    settle(pricing, node, &search->nodes[depth + 1]);
+    branch(search, depth + 1, end);
 }
 
 static bool nodes_new(const struct pricing *pricing, size_t n, struct arena *arena, struct node **ret_nodes) {
@@ -260,6 +368,8 @@ static bool nodes_new(const struct pricing *pricing, size_t n, struct arena *are
 }
 
 static void node_root(const struct pricing *pricing, struct node *node) {
+    node->kinds = UINT32_MAX;
+    node->settled = pricing->steps_max == 0; // there are no points to take
     node->left = pricing->list_total;
     memcpy(node->lines, pricing->list, pricing->n_lines * sizeof *node->lines);
 }
@@ -273,8 +383,8 @@ static void node_copy(const struct pricing *pricing, const struct node *from, st
 
 static bool exact_init(struct search *search, struct arena *arena) {
     const struct pricing *pricing = search->pricing;
-    search->outlooks = arena_alloc(arena, (pricing->n + 1) * sizeof *search->outlooks);
-    if (!search->outlooks || !nodes_new(pricing, pricing->n + 1, arena, &search->nodes))
+    search->outlooks = arena_alloc(arena, (pricing->n + 2) * sizeof *search->outlooks);
+    if (!search->outlooks || !nodes_new(pricing, pricing->n + 2, arena, &search->nodes))
         return false;
     node_root(pricing, &search->nodes[0]);
     return true;
@@ -294,7 +404,7 @@ static void search_exactly(struct search *search, uint64_t budget) {
 // A node of the beam with what it may come to at best.
 struct ray {
     int64_t payable;
-    int count; // of coupons, with that payable
+    int coupons; // with that payable
     struct node node;
 };
 
@@ -302,8 +412,8 @@ static int by_promise(const void *a, const void *b) {
     const struct ray *first = a, *second = b;
     if (first->payable != second->payable)
         return first->payable < second->payable ? -1 : 1;
-    if (first->count != second->count)
-        return first->count - second->count;
+    if (first->coupons != second->coupons)
+        return first->coupons - second->coupons;
     if (first->node.left != second->node.left)
         return first->node.left < second->node.left ? -1 : 1;
     if (first->node.members == second->node.members)
@@ -325,9 +435,11 @@ static bool rays_new(const struct pricing *pricing, size_t n, struct arena *aren
 static void promise(const struct search *search, struct ray *ray, size_t from, struct outlook *outlook) {
     const struct node *node = &ray->node;
     look_ahead(search, node, from, outlook);
-    int64_t rest = outlook->rest[from];
-    ray->payable = pricing_least_payable(search->pricing, node->left - rest, node->left);
-    ray->count = node->count + (rest > 0 ? least_count(search->pricing, outlook, from, rest) : 0);
+    int64_t points;
+    int64_t most = rest_before(search->pricing, outlook, from) + rest_behind(search->pricing, outlook, from);
+    ray->payable = least_payable(search->pricing, node, outlook, from, &points);
+    ray->coupons = count_coupons(search->pricing, node->members) +
+                   (most > 0 ? least_coupons(search->pricing, outlook, from, most) : 0);
 }
 
 // One level: each of the beam's nodes with and without the candidate at `place`. Returns how many there are now.
@@ -355,6 +467,8 @@ static void offer_required(struct search *search, const struct node *root, struc
     node_copy(pricing, root, node);
     for (size_t place = 0; place < pricing->n; place++) {
         size_t i = pricing->sequence[place];
+        if (place == pricing->tenders && !node->settled)
+            settle(pricing, node, node);
         if (!pricing->candidates[i].required)
             continue;
         if (!join(pricing, node, i, grown))
@@ -376,6 +490,8 @@ static bool search_by_beam(struct search *search, struct arena *arena) {
     offer(search, &beam[0].node);
     size_t n = 1;
     for (size_t place = 0; place < pricing->n && n > 0; place++) {
+        for (size_t r = 0; r < n && place == pricing->tenders && !beam[r].node.settled; r++)
+            settle(pricing, &beam[r].node, &beam[r].node);
         n = widen(search, place, beam, n, next, outlook);
         qsort(next, n, sizeof *next, by_promise);
         n = n < BEAM_WIDTH ? n : BEAM_WIDTH;

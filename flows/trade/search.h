@@ -7,8 +7,8 @@
 // A legal set of candidates with what it comes to.
 struct search_set {
     uint64_t members;
-    int count;
-    int64_t left; // after the coupons
+    int coupons;
+    int64_t saved; // by its benefits, points apart
     int64_t points;
     int64_t payable;
 };

@@ -1,5 +1,6 @@
 #include "flows/trade/solver.h"
 
+#include "flows/trade/bill.h"
 #include "flows/trade/pricing.h"
 #include "flows/trade/search.h"
 
@@ -12,6 +13,8 @@ static const char *const refusal_texts[] = {
     [SOLVER_MALFORMED] = "its rule makes no sense",
     [SOLVER_EXCLUDED] = "it is excluded",
     [SOLVER_EXPIRED] = "it has expired",
+    [SOLVER_TENDER_ABSENT] = "nothing that may pay is of its tender kinds",
+    [SOLVER_QUOTA_USED_UP] = "too little is left of its quota",
     [SOLVER_CONDITION_ABSENT] = "nothing is bought that it asks for",
     [SOLVER_BELOW_MINIMUM] = "its minimum spend is not reached",
     [SOLVER_SAVES_NOTHING] = "it would save nothing",
@@ -28,118 +31,42 @@ static bool out_of_memory(struct error *error) {
     return error_set(error, ERR_OVERLOADED, "the memory for pricing is used up");
 }
 
-// ---- One set, priced in full --------------------------------------------------------------------------------------
-
-// A combination under construction, on the pricing's own order of lines.
-struct bill {
-    const struct pricing *pricing;
-    struct arena *arena;
-    struct solver_combination combination;
-    struct solver_applied *applied;
-    struct solver_share *shares; // in the input's order
-    int64_t left[SOLVER_LINES_MAX];
-};
-
-static bool bill_init(const struct pricing *pricing, size_t n_coupons, struct arena *arena, struct bill *ret_bill) {
-    *ret_bill = (struct bill){.pricing = pricing, .arena = arena};
-    ret_bill->applied = arena_calloc(arena, n_coupons + 1, sizeof *ret_bill->applied);
-    ret_bill->shares = arena_calloc(arena, pricing->n_lines, sizeof *ret_bill->shares);
-    memcpy(ret_bill->left, pricing->list, sizeof ret_bill->left);
-    return ret_bill->applied && ret_bill->shares;
-}
-
-// False when the arena is too small; a refusal changes nothing.
-static bool bill_coupon(struct bill *bill, const struct pricing_candidate *candidate,
-                        enum solver_refusal *ret_refusal) {
-    const struct pricing *pricing = bill->pricing;
-    int64_t after[SOLVER_LINES_MAX], discount;
-    *ret_refusal = pricing_apply(pricing, candidate, bill->left, after, &discount);
-    if (*ret_refusal != SOLVER_FITS)
-        return true;
-    int64_t *shares = arena_calloc(bill->arena, pricing->n_lines, sizeof *shares);
-    if (!shares)
-        return false;
-    for (size_t i = 0; i < pricing->n_lines; i++) {
-        shares[pricing->line_at[i]] = bill->left[i] - after[i];
-        bill->shares[pricing->line_at[i]].discount[SOLVER_LAYER_COUPON] += bill->left[i] - after[i];
-        bill->left[i] = after[i];
-    }
-    bill->combination.discount[SOLVER_LAYER_COUPON] += discount;
-    bill->applied[bill->combination.n_applied++] = (struct solver_applied){
-        .coupon = (size_t)(candidate->coupon - pricing->input->coupons), .discount = discount, .shares = shares};
-    return true;
-}
-
-static int64_t bill_left(const struct bill *bill) {
-    int64_t left = 0;
-    for (size_t i = 0; i < bill->pricing->n_lines; i++)
-        left += bill->left[i];
-    return left;
-}
-
-static void bill_points(struct bill *bill, struct pricing_points points) {
-    const struct pricing *pricing = bill->pricing;
-    int64_t parts[SOLVER_LINES_MAX];
-    bool split = money_allocate(points.value, bill->left, pricing->n_lines, parts);
-    assert(split); // their value is within the share of what is left
-    for (size_t i = 0; i < pricing->n_lines; i++) {
-        bill->shares[pricing->line_at[i]].discount[SOLVER_LAYER_POINTS] += parts[i];
-        bill->left[i] -= parts[i];
-    }
-    bill->combination.points = points.points;
-    bill->combination.discount[SOLVER_LAYER_POINTS] = points.value;
-}
-
-static struct solver_combination bill_total(struct bill *bill) {
-    for (size_t i = 0; i < bill->pricing->n_lines; i++)
-        bill->shares[bill->pricing->line_at[i]].payable = bill->left[i];
-    bill->combination.payable = bill_left(bill);
-    bill->combination.applied = bill->applied;
-    bill->combination.shares = bill->shares;
-    return bill->combination;
-}
-
-// The set that a search has found, again with its shares. False when the arena is too small.
-static bool bill_set(const struct pricing *pricing, const struct search_set *set, struct arena *arena,
-                     struct solver_combination *ret_combination) {
-    struct bill bill;
-    if (!bill_init(pricing, (size_t)set->count, arena, &bill))
-        return false;
-    for (size_t place = 0; place < pricing->n; place++) {
-        size_t i = pricing->sequence[place];
-        if (!(set->members >> i & 1))
-            continue;
-        enum solver_refusal refusal;
-        if (!bill_coupon(&bill, &pricing->candidates[i], &refusal))
-            return false;
-        assert(refusal == SOLVER_FITS);
-    }
-    if (set->points > 0)
-        bill_points(&bill, pricing_points(pricing, bill_left(&bill)));
-    *ret_combination = bill_total(&bill);
-    assert(ret_combination->payable == set->payable && ret_combination->points == set->points);
-    return true;
-}
-
 // ---- Search -------------------------------------------------------------------------------------------------------
 
-static bool unavailable(struct str id, enum solver_refusal refusal, struct error *error) {
-    return error_set(error, ERR_BENEFIT_UNAVAILABLE, "required coupon %.*s: %s", STR_FMT(id),
+static bool unavailable(enum solver_source source, struct str id, enum solver_refusal refusal, struct error *error) {
+    static const char *const names[SOLVER_SOURCES] = {
+        [SOLVER_COUPON] = "coupon", [SOLVER_ACTIVITY] = "activity", [SOLVER_LEVEL] = "level benefit"};
+    return error_set(error, ERR_BENEFIT_UNAVAILABLE, "required %s %.*s: %s", names[source], STR_FMT(id),
                      solver_refusal_text(refusal));
 }
 
-// Each required coupon must fit alone, and no two may conflict.
+// Each required benefit must fit alone, and no two may conflict.
 static bool check_required(const struct pricing *pricing, struct error *error) {
-    const struct solver_names *ids = &pricing->input->required_ids;
-    for (size_t i = 0; i < ids->n; i++) {
-        const struct solver_coupon *coupon = pricing_find(pricing, ids->names[i]);
-        enum solver_refusal refusal = coupon ? pricing_refusal(pricing, coupon) : SOLVER_UNKNOWN;
-        if (refusal != SOLVER_FITS)
-            return unavailable(ids->names[i], refusal, error);
+    for (int source = 0; source < SOLVER_SOURCES; source++) {
+        const struct solver_names *ids = &pricing->input->required[source];
+        for (size_t i = 0; i < ids->n; i++) {
+            const struct solver_benefit *benefit = pricing_find(pricing, (enum solver_source)source, ids->names[i]);
+            enum solver_refusal refusal = benefit ? pricing_refusal(pricing, benefit) : SOLVER_UNKNOWN;
+            if (refusal != SOLVER_FITS)
+                return unavailable((enum solver_source)source, ids->names[i], refusal, error);
+        }
     }
-    for (size_t i = 0; i < pricing->n; i++)
-        if (pricing->candidates[i].required && (pricing->candidates[i].conflicts & pricing->required))
-            return unavailable(pricing->candidates[i].coupon->id, SOLVER_CONFLICTING, error);
+    for (size_t i = 0; i < pricing->n; i++) {
+        const struct pricing_candidate *candidate = &pricing->candidates[i];
+        if (candidate->required && (candidate->conflicts & pricing->required))
+            return unavailable(candidate->benefit->source, candidate->benefit->id, SOLVER_CONFLICTING, error);
+    }
+    return true;
+}
+
+// The set that a search has found, with its shares. False when the arena is too small.
+static bool price_found(const struct pricing *pricing, const struct search_set *set, struct arena *arena,
+                        struct solver_combination *ret_combination) {
+    struct bill_verdict verdict;
+    if (!bill_price(pricing, set->members, set->points, arena, &verdict))
+        return false;
+    assert(verdict.refusal == SOLVER_FITS && verdict.combination.payable == set->payable);
+    *ret_combination = verdict.combination;
     return true;
 }
 
@@ -152,16 +79,14 @@ bool solver_solve(const struct solver_input *input, struct arena *arena, struct 
     if (!search_run(pricing, arena, &found))
         return out_of_memory(error);
     if (pricing->required && found.n == 0)
-        return error_set(error, ERR_BENEFIT_UNAVAILABLE, "the required coupons can't all be used together");
+        return error_set(error, ERR_BENEFIT_UNAVAILABLE, "the required benefits can't all be used together");
     struct solver_combination *combinations = arena_calloc(arena, found.n + 1, sizeof *combinations);
     if (!combinations)
         return out_of_memory(error);
-    for (size_t i = 0; i < found.n; i++)
-        if (!bill_set(pricing, &found.best[i], arena, &combinations[i]))
+    const struct search_set nothing = {.payable = pricing->list_total};
+    for (size_t i = 0; i <= found.n; i++)
+        if (!price_found(pricing, i < found.n ? &found.best[i] : &nothing, arena, &combinations[i]))
             return out_of_memory(error);
-    const struct search_set nothing = {.left = pricing->list_total, .payable = pricing->list_total};
-    if (!bill_set(pricing, &nothing, arena, &combinations[found.n]))
-        return out_of_memory(error);
     *ret_result = (struct solver_result){.list_price = pricing->list_total,
                                          .combinations = combinations,
                                          .n_combinations = found.n + 1,
@@ -172,66 +97,40 @@ bool solver_solve(const struct solver_input *input, struct arena *arena, struct 
 
 // ---- Replay -------------------------------------------------------------------------------------------------------
 
-// Marks the choice's coupons in `wanted`; false when one is not listed.
+// Marks the choice's benefits in `wanted`; false when one is not listed.
 static bool find_chosen(const struct solver_input *input, const struct solver_choice *choice, bool *wanted,
                         struct solver_replayed *replayed) {
-    for (size_t i = 0; i < choice->coupon_ids.n; i++) {
-        struct str id = choice->coupon_ids.names[i];
-        bool found = false;
-        for (size_t j = 0; j < input->n_coupons; j++)
-            if (str_eq(input->coupons[j].id, id))
-                found = wanted[j] = true;
-        if (!found) {
-            *replayed = (struct solver_replayed){.refusal = SOLVER_UNKNOWN, .refused_id = id};
-            return false;
+    for (int source = 0; source < SOLVER_SOURCES; source++)
+        for (size_t i = 0; i < choice->ids[source].n; i++) {
+            struct str id = choice->ids[source].names[i];
+            bool found = false;
+            for (size_t j = 0; j < input->n_benefits; j++)
+                if ((int)input->benefits[j].source == source && str_eq(input->benefits[j].id, id))
+                    found = wanted[j] = true;
+            if (!found) {
+                *replayed = (struct solver_replayed){.refusal = SOLVER_UNKNOWN, .refused_id = id};
+                return false;
+            }
         }
-    }
     return true;
-}
-
-static bool refuse(struct solver_replayed *replayed, enum solver_refusal refusal, struct str id) {
-    replayed->refusal = refusal;
-    replayed->refused_id = id;
-    return true;
-}
-
-static struct pricing_points chosen_points(const struct pricing *pricing, int64_t left, int64_t points) {
-    const struct solver_points *rule = &pricing->input->points;
-    struct pricing_points most = pricing_points(pricing, left);
-    if (points <= 0 || points > most.points || points % rule->step_points != 0)
-        return (struct pricing_points){0};
-    return (struct pricing_points){.points = points, .value = points / rule->step_points * rule->step_value};
 }
 
 // True with the verdict in `replayed`; false when the arena is too small.
 static bool replay(const struct pricing *pricing, const bool *wanted, int64_t points, struct arena *arena,
                    struct solver_replayed *replayed) {
-    for (size_t i = 0; i < pricing->input->n_coupons; i++) {
-        const struct solver_coupon *coupon = pricing->ids[i];
-        if (wanted[coupon - pricing->input->coupons] && pricing_refusal(pricing, coupon) != SOLVER_FITS)
-            return refuse(replayed, pricing_refusal(pricing, coupon), coupon->id);
+    for (size_t i = 0; i < pricing->input->n_benefits; i++) {
+        const struct solver_benefit *benefit = pricing->ids[i];
+        replayed->refusal = pricing_refusal(pricing, benefit);
+        replayed->refused_id = benefit->id;
+        if (wanted[benefit - pricing->input->benefits] && replayed->refusal != SOLVER_FITS)
+            return true;
     }
-    struct bill bill;
-    if (!bill_init(pricing, pricing->n, arena, &bill))
+    struct bill_verdict verdict;
+    uint64_t all = pricing->n < 64 ? (UINT64_C(1) << pricing->n) - 1 : UINT64_MAX;
+    if (!bill_price(pricing, all, points, arena, &verdict))
         return false;
-    for (size_t place = 0; place < pricing->n; place++) {
-        const struct pricing_candidate *candidate = &pricing->candidates[pricing->sequence[place]];
-        if (candidate->conflicts)
-            return refuse(replayed, SOLVER_CONFLICTING, candidate->coupon->id);
-        enum solver_refusal refusal;
-        if (!bill_coupon(&bill, candidate, &refusal))
-            return false;
-        if (refusal != SOLVER_FITS)
-            return refuse(replayed, refusal, candidate->coupon->id);
-    }
-    if (points != 0) {
-        struct pricing_points spent = chosen_points(pricing, bill_left(&bill), points);
-        if (spent.points == 0)
-            return refuse(replayed, SOLVER_POINTS_REFUSED, STR_NONE);
-        bill_points(&bill, spent);
-    }
-    replayed->refusal = SOLVER_FITS;
-    replayed->combination = bill_total(&bill);
+    *replayed = (struct solver_replayed){
+        .refusal = verdict.refusal, .refused_id = verdict.refused_id, .combination = verdict.combination};
     return true;
 }
 
@@ -239,11 +138,14 @@ bool solver_replay(const struct solver_input *input, const struct solver_choice 
                    struct solver_replayed *ret_replayed, struct error *error) {
     struct solver_replayed replayed = {0};
     struct pricing *pricing;
-    if (choice->coupon_ids.n > SOLVER_CANDIDATES_MAX) {
-        error_field(error, "coupon_ids", "must be at most %d", SOLVER_CANDIDATES_MAX);
+    size_t n = 0;
+    for (int source = 0; source < SOLVER_SOURCES; source++)
+        n += choice->ids[source].n;
+    if (n > SOLVER_CANDIDATES_MAX) {
+        error_field(error, "ids", "must be at most %d", SOLVER_CANDIDATES_MAX);
         return false;
     }
-    bool *wanted = arena_calloc(arena, input->n_coupons + 1, sizeof *wanted);
+    bool *wanted = arena_calloc(arena, input->n_benefits + 1, sizeof *wanted);
     if (!wanted)
         return out_of_memory(error);
     if (find_chosen(input, choice, wanted, &replayed)) {
@@ -254,4 +156,23 @@ bool solver_replay(const struct solver_input *input, const struct solver_choice 
     }
     *ret_replayed = replayed;
     return true;
+}
+
+// ---- Bearers ------------------------------------------------------------------------------------------------------
+
+const struct solver_bearer *solver_bearers(const struct solver_benefit *benefit, size_t *ret_n) {
+    static const struct solver_bearer station = {.bearer = {"station", sizeof "station" - 1},
+                                                 .share_bp = SOLVER_WHOLE_BP};
+    *ret_n = benefit->n_bearers > 0 ? benefit->n_bearers : 1;
+    return benefit->n_bearers > 0 ? benefit->bearers : &station;
+}
+
+void solver_borne(const struct solver_benefit *benefit, int64_t amount, int64_t ret_parts[SOLVER_BEARERS_MAX]) {
+    size_t n;
+    const struct solver_bearer *bearers = solver_bearers(benefit, &n);
+    int64_t weights[SOLVER_BEARERS_MAX];
+    for (size_t i = 0; i < n; i++)
+        weights[i] = bearers[i].share_bp;
+    bool split = money_allocate(amount, weights, n, ret_parts);
+    assert(split); // a benefit with other bearers is never used
 }

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 
 const struct store_table *const trade_part_tables[TRADE_PARTS] = {
-    [PART_QUOTE] = &quote_table,   [PART_LINE] = &line_table,     [PART_ATTEMPT] = &pay_attempt_table,
-    [PART_TENDER] = &tender_table, [PART_REFUND] = &refund_table, [PART_REFUND_LEG] = &refund_leg_table,
-    [PART_LEDGER] = &ledger_table,
+    [PART_QUOTE] = &quote_table,   [PART_LINE] = &line_table,           [PART_ATTEMPT] = &pay_attempt_table,
+    [PART_TENDER] = &tender_table, [PART_REFUND] = &refund_table,       [PART_REFUND_LEG] = &refund_leg_table,
+    [PART_LEDGER] = &ledger_table, [PART_SHORTFALL] = &shortfall_table,
 };
 
 enum { BLOBS_MAX = 64 * 1024 * 1024 };
@@ -236,6 +236,10 @@ size_t trade_history(const struct trade *trade, struct trade_change_at *out, siz
 bool trade_ended_unpaid(const struct trade *trade) {
     return trade->row.state == TRADE_STATE(CANCELLED) || trade->row.state == TRADE_STATE(EXPIRED) ||
            trade->row.state == TRADE_STATE(FAILED);
+}
+
+bool trade_locks_first(const struct trade *trade) {
+    return trade->row.mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_DEDUCT_LATER;
 }
 
 bool trade_is_paid(const struct trade *trade) {

@@ -28,6 +28,7 @@ enum trade_part {
     PART_REFUND,
     PART_REFUND_LEG,
     PART_LEDGER,
+    PART_SHORTFALL,
     TRADE_PARTS
 };
 
@@ -123,6 +124,9 @@ void trade_set_state(struct trade *trade, Txcenter__Trade__V1__TradeState state,
 bool trade_ended_unpaid(const struct trade *trade);
 // PAID or later.
 bool trade_is_paid(const struct trade *trade);
+
+// Whether what the order needs was locked before it was made; else it is deducted once it is paid.
+bool trade_locks_first(const struct trade *trade);
 
 // Gids of the trade's sagas.
 enum { TRADE_GID_MAX = SAGA_GID_MAX + 1 };

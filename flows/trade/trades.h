@@ -41,6 +41,8 @@ struct trades_options {
     int64_t query_first_ms, query_max_ms;   // a tender without a callback is queried after, then with doubling pauses
     int64_t refund_window_ms;
     int64_t wait_max_ms;
+    bool os_off;           // the stations' own system is told of no order
+    const char *os_caller; // or of none that this caller has made: it is that system; NULL: there is none
     const struct trade_callback_key *callback_keys; // ended by a NULL id
     int64_t callback_window_ms;
     uint32_t resident_max; // trades in memory beyond which those that nobody uses are dropped

@@ -124,6 +124,8 @@ Txcenter__Trade__V1__Refund *view_refund(const struct trade *trade, const char *
     refund->points_given_back = row->points_given_back;
     refund->points_clawed_back = row->points_clawed_back;
     refund->points_shortfall = row->points_shortfall;
+    refund->coupons_spent = row->coupons_spent;
+    refund->gifts_spent = row->gifts_spent;
     refund->legs = view_array(arena, (size_t)row->legs);
     for (int32_t i = 0; refund->legs && i < row->legs; i++) {
         const struct refund_leg_row *leg = trade_refund_leg(trade, refund_no, i);
@@ -180,6 +182,24 @@ static void add_history(trade_message *message, const struct trade *trade, struc
     }
 }
 
+static void add_followers(trade_message *message, const struct trade *trade, struct arena *arena) {
+#define X(NAME, name, since) #name,
+    static const char *const names[] = {AFTER_TABLE(X)};
+#undef X
+    message->followers = view_array(arena, AFTERS);
+    for (int benefit = 0; message->followers && benefit < AFTERS; benefit++) {
+        if (trade->row.after[benefit].state == AFTER_NONE)
+            continue;
+        Txcenter__Trade__V1__Follower *follower =
+            VIEW_NEW(arena, txcenter__trade__v1__follower, Txcenter__Trade__V1__Follower);
+        if (!follower)
+            return;
+        follower->name = view_text(names[benefit]);
+        follower->state = (Txcenter__Trade__V1__FollowerState)trade->row.after[benefit].state;
+        message->followers[message->n_followers++] = follower;
+    }
+}
+
 static void add_gid(trade_message *message, const char *gid, struct arena *arena) {
     struct str copy = arena_str(arena, str_c(gid));
     if (copy.ptr)
@@ -227,6 +247,28 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
     }
 }
 
+static void add_shortfalls(trade_message *message, const struct trade *trade, struct arena *arena) {
+    const struct shortfall_row *row;
+    message->shortfalls = view_array(arena, trade->parts[PART_SHORTFALL].n);
+    for (size_t i = 0; message->shortfalls && (row = trade_at(trade, PART_SHORTFALL, i)); i++) {
+        Txcenter__Trade__V1__Shortfall *view =
+            VIEW_NEW(arena, txcenter__trade__v1__shortfall, Txcenter__Trade__V1__Shortfall);
+        if (!view)
+            return;
+        view->number = row->number;
+        view->what = view_text(row->what);
+        view->reason = view_text(row->reason);
+        view->text = view_text(row->text);
+        view->amount = view_money(trade->row.currency, row->amount, arena);
+        view->points = row->points;
+        view->created_at = view_time(row->created_ms, arena);
+        view->settled_at = view_time(row->settled_ms, arena);
+        view->settled_by = view_text(row->settled_by);
+        view->note = view_text(row->note);
+        message->shortfalls[message->n_shortfalls++] = view;
+    }
+}
+
 trade_message *view_trade_row(const struct trade_row *row, struct arena *arena) {
     trade_message *message = VIEW_NEW(arena, txcenter__trade__v1__trade, trade_message);
     if (!message)
@@ -246,6 +288,7 @@ trade_message *view_trade_row(const struct trade_row *row, struct arena *arena) 
     message->text = view_text(row->text);
     message->created_by = view_text(row->created_by);
     message->points_awarded = row->points_awarded;
+    message->mode = (Txcenter__Trade__V1__OrderMode)row->mode;
     return message;
 }
 
@@ -256,8 +299,10 @@ trade_message *view_trade(const struct trade *trade, struct arena *arena) {
     message->quote = view_quote(trade_quote_row(trade, trade->row.quote_version), arena);
     message->combination = (void *)(uintptr_t)chosen_combination(trade, message->quote, arena);
     add_attempts_and_refunds(message, trade, arena);
+    add_followers(message, trade, arena);
     add_ledger(message, trade, arena);
     add_history(message, trade, arena);
+    add_shortfalls(message, trade, arena);
     message->archived_at = view_time(trade->archived_ms, arena);
     return message;
 }

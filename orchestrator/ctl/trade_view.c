@@ -211,6 +211,9 @@ static void show_refund(struct view *view, struct arena *arena, const Txcenter__
                          (long long)refund->points_clawed_back, (long long)refund->points_shortfall);
         fact(view, "points", points);
     }
+    if (refund->coupons_spent || refund->gifts_spent)
+        fact(view, "spent",
+             arena_printf(arena, "%d coupons, %d gifts", (int)refund->coupons_spent, (int)refund->gifts_spent));
     table_print(&table, view, 2);
 }
 
@@ -222,6 +225,15 @@ static void show_headline(struct view *view, const Txcenter__Trade__V1__Trade *t
     view_printf(view, "  ");
     print_state(view, &txcenter__trade__v1__trade_state__descriptor, (int)trade->state);
     view_printf(view, "  version %lld\n", (long long)trade->version);
+}
+
+// What follows the payment and has not come yet.
+static void fact_to_come(struct view *view, struct arena *arena, const Txcenter__Trade__V1__Trade *trade) {
+    struct str names = STR("");
+    for (size_t i = 0; i < trade->n_followers; i++)
+        if (trade->followers[i]->state == TXCENTER__TRADE__V1__FOLLOWER_STATE__FOLLOWER_STATE_PENDING)
+            names = arena_printf(arena, "%.*s%s%s", STR_FMT(names), names.len ? ", " : "", trade->followers[i]->name);
+    fact(view, "to come", names);
 }
 
 static void show_summary(struct view *view, struct arena *arena, const Txcenter__Trade__V1__Trade *trade) {
@@ -240,6 +252,7 @@ static void show_summary(struct view *view, struct arena *arena, const Txcenter_
     fact_money(view, "refunded", reading_is_zero(trade->refunded) ? NULL : trade->refunded);
     if (trade->points_awarded != 0)
         fact(view, "awarded", arena_printf(arena, "%lld points", (long long)trade->points_awarded));
+    fact_to_come(view, arena, trade);
     fact_because(view, trade->reason, trade->text);
     fact_time(view, "made", trade->created_at);
     fact_time(view, "expires", trade->paid_at ? NULL : trade->order_expires_at);

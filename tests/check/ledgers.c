@@ -1,6 +1,7 @@
 #include "tests/check/ledgers.h"
 
 #include "base/clock.h"
+#include "base/money.h"
 #include "participant/sim/v1/sim.pb-c.h"
 #include "txcenter/trade/v1/trade.pb-c.h"
 
@@ -130,7 +131,7 @@ static struct run run_of(const struct check *check, const char *trade_no) {
 }
 
 static int64_t value(const ledger_entry *entry) {
-    return entry->amount ? entry->amount->minor_units : entry->points;
+    return entry->amount && entry->amount->minor_units ? entry->amount->minor_units : entry->points;
 }
 
 // Σ sign × value over the entries of a system whose account (or, for cards, tender) is `account` (NULL: any). Terms are
@@ -168,6 +169,14 @@ static void equal(struct check *check, int64_t center, int64_t theirs, const cha
 
 static int64_t minor(const Txcenter__Type__V1__Money *money) {
     return money ? money->minor_units : 0;
+}
+
+// By all layers, whichever there are: what the list prices came to, less what was to pay.
+static int64_t discounts_of(const trade_message *trade) {
+    int64_t list_price = 0;
+    for (size_t i = 0; trade->quote && i < trade->quote->n_lines; i++)
+        list_price += minor(trade->quote->lines[i]->list_price);
+    return list_price - minor(trade->payable);
 }
 
 static int64_t booked(const trade_message *trade, const char *account) {
@@ -231,13 +240,23 @@ static void check_tenders(struct check *check, const trade_message *trade, const
         }
 }
 
+// Whether it was gone when it was to be used.
+static bool is_short(const trade_message *trade, const char *what) {
+    for (size_t i = 0; i < trade->n_shortfalls; i++)
+        if (strcmp(trade->shortfalls[i]->what, what) == 0)
+            return true;
+    return false;
+}
+
 static void check_benefits(struct check *check, const trade_message *trade, const struct run *run) {
     bool kept = is_paid(trade) && !is(trade, STATE(REFUNDED));
-    int64_t points = trade->combination ? trade->combination->points : 0;
-    int64_t coupons = trade->combination ? (int64_t)trade->combination->n_coupon_ids : 0;
+    bool locks = trade->mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_DEDUCT_LATER;
+    int64_t points = trade->combination && !is_short(trade, "points") ? trade->combination->points : 0;
+    int64_t coupons = trade->combination && !is_short(trade, "coupons") ? (int64_t)trade->combination->n_coupon_ids : 0;
     equal(check, 0, sum(run, "points", NULL, TERMS("+freeze", "-unfreeze", "-deduct")), "frozen points", "");
     equal(check, kept ? points : 0, sum(run, "points", NULL, TERMS("+deduct", "-give_back")), "spent points", "");
-    equal(check, 0, count(run, "coupon", "lock") - count(run, "coupon", "unlock") - count(run, "coupon", "use"),
+    equal(check, 0,
+          count(run, "coupon", "lock") - count(run, "coupon", "unlock") - (locks ? count(run, "coupon", "use") : 0),
           "locked coupons", "");
     equal(check, kept ? coupons : 0, count(run, "coupon", "use") - count(run, "coupon", "give_back"), "used coupons",
           "");
@@ -287,6 +306,124 @@ static void check_settlement(struct check *check, const trade_message *trade, co
     }
     if (!is_paid(trade))
         equal(check, 0, count(run, "settlement", "record"), "settlement records", "");
+}
+
+// ---- What follows a payment
+// ------------------------------------------------------------------------------------------
+
+static bool has_come(const trade_message *trade, const char *name) {
+    for (size_t i = 0; i < trade->n_followers; i++)
+        if (strcmp(trade->followers[i]->name, name) == 0)
+            return trade->followers[i]->state == TXCENTER__TRADE__V1__FOLLOWER_STATE__FOLLOWER_STATE_APPLIED;
+    return false;
+}
+
+// What is left of the payment, for a system that was told of it (`name`: as the trade calls that); else nothing.
+static int64_t left_of(const trade_message *trade, const char *name) {
+    return is_paid(trade) && has_come(trade, name) ? minor(trade->paid) - minor(trade->refunded) : 0;
+}
+
+// Growth is one for each whole unit of currency.
+static int64_t growth_of(const trade_message *trade) {
+    int64_t growth = left_of(trade, "growth");
+    for (int decimals = trade->paid ? money_decimals(str_c(trade->paid->currency)) : 0; decimals > 0; decimals--)
+        growth /= 10;
+    return growth;
+}
+
+// Everything that was sold is invoiced but what cards were recharged with.
+static int64_t invoiced_of(const trade_message *trade, const struct run *run) {
+    bool fuel = has_come(trade, "fuel_invoice"), goods = has_come(trade, "goods_invoice");
+    bool both = trade->n_followers > 0 && strcmp(trade->followers[trade->n_followers - 1]->name, "goods_invoice") == 0;
+    // Of two invoices of which one was given up, what is left of the other can't be told from outside.
+    if (both && fuel != goods && !is(trade, STATE(REFUNDED)))
+        return sum(run, "invoice", NULL, TERMS("+record", "-reverse", "-cancel"));
+    return fuel || goods ? minor(trade->paid) - minor(trade->refunded) : 0;
+}
+
+// Pieces of this kind that were ordered.
+static int64_t pieces_of(const trade_message *trade, const char *kind) {
+    int64_t pieces = 0;
+    for (size_t i = 0; trade->quote && i < trade->quote->n_lines; i++)
+        pieces += strcmp(trade->quote->lines[i]->kind, kind) == 0 ? trade->quote->lines[i]->quantity : 0;
+    return pieces;
+}
+
+// Goods and items are sold once, and all of them are back when all of the money is; in between any of them may be.
+static void check_goods(struct check *check, const trade_message *trade, const struct run *run) {
+    bool locks = trade->mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_DEDUCT_LATER;
+    bool whole = is_paid(trade) && trade->n_refunds == 0, none = !is_paid(trade) || is(trade, STATE(REFUNDED));
+    int64_t stock = sum(run, "goods", NULL, TERMS("+deduct", "-return"));
+    int64_t items = count(run, "activity", "deliver") - count(run, "activity", "withdraw");
+    equal(check, 0,
+          sum(run, "goods", NULL, TERMS("+reserve", "-release")) -
+              (locks ? sum(run, "goods", NULL, TERMS("+deduct")) : 0),
+          "reserved goods", "");
+    if (whole || none) {
+        equal(check, whole && !is_short(trade, "stock") ? pieces_of(trade, "goods") : 0, stock, "goods sold", "");
+        equal(check, whole || is_short(trade, "item") ? pieces_of(trade, "item") : 0, items, "items delivered", "");
+    }
+}
+
+static bool is_activity(const ledger_entry *entry, const char *kind, const char *gift_id) {
+    return strcmp(entry->system, "activity") == 0 && strcmp(entry->kind, kind) == 0 &&
+           (!gift_id || strcmp(entry->account, gift_id) == 0);
+}
+
+// Gifts that were given and taken back again; what is taken back of items that were paid for is none.
+static int64_t gifts_taken_back(const struct run *run) {
+    int64_t n = 0;
+    for (size_t i = 0; i < run->n; i++)
+        for (size_t k = 0; is_activity(run->first[i], "give", NULL) && k < run->n; k++)
+            n += is_activity(run->first[k], "take_back", run->first[i]->account);
+    return n;
+}
+
+static void check_gifts(struct check *check, const trade_message *trade, const struct run *run) {
+    int64_t taken = gifts_taken_back(run), kept = count(run, "activity", "give") - taken, used = 0;
+    for (size_t i = 0; i < trade->n_refunds; i++)
+        used += trade->refunds[i]->gifts_spent;
+    if (!is_paid(trade) || is(trade, STATE(REFUNDED)))
+        equal(check, used, kept, "gifts kept", "");
+    else
+        equal(check, 0, taken, "gifts taken back", "");
+    if (!has_come(trade, "gift"))
+        equal(check, 0, kept - used, "gifts that nobody knows", "");
+}
+
+// What the stations' system believes last.
+static void check_os(struct check *check, const trade_message *trade, const struct run *run) {
+    const ledger_entry *last = NULL;
+    for (size_t i = 0; i < run->n; i++)
+        if (strcmp(run->first[i]->system, "os") == 0)
+            last = run->first[i];
+    bool told = is_paid(trade) && !check->options->os_is_off;
+    equal(check, told, last != NULL, "whether the stations' system knows the order", "");
+    if (!told || !last)
+        return;
+    const char *state = is(trade, STATE(REFUNDED))             ? "REFUNDED"
+                        : is(trade, STATE(PARTIALLY_REFUNDED)) ? "PARTIALLY_REFUNDED"
+                                                               : "PAID";
+    if (strcmp(last->state, state) != 0)
+        fault(check, "the stations' system says %s, not %s", last->state, state);
+    if (count(run, "os", "sync") > 1 + told_refunds(trade))
+        fault(check, "the stations' system was told %" PRId64 " times", count(run, "os", "sync"));
+}
+
+static void check_followers(struct check *check, const trade_message *trade, const struct run *run) {
+    // Of each record, also of one that was cancelled since.
+    int64_t discount = count(run, "marketing", "record") > 0 ? discounts_of(trade) : 0;
+    equal(check, growth_of(trade), sum(run, "level", NULL, TERMS("+grow", "-shrink")), "growth", "");
+    equal(check, left_of(trade, "marketing"), sum(run, "marketing", NULL, TERMS("+record", "-reverse", "-cancel")),
+          "money of campaigns", "");
+    equal(check, discount, sum(run, "marketing", NULL, TERMS("+benefit")), "benefits of campaigns", "");
+    equal(check, invoiced_of(trade, run), sum(run, "invoice", NULL, TERMS("+record", "-reverse", "-cancel")),
+          "money on invoices", "");
+    equal(check, is_paid(trade) ? 1 + told_refunds(trade) : 0, count(run, "notify", "notify"), "messages to the user",
+          "");
+    check_goods(check, trade, run);
+    check_gifts(check, trade, run);
+    check_os(check, trade, run);
 }
 
 static void check_sums(struct check *check, const trade_message *trade) {
@@ -348,6 +485,7 @@ static void check_trade(struct check *check, const trade_message *trade) {
     check_benefits(check, trade, &run);
     check_order(check, trade, &run);
     check_settlement(check, trade, &run);
+    check_followers(check, trade, &run);
 }
 
 static void check_one(struct check *check, const char *trade_no, struct arena *arena) {
@@ -407,7 +545,8 @@ static void check_stats(struct check *check) {
 }
 
 bool check_ledgers(const struct check_options *options, struct check_counts *ret_counts) {
-    static const char *const systems[] = {"order", "payment", "card", "coupon", "points", "settlement", "push"};
+    static const char *const systems[] = {"order", "payment", "card",   "coupon",   "points",    "settlement", "push",
+                                          "level", "invoice", "notify", "activity", "marketing", "os",         "goods"};
     struct check check = {.options = options, .trade_no = "", .begun_ms = clock_now_ms(clock_system())};
     arena_init(&check.arena, ARENA_MAX);
     bool good = true;

@@ -15,6 +15,7 @@ struct check_options {
     void (*fault)(void *ctx, const char *trade_no, const char *text);
     void *fault_ctx;
     bool open_is_fine;            // trades that have not ended, or did so just now, are skipped, not faults
+    bool os_is_off;               // the stations' own system is told of nothing
     const char *const *trade_nos; // only these, ended by NULL; NULL: all that there are
 };
 

@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 """What an operator sees and does when a step is refused by its system."""
 
+import os
+import subprocess
+
 import harness
 from shop import OPERATOR, SAGA, Shop, Sim
 
@@ -86,6 +89,51 @@ class Parked(harness.Case):
         self.assertEqual("FAILED_PRECONDITION", error.code)
         self.retry(request_id="again-2")
         self.assertEqual([self.gid], [entry.gid for entry in self.audit()])
+
+
+class ManyParked(harness.Case):
+    """Systems that refuse what follows several trades."""
+
+    SYSTEMS = {"invoice": "IssueInvoice", "level": "ReportGrowth", "marketing": "RecordTrade"}
+    TRADES = 3
+
+    def until_parked(self, center):
+        """Every step of every trade that is refused waits for an operator."""
+        parked = set()
+        for line in center.center.follow():
+            if line["msg"].startswith("saga parked"):
+                parked.add((line["gid"], line["step"]))
+            if len(parked) == self.TRADES * len(self.SYSTEMS):
+                return
+
+    # [S3-17] [A32] [A34] with txctl all that wait for one reason are tried again at once, each once and nothing else
+    def test_a_batch_of_retries_completes_what_follows_every_trade(self):
+        center = self.world(PATIENCE, sim=["--auto-pay", "20"]).start()
+        sim, operator = Sim(center.sim_client()), center.client("olga")
+        shops = [Shop(center.client(), user=f"U{5 + number:04}") for number in range(self.TRADES)]
+        for system, method in self.SYSTEMS.items():
+            sim.fault("REJECT", system, method, count=self.TRADES, code="NOT_TODAY")
+        trades = [shop.order() for shop in shops]
+        for shop, trade in zip(shops, trades):
+            shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
+            shop.until(trade.trade_no, "COMPLETED")  # none of it is in the way
+        self.until_parked(center)
+        done = subprocess.run([os.path.join(harness.BIN, "txctl"), "--server", center.center_target, "batch", "retry", "--filter",
+                               "parked,because=NOT_TODAY", "--reason", "they are back"], capture_output=True, text=True,
+                              timeout=harness.READY_S, check=False)
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        for shop, trade in zip(shops, trades):
+            until_ended(operator, f"{trade.trade_no}/1")
+            for system, method in self.SYSTEMS.items():
+                applied = [effect for effect in sim.effects(system, trade.trade_no) if effect.method == method]
+                self.assertEqual([1], [effect.state for effect in applied if effect.state == 1], system)
+
+
+def until_ended(client, gid):
+    """The saga once it has ended."""
+    for response in client.stream(SAGA + "WatchSaga", {"gid": gid}, timeout=60):
+        saga = response.saga
+    return saga
 
 
 if __name__ == "__main__":

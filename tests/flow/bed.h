@@ -24,6 +24,8 @@ struct flow_settings {
     bool a_day_of_refunds; // refunds are made within a day
     int32_t kept_days;     // what has ended is kept so long; 0: for ever
     uint32_t rows_max;     // of a trade that is deleted in one transaction
+    bool os_off;           // the stations' own system is told of nothing
+    const char *os_caller; // it is this caller
 };
 
 // With settings.callers: names, scopes and tenants are as in bed.c.

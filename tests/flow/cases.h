@@ -40,6 +40,7 @@ struct flow_cases {
     X(quote)          \
     X(order)          \
     X(goods)          \
+    X(later)          \
     X(pay)            \
     X(callback)       \
     X(closing)        \
@@ -50,6 +51,7 @@ struct flow_cases {
     X(kept)           \
     X(refund)         \
     X(aftermath)      \
+    X(followers)      \
     X(read)           \
     X(again)          \
     X(crash)          \

@@ -10,8 +10,11 @@ struct follower {
 
 static const struct follower core[] = {{"order", "MarkPaid"}, {"coupon", "UseCoupons"}, {"points", "DeductPoints"}};
 static const struct follower later[] = {
-    {"points", "AwardPoints"}, {"coupon", "IssueCoupons"}, {"settlement", "RecordTrade"}, {"push", "Push"}};
-enum { N_CORE = 3, N_LATER = 4 };
+    {"points", "AwardPoints"},     {"coupon", "IssueCoupons"},   {"settlement", "RecordTrade"}, {"push", "Push"},
+    {"level", "ReportGrowth"},     {"marketing", "RecordTrade"}, {"invoice", "IssueInvoice"},   {"notify", "Send"},
+    {"activity", "EvaluateTrade"}, {"os", "SyncOrder"},
+};
+enum { N_CORE = 3, N_LATER = sizeof later / sizeof later[0] };
 
 static void fault_all(struct flow_bed *bed, const struct follower *list, size_t n, int kind, const char *more) {
     for (size_t i = 0; i < n; i++)
@@ -38,6 +41,12 @@ static void assert_followed(struct flow_bed *bed, const struct flow_trade *trade
     assert_int_equal(flow_ledger(bed, "settlement", trade->no, "record").amount, 0);
     assert_true(flow_ledger(bed, "settlement", trade->no, "record").n >= 4);
     assert_int_equal(flow_ledger(bed, "push", trade->no, "push").n, 1);
+    assert_int_equal(flow_ledger(bed, "level", trade->no, "grow").points, BEST_200 / 100);
+    assert_int_equal(flow_ledger(bed, "marketing", trade->no, "record").amount, BEST_200);
+    assert_int_equal(flow_ledger(bed, "marketing", trade->no, "benefit").amount, LIST_200 - BEST_200);
+    assert_int_equal(flow_ledger(bed, "invoice", trade->no, "record").amount, BEST_200);
+    assert_int_equal(flow_ledger(bed, "notify", trade->no, "notify").n, 1);
+    assert_int_equal(flow_ledger(bed, "os", trade->no, "sync").n, 1);
     assert_int_equal(flow_get(bed, trade->no)->points_awarded, BEST_200 / 100);
 }
 
@@ -56,8 +65,9 @@ static void paid(struct flow_bed *bed, struct flow_trade *trade) {
     flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
 }
 
-// [S3-30] [S3-34] [S3-35] [S3-36] [S3-51] benefits are used, the order is marked, points are awarded, a coupon is
-// issued, settlement and screens are told
+// [S3-30] [S3-33] [S3-34] [S3-35] [S3-36] [S3-37] [S3-38] [S3-39] [S3-40] [S3-41] [S3-51] benefits are used, the order
+// is marked, points are awarded, a coupon is issued, growth and activities follow, an invoice is made, and settlement,
+// marketing, screens, user and stations are told
 static void test_everything_follows_a_payment_once(struct flow_bed *bed) {
     struct flow_trade trade;
     flow_ordered(bed, &trade);
@@ -70,11 +80,15 @@ static void test_everything_follows_a_payment_once(struct flow_bed *bed) {
     assert_history(bed, &trade, "CREATED QUOTED ORDERING ORDERED PAYING PAID COMPLETED");
 }
 
+// Every system but user, fuel, order and payment.
+static const char *const others[] = {"goods",      "card", "discount", "coupon", "points",   "level", "marketing",
+                                     "settlement", "push", "invoice",  "notify", "activity", "os"};
+enum { N_OTHERS = sizeof others / sizeof others[0] };
+
 // [S3-42] [S3-25] [S3-26] [S3-27] [S3-28] user, fuel, order and payment alone complete a refuelling
 static void test_the_four_core_systems_complete_a_refuelling(struct flow_bed *bed) {
-    static const char *const others[] = {"coupon", "points", "card", "push", "settlement"};
     struct flow_trade trade = {0};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    for (size_t i = 0; i < N_OTHERS; i++)
         flow_fault(bed, FAULT(DOWN), others[i], "*", "");
     assert_int_equal(flow_quote(bed, &trade, FUEL_200, "")->n_degraded_sources, 2);
     flow_order(bed, &trade, "accept_degraded=true");
@@ -86,6 +100,28 @@ static void test_the_four_core_systems_complete_a_refuelling(struct flow_bed *be
     flow_clear_faults(bed);
     flow_until_still(bed, &trade);
     assert_applied(bed, &trade, later, N_LATER, 1);
+}
+
+// [S3-42] [A32] [S3-14] each other system by itself is down from the quote on: the refuelling completes, and what was
+// to follow does when it is back
+static void test_without_any_one_other_system_a_refuelling_completes(struct flow_bed *bed) {
+    for (size_t i = 0; i < N_OTHERS; i++) {
+        struct flow_trade trade = {0};
+        flow_fault(bed, FAULT(DOWN), others[i], "*", "");
+        flow_quote(bed, &trade, FUEL_200, "exclude_points=true");
+        flow_order(bed, &trade, "accept_degraded=true");
+        flow_pay(bed, &trade);
+        flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+        flow_until_state(bed, &trade, TRADE(COMPLETED));
+        for (size_t k = 0; k < N_LATER; k++)
+            if (strcmp(later[k].system, others[i]) == 0)
+                assert_applied(bed, &trade, &later[k], 1, 0);
+        flow_clear_faults(bed);
+        flow_until_still(bed, &trade);
+        assert_applied(bed, &trade, later, N_LATER, 1);
+        flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+        flow_until_still(bed, &trade);
+    }
 }
 
 // [S3-42] without the order system, or without the gateway, nothing can be bought, and nothing is held
@@ -312,6 +348,7 @@ static void test_a_retry_by_hand_fits_or_is_refused(struct flow_bed *bed) {
 static const struct flow_case cases[] = {
     CASE(test_everything_follows_a_payment_once),
     CASE(test_the_four_core_systems_complete_a_refuelling),
+    CASE(test_without_any_one_other_system_a_refuelling_completes),
     CASE(test_without_order_system_or_gateway_nothing_can_be_bought),
     CASE(test_with_every_non_core_system_down_the_trade_completes),
     CASE(test_core_steps_after_the_watershed_are_driven_until_they_are_done),

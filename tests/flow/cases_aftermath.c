@@ -244,9 +244,11 @@ static void test_settlement_is_even_though_it_was_down_for_both(struct flow_bed 
 // [A34] [A32] [S3-17] everything that follows a refund is refused: the money is back all the same, the rest waits for
 // an operator and goes through
 static void test_what_follows_a_refund_and_is_refused_waits_for_an_operator(struct flow_bed *bed) {
-    static const char *const methods[][2] = {{"order", "MarkRefunded"},      {"coupon", "GiveBackCoupons"},
-                                             {"points", "GiveBackPoints"},   {"points", "ClawBackPoints"},
-                                             {"settlement", "ReverseTrade"}, {"push", "Push"}};
+    static const char *const methods[][2] = {
+        {"order", "MarkRefunded"},    {"coupon", "GiveBackCoupons"},  {"points", "GiveBackPoints"},
+        {"points", "ClawBackPoints"}, {"settlement", "ReverseTrade"}, {"push", "Push"},
+        {"level", "ReverseGrowth"},   {"marketing", "ReverseTrade"},  {"notify", "Send"},
+        {"os", "SyncOrder"}};
     struct flow_trade trade;
     flow_completed(bed, &trade);
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
@@ -273,7 +275,8 @@ static int by_text(const void *a, const void *b) {
 // [A55] every operation of a trade has a key of its own, made of the trade's number: two payments of one order, two
 // equal refunds, and each step
 static void test_every_operation_has_a_key_of_its_own(struct flow_bed *bed) {
-    static const char *const systems[] = {"order", "payment", "card", "coupon", "points", "settlement", "push"};
+    static const char *const systems[] = {"order", "payment", "card",   "coupon",   "points",    "settlement", "push",
+                                          "level", "invoice", "notify", "activity", "marketing", "os"};
     const char *keys[KEYS_MAX];
     size_t n = 0;
     struct flow_trade trade;

@@ -158,6 +158,86 @@ static void test_goods_need_their_system_and_fuel_does_not(struct flow_bed *bed)
     flow_clear_faults(bed);
 }
 
+// ---- Refunds --------------------------------------------------------------------------------------------------------
+
+static void refunded(struct flow_bed *bed, const struct flow_trade *trade, const char *extent) {
+    flow_must(bed, "Refund", "trade_no=%s %s wait_ms=10000", trade->no, extent);
+    flow_until_still(bed, trade);
+}
+
+// [S3-9] a line whose money is back comes back, once: goods to the shelf, an item unless it is used. Part of a line's
+// money is a matter of money alone
+static void test_what_was_sold_comes_back_with_its_money(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    paid(bed, &trade, BASKET, "");
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    refunded(bed, &trade, "amount=CNY10");
+    assert_int_equal(flow_ledger(bed, "goods", trade.no, "return").n, 0);
+    refunded(bed, &trade, "lines.indexes[0]=1");
+    assert_int_equal(flow_ledger(bed, "goods", trade.no, "return").n, 1);
+    assert_int_equal(flow_ledger(bed, "activity", trade.no, "withdraw").n, 0);
+    refunded(bed, &trade, "whole=true");
+    assert_state(bed, &trade, TRADE(REFUNDED));
+    assert_int_equal(flow_ledger(bed, "goods", trade.no, "return").n, 1);
+    assert_int_equal(flow_ledger(bed, "activity", trade.no, "withdraw").n, 3);
+    assert_int_equal(flow_get(bed, trade.no)->n_shortfalls, 0);
+}
+
+// an item that its buyer has used stays used: the refund is done, and a shortfall says so
+static void test_an_item_that_is_used_is_a_shortfall(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    paid(bed, &trade, "lines[0].goods.sku=WHEEL lines[0].goods.quantity=1", "");
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    flow_fault(bed, FAULT(REJECT), "activity", "WithdrawItem", "code=ALREADY_USED count=1");
+    refunded(bed, &trade, "whole=true");
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+    assert_int_equal(found->state, TRADE(REFUNDED));
+    assert_int_equal(found->n_shortfalls, 1);
+    assert_string_equal(found->shortfalls[0]->what, "item");
+    assert_string_equal(found->shortfalls[0]->reason, "ALREADY_USED");
+}
+
+static void recharged(struct flow_bed *bed, struct flow_trade *trade) {
+    paid(bed, trade, flow_text(bed, "lines[0].recharge.card_no=%s lines[0].recharge.amount=CNY50000", bed->card), "");
+    flow_until_state(bed, trade, TRADE(COMPLETED));
+    flow_until_still(bed, trade);
+}
+
+// [A49] of a recharge that is partly spent only what is left can be refunded: the balance goes before the money does
+static void test_of_a_partly_spent_recharge_what_is_left_is_refunded(struct flow_bed *bed) {
+    struct flow_trade trade = {0}, fuel = {0};
+    flow_control(bed, "SetCard", "card_no=%s user_id=%s principal=CNY0 bonus=CNY0", bed->card, bed->user);
+    recharged(bed, &trade);
+    flow_ordered_bare(bed, &fuel);
+    flow_pay_with(bed, &fuel, flow_tenders(bed, 1, KIND(CARD), LIST_200, bed->card), "wait_for=2 wait_ms=10000");
+    flow_until_state(bed, &fuel, TRADE(COMPLETED));
+    struct flow_answer *answer = flow_ask(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    assert_verdict(answer, "REFUND_EXCEEDS_REST");
+    refunded(bed, &trade, "amount=CNY20000");
+    assert_state(bed, &trade, TRADE(PARTIALLY_REFUNDED));
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, 20000);
+    assert_int_equal(flow_effects(bed, "card", trade.no, "ReverseRecharge", EFFECT(APPLIED)), 1);
+    flow_until_still(bed, &fuel);
+}
+
+// [A49] what is spent between the asking and the doing is not paid out: the refund comes to nothing, and its money can
+// be refunded again
+static void test_a_recharge_that_is_spent_meanwhile_is_not_paid_out(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    recharged(bed, &trade);
+    flow_fault(bed, FAULT(REJECT), "card", "ReverseRecharge", "code=EXCEEDS_REST count=1");
+    refunded(bed, &trade, "whole=true refund_no=one");
+    assert_state(bed, &trade, TRADE(COMPLETED));
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+    assert_int_equal(found->refunds[0]->state, REFUND(STOPPED));
+    assert_int_equal(found->refunds[0]->amount->minor_units, 0);
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").n, 0);
+    refunded(bed, &trade, "whole=true refund_no=two");
+    assert_state(bed, &trade, TRADE(REFUNDED));
+    assert_int_equal(flow_effects(bed, "card", trade.no, "ReverseRecharge", EFFECT(APPLIED)), 1);
+}
+
 static const struct flow_case cases[] = {
     CASE(test_a_mixed_basket_is_sold_and_delivered),
     CASE(test_a_recharge_is_credited_once_whatever_the_card_system_does),
@@ -168,5 +248,9 @@ static const struct flow_case cases[] = {
     CASE(test_a_channel_is_data),
     CASE(test_lines_that_make_no_sense_are_refused),
     CASE(test_goods_need_their_system_and_fuel_does_not),
+    CASE(test_what_was_sold_comes_back_with_its_money),
+    CASE(test_an_item_that_is_used_is_a_shortfall),
+    CASE(test_of_a_partly_spent_recharge_what_is_left_is_refunded),
+    CASE(test_a_recharge_that_is_spent_meanwhile_is_not_paid_out),
 };
 CASES(goods);

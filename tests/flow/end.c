@@ -79,6 +79,7 @@ static void compare(struct flow_bed *bed, const struct made *made) {
         .caller = FLOW_CALLER,
         .fault = told,
         .open_is_fine = bed->leave_open || bed->parked > 0,
+        .os_is_off = bed->settings.os_off || bed->settings.os_caller,
         .trade_nos = made->trade_nos,
     };
     if (!check_ledgers(&options, &counts))

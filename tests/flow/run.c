@@ -24,7 +24,8 @@ static struct flow_bed *shared; // the world of processes, and how it is configu
 static bool fits(const struct flow_bed *bed, const struct flow_settings *settings) {
     const struct flow_settings *has = &bed->settings;
     return has->quote_ttl_s == settings->quote_ttl_s && has->attempt_ttl_s == settings->attempt_ttl_s &&
-           has->callers == settings->callers && has->a_day_of_refunds == settings->a_day_of_refunds;
+           has->callers == settings->callers && has->a_day_of_refunds == settings->a_day_of_refunds &&
+           has->os_off == settings->os_off && has->os_caller == settings->os_caller;
 }
 
 static struct flow_bed *bed_for(const struct running *running) {

@@ -5,12 +5,13 @@
 
 #include "flows/trade/solver.h"
 
-enum { MODEL_LINES_MAX = 12, MODEL_COUPONS_MAX = 12, MODEL_SETS_MAX = 1 << MODEL_COUPONS_MAX };
+enum { MODEL_LINES_MAX = 12, MODEL_BENEFITS_MAX = 12, MODEL_SETS_MAX = 1 << MODEL_BENEFITS_MAX };
 
 struct model_price {
     bool legal;
-    unsigned set; // coupons of the input, as bits
-    int count;
+    unsigned set; // benefits of the input, as bits
+    int count, coupons;
+    uint32_t tender_kinds;
     int64_t points;
     int64_t discount[SOLVER_LAYERS];
     int64_t payable;
@@ -18,7 +19,7 @@ struct model_price {
     int64_t left[MODEL_LINES_MAX];
 };
 
-// Prices one set of the input's coupons.
+// Prices one set of the input's benefits.
 void model_price(const struct solver_input *input, unsigned set, struct model_price *ret_price);
 
 // The sets that a solver must answer, best first, without the last one of no benefits: `ret_sets` has room for

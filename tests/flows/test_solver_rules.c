@@ -12,17 +12,20 @@
     ((struct solver_names){(const struct str[]){__VA_ARGS__},                                                          \
                            sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str)})
 
+#define LINE(line_kind, line_code, line_amount)                                                                        \
+    ((struct solver_line){.kind = STR(line_kind), .code = STR(line_code), .amount = (line_amount)})
+
 enum { NOW = 1000 };
 
 static struct arena arena;
 
-// Prices a purchase of `n_lines` lines with `n_coupons` coupons.
+// Prices a purchase of `n_lines` lines with `n_benefits` coupons.
 static struct solver_input purchase(const struct solver_line *lines, size_t n_lines,
-                                    const struct solver_coupon *coupons, size_t n_coupons) {
+                                    const struct solver_benefit *benefits, size_t n_benefits) {
     return (struct solver_input){.lines = lines,
                                  .n_lines = n_lines,
-                                 .coupons = coupons,
-                                 .n_coupons = n_coupons,
+                                 .benefits = benefits,
+                                 .n_benefits = n_benefits,
                                  .max_combinations = 3,
                                  .now_ms = NOW,
                                  .node_budget = SOLVER_NODE_BUDGET};
@@ -46,7 +49,7 @@ static enum err refused(const struct solver_input *input, struct error *error) {
 }
 
 static struct solver_replayed replay(const struct solver_input *input, struct solver_names ids, int64_t points) {
-    struct solver_choice choice = {ids, points};
+    struct solver_choice choice = {.ids = {[SOLVER_COUPON] = ids}, .points = points};
     struct solver_replayed replayed;
     struct error error = {0};
     if (!solver_replay(input, &choice, &arena, &replayed, &error))
@@ -55,8 +58,8 @@ static struct solver_replayed replay(const struct solver_input *input, struct so
 }
 
 // What is payable at best for one line of fuel with one coupon.
-static int64_t fuel_with(int64_t amount, struct solver_coupon coupon) {
-    struct solver_line line = {STR("fuel"), STR("95"), amount};
+static int64_t fuel_with(int64_t amount, struct solver_benefit coupon) {
+    struct solver_line line = LINE("fuel", "95", amount);
     coupon.id = STR("c");
     struct solver_input input = purchase(&line, 1, &coupon, 1);
     return solve(&input).combinations[0].payable;
@@ -68,7 +71,7 @@ static void test_a_minimum_is_met_exactly_at_it_and_not_one_unit_below(void **st
     (void)state;
     const enum solver_minimum_base bases[] = {SOLVER_BASE_ORIGINAL, SOLVER_BASE_DISCOUNTED};
     for (size_t i = 0; i < 2; i++) {
-        struct solver_coupon coupon = {.amount_off = 500, .minimum_spend = 20000, .minimum_base = bases[i]};
+        struct solver_benefit coupon = {.amount_off = 500, .minimum_spend = 20000, .minimum_base = bases[i]};
         assert_int_equal(fuel_with(20000, coupon), 19500);
         assert_int_equal(fuel_with(19999, coupon), 19999);
     }
@@ -76,8 +79,8 @@ static void test_a_minimum_is_met_exactly_at_it_and_not_one_unit_below(void **st
 
 static void test_a_discounted_minimum_counts_what_the_coupons_before_have_left(void **state) {
     (void)state;
-    struct solver_line line = {STR("fuel"), STR("95"), 20000};
-    struct solver_coupon coupons[] = {
+    struct solver_line line = LINE("fuel", "95", 20000);
+    struct solver_benefit coupons[] = {
         {.id = STR("ten"), .kind = SOLVER_PERCENT_OFF, .percent_off_bp = 1000, .exclusive_group = STR("a")},
         {.id = STR("off"), .amount_off = 500, .minimum_spend = 18000, .minimum_base = SOLVER_BASE_DISCOUNTED},
     };
@@ -91,7 +94,7 @@ static void test_a_discounted_minimum_counts_what_the_coupons_before_have_left(v
 
 static void test_a_cap_holds_from_the_unit_at_which_it_is_reached(void **state) {
     (void)state;
-    struct solver_coupon coupon = {.kind = SOLVER_PERCENT_OFF, .percent_off_bp = 1000, .cap = 2000};
+    struct solver_benefit coupon = {.kind = SOLVER_PERCENT_OFF, .percent_off_bp = 1000, .cap = 2000};
     assert_int_equal(fuel_with(19990, coupon), 19990 - 1999);
     assert_int_equal(fuel_with(20000, coupon), 18000);
     assert_int_equal(fuel_with(30000, coupon), 28000);
@@ -99,7 +102,7 @@ static void test_a_cap_holds_from_the_unit_at_which_it_is_reached(void **state) 
 
 static void test_a_coupon_is_usable_until_the_instant_of_its_expiry(void **state) {
     (void)state;
-    struct solver_coupon coupon = {.amount_off = 100};
+    struct solver_benefit coupon = {.amount_off = 100};
     assert_int_equal(fuel_with(1000, coupon), 900); // never expires
     coupon.expires_at_ms = NOW + 1;
     assert_int_equal(fuel_with(1000, coupon), 900);
@@ -111,12 +114,11 @@ static void test_a_coupon_is_usable_until_the_instant_of_its_expiry(void **state
 
 static void test_a_percentage_rounds_half_up_once_for_the_coupon(void **state) {
     (void)state;
-    struct solver_coupon coupon = {.kind = SOLVER_PERCENT_OFF, .percent_off_bp = 1000};
+    struct solver_benefit coupon = {.kind = SOLVER_PERCENT_OFF, .percent_off_bp = 1000};
     assert_int_equal(fuel_with(14, coupon), 13); // 1.4 off
     assert_int_equal(fuel_with(15, coupon), 13); // 1.5 off
     // Three lines of 5 would round to 1 each; the coupon takes 1.5, so 2.
-    struct solver_line lines[] = {
-        {STR("fuel"), STR("92"), 5}, {STR("fuel"), STR("95"), 5}, {STR("goods"), STR("x"), 5}};
+    struct solver_line lines[] = {LINE("fuel", "92", 5), LINE("fuel", "95", 5), LINE("goods", "x", 5)};
     coupon.id = STR("c");
     struct solver_input input = purchase(lines, 3, &coupon, 1);
     assert_int_equal(solve(&input).combinations[0].discount[SOLVER_LAYER_COUPON], 2);
@@ -124,9 +126,9 @@ static void test_a_percentage_rounds_half_up_once_for_the_coupon(void **state) {
 
 static void test_a_discount_is_at_most_what_is_left_and_a_useless_coupon_is_not_spent(void **state) {
     (void)state;
-    assert_int_equal(fuel_with(300, (struct solver_coupon){.amount_off = 500}), 0);
-    struct solver_line line = {STR("fuel"), STR("95"), 300};
-    struct solver_coupon coupons[] = {{.id = STR("a"), .amount_off = 300}, {.id = STR("b"), .amount_off = 100}};
+    assert_int_equal(fuel_with(300, (struct solver_benefit){.amount_off = 500}), 0);
+    struct solver_line line = LINE("fuel", "95", 300);
+    struct solver_benefit coupons[] = {{.id = STR("a"), .amount_off = 300}, {.id = STR("b"), .amount_off = 100}};
     struct solver_input input = purchase(&line, 1, coupons, 2);
     assert_int_equal(solve(&input).combinations[0].n_applied, 1);
     assert_int_equal(replay(&input, NAMES(STR("a"), STR("b")), 0).refusal, SOLVER_SAVES_NOTHING);
@@ -134,12 +136,12 @@ static void test_a_discount_is_at_most_what_is_left_and_a_useless_coupon_is_not_
 
 static void test_a_condition_on_fuel_can_save_on_goods_and_only_there(void **state) {
     (void)state;
-    struct solver_line lines[] = {{STR("fuel"), STR("95"), 20000}, {STR("goods"), STR("cola"), 300}};
-    struct solver_coupon coupon = {.id = STR("c"),
-                                   .amount_off = 500,
-                                   .minimum_spend = 20000,
-                                   .condition_scope = NAMES(STR("fuel")),
-                                   .benefit_scope = NAMES(STR("cola"))};
+    struct solver_line lines[] = {LINE("fuel", "95", 20000), LINE("goods", "cola", 300)};
+    struct solver_benefit coupon = {.id = STR("c"),
+                                    .amount_off = 500,
+                                    .minimum_spend = 20000,
+                                    .condition_scope = NAMES(STR("fuel")),
+                                    .benefit_scope = NAMES(STR("cola"))};
     struct solver_input input = purchase(lines, 2, &coupon, 1);
     struct solver_result result = solve(&input);
     assert_int_equal(result.combinations[0].payable, 20000);
@@ -155,16 +157,16 @@ static void test_a_condition_on_fuel_can_save_on_goods_and_only_there(void **sta
 
 static void test_a_group_allows_one_and_either_sides_conflict_counts(void **state) {
     (void)state;
-    struct solver_line line = {STR("fuel"), STR("95"), 10000};
-    struct solver_coupon grouped[] = {{.id = STR("a"), .amount_off = 100, .exclusive_group = STR("g")},
-                                      {.id = STR("b"), .amount_off = 200, .exclusive_group = STR("g")}};
-    struct solver_coupon by_id[] = {{.id = STR("a"), .amount_off = 100, .conflicts_with = NAMES(STR("b"))},
-                                    {.id = STR("b"), .amount_off = 200}};
-    struct solver_coupon by_group[] = {{.id = STR("a"), .amount_off = 100, .conflicts_with = NAMES(STR("g"))},
+    struct solver_line line = LINE("fuel", "95", 10000);
+    struct solver_benefit grouped[] = {{.id = STR("a"), .amount_off = 100, .exclusive_group = STR("g")},
                                        {.id = STR("b"), .amount_off = 200, .exclusive_group = STR("g")}};
-    struct solver_coupon free_of_each_other[] = {{.id = STR("a"), .amount_off = 100, .conflicts_with = NAMES(STR("a"))},
-                                                 {.id = STR("b"), .amount_off = 200}};
-    const struct solver_coupon *pairs[] = {grouped, by_id, by_group, free_of_each_other};
+    struct solver_benefit by_id[] = {{.id = STR("a"), .amount_off = 100, .conflicts_with = NAMES(STR("b"))},
+                                     {.id = STR("b"), .amount_off = 200}};
+    struct solver_benefit by_group[] = {{.id = STR("a"), .amount_off = 100, .conflicts_with = NAMES(STR("g"))},
+                                        {.id = STR("b"), .amount_off = 200, .exclusive_group = STR("g")}};
+    struct solver_benefit free_of_each_other[] = {
+        {.id = STR("a"), .amount_off = 100, .conflicts_with = NAMES(STR("a"))}, {.id = STR("b"), .amount_off = 200}};
+    const struct solver_benefit *pairs[] = {grouped, by_id, by_group, free_of_each_other};
     for (size_t i = 0; i < 4; i++) {
         struct solver_input input = purchase(&line, 1, pairs[i], 2);
         assert_int_equal(solve(&input).combinations[0].payable, i < 3 ? 9800 : 9700);
@@ -175,8 +177,8 @@ static void test_a_group_allows_one_and_either_sides_conflict_counts(void **stat
 
 static void test_percentages_come_first_then_the_narrower_scope(void **state) {
     (void)state;
-    struct solver_line lines[] = {{STR("fuel"), STR("95"), 1000}, {STR("goods"), STR("cola"), 1000}};
-    struct solver_coupon coupons[] = {
+    struct solver_line lines[] = {LINE("fuel", "95", 1000), LINE("goods", "cola", 1000)};
+    struct solver_benefit coupons[] = {
         {.id = STR("wide"), .amount_off = 1000},
         {.id = STR("narrow"), .amount_off = 900, .benefit_scope = NAMES(STR("fuel"))},
         {.id = STR("ten"), .kind = SOLVER_PERCENT_OFF, .percent_off_bp = 1000},
@@ -186,9 +188,9 @@ static void test_percentages_come_first_then_the_narrower_scope(void **state) {
     const struct solver_combination *best = &result.combinations[0];
     assert_int_equal(best->payable, 0); // 200 + 900 + 900: the wide one finds what the narrow one has left
     assert_int_equal(best->n_applied, 3);
-    assert_int_equal(best->applied[0].coupon, 2);
-    assert_int_equal(best->applied[1].coupon, 1);
-    assert_int_equal(best->applied[2].coupon, 0);
+    assert_int_equal(best->applied[0].benefit, 2);
+    assert_int_equal(best->applied[1].benefit, 1);
+    assert_int_equal(best->applied[2].benefit, 0);
     assert_int_equal(best->applied[2].shares[0], 0);
     assert_int_equal(best->applied[2].shares[1], 900);
 }
@@ -197,24 +199,24 @@ static void expect_best(struct solver_input *input, const char *ids) {
     struct solver_result result = solve(input);
     assert_int_equal(result.combinations[0].n_applied, strlen(ids)); // each id is one letter
     for (size_t i = 0; ids[i]; i++)
-        assert_int_equal(input->coupons[result.combinations[0].applied[i].coupon].id.ptr[0], ids[i]);
+        assert_int_equal(input->benefits[result.combinations[0].applied[i].benefit].id.ptr[0], ids[i]);
 }
 
 static void test_ties_go_to_fewer_points_fewer_coupons_earlier_expiry_smaller_id(void **state) {
     (void)state;
-    struct solver_line line = {STR("fuel"), STR("95"), 300};
+    struct solver_line line = LINE("fuel", "95", 300);
     // 200 off leaves 100 and no points; nothing off leaves 300 of which points may pay 200: both cost 100.
-    struct solver_coupon points[] = {{.id = STR("a"), .amount_off = 200}};
+    struct solver_benefit points[] = {{.id = STR("a"), .amount_off = 200}};
     struct solver_input input = purchase(&line, 1, points, 1);
     input.points =
         (struct solver_points){.available = 200, .step_points = 200, .step_value = 200, .max_share_bp = 10000};
     expect_best(&input, "a");
-    struct solver_coupon fewer[] = {
+    struct solver_benefit fewer[] = {
         {.id = STR("a"), .amount_off = 100}, {.id = STR("b"), .amount_off = 100}, {.id = STR("c"), .amount_off = 300}};
     input = purchase(&line, 1, fewer, 3);
     fewer[0].amount_off = 200;
     expect_best(&input, "c");
-    struct solver_coupon sooner[] = {
+    struct solver_benefit sooner[] = {
         {.id = STR("a"), .amount_off = 100, .expires_at_ms = NOW + 9, .exclusive_group = STR("g")},
         {.id = STR("b"), .amount_off = 100, .exclusive_group = STR("g")},
         {.id = STR("c"), .amount_off = 100, .expires_at_ms = NOW + 8, .exclusive_group = STR("g")}};
@@ -227,7 +229,7 @@ static void test_ties_go_to_fewer_points_fewer_coupons_earlier_expiry_smaller_id
 // ---- Points -------------------------------------------------------------------------------------------------------
 
 static int64_t points_for(int64_t amount, struct solver_points points) {
-    struct solver_line line = {STR("fuel"), STR("95"), amount};
+    struct solver_line line = LINE("fuel", "95", amount);
     struct solver_input input = purchase(&line, 1, NULL, 0);
     input.points = points;
     struct solver_result result = solve(&input);
@@ -266,7 +268,7 @@ static void test_a_rule_of_points_without_sense_means_no_points(void **state) {
 
 static void test_points_of_a_choice_are_taken_as_chosen_or_refused(void **state) {
     (void)state;
-    struct solver_line line = {STR("fuel"), STR("95"), 1000};
+    struct solver_line line = LINE("fuel", "95", 1000);
     struct solver_input input = purchase(&line, 1, NULL, 0);
     input.points =
         (struct solver_points){.available = 500, .step_points = 100, .step_value = 50, .max_share_bp = 10000};
@@ -285,9 +287,8 @@ static void test_points_of_a_choice_are_taken_as_chosen_or_refused(void **state)
 // [A52] a discount is split over its lines by largest remainder, in whole minor units that add up to it
 static void test_a_discount_is_split_by_largest_remainder(void **state) {
     (void)state;
-    struct solver_line lines[] = {
-        {STR("fuel"), STR("95"), 100}, {STR("fuel"), STR("92"), 100}, {STR("goods"), STR("cola"), 100}};
-    struct solver_coupon coupon = {.id = STR("c"), .amount_off = 100};
+    struct solver_line lines[] = {LINE("fuel", "95", 100), LINE("fuel", "92", 100), LINE("goods", "cola", 100)};
+    struct solver_benefit coupon = {.id = STR("c"), .amount_off = 100};
     struct solver_input input = purchase(lines, 3, &coupon, 1);
     struct solver_result result = solve(&input);
     const struct solver_applied *applied = &result.combinations[0].applied[0];
@@ -307,27 +308,27 @@ static void test_a_discount_is_split_by_largest_remainder(void **state) {
 // name
 static void test_a_forced_coupon_is_used_or_refused_by_name(void **state) {
     (void)state;
-    struct solver_line line = {STR("fuel"), STR("95"), 10000};
-    struct solver_coupon coupons[] = {{.id = STR("good"), .amount_off = 500, .exclusive_group = STR("g")},
-                                      {.id = STR("poor"), .amount_off = 100, .exclusive_group = STR("g")},
-                                      {.id = STR("old"), .amount_off = 900, .expires_at_ms = NOW}};
+    struct solver_line line = LINE("fuel", "95", 10000);
+    struct solver_benefit coupons[] = {{.id = STR("good"), .amount_off = 500, .exclusive_group = STR("g")},
+                                       {.id = STR("poor"), .amount_off = 100, .exclusive_group = STR("g")},
+                                       {.id = STR("old"), .amount_off = 900, .expires_at_ms = NOW}};
     struct solver_input input = purchase(&line, 1, coupons, 3);
     struct error error;
-    input.required_ids = NAMES(STR("poor"));
+    input.required[SOLVER_COUPON] = NAMES(STR("poor"));
     struct solver_result result = solve(&input);
     assert_int_equal(result.n_combinations, 2);
     assert_int_equal(result.combinations[0].payable, 9900);
     assert_int_equal(result.combinations[1].payable, 10000);
-    input.required_ids = NAMES(STR("foreign"));
+    input.required[SOLVER_COUPON] = NAMES(STR("foreign"));
     assert_int_equal(refused(&input, &error), ERR_BENEFIT_UNAVAILABLE);
     assert_string_equal(error.text, "required coupon foreign: it is not among the usable ones");
-    input.required_ids = NAMES(STR("old"));
+    input.required[SOLVER_COUPON] = NAMES(STR("old"));
     assert_int_equal(refused(&input, &error), ERR_BENEFIT_UNAVAILABLE);
     assert_string_equal(error.text, "required coupon old: it has expired");
-    input.required_ids = NAMES(STR("poor"), STR("good"));
+    input.required[SOLVER_COUPON] = NAMES(STR("poor"), STR("good"));
     assert_int_equal(refused(&input, &error), ERR_BENEFIT_UNAVAILABLE);
-    input.required_ids = NAMES(STR("good"));
-    input.excluded_ids = NAMES(STR("good"));
+    input.required[SOLVER_COUPON] = NAMES(STR("good"));
+    input.excluded[SOLVER_COUPON] = NAMES(STR("good"));
     assert_int_equal(refused(&input, &error), ERR_BENEFIT_UNAVAILABLE);
     assert_string_equal(error.text, "required coupon good: it is excluded");
 }
@@ -335,8 +336,8 @@ static void test_a_forced_coupon_is_used_or_refused_by_name(void **state) {
 // [A77] a choice that names a coupon which the quote does not have is refused
 static void test_a_foreign_choice_is_refused(void **state) {
     (void)state;
-    struct solver_line line = {STR("fuel"), STR("95"), 10000};
-    struct solver_coupon coupon = {.id = STR("mine"), .amount_off = 500};
+    struct solver_line line = LINE("fuel", "95", 10000);
+    struct solver_benefit coupon = {.id = STR("mine"), .amount_off = 500};
     struct solver_input input = purchase(&line, 1, &coupon, 1);
     struct solver_replayed replayed = replay(&input, NAMES(STR("mine"), STR("yours")), 0);
     assert_int_equal(replayed.refusal, SOLVER_UNKNOWN);
@@ -348,14 +349,14 @@ static void test_a_foreign_choice_is_refused(void **state) {
 
 static void test_a_malformed_or_doubled_coupon_is_never_used_and_fails_nothing(void **state) {
     (void)state;
-    struct solver_line line = {STR("fuel"), STR("95"), 10000};
+    struct solver_line line = LINE("fuel", "95", 10000);
     static const struct str many[SOLVER_NAMES_MAX + 1];
-    struct solver_coupon coupons[] = {
+    struct solver_benefit coupons[] = {
         {.id = STR("zero")},
         {.id = STR("negative"), .amount_off = -5},
         {.id = STR("huge"), .amount_off = MONEY_MAX + 1},
         {.id = STR("percent"), .kind = SOLVER_PERCENT_OFF, .percent_off_bp = 10001},
-        {.id = STR("kind"), .kind = (enum solver_coupon_kind)7, .amount_off = 5},
+        {.id = STR("kind"), .kind = (enum solver_kind)7, .amount_off = 5},
         {.id = STR("base"), .amount_off = 5, .minimum_base = (enum solver_minimum_base)9},
         {.id = STR("cap"), .amount_off = 5, .cap = -1},
         {.id = STR("minimum"), .amount_off = 5, .minimum_spend = INT64_MIN},
@@ -378,8 +379,8 @@ static void test_a_malformed_or_doubled_coupon_is_never_used_and_fails_nothing(v
 // [A51] lines that add up to more than an amount may be are refused; the largest amounts that may be are priced exactly
 static void test_amounts_at_the_edge_do_not_overflow(void **state) {
     (void)state;
-    struct solver_line lines[] = {{STR("fuel"), STR("95"), MONEY_MAX}, {STR("fuel"), STR("92"), 1}};
-    struct solver_coupon coupon = {.id = STR("c"), .kind = SOLVER_PERCENT_OFF, .percent_off_bp = 9999};
+    struct solver_line lines[] = {LINE("fuel", "95", MONEY_MAX), LINE("fuel", "92", 1)};
+    struct solver_benefit coupon = {.id = STR("c"), .kind = SOLVER_PERCENT_OFF, .percent_off_bp = 9999};
     struct solver_input input = purchase(lines, 2, &coupon, 1);
     struct error error;
     assert_int_equal(refused(&input, &error), ERR_AMOUNT_OVERFLOW);
@@ -397,7 +398,8 @@ static void test_amounts_at_the_edge_do_not_overflow(void **state) {
 
 static void test_every_field_out_of_bounds_is_named(void **state) {
     (void)state;
-    struct solver_input input = {.n_coupons = SOLVER_COUPONS_MAX + 1, .max_combinations = SOLVER_COMBINATIONS_MAX + 1};
+    struct solver_input input = {.n_benefits = SOLVER_BENEFITS_MAX + 1,
+                                 .max_combinations = SOLVER_COMBINATIONS_MAX + 1};
     struct error error;
     assert_int_equal(refused(&input, &error), ERR_INVALID_REQUEST);
     assert_int_equal(error.n_fields, 3);
@@ -406,15 +408,15 @@ static void test_every_field_out_of_bounds_is_named(void **state) {
 static void test_the_largest_input_fits_into_the_stated_memory(void **state) {
     (void)state;
     static struct solver_line lines[SOLVER_LINES_MAX];
-    static struct solver_coupon coupons[SOLVER_COUPONS_MAX];
-    static char ids[SOLVER_COUPONS_MAX][8];
+    static struct solver_benefit coupons[SOLVER_BENEFITS_MAX];
+    static char ids[SOLVER_BENEFITS_MAX][8];
     for (size_t i = 0; i < SOLVER_LINES_MAX; i++)
-        lines[i] = (struct solver_line){STR("goods"), STR("x"), 1000};
-    for (size_t i = 0; i < SOLVER_COUPONS_MAX; i++) {
+        lines[i] = LINE("goods", "x", 1000);
+    for (size_t i = 0; i < SOLVER_BENEFITS_MAX; i++) {
         snprintf(ids[i], sizeof ids[i], "c%zu", i);
-        coupons[i] = (struct solver_coupon){.id = str_c(ids[i]), .amount_off = 1 + (int64_t)(i % 97)};
+        coupons[i] = (struct solver_benefit){.id = str_c(ids[i]), .amount_off = 1 + (int64_t)(i % 97)};
     }
-    struct solver_input input = purchase(lines, SOLVER_LINES_MAX, coupons, SOLVER_COUPONS_MAX);
+    struct solver_input input = purchase(lines, SOLVER_LINES_MAX, coupons, SOLVER_BENEFITS_MAX);
     input.max_combinations = SOLVER_COMBINATIONS_MAX;
     struct solver_result result = solve(&input);
     assert_false(result.exact);

@@ -1,0 +1,138 @@
+// What was sold comes back with its money: balance before the money is paid out, goods and items after it. A line comes
+// back when all of its money has; part of a line's money is a matter of money alone.
+#include "flows/trade/refund_step.h"
+
+#include "adapters/card/card.h"
+#include "adapters/goods/goods.h"
+#include "flows/trade/purchase.h"
+#include "flows/trade/quote_line.h"
+#include "flows/trade/refund_end.h"
+#include "flows/trade/refund_leg.h"
+#include "flows/trade/shortfall.h"
+#include "flows/trade/view.h"
+
+// ---- Which lines --------------------------------------------------------------------------------------------------
+
+void refund_goods_note(struct trade *trade, const struct refund_row *refund) {
+    struct line_row *line;
+    for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)); i++) {
+        bool all = line->refund_done == line->payable && (line->payable > 0 || refund->final);
+        if (!all || line->returned_by[0])
+            continue;
+        trade_change(trade, line);
+        str_copy(str_c(refund->refund_no), line->returned_by, sizeof line->returned_by);
+    }
+}
+
+static bool comes_back(const struct line_row *line, const struct refund_row *refund) {
+    return strcmp(line->returned_by, refund->refund_no) == 0;
+}
+
+static unsigned lines_of(const struct saga_subject *subject, struct str input, const char *kind) {
+    return refund_of_trade(subject, input) ? trade_lines_of(trade_of_const(subject), kind) : 0;
+}
+
+// ---- Balance, before the money --------------------------------------------------------------------------------------
+
+unsigned refund_of_recharge(const struct saga_subject *subject, struct str input) {
+    return lines_of(subject, input, LINE_RECHARGE);
+}
+
+void refund_reverse_recharge(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    struct refund_row *refund = refund_leg_of_call(call);
+    Participant__Card__V1__ReverseRechargeRequest request = PARTICIPANT__CARD__V1__REVERSE_RECHARGE_REQUEST__INIT;
+    Txcenter__Type__V1__Money amount = effect_money(trade, refund->amount);
+    struct adapter_effect effect = effect_of(call);
+    char key[SAGA_KEY_MAX];
+    purchase_recharge_key(trade, key);
+    request.refund_no = refund->refund_no;
+    request.recharge_key = key;
+    request.amount = &amount;
+    card_reverse_recharge(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
+}
+
+// What the payer has spent meanwhile is not paid out: the refund comes to nothing, and its money is free again.
+static struct saga_verdict give_up(struct trade *trade, struct refund_row *refund, const struct saga_asked *asked) {
+    struct refund_leg_row *leg;
+    trade_change(trade, refund);
+    refund->recharge = RECHARGE_SPENT;
+    for (int32_t i = 0; (leg = trade_refund_leg(trade, refund->refund_no, i)); i++) {
+        trade_change(trade, leg);
+        str_fit(str_c(asked->text), leg->detail, sizeof leg->detail);
+    }
+    return saga_done();
+}
+
+struct saga_verdict refund_recharge_reversed(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_row *refund = refund_leg_of_turn(turn);
+    const struct saga_asked *asked = saga_turn_asked(turn);
+    struct saga_verdict failed;
+    bool was_credited = !(trade->row.missed & MISSED_RECHARGE);
+    if (asked && asked->outcome == OUTCOME_REJECTED)
+        return give_up(trade, refund, asked);
+    if (refund_asked_in_vain(turn, &failed))
+        return failed;
+    if (asked) {
+        trade_change(trade, refund);
+        refund->recharge = RECHARGE_TAKEN;
+    }
+    return refund->recharge != RECHARGE_NOT_ASKED || refund->stopped || !was_credited ? saga_done() : saga_ask();
+}
+
+// ---- Goods and items, after it
+// ---------------------------------------------------------------------------------------
+
+unsigned refund_of_goods(const struct saga_subject *subject, struct str input) {
+    return lines_of(subject, input, LINE_GOODS) > 0;
+}
+
+unsigned refund_of_items(const struct saga_subject *subject, struct str input) {
+    return lines_of(subject, input, LINE_ITEM);
+}
+
+void refund_return_stock(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    const struct refund_row *refund = refund_leg_of_call(call);
+    Participant__Goods__V1__StockLine lines[TRADE_LINES_MAX], *list[TRADE_LINES_MAX];
+    Participant__Goods__V1__ReturnStockRequest request = PARTICIPANT__GOODS__V1__RETURN_STOCK_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    const struct line_row *line;
+    for (unsigned i = 0; (line = trade_line_of(trade, LINE_GOODS, i)) && i < TRADE_LINES_MAX; i++)
+        if (comes_back(line, refund)) {
+            Participant__Goods__V1__StockLine *back = list[request.n_lines] = &lines[request.n_lines];
+            participant__goods__v1__stock_line__init(back);
+            back->sku = view_text(line->code);
+            back->quantity = line->quantity;
+            request.n_lines++;
+        }
+    if (request.n_lines == 0) {
+        saga_call_ok(call, STR_NONE);
+        return;
+    }
+    if (trade->row.missed & MISSED_STOCK) {
+        purchase_release_stock(call); // they never left
+        return;
+    }
+    request.refund_no = view_text(refund->refund_no);
+    request.station_id = view_text(trade->row.station_id);
+    request.lines = list;
+    goods_return(&effect_adapters(call)->goods, &effect, &request, effect_done_bare, call);
+}
+
+// A definite no means that the buyer has used it.
+void refund_withdraw_item(struct saga_call *call) {
+    const struct trade *trade = effect_trade(call);
+    const struct line_row *line = trade_line_of(trade, LINE_ITEM, saga_call_leg(call));
+    if (!comes_back(line, refund_leg_of_call(call)))
+        saga_call_ok(call, STR_NONE);
+    else
+        purchase_withdraw_item(call, saga_call_leg(call));
+}
+
+void refund_item_withdrawn(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    (void)op, (void)outcome;
+    const struct line_row *line = trade_line_of(trade_of(saga_turn_subject(turn)), LINE_ITEM, saga_turn_leg(turn));
+    shortfall_of_answer(turn, answer, SHORTFALL_ITEM, line->payable, 0);
+}

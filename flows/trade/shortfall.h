@@ -1,0 +1,23 @@
+// What a paid trade could not have though it stands (D40): a benefit that was gone when it was to be used, which the
+// payer has had. Each is a row that an operator settles.
+#ifndef TXC_FLOWS_TRADE_SHORTFALL_H
+#define TXC_FLOWS_TRADE_SHORTFALL_H
+
+#include "flows/trade/trade.h"
+
+// What was missing, as it is stored and told.
+#define SHORTFALL_COUPONS "coupons"
+#define SHORTFALL_POINTS "points"
+#define SHORTFALL_STOCK "stock"
+#define SHORTFALL_ITEM "item" // refunded, and used before it was taken back
+
+struct shortfall {
+    const char *what, *reason, *text;
+    int64_t amount, points; // what it is worth
+};
+void shortfall_add(struct saga_turn *turn, const struct shortfall *shortfall);
+
+// Of an answer that effect_done_or_short() has kept: whether it is a shortfall, which is added then.
+bool shortfall_of_answer(struct saga_turn *turn, struct str answer, const char *what, int64_t amount, int64_t points);
+
+#endif

@@ -1,0 +1,112 @@
+// Deduct-later: nothing is held when ordering; what is gone once it is paid is a shortfall, and the trade stays paid.
+#include "tests/flow/cases.h"
+
+#define LATER "mode=2" // ORDER_MODE_DEDUCT_LATER
+#define OIL_11 "lines[0].goods.sku=OIL4L lines[0].goods.quantity=11"
+
+static void ordered_later(struct flow_bed *bed, struct flow_trade *trade, const char *lines) {
+    flow_quote(bed, trade, lines, "");
+    flow_order(bed, trade, LATER);
+}
+
+static void payer_pays(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_pay(bed, trade);
+    flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
+}
+
+// [A13] [S3-47] [S3-49] nothing is locked when ordering; the points are frozen for the attempt, and all of it is taken
+// once it is paid
+static void test_nothing_is_held_before_it_is_paid(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    ordered_later(bed, &trade, FUEL_200);
+    assert_int_equal(trade.payable, BEST_200);
+    assert_int_equal(flow_ledger(bed, "coupon", trade.no, NULL).n, 0);
+    assert_int_equal(flow_ledger(bed, "points", trade.no, NULL).n, 0);
+    payer_pays(bed, &trade);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    assert_int_equal(flow_ledger(bed, "coupon", trade.no, "lock").n, 0);
+    assert_int_equal(flow_ledger(bed, "coupon", trade.no, "use").n, BEST_200_COUPONS);
+    assert_int_equal(flow_ledger(bed, "points", trade.no, "freeze").points, BEST_200_POINTS);
+    assert_int_equal(flow_ledger(bed, "points", trade.no, "deduct").points, BEST_200_POINTS);
+    assert_int_equal(flow_get(bed, trade.no)->n_shortfalls, 0);
+    flow_until_still(bed, &trade);
+}
+
+// [S3-49] [A6] a coupon that another trade has used meanwhile is a shortfall: the trade stays paid and completes, and a
+// refund does not give back what was never used
+static void test_a_coupon_that_is_gone_is_a_shortfall(struct flow_bed *bed) {
+    struct flow_trade trade = {0}, other;
+    ordered_later(bed, &trade, FUEL_200);
+    flow_completed(bed, &other); // the same user, and the same coupons
+    flow_control(bed, "SetPoints", "user_id=%s available=%d", bed->user, BEST_200_POINTS);
+    payer_pays(bed, &trade);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+    assert_int_equal(found->n_shortfalls, 1);
+    assert_string_equal(found->shortfalls[0]->what, "coupons");
+    assert_string_equal(found->shortfalls[0]->reason, "COUPON_UNAVAILABLE");
+    assert_int_equal(found->shortfalls[0]->amount->minor_units, found->combination->coupon_discount->minor_units);
+    flow_must(bed, "Refund", "trade_no=%s whole=true wait_ms=10000", trade.no);
+    flow_until_still(bed, &trade);
+    assert_state(bed, &trade, TRADE(REFUNDED));
+    assert_int_equal(flow_ledger(bed, "coupon", trade.no, "give_back").n, 0);
+    assert_int_equal(flow_ledger(bed, "points", trade.no, "give_back").points, BEST_200_POINTS);
+}
+
+// [A15] [S3-49] goods that were sold meanwhile are a shortfall
+static void test_goods_that_are_gone_are_a_shortfall(struct flow_bed *bed) {
+    struct flow_trade trade = {0}, other = {0};
+    ordered_later(bed, &trade, OIL_11);
+    flow_quote(bed, &other, OIL_11, flow_text(bed, "context.user_id=%s", bed->other_user));
+    flow_order(bed, &other, "");
+    payer_pays(bed, &trade);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+    assert_int_equal(found->n_shortfalls, 1);
+    assert_string_equal(found->shortfalls[0]->what, "stock");
+    assert_string_equal(found->shortfalls[0]->reason, "OUT_OF_STOCK");
+    flow_must(bed, "Cancel", "trade_no=%s", other.no);
+    flow_until_still(bed, &trade);
+    flow_until_still(bed, &other);
+}
+
+// [S3-51] points that can't be frozen fail the attempt; an attempt that fails unfreezes them, and the next one freezes
+// them anew
+static void test_points_are_frozen_with_each_attempt(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    ordered_later(bed, &trade, FUEL_200);
+    flow_fault(bed, FAULT(REJECT), "points", "FreezePoints", "code=INSUFFICIENT_POINTS count=1");
+    const char *tenders = flow_tenders(bed, 1, KIND(WECHAT), BEST_200, "payer");
+    flow_refused(bed, "PAYMENT_FAILED", "Pay", "trade_no=%s %s", trade.no, tenders);
+    assert_state(bed, &trade, TRADE(ORDERED));
+    flow_pay(bed, &trade);
+    assert_int_equal(flow_ledger(bed, "points", trade.no, "freeze").points, BEST_200_POINTS);
+    flow_payer_fails(bed, flow_tender_no(bed, &trade, 2, 0), "NO_MONEY");
+    flow_until_state(bed, &trade, TRADE(ORDERED));
+    assert_nothing_held(bed, &trade);
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 3, 0));
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    assert_int_equal(flow_ledger(bed, "points", trade.no, "deduct").points, BEST_200_POINTS);
+    flow_until_still(bed, &trade);
+    assert_nothing_held(bed, &trade);
+}
+
+// [A38] [A79] a cancel while it is being paid leaves nothing frozen
+static void test_a_cancel_leaves_nothing_frozen(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    ordered_later(bed, &trade, FUEL_200);
+    flow_pay(bed, &trade);
+    flow_must(bed, "Cancel", "trade_no=%s wait_ms=10000", trade.no);
+    flow_until_still(bed, &trade);
+    assert_state(bed, &trade, TRADE(CANCELLED));
+    assert_int_equal(flow_ledger(bed, "points", trade.no, "freeze").points, BEST_200_POINTS);
+    assert_nothing_held(bed, &trade);
+}
+
+static const struct flow_case cases[] = {
+    CASE(test_nothing_is_held_before_it_is_paid),   CASE(test_a_coupon_that_is_gone_is_a_shortfall),
+    CASE(test_goods_that_are_gone_are_a_shortfall), CASE(test_points_are_frozen_with_each_attempt),
+    CASE(test_a_cancel_leaves_nothing_frozen),
+};
+CASES(later);
