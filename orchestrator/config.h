@@ -22,7 +22,7 @@ struct config_store {
     const char *path;                                                     // SQLITE
     const char *host, *socket, *user, *password_file, *database, *tls_ca; // MARIADB
     struct str password;                                                  // what password_file holds
-    uint32_t port;
+    uint32_t port, write_connections;
     uint32_t batch_max, queue_max;
     uint32_t retry_first_ms, retry_max_ms, start_wait_ms;
 };

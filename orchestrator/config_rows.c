@@ -195,6 +195,9 @@ static const struct config_row store_rows[] = {
     PATH(config_store, password_file, "mariadb: a file that holds its password and nothing else."),
     TEXT(config_store, database, 64, &name_form, "txcenter", "mariadb: the database. It must exist."),
     PATH(config_store, tls_ca, "mariadb: who signed the server's certificate, PEM; set, the connection must be TLS."),
+    COUNT(config_store, write_connections, 1, 2, "", "1",
+          "mariadb: 2: the rows of one commit are written while the one before is under way, on a connection of their "
+          "own. Not on Galera."),
     COUNT(config_store, batch_max, 1, 4096, "writes", "512", "Most writes in one commit."),
     COUNT(config_store, queue_max, 64, 1000000, "writes", "65536",
           "Most writes waiting for a commit; beyond it new work is refused with OVERLOADED."),

@@ -38,6 +38,7 @@ static struct store_backend *backend_of(const struct config_store *store) {
         .tls_ca = store->tls_ca,
         .port = store->port,
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .overlaps = store->write_connections == 2,
     };
     return store_mariadb(&options);
 }

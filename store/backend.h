@@ -71,8 +71,9 @@ struct backend_conn_ops {
     // The fence of what was staged, whole, as its last statement; then COMMIT is begun, and not waited for. Only when
     // nothing is sealed: so the transactions of an instance are committed one behind the other.
     enum backend_result (*seal)(struct backend_conn *conn, const struct backend_fence *fence, struct error *error);
-    // Whether finish() need not wait. May be NULL.
-    bool (*answered)(struct backend_conn *conn);
+    // Whether there is use in staging beside what is sealed: it can be done, and COMMIT is not answered yet; waits at
+    // most so long for the answer. May be NULL: there always is.
+    bool (*may_stage)(struct backend_conn *conn, int64_t wait_ns);
     // What came of the COMMIT that was begun; waits for it.
     enum backend_result (*finish)(struct backend_conn *conn, struct error *error);
     // Rolls back what is staged and not sealed, also in part; fine when nothing is.
@@ -127,6 +128,7 @@ struct store_mariadb_options {
     unsigned port;      // of servers that are named without one
     uint32_t connect_timeout_ms;
     uint32_t answer_timeout_ms; // after which a connection counts as lost (default 30000)
+    bool overlaps;              // one batch is written while the one before is committed, on a second connection
     bool plain_statements; // no bulk statements, though the server offers them: for proxies that don't pass them on
 };
 struct store_backend *store_mariadb(const struct store_mariadb_options *options);

@@ -379,6 +379,7 @@ struct store_backend *store_mariadb(const struct store_mariadb_options *options)
         .port = options->port,
         .connect_timeout_ms = options->connect_timeout_ms,
         .answer_timeout_ms = options->answer_timeout_ms,
+        .overlaps = options->overlaps,
         .plain_statements = options->plain_statements,
     };
     return &backend->base;

@@ -1,5 +1,5 @@
 // Writing on MariaDB and its kin. A transaction is one bulk statement per group of operations (bulk.h), the fence, and
-// COMMIT. There are two connections: while COMMIT is under way on one, the operations of the next transaction run on
+// COMMIT. There may be two connections: while COMMIT is under way on one, the operations of the next transaction run on
 // the other. They may wait there for a row that the first one has written, which ends by itself, since that one waits
 // for nothing but its COMMIT. The second connection is made when it is first wanted; where it can't be had, everything
 // is done on one.
@@ -195,7 +195,7 @@ static enum backend_result not_connected(struct error *error) {
 static struct mysql_conn *second(struct mysql_writer *writer) {
     const struct mysql_conn *first = writer->sealed;
     struct mysql_conn *conn = writer->conns[first == writer->conns[0]];
-    if (first->galera)
+    if (first->galera || !first->options->overlaps)
         return NULL;
     if (!conn->lost && conn->place == first->place)
         return conn;
@@ -246,10 +246,14 @@ static enum backend_result seal(struct backend_conn *base, const struct backend_
     return BACKEND_OK;
 }
 
-static bool answered(struct backend_conn *base) {
-    struct mysql_conn *conn = ((struct mysql_writer *)base)->sealed;
+static bool may_stage(struct backend_conn *base, int64_t wait_ns) {
+    struct mysql_writer *writer = (struct mysql_writer *)base;
+    struct mysql_conn *conn = writer->sealed;
+    if (!writer->staged && !second(writer))
+        return false;
     struct pollfd answer = {.fd = mysql_get_socket(conn->mysql), .events = POLLIN};
-    return poll(&answer, 1, 0) != 0;
+    struct timespec wait = {.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000};
+    return ppoll(&answer, 1, &wait, NULL) == 0;
 }
 
 static enum backend_result finish(struct backend_conn *base, struct error *error) {
@@ -286,7 +290,7 @@ static const struct backend_conn_ops conn_ops = {
     .commit = commit_whole,
     .stage = stage,
     .seal = seal,
-    .answered = answered,
+    .may_stage = may_stage,
     .finish = finish,
     .drop = drop,
     .revive = revive,

@@ -95,14 +95,16 @@ struct batch {
     uint32_t active; // writes of that range that go in
     // The operations are in a transaction that is not sealed yet, but for the `more`.
     bool staged, more;
+    int64_t stage_ns; // that took
 };
 
 // The writer's alone.
 struct writer {
     struct backend_conn *conn;
     struct batch now;
-    struct batch next;  // taken while COMMIT of the other is under way, where the backend can stage
-    uint32_t n_through; // batches that are; goes round
+    struct batch next;           // taken while COMMIT of the other is under way, where the backend can stage
+    uint32_t n_through;          // batches that are; goes round
+    int64_t commit_ns, stage_ns; // what COMMIT, and the operations of a batch, have taken lately, where it can stage
     struct back_off back_off;
     bool unknown;    // whether the last commit took place is to be found out
     bool settle;     // a commit was handed back since the last settling

@@ -1,6 +1,7 @@
 // The store: durable rows behind one contract. A *table* is described once, in C; the backends make their DDL,
 // statements and row codecs from the description. *Writes* are grouped: everything queued goes into one transaction,
-// which commits only where the fence finds this instance's incarnation. *Reads* run beside and see only what is durable.
+// which commits only where the fence finds this instance's incarnation. *Reads* run beside and see only what is
+// durable.
 //
 // Threads. A store belongs to one thread, its owner (the loop). Every function here is called by the owner unless it
 // says otherwise; every callback runs on the owner, inside store_poll(). With `threaded` the store has a writer and a

@@ -187,24 +187,49 @@ static bool in_steps(const struct writer *writer) {
            !now->ranges[0].tried_again;
 }
 
+static void took_lately(int64_t *lately_ns, int64_t took_ns) {
+    *lately_ns += (took_ns - *lately_ns) / 8;
+}
+
 static enum backend_result stage_part(struct writer *writer, struct batch *batch, struct error *error) {
+    int64_t begun_ns = clock_monotonic_ns();
+    batch->stage_ns = batch->staged ? batch->stage_ns : 0;
     enum backend_result result = writer->conn->ops->stage(writer->conn, batch->ops, batch->n_ops, &batch->more, error);
     batch->staged = result == BACKEND_OK;
     batch->more = batch->staged && batch->more;
+    batch->stage_ns += clock_monotonic_ns() - begun_ns;
+    if (batch->staged && !batch->more)
+        took_lately(&writer->stage_ns, batch->stage_ns);
     return result;
 }
 
-// Stages what has been queued meanwhile, until COMMIT of the batch before is answered. What of it can't be staged is
-// looked at when that batch is through: it may have to do with it.
+// Whether as much is queued as is being committed: a batch that is taken early must not become a small one, each of
+// which costs a fence and a COMMIT.
+static bool is_worth_it(struct store *store) {
+    const struct write_range *range = next_range(&store->writer.now);
+    pthread_mutex_lock(&store->mutex);
+    bool worth = store->writes.n >= range->to - range->from;
+    pthread_mutex_unlock(&store->mutex);
+    return worth;
+}
+
+// Stages what has been queued meanwhile, until COMMIT of the batch before is answered; begins so late that it is done
+// about then, since what is queued later has to wait for one batch more. What of it can't be staged is looked at when
+// that batch is through: it may have to do with it.
 static void stage_next(struct store *store) {
     struct writer *writer = &store->writer;
     const struct backend_conn_ops *ops = writer->conn->ops;
     struct batch *next = &writer->next;
-    if ((next->n_ranges == 0 && !take_batch(store, next)) || !collect(next))
+    int64_t early_ns = writer->commit_ns - writer->stage_ns;
+    if (ops->may_stage && !ops->may_stage(writer->conn, early_ns > 0 ? early_ns : 0))
+        return;
+    if (next->n_ranges == 0 && (!is_worth_it(store) || !take_batch(store, next)))
+        return;
+    if (!collect(next))
         return;
     struct error error = {0};
     next->more = true;
-    while (next->more && !(ops->answered && ops->answered(writer->conn)))
+    while (next->more && (!ops->may_stage || ops->may_stage(writer->conn, 0)))
         if (stage_part(writer, next, &error) == BACKEND_FATAL)
             store_die(store, "writing", &error);
     next->more = next->staged && next->more;
@@ -231,8 +256,10 @@ static enum backend_result commit_in_steps(struct store *store, const struct bac
         result = ops->seal(writer->conn, fence, error);
     if (result != BACKEND_OK)
         return result;
+    int64_t sealed_ns = clock_monotonic_ns();
     stage_next(store);
     result = ops->finish(writer->conn, error);
+    took_lately(&writer->commit_ns, clock_monotonic_ns() - sealed_ns);
     if (result != BACKEND_OK)
         drop_next(writer);
     return result;

@@ -56,6 +56,7 @@ int faults_tear_down(void **state) {
 static void open_with(struct scene *scene, const struct store_mariadb_options *how) {
     struct store_mariadb_options options = *how;
     options.database = scene->bed.place;
+    options.overlaps = true;
     options.unix_socket = how->unix_socket ? how->unix_socket : mariadb_socket(scene->variant.server);
     bed_close(&scene->bed);
     struct error error = {0};

@@ -13,6 +13,7 @@ static struct store_backend *backend(struct bed *bed) {
     const struct store_mariadb_options options = {.user = "root",
                                                   .password = "",
                                                   .database = bed->place,
+                                                  .overlaps = true,
                                                   .plain_statements = bed->variant->plain,
                                                   .unix_socket = mariadb_socket(bed->variant->server)};
     return store_mariadb(&options);
