@@ -62,7 +62,6 @@ void effect_done_unless_cancelled(void *call, const struct adapter_answer *answe
         effect_done(call, answer);
 }
 
-// REJECTED as CANCELLED is about the key, not about what is asked for.
 void effect_done_as_short(void *call, const struct adapter_answer *answer) {
     Txcenter__Trade__V1__Shortfall shortfall = TXCENTER__TRADE__V1__SHORTFALL__INIT;
     uint8_t bytes[SAGA_CODE_MAX + SAGA_TEXT_MAX + 16];
@@ -76,13 +75,6 @@ void effect_done_as_short(void *call, const struct adapter_answer *answer) {
     shortfall.reason = reason;
     shortfall.text = text;
     saga_call_ok(call, str_n(bytes, txcenter__trade__v1__shortfall__pack(&shortfall, bytes)));
-}
-
-void effect_done_or_short(void *call, const struct adapter_answer *answer) {
-    if (trade_locks_first(effect_trade(call)))
-        effect_done_bare(call, answer);
-    else
-        effect_done_as_short(call, answer);
 }
 
 const void *effect_answer(struct str bytes, const ProtobufCMessageDescriptor *type, struct arena *arena) {

@@ -40,10 +40,8 @@ void effect_done_bare(void *call, const struct adapter_answer *answer);
 #define EFFECT_CANCELLED "CANCELLED" // the participants' word for a key whose compensation came first
 void effect_done_unless_cancelled(void *call, const struct adapter_answer *answer);
 
-// As effect_done_bare, for what a paid trade needs and may find gone: where that was not locked before, a definite no
-// is done too, and its answer says what was missing (shortfall.h).
-void effect_done_or_short(void *call, const struct adapter_answer *answer);
-// The same, whatever was locked.
+// As effect_done_bare, for what may be gone when it is asked for: a definite no is done too, and its answer says what
+// was missing (shortfall.h). But for a key that was cancelled: that is about the key, not about what is asked for.
 void effect_done_as_short(void *call, const struct adapter_answer *answer);
 
 // Decodes a kept answer of an effect into the arena; NULL when it is empty or no such message.

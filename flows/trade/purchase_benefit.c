@@ -52,6 +52,11 @@ static const char *lock_key(const struct saga_call *call, uint16_t step_id, char
     return out;
 }
 
+// What was not locked before may be gone. (Decided now: in its answer a call may have no trade any more.)
+static adapter_done_fn *done_of_use(const struct saga_call *call) {
+    return trade_locks_first(effect_trade(call)) ? effect_done_bare : effect_done_as_short;
+}
+
 // What was to be used is gone: it was never used, so it does not come back either.
 static void used_or_short(struct saga_turn *turn, struct str answer, const char *what, enum trade_missed missed,
                           int64_t amount, int64_t points) {
@@ -100,7 +105,7 @@ void purchase_use_coupons(struct saga_call *call) {
     char key[SAGA_KEY_MAX];
     request.lock_key = view_text(lock_key(call, STEP_LOCK_COUPONS, key));
     request.n_coupon_ids = chosen_coupons(effect_trade(call), &arena, &request.coupon_ids);
-    coupon_use(&effect_adapters(call)->coupon, &effect, &request, effect_done_or_short, call);
+    coupon_use(&effect_adapters(call)->coupon, &effect, &request, done_of_use(call), call);
     arena_release(&arena);
 }
 
@@ -150,7 +155,7 @@ void purchase_deduct_points(struct saga_call *call) {
     request.freeze_key = key;
     request.user_id = view_text(trade->row.user_id);
     request.points = trade->row.points;
-    points_deduct(&effect_adapters(call)->points, &effect, &request, effect_done_or_short, call);
+    points_deduct(&effect_adapters(call)->points, &effect, &request, done_of_use(call), call);
 }
 
 void purchase_points_deducted(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
@@ -215,7 +220,7 @@ void purchase_deduct_stock(struct saga_call *call) {
     request.station_id = view_text(trade->row.station_id);
     request.lines = stock.list;
     request.n_lines = stock.n;
-    goods_deduct(&effect_adapters(call)->goods, &effect, &request, effect_done_or_short, call);
+    goods_deduct(&effect_adapters(call)->goods, &effect, &request, done_of_use(call), call);
 }
 
 void purchase_stock_deducted(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {

@@ -21,7 +21,7 @@ struct shortfall {
 };
 void shortfall_add(struct saga_turn *turn, const struct shortfall *shortfall);
 
-// Of an answer that effect_done_or_short() has kept: whether it is a shortfall, which is added then.
+// Of an answer that effect_done_as_short() has kept: whether it is a shortfall, which is added then.
 bool shortfall_of_answer(struct saga_turn *turn, struct str answer, const char *what, int64_t amount, int64_t points);
 
 #endif

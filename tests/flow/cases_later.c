@@ -104,9 +104,29 @@ static void test_a_cancel_leaves_nothing_frozen(struct flow_bed *bed) {
     assert_nothing_held(bed, &trade);
 }
 
+// [E9] an answer that comes when an operator has ended its saga finds no trade any more: it is only noted
+static void test_an_answer_that_finds_its_saga_gone_is_noted(struct flow_bed *bed) {
+    static const char *const modes[] = {"", LATER};
+    bed->not_compared = true; // what follows a payment never came
+    for (size_t i = 0; i < 2; i++) {
+        struct flow_trade trade = {0};
+        flow_quote(bed, &trade, FUEL_200, "");
+        flow_order(bed, &trade, modes[i]);
+        flow_fault(bed, FAULT(DELAY), "coupon", "UseCoupons", "delay_ms=2000 count=1");
+        payer_pays(bed, &trade);
+        flow_until_state(bed, &trade, TRADE(PAID));
+        flow_must(bed, "Terminate", "gid=%s/1 reason=table", trade.no);
+        flow_run_for(bed, 5000);
+        assert_state(bed, &trade, TRADE(COMPLETED));
+        flow_must(bed, "Refund", "trade_no=%s whole=true wait_ms=10000", trade.no);
+        flow_until_still(bed, &trade);
+        assert_nothing_held(bed, &trade);
+    }
+}
+
 static const struct flow_case cases[] = {
     CASE(test_nothing_is_held_before_it_is_paid),   CASE(test_a_coupon_that_is_gone_is_a_shortfall),
     CASE(test_goods_that_are_gone_are_a_shortfall), CASE(test_points_are_frozen_with_each_attempt),
-    CASE(test_a_cancel_leaves_nothing_frozen),
+    CASE(test_a_cancel_leaves_nothing_frozen),      CASE(test_an_answer_that_finds_its_saga_gone_is_noted),
 };
 CASES(later);
