@@ -1,5 +1,5 @@
 // Which events met which states of the machine, and how often: every application of saga_machine_apply() by the driver
-// is counted. A pair that the seeds 1..2000 never show fails a run, unless it stands in the list of what can't be, with
+// is counted. A pair that the seeds 1..4000 never show fails a run, unless it stands in the list of what can't be, with
 // the reason; and one that stands there and is seen fails it, too.
 #ifndef TXC_TESTS_SIMULATION_COVERAGE_H
 #define TXC_TESTS_SIMULATION_COVERAGE_H
@@ -45,7 +45,7 @@ struct coverage {
     uint64_t after_end; // events that came when the saga had ended
 };
 
-enum { COVERAGE_SEEDS = 2000 }; // from 1; enough of them for what is rare
+enum { COVERAGE_SEEDS = 4000 }; // from 1; enough of them for what is rare
 
 // Where the machine's applications are counted from now on.
 void coverage_begin(struct coverage *coverage);

@@ -4,7 +4,7 @@
 # usage: ./dev simulate [--seeds A..B | --new N] [OPTION…]
 #        ./dev simulate --seed S [--only ITEMS] [--trace]
 #
-#   --seeds A..B    these seeds (1..2000)
+#   --seeds A..B    these seeds (1..4000)
 #   --new N         N seeds that were never played before; which ones is printed
 #   --seed S        one seed, exactly as it was played before
 #   --only ITEMS    with nothing of its plan but these items, as a failure prints them: 3,7,12
@@ -17,7 +17,7 @@
 #   --plant NAME    breaks a rule of the world on purpose, to see that it is noticed: forgetful, rollback, unfenced,
 #                   torn, amnesia, reordered, mute, boundless
 #
-# Coverage is judged when the seeds 1..2000 are among those that were played. Exit codes: 0 every rule held, 1 one was
+# Coverage is judged when the seeds 1..4000 are among those that were played. Exit codes: 0 every rule held, 1 one was
 # broken or coverage lacks something, 2 these arguments make no sense. tests/simulation/README.md says what is played, and
 # what is checked.
 set -euo pipefail
