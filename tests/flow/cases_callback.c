@@ -211,7 +211,7 @@ static void test_a_success_after_a_cancel_goes_back_once(struct flow_bed *bed) {
 static void test_a_success_after_the_expiry_goes_back_once(struct flow_bed *bed) {
     struct flow_trade trade = {0};
     flow_quote(bed, &trade, FUEL_200, "");
-    flow_order(bed, &trade, "expires_in_seconds=1");
+    flow_order(bed, &trade, "expires_in_seconds=3");
     flow_pay(bed, &trade);
     flow_until_state(bed, &trade, TRADE(EXPIRED));
     flow_until_still(bed, &trade);

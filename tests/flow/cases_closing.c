@@ -4,7 +4,8 @@
 #include "tests/flow/notice.h"
 #include "tests/flow/virtual.h"
 
-// Ordered and scanned, the payer not asked yet.
+// Ordered and scanned, the payer not asked yet. Where its time is to run out after the payer paid, that time is long
+// enough to get there on a slow machine.
 static void scanned(struct flow_bed *bed, struct flow_trade *trade, const char *more) {
     *trade = (struct flow_trade){0};
     flow_quote(bed, trade, FUEL_200, "");
@@ -54,7 +55,7 @@ static void told_while_reversed(struct flow_bed *bed, struct flow_trade *trade) 
 // [A59] [A25] the attempt's time is over, the answer to the reversal is lost, then its success is told
 static void test_a_success_told_while_the_expiry_reverses_it_does_not_count(struct flow_bed *bed) {
     struct flow_trade trade;
-    scanned(bed, &trade, "expires_in_seconds=1");
+    scanned(bed, &trade, "expires_in_seconds=3");
     flow_fault(bed, FAULT(DOWN), "payment", "QueryPayment", "");
     pays_unnoticed(bed, flow_tender_no(bed, &trade, 1, 0));
     flow_fault(bed, FAULT(NO_ANSWER), "payment", "ReversePayment", "count=2");
@@ -235,7 +236,7 @@ static const struct flow_case cases[] = {
     CASE(test_what_was_paid_while_its_close_was_parked_counts),
     CASE(test_a_reversal_that_is_refused_is_parked),
     VIRTUAL(test_a_gateway_that_is_away_for_a_day_is_told_of_once),
-    CASE_WITH(test_a_success_told_while_the_attempts_end_reverses_it_does_not_count, .attempt_ttl_s = 1),
+    CASE_WITH(test_a_success_told_while_the_attempts_end_reverses_it_does_not_count, .attempt_ttl_s = 3),
 };
 
 CASES(closing);

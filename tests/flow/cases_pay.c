@@ -323,7 +323,7 @@ static void test_one_attempt_is_open_at_a_time(struct flow_bed *bed) {
 static void test_a_gateway_out_of_reach_at_expiry_keeps_the_locks(struct flow_bed *bed) {
     struct flow_trade trade = {0};
     flow_quote(bed, &trade, FUEL_200, "");
-    flow_order(bed, &trade, "expires_in_seconds=1");
+    flow_order(bed, &trade, "expires_in_seconds=3");
     flow_pay(bed, &trade);
     flow_fault(bed, FAULT(NO_ANSWER), "payment", "*", "");
     flow_until_state(bed, &trade, TRADE(CLOSING));
@@ -341,7 +341,7 @@ static void test_a_gateway_out_of_reach_at_expiry_keeps_the_locks(struct flow_be
 static void test_paid_beats_expiry(struct flow_bed *bed) {
     struct flow_trade trade = {0};
     flow_quote(bed, &trade, FUEL_200, "");
-    flow_order(bed, &trade, "expires_in_seconds=2");
+    flow_order(bed, &trade, "expires_in_seconds=3");
     flow_pay(bed, &trade);
     flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyPayment", "");
     flow_fault(bed, FAULT(DOWN), "payment", "QueryPayment", "");
