@@ -28,8 +28,11 @@ static void set_reason(struct trade *trade, const char *text) {
 
 static void close_trade(struct saga_turn *turn, const char *reason) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    // An expiry that has not turned the order round yet may still find it paid, and that is not what the caller wants.
-    if (trade->row.closing == CLOSING_NO || (trade->row.closing == CLOSING_EXPIRY && trade->row.failure == ERR_OK)) {
+    // What has not turned the order round yet may still find it paid, and what is to be ordered again would be: neither
+    // is what the caller wants.
+    int32_t closing = trade->row.closing;
+    bool may_be_paid = trade->row.failure == ERR_OK && (closing == CLOSING_EXPIRY || closing == CLOSING_TAKEN);
+    if (closing == CLOSING_NO || closing == CLOSING_REORDER || may_be_paid) {
         trade_edit(trade)->closing = CLOSING_CANCEL;
         set_reason(trade, reason);
         trade_set_state(trade, TRADE_STATE(CLOSING), saga_turn_now(turn));

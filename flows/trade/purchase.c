@@ -11,6 +11,7 @@
 #include "flows/trade/purchase_step.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/retire.h"
+#include "flows/trade/source.h"
 #include "flows/trade/tell.h"
 #include "flows/trade/view.h"
 
@@ -166,12 +167,16 @@ static struct saga_verdict close_unpaid(struct saga_turn *turn) {
         [CLOSING_EXPIRY] = ERR_TIMED_OUT,
         [CLOSING_FAILURE] = ERR_PAYMENT_FAILED,
         [CLOSING_CONFLICT] = ERR_PAYMENT_FAILED,
+        [CLOSING_REORDER] = ERR_TRADE_ENDED,
+        [CLOSING_TAKEN] = ERR_SOURCE_TAKEN,
     };
     static const char *const texts[] = {
         [CLOSING_CANCEL] = "cancelled before it was paid",
         [CLOSING_EXPIRY] = "not paid in time",
         [CLOSING_FAILURE] = "the payment failed, and the caller wanted the trade to fail with it",
         [CLOSING_CONFLICT] = "the payment does not match what was asked for",
+        [CLOSING_REORDER] = "edited, and ordered again",
+        [CLOSING_TAKEN] = "another trade has taken over the fuelling that it was for",
     };
     return saga_reject(codes[trade->row.closing], texts[trade->row.closing]);
 }
@@ -213,6 +218,17 @@ static struct saga_verdict completed(struct saga_turn *turn) {
 // ---- The table ----------------------------------------------------------------------------------------------------
 
 static const struct saga_step steps[] = {
+    {.id = STEP_CLAIM_SOURCES,
+     .stage = 1,
+     .kind = SAGA_COMPENSATABLE,
+     .name = "claim_sources",
+     .text = "Claims what a pump has dispensed",
+     .legs = source_lines,
+     .run = source_claim,
+     .undo = source_unclaim,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_STUBBORN,
+     .undo_retry = SAGA_STUBBORN},
     {.id = STEP_LOCK_COUPONS,
      .stage = 1,
      .kind = SAGA_COMPENSATABLE,

@@ -15,6 +15,7 @@
 // One line, priced. Texts are borrowed from the wish and the sources.
 struct quote_line {
     const char *kind, *code, *name, *nozzle;
+    const char *pump_serial; // of fuel that has been dispensed; NULL: none
     int64_t volume_centi; // of fuel
     int64_t quantity;     // of goods and items
     int64_t unit_price, list_price;

@@ -113,6 +113,7 @@ static void add_lines(struct making *making, quote_message *quote) {
         line->code = view_text(priced->code);
         line->name = view_text(priced->name);
         line->nozzle = view_text(priced->nozzle);
+        line->pump_serial = view_text(priced->pump_serial);
         line->volume_centi = priced->volume_centi;
         line->quantity = priced->quantity;
         line->unit_price = MONEY(priced->unit_price);
@@ -180,17 +181,23 @@ static quote_message *quote_of(struct making *making, const struct solver_input 
 static struct str facts_of(struct making *making) {
     Txcenter__Trade__V1__QuoteFacts facts = TXCENTER__TRADE__V1__QUOTE_FACTS__INIT;
     Participant__Oil__V1__GetPriceResponse *prices[TRADE_LINES_MAX];
+    Participant__Oil__V1__GetPumpRecordResponse *pumps[TRADE_LINES_MAX];
     facts.at = view_time(making->now_ms, making->arena);
     facts.prices = prices;
+    facts.pumps = pumps;
 #define ANSWER(kind, line) ((void *)(uintptr_t)quote_answer_of(making->sources, (kind), (line)))
     for (size_t i = 0; i < making->wish.n_lines; i++)
         if (ANSWER(QUOTE_PRICE, i))
             prices[facts.n_prices++] = ANSWER(QUOTE_PRICE, i);
+    for (size_t i = 0; i < making->wish.n_lines; i++)
+        if (ANSWER(QUOTE_PUMP, i))
+            pumps[facts.n_pumps++] = ANSWER(QUOTE_PUMP, i);
     facts.user = ANSWER(QUOTE_USER, 0);
     facts.coupons = ANSWER(QUOTE_COUPONS, 0);
     facts.points = ANSWER(QUOTE_POINTS, 0);
     facts.goods = ANSWER(QUOTE_GOODS, 0);
     facts.card = ANSWER(QUOTE_CARD, 0);
+    facts.context = (void *)(uintptr_t)making->wish.context;
 #undef ANSWER
     size_t size = txcenter__trade__v1__quote_facts__get_packed_size(&facts);
     uint8_t *bytes = arena_alloc(making->arena, size + 1);

@@ -29,7 +29,7 @@ struct quote_sources {
     void *ctx;
     unsigned open;
     size_t n;
-    struct asked list[TRADE_LINES_MAX + QUOTE_SOURCE_KINDS];
+    struct asked list[2 * TRADE_LINES_MAX + QUOTE_SOURCE_KINDS];
 };
 
 // ---- Answers ------------------------------------------------------------------------------------------------------
@@ -72,6 +72,15 @@ static void ask_price(struct asked *asked, struct adapter *oil) {
     request.nozzle = fuel->nozzle;
     request.at = &at;
     oil_get_price(oil, &asked->all->effect, &request, answered, asked);
+}
+
+static void ask_pump(struct asked *asked, struct adapter *oil) {
+    const Txcenter__Trade__V1__Fuel *fuel = asked->all->wish->lines[asked->source.line]->fuel;
+    Participant__Oil__V1__GetPumpRecordRequest request = PARTICIPANT__OIL__V1__GET_PUMP_RECORD_REQUEST__INIT;
+    request.station_id = asked->all->wish->context->station_id;
+    request.nozzle = fuel->nozzle;
+    request.serial = fuel->pump_serial;
+    oil_get_pump_record(oil, &asked->all->effect, &request, answered, asked);
 }
 
 static void ask_goods(struct asked *asked, struct adapter *goods) {
@@ -126,6 +135,10 @@ static bool for_fuel(const struct quote_wish *wish, size_t line) {
     return wish->lines[line]->item_case == TXCENTER__TRADE__V1__LINE__ITEM_FUEL;
 }
 
+static bool for_dispensed(const struct quote_wish *wish, size_t line) {
+    return for_fuel(wish, line) && wish->lines[line]->fuel->pump_serial[0];
+}
+
 static bool for_any_goods(const struct quote_wish *wish, size_t line) {
     for (size_t i = 0; line == 0 && i < wish->n_lines; i++)
         if (wish->lines[i]->item_case == TXCENTER__TRADE__V1__LINE__ITEM_GOODS)
@@ -153,6 +166,7 @@ static const struct {
 } sources[] = {
     [QUOTE_USER] = {NULL, offsetof(struct adapters, user), always, ask_user},
     [QUOTE_PRICE] = {NULL, offsetof(struct adapters, oil), for_fuel, ask_price},
+    [QUOTE_PUMP] = {NULL, offsetof(struct adapters, oil), for_dispensed, ask_pump},
     [QUOTE_GOODS] = {NULL, offsetof(struct adapters, goods), for_any_goods, ask_goods},
     [QUOTE_CARD] = {NULL, offsetof(struct adapters, card), for_recharge, ask_card},
     [QUOTE_COUPONS] = {"coupon", offsetof(struct adapters, coupon), for_what_gets_cheaper, ask_coupons},

@@ -7,7 +7,8 @@
 
 enum quote_source_kind {
     QUOTE_USER,
-    QUOTE_PRICE, // of a line of fuel; the others are one for all lines
+    QUOTE_PRICE, // of a line of fuel, as the next one; the others are one for all lines
+    QUOTE_PUMP,  // what was dispensed
     QUOTE_GOODS,
     QUOTE_CARD,
     QUOTE_COUPONS,
@@ -18,7 +19,7 @@ enum quote_source_kind {
 // What came of asking one.
 struct quote_source {
     enum quote_source_kind kind;
-    size_t line; // of QUOTE_PRICE; else 0
+    size_t line; // of QUOTE_PRICE and QUOTE_PUMP; else 0
     enum outcome outcome;
     const char *reason, *text; // in the arena; why not, when the outcome isn't OK
     const void *message;       // the answer, decoded into the arena; NULL without one

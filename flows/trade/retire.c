@@ -50,6 +50,11 @@ static int64_t strays_kept(void *ctx) {
     return ((const struct trades *)ctx)->options.strays_kept_ms;
 }
 
+// As long as a trade that was sold: then nobody knows any more who has paid.
+static int64_t sources_kept(void *ctx) {
+    return ((const struct trades *)ctx)->options.kept_ms[TRADE_SOLD];
+}
+
 static int64_t archive_kept(void *ctx) {
     return ((const struct trades *)ctx)->options.archive_kept_ms;
 }
@@ -285,6 +290,7 @@ static void retire(void *ctx, struct str key, struct saga_leaving *leaving) {
 static const struct saga_aged aged[] = {
     {&stray_table, SAGA_AGED_ANYHOW, .at_offset = offsetof(struct stray_row, received_ms), .kept_ms = strays_kept},
     {&archived_table, SAGA_AGED_BY_INDEX, ARCHIVED_BY_AGE, offsetof(struct archived_row, since_ms), archive_kept},
+    {&source_table, SAGA_AGED_BY_INDEX, SOURCE_BY_AGE, offsetof(struct source_row, claimed_ms), sources_kept},
     {.table = NULL},
 };
 

@@ -74,6 +74,10 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I32(trade_row, stopped, .since = 4),
     STORE_COL_I32(trade_row, missed, .since = 4),
     STORE_COL_I32(trade_row, mode, .since = 5),
+    STORE_COL_I32(trade_row, next_version, .since = 5),
+    STORE_COL_I32(trade_row, next_mode, .since = 5),
+    STORE_COL_I32(trade_row, next_expires_s, .since = 5),
+    STORE_COL_TEXT(trade_row, next_combination, .since = 5),
     SOLVER_LAYER_TABLE(TRADE_DISCOUNT) AFTER_TABLE(AFTER) STORE_COL_BLOB(trade_row, history, 4096),
 };
 static const struct store_index trade_indexes[] = {
@@ -85,6 +89,30 @@ static const struct store_index trade_indexes[] = {
 };
 const struct store_table trade_table = {
     TABLE("trade", trade_row, 1, .indexes = trade_indexes, .n_indexes = STORE_COUNT(trade_indexes))};
+
+static const struct store_column source_row_columns[] = {
+    STORE_COL_TEXT(source_row, tenant_id),
+    STORE_COL_TEXT(source_row, station_id),
+    STORE_COL_TEXT(source_row, nozzle),
+    STORE_COL_TEXT(source_row, pump_serial),
+    STORE_COL_I32(source_row, term),
+    STORE_COL_TEXT(source_row, trade_no, .fixed = true),
+    STORE_COL_I32(source_row, purchase_no, .fixed = true),
+    STORE_COL_I64(source_row, claimed_ms, .fixed = true),
+};
+static const struct store_index source_indexes[] = {
+    [SOURCE_BY_AGE] = {.name = "trade_source_by_age", .columns = {"claimed_ms"}},
+};
+const struct store_table source_table = {
+    .name = "trade_source",
+    .row_size = sizeof(struct source_row),
+    .columns = source_row_columns,
+    .indexes = source_indexes,
+    .n_columns = STORE_COUNT(source_row_columns),
+    .n_key = 5,
+    .n_indexes = STORE_COUNT(source_indexes),
+    .since = 5,
+};
 
 static const struct store_column order_row_columns[] = {
     STORE_COL_TEXT(order_row, order_no),
@@ -125,6 +153,7 @@ static const struct store_column line_row_columns[] = {
     STORE_COL_I64(line_row, quantity, .since = 5),
     STORE_COL_I32(line_row, delivery, .since = 5),
     STORE_COL_TEXT(line_row, returned_by, .since = 5),
+    STORE_COL_TEXT(line_row, pump_serial, .since = 5),
 };
 const struct store_table line_table = {TABLE("trade_line", line_row, 3, )};
 
@@ -278,5 +307,5 @@ const struct store_table archived_table = {
 
 const struct store_table *const trade_tables[] = {
     &trade_table,      &order_table,  &quote_table,     &line_table,  &pay_attempt_table, &tender_table, &refund_table,
-    &refund_leg_table, &ledger_table, &shortfall_table, &stray_table, &archived_table,    NULL,
+    &refund_leg_table, &ledger_table, &shortfall_table, &stray_table, &archived_table,    &source_table, NULL,
 };

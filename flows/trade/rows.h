@@ -44,7 +44,15 @@ struct after {
 };
 
 // Why an unpaid trade is being closed.
-enum trade_closing { CLOSING_NO, CLOSING_CANCEL, CLOSING_EXPIRY, CLOSING_FAILURE, CLOSING_CONFLICT };
+enum trade_closing {
+    CLOSING_NO,
+    CLOSING_CANCEL,
+    CLOSING_EXPIRY,
+    CLOSING_FAILURE,
+    CLOSING_CONFLICT,
+    CLOSING_REORDER, // it is ordered again as soon as this order is over (reorder.h)
+    CLOSING_TAKEN,   // another trade has taken over the fuelling that it was for (source.h)
+};
 
 // An operator has terminated the saga of the order before it was paid.
 enum trade_stopped {
@@ -96,10 +104,24 @@ struct trade_row {
     int32_t stopped;    // enum trade_stopped
     int32_t missed;     // bits of enum trade_missed
     int32_t mode;       // Txcenter__Trade__V1__OrderMode of the order; 0: it locks first
+    // With CLOSING_REORDER: what is ordered next.
+    int32_t next_version, next_mode, next_expires_s;
+    char next_combination[9];
     struct str history; // packed: state and time of each change
 };
 extern const struct store_table trade_table;
 enum { TRADE_BY_CREATED, TRADE_BY_TENANT, TRADE_BY_USER, TRADE_BY_STATION, TRADE_BY_CLOSED }; // indexes of trade_table
+
+// Whose fuel of a pump it is to pay for: of the rows of one fuelling, the order with the highest term (source.h).
+struct source_row {
+    char tenant_id[TRADE_ID_MAX + 1], station_id[TRADE_ID_MAX + 1], nozzle[33], pump_serial[TRADE_ID_MAX + 1];
+    int32_t term; // from 1
+    char trade_no[TRADE_NO_MAX + 1];
+    int32_t purchase_no;
+    int64_t claimed_ms;
+};
+extern const struct store_table source_table;
+enum { SOURCE_BY_AGE }; // indexes of source_table
 
 // Every order number that a trade ever had: a re-order has a new one, and either finds the trade.
 struct order_row {
@@ -133,6 +155,7 @@ struct line_row {
     // Of what is delivered: the generation of the key under which it was; 0: the first.
     int32_t delivery;
     char returned_by[41]; // the refund with which the goods, or the item, come back; empty: they are kept
+    char pump_serial[TRADE_ID_MAX + 1]; // of fuel that has been dispensed; else empty
 };
 extern const struct store_table line_table;
 

@@ -296,7 +296,9 @@ trade_message *view_trade(const struct trade *trade, struct arena *arena) {
     trade_message *message = view_trade_row(&trade->row, arena);
     if (!message)
         return NULL;
-    message->quote = view_quote(trade_quote_row(trade, trade->row.quote_version), arena);
+    // Of a paid trade what was bought, though it may have been quoted again before it was found paid.
+    int32_t version = trade_is_paid(trade) ? trade->row.ordered_version : trade->row.quote_version;
+    message->quote = view_quote(trade_quote_row(trade, version), arena);
     message->combination = (void *)(uintptr_t)chosen_combination(trade, message->quote, arena);
     add_attempts_and_refunds(message, trade, arena);
     add_followers(message, trade, arena);

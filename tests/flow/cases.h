@@ -41,6 +41,8 @@ struct flow_cases {
     X(order)          \
     X(goods)          \
     X(later)          \
+    X(edit)           \
+    X(forecourt)      \
     X(pay)            \
     X(callback)       \
     X(closing)        \
