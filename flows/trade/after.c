@@ -43,7 +43,8 @@ void after_over(struct saga_turn *turn) {
 
 bool after_never(struct saga_call *call) {
     enum after_benefit benefit = after_of_step(saga_call_step(call)->id);
-    if (effect_trade(call)->row.after[benefit].state != AFTER_CANCELLED)
+    int32_t state = effect_trade(call)->row.after[benefit].state;
+    if (state != AFTER_CANCELLED && state != AFTER_NONE)
         return false;
     saga_call_ok(call, STR_NONE);
     return true;

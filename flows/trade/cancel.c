@@ -1,6 +1,7 @@
 // The command Cancel: an unpaid trade is closed; one that is found paid is refunded whole.
 #include "flows/trade/cancel.h"
 
+#include "flows/trade/adjust.h"
 #include "flows/trade/purchase_end.h"
 #include "flows/trade/refund_command.h"
 #include "flows/trade/refund_end.h"
@@ -73,6 +74,8 @@ static void execute(struct command *command) {
         // The answer says how it is.
     } else if (trade_is_paid(trade)) {
         refund_plan_rest(trade, &plan);
+        if (trade->row.adjust == ADJUST_AWAITED)
+            adjust_as_authorised(turn);
         if (!refund_plan_start(turn, &plan, &error)) {
             command_give_up(command, turn, &error);
             return;

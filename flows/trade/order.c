@@ -93,6 +93,9 @@ static void keep_lines(struct trade *trade, const Txcenter__Trade__V1__Quote *qu
         str_copy(str_c(line->nozzle), row->nozzle, sizeof row->nozzle);
         str_copy(str_c(line->pump_serial), row->pump_serial, sizeof row->pump_serial);
         row->volume_centi = line->volume_centi;
+        row->authorised = line->authorised;
+        if (line->authorised)
+            trade_edit(trade)->adjust = ADJUST_AWAITED;
         row->quantity = line->quantity;
         row->unit_price = line->unit_price->minor_units;
         row->list_price = line->list_price->minor_units;
@@ -139,6 +142,7 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
     row->stopped = STOPPED_NO;
     row->missed = 0;
     row->next_version = 0;
+    row->adjust = ADJUST_NONE;
     row->reason[0] = row->text[0] = '\0';
     row->mode = wish->mode;
     row->order_expires_ms =

@@ -134,7 +134,12 @@ void purchase_record_settlement(struct saga_call *call) {
     arena_init(&arena, 1 << 20);
     Participant__Settlement__V1__RecordTradeRequest request = PARTICIPANT__SETTLEMENT__V1__RECORD_TRADE_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    books_postings(trade, trade->row.paid_entry, &arena, &request.postings, &request.n_postings);
+    books_bought(trade, &arena, &request.postings, &request.n_postings);
+    if (request.n_postings == 0) {
+        saga_call_ok(call, STR_NONE); // nothing was bought
+        arena_release(&arena);
+        return;
+    }
     request.tenant_id = view_text(trade->row.tenant_id);
     request.station_id = view_text(trade->row.station_id);
     request.shift_id = view_text(trade->row.shift_id);

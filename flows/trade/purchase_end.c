@@ -7,6 +7,7 @@
 #include "adapters/marketing/marketing.h"
 #include "adapters/order/order.h"
 #include "adapters/points/points.h"
+#include "flows/trade/adjust.h"
 #include "flows/trade/after.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/payment.h"
@@ -33,7 +34,7 @@ static enum err failure_of(const struct saga_turn *turn, int32_t closing) {
         return ERR_STOPPED_BY_OPERATOR;
     if (saga_turn_step(turn)->id == STEP_CLAIM_SOURCES)
         return strcmp(saga_turn_saga(turn)->reason, err_info(ERR_SOURCE_PAID)->name) == 0 ? ERR_SOURCE_PAID
-                                                                                         : ERR_SOURCE_TAKEN;
+                                                                                          : ERR_SOURCE_TAKEN;
     for (size_t i = 0; i < PURCHASE_HOLDINGS; i++)
         if (saga_turn_step(turn)->id == purchase_holdings[i].hold_step)
             return purchase_holdings[i].refused;
@@ -154,6 +155,8 @@ static void stop_paid(struct saga_turn *turn) {
     purchase_end_missed(turn, STEP_RECHARGE, MISSED_RECHARGE);
     purchase_end_missed(turn, STEP_DELIVER_ITEMS, MISSED_ITEMS);
     purchase_end_missed(turn, STEP_RECORD_SETTLEMENT, MISSED_SETTLEMENT);
+    if (trade->row.adjust == ADJUST_AWAITED)
+        adjust_as_authorised(turn);
     after_over(turn);
     if (trade->row.completed_ms == 0)
         purchase_end_complete(turn);

@@ -4,6 +4,7 @@
 #define TXC_FLOWS_TRADE_QUOTE_H
 
 #include "flows/trade/command.h"
+#include "txcenter/trade/v1/facts.pb-c.h"
 
 // What is to be priced; borrowed until `done`.
 struct quote_wish {
@@ -28,6 +29,18 @@ typedef void quote_made_fn(void *ctx, const struct quote_made *made, const struc
 // Once; before this returns when every source has answered by then.
 void quote_make(struct trades *trades, const struct quote_wish *wish, struct arena *arena, quote_made_fn *done,
                 void *ctx);
+
+// Prices these lines as they would have been quoted then: by what was kept, with the benefits of the chosen combination
+// as far as they fit, and no others. In the arena; NULL with an error, or without one when the arena is too small.
+struct quote_line; // quote_line.h
+struct quote_again {
+    const Txcenter__Trade__V1__QuoteFacts *facts;
+    const Txcenter__Trade__V1__Combination *chosen;
+    const struct quote_line *lines;
+    size_t n_lines;
+};
+Txcenter__Trade__V1__Combination *quote_price_again(struct trades *trades, const struct quote_again *again,
+                                                    struct arena *arena, struct error *error);
 
 // Every violation of form of a context and its lines.
 void quote_check(const struct trades *trades, const Txcenter__Trade__V1__Context *context,

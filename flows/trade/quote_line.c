@@ -65,10 +65,10 @@ static void check_fuel(const struct trades *trades, const line_message *line, si
     check_text(error, path_of(i, "fuel.pump_serial", path), fuel->pump_serial, 0, TRADE_ID_MAX);
     if (fuel->pump_serial[0] && !fuel->nozzle[0])
         error_field(error, path_of(i, "fuel.nozzle", path), "is required with a pump_serial");
+    if (fuel->pump_serial[0] && fuel->authorised)
+        error_field(error, path_of(i, "fuel.authorised", path), "is over with a pump_serial");
     check_money(trades, error, path_of(i, "fuel.pump_price", path), fuel->pump_price, 1, false);
 }
-
-
 
 static void preview_fuel(const line_message *line, Participant__Coupon__V1__CouponLine *ret_line) {
     ret_line->kind = view_text(LINE_FUEL);
@@ -121,11 +121,12 @@ static bool price_fuel(const struct pricing_line *line, struct quote_line *price
                                   .code = fuel->oil_code,
                                   .name = price->name,
                                   .nozzle = fuel->nozzle,
-                                  .pump_serial = fuel->pump_serial};
+                                  .pump_serial = fuel->pump_serial,
+                                  .authorised = fuel->authorised};
     bool known = fuel->pump_serial[0] ? price_dispensed(line, priced, error)
                                       : price_ordered(line, price->unit_price, priced, error);
     if (known && forecourt_complete(&priced->volume_centi, &priced->list_price, priced->unit_price,
-                           str_c(line->trades->options.currency), error))
+                                    str_c(line->trades->options.currency), error))
         return true;
     error_within(error, "lines[%zu]", line->at);
     return false;

@@ -16,8 +16,9 @@
 struct quote_line {
     const char *kind, *code, *name, *nozzle;
     const char *pump_serial; // of fuel that has been dispensed; NULL: none
-    int64_t volume_centi; // of fuel
-    int64_t quantity;     // of goods and items
+    bool authorised;         // a fill-up: it is the most that is dispensed
+    int64_t volume_centi;    // of fuel
+    int64_t quantity;        // of goods and items
     int64_t unit_price, list_price;
 };
 

@@ -96,6 +96,45 @@ static bool make_input(struct making *making, struct solver_input *input) {
     return true;
 }
 
+// ---- Once more ----------------------------------------------------------------------------------------------------
+
+// Only what was chosen may be used, and no more points than were.
+static bool keep_to_chosen(struct solver_input *input, const Txcenter__Trade__V1__Combination *chosen,
+                           struct arena *arena) {
+    struct solver_benefit *kept = arena_calloc(arena, chosen->n_benefits + 1, sizeof *kept);
+    size_t n = 0;
+    for (size_t i = 0; kept && i < input->n_benefits && n < chosen->n_benefits; i++)
+        if (combination_has(chosen, &input->benefits[i]))
+            kept[n++] = input->benefits[i];
+    input->benefits = kept;
+    input->n_benefits = n;
+    input->exclude_points = input->exclude_points || chosen->points == 0;
+    if (input->points.max_points == 0 || input->points.max_points > chosen->points)
+        input->points.max_points = chosen->points;
+    return kept != NULL;
+}
+
+Txcenter__Trade__V1__Combination *quote_price_again(struct trades *trades, const struct quote_again *again,
+                                                    struct arena *arena, struct error *error) {
+    struct making *making = arena_calloc(arena, 1, sizeof *making);
+    struct solver_input input;
+    struct solver_result result;
+    if (!making)
+        return NULL;
+    *making = (struct making){
+        .trades = trades,
+        .arena = arena,
+        .wish = {.n_lines = again->n_lines, .exclude_points = again->chosen->points == 0, .max_combinations = 1},
+        .now_ms = clock_moment_ms(again->facts->at->seconds, again->facts->at->nanos),
+        .sources = quote_sources_kept(again->facts, arena),
+    };
+    memcpy(making->lines, again->lines, again->n_lines * sizeof again->lines[0]);
+    if (!making->sources || !make_input(making, &input) || !keep_to_chosen(&input, again->chosen, arena) ||
+        !solver_solve(&input, arena, &result, error))
+        return NULL;
+    return combination_view(&input, &result.combinations[0], 1, trades->options.currency, arena);
+}
+
 // ---- The quote ----------------------------------------------------------------------------------------------------
 
 #define MONEY(amount) view_money(making->trades->options.currency, (amount), making->arena)
@@ -114,6 +153,7 @@ static void add_lines(struct making *making, quote_message *quote) {
         line->name = view_text(priced->name);
         line->nozzle = view_text(priced->nozzle);
         line->pump_serial = view_text(priced->pump_serial);
+        line->authorised = priced->authorised;
         line->volume_centi = priced->volume_centi;
         line->quantity = priced->quantity;
         line->unit_price = MONEY(priced->unit_price);

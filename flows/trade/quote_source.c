@@ -208,6 +208,21 @@ void quote_sources_ask(struct trades *trades, const struct quote_wish *wish, int
     close_one(all); // all are asked
 }
 
+// ---- Kept ---------------------------------------------------------------------------------------------------------
+
+const struct quote_sources *quote_sources_kept(const Txcenter__Trade__V1__QuoteFacts *facts, struct arena *arena) {
+    const struct {
+        enum quote_source_kind kind;
+        const void *answer;
+    } kept[] = {{QUOTE_COUPONS, facts->coupons}, {QUOTE_POINTS, facts->points}};
+    struct quote_sources *all = arena_calloc(arena, 1, sizeof *all);
+    for (size_t i = 0; all && i < sizeof kept / sizeof kept[0]; i++)
+        if (kept[i].answer)
+            all->list[all->n++] = (struct asked){
+                .source = {.kind = kept[i].kind, .reason = "", .text = "", .message = kept[i].answer}, .all = all};
+    return all;
+}
+
 // ---- Looking at them ----------------------------------------------------------------------------------------------
 
 const struct quote_source *quote_source_of(const struct quote_sources *all, enum quote_source_kind kind, size_t line) {

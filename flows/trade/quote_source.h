@@ -34,6 +34,9 @@ typedef void quote_sources_fn(void *ctx, const struct quote_sources *sources);
 void quote_sources_ask(struct trades *trades, const struct quote_wish *wish, int64_t now_ms, struct arena *arena,
                        quote_sources_fn *done, void *ctx);
 
+// As if these facts were the answers: what a kept quote was made from. In the arena; NULL when that is too small.
+const struct quote_sources *quote_sources_kept(const Txcenter__Trade__V1__QuoteFacts *facts, struct arena *arena);
+
 // NULL: that one has no say here, and was not asked.
 const struct quote_source *quote_source_of(const struct quote_sources *sources, enum quote_source_kind kind,
                                            size_t line);

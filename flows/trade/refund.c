@@ -23,7 +23,7 @@ static unsigned its_legs(const struct saga_subject *subject, struct str input) {
 static struct saga_verdict captured(struct saga_turn *turn) {
     const struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct refund_row *refund = refund_leg_of_turn(turn);
-    if (refund->kind == REFUND_RETURN || refund->stopped || trade->row.completed_ms > 0)
+    if (refund->kind != REFUND_OF_TRADE || refund->stopped || trade->row.completed_ms > 0)
         return saga_done();
     return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // and poked when it completes
 }

@@ -3,6 +3,7 @@
 #include "flows/trade/refund_command.h"
 
 #include "adapters/card/card.h"
+#include "flows/trade/adjust.h"
 #include "flows/trade/allocation.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/purchase.h"
@@ -37,7 +38,8 @@ static void check_extent(const struct trades *trades, const refund_request *requ
 
 // Part of a gid and of the gateway's refund number: letters, digits, '_' and '-', and none of our own numbers.
 static bool is_refund_no(const char *refund_no) {
-    if (str_starts(str_c(refund_no), STR("late-")) || strcmp(refund_no, REFUND_CANCELLED_NO) == 0)
+    if (str_starts(str_c(refund_no), STR("late-")) || strcmp(refund_no, REFUND_CANCELLED_NO) == 0 ||
+        strcmp(refund_no, ADJUST_REFUND_NO) == 0)
         return false;
     for (const char *c = refund_no; *c; c++)
         if (!((*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || *c == '_' ||
@@ -68,6 +70,8 @@ bool refund_command_allowed(const struct trade *trade, int64_t now_ms, struct er
         return error_set(error, ERR_NOT_REFUNDABLE, "the trade is not paid");
     if (now_ms > trade->row.paid_ms + trade->trades->options.refund_window_ms)
         return error_set(error, ERR_NOT_REFUNDABLE, "the refund window is over");
+    if (trade->row.list_price == 0)
+        return error_set(error, ERR_NOT_REFUNDABLE, "nothing was bought");
     if (trade->row.refund_count >= TRADE_REFUNDS_MAX)
         return error_set(error, ERR_NOT_REFUNDABLE, "a trade has at most %d refunds", TRADE_REFUNDS_MAX);
     if (trade->row.refunded + trade->row.refund_pending == trade->row.paid && trade->row.refund_count > 0)
@@ -146,7 +150,9 @@ static void start(struct command *command, int64_t reversible) {
     if (request->refund_no[0])
         snprintf(number, sizeof number, "%s", request->refund_no);
     struct refund_plan plan = {.refund_no = number, .reason = request->reason};
-    if (!refund_command_allowed(trade, trades_now(command->trades), &error)) {
+    if (trade_is_paid(trade) && trade->row.adjust == ADJUST_AWAITED) {
+        command_refuse_as(command, ERR_NOT_REFUNDABLE, "what was dispensed is not known yet: adjust it, or cancel it");
+    } else if (!refund_command_allowed(trade, trades_now(command->trades), &error)) {
         command_refuse(command, &error);
     } else if (trade_refund(trade, str_c(number))) {
         // The number names one refund for ever; its own request id is how to ask for it again.

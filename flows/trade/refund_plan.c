@@ -1,6 +1,7 @@
 // How refunds are spread, reserved and started.
 #include "flows/trade/refund_plan.h"
 
+#include "flows/trade/adjust.h"
 #include "flows/trade/allocation.h"
 #include "flows/trade/archive.h"
 #include "flows/trade/internal.h"
@@ -110,6 +111,26 @@ void refund_plan_cancelled(struct saga_turn *turn) {
     refund_plan_rest(trade, &plan);
     if (!refund_plan_start(turn, &plan, &error))
         trades_alert(trade->trades, "refund of a cancelled trade can't start", trade, error.text);
+}
+
+bool refund_plan_unused(struct saga_turn *turn, const int64_t parts[TRADE_TENDERS_MAX], struct error *error) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_row *refund = NULL;
+    for (int32_t i = 0; i < TRADE_TENDERS_MAX; i++) {
+        const struct tender_row *tender = parts[i] > 0 ? trade_tender(trade, trade->row.attempt_no, i) : NULL;
+        if (!tender || tender->kind == TENDER_KIND(CARD))
+            continue; // of a card it was never taken
+        if (!refund) {
+            refund = add_refund(trade, ADJUST_REFUND_NO);
+            snprintf(refund->reason, sizeof refund->reason, "authorised, and not used");
+            refund->kind = REFUND_UNUSED;
+            refund->state = REFUND_STATE(PENDING);
+            refund->created_ms = saga_turn_now(turn);
+        }
+        add_leg(trade, refund, tender, parts[i]);
+        refund->amount += parts[i];
+    }
+    return !refund || start(turn, refund, error);
 }
 
 bool refund_plan_return(struct saga_turn *turn, const struct tender_row *tender, struct error *error) {

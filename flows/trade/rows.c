@@ -74,6 +74,11 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I32(trade_row, stopped, .since = 4),
     STORE_COL_I32(trade_row, missed, .since = 4),
     STORE_COL_I32(trade_row, mode, .since = 5),
+    STORE_COL_I32(trade_row, adjust, .since = 5),
+    STORE_COL_I32(trade_row, capturing, .since = 5),
+    STORE_COL_I32(trade_row, adjust_entry, .since = 5),
+    STORE_COL_I64(trade_row, authorised, .since = 5),
+    STORE_COL_I64(trade_row, adjusted_ms, .since = 5),
     STORE_COL_I32(trade_row, next_version, .since = 5),
     STORE_COL_I32(trade_row, next_mode, .since = 5),
     STORE_COL_I32(trade_row, next_expires_s, .since = 5),
@@ -154,6 +159,7 @@ static const struct store_column line_row_columns[] = {
     STORE_COL_I32(line_row, delivery, .since = 5),
     STORE_COL_TEXT(line_row, returned_by, .since = 5),
     STORE_COL_TEXT(line_row, pump_serial, .since = 5),
+    STORE_COL_I32(line_row, authorised, .since = 5),
 };
 const struct store_table line_table = {TABLE("trade_line", line_row, 3, )};
 

@@ -43,6 +43,13 @@ struct after {
     int32_t generation; // of the key under which it is, or was, asked for
 };
 
+// Of an order with a fill-up (adjust.h).
+enum trade_adjust {
+    ADJUST_NONE,
+    ADJUST_AWAITED, // what is dispensed is not known yet
+    ADJUST_DONE,
+};
+
 // Why an unpaid trade is being closed.
 enum trade_closing {
     CLOSING_NO,
@@ -98,12 +105,16 @@ struct trade_row {
     char created_by[REQUEST_CALLER_MAX + 1];
     char call_id[129], traceparent[65]; // metadata of the latest accepted command: passed on to the participants
     char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];
-    int32_t failure;    // enum err: what whoever ordered is told, once the order has failed
-    int32_t closed;     // enum trade_closed (trades.h)
-    int64_t closed_ms;  // since when it is
-    int32_t stopped;    // enum trade_stopped
-    int32_t missed;     // bits of enum trade_missed
-    int32_t mode;       // Txcenter__Trade__V1__OrderMode of the order; 0: it locks first
+    int32_t failure;                 // enum err: what whoever ordered is told, once the order has failed
+    int32_t closed;                  // enum trade_closed (trades.h)
+    int64_t closed_ms;               // since when it is
+    int32_t stopped;                 // enum trade_stopped
+    int32_t missed;                  // bits of enum trade_missed
+    int32_t mode;                    // Txcenter__Trade__V1__OrderMode of the order; 0: it locks first
+    int32_t adjust;                  // enum trade_adjust
+    int32_t capturing;               // 1: what the cards pay is being taken (capture.h)
+    int32_t adjust_entry;            // of the ledger; 0: none
+    int64_t authorised, adjusted_ms; // what was paid before it was adjusted; when it was
     // With CLOSING_REORDER: what is ordered next.
     int32_t next_version, next_mode, next_expires_s;
     char next_combination[9];
@@ -154,8 +165,9 @@ struct line_row {
     int64_t refund_done;  // of it, done
     // Of what is delivered: the generation of the key under which it was; 0: the first.
     int32_t delivery;
-    char returned_by[41]; // the refund with which the goods, or the item, come back; empty: they are kept
+    char returned_by[41];               // the refund with which the goods, or the item, come back; empty: they are kept
     char pump_serial[TRADE_ID_MAX + 1]; // of fuel that has been dispensed; else empty
+    int32_t authorised;                 // 1: a fill-up
 };
 extern const struct store_table line_table;
 
@@ -202,7 +214,11 @@ struct tender_row {
 };
 extern const struct store_table tender_table;
 
-enum refund_kind { REFUND_OF_TRADE, REFUND_RETURN /* money that the trade did not want goes back */ };
+enum refund_kind {
+    REFUND_OF_TRADE,
+    REFUND_RETURN, // money that the trade did not want goes back
+    REFUND_UNUSED, // what was authorised and not used
+};
 // Of a recharge: its balance goes before its money does.
 enum refund_recharge { RECHARGE_NOT_ASKED, RECHARGE_TAKEN, RECHARGE_SPENT /* what is spent is not paid out */ };
 struct refund_row {

@@ -180,7 +180,8 @@ static void newest_read(void *ctx, const struct error *error, const void *rows, 
         return;
     }
     claim->holder = *(const struct source_row *)rows;
-    if (strcmp(claim->holder.trade_no, claim->row.trade_no) == 0 && claim->holder.purchase_no == claim->row.purchase_no) {
+    if (strcmp(claim->holder.trade_no, claim->row.trade_no) == 0 &&
+        claim->holder.purchase_no == claim->row.purchase_no) {
         finish(claim, OUTCOME_OK, ERR_OK, NULL);
         return;
     }

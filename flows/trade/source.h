@@ -11,9 +11,9 @@
 // never undone. An order is paid only after its own claim. So when one is paid, nobody gets the next term; and who has
 // got it, has seen that nobody before can be paid any more. Money that comes for a void order is late and goes back.
 //
-// Where the holder is still open, an order that locks nothing takes over: the holder is closed (CLOSING_TAKEN), with its
-// tenders, by the instance that owns it: in this process, or through that slot's inbox. The claim is tried again until
-// it is void or was found paid. An order that locks first is refused instead.
+// Where the holder is still open, an order that locks nothing takes over: the holder is closed (CLOSING_TAKEN), with
+// its tenders, by the instance that owns it: in this process, or through that slot's inbox. The claim is tried again
+// until it is void or was found paid. An order that locks first is refused instead.
 //
 // A claim need not be undone: with its order it is void. Claims go when they are as old as trades that were sold may
 // become.

@@ -185,8 +185,8 @@ static const uint32_t followers[] = {
     [TRADE_STATE(ORDERING)] = TO(ORDERED) | TO(CLOSING),
     [TRADE_STATE(ORDERED)] = TO(PAYING) | TO(PAID) /* nothing is payable */ | TO(CLOSING),
     [TRADE_STATE(PAYING)] = TO(PAID) | TO(ORDERED) /* the attempt failed */ | TO(CLOSING),
-    [TRADE_STATE(CLOSING)] = TO(PAID) | TO(CANCELLED) | TO(EXPIRED) | TO(FAILED) | TO(CONFLICTED) |
-                             TO(ORDERING) /* ordered again */,
+    [TRADE_STATE(CLOSING)] =
+        TO(PAID) | TO(CANCELLED) | TO(EXPIRED) | TO(FAILED) | TO(CONFLICTED) | TO(ORDERING) /* ordered again */,
     [TRADE_STATE(PAID)] = TO(COMPLETED),
     [TRADE_STATE(COMPLETED)] = TO(PARTIALLY_REFUNDED) | TO(REFUNDED),
     [TRADE_STATE(PARTIALLY_REFUNDED)] = TO(REFUNDED),

@@ -1,5 +1,7 @@
 #include "flows/trade/view.h"
 
+#include "flows/trade/adjust.h"
+#include "flows/trade/capture.h"
 #include "flows/trade/chosen.h"
 #include "flows/trade/recall.h"
 
@@ -211,7 +213,7 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
     char gid[TRADE_GID_MAX];
     message->attempts = view_array(arena, payments);
     message->refunds = view_array(arena, refunds);
-    message->saga_gids = view_array(arena, 2 * (payments + refunds) + (size_t)trade->row.purchase_no + 1);
+    message->saga_gids = view_array(arena, 2 * (payments + refunds) + (size_t)trade->row.purchase_no + 2);
     if (!message->saga_gids)
         return;
     for (int32_t no = 1; no <= trade->row.purchase_no; no++) {
@@ -233,6 +235,10 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
             recall_payment_gid(trade, row->attempt_no, gid);
             add_gid(message, gid, arena);
         }
+    }
+    if (trade->row.adjust == ADJUST_DONE) {
+        capture_gid(trade, gid);
+        add_gid(message, gid, arena);
     }
     for (size_t i = 0; message->refunds && i < refunds; i++) {
         const struct refund_row *row = trade_at(trade, PART_REFUND, i);
@@ -289,6 +295,8 @@ trade_message *view_trade_row(const struct trade_row *row, struct arena *arena) 
     message->created_by = view_text(row->created_by);
     message->points_awarded = row->points_awarded;
     message->mode = (Txcenter__Trade__V1__OrderMode)row->mode;
+    message->authorised = row->authorised ? view_money(row->currency, row->authorised, arena) : NULL;
+    message->adjusted_at = view_time(row->adjusted_ms, arena);
     return message;
 }
 
@@ -300,6 +308,7 @@ trade_message *view_trade(const struct trade *trade, struct arena *arena) {
     int32_t version = trade_is_paid(trade) ? trade->row.ordered_version : trade->row.quote_version;
     message->quote = view_quote(trade_quote_row(trade, version), arena);
     message->combination = (void *)(uintptr_t)chosen_combination(trade, message->quote, arena);
+    message->unused = view_refund(trade, ADJUST_REFUND_NO, arena);
     add_attempts_and_refunds(message, trade, arena);
     add_followers(message, trade, arena);
     add_ledger(message, trade, arena);

@@ -43,6 +43,7 @@ struct flow_cases {
     X(later)          \
     X(edit)           \
     X(forecourt)      \
+    X(adjust)         \
     X(pay)            \
     X(callback)       \
     X(closing)        \

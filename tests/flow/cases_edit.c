@@ -147,7 +147,8 @@ static void test_an_edit_waits_until_the_old_order_is_definite(struct flow_bed *
     flow_pay(bed, &trade);
     flow_quote(bed, &trade, FUEL_300, "");
     flow_fault(bed, FAULT(DOWN), "payment", "ClosePayment", "");
-    struct flow_answer *answer = flow_send(bed, "PlaceOrder", "trade_no=%s quote_version=2 wait_ms=300 " LATER, trade.no);
+    struct flow_answer *answer =
+        flow_send(bed, "PlaceOrder", "trade_no=%s quote_version=2 wait_ms=300 " LATER, trade.no);
     flow_wait(bed, answer);
     assert_true(((const Txcenter__Trade__V1__PlaceOrderResponse *)(const void *)answer->message)->processing);
     flow_until(bed, is_closing, trade.no, "it must be closing");

@@ -2,7 +2,7 @@
 #include "tests/flow/cases.h"
 #include "tests/flow/virtual.h"
 
-#define LATER "mode=2" // ORDER_MODE_DEDUCT_LATER
+#define LATER "mode=2"                                           // ORDER_MODE_DEDUCT_LATER
 enum { DISPENSED = 15700, PUMP_PRICE = 785, APART_MAX_MS = 14 }; // 20.00 litres
 
 // A fuelling of 92# at nozzle 1 that nobody else names, as the lines of a quote.
@@ -129,7 +129,8 @@ static void test_a_take_over_waits_until_the_older_one_is_definite(struct flow_b
     paying(bed, &older, lines, bed->user);
     quoted(bed, &newer, lines, bed->other_user);
     flow_fault(bed, FAULT(DOWN), "payment", "ClosePayment", "");
-    struct flow_answer *answer = flow_send(bed, "PlaceOrder", "trade_no=%s quote_version=1 wait_ms=500 " LATER, newer.no);
+    struct flow_answer *answer =
+        flow_send(bed, "PlaceOrder", "trade_no=%s quote_version=1 wait_ms=500 " LATER, newer.no);
     flow_wait(bed, answer);
     assert_true(((const Txcenter__Trade__V1__PlaceOrderResponse *)(const void *)answer->message)->processing);
     assert_state(bed, &older, TRADE(CLOSING));
@@ -221,9 +222,10 @@ static void test_what_was_dispensed_is_priced_by_the_pump(struct flow_bed *bed) 
 
 // [A73] a record whose volume, price and amount don't agree to 0.01 is not sold
 static void test_a_pump_record_that_does_not_add_up_is_refused(struct flow_bed *bed) {
-    flow_control(bed, "AddPumpRecord",
-                 "station_id=S001 nozzle=1 serial=BAD-%s oil_code=92# volume_centi=2000 unit_price=CNY785 amount=CNY15702",
-                 bed->user);
+    flow_control(
+        bed, "AddPumpRecord",
+        "station_id=S001 nozzle=1 serial=BAD-%s oil_code=92# volume_centi=2000 unit_price=CNY785 amount=CNY15702",
+        bed->user);
     flow_refused(bed, "PUMP_AMOUNT_MISMATCH", "Quote",
                  "%s lines[0].fuel.oil_code=92# lines[0].fuel.nozzle=1 lines[0].fuel.pump_serial=BAD-%s",
                  flow_context(bed), bed->user);
