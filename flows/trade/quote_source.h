@@ -1,5 +1,6 @@
 // What a quote is made from: each system that has a say is asked at the same time, under one deadline. A core source
-// that does not answer fails the quote; without an optional one it is degraded.
+// that does not answer fails the quote; without an optional one it is degraded. One whose answer says that it depends
+// on what the others were still being asked is asked once more when they have answered, within the same deadline.
 #ifndef TXC_FLOWS_TRADE_QUOTE_SOURCE_H
 #define TXC_FLOWS_TRADE_QUOTE_SOURCE_H
 
@@ -10,8 +11,10 @@ enum quote_source_kind {
     QUOTE_PRICE, // of a line of fuel; the others are one for all lines
     QUOTE_GOODS,
     QUOTE_CARD,
+    QUOTE_LEVEL,
     QUOTE_COUPONS,
     QUOTE_POINTS,
+    QUOTE_ACTIVITIES, // last: what the others know at once is told to it
     QUOTE_SOURCE_KINDS
 };
 

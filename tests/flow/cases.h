@@ -39,6 +39,7 @@ struct flow_cases {
 #define FLOW_CASES(X) \
     X(quote)          \
     X(order)          \
+    X(discount)       \
     X(goods)          \
     X(later)          \
     X(pay)            \
