@@ -155,9 +155,10 @@ static void move(struct chance *chance) {
                             flow_context(bed), dice(chance, 2) ? "app" : "merchant");
         break;
     case ORDER:
-        *answer = flow_send(bed, "PlaceOrder",
-                            "trade_no=%s quote_version=%d accept_degraded=true expires_in_seconds=%u wait_ms=%u",
-                            trade->no, now->quote->version, 1 + dice(chance, 60), dice(chance, 2) * 20000);
+        *answer = flow_send(
+            bed, "PlaceOrder",
+            "trade_no=%s quote_version=%d accept_degraded=true expires_in_seconds=%u mode=%d wait_ms=%u", trade->no,
+            now->quote->version, 1 + dice(chance, 60), dice(chance, 3) ? 1 : 2, dice(chance, 2) * 20000);
         break;
     case PAY:
         *answer = flow_send(bed, "Pay", "trade_no=%s wait_ms=%u on_failure=%u %s", trade->no, dice(chance, 2) * 10000,
