@@ -3,8 +3,8 @@
 #include "flows/trade/chosen.h"
 #include "flows/trade/discount.h"
 #include "flows/trade/forecourt.h"
+#include "flows/trade/quote_again.h"
 #include "flows/trade/view.h"
-#include "txcenter/trade/v1/facts.pb-c.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -155,7 +155,12 @@ static bool price(const struct trade *trade, struct arena *arena, struct actual 
     if (!facts || !chosen)
         return error_set(error, ERR_STORE_CORRUPT, "the kept quote can't be read");
     const struct quote_again again = {facts, chosen, actual->lines, actual->n};
-    actual->combination = quote_price_again(trade->trades, &again, arena, error);
+    combination_message *combination = quote_price_again(trade->trades, &again, arena, error);
+    if (combination && actual->list_price > 0) {
+        combination->quotas = chosen->quotas; // what was locked is used; of nothing it is not
+        combination->n_quotas = chosen->n_quotas;
+    }
+    actual->combination = combination;
     if (actual->combination && actual->combination->payable->minor_units > trade->row.paid)
         actual->combination = kept_within(trade, actual, chosen, arena);
     return actual->combination || error_is(error) ||

@@ -8,11 +8,11 @@ static const struct {
     uint16_t step_id;
     bool (*applies)(const struct trade *trade); // NULL: to every trade
 } benefits[AFTERS] = {
-    [AFTER_AWARD] = {STEP_AWARD_POINTS, NULL},
-    [AFTER_ISSUE] = {STEP_ISSUE_COUPONS, NULL},
-    [AFTER_GROWTH] = {STEP_REPORT_GROWTH, NULL},
+    [AFTER_AWARD] = {STEP_AWARD_POINTS, trade_has_user},
+    [AFTER_ISSUE] = {STEP_ISSUE_COUPONS, trade_has_user},
+    [AFTER_GROWTH] = {STEP_REPORT_GROWTH, trade_has_user},
     [AFTER_MARKETING] = {STEP_RECORD_MARKETING, NULL},
-    [AFTER_GIFT] = {STEP_EVALUATE_ACTIVITIES, NULL},
+    [AFTER_GIFT] = {STEP_EVALUATE_ACTIVITIES, trade_has_user},
     [AFTER_FUEL_INVOICE] = {STEP_ISSUE_FUEL_INVOICE, invoicing_has_fuel},
     [AFTER_GOODS_INVOICE] = {STEP_ISSUE_GOODS_INVOICE, invoicing_has_goods},
 };

@@ -136,6 +136,7 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
     row->payable = chosen->payable->minor_units;
     discount_of_combination(chosen, row->discount);
     row->points = chosen->points;
+    row->quotas = (int32_t)chosen->n_quotas;
     row->order_no[0] = '\0';
     row->closing = CLOSING_NO;
     row->failure = ERR_OK;
@@ -191,13 +192,13 @@ static int32_t failing(Txcenter__Trade__V1__OnFailure on_failure) {
 static bool pays(const ProtobufCMessage *message, struct pay_wish *ret_wish, int32_t *ret_wait_for) {
     if (message->descriptor == &txcenter__trade__v1__order_pay_request__descriptor) {
         const Txcenter__Trade__V1__OrderPayRequest *r = (const void *)message;
-        *ret_wish = (struct pay_wish){r->tenders, r->n_tenders, failing(r->on_failure)};
+        *ret_wish = (struct pay_wish){r->tenders, r->n_tenders, failing(r->on_failure), r->rounding_off};
         *ret_wait_for = (int32_t)r->wait_for;
         return true;
     }
     if (message->descriptor == &txcenter__trade__v1__quote_order_pay_request__descriptor) {
         const Txcenter__Trade__V1__QuoteOrderPayRequest *r = (const void *)message;
-        *ret_wish = (struct pay_wish){r->tenders, r->n_tenders, failing(r->on_failure)};
+        *ret_wish = (struct pay_wish){r->tenders, r->n_tenders, failing(r->on_failure), r->rounding_off};
         *ret_wait_for = (int32_t)r->wait_for;
         return true;
     }
@@ -213,6 +214,7 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
         const Txcenter__Trade__V1__QuoteOrderPayRequest *r = (const void *)message;
         quote_check(trades, r->context, r->lines, r->n_lines, error);
         quote_check_ids(error, "excluded_coupon_ids", r->excluded_coupon_ids, r->n_excluded_coupon_ids);
+        quote_check_ids(error, "excluded_activity_ids", r->excluded_activity_ids, r->n_excluded_activity_ids);
     } else {
         check_trade_no(error, "trade_no", request_text(message, "trade_no"), true);
         check_range(error, "quote_version", wish.quote_version, 1, INT32_MAX);
@@ -224,12 +226,20 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
     }
 }
 
-static bool amounts_fit(const struct command *command, const combination_message *chosen, struct error *error) {
+static const char *user_of(const struct command *command) {
+    if (command->trade)
+        return command->trade->row.user_id;
+    const Txcenter__Trade__V1__QuoteOrderPayRequest *request = (const void *)command->request;
+    return request->context->user_id;
+}
+
+static bool tenders_fit(const struct command *command, const combination_message *chosen, struct error *error) {
     struct pay_wish pay;
     int32_t wait_for;
     int64_t amounts[TRADE_TENDERS_MAX];
     return !pays(command->request, &pay, &wait_for) ||
-           pay_amounts(&pay, chosen->payable->minor_units, chosen->payable->currency, amounts, error);
+           (pay_kinds(&pay, chosen, error) && pay_user(&pay, user_of(command), error) &&
+            pay_amounts(&pay, chosen->payable->minor_units, chosen->payable->currency, amounts, error));
 }
 
 static const char *ref_of(struct command *command, int32_t purchase_no) {
@@ -266,7 +276,7 @@ static void execute(struct command *command) {
     const combination_message *chosen = NULL;
     struct error error = {0};
     if (!order_allowed(command->trade, &wish, trades_now(command->trades), &command->arena, &chosen, &error) ||
-        !amounts_fit(command, chosen, &error))
+        !tenders_fit(command, chosen, &error))
         command_refuse(command, &error);
     else if (trade_is_editable(command->trade))
         start_again(command, &wish, chosen);
@@ -289,7 +299,7 @@ static void quoted(void *ctx, const struct quote_made *made, const struct error 
         error_set(&error, ERR_QUOTE_DEGRADED, NULL);
     else if (request->expected_payable && request->expected_payable->minor_units != chosen->payable->minor_units)
         differs(chosen->payable, request->expected_payable, "the best price is", &error);
-    if (error_is(&error) || !amounts_fit(command, chosen, &error)) {
+    if (error_is(&error) || !tenders_fit(command, chosen, &error)) {
         command_refuse(command, &error);
         return;
     }
@@ -297,6 +307,15 @@ static void quoted(void *ctx, const struct quote_made *made, const struct error 
     struct saga_turn *turn = command_turn(command);
     quote_keep(turn, request->context, made);
     start(command, turn, chosen);
+}
+
+// With which it will be paid. NULL when the arena is full.
+static const Txcenter__Trade__V1__TenderKind *kinds_of(const Txcenter__Trade__V1__QuoteOrderPayRequest *request,
+                                                       struct arena *arena) {
+    Txcenter__Trade__V1__TenderKind *kinds = arena_calloc(arena, request->n_tenders + 1, sizeof *kinds);
+    for (size_t i = 0; kinds && i < request->n_tenders; i++)
+        kinds[i] = request->tenders[i]->kind;
+    return kinds;
 }
 
 static void execute_with_quote(struct command *command) {
@@ -315,11 +334,18 @@ static void execute_with_quote(struct command *command) {
         .context = request->context,
         .lines = request->lines,
         .n_lines = request->n_lines,
-        .excluded_coupon_ids = request->excluded_coupon_ids,
-        .n_excluded_coupon_ids = request->n_excluded_coupon_ids,
+        .excluded = {[SOLVER_COUPON] = {request->excluded_coupon_ids, request->n_excluded_coupon_ids},
+                     [SOLVER_ACTIVITY] = {request->excluded_activity_ids, request->n_excluded_activity_ids}},
         .exclude_points = request->exclude_points,
+        .exclude_level = request->exclude_level,
         .max_combinations = 1,
+        .tender_kinds = kinds_of(request, &command->arena),
+        .n_tender_kinds = request->n_tenders,
     };
+    if (!wish.tender_kinds) {
+        command_refuse_as(command, ERR_OVERLOADED, NULL);
+        return;
+    }
     quote_make(command->trades, &wish, &command->arena, quoted, command);
 }
 

@@ -10,6 +10,7 @@
 #include "flows/trade/books.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
+#include "flows/trade/pay.h"
 #include "flows/trade/purchase_end.h"
 #include "flows/trade/purchase_step.h"
 #include "flows/trade/recall.h"
@@ -452,6 +453,8 @@ void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt) {
         attempt->state = ATTEMPT_PAID;
         attempt->ended_ms = now_ms;
     }
+    if (attempt && attempt->rounding_off > 0)
+        pay_round_off(trade, attempt->rounding_off);
     row->paid = row->payable;
     row->paid_ms = now_ms;
     if (!row->business_date[0])

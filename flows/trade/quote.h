@@ -4,7 +4,12 @@
 #define TXC_FLOWS_TRADE_QUOTE_H
 
 #include "flows/trade/command.h"
-#include "txcenter/trade/v1/facts.pb-c.h"
+
+// Benefits of one source.
+struct quote_ids {
+    char *const *ids;
+    size_t n;
+};
 
 // What is to be priced; borrowed until `done`.
 struct quote_wish {
@@ -13,10 +18,11 @@ struct quote_wish {
     const Txcenter__Trade__V1__Context *context;
     Txcenter__Trade__V1__Line *const *lines;
     size_t n_lines;
-    char *const *excluded_coupon_ids, *const *required_coupon_ids;
-    size_t n_excluded_coupon_ids, n_required_coupon_ids;
-    bool exclude_points;
+    struct quote_ids required[SOLVER_SOURCES], excluded[SOLVER_SOURCES];
+    bool exclude_points, exclude_level;
     int32_t max_combinations;
+    const Txcenter__Trade__V1__TenderKind *tender_kinds; // all that will pay; none: not known yet
+    size_t n_tender_kinds;
 };
 
 // The result, in the arena that was given; `quote` has no version yet.
@@ -30,23 +36,11 @@ typedef void quote_made_fn(void *ctx, const struct quote_made *made, const struc
 void quote_make(struct trades *trades, const struct quote_wish *wish, struct arena *arena, quote_made_fn *done,
                 void *ctx);
 
-// Prices these lines as they would have been quoted then: by what was kept, with the benefits of the chosen combination
-// as far as they fit, and no others. In the arena; NULL with an error, or without one when the arena is too small.
-struct quote_line; // quote_line.h
-struct quote_again {
-    const Txcenter__Trade__V1__QuoteFacts *facts;
-    const Txcenter__Trade__V1__Combination *chosen;
-    const struct quote_line *lines;
-    size_t n_lines;
-};
-Txcenter__Trade__V1__Combination *quote_price_again(struct trades *trades, const struct quote_again *again,
-                                                    struct arena *arena, struct error *error);
-
 // Every violation of form of a context and its lines.
 void quote_check(const struct trades *trades, const Txcenter__Trade__V1__Context *context,
                  Txcenter__Trade__V1__Line *const *lines, size_t n_lines, struct error *error);
 
-// The same of a list of coupons.
+// The same of a list of benefits.
 void quote_check_ids(struct error *error, const char *field, char *const *ids, size_t n);
 
 // Keeps the quote as the trade's newest version (which it sets in made->quote). Where the trade is ordered, and may be

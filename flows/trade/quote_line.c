@@ -169,6 +169,11 @@ static bool price_goods(const struct pricing_line *line, struct quote_line *pric
                                   .nozzle = "",
                                   .quantity = wanted->quantity,
                                   .unit_price = goods->unit_price->minor_units};
+    if (item && !line->wish->context->user_id[0]) {
+        char path[PATH_MAX_BYTES];
+        error_field(error, path_of(line->at, "goods.sku", path), "is an item that somebody must own: user_id is empty");
+        return false;
+    }
     if (!item && goods->available < wanted->quantity)
         return error_set(error, ERR_OUT_OF_STOCK, "of %s %lld are left", wanted->sku, (long long)goods->available);
     return money_mul_div(priced->quantity, priced->unit_price, 1, ROUND_DOWN, &priced->list_price) ||

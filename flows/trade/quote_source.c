@@ -2,7 +2,9 @@
 
 #include "adapters/card/card.h"
 #include "adapters/coupon/coupon.h"
+#include "adapters/discount/discount.h"
 #include "adapters/goods/goods.h"
+#include "adapters/level/level.h"
 #include "adapters/oil/oil.h"
 #include "adapters/points/points.h"
 #include "adapters/user/user.h"
@@ -17,6 +19,7 @@ struct asked {
     struct quote_source source; // first: what others see
     struct quote_sources *all;
     struct saga_pass pass;
+    bool informed; // nobody else was being asked when it was
 };
 
 struct quote_sources {
@@ -28,14 +31,17 @@ struct quote_sources {
     quote_sources_fn *done;
     void *ctx;
     unsigned open;
+    bool again; // the second round has begun
     size_t n;
     struct asked list[2 * TRADE_LINES_MAX + QUOTE_SOURCE_KINDS];
 };
 
 // ---- Answers ------------------------------------------------------------------------------------------------------
 
+static bool ask_again(struct quote_sources *all);
+
 static void close_one(struct quote_sources *all) {
-    if (--all->open > 0)
+    if (--all->open > 0 || ask_again(all))
         return;
     all->done(all->ctx, all);
     free(all);
@@ -124,11 +130,81 @@ static void ask_points(struct asked *asked, struct adapter *points) {
     points_get(points, &asked->all->effect, &request, answered, asked);
 }
 
+static void ask_level(struct asked *asked, struct adapter *level) {
+    Participant__Level__V1__GetLevelRequest request = PARTICIPANT__LEVEL__V1__GET_LEVEL_REQUEST__INIT;
+    request.user_id = asked->all->wish->context->user_id;
+    level_get(level, &asked->all->effect, &request, answered, asked);
+}
+
+// What the discount engine is told of a line.
+struct discount_line {
+    Participant__Discount__V1__DiscountLine line;
+    Txcenter__Type__V1__Money price;
+};
+
+// With its price, where that is known by now.
+static void describe_line(const struct quote_sources *all, size_t i, struct discount_line *described) {
+    Participant__Discount__V1__DiscountLine *line = &described->line;
+    struct quote_line priced;
+    struct error unpriced = {0};
+    participant__discount__v1__discount_line__init(line);
+    txcenter__type__v1__money__init(&described->price);
+    if (quote_line_price(all->trades, all->wish, all, i, &priced, &unpriced)) {
+        described->price.currency = view_text(all->trades->options.currency);
+        described->price.minor_units = priced.list_price;
+        line->kind = view_text(priced.kind);
+        line->code = view_text(priced.code);
+        line->quantity = priced.volume_centi ? priced.volume_centi : priced.quantity;
+        line->list_price = &described->price;
+        return;
+    }
+    Participant__Coupon__V1__CouponLine preview = PARTICIPANT__COUPON__V1__COUPON_LINE__INIT;
+    quote_line_preview(all->wish->lines[i], &preview);
+    line->kind = preview.kind;
+    line->code = preview.code;
+    line->list_price = preview.amount;
+}
+
+static void ask_activities(struct asked *asked, struct adapter *discount) {
+    const struct quote_sources *all = asked->all;
+    const Txcenter__Trade__V1__Context *context = all->wish->context;
+    const Participant__User__V1__GetUserResponse *user = quote_answer_of(all, QUOTE_USER, 0);
+    const Participant__Level__V1__GetLevelResponse *level = quote_answer_of(all, QUOTE_LEVEL, 0);
+    Participant__Discount__V1__ListActivitiesRequest request = PARTICIPANT__DISCOUNT__V1__LIST_ACTIVITIES_REQUEST__INIT;
+    Participant__Discount__V1__Buyer buyer = PARTICIPANT__DISCOUNT__V1__BUYER__INIT;
+    Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    struct discount_line lines[TRADE_LINES_MAX];
+    Participant__Discount__V1__DiscountLine *pointers[TRADE_LINES_MAX];
+    for (size_t i = 0; i < all->wish->n_lines; i++) {
+        describe_line(all, i, &lines[i]);
+        pointers[i] = &lines[i].line;
+    }
+    at.seconds = all->now_ms / 1000;
+    buyer.user_id = context->user_id;
+    buyer.card_no = view_text(user ? user->user->card_no : "");
+    buyer.plate_no = view_text(user ? user->user->plate_no : "");
+    request.buyer = &buyer;
+    request.tenant_id = context->tenant_id;
+    request.station_id = context->station_id;
+    request.channel = context->channel;
+    request.scenario = context->scenario;
+    request.level_code = view_text(level ? level->level->level_code : "");
+    request.at = &at;
+    request.lines = pointers;
+    request.n_lines = all->wish->n_lines;
+    discount_list_activities(discount, &all->effect, &request, answered, asked);
+}
+
+// It would have been told more than when it was asked.
+static bool lacked_something(const struct asked *asked) {
+    const Participant__Discount__V1__ListActivitiesResponse *answer = asked->source.message;
+    return !asked->informed && answer && answer->incomplete;
+}
+
 // ---- Who has a say ------------------------------------------------------------------------------------------------
 
-static bool always(const struct quote_wish *wish, size_t line) {
-    (void)wish;
-    return line == 0;
+static bool for_user(const struct quote_wish *wish, size_t line) {
+    return line == 0 && wish->context->user_id[0];
 }
 
 static bool for_fuel(const struct quote_wish *wish, size_t line) {
@@ -151,7 +227,7 @@ static bool for_recharge(const struct quote_wish *wish, size_t line) {
 }
 
 static bool for_what_gets_cheaper(const struct quote_wish *wish, size_t line) {
-    return line == 0 && !quote_is_recharge(wish);
+    return for_user(wish, line) && !quote_is_recharge(wish); // benefits are somebody's
 }
 
 static bool for_points(const struct quote_wish *wish, size_t line) {
@@ -163,30 +239,53 @@ static const struct {
     size_t system;        // offset of its adapter
     bool (*applies)(const struct quote_wish *wish, size_t line);
     void (*ask)(struct asked *asked, struct adapter *system);
+    bool (*again)(const struct asked *asked); // of its answer: whether to ask once more; NULL: never
 } sources[] = {
-    [QUOTE_USER] = {NULL, offsetof(struct adapters, user), always, ask_user},
-    [QUOTE_PRICE] = {NULL, offsetof(struct adapters, oil), for_fuel, ask_price},
-    [QUOTE_PUMP] = {NULL, offsetof(struct adapters, oil), for_dispensed, ask_pump},
-    [QUOTE_GOODS] = {NULL, offsetof(struct adapters, goods), for_any_goods, ask_goods},
-    [QUOTE_CARD] = {NULL, offsetof(struct adapters, card), for_recharge, ask_card},
-    [QUOTE_COUPONS] = {"coupon", offsetof(struct adapters, coupon), for_what_gets_cheaper, ask_coupons},
-    [QUOTE_POINTS] = {"points", offsetof(struct adapters, points), for_points, ask_points},
+    [QUOTE_USER] = {NULL, offsetof(struct adapters, user), for_user, ask_user, NULL},
+    [QUOTE_PRICE] = {NULL, offsetof(struct adapters, oil), for_fuel, ask_price, NULL},
+    [QUOTE_PUMP] = {NULL, offsetof(struct adapters, oil), for_dispensed, ask_pump, NULL},
+    [QUOTE_GOODS] = {NULL, offsetof(struct adapters, goods), for_any_goods, ask_goods, NULL},
+    [QUOTE_CARD] = {NULL, offsetof(struct adapters, card), for_recharge, ask_card, NULL},
+    [QUOTE_LEVEL] = {"level", offsetof(struct adapters, level), for_what_gets_cheaper, ask_level, NULL},
+    [QUOTE_COUPONS] = {"coupon", offsetof(struct adapters, coupon), for_what_gets_cheaper, ask_coupons, NULL},
+    [QUOTE_POINTS] = {"points", offsetof(struct adapters, points), for_points, ask_points, NULL},
+    [QUOTE_ACTIVITIES] = {"discount", offsetof(struct adapters, discount), for_what_gets_cheaper, ask_activities,
+                          lacked_something},
 };
 
-// A system that takes no calls at present counts as one without an answer.
-static void ask(struct quote_sources *all, enum quote_source_kind kind, size_t line) {
-    struct asked *asked = &all->list[all->n++];
+// A system that takes no calls at present counts as one without an answer, and so does one for which no time is left.
+static void ask(struct asked *asked) {
+    struct quote_sources *all = asked->all;
+    enum quote_source_kind kind = asked->source.kind;
     struct adapter *system = (struct adapter *)(void *)((char *)all->trades->options.adapters + sources[kind].system);
+    int64_t spent_ms = trades_now(all->trades) - all->now_ms;
+    int64_t left_ms = all->trades->options.quote_budget_ms - (spent_ms > 0 ? spent_ms : 0);
     struct error error = {0};
-    *asked = (struct asked){.source = {.kind = kind, .line = line, .reason = "", .text = ""}, .all = all};
-    if (!saga_pass_begin(all->trades->engine, system->system, &asked->pass, &error)) {
+    asked->source.message = NULL;
+    asked->informed = all->open == 1;
+    bool may = left_ms > 0 ? saga_pass_begin(all->trades->engine, system->system, &asked->pass, &error)
+                           : error_set(&error, ERR_TIMED_OUT, "the quote's time is over");
+    if (!may) {
         asked->source.outcome = OUTCOME_RETRY;
         asked->source.reason = err_info(error.code)->name;
         asked->source.text = arena_str(all->arena, str_c(error.text)).ptr;
         return;
     }
+    all->effect.deadline_ms = (uint32_t)left_ms;
     all->open++;
     sources[kind].ask(asked, system);
+}
+
+// False when there is nobody to ask again, or they have answered at once.
+static bool ask_again(struct quote_sources *all) {
+    if (all->again)
+        return false;
+    all->again = true;
+    all->open = 1;
+    for (size_t i = 0; i < all->n; i++)
+        if (sources[all->list[i].source.kind].again && sources[all->list[i].source.kind].again(&all->list[i]))
+            ask(&all->list[i]);
+    return --all->open > 0;
 }
 
 void quote_sources_ask(struct trades *trades, const struct quote_wish *wish, int64_t now_ms, struct arena *arena,
@@ -196,31 +295,19 @@ void quote_sources_ask(struct trades *trades, const struct quote_wish *wish, int
         abort();
     *all = (struct quote_sources){
         .trades = trades, .wish = wish, .arena = arena, .now_ms = now_ms, .done = done, .ctx = ctx, .open = 1};
-    all->effect = (struct adapter_effect){.step = "quote",
-                                          .trade_no = wish->trade_no,
-                                          .request_id = wish->call_id,
-                                          .traceparent = wish->traceparent,
-                                          .deadline_ms = (uint32_t)trades->options.quote_budget_ms};
+    all->effect = (struct adapter_effect){
+        .step = "quote", .trade_no = wish->trade_no, .request_id = wish->call_id, .traceparent = wish->traceparent};
     for (int kind = 0; kind < QUOTE_SOURCE_KINDS; kind++)
-        for (size_t line = 0; line < wish->n_lines; line++)
-            if (sources[kind].applies(wish, line))
-                ask(all, (enum quote_source_kind)kind, line);
+        for (size_t line = 0; line < wish->n_lines; line++) {
+            if (!sources[kind].applies(wish, line))
+                continue;
+            struct asked *asked = &all->list[all->n++];
+            asked->all = all;
+            asked->source =
+                (struct quote_source){.kind = (enum quote_source_kind)kind, .line = line, .reason = "", .text = ""};
+            ask(asked);
+        }
     close_one(all); // all are asked
-}
-
-// ---- Kept ---------------------------------------------------------------------------------------------------------
-
-const struct quote_sources *quote_sources_kept(const Txcenter__Trade__V1__QuoteFacts *facts, struct arena *arena) {
-    const struct {
-        enum quote_source_kind kind;
-        const void *answer;
-    } kept[] = {{QUOTE_COUPONS, facts->coupons}, {QUOTE_POINTS, facts->points}};
-    struct quote_sources *all = arena_calloc(arena, 1, sizeof *all);
-    for (size_t i = 0; all && i < sizeof kept / sizeof kept[0]; i++)
-        if (kept[i].answer)
-            all->list[all->n++] = (struct asked){
-                .source = {.kind = kept[i].kind, .reason = "", .text = "", .message = kept[i].answer}, .all = all};
-    return all;
 }
 
 // ---- Looking at them ----------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 // What a quote is made from: each system that has a say is asked at the same time, under one deadline. A core source
-// that does not answer fails the quote; without an optional one it is degraded.
+// that does not answer fails the quote; without an optional one it is degraded. One whose answer says that it depends
+// on what the others were still being asked is asked once more when they have answered, within the same deadline.
 #ifndef TXC_FLOWS_TRADE_QUOTE_SOURCE_H
 #define TXC_FLOWS_TRADE_QUOTE_SOURCE_H
 
@@ -11,8 +12,10 @@ enum quote_source_kind {
     QUOTE_PUMP,  // what was dispensed
     QUOTE_GOODS,
     QUOTE_CARD,
+    QUOTE_LEVEL,
     QUOTE_COUPONS,
     QUOTE_POINTS,
+    QUOTE_ACTIVITIES, // last: what the others know at once is told to it
     QUOTE_SOURCE_KINDS
 };
 
@@ -33,9 +36,6 @@ typedef void quote_sources_fn(void *ctx, const struct quote_sources *sources);
 // What the sources point to lives in the arena.
 void quote_sources_ask(struct trades *trades, const struct quote_wish *wish, int64_t now_ms, struct arena *arena,
                        quote_sources_fn *done, void *ctx);
-
-// As if these facts were the answers: what a kept quote was made from. In the arena; NULL when that is too small.
-const struct quote_sources *quote_sources_kept(const Txcenter__Trade__V1__QuoteFacts *facts, struct arena *arena);
 
 // NULL: that one has no say here, and was not asked.
 const struct quote_source *quote_source_of(const struct quote_sources *sources, enum quote_source_kind kind,

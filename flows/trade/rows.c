@@ -74,6 +74,7 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I32(trade_row, stopped, .since = 4),
     STORE_COL_I32(trade_row, missed, .since = 4),
     STORE_COL_I32(trade_row, mode, .since = 5),
+    STORE_COL_I32(trade_row, quotas, .since = 5),
     STORE_COL_I32(trade_row, adjust, .since = 5),
     STORE_COL_I32(trade_row, capturing, .since = 5),
     STORE_COL_I32(trade_row, adjust_entry, .since = 5),
@@ -164,12 +165,19 @@ static const struct store_column line_row_columns[] = {
 const struct store_table line_table = {TABLE("trade_line", line_row, 3, )};
 
 static const struct store_column pay_attempt_row_columns[] = {
-    STORE_COL_TEXT(pay_attempt_row, trade_no),   STORE_COL_I32(pay_attempt_row, attempt_no),
-    STORE_COL_I32(pay_attempt_row, state),       STORE_COL_I32(pay_attempt_row, on_failure),
-    STORE_COL_I32(pay_attempt_row, offered),     STORE_COL_I64(pay_attempt_row, created_ms),
-    STORE_COL_I64(pay_attempt_row, deadline_ms), STORE_COL_I64(pay_attempt_row, ended_ms),
-    STORE_COL_TEXT(pay_attempt_row, order_no),   STORE_COL_TEXT(pay_attempt_row, reason),
-    STORE_COL_TEXT(pay_attempt_row, text),       STORE_COL_I32(pay_attempt_row, recalled, .since = 4),
+    STORE_COL_TEXT(pay_attempt_row, trade_no),
+    STORE_COL_I32(pay_attempt_row, attempt_no),
+    STORE_COL_I32(pay_attempt_row, state),
+    STORE_COL_I32(pay_attempt_row, on_failure),
+    STORE_COL_I32(pay_attempt_row, offered),
+    STORE_COL_I64(pay_attempt_row, created_ms),
+    STORE_COL_I64(pay_attempt_row, deadline_ms),
+    STORE_COL_I64(pay_attempt_row, ended_ms),
+    STORE_COL_TEXT(pay_attempt_row, order_no),
+    STORE_COL_TEXT(pay_attempt_row, reason),
+    STORE_COL_TEXT(pay_attempt_row, text),
+    STORE_COL_I32(pay_attempt_row, recalled, .since = 4),
+    STORE_COL_I64(pay_attempt_row, rounding_off, .since = 5),
 };
 const struct store_table pay_attempt_table = {TABLE("trade_attempt", pay_attempt_row, 2, )};
 

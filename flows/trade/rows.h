@@ -77,6 +77,7 @@ enum trade_missed {
     MISSED_STOCK = 8,      // reserved, and not deducted
     MISSED_RECHARGE = 16,  // not credited
     MISSED_ITEMS = 32,     // not all delivered
+    MISSED_QUOTA = 64,     // locked, and not used
 };
 
 struct trade_row {
@@ -111,6 +112,7 @@ struct trade_row {
     int32_t stopped;                 // enum trade_stopped
     int32_t missed;                  // bits of enum trade_missed
     int32_t mode;                    // Txcenter__Trade__V1__OrderMode of the order; 0: it locks first
+    int32_t quotas;                  // how many of activities and limits the order takes of
     int32_t adjust;                  // enum trade_adjust
     int32_t capturing;               // 1: what the cards pay is being taken (capture.h)
     int32_t adjust_entry;            // of the ledger; 0: none
@@ -180,6 +182,7 @@ struct pay_attempt_row {
     int32_t offered;    // 1: every tender has been created or frozen
     int32_t recalled;   // 1: its saga was terminated, and another one takes back what it left (recall.h)
     int64_t created_ms, deadline_ms, ended_ms;
+    int64_t rounding_off;            // of what was payable
     char order_no[TRADE_ID_MAX + 1]; // what it pays: the trade may have another one by the time its money goes back
     char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];
 };

@@ -243,6 +243,10 @@ bool trade_locks_first(const struct trade *trade) {
     return trade->row.mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_DEDUCT_LATER;
 }
 
+bool trade_has_user(const struct trade *trade) {
+    return trade->row.user_id[0] != '\0';
+}
+
 bool trade_is_editable(const struct trade *trade) {
     bool ordered = trade->row.state == TRADE_STATE(ORDERING) || trade->row.state == TRADE_STATE(ORDERED) ||
                    trade->row.state == TRADE_STATE(PAYING);

@@ -131,6 +131,9 @@ bool trade_is_paid(const struct trade *trade);
 // Whether what the order needs was locked before it was made; else it is deducted once it is paid.
 bool trade_locks_first(const struct trade *trade);
 
+// Whether it is known who buys.
+bool trade_has_user(const struct trade *trade);
+
 // Ordered, unpaid, and nothing is locked for it: it may be quoted and ordered again without a cancel.
 bool trade_is_editable(const struct trade *trade);
 

@@ -101,6 +101,7 @@ Txcenter__Trade__V1__PaymentAttempt *view_attempt(const struct trade *trade, int
     attempt->attempt_no = row->attempt_no;
     attempt->state = states[row->state];
     attempt->on_failure = (Txcenter__Trade__V1__OnFailure)row->on_failure;
+    attempt->rounding_off = row->rounding_off ? view_money(trade->row.currency, row->rounding_off, arena) : NULL;
     attempt->reason = view_text(row->reason);
     attempt->text = view_text(row->text);
     attempt->tenders = view_array(arena, TRADE_TENDERS_MAX);

@@ -39,11 +39,13 @@ struct flow_cases {
 #define FLOW_CASES(X) \
     X(quote)          \
     X(order)          \
+    X(discount)       \
     X(goods)          \
     X(later)          \
     X(edit)           \
     X(forecourt)      \
     X(adjust)         \
+    X(anonymous)      \
     X(pay)            \
     X(callback)       \
     X(closing)        \
