@@ -451,6 +451,7 @@ static const struct saga_step steps[] = {
      .participant = "settlement",
      .text = "Records the trade for settlement",
      .run = purchase_record_settlement,
+     .answered = purchase_recorded,
      .ruled = purchase_record_ruled,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},

@@ -208,6 +208,7 @@ static const struct saga_step steps[] = {
      .text = "Reverses the settlement's record",
      .legs = refund_of_trade,
      .run = refund_reverse_settlement,
+     .answered = refund_settlement_reversed,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = 100,

@@ -51,5 +51,6 @@ saga_call_fn refund_withdraw_coupons, refund_withdraw_gifts;
 saga_answered_fn refund_coupons_withdrawn, refund_gifts_withdrawn;
 
 saga_call_fn refund_reverse_settlement;
+saga_answered_fn refund_settlement_reversed;
 
 #endif

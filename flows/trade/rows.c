@@ -75,6 +75,8 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I32(trade_row, missed, .since = 4),
     STORE_COL_I32(trade_row, mode, .since = 5),
     STORE_COL_I32(trade_row, quotas, .since = 5),
+    STORE_COL_TEXT(trade_row, posted_shift, .since = 5),
+    STORE_COL_TEXT(trade_row, posted_date, .since = 5),
     STORE_COL_I32(trade_row, adjust, .since = 5),
     STORE_COL_I32(trade_row, capturing, .since = 5),
     STORE_COL_I32(trade_row, adjust_entry, .since = 5),
@@ -230,6 +232,8 @@ static const struct store_column refund_row_columns[] = {
     STORE_COL_I32(refund_row, marked),
     STORE_COL_I32(refund_row, stopped, .since = 4),
     STORE_COL_I32(refund_row, recharge, .since = 5),
+    STORE_COL_TEXT(refund_row, posted_shift, .since = 5),
+    STORE_COL_TEXT(refund_row, posted_date, .since = 5),
     STORE_COL_BLOB(refund_row, line_parts, 8 * TRADE_LINES_MAX),
     STORE_COL_BLOB(refund_row, invoice_parts, 8 * TRADE_INVOICES_MAX * TRADE_TENDERS_MAX, .since = 5),
 };

@@ -88,6 +88,7 @@ struct trade_row {
     char tenant_id[TRADE_ID_MAX + 1], user_id[TRADE_ID_MAX + 1], station_id[TRADE_ID_MAX + 1];
     char terminal_id[TRADE_ID_MAX + 1], employee_id[TRADE_ID_MAX + 1];
     char channel[33], scenario[33], shift_id[33], business_date[11];
+    char posted_shift[33], posted_date[11]; // where settlement has posted the sale
     char currency[4];
     char order_no[TRADE_ID_MAX + 1];
     int32_t quote_version; // the newest; an order uses it
@@ -237,13 +238,14 @@ struct refund_row {
     char reason[201];
     int64_t created_ms, done_ms;
     int64_t points_given_back, points_clawed_back, points_shortfall;
-    int32_t coupons_spent, gifts_spent; // issued with the payment, and spent or used before they could go back
-    int32_t awaits;                     // bits of enum after_benefit: what it takes back when that has come
-    int32_t marked;                     // 1: the order system knows it
-    int32_t stopped;                    // how many of its sagas an operator has terminated
-    struct str line_parts;              // packed int64: how much of it each line bears
-    int32_t recharge;                   // enum refund_recharge
-    struct str invoice_parts;           // packed int64: how much of each tender each invoice loses (invoicing.h)
+    int32_t coupons_spent, gifts_spent;     // issued with the payment, and spent or used before they could go back
+    int32_t awaits;                         // bits of enum after_benefit: what it takes back when that has come
+    int32_t marked;                         // 1: the order system knows it
+    int32_t stopped;                        // how many of its sagas an operator has terminated
+    struct str line_parts;                  // packed int64: how much of it each line bears
+    int32_t recharge;                       // enum refund_recharge
+    struct str invoice_parts;               // packed int64: how much of each tender each invoice loses (invoicing.h)
+    char posted_shift[33], posted_date[11]; // where settlement has posted it
 };
 extern const struct store_table refund_table;
 

@@ -128,6 +128,8 @@ Txcenter__Trade__V1__Refund *view_refund(const struct trade *trade, const char *
     refund->points_clawed_back = row->points_clawed_back;
     refund->points_shortfall = row->points_shortfall;
     refund->coupons_spent = row->coupons_spent;
+    refund->posted_shift_id = view_text(row->posted_shift);
+    refund->posted_business_date = view_text(row->posted_date);
     refund->gifts_spent = row->gifts_spent;
     refund->legs = view_array(arena, (size_t)row->legs);
     for (int32_t i = 0; refund->legs && i < row->legs; i++) {
@@ -296,6 +298,8 @@ trade_message *view_trade_row(const struct trade_row *row, struct arena *arena) 
     message->created_by = view_text(row->created_by);
     message->points_awarded = row->points_awarded;
     message->mode = (Txcenter__Trade__V1__OrderMode)row->mode;
+    message->posted_shift_id = view_text(row->posted_shift);
+    message->posted_business_date = view_text(row->posted_date);
     message->authorised = row->authorised ? view_money(row->currency, row->authorised, arena) : NULL;
     message->adjusted_at = view_time(row->adjusted_ms, arena);
     return message;

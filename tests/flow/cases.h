@@ -46,6 +46,7 @@ struct flow_cases {
     X(forecourt)      \
     X(adjust)         \
     X(anonymous)      \
+    X(books)          \
     X(pay)            \
     X(callback)       \
     X(closing)        \
