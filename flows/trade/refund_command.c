@@ -10,6 +10,7 @@
 #include "flows/trade/quote_line.h"
 #include "flows/trade/refund_end.h"
 #include "flows/trade/refund_plan.h"
+#include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 #include "saga/participant.h"
 
@@ -87,14 +88,25 @@ struct paid_view {
     struct allocation_paid paid;
 };
 
+static bool gives_first(const struct trade *trade, const struct tender_row *tender) {
+    switch (trade->trades->options.refund_first) {
+    case TRADE_REFUND_CASH: return tender->kind == TENDER_KIND(CASH);
+    case TRADE_REFUND_CARD: return tender->kind == TENDER_KIND(CARD);
+    case TRADE_REFUND_GATEWAY: return tender_is_gateway(tender);
+    case TRADE_REFUND_ALIKE: break;
+    }
+    return false;
+}
+
 static void view_paid(const struct trade *trade, struct paid_view *view) {
     const struct tender_row *tender;
     const struct line_row *line;
     view->paid =
         (struct allocation_paid){.tenders = view->tenders, .lines = view->lines, .currency = trade->row.currency};
     for (int32_t i = 0; trade->row.paid > 0 && (tender = trade_tender(trade, trade->row.attempt_no, i)); i++)
-        view->tenders[view->paid.n_tenders++] = (struct allocation_tender){str_c(tender->tender_no), tender->amount,
-                                                                           tender->refunded + tender->refund_pending};
+        view->tenders[view->paid.n_tenders++] =
+            (struct allocation_tender){str_c(tender->tender_no), tender->amount,
+                                       tender->refunded + tender->refund_pending, gives_first(trade, tender)};
     for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)) && i < TRADE_LINES_MAX; i++)
         view->lines[view->paid.n_lines++] = (struct allocation_line){line->payable, line->refund_taken};
 }

@@ -21,6 +21,9 @@ enum trade_closed {
     TRADE_CLOSED_KINDS,
 };
 
+// Which tenders give back before the others, where a refund does not say.
+enum trade_refund_first { TRADE_REFUND_ALIKE, TRADE_REFUND_CASH, TRADE_REFUND_CARD, TRADE_REFUND_GATEWAY };
+
 struct trade_callback_key {
     const char *id;
     struct str secret;
@@ -40,6 +43,7 @@ struct trades_options {
     int64_t attempt_ttl_ms;                 // a payment attempt's asynchronous tenders are closed after this
     int64_t query_first_ms, query_max_ms;   // a tender without a callback is queried after, then with doubling pauses
     int64_t refund_window_ms;
+    enum trade_refund_first refund_first;
     int64_t wait_max_ms;
     bool os_off;           // the stations' own system is told of no order
     const char *os_caller; // or of none that this caller has made: it is that system; NULL: there is none

@@ -108,10 +108,33 @@ static void test_a_till_sells_in_one_call(struct flow_bed *bed) {
     assert_int_equal(flow_get(bed, trade.no)->paid->minor_units, 10000);
 }
 
+// Where the setting says so refunds are taken from cash first; a split that the caller gives counts before that.
+static void test_refunds_are_taken_from_cash_first(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_ordered_bare(bed, &trade);
+    flow_must(bed, "Pay", "trade_no=%s wait_for=2 %s", trade.no,
+              flow_tenders(bed, 3, KIND(CARD), 5000, bed->card, KIND(CASH), 5000, "", KIND(SCANNED), 10000, "code"));
+    completed(bed, &trade);
+    flow_must(bed, "Refund", "trade_no=%s amount=CNY4000", trade.no);
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_tender(bed, &trade, 1, 1)->refunded->minor_units, 4000);
+    flow_must(bed, "Refund", "trade_no=%s amount=CNY4000", trade.no); // 1000 are left in cash
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_tender(bed, &trade, 1, 1)->refunded->minor_units, 5000);
+    assert_int_equal(flow_tender(bed, &trade, 1, 0)->refunded->minor_units, 1000);
+    assert_int_equal(flow_tender(bed, &trade, 1, 2)->refunded->minor_units, 2000);
+    flow_must(bed, "Refund", "trade_no=%s amount=CNY500 split[0].tender_no=%s split[0].amount=CNY500", trade.no,
+              flow_tender_no(bed, &trade, 1, 2));
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_until_still(bed, &trade);
+    assert_state(bed, &trade, TRADE(REFUNDED));
+}
+
 static const struct flow_case cases[] = {
     CASE(test_a_sale_to_nobody_asks_and_gives_nothing_that_needs_somebody),
     CASE(test_what_must_be_somebodys_is_refused),
     CASE(test_what_is_let_off_has_an_entry_of_its_own),
     CASE(test_a_till_sells_in_one_call),
+    CASE_WITH(test_refunds_are_taken_from_cash_first, .cash_first = true),
 };
 CASES(anonymous);

@@ -80,9 +80,11 @@ static void configure(const struct process_bed *bed) {
     buf_init(&config, CONFIG_MAX);
     buf_printf(&config, "listen: [\"unix:%s/center\"]\ndata_dir: %s/data\nlog: {level: debug, format: json}\n",
                bed->folder, bed->folder);
-    buf_printf(&config, "trade: {quote_ttl_s: %d, refund_window_days: %d, os_sync: %s, os_caller: %s}\n",
+    buf_printf(&config,
+               "trade: {quote_ttl_s: %d, refund_window_days: %d, os_sync: %s, os_caller: %s, refund_first: %s}\n",
                settings->quote_ttl_s ? settings->quote_ttl_s : 900, settings->a_day_of_refunds ? 1 : 365,
-               settings->os_off ? "off" : "on", settings->os_caller ? settings->os_caller : "nobody");
+               settings->os_off ? "off" : "on", settings->os_caller ? settings->os_caller : "nobody",
+               settings->cash_first ? "cash" : "alike");
     buf_printf(&config, "payment: {query_first_ms: 200, query_max_ms: 1000, attempt_ttl_s: %d}\n",
                settings->attempt_ttl_s ? settings->attempt_ttl_s : 900);
     buf_printf(&config, "submit: {targets: [\"%s\"]}\n", bed->ledger_target);
