@@ -128,6 +128,7 @@ static void add_degraded(struct making *making, quote_message *quote) {
         if (missing)
             quote->degraded_sources[quote->n_degraded_sources++] = view_text(missing);
     }
+    making->trades->stats.degraded += quote->n_degraded_sources > 0;
 }
 
 // What the quote is an answer to.
