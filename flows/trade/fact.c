@@ -134,7 +134,8 @@ static void from_system(void *ctx, const struct adapter_answer *answer) {
     struct flight *flight = ctx;
     const struct trades_options *options = &flight->facts->trades->options;
     enum trade_fact fact = flight->question.fact;
-    if (answer->outcome == OUTCOME_OK)
+    bool may = answer->outcome == OUTCOME_OK && !(flight->question.is_own && flight->question.is_own(answer->message));
+    if (may)
         cache_put(options->cache, str_c(names[fact]), str_c(flight->key), answer->bytes, options->fact_ttl_ms[fact],
                   flight->ticket);
     land(flight, answer);

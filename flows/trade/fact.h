@@ -20,7 +20,8 @@ enum {
 
 // Borrowed until fact_ask() returns, but for the texts of the effect: until `done`.
 struct fact_question {
-    enum trade_fact fact; // TRADE_FACT_NONE: asked each time
+    enum trade_fact fact;                           // TRADE_FACT_NONE: asked each time
+    bool (*is_own)(const ProtobufCMessage *answer); // an answer that has something of a user's own is not kept; NULL
     struct adapter *system;
     const struct adapter_method *method;
     const struct adapter_effect *effect; // deadline_ms: by when there is an answer, whoever gives it

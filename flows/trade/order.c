@@ -119,6 +119,7 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
     row->payable = chosen->payable->minor_units;
     discount_of_combination(chosen, row->discount);
     row->points = chosen->points;
+    row->quotas = (int32_t)chosen->n_quotas;
     row->order_no[0] = '\0';
     row->closing = CLOSING_NO;
     row->failure = ERR_OK;
@@ -190,6 +191,7 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
         const Txcenter__Trade__V1__QuoteOrderPayRequest *r = (const void *)message;
         quote_check(trades, r->context, r->lines, r->n_lines, error);
         quote_check_ids(error, "excluded_coupon_ids", r->excluded_coupon_ids, r->n_excluded_coupon_ids);
+        quote_check_ids(error, "excluded_activity_ids", r->excluded_activity_ids, r->n_excluded_activity_ids);
     } else {
         check_trade_no(error, "trade_no", request_text(message, "trade_no"), true);
         check_range(error, "quote_version", wish.quote_version, 1, INT32_MAX);
@@ -201,12 +203,13 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
     }
 }
 
-static bool amounts_fit(const struct command *command, const combination_message *chosen, struct error *error) {
+static bool tenders_fit(const struct command *command, const combination_message *chosen, struct error *error) {
     struct pay_wish pay;
     int32_t wait_for;
     int64_t amounts[TRADE_TENDERS_MAX];
     return !pays(command->request, &pay, &wait_for) ||
-           pay_amounts(&pay, chosen->payable->minor_units, chosen->payable->currency, amounts, error);
+           (pay_kinds(&pay, chosen, error) &&
+            pay_amounts(&pay, chosen->payable->minor_units, chosen->payable->currency, amounts, error));
 }
 
 static void start(struct command *command, struct saga_turn *turn, const combination_message *chosen) {
@@ -226,7 +229,7 @@ static void execute(struct command *command) {
     const combination_message *chosen = NULL;
     struct error error = {0};
     if (!order_allowed(command->trade, &wish, trades_now(command->trades), &command->arena, &chosen, &error) ||
-        !amounts_fit(command, chosen, &error))
+        !tenders_fit(command, chosen, &error))
         command_refuse(command, &error);
     else
         start(command, command_turn(command), chosen);
@@ -247,7 +250,7 @@ static void quoted(void *ctx, const struct quote_made *made, const struct error 
         error_set(&error, ERR_QUOTE_DEGRADED, NULL);
     else if (request->expected_payable && request->expected_payable->minor_units != chosen->payable->minor_units)
         differs(chosen->payable, request->expected_payable, "the best price is", &error);
-    if (error_is(&error) || !amounts_fit(command, chosen, &error)) {
+    if (error_is(&error) || !tenders_fit(command, chosen, &error)) {
         command_refuse(command, &error);
         return;
     }
@@ -255,6 +258,15 @@ static void quoted(void *ctx, const struct quote_made *made, const struct error 
     struct saga_turn *turn = command_turn(command);
     quote_keep(turn, request->context, made);
     start(command, turn, chosen);
+}
+
+// With which it will be paid. NULL when the arena is full.
+static const Txcenter__Trade__V1__TenderKind *kinds_of(const Txcenter__Trade__V1__QuoteOrderPayRequest *request,
+                                                       struct arena *arena) {
+    Txcenter__Trade__V1__TenderKind *kinds = arena_calloc(arena, request->n_tenders + 1, sizeof *kinds);
+    for (size_t i = 0; kinds && i < request->n_tenders; i++)
+        kinds[i] = request->tenders[i]->kind;
+    return kinds;
 }
 
 static void execute_with_quote(struct command *command) {
@@ -273,11 +285,18 @@ static void execute_with_quote(struct command *command) {
         .context = request->context,
         .lines = request->lines,
         .n_lines = request->n_lines,
-        .excluded_coupon_ids = request->excluded_coupon_ids,
-        .n_excluded_coupon_ids = request->n_excluded_coupon_ids,
+        .excluded = {[SOLVER_COUPON] = {request->excluded_coupon_ids, request->n_excluded_coupon_ids},
+                     [SOLVER_ACTIVITY] = {request->excluded_activity_ids, request->n_excluded_activity_ids}},
         .exclude_points = request->exclude_points,
+        .exclude_level = request->exclude_level,
         .max_combinations = 1,
+        .tender_kinds = kinds_of(request, &command->arena),
+        .n_tender_kinds = request->n_tenders,
     };
+    if (!wish.tender_kinds) {
+        command_refuse_as(command, ERR_OVERLOADED, NULL);
+        return;
+    }
     quote_make(command->trades, &wish, &command->arena, quoted, command);
 }
 

@@ -1,6 +1,7 @@
 // The command Pay, and what the combined calls share of it.
 #include "flows/trade/pay.h"
 
+#include "flows/trade/chosen.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/view.h"
 
@@ -22,6 +23,24 @@ void pay_check(const struct trades *trades, const struct pay_wish *wish, bool ma
         check_text(error, path, tender->account, tender->kind == TENDER_KIND(CASH) ? 0 : 1, TRADE_ACCOUNT_MAX);
     }
     check_range(error, "on_failure", wish->on_failure, 0, ON_FAILURE(FAIL_TRADE));
+}
+
+static bool allows(const Txcenter__Trade__V1__Combination *chosen, Txcenter__Trade__V1__TenderKind kind) {
+    for (size_t i = 0; i < chosen->n_tender_kinds; i++)
+        if (chosen->tender_kinds[i] == kind)
+            return true;
+    return chosen->n_tender_kinds == 0;
+}
+
+bool pay_kinds(const struct pay_wish *wish, const Txcenter__Trade__V1__Combination *chosen, struct error *error) {
+    const ProtobufCEnumDescriptor *kinds = &txcenter__trade__v1__tender_kind__descriptor;
+    for (size_t i = 0; i < wish->n_tenders; i++)
+        if (!allows(chosen, wish->tenders[i]->kind))
+            return error_set(error, ERR_TENDER_NOT_ALLOWED,
+                             "combination %s does not allow tenders[%zu], which is %s: order one that does",
+                             chosen->combination_id, i,
+                             protobuf_c_enum_descriptor_get_value(kinds, (int)wish->tenders[i]->kind)->name);
+    return true;
 }
 
 bool pay_amounts(const struct pay_wish *wish, int64_t payable, const char *currency, int64_t *ret_amounts,
@@ -111,12 +130,20 @@ static bool payable(const struct trade *trade, int64_t now_ms, struct error *err
     return true;
 }
 
+static bool allowed(struct command *command, const struct pay_wish *wish, struct error *error) {
+    if (command->trade->row.discount[SOLVER_LAYER_TENDER] == 0)
+        return true; // nothing depends on the tender
+    const Txcenter__Trade__V1__Combination *chosen = chosen_combination(command->trade, NULL, &command->arena);
+    return chosen ? pay_kinds(wish, chosen, error)
+                  : error_set(error, ERR_STORE_CORRUPT, "the kept quote can't be read");
+}
+
 static void execute(struct command *command) {
     struct trade *trade = command->trade;
     struct pay_wish wish = wish_of(command->request);
     int64_t amounts[TRADE_TENDERS_MAX];
     struct error error = {0};
-    if (!payable(trade, trades_now(command->trades), &error) ||
+    if (!payable(trade, trades_now(command->trades), &error) || !allowed(command, &wish, &error) ||
         !pay_amounts(&wish, trade->row.payable, trade->row.currency, amounts, &error)) {
         command_refuse(command, &error);
         return;

@@ -12,6 +12,8 @@ struct pay_wish {
 };
 
 void pay_check(const struct trades *trades, const struct pay_wish *wish, bool may_leave_one_open, struct error *error);
+// Whether the combination allows all of the tenders.
+bool pay_kinds(const struct pay_wish *wish, const Txcenter__Trade__V1__Combination *chosen, struct error *error);
 // The tenders' amounts: they add up to `payable`; the one without an amount gets the rest.
 bool pay_amounts(const struct pay_wish *wish, int64_t payable, const char *currency, int64_t *ret_amounts,
                  struct error *error);

@@ -40,12 +40,25 @@ void quote_check_ids(struct error *error, const char *field, char *const *ids, s
     }
 }
 
+static void check_kinds(struct error *error, const Txcenter__Trade__V1__TenderKind *kinds, size_t n) {
+    if (n > TRADE_TENDERS_MAX)
+        error_field(error, "tender_kinds", "must have at most %d", TRADE_TENDERS_MAX);
+    for (size_t i = 0; i < n && i < TRADE_TENDERS_MAX; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "tender_kinds[%zu]", i);
+        check_range(error, path, (int64_t)kinds[i], TENDER_KIND(CARD), TENDER_KIND(CASH));
+    }
+}
+
 static void check(const struct trades *trades, const ProtobufCMessage *message, struct error *error) {
     const Txcenter__Trade__V1__QuoteRequest *request = (const void *)message;
     check_trade_no(error, "trade_no", request->trade_no, false);
     quote_check(trades, request->context, request->lines, request->n_lines, error);
     quote_check_ids(error, "excluded_coupon_ids", request->excluded_coupon_ids, request->n_excluded_coupon_ids);
     quote_check_ids(error, "required_coupon_ids", request->required_coupon_ids, request->n_required_coupon_ids);
+    quote_check_ids(error, "excluded_activity_ids", request->excluded_activity_ids, request->n_excluded_activity_ids);
+    quote_check_ids(error, "required_activity_ids", request->required_activity_ids, request->n_required_activity_ids);
+    check_kinds(error, request->tender_kinds, request->n_tender_kinds);
     check_range(error, "max_combinations", request->max_combinations, 0, 10);
 }
 
@@ -172,12 +185,15 @@ static void execute(struct command *command) {
         .context = request->context,
         .lines = request->lines,
         .n_lines = request->n_lines,
-        .excluded_coupon_ids = request->excluded_coupon_ids,
-        .n_excluded_coupon_ids = request->n_excluded_coupon_ids,
-        .required_coupon_ids = request->required_coupon_ids,
-        .n_required_coupon_ids = request->n_required_coupon_ids,
+        .required = {[SOLVER_COUPON] = {request->required_coupon_ids, request->n_required_coupon_ids},
+                     [SOLVER_ACTIVITY] = {request->required_activity_ids, request->n_required_activity_ids}},
+        .excluded = {[SOLVER_COUPON] = {request->excluded_coupon_ids, request->n_excluded_coupon_ids},
+                     [SOLVER_ACTIVITY] = {request->excluded_activity_ids, request->n_excluded_activity_ids}},
         .exclude_points = request->exclude_points,
+        .exclude_level = request->exclude_level,
         .max_combinations = request->max_combinations,
+        .tender_kinds = request->tender_kinds,
+        .n_tender_kinds = request->n_tender_kinds,
     };
     quote_make(command->trades, &wish, &command->arena, quoted, command);
 }

@@ -1,5 +1,7 @@
 // What a quote is made from: each system that has a say is asked at the same time, under one deadline and each within
-// a time of its own. A core source that does not answer fails the quote; without an optional one it is degraded.
+// a time of its own. A core source that does not answer fails the quote; without an optional one it is degraded. One
+// whose answer says that it depends on what the others were still being asked is asked once more when they have
+// answered, within the same time.
 #ifndef TXC_FLOWS_TRADE_QUOTE_SOURCE_H
 #define TXC_FLOWS_TRADE_QUOTE_SOURCE_H
 

@@ -4,6 +4,7 @@
 
 #include "adapters/activity/activity.h"
 #include "adapters/coupon/coupon.h"
+#include "adapters/discount/discount.h"
 #include "adapters/level/level.h"
 #include "adapters/marketing/marketing.h"
 #include "adapters/order/order.h"
@@ -46,6 +47,10 @@ unsigned refund_final_with_coupons(const struct saga_subject *subject, struct st
 
 unsigned refund_final_with_points(const struct saga_subject *subject, struct str input) {
     return refund_final(subject, input) && trade_of_const(subject)->row.points > 0;
+}
+
+unsigned refund_final_with_quota(const struct saga_subject *subject, struct str input) {
+    return refund_final(subject, input) && trade_of_const(subject)->row.quotas > 0;
 }
 
 unsigned refund_tells_os(const struct saga_subject *subject, struct str input) {
@@ -166,6 +171,23 @@ void refund_points_given_back(struct saga_turn *turn, enum saga_op op, enum outc
     struct refund_row *refund = trade_change(trade, refund_leg_of_turn(turn));
     if (outcome == OUTCOME_OK && refund->final)
         refund->points_given_back = trade->row.points;
+}
+
+void refund_give_back_quota(struct saga_call *call) {
+    struct arena arena;
+    if (is_not_final(call))
+        return;
+    if (effect_trade(call)->row.missed & MISSED_QUOTA) {
+        purchase_unlock_quota(call); // it was never used
+        return;
+    }
+    arena_init(&arena, CHOSEN_ARENA_MAX);
+    Participant__Discount__V1__GiveBackQuotaRequest request = PARTICIPANT__DISCOUNT__V1__GIVE_BACK_QUOTA_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    request.refund_no = refund_leg_of_call(call)->refund_no;
+    request.n_lines = chosen_quota(effect_trade(call), &arena, &request.lines);
+    discount_give_back(&effect_adapters(call)->discount, &effect, &request, effect_done_bare, call);
+    arena_release(&arena);
 }
 
 // ---- What followed the payment, in parts ---------------------------------------------------------------------------

@@ -62,6 +62,7 @@ enum trade_missed {
     MISSED_STOCK = 8,      // reserved, and not deducted
     MISSED_RECHARGE = 16,  // not credited
     MISSED_ITEMS = 32,     // not all delivered
+    MISSED_QUOTA = 64,     // locked, and not used
 };
 
 struct trade_row {
@@ -96,6 +97,7 @@ struct trade_row {
     int32_t stopped;    // enum trade_stopped
     int32_t missed;     // bits of enum trade_missed
     int32_t mode;       // Txcenter__Trade__V1__OrderMode of the order; 0: it locks first
+    int32_t quotas;     // how many of activities and limits the order takes of
     struct str history; // packed: state and time of each change
 };
 extern const struct store_table trade_table;

@@ -9,8 +9,10 @@
     X(PRICE, price, "0", "The price of fuel; core.")                                                                   \
     X(GOODS, goods, "0", "The prices of goods and paid items; core.")                                                  \
     X(CARD, card, "0", "The card that is recharged; core.")                                                            \
+    X(LEVEL, level, "500", "The user's level.")                                                                        \
     X(COUPONS, coupons, "500", "The user's coupons.")                                                                  \
-    X(POINTS, points, "500", "The user's points.")
+    X(POINTS, points, "500", "The user's points.")                                                                     \
+    X(ACTIVITIES, activities, "500", "The discount engine's activities.") /* last: it is told what the others know */
 
 // Of a line of fuel PRICE; the others are one for all lines.
 enum quote_source_kind {
@@ -22,7 +24,10 @@ enum quote_source_kind {
 
 // Facts that change slowly and are nobody's own. What a user has (a balance, coupons, what is left of a quota) is asked
 // each time. Name, for how many seconds unless the configuration says otherwise, what it is.
-#define TRADE_FACTS(X) X(PRICE, price, "30", "the price of fuel at a station")
+#define TRADE_FACTS(X)                                                                                                 \
+    X(PRICE, price, "30", "the price of fuel at a station")                                                            \
+    X(LEVEL, level, "60", "a user's level and its prices")                                                             \
+    X(ACTIVITIES, activities, "10", "activities without a quota, for a purchase")
 
 enum trade_fact {
     TRADE_FACT_NONE,

@@ -96,7 +96,14 @@ static const struct option line_options[] = {
      .value = "COUPON",
      .field = "excluded_coupon_ids",
      .text = "never use this one"},
+    {.name = "exclude-activity",
+     .kind = OPTION_TEXT,
+     .many = true,
+     .value = "ACTIVITY",
+     .field = "excluded_activity_ids",
+     .text = "never use this one of the discount engine"},
     {.name = "no-points", .kind = OPTION_FLAG, .field = "exclude_points", .text = "never use points"},
+    {.name = "no-level", .kind = OPTION_FLAG, .field = "exclude_level", .text = "never use the member's prices"},
 };
 static const struct option_set line_set = SET(line_options);
 
@@ -108,6 +115,19 @@ static const struct option quote_options[] = {
      .value = "COUPON",
      .field = "required_coupon_ids",
      .text = "only combinations that use it"},
+    {.name = "require-activity",
+     .kind = OPTION_TEXT,
+     .many = true,
+     .value = "ACTIVITY",
+     .field = "required_activity_ids",
+     .text = "only combinations that use it"},
+    {.name = "paid-by",
+     .kind = OPTION_WORD,
+     .many = true,
+     .value = "KIND",
+     .field = "tender_kinds",
+     .words = &txcenter__trade__v1__tender_kind__descriptor,
+     .text = "only what allows to pay with it, and with all others that are named"},
     {.name = "combinations",
      .kind = OPTION_NUMBER,
      .value = "N",
@@ -341,7 +361,7 @@ static const struct option act_options[] = {
 static const struct option_set act_set = SET(act_options);
 
 static const struct option clear_options[] = {
-    TEXT("source", "NAME", "source", "only this kind of fact: price (default: every kind)"),
+    TEXT("source", "NAME", "source", "only this kind of fact: price, level or activities (default: every kind)"),
 };
 static const struct option_set clear_set = SET(clear_options);
 

@@ -26,7 +26,7 @@ struct flow_settings {
     uint32_t rows_max;           // of a trade that is deleted in one transaction
     bool os_off;                 // the stations' own system is told of nothing
     const char *os_caller;       // it is this caller
-    int32_t price_ttl_s;         // prices of fuel are kept so long; 0: they are asked for each time
+    int32_t facts_ttl_s;         // what changes slowly is kept so long; 0: it is asked for each time
     int32_t user_ms, coupons_ms; // these sources of a quote have so long; 0: all that it has
 };
 

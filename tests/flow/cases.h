@@ -40,6 +40,7 @@ struct flow_cases {
     X(quote)          \
     X(source)         \
     X(order)          \
+    X(discount)       \
     X(goods)          \
     X(later)          \
     X(pay)            \

@@ -4,6 +4,7 @@
 
 typedef Txcenter__Trade__V1__Quote quote_message;
 
+enum { FACTS = 3 };   // that a quote for fuel wants: its price, the level, the activities
 enum { USUAL = 760 }; // a litre of 0# at S001, in minor units, while these tests run
 #define DIESEL "lines[0].fuel.oil_code=0# lines[0].fuel.volume_centi=1000"
 
@@ -83,7 +84,7 @@ static void test_a_price_that_is_kept_is_not_asked_for_again(struct flow_bed *be
     for (int i = 0; i < 5; i++)
         assert_int_equal(quoted_price(bed), USUAL);
     assert_int_equal(flow_calls(bed, "oil"), calls);
-    assert_int_equal(flow_stat(bed, "cache.hits"), hits + 5);
+    assert_int_equal(flow_stat(bed, "cache.hits"), hits + 5 * FACTS);
     struct flow_trade other = {0};
     flow_quote(bed, &other, "lines[0].fuel.oil_code=95# lines[0].fuel.volume_centi=1000", ""); // another question
     assert_int_equal(flow_calls(bed, "oil"), calls + 1);
@@ -111,6 +112,39 @@ static void test_what_a_user_has_is_never_kept(struct flow_bed *bed) {
     assert_int_equal(flow_calls(bed, "coupon"), coupon + 1);
     assert_int_equal(flow_calls(bed, "points"), points + 1);
     assert_true(quote->combinations[0]->payable->minor_units > BEST_200);
+}
+
+// [S3-40] [S3-39] activities and levels are kept, too; but an activity with a quota says what this buyer has left of it
+static void test_activities_are_kept_unless_a_quota_is_among_them(struct flow_bed *bed) {
+    static const char *const quotas[] = {"", "activity.quota_unit=1 quota_each=3"};
+    begin(bed);
+    for (int i = 0; i < 2; i++) {
+        const char *channel = flow_text(bed, "kept-%s-%d", bed->user, i);
+        flow_control(bed, "SetActivity",
+                     "activity.activity_id=%s channels[0]=%s activity.kind=1 activity.rule.kind=1 "
+                     "activity.rule.amount_off=CNY100 %s",
+                     channel, channel, quotas[i]);
+        struct flow_trade trade = {0};
+        flow_quote(bed, &trade, FUEL_200, flow_text(bed, "context.channel=%s", channel));
+        int64_t discount = flow_calls(bed, "discount"), level = flow_calls(bed, "level");
+        flow_quote(bed, &trade, FUEL_200, flow_text(bed, "context.channel=%s", channel));
+        assert_int_equal(flow_calls(bed, "discount") - discount, i);
+        assert_int_equal(flow_calls(bed, "level"), level);
+    }
+}
+
+// Another user is another question, and so is another basket.
+static void test_what_is_kept_for_one_user_is_not_used_for_another(struct flow_bed *bed) {
+    struct flow_trade trade = {0}, other = {0};
+    begin(bed);
+    flow_quote(bed, &trade, FUEL_200, "");
+    int64_t discount = flow_calls(bed, "discount"), level = flow_calls(bed, "level");
+    flow_quote(bed, &other, FUEL_200, flow_text(bed, "context.user_id=%s", bed->other_user));
+    assert_int_equal(flow_calls(bed, "discount"), discount + 1);
+    assert_int_equal(flow_calls(bed, "level"), level + 1);
+    flow_quote(bed, &trade, "lines[0].fuel.oil_code=92# lines[0].fuel.amount=CNY30000", "");
+    assert_int_equal(flow_calls(bed, "discount"), discount + 2);
+    assert_int_equal(flow_calls(bed, "level"), level + 1);
 }
 
 // A price that is kept lets a quote be made while the oil system is away; a price that is not kept does not.
@@ -145,7 +179,7 @@ static void test_many_quotes_at_once_ask_for_a_price_once(struct flow_bed *bed) 
     assert_true(asked >= 1);
     if (bed->ops->virtual_time) {
         assert_int_equal(asked, 1);
-        assert_int_equal(flow_stat(bed, "quotes.shared") - shared, MANY - 1);
+        assert_int_equal(flow_stat(bed, "quotes.shared") - shared, FACTS * (MANY - 1));
     } else {
         assert_true(asked < MANY / 2); // a busy machine may see them come apart
     }
@@ -207,7 +241,7 @@ static void test_what_was_asked_for_before_the_clearing_is_not_used_after_it(str
     assert_verdict(slow, "OK");
     int64_t hits = flow_stat(bed, "cache.hits");
     quoted_price(bed);
-    assert_int_equal(flow_stat(bed, "cache.hits"), hits + 1); // the newer answer is what is kept
+    assert_int_equal(flow_stat(bed, "cache.hits"), hits + FACTS); // the newer answer is what is kept
 }
 
 // [A73] a pump whose amount does not fit the kept price may know a newer one: it is asked for again
@@ -242,7 +276,7 @@ static void test_what_is_charged_is_what_the_quote_kept_and_never_what_the_cache
     begin(bed);
 }
 
-#define KEPT(function) CASE_WITH(function, .price_ttl_s = 600)
+#define KEPT(function) CASE_WITH(function, .facts_ttl_s = 600)
 
 static const struct flow_case cases[] = {
     CASE_WITH(test_a_source_past_its_own_time_degrades_the_quote_which_does_not_wait, .user_ms = 300,
@@ -251,6 +285,8 @@ static const struct flow_case cases[] = {
     CASE(test_all_sources_are_late_at_the_same_time),
     KEPT(test_a_price_that_is_kept_is_not_asked_for_again),
     KEPT(test_what_a_user_has_is_never_kept),
+    KEPT(test_activities_are_kept_unless_a_quota_is_among_them),
+    KEPT(test_what_is_kept_for_one_user_is_not_used_for_another),
     KEPT(test_a_kept_price_bridges_a_core_source_that_is_down),
     KEPT(test_many_quotes_at_once_ask_for_a_price_once),
     KEPT(test_a_question_that_fails_fails_for_all_who_share_it_and_is_not_kept),
@@ -258,7 +294,7 @@ static const struct flow_case cases[] = {
     KEPT(test_what_was_asked_for_before_the_clearing_is_not_used_after_it),
     KEPT(test_a_pump_that_does_not_fit_a_kept_price_has_it_asked_for_again),
     KEPT(test_what_is_charged_is_what_the_quote_kept_and_never_what_the_cache_holds),
-    CASE_WITH(test_a_price_is_kept_as_long_as_was_said, .price_ttl_s = 5),
+    CASE_WITH(test_a_price_is_kept_as_long_as_was_said, .facts_ttl_s = 5),
 };
 
 CASES(source);

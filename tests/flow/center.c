@@ -280,7 +280,6 @@ void flow_center_prepare(struct flow_center *center, struct virtual_time *time, 
         .quote_ttl_ms = or_s(settings->quote_ttl_s, 900),
         .quote_budget_ms = 800,
         .source_budget_ms = {[QUOTE_USER] = settings->user_ms, [QUOTE_COUPONS] = settings->coupons_ms},
-        .fact_ttl_ms = {[TRADE_FACT_PRICE] = settings->price_ttl_s * INT64_C(1000)},
         .order_ttl_ms = 900 * 1000,
         .order_ttl_max_ms = 86400 * 1000,
         .attempt_ttl_ms = or_s(settings->attempt_ttl_s, 900),
@@ -298,6 +297,8 @@ void flow_center_prepare(struct flow_center *center, struct virtual_time *time, 
         .strays_kept_ms = settings->kept_days * INT64_C(86400000),
         .retire_rows_max = settings->rows_max,
     };
+    for (int fact = 0; fact < TRADE_FACT_KINDS; fact++)
+        center->options.fact_ttl_ms[fact] = settings->facts_ttl_s * INT64_C(1000);
     for (int closed = 0; closed < TRADE_CLOSED_KINDS; closed++)
         center->options.kept_ms[closed] = settings->kept_days * INT64_C(86400000);
     center->config = (struct config){

@@ -293,7 +293,7 @@ def _participant(pool, random):
 
 
 def _clear_cache(_pool, random):
-    return {"source": random.choice(("", "price")), "reason": "hostile"}
+    return {"source": random.choice(("", "price", "level")), "reason": "hostile"}
 
 
 def _check(_pool, random):
