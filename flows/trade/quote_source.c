@@ -128,6 +128,12 @@ static void ask_level(struct asked *asked) {
     put_question(asked, &level_get_method, &request.base);
 }
 
+static void ask_points_rule(struct asked *asked) {
+    Participant__Points__V1__GetRuleRequest request = PARTICIPANT__POINTS__V1__GET_RULE_REQUEST__INIT;
+    request.station_id = asked->all->wish->context->station_id;
+    put_question(asked, &points_get_rule_method, &request.base);
+}
+
 // What the discount engine is told of a line.
 struct discount_line {
     Participant__Discount__V1__DiscountLine line;
@@ -250,6 +256,8 @@ static const struct {
                      .fact = TRADE_FACT_LEVEL},
     [QUOTE_COUPONS] = {"coupon", offsetof(struct adapters, coupon), for_what_gets_cheaper, ask_coupons},
     [QUOTE_POINTS] = {"points", offsetof(struct adapters, points), for_points, ask_points},
+    [QUOTE_POINTS_RULE] = {"points", offsetof(struct adapters, points), for_points, ask_points_rule,
+                           .fact = TRADE_FACT_POINTS_RULE},
     [QUOTE_ACTIVITIES] = {"discount", offsetof(struct adapters, discount), for_what_gets_cheaper, ask_activities,
                           .fact = TRADE_FACT_ACTIVITIES, .is_own = have_quota, .again = lacked_something},
 };

@@ -12,6 +12,7 @@
     X(LEVEL, level, "500", "The user's level.")                                                                        \
     X(COUPONS, coupons, "500", "The user's coupons.")                                                                  \
     X(POINTS, points, "500", "The user's points.")                                                                     \
+    X(POINTS_RULE, points_rule, "500", "What points are worth.")                                                       \
     X(ACTIVITIES, activities, "500", "The discount engine's activities.") /* last: it is told what the others know */
 
 // Of a line of fuel PRICE; the others are one for all lines.
@@ -26,6 +27,7 @@ enum quote_source_kind {
 // each time. Name, for how many seconds unless the configuration says otherwise, what it is.
 #define TRADE_FACTS(X)                                                                                                 \
     X(PRICE, price, "30", "the price of fuel at a station")                                                            \
+    X(POINTS_RULE, points_rule, "60", "what points are worth at a station")                                            \
     X(LEVEL, level, "60", "a user's level and its prices")                                                             \
     X(ACTIVITIES, activities, "10", "activities without a quota, for a purchase")
 

@@ -361,7 +361,7 @@ static const struct option act_options[] = {
 static const struct option_set act_set = SET(act_options);
 
 static const struct option clear_options[] = {
-    TEXT("source", "NAME", "source", "only this kind of fact: price, level or activities (default: every kind)"),
+    TEXT("source", "NAME", "source", "only this kind: price, points_rule, level or activities (default: every kind)"),
 };
 static const struct option_set clear_set = SET(clear_options);
 

@@ -4,7 +4,7 @@
 
 typedef Txcenter__Trade__V1__Quote quote_message;
 
-enum { FACTS = 3 };   // that a quote for fuel wants: its price, the level, the activities
+enum { FACTS = 4 };   // that a quote for fuel wants: its price, the points rule, the level, the activities
 enum { USUAL = 760 }; // a litre of 0# at S001, in minor units, while these tests run
 #define DIESEL "lines[0].fuel.oil_code=0# lines[0].fuel.volume_centi=1000"
 
@@ -110,7 +110,7 @@ static void test_what_a_user_has_is_never_kept(struct flow_bed *bed) {
     const quote_message *quote = flow_quote(bed, &second, FUEL_200, "");
     assert_int_equal(flow_calls(bed, "user"), user + 1);
     assert_int_equal(flow_calls(bed, "coupon"), coupon + 1);
-    assert_int_equal(flow_calls(bed, "points"), points + 1);
+    assert_int_equal(flow_calls(bed, "points"), points + 1); // the balance, and not what points are worth
     assert_true(quote->combinations[0]->payable->minor_units > BEST_200);
 }
 
