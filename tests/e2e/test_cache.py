@@ -70,7 +70,7 @@ class Cached(harness.Case):
 
 
 class InRedis(Cached):
-    # [S3-43] [A7] a lost cache costs speed only
+    # A lost cache costs speed only.
     def test_a_redis_that_is_killed_and_comes_back_costs_questions_only(self):
         self.open(kind="redis")
         for _ in range(3):

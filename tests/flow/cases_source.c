@@ -76,7 +76,6 @@ static void test_all_sources_are_late_at_the_same_time(struct flow_bed *bed) {
 
 // ---- Kept facts -----------------------------------------------------------------------------------------------------
 
-// [S3-43] [S3-26]
 static void test_a_price_that_is_kept_is_not_asked_for_again(struct flow_bed *bed) {
     begin(bed);
     assert_int_equal(quoted_price(bed), USUAL);
@@ -114,7 +113,7 @@ static void test_what_a_user_has_is_never_kept(struct flow_bed *bed) {
     assert_true(quote->combinations[0]->payable->minor_units > BEST_200);
 }
 
-// [S3-40] [S3-39] activities and levels are kept, too; but an activity with a quota says what this buyer has left of it
+// Activities and levels are kept, too; but an activity with a quota says what this buyer has left of it
 static void test_activities_are_kept_unless_a_quota_is_among_them(struct flow_bed *bed) {
     static const char *const quotas[] = {"", "activity.quota_unit=1 quota_each=3"};
     begin(bed);
@@ -160,7 +159,7 @@ static void test_a_kept_price_bridges_a_core_source_that_is_down(struct flow_bed
     assert_int_equal(quoted_price(bed), USUAL);
 }
 
-// [S3-43] many who want to know the same at the same time are one question
+// Many who want to know the same at the same time are one question
 static void test_many_quotes_at_once_ask_for_a_price_once(struct flow_bed *bed) {
     enum { MANY = 20 };
     struct flow_answer *answers[MANY];
