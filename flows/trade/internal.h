@@ -22,6 +22,7 @@ struct trades {
     struct trades_stats stats;
     struct trade_watch *watches;
     struct retiring *retiring; // trades on their way out of the store
+    struct facts *facts;
 };
 
 static inline int64_t trades_now(const struct trades *trades) {

@@ -1,6 +1,7 @@
 // The host's side: options, time, methods.
 #include "flows/trade/callback.h"
 #include "flows/trade/cancel.h"
+#include "flows/trade/fact.h"
 #include "flows/trade/order.h"
 #include "flows/trade/parts.h"
 #include "flows/trade/payment.h"
@@ -25,6 +26,7 @@ struct trades *trades_new(const struct trades_options *options) {
     trades->options = *options;
     trades->alarm_ms = INT64_MAX;
     trades->requests = requests_new(options->store, options->clock);
+    trades->facts = facts_new(trades);
     return trades;
 }
 
@@ -43,6 +45,7 @@ void trades_free(struct trades *trades) {
     read_end(trades);
     retire_end(trades);
     trade_drop_all(trades);
+    facts_free(trades->facts);
     requests_free(trades->requests);
     heap_release(&trades->waits);
     map_release(&trades->resident);

@@ -360,6 +360,11 @@ static const struct option act_options[] = {
 };
 static const struct option_set act_set = SET(act_options);
 
+static const struct option clear_options[] = {
+    TEXT("source", "NAME", "source", "only this kind: price, points_rule, level or activities (default: every kind)"),
+};
+static const struct option_set clear_set = SET(clear_options);
+
 static const struct option step_options[] = {
     TEXT("step", "NAME", "step", "which step (default: the one that is parked)"),
     {.name = "leg",
@@ -632,6 +637,13 @@ static const struct command commands[] = {
      .text = "what is wrong and does not mend by itself",
      .details = "A page that is not full need not be the last: the last one names no next page.\n"
                 "txctl anomaly list --kind oscillating --since 2h"},
+    {.words = "cache clear",
+     .sets = {&clear_set, &act_set},
+     OPERATOR("ClearCache"),
+     .show = operator_show_cleared,
+     .text = "forget the facts that are kept for quotes, such as prices of fuel",
+     .details = "In Redis for every instance; in memory for the one that is asked.\n"
+                "txctl cache clear --source price --reason 'prices have changed'"},
     {.words = "flow list", SAGA("ListFlows"), .show = flow_show_list, .text = "the flows that the server has"},
     {.words = "flow graph",
      .operand = "NAME",

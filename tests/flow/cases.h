@@ -38,6 +38,7 @@ struct flow_cases {
 // clang-format off
 #define FLOW_CASES(X) \
     X(quote)          \
+    X(source)         \
     X(order)          \
     X(discount)       \
     X(goods)          \

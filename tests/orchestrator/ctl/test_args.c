@@ -92,6 +92,8 @@ static const struct {
      "\"reason\":\"CALL_TIMEOUT\",\"updatedBefore\":\"2026-01-31T11:30:30Z\",\"slots\":[3,4]},\"action\":"
      "\"OPERATOR_ACTION_RETRY\",\"ratePerS\":50,\"dryRun\":true}"},
     {"txctl participant pause card --reason r", "{\"requestId\":\"R\",\"participant\":\"card\",\"reason\":\"r\"}"},
+    {"txctl cache clear --reason r", "{\"requestId\":\"R\",\"reason\":\"r\"}"},
+    {"txctl cache clear --source price --reason r", "{\"requestId\":\"R\",\"reason\":\"r\",\"source\":\"price\"}"},
     {"txctl audit list", "{}"},
     {"txctl audit list G1 --page-size 5", "{\"gid\":\"G1\",\"pageSize\":5}"},
     {"txctl flow graph trade.purchase", "{\"name\":\"trade.purchase\"}"},
