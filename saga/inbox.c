@@ -104,7 +104,7 @@ static bool has_room(struct keeping *keeping, const struct error *failed, size_t
 
 static void slot_counted(void *ctx, const struct error *error, const void *rows, size_t n) {
     (void)rows;
-    if (has_room(ctx, error, n, SAGA_KEPT_MAX))
+    if (has_room(ctx, error, n, SAGA_INBOX_MAX))
         put(ctx);
 }
 
@@ -116,7 +116,7 @@ static struct store_query count_of(const struct keeping *keeping, uint32_t most)
 }
 
 static void count_slot(struct keeping *keeping) {
-    struct store_query query = count_of(keeping, SAGA_KEPT_MAX);
+    struct store_query query = count_of(keeping, SAGA_INBOX_MAX);
     store_read(keeping->inbox->engine->options.store, &query, slot_counted, keeping);
 }
 

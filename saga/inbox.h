@@ -6,7 +6,7 @@
 #include "saga/saga.h"
 #include "saga/tables.h"
 
-enum { SAGA_KEPT_MAX = 1000 }; // for one slot
+enum { SAGA_INBOX_MAX = 1000 }; // for one slot
 
 struct saga_keeping {
     unsigned slot;

@@ -302,8 +302,9 @@ bool mysql_write_open(const struct store_mariadb_options *options, struct backen
     struct mysql_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
         abort();
-    *writer = (struct mysql_writer){.base = {&conn_ops},
-                                    .conns = {mysql_conn_new(options, true), mysql_conn_new(options, true)}};
+    *writer = (struct mysql_writer){
+        .base = {&conn_ops},
+        .conns = {mysql_conn_new(options, MYSQL_FOR_WRITING), mysql_conn_new(options, MYSQL_FOR_WRITING)}};
     if (!mysql_conn_open(writer->conns[0], error)) {
         close_writer(&writer->base);
         return false;

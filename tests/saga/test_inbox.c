@@ -169,7 +169,7 @@ static void test_no_more_is_kept_for_a_slot_than_may_be(void **state) {
     struct bed_reply written = {0}, reply;
     struct store_write *write = store_write_new(bed->store);
     two.answer = ERR_OVERLOADED;
-    for (unsigned i = 1; i < SAGA_KEPT_MAX; i++) {
+    for (unsigned i = 1; i < SAGA_INBOX_MAX; i++) {
         struct inbox_row row = {.slot = (int32_t)its_slot(), .body = STR("0")};
         snprintf(row.inbox_no, sizeof row.inbox_no, "%026u", i);
         snprintf(row.method, sizeof row.method, "SignalSaga");
