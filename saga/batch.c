@@ -494,7 +494,9 @@ static bool check(struct saga_engine *engine, const struct saga_batch_options *o
     unsigned n = 0;
     for (const struct saga_batch *batch = engine->batches; batch; batch = batch->next)
         n++;
-    audit_init(audit, "batch", options->operation.caller, options->operation.reason, error);
+    *audit = (struct audit_row){0};
+    if (!options->dry_run)
+        audit_init(audit, "batch", options->operation.caller, options->operation.reason, error);
     if (options->operation.act == SAGA_ACT_RESOLVE)
         error_field(error, "action", "is not one that fits many sagas");
     if (options->rate_per_s < 1 || options->rate_per_s > SAGA_BATCH_RATE_MAX)

@@ -42,7 +42,7 @@ struct saga_batch_options {
     struct saga_operation operation; // RETRY, SKIP, COMPENSATE, PAUSE, RESUME, TERMINATE; without `also`
     uint32_t rate_per_s;             // 1..SAGA_BATCH_RATE_MAX
     uint32_t sagas_max;              // counted and acted on; 0: SAGA_BATCH_MAX
-    bool dry_run;                    // only counts
+    bool dry_run;                    // only counts, which needs no reason
     // Does the operation to a saga that another instance drives, as its caller, under this request id: `done` runs
     // once, later. NULL: that fails.
     void (*elsewhere)(void *ctx, const struct saga_operation *operation, const char *gid, const char *request_id,
