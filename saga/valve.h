@@ -43,7 +43,7 @@ bool valve_take(struct valve *valve, int64_t now_ms);
 // It was not sent after all.
 void valve_give_back(struct valve *valve, bool probe);
 
-// It has ended. A probe that failed is followed by the next one at until_ms.
+// It has ended. A probe that failed, or that told nothing, is followed by the next one at until_ms.
 void valve_leave(struct valve *valve, bool probe, enum outcome outcome, enum err code, const char *text, int64_t now_ms,
                  uint64_t random);
 

@@ -394,6 +394,7 @@ static const struct option resolve_options[] = {
 static const struct option_set resolve_set = SET(resolve_options);
 
 static const struct option batch_options[] = {
+    TEXT("reason", "TEXT", "reason", "why; it is kept in the audit"),
     {.name = "filter",
      .kind = OPTION_SPEC,
      .required = true,
@@ -595,7 +596,8 @@ static const struct command commands[] = {
     {.words = "batch",
      .operand = "ACTION",
      .operand_field = "action",
-     .sets = {&batch_set, &act_set},
+     .sets = {&batch_set},
+     .needs = {"--reason|--dry-run"},
      .method = {.service = &txcenter__saga__v1__operator_service__descriptor,
                 .name = "Batch",
                 .server_streaming = true},
@@ -603,8 +605,9 @@ static const struct command commands[] = {
      .run = run_batch,
      .text = "the same for every saga of a filter",
      .details = "It stops when this program does; with the same --request-id it goes on with those that are left.\n"
+                "What became of a step is stated of one saga at a time (txctl saga resolve).\n"
                 "Exit code 1 when some were refused or failed.\n"
-                "txctl batch retry --filter parked,because=SHIFT_CLOSED --reason 'the shift is open' --dry-run"},
+                "txctl batch retry --filter parked,because=SHIFT_CLOSED --reason 'the shift is open'"},
     {.words = "participant list",
      OPERATOR("ListParticipants"),
      .show = operator_show_participants,
