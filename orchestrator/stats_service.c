@@ -58,6 +58,11 @@ static const struct {
     COUNTER("trades.callbacks", trades.callbacks, "notifications of the payment gateway"),
     COUNTER("trades.unknown_callbacks", trades.unknown_callbacks, "notifications that name nothing we know"),
     COUNTER("trades.conflicts", trades.conflicts, "payments that do not match what was asked for"),
+    COUNTER("trades.open_shortfalls", trades.shortfalls, "shortfalls that wait for an operator: `txctl matter list`"),
+    COUNTER("trades.open_conflicts", trades.conflicted, "payments in conflict that wait for an operator"),
+    COUNTER("trades.open_payouts", trades.payouts,
+            "parts of refunds that their channel refuses, waiting for an operator"),
+    COUNTER("trades.open_strays", trades.strays, "notifications that nothing took in, waiting: `txctl stray list`"),
     COUNTER("trades.returned", trades.returned, "payments given back because the trade did not want them"),
 #undef COUNTER
 };
