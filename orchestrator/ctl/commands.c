@@ -678,8 +678,7 @@ static const struct command commands[] = {
      .text = "say what becomes of a matter, once",
      .details = "A shortfall is written-off or collected; a conflict kept, returned or paid-otherwise; a payout "
                 "paid-otherwise (or its saga is tried again).\n"
-                "txctl matter settle TRADE --number 1 --as paid-otherwise --reference 'voucher 4711' --reason 'account "
-                "closed'"},
+                "txctl matter settle TRADE --number 1 --as written-off --reason goodwill"},
     {.words = "stray list",
      .sets = {&stray_set, &page_set},
      TRADE_OPERATOR("ListStrays"),
@@ -692,8 +691,7 @@ static const struct command commands[] = {
      TRADE_OPERATOR("SettleStray"),
      .show = stray_show_settled,
      .text = "say what becomes of a notification that nothing took in, once",
-     .details =
-         "txctl stray settle NONCE --key KEY --as matched --trade TRADE --number TENDER_NO --reason 'typed by hand'"},
+     .details = "Matched, it is taken in as if it had named the tender, or the refund, of --number."},
     {.words = "audit list",
      .operand = "[GID]",
      .operand_field = "gid",
