@@ -22,12 +22,3 @@ size_t chosen_coupons(const struct trade *trade, struct arena *arena, char ***re
     *ret_ids = chosen->coupon_ids;
     return chosen->n_coupon_ids;
 }
-
-bool chosen_has_coupons(const struct trade *trade) {
-    struct arena arena;
-    char **ids = NULL;
-    arena_init(&arena, CHOSEN_ARENA_MAX);
-    size_t n = chosen_coupons(trade, &arena, &ids);
-    arena_release(&arena);
-    return n > 0;
-}

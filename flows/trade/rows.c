@@ -75,6 +75,7 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I32(trade_row, missed, .since = 4),
     STORE_COL_I32(trade_row, mode, .since = 5),
     STORE_COL_I32(trade_row, matters, .since = 5),
+    STORE_COL_I32(trade_row, coupons, .since = 5),
     SOLVER_LAYER_TABLE(TRADE_DISCOUNT) AFTER_TABLE(AFTER) STORE_COL_BLOB(trade_row, history, 4096),
 };
 static const struct store_index trade_indexes[] = {

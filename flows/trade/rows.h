@@ -97,6 +97,7 @@ struct trade_row {
     int32_t missed;     // bits of enum trade_missed
     int32_t mode;       // Txcenter__Trade__V1__OrderMode of the order; 0: it locks first
     int32_t matters;    // so many there have been (matter.h)
+    int32_t coupons;    // that the order uses (chosen.h)
     struct str history; // packed: state and time of each change
 };
 extern const struct store_table trade_table;

@@ -134,7 +134,9 @@ class Completion(unittest.TestCase):
         self.assertEqual(complete("batch", "retry", "--dry"), {"--dry-run"})
         self.assertEqual(complete("participant", ""), {"list", "pause", "resume"})
         self.assertEqual(complete("completion", "ba"), {"bash"})
-        self.assertEqual(complete("help", "s"), {"saga", "stats"})
+        self.assertEqual(complete("help", "s"), {"saga", "stats", "stray"})
+        self.assertEqual(complete("matter", "settle", "T1", "--as", "wr"), {"written-off"})
+        self.assertEqual(complete("stray", "settle", "N1", "--as", ""), {"matched", "given-back", "ignored"})
         self.assertEqual(complete("help", "flow", ""), {"list", "graph"})
 
     def test_the_values_of_options_are_not_taken_for_words(self):
