@@ -2,6 +2,7 @@
 #include "flows/trade/pay.h"
 
 #include "flows/trade/payment.h"
+#include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
 #include <stdio.h>
@@ -14,12 +15,13 @@ void pay_check(const struct trades *trades, const struct pay_wish *wish, bool ma
         const Txcenter__Trade__V1__TenderInput *tender = wish->tenders[i];
         char path[64];
         snprintf(path, sizeof path, "tenders[%zu].kind", i);
-        check_range(error, path, (int64_t)tender->kind, TENDER_KIND(CARD), TENDER_KIND(CASH));
+        if (!tender_kind_is_known((int64_t)tender->kind))
+            error_field(error, path, "is no kind of tender");
         snprintf(path, sizeof path, "tenders[%zu].amount", i);
         bool open = may_leave_one_open && !tender->amount && without_amount++ == 0;
         check_money(trades, error, path, tender->amount, 1, !open);
         snprintf(path, sizeof path, "tenders[%zu].account", i);
-        check_text(error, path, tender->account, tender->kind == TENDER_KIND(CASH) ? 0 : 1, TRADE_ACCOUNT_MAX);
+        check_text(error, path, tender->account, tender_kind_is_cash((int32_t)tender->kind) ? 0 : 1, TRADE_ACCOUNT_MAX);
     }
     check_range(error, "on_failure", wish->on_failure, 0, ON_FAILURE(FAIL_TRADE));
 }
@@ -60,7 +62,7 @@ struct pay_attempt_row *pay_plan(struct saga_turn *turn, const struct pay_wish *
         snprintf(tender->tender_no, sizeof tender->tender_no, "%s-%d-%d", trade->row.trade_no, attempt->attempt_no,
                  tender->tender);
         tender->kind = (int32_t)wish->tenders[i]->kind;
-        tender->state = tender->kind == TENDER_KIND(CASH) ? TENDER_STATE(PENDING) : TENDER_STATE(CREATED);
+        tender->state = tender_kind_is_cash(tender->kind) ? TENDER_STATE(PENDING) : TENDER_STATE(CREATED);
         tender->amount = amounts[i];
         str_copy(str_c(wish->tenders[i]->account), tender->account, sizeof tender->account);
     }

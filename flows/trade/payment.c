@@ -34,10 +34,6 @@ static int32_t attempt_of(struct str input) {
     return (int32_t)attempt_no;
 }
 
-static bool is_card(const struct tender_row *tender) {
-    return tender->kind == TENDER_KIND(CARD);
-}
-
 static struct tender_row *nth(const struct trade *trade, struct str input, uint8_t leg,
                               bool (*of_kind)(const struct tender_row *tender)) {
     struct tender_row *tender;
@@ -56,7 +52,7 @@ static unsigned count(const struct saga_subject *subject, struct str input,
 }
 
 unsigned payment_cards(const struct saga_subject *subject, struct str input) {
-    return count(subject, input, is_card);
+    return count(subject, input, tender_is_card);
 }
 
 unsigned payment_gateways(const struct saga_subject *subject, struct str input) {
@@ -64,7 +60,7 @@ unsigned payment_gateways(const struct saga_subject *subject, struct str input) 
 }
 
 static struct tender_row *call_card(const struct saga_call *call) {
-    return nth(effect_trade(call), saga_call_input(call), saga_call_leg(call), is_card);
+    return nth(effect_trade(call), saga_call_input(call), saga_call_leg(call), tender_is_card);
 }
 
 static struct tender_row *call_gateway(const struct saga_call *call) {
@@ -193,14 +189,14 @@ void payment_release(struct saga_call *call) {
 }
 
 void payment_released(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
-    struct tender_row *tender = turn_tender(turn, is_card);
+    struct tender_row *tender = turn_tender(turn, tender_is_card);
     (void)op, (void)answer;
     if (outcome == OUTCOME_OK && tender->state != TENDER_STATE(FAILED))
         set_tender(turn, tender, TENDER_STATE(CLOSED));
 }
 
 static void frozen(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
-    struct tender_row *tender = turn_tender(turn, is_card);
+    struct tender_row *tender = turn_tender(turn, tender_is_card);
     if (op == SAGA_COMPENSATE) {
         payment_released(turn, op, outcome, answer);
         return;
@@ -553,7 +549,7 @@ bool payment_close_fits(struct saga_turn *turn, const ProtobufCMessage *answer) 
 
 static bool freeze_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
     const Participant__Card__V1__FreezeCardResponse *response = (const void *)answer;
-    struct freezing freezing = {.amount = turn_tender(turn, is_card)->amount};
+    struct freezing freezing = {.amount = turn_tender(turn, tender_is_card)->amount};
     memcpy(freezing.currency, trade_of(saga_turn_subject(turn))->row.currency, sizeof freezing.currency);
     return froze_all(&freezing, response->frozen);
 }

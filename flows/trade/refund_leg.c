@@ -154,7 +154,7 @@ static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, 
 const char *refund_leg_pays_out(const struct saga_call *call) {
     struct refund_leg_row *leg = call_leg(call);
     struct tender_row *tender = trade_tender(effect_trade(call), leg->attempt_no, leg->tender);
-    if (tender->kind == TENDER_KIND(CARD))
+    if (tender_is_card(tender))
         return "card";
     return tender_is_gateway(tender) ? "payment" : NULL;
 }
@@ -162,7 +162,7 @@ const char *refund_leg_pays_out(const struct saga_call *call) {
 void refund_leg_pay_out(struct saga_call *call) {
     struct refund_leg_row *leg = call_leg(call);
     struct tender_row *tender = trade_tender(effect_trade(call), leg->attempt_no, leg->tender);
-    if (tender->kind == TENDER_KIND(CARD))
+    if (tender_is_card(tender))
         pay_out_card(call, leg, tender);
     else if (tender_is_gateway(tender))
         pay_out_gateway(call, leg, tender);

@@ -10,19 +10,40 @@
 
 #define PAYMENT_STATE(name) PARTICIPANT__PAYMENT__V1__PAYMENT_STATE__PAYMENT_STATE_##name
 
+#define METHOD(name) PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_##name
+
+// Who takes the money of a tender, and for the gateway how. A new kind is a value of TenderKind and a row here.
+static const struct {
+    enum { BY_NOBODY, BY_CARD_SYSTEM, BY_GATEWAY, BY_HAND } taken;
+    Participant__Payment__V1__PaymentMethod method;
+    bool direct; // the gateway's first answer may say that it is paid: what is unclear is reversed, not closed
+} kinds[] = {
+    [TENDER_KIND(CARD)] = {.taken = BY_CARD_SYSTEM},
+    [TENDER_KIND(WECHAT)] = {.taken = BY_GATEWAY, .method = METHOD(WECHAT)},
+    [TENDER_KIND(ALIPAY)] = {.taken = BY_GATEWAY, .method = METHOD(ALIPAY)},
+    [TENDER_KIND(BANK_CARD)] = {.taken = BY_GATEWAY, .method = METHOD(BANK_CARD)},
+    [TENDER_KIND(SCANNED)] = {.taken = BY_GATEWAY, .method = METHOD(SCANNED), .direct = true},
+    [TENDER_KIND(CASH)] = {.taken = BY_HAND},
+};
+
+bool tender_kind_is_known(int64_t kind) {
+    return kind > 0 && kind < (int64_t)STORE_COUNT(kinds) && kinds[kind].taken != BY_NOBODY;
+}
+
+bool tender_kind_is_cash(int32_t kind) {
+    return tender_kind_is_known(kind) && kinds[kind].taken == BY_HAND;
+}
+
+bool tender_is_card(const struct tender_row *tender) {
+    return tender_kind_is_known(tender->kind) && kinds[tender->kind].taken == BY_CARD_SYSTEM;
+}
+
 bool tender_is_gateway(const struct tender_row *tender) {
-    return tender->kind == TENDER_KIND(WECHAT) || tender->kind == TENDER_KIND(ALIPAY) ||
-           tender->kind == TENDER_KIND(BANK_CARD) || tender->kind == TENDER_KIND(SCANNED);
+    return tender_kind_is_known(tender->kind) && kinds[tender->kind].taken == BY_GATEWAY;
 }
 
 Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *tender) {
-    switch (tender->kind) {
-    case TENDER_KIND(WECHAT): return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_WECHAT;
-    case TENDER_KIND(ALIPAY): return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_ALIPAY;
-    case TENDER_KIND(BANK_CARD): return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_BANK_CARD;
-    case TENDER_KIND(SCANNED): return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_SCANNED;
-    default: return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_UNSPECIFIED;
-    }
+    return tender_is_gateway(tender) ? kinds[tender->kind].method : METHOD(UNSPECIFIED);
 }
 
 #define TO(name) (1u << TENDER_STATE(name))
@@ -191,7 +212,7 @@ void tender_noticed(struct saga_turn *turn, struct tender_row *tender,
 void tender_give_up(struct saga_turn *turn, struct tender_row *tender) {
     if (tender->undo != UNDO_NONE)
         return;
-    bool reverse = tender->kind == TENDER_KIND(SCANNED) && tender->state != TENDER_STATE(CONFLICTED);
+    bool reverse = tender_is_gateway(tender) && kinds[tender->kind].direct && tender->state != TENDER_STATE(CONFLICTED);
     trade_change(trade_of(saga_turn_subject(turn)), tender);
     tender->undo = reverse ? UNDO_REVERSING : UNDO_CLOSING;
 }

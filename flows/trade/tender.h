@@ -6,7 +6,12 @@
 #include "flows/trade/trade.h"
 #include "participant/payment/v1/payment.pb-c.h"
 
-// Goes through the payment gateway.
+// Whether there is such a kind; whether it is taken by hand, at a terminal.
+bool tender_kind_is_known(int64_t kind);
+bool tender_kind_is_cash(int32_t kind);
+
+// Taken from a stored-value card; through the payment gateway.
+bool tender_is_card(const struct tender_row *tender);
 bool tender_is_gateway(const struct tender_row *tender);
 
 // The gateway's method of a tender kind.

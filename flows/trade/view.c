@@ -2,6 +2,7 @@
 
 #include "flows/trade/chosen.h"
 #include "flows/trade/recall.h"
+#include "flows/trade/tender.h"
 
 #include <stdio.h>
 
@@ -72,7 +73,7 @@ static tender_message *view_tender(const struct trade *trade, const struct tende
     tender->refunded = view_money(currency, row->refunded, arena);
     tender->gateway_no = view_text(row->gateway_no);
     tender->detail = view_text(row->detail);
-    if (row->kind == TENDER_KIND(CARD)) {
+    if (tender_is_card(row)) {
         tender->principal = view_money(currency, row->principal, arena);
         tender->bonus = view_money(currency, row->bonus, arena);
     } else if (row->paid_ms) {

@@ -62,6 +62,7 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="short runs; figures are rough")
     parser.add_argument("--mariadb", action="store_true", help="on MariaDB too")
     parser.add_argument("--two-step", action="store_true", help="only two-step sagas beside the ceiling")
+    parser.add_argument("--purchases", action="store_true", help="only whole purchases, plain and full")
     parser.add_argument("--peer", choices=["dtm"], help="only two-step sagas by turns with this peer, which is built first (needs Go)")
     parser.add_argument("--recovery", action="store_true", help="only the recovery after kill -9 with --sagas under way")
     parser.add_argument("--sagas", type=int, metavar="N", default=100000, help="under way at the kill (100000)")
@@ -77,13 +78,20 @@ def arguments():
     return options
 
 
+def stolen():
+    """(time that the machine's host gave to others, all time) of all cores since boot, in ticks."""
+    with open("/proc/stat", encoding="ascii") as file:
+        ticks = [int(word) for word in file.readline().split()[1:9]]  # what guests use is in the first two already
+    return ticks[7], sum(ticks)
+
+
 def file_system(folder):
     return subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
 
 
 class Bench:
     def __init__(self, options):
-        self.options, self.figures = options, {}
+        self.options, self.figures, self.ticks = options, {}, stolen()
         self.folder = os.path.abspath(options.data)
         os.makedirs(self.folder, exist_ok=True)
         harness.scratch = lambda: tempfile.mkdtemp(prefix="run-", dir=self.folder)
@@ -131,7 +139,8 @@ class Bench:
 
     def purchases(self):
         for store in ["sqlite"] + ["mariadb"] * self.options.mariadb:
-            purchases.measure(store, IN_FLIGHT, 3 if self.options.quick else 10, self.figures)
+            for kind in purchases.KINDS:
+                purchases.measure(store, IN_FLIGHT, 3 if self.options.quick else 10, self.figures, kind)
 
     def importance(self):
         importance.measure(self.options.pairs, 3 if self.options.quick else 10, self.figures)
@@ -165,6 +174,10 @@ class Bench:
             self.figures[f"goal.{name}"] = int(met)
 
     def write(self):
+        (lost, ticks), (lost_now, ticks_now) = self.ticks, stolen()
+        self.figures["machine.stolen_percent"] = 100 * (lost_now - lost) / max(1, ticks_now - ticks)
+        if self.figures["machine.stolen_percent"] >= 1:
+            print(f"the host of this machine gave {self.figures['machine.stolen_percent']:.1f} % of its CPU time to others meanwhile")
         self.figures.update({"machine.cores": os.cpu_count(), "machine.kernel": platform.release(),
                              "machine.load_1min": os.getloadavg()[0], "machine.file_system": file_system(self.folder)})
         with open(self.options.json, "w", encoding="utf-8") as file:
@@ -175,7 +188,8 @@ class Bench:
     def parts(self):
         """What was asked for by name, or what is measured when nothing was."""
         options = self.options
-        asked = [self.sagas] * options.two_step + [self.peer] * bool(options.peer) + [self.importance] * options.importance
+        asked = [self.sagas] * options.two_step + [self.purchases] * options.purchases + [self.peer] * bool(options.peer)
+        asked += [self.importance] * options.importance
         for wanted, part in ((options.recovery, Endurance.recovery), (options.waiting, Endurance.waiting),
                              (options.overload, Endurance.overload)):
             if wanted:

@@ -41,7 +41,7 @@ class Pairs:
 
     def purchases(self):
         done = subprocess.run([os.path.join(BIN, "..", "bench", "bench_purchase"), self.world.center_target, str(self.seconds),
-                               str(IN_FLIGHT), str(USERS), str(self.world.center.pid), str(self.world.sim.pid)],
+                               str(IN_FLIGHT), str(USERS), str(self.world.center.pid), str(self.world.sim.pid), "plain"],
                               capture_output=True, text=True, check=False)
         if done.returncode:
             raise AssertionError(f"bench_purchase ends with {done.returncode}: {done.stderr}")

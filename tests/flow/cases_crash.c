@@ -206,11 +206,46 @@ static void test_deaths_between_calls_change_nothing(struct flow_bed *bed) {
     }
 }
 
+static int64_t commits(struct flow_bed *bed) {
+    struct store_stats stats;
+    store_stats(flow_virtual(bed)->center.store, &stats);
+    return stats.commits;
+}
+
+// Each of these must be durable before anybody acts on it, and no other commit is made. 1: the purchase with its kept
+// quote, before the first lock. 2: the order and the payment with its tenders, before a card is frozen or the gateway
+// is called. 3: what the front end needs, before it is answered. 4: the callback, before it is acknowledged. 5: the
+// watershed, before anything that only goes forward. A scanned code has no 3 and no 4.
+static void test_a_purchase_has_as_many_commits_on_the_way_to_paid_as_the_promises_need(struct flow_bed *bed) {
+    flow_control(bed, "SetAutoPay", "rules[0].payer=payer rules[0].result=1 rules[0].after_ms=5");
+    const struct {
+        const char *tenders;
+        int64_t commits;
+    } rows[] = {
+        {flow_tenders(bed, 2, KIND(CARD), 2000, bed->card, KIND(WECHAT), BEST_200 - 2000, "payer"), 5},
+        {flow_text(bed, "tenders[0].kind=%d tenders[0].account=code", KIND(SCANNED)), 3},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int64_t before = commits(bed);
+        if (i == 1) // what the gateway tells of it, too, comes behind the answer
+            flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyPayment", "");
+        const Txcenter__Trade__V1__QuoteOrderPayResponse *paid =
+            flow_must(bed, "QuoteOrderPay", "%s " FUEL_200 " wait_for=2 %s %s", flow_context(bed),
+                      i == 0 ? "" : "exclude_points=true", rows[i].tenders);
+        assert_int_equal(commits(bed) - before, rows[i].commits);
+        struct flow_trade trade = {0};
+        str_copy(str_c(paid->trade->trade_no), trade.no, sizeof trade.no);
+        flow_until_state(bed, &trade, TRADE(COMPLETED));
+        flow_until_still(bed, &trade);
+    }
+}
+
 static const struct flow_case cases[] = {
     VIRTUAL(test_a_death_before_any_commit_loses_nothing),
     VIRTUAL(test_a_death_after_any_commit_doubles_nothing),
     VIRTUAL(test_a_death_of_the_participants_at_any_commit),
     CASE(test_deaths_between_calls_change_nothing),
+    VIRTUAL(test_a_purchase_has_as_many_commits_on_the_way_to_paid_as_the_promises_need),
 };
 
 CASES(crash);
