@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True
 
 import harness  # noqa: E402
 import peers  # noqa: E402
+import profile_rooms  # noqa: E402
 import purchases  # noqa: E402
 from endurance import Endurance  # noqa: E402
 from harness import BIN, World, cpu_ns, resident_kb  # noqa: E402
@@ -60,6 +61,7 @@ def arguments():
     parser.add_argument("--mariadb", action="store_true", help="on MariaDB too")
     parser.add_argument("--two-step", action="store_true", help="only two-step sagas beside the ceiling")
     parser.add_argument("--purchases", action="store_true", help="only whole purchases, plain and full")
+    parser.add_argument("--profile", action="store_true", help="only where the instructions go, of a saga and of a full purchase")
     parser.add_argument("--peer", choices=["dtm"], help="only two-step sagas by turns with this peer, which is built first (needs Go)")
     parser.add_argument("--recovery", action="store_true", help="only the recovery after kill -9 with --sagas under way")
     parser.add_argument("--sagas", type=int, metavar="N", default=100000, help="under way at the kill (100000)")
@@ -141,6 +143,9 @@ class Bench:
     def peer(self):
         peers.measure(self.options.peer, os.path.dirname(self.folder), harness.scratch(), self.options, self.figures)
 
+    def profile(self):
+        profile_rooms.measure(self.figures)
+
     def lasting(self, part):
         endurance = Endurance(self.options, self.figures)
         try:
@@ -181,7 +186,8 @@ class Bench:
     def parts(self):
         """What was asked for by name, or what is measured when nothing was."""
         options = self.options
-        asked = [self.sagas] * options.two_step + [self.purchases] * options.purchases + [self.peer] * bool(options.peer)
+        asked = [self.sagas] * options.two_step + [self.purchases] * options.purchases + [self.profile] * options.profile
+        asked += [self.peer] * bool(options.peer)
         for wanted, part in ((options.recovery, Endurance.recovery), (options.waiting, Endurance.waiting),
                              (options.overload, Endurance.overload)):
             if wanted:
