@@ -284,6 +284,7 @@ static bool serve(struct center *center, struct error *error) {
         .tls = {.certificate = config->tls.certificate, .key = config->tls.key, .client_ca = config->tls.client_ca},
         .message_max = config->limits.message_max_bytes,
         .in_flight_max = config->limits.in_flight_max,
+        .caller_in_flight_max = config->limits.caller_in_flight_max,
         .bytes_in_flight_max = config->limits.bytes_in_flight_max,
         .drain_ms = config->drain_ms ? config->drain_ms : 1, // 0 would be the server's own default
         .authorize = authorize,

@@ -29,8 +29,8 @@ struct config_store {
 };
 
 struct config_limits {
-    uint32_t message_max_bytes, in_flight_max, bytes_in_flight_max, resident_sagas_max, resident_trades_max,
-        wait_max_ms, watchers_max;
+    uint32_t message_max_bytes, in_flight_max, caller_in_flight_max, bytes_in_flight_max;
+    uint32_t resident_sagas_max, resident_trades_max, wait_max_ms, watchers_max;
 };
 
 struct config_log {
@@ -109,6 +109,7 @@ struct config_caller {
     const char *name;
     uint32_t scopes;            // set of enum rpc_scope
     const char *const *tenants; // "*" is every tenant
+    uint32_t in_flight_max;     // 0: as everyone
 };
 
 struct config_sentinel {

@@ -213,8 +213,12 @@ static const struct config_row limit_rows[] = {
     COUNT(config_limits, message_max_bytes, 65536, 67108864, "bytes", "1048576", "Largest message received."),
     COUNT(config_limits, in_flight_max, 1, 65536, "calls", "4096",
           "Most calls served at once; beyond it OVERLOADED, lists first, payments last."),
+    COUNT(
+        config_limits, caller_in_flight_max, 1, 65536, "calls", "3072",
+        "Most calls of one caller served at once, of which lists and quotes get their parts as of all; a caller's own "
+        "`in_flight_max` goes before."),
     COUNT(config_limits, bytes_in_flight_max, 1048576, 2147483648, "bytes", "67108864",
-          "Most bytes of the requests of these calls together; beyond it OVERLOADED."),
+          "Most bytes of the requests of these calls together; beyond it OVERLOADED, lists first, payments last."),
     COUNT(config_limits, resident_sagas_max, 64, 1000000, "sagas", "20000",
           "Most sagas in memory; those that only wait give way."),
     COUNT(config_limits, resident_trades_max, 64, 1000000, "trades", "20000", "Most trades in memory."),
@@ -331,12 +335,13 @@ static const struct config_row callback_key_rows[] = {
     }
 #define GATE_ROWS(struct_name, at_once)                                                                                \
     GATE(struct_name, in_flight_max, 1, 65536, "calls", at_once,                                                       \
-         "Most calls to it at once; the others wait in line."),                                                        \
+         "Most calls to it at once, a quarter of them for core steps alone; the others wait in line."),                \
         GATE(struct_name, rate_per_s, 0, 1000000, "calls/s", "0", "Most calls to it in a second; 0 is no limit."),     \
         GATE(struct_name, burst, 1, 65536, "calls", "100",                                                             \
              "With `rate_per_s`: how many may go at once after a pause."),                                             \
         GATE(struct_name, waiting_max, 1, 65536, "calls", "1000",                                                      \
-             "Most calls that wait in line, core steps first; those that find no room come about a minute later."),    \
+             "Most calls that wait in line, core steps first, and half of it for them alone; those that find no room " \
+             "come about a minute later."),                                                                            \
         GATE(struct_name, failures_max, 0, 65536, "calls", "20",                                                       \
              "After so many failures in a row (unavailable, silent, broken) nothing is sent but single probes; 0 is "  \
              "never."),                                                                                                \
@@ -413,6 +418,13 @@ static const struct config_row caller_rows[] = {
      .form = &printable_form,
      .required = true,
      .text = "Whose trades it may see and act on; `\"*\"` is everyone's."},
+    {.name = "in_flight_max",
+     .type = CONFIG_COUNT,
+     .offset = OFFSET(config_caller, in_flight_max),
+     .min = 0,
+     .max = 65536,
+     .unit = "calls",
+     .text = "Most of its calls served at once; 0, the default: `limits.caller_in_flight_max`."},
 };
 
 static const struct config_row sentinel_rows[] = {

@@ -1,6 +1,7 @@
 #include "orchestrator/operator_service.h"
 
 #include "orchestrator/authorize.h"
+#include "orchestrator/forward.h"
 #include "orchestrator/page.h"
 #include "orchestrator/saga_view.h"
 #include "rpc/message.h"
@@ -129,6 +130,12 @@ static void take_outcome(const Txcenter__Saga__V1__ResolveRequest *request, stru
     operation->answer = str_n(request->answer.data, request->answer.len);
 }
 
+// The row that another instance decided it on, for a batch of its own. 0: none.
+static int64_t seen_by(const struct rpc_inbound *in) {
+    int64_t seen_ms;
+    return str_to_i64(rpc_inbound_header(in, FORWARD_SEEN), &seen_ms) ? seen_ms : 0;
+}
+
 static void act(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
     const Txcenter__Saga__V1__RetryRequest *request = (const void *)message; // as they all begin
     const struct action *action = action_of(message);
@@ -150,6 +157,7 @@ static void act(void *service, struct rpc_inbound *in, const ProtobufCMessage *m
         return;
     call_context(in)->notes->gid = str_c(request->gid);
     operation.also = decided;
+    operation.seen_ms = seen_by(in);
     *acting = (struct acting){.service = service,
                               .in = in,
                               .action = action,

@@ -42,7 +42,7 @@ unsigned refund_final(const struct saga_subject *subject, struct str input) {
 }
 
 unsigned refund_final_with_coupons(const struct saga_subject *subject, struct str input) {
-    return refund_final(subject, input) && chosen_has_coupons(trade_of_const(subject));
+    return refund_final(subject, input) && trade_of_const(subject)->row.coupons > 0;
 }
 
 unsigned refund_final_with_points(const struct saga_subject *subject, struct str input) {

@@ -10,6 +10,7 @@
 #include "flows/trade/refund_end.h"
 #include "flows/trade/refund_plan.h"
 #include "flows/trade/view.h"
+#include "saga/participant.h"
 
 #include <stdio.h>
 
@@ -166,15 +167,21 @@ static void start(struct command *command, int64_t reversible) {
 }
 
 static void recharge_known(void *ctx, const struct adapter_answer *answer) {
+    struct command *command = ctx;
     const Participant__Card__V1__GetRechargeResponse *response =
         answer->outcome == OUTCOME_OK ? (const void *)answer->message : NULL;
-    start(ctx, response ? response->reversible->minor_units : -1); // else the card system says it when it is asked
+    saga_pass_end(command->trades->engine, command->state, answer->outcome, answer->code, answer->text);
+    start(command, response ? response->reversible->minor_units : -1); // else the card system says it when it is asked
 }
 
 // Of a recharge only what is not spent is refunded. The card system has the last word, in the refund's saga.
 static void execute(struct command *command) {
     const struct trade *trade = command->trade;
-    if (!trade_is_paid(trade) || trade_lines_of(trade, LINE_RECHARGE) == 0) {
+    struct adapter *card = &command->trades->options.adapters->card;
+    struct saga_pass *pass = command->state = arena_alloc(&command->arena, sizeof *pass);
+    struct error held;
+    if (!trade_is_paid(trade) || trade_lines_of(trade, LINE_RECHARGE) == 0 || !pass ||
+        !saga_pass_begin(command->trades->engine, card->system, pass, &held)) {
         start(command, -1);
         return;
     }
@@ -188,7 +195,7 @@ static void execute(struct command *command) {
     char key[SAGA_KEY_MAX];
     purchase_recharge_key(trade, key);
     request.recharge_key = key;
-    card_get_recharge(&command->trades->options.adapters->card, &effect, &request, recharge_known, command);
+    card_get_recharge(card, &effect, &request, recharge_known, command);
 }
 
 static bool outcome(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,

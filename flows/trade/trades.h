@@ -86,6 +86,8 @@ struct trades_stats {
     int64_t resident, waiting, watching, commands, callbacks, unknown_callbacks, conflicts, returned;
     int64_t degraded; // quotes without one of their sources
     int64_t shared;   // questions that another quote's answer was good for
+    // What waits for operators, of all instances, as it was counted last, less than a minute ago.
+    int64_t shortfalls, conflicted, payouts, strays;
 };
 void trades_stats(const struct trades *trades, struct trades_stats *ret_stats);
 
@@ -119,9 +121,9 @@ struct trade_call {
 };
 
 enum trade_urgency { TRADE_LIST, TRADE_QUOTE, TRADE_PAY };
-enum trade_access { TRADE_READS, TRADE_CHANGES, TRADE_CALLS_BACK };
+enum trade_access { TRADE_READS, TRADE_CHANGES, TRADE_CALLS_BACK, TRADE_OVERSEES, TRADE_OPERATES };
 
-// One row per RPC of TradeService and CallbackService.
+// One row per RPC of TradeService, CallbackService and TradeOperatorService.
 struct trade_method {
     const ProtobufCServiceDescriptor *service;
     const char *name;

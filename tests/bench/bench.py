@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.dont_write_bytecode = True
 
 import harness  # noqa: E402
+import importance  # noqa: E402
 import peers  # noqa: E402
 import purchases  # noqa: E402
 import quotes  # noqa: E402
@@ -47,6 +48,8 @@ GOALS = (
     ("recovery.all_s", "<=", 30, "until all have ended, s"),
     ("waiting.growth_percent", "<=", 10, "growth of resident memory from a tenth of the waiting sagas to all, percent"),
     ("waiting.page_p99_ms", "<=", 100, "a page of the list of waiting sagas, p99, ms"),
+    ("importance.ratio.median", "<=", 1.25, "times the p99 of paying while a system that nobody waits for answers in 30 s"),
+    ("importance.crowded_out", "<=", 0, "core calls that found the room taken that is kept for them"),
     ("overload.70.p99_ms", "<=", 25, "p99 at 70 % of the greatest throughput, ms"),
     ("overload.70.failed", "<=", 0, "failed at 70 %"),
     ("overload.70.growth_percent", "<=", 10, "growth of resident memory at 70 %, percent"),
@@ -70,6 +73,7 @@ def arguments():
     parser.add_argument("--sagas", type=int, metavar="N", default=100000, help="under way at the kill (100000)")
     parser.add_argument("--waiting", type=int, metavar="N", help="only N sagas that wait: memory, list, start")
     parser.add_argument("--overload", action="store_true", help="only 70 %% and 150 %% of the greatest throughput at a fixed rate")
+    parser.add_argument("--importance", action="store_true", help="only paying, by turns with a slow system beside it and without")
     parser.add_argument("--pairs", type=int, metavar="N", default=None, help="of runs for the ratio to the ceiling or a peer (10)")
     parser.add_argument("--all", action="store_true", help="store, rpc and solver too")
     parser.add_argument("--json", metavar="FILE", default="build/bench.json")
@@ -146,6 +150,9 @@ class Bench:
     def quotes(self):
         quotes.measure(2 if self.options.quick else 6, self.figures)
 
+    def importance(self):
+        importance.measure(self.options.pairs, 3 if self.options.quick else 10, self.figures)
+
     def peer(self):
         peers.measure(self.options.peer, os.path.dirname(self.folder), harness.scratch(), self.options, self.figures)
 
@@ -190,7 +197,7 @@ class Bench:
         """What was asked for by name, or what is measured when nothing was."""
         options = self.options
         asked = [self.sagas] * options.two_step + [self.quotes] * options.quote + [self.purchases] * options.purchases
-        asked += [self.peer] * bool(options.peer)
+        asked += [self.peer] * bool(options.peer) + [self.importance] * options.importance
         for wanted, part in ((options.recovery, Endurance.recovery), (options.waiting, Endurance.waiting),
                              (options.overload, Endurance.overload)):
             if wanted:

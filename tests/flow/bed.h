@@ -35,6 +35,7 @@ struct flow_settings {
 #define FLOW_SHOP "shop"     // trades of T001
 #define FLOW_OTHER "other"   // trades of T002
 #define FLOW_READER "reader" // sees trades of T001
+#define FLOW_OTHER_OPERATOR "otto" // operates for T002
 
 enum { FLOW_WATCHED_MAX = 64 };
 

@@ -62,6 +62,7 @@ struct flow_cases {
     X(loss)           \
     X(race)           \
     X(operator)       \
+    X(matters)        \
     X(chance)
 // clang-format on
 

@@ -16,6 +16,7 @@ static struct config_caller callers[] = {
     {.name = FLOW_SHOP, .scopes = RPC_TRADE_READ | RPC_TRADE, .tenants = t001},
     {.name = FLOW_OTHER, .scopes = RPC_TRADE_READ | RPC_TRADE, .tenants = t002},
     {.name = FLOW_READER, .scopes = RPC_TRADE_READ, .tenants = t001},
+    {.name = FLOW_OTHER_OPERATOR, .scopes = RPC_OPERATE, .tenants = t002},
 };
 
 // Whoever says no name is the payment gateway.
