@@ -127,8 +127,13 @@ static void tell_holder(struct claim *claim) {
     if (load_is_ours(trades, trade_no, &elsewhere))
         trades_source_taken(trades, &taken.base, holder_told, claim);
     else
-        saga_inbox_keep(trades->engine, id_slot(trade_no), TRADES_SOURCE_TAKEN, STR(""),
-                        str_n(body, txcenter__trade__v1__source_taken__pack(&taken, body)), holder_told, claim);
+        saga_inbox_keep(trades->engine,
+                        &(struct saga_keeping){
+                            .slot = id_slot(trade_no),
+                            .method = TRADES_SOURCE_TAKEN,
+                            .body = str_n(body, txcenter__trade__v1__source_taken__pack(&taken, body)),
+                        },
+                        holder_told, claim);
 }
 
 enum standing { VOID, OPEN, CLOSING, BOUGHT };

@@ -260,15 +260,16 @@ static const struct {
     bool (*is_own)(const ProtobufCMessage *); // of its answer: whether something in it is a user's own; NULL: never
     bool (*again)(const struct asked *asked); // of its answer: whether to ask once more; NULL: never
 } sources[] = {
-    [QUOTE_USER] = {NULL, offsetof(struct adapters, user), for_user, ask_user},
+    [QUOTE_USER] = {NULL, offsetof(struct adapters, user), for_user, ask_user, .fact = TRADE_FACT_NONE},
     [QUOTE_PRICE] = {NULL, offsetof(struct adapters, oil), for_fuel, ask_price, .fact = TRADE_FACT_PRICE},
-    [QUOTE_PUMP] = {NULL, offsetof(struct adapters, oil), for_dispensed, ask_pump},
-    [QUOTE_GOODS] = {NULL, offsetof(struct adapters, goods), for_any_goods, ask_goods},
-    [QUOTE_CARD] = {NULL, offsetof(struct adapters, card), for_recharge, ask_card},
+    [QUOTE_PUMP] = {NULL, offsetof(struct adapters, oil), for_dispensed, ask_pump, .fact = TRADE_FACT_NONE},
+    [QUOTE_GOODS] = {NULL, offsetof(struct adapters, goods), for_any_goods, ask_goods, .fact = TRADE_FACT_NONE},
+    [QUOTE_CARD] = {NULL, offsetof(struct adapters, card), for_recharge, ask_card, .fact = TRADE_FACT_NONE},
     [QUOTE_LEVEL] = {"level", offsetof(struct adapters, level), for_what_gets_cheaper, ask_level,
                      .fact = TRADE_FACT_LEVEL},
-    [QUOTE_COUPONS] = {"coupon", offsetof(struct adapters, coupon), for_what_gets_cheaper, ask_coupons},
-    [QUOTE_POINTS] = {"points", offsetof(struct adapters, points), for_points, ask_points},
+    [QUOTE_COUPONS] = {"coupon", offsetof(struct adapters, coupon), for_what_gets_cheaper, ask_coupons,
+                       .fact = TRADE_FACT_NONE},
+    [QUOTE_POINTS] = {"points", offsetof(struct adapters, points), for_points, ask_points, .fact = TRADE_FACT_NONE},
     [QUOTE_POINTS_RULE] = {"points", offsetof(struct adapters, points), for_points, ask_points_rule,
                            .fact = TRADE_FACT_POINTS_RULE},
     [QUOTE_ACTIVITIES] = {"discount", offsetof(struct adapters, discount), for_what_gets_cheaper, ask_activities,

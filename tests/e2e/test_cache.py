@@ -188,7 +188,7 @@ class InMemory(Cached):
         self.assertEqual(self.price + 100, self.quoted())
 
     def test_a_time_of_0_turns_it_off(self):
-        self.open(kind="memory", price_ttl_s=0)
+        self.open(kind="memory", price_ttl_s=0, points_rule_ttl_s=0, level_ttl_s=0, activities_ttl_s=0)
         before = self.asked()
         self.well(5)
         self.assertEqual(before + 5, self.asked())

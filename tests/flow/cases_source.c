@@ -56,8 +56,7 @@ static void test_a_core_source_past_its_own_time_fails_the_quote(struct flow_bed
     if (bed->ops->virtual_time)
         assert_true(flow_now(bed) - begun_ms <= 305);
     flow_clear_faults(bed);
-    struct flow_trade trade = {0};
-    assert_int_equal(flow_quote(bed, &trade, FUEL_200, "")->n_degraded_sources, 0);
+    assert_verdict(flow_insist(bed, "Quote", "%s " FUEL_200, flow_context(bed)), "OK"); // a busy machine is late, too
 }
 
 // [A8] however slow every one is, they are late together
@@ -278,9 +277,8 @@ static void test_what_is_charged_is_what_the_quote_kept_and_never_what_the_cache
 #define KEPT(function) CASE_WITH(function, .facts_ttl_s = 600)
 
 static const struct flow_case cases[] = {
-    CASE_WITH(test_a_source_past_its_own_time_degrades_the_quote_which_does_not_wait, .user_ms = 300,
-              .coupons_ms = 200),
-    CASE_WITH(test_a_core_source_past_its_own_time_fails_the_quote, .user_ms = 300, .coupons_ms = 200),
+    CASE_WITH(test_a_source_past_its_own_time_degrades_the_quote_which_does_not_wait, .coupons_ms = 200),
+    CASE_WITH(test_a_core_source_past_its_own_time_fails_the_quote, .user_ms = 300),
     CASE(test_all_sources_are_late_at_the_same_time),
     KEPT(test_a_price_that_is_kept_is_not_asked_for_again),
     KEPT(test_what_a_user_has_is_never_kept),
