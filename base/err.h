@@ -88,6 +88,8 @@ enum outcome {
     X(ADJUST_EXCEEDS, 114, 9, REJECTED, "more than was authorised; what is beyond it is a trade of its own")          \
     X(SIGNATURE_INVALID, 120, 16, REJECTED, "the callback's signature, key or time is not valid; it was not stored")  \
     X(NONCE_REUSED, 121, 6, REJECTED, "this nonce came before with other bytes")                                      \
+    X(MATTER_NOT_FOUND, 130, 5, REJECTED, "nothing that is to be settled has this number")                            \
+    X(MATTER_STATE, 131, 9, REJECTED, "it is settled already, or can't be settled like this")                         \
     X(CONFIG_INVALID, 140, 3, REJECTED, "the configuration is not valid")
 // clang-format on
 

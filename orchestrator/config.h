@@ -29,8 +29,8 @@ struct config_store {
 };
 
 struct config_limits {
-    uint32_t message_max_bytes, in_flight_max, bytes_in_flight_max, resident_sagas_max, resident_trades_max,
-        wait_max_ms, watchers_max;
+    uint32_t message_max_bytes, in_flight_max, caller_in_flight_max, bytes_in_flight_max;
+    uint32_t resident_sagas_max, resident_trades_max, wait_max_ms, watchers_max;
 };
 
 struct config_log {
@@ -46,6 +46,21 @@ struct config_trade {
     const char *currency, *timezone, *merchant_id;
     enum config_switch os_sync;
     const char *os_caller; // NULL: none
+};
+
+struct config_quote {
+    uint32_t budget_ms[QUOTE_SOURCE_KINDS];
+};
+
+enum config_cache_kind { CONFIG_MEMORY, CONFIG_REDIS };
+struct config_cache {
+    enum config_cache_kind kind;
+    uint32_t ttl_s[TRADE_FACT_KINDS];
+    uint32_t entries_max, bytes_max, waiting_max;              // MEMORY; both
+    const char *host, *socket, *user, *password_file, *prefix; // REDIS
+    struct str password;                                       // what password_file holds
+    uint32_t port, database;
+    uint32_t timeout_ms, retry_first_ms, retry_max_ms;
 };
 
 struct config_payment {
@@ -95,6 +110,7 @@ struct config_caller {
     const char *name;
     uint32_t scopes;            // set of enum rpc_scope
     const char *const *tenants; // "*" is every tenant
+    uint32_t in_flight_max;     // 0: as everyone
 };
 
 struct config_sentinel {
@@ -149,6 +165,8 @@ struct config {
     struct config_limits limits;
     struct config_log log;
     struct config_trade trade;
+    struct config_quote quote;
+    struct config_cache cache;
     struct config_payment payment;
     struct config_callback callback;
     struct config_participant participants[CONFIG_SYSTEMS];

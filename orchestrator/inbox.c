@@ -82,18 +82,22 @@ static void kept_now(void *ctx, const struct error *error) {
         rpc_reply(keeping->in, response);
 }
 
-static void keep(struct keeping *keeping) {
-    struct rpc_inbound *in = keeping->in;
-    saga_inbox_keep(keeping->service->engine, keeping->slot, keeping->kind->method, str_c(rpc_inbound_caller(in)->name),
-                    rpc_inbound_bytes(in), kept_now, keeping);
+static void keep(struct keeping *keeping, const char *gid, uint32_t most) {
+    const struct saga_keeping what = {.slot = keeping->slot,
+                                      .method = keeping->kind->method,
+                                      .caller = str_c(rpc_inbound_caller(keeping->in)->name),
+                                      .body = rpc_inbound_bytes(keeping->in),
+                                      .about = str_c(gid),
+                                      .about_max = most};
+    saga_inbox_keep(keeping->service->engine, &what, kept_now, keeping);
 }
 
-static void checked(void *ctx, const struct error *error) {
+static void checked(void *ctx, const struct error *error, const char *gid, uint32_t room) {
     struct keeping *keeping = ctx;
     if (error)
         call_fail(keeping->in, error, NULL, NULL);
     else
-        keep(keeping);
+        keep(keeping, gid, room);
 }
 
 void inbox_service_keep(void *service, struct rpc_inbound *in, unsigned slot) {
@@ -110,7 +114,7 @@ void inbox_service_keep(void *service, struct rpc_inbound *in, unsigned slot) {
     if (keeping->kind->of_saga)
         saga_signal_check(inbox->engine, inbox->store, in, checked, keeping);
     else
-        keep(keeping); // its signature was looked at before it was found to be another's
+        keep(keeping, "", 0); // its signature was looked at before it was found to be another's
 }
 
 // ---- Acting -------------------------------------------------------------------------------------------------------

@@ -95,13 +95,18 @@ static void get_points(struct sim_call *call) {
     const struct sim_points_row *account = account_of(call, request->user_id);
     if (!account)
         return;
+    PB(GetPointsResponse) response = PARTICIPANT__POINTS__V1__GET_POINTS_RESPONSE__INIT;
+    response.available = account->available;
+    sim_answer(call, &response.base);
+}
+
+static void get_rule(struct sim_call *call) {
     PB(PointsRule) rule = PARTICIPANT__POINTS__V1__POINTS_RULE__INIT;
     rule.step_points = STEP_POINTS;
     rule.step_value = sim_money(call, "CNY", STEP_VALUE);
     rule.max_share_bp = MAX_SHARE_BP;
     rule.max_points = MAX_POINTS;
-    PB(GetPointsResponse) response = PARTICIPANT__POINTS__V1__GET_POINTS_RESPONSE__INIT;
-    response.available = account->available;
+    PB(GetRuleResponse) response = PARTICIPANT__POINTS__V1__GET_RULE_RESPONSE__INIT;
     response.rule = &rule;
     sim_answer(call, &response.base);
 }
@@ -307,6 +312,7 @@ static void claw_back_points(struct sim_call *call) {
 
 static const struct sim_method methods[] = {
     {.name = "GetPoints", .op = SIM_READ, .apply = get_points},
+    {.name = "GetRule", .op = SIM_READ, .apply = get_rule},
     {.name = "FreezePoints", .op = SIM_ACTION, .apply = freeze_points},
     {.name = "UnfreezePoints", .op = SIM_COMPENSATE, .apply = unfreeze_points, .undoes = "FreezePoints"},
     {.name = "DeductPoints", .op = SIM_ACTION, .apply = deduct_points},

@@ -10,6 +10,8 @@
 //   unwanted    tender:<no> + the money, suspense:<no> - the same      (late, double: to be given back)
 //   conflicted  tender:<no> + the money, suspense:<no> - the same      (does not match: the operator's)
 //   returned    suspense:<no> + the money, tender:<no> - the same
+//   kept        suspense:<no> + the money, kept:<no> - the same        (does not match, and was accepted)
+//   otherwise   tender:<no> + the money, otherwise:<no> - the same     (given back in another way than by its tender)
 #ifndef TXC_FLOWS_TRADE_LEDGER_H
 #define TXC_FLOWS_TRADE_LEDGER_H
 
@@ -63,9 +65,12 @@ struct ledger_line {
 bool ledger_refunded(struct ledger *ledger, struct str refund_no, const struct ledger_leg *legs, size_t n_legs,
                      const struct ledger_line *lines, size_t n_lines, struct error *error);
 
-enum ledger_suspense { LEDGER_UNWANTED, LEDGER_CONFLICTED, LEDGER_RETURNED };
+enum ledger_suspense { LEDGER_UNWANTED, LEDGER_CONFLICTED, LEDGER_RETURNED, LEDGER_KEPT, LEDGER_OTHERWISE };
 
-// Money that does not belong to the trade came, or went back.
+// Money that does not belong to the trade came, went back, or is kept; money goes another way than by its tender.
+// Whether money that is there, or went, stands on this account.
+bool ledger_is_money(struct str account);
+
 bool ledger_suspense(struct ledger *ledger, enum ledger_suspense event, const struct ledger_leg *leg,
                      struct error *error);
 

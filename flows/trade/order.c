@@ -137,6 +137,7 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
     discount_of_combination(chosen, row->discount);
     row->points = chosen->points;
     row->quotas = (int32_t)chosen->n_quotas;
+    row->coupons = (int32_t)chosen->n_coupon_ids;
     row->order_no[0] = '\0';
     row->closing = CLOSING_NO;
     row->failure = ERR_OK;

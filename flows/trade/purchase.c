@@ -12,7 +12,7 @@
 #include "flows/trade/purchase_step.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/retire.h"
-#include "flows/trade/source.h"
+#include "flows/trade/fuelling.h"
 #include "flows/trade/tell.h"
 #include "flows/trade/view.h"
 
@@ -226,9 +226,9 @@ static const struct saga_step steps[] = {
      .kind = SAGA_COMPENSATABLE,
      .name = "claim_sources",
      .text = "Claims what a pump has dispensed",
-     .legs = source_lines,
-     .run = source_claim,
-     .undo = source_unclaim,
+     .legs = fuelling_lines,
+     .run = fuelling_claim,
+     .undo = fuelling_unclaim,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN,
      .undo_retry = SAGA_STUBBORN},

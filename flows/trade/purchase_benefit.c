@@ -16,7 +16,7 @@
 
 unsigned purchase_has_coupons(const struct saga_subject *subject, struct str input) {
     (void)input;
-    return chosen_has_coupons(trade_of_const(subject));
+    return trade_of_const(subject)->row.coupons > 0;
 }
 
 unsigned purchase_has_points(const struct saga_subject *subject, struct str input) {

@@ -58,9 +58,13 @@ static void add_degraded(struct making *making, quote_message *quote) {
     quote->degraded_sources = view_array(making->arena, QUOTE_SOURCE_KINDS);
     for (int kind = 0; quote->degraded_sources && kind < QUOTE_SOURCE_KINDS; kind++) {
         const char *missing = quote_source_missing(making->sources, (enum quote_source_kind)kind);
-        if (missing)
+        bool told = false; // a system that two sources ask
+        for (size_t i = 0; missing && i < quote->n_degraded_sources; i++)
+            told = told || strcmp(quote->degraded_sources[i], missing) == 0;
+        if (missing && !told)
             quote->degraded_sources[quote->n_degraded_sources++] = view_text(missing);
     }
+    making->trades->stats.degraded += quote->n_degraded_sources > 0;
 }
 
 // What the quote is an answer to.
@@ -140,6 +144,7 @@ static Txcenter__Trade__V1__QuoteFacts *facts_of(struct making *making) {
     facts->activities = ANSWER(QUOTE_ACTIVITIES, 0);
     facts->coupons = ANSWER(QUOTE_COUPONS, 0);
     facts->points = ANSWER(QUOTE_POINTS, 0);
+    facts->points_rule = ANSWER(QUOTE_POINTS_RULE, 0);
     facts->goods = ANSWER(QUOTE_GOODS, 0);
     facts->card = ANSWER(QUOTE_CARD, 0);
 #undef ANSWER

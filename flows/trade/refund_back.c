@@ -51,7 +51,7 @@ unsigned refund_final_of_user(const struct saga_subject *subject, struct str inp
 }
 
 unsigned refund_final_with_coupons(const struct saga_subject *subject, struct str input) {
-    return refund_final(subject, input) && chosen_has_coupons(trade_of_const(subject));
+    return refund_final(subject, input) && trade_of_const(subject)->row.coupons > 0;
 }
 
 unsigned refund_final_with_points(const struct saga_subject *subject, struct str input) {
@@ -140,14 +140,21 @@ void refund_mark_ruled(struct saga_turn *turn, const struct saga_ruling *ruling)
 
 // ---- What the order has used ---------------------------------------------------------------------------------------
 
+// For what only the last refund gives back. True, and the call is answered or undoes the lock, when this one is not the
+// last, or when the order has never used it.
+static bool not_used(struct saga_call *call, enum trade_missed missed, saga_call_fn *unlock) {
+    if (is_not_final(call))
+        return true;
+    if (!(effect_trade(call)->row.missed & (int32_t)missed))
+        return false;
+    unlock(call);
+    return true;
+}
+
 void refund_give_back_coupons(struct saga_call *call) {
     struct arena arena;
-    if (is_not_final(call))
+    if (not_used(call, MISSED_COUPONS, purchase_unlock_coupons))
         return;
-    if (effect_trade(call)->row.missed & MISSED_COUPONS) {
-        purchase_unlock_coupons(call); // they were never used
-        return;
-    }
     arena_init(&arena, CHOSEN_ARENA_MAX);
     Participant__Coupon__V1__GiveBackCouponsRequest request = PARTICIPANT__COUPON__V1__GIVE_BACK_COUPONS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
@@ -159,12 +166,8 @@ void refund_give_back_coupons(struct saga_call *call) {
 
 void refund_give_back_points(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
-    if (is_not_final(call))
+    if (not_used(call, MISSED_POINTS, purchase_unfreeze_points))
         return;
-    if (trade->row.missed & MISSED_POINTS) {
-        purchase_unfreeze_points(call); // they were never deducted
-        return;
-    }
     Participant__Points__V1__GiveBackPointsRequest request = PARTICIPANT__POINTS__V1__GIVE_BACK_POINTS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
     request.refund_no = refund_leg_of_call(call)->refund_no;
@@ -184,12 +187,8 @@ void refund_points_given_back(struct saga_turn *turn, enum saga_op op, enum outc
 
 void refund_give_back_quota(struct saga_call *call) {
     struct arena arena;
-    if (is_not_final(call))
+    if (not_used(call, MISSED_QUOTA, purchase_unlock_quota))
         return;
-    if (effect_trade(call)->row.missed & MISSED_QUOTA) {
-        purchase_unlock_quota(call); // it was never used
-        return;
-    }
     arena_init(&arena, CHOSEN_ARENA_MAX);
     Participant__Discount__V1__GiveBackQuotaRequest request = PARTICIPANT__DISCOUNT__V1__GIVE_BACK_QUOTA_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);

@@ -114,6 +114,18 @@ void refund_plan_cancelled(struct saga_turn *turn) {
         trades_alert(trade->trades, "refund of a cancelled trade can't start", trade, error.text);
 }
 
+// The number of its return: one that is not ended, or a new one.
+static void return_no(const struct trade *trade, const struct tender_row *tender, char out[ARCHIVE_RETURN_NO_MAX]) {
+    const struct refund_row *before;
+    if (trade->archived) {
+        archive_return_no(tender, out);
+        return;
+    }
+    int length = snprintf(out, ARCHIVE_RETURN_NO_MAX, "late-%d-%d", tender->attempt_no, tender->tender);
+    for (int n = 2; (before = trade_refund(trade, str_c(out))) && before->state == REFUND_STATE(STOPPED); n++)
+        snprintf(out + length, ARCHIVE_RETURN_NO_MAX - (size_t)length, "-%d", n);
+}
+
 bool refund_plan_unused(struct saga_turn *turn, const int64_t parts[TRADE_TENDERS_MAX], struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_row *refund = NULL;
@@ -134,21 +146,18 @@ bool refund_plan_unused(struct saga_turn *turn, const int64_t parts[TRADE_TENDER
     return !refund || start(turn, refund, error);
 }
 
-bool refund_plan_return(struct saga_turn *turn, const struct tender_row *tender, struct error *error) {
+bool refund_plan_return(struct saga_turn *turn, const struct tender_row *tender, int64_t amount, struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     char number[ARCHIVE_RETURN_NO_MAX];
-    if (trade->archived)
-        archive_return_no(tender, number);
-    else
-        snprintf(number, sizeof number, "late-%d-%d", tender->attempt_no, tender->tender);
+    return_no(trade, tender, number);
     if (trade_refund(trade, str_c(number)))
         return true;
     struct refund_row *refund = add_refund(trade, number);
     snprintf(refund->reason, sizeof refund->reason, "received after the trade no longer wanted it");
     refund->kind = REFUND_RETURN;
     refund->state = REFUND_STATE(PENDING);
-    refund->amount = tender->amount;
+    refund->amount = amount;
     refund->created_ms = saga_turn_now(turn);
-    add_leg(trade, refund, tender, tender->amount);
+    add_leg(trade, refund, tender, amount);
     return start(turn, refund, error);
 }

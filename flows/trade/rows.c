@@ -75,6 +75,8 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I32(trade_row, missed, .since = 4),
     STORE_COL_I32(trade_row, mode, .since = 5),
     STORE_COL_I32(trade_row, quotas, .since = 5),
+    STORE_COL_I32(trade_row, matters, .since = 5),
+    STORE_COL_I32(trade_row, coupons, .since = 5),
     STORE_COL_TEXT(trade_row, posted_shift, .since = 5),
     STORE_COL_TEXT(trade_row, posted_date, .since = 5),
     STORE_COL_I32(trade_row, adjust, .since = 5),
@@ -98,27 +100,27 @@ static const struct store_index trade_indexes[] = {
 const struct store_table trade_table = {
     TABLE("trade", trade_row, 1, .indexes = trade_indexes, .n_indexes = STORE_COUNT(trade_indexes))};
 
-static const struct store_column source_row_columns[] = {
-    STORE_COL_TEXT(source_row, tenant_id),
-    STORE_COL_TEXT(source_row, station_id),
-    STORE_COL_TEXT(source_row, nozzle),
-    STORE_COL_TEXT(source_row, pump_serial),
-    STORE_COL_I32(source_row, term),
-    STORE_COL_TEXT(source_row, trade_no, .fixed = true),
-    STORE_COL_I32(source_row, purchase_no, .fixed = true),
-    STORE_COL_I64(source_row, claimed_ms, .fixed = true),
+static const struct store_column fuelling_row_columns[] = {
+    STORE_COL_TEXT(fuelling_row, tenant_id),
+    STORE_COL_TEXT(fuelling_row, station_id),
+    STORE_COL_TEXT(fuelling_row, nozzle),
+    STORE_COL_TEXT(fuelling_row, pump_serial),
+    STORE_COL_I32(fuelling_row, term),
+    STORE_COL_TEXT(fuelling_row, trade_no, .fixed = true),
+    STORE_COL_I32(fuelling_row, purchase_no, .fixed = true),
+    STORE_COL_I64(fuelling_row, claimed_ms, .fixed = true),
 };
-static const struct store_index source_indexes[] = {
-    [SOURCE_BY_AGE] = {.name = "trade_source_by_age", .columns = {"claimed_ms"}},
+static const struct store_index fuelling_indexes[] = {
+    [FUELLING_BY_AGE] = {.name = "trade_fuelling_by_age", .columns = {"claimed_ms"}},
 };
-const struct store_table source_table = {
-    .name = "trade_source",
-    .row_size = sizeof(struct source_row),
-    .columns = source_row_columns,
-    .indexes = source_indexes,
-    .n_columns = STORE_COUNT(source_row_columns),
+const struct store_table fuelling_table = {
+    .name = "trade_fuelling",
+    .row_size = sizeof(struct fuelling_row),
+    .columns = fuelling_row_columns,
+    .indexes = fuelling_indexes,
+    .n_columns = STORE_COUNT(fuelling_row_columns),
     .n_key = 5,
-    .n_indexes = STORE_COUNT(source_indexes),
+    .n_indexes = STORE_COUNT(fuelling_indexes),
     .since = 5,
 };
 
@@ -255,6 +257,7 @@ static const struct store_column refund_leg_row_columns[] = {
     STORE_COL_I64(refund_leg_row, gateway_discount, .since = 3),
     STORE_COL_I64(refund_leg_row, merchant_discount, .since = 3),
     STORE_COL_I64(refund_leg_row, settlement_amount, .since = 3),
+    STORE_COL_I32(refund_leg_row, otherwise, .since = 5),
 };
 const struct store_table refund_leg_table = {TABLE("trade_refund_leg", refund_leg_row, 3, )};
 
@@ -265,33 +268,65 @@ static const struct store_column ledger_row_columns[] = {
 };
 const struct store_table ledger_table = {TABLE("trade_ledger", ledger_row, 3, )};
 
-static const struct store_column shortfall_columns[] = {
-    STORE_COL_TEXT(shortfall_row, trade_no),  STORE_COL_I32(shortfall_row, number),
-    STORE_COL_TEXT(shortfall_row, what),      STORE_COL_TEXT(shortfall_row, reason),
-    STORE_COL_TEXT(shortfall_row, text),      STORE_COL_I64(shortfall_row, amount),
-    STORE_COL_I64(shortfall_row, points),     STORE_COL_I64(shortfall_row, created_ms),
-    STORE_COL_I64(shortfall_row, settled_ms), STORE_COL_TEXT(shortfall_row, settled_by),
-    STORE_COL_TEXT(shortfall_row, note),
+static const struct store_column matter_row_columns[] = {
+    STORE_COL_TEXT(matter_row, trade_no),   STORE_COL_I32(matter_row, number),
+    STORE_COL_I32(matter_row, kind),        STORE_COL_I32(matter_row, outcome),
+    STORE_COL_TEXT(matter_row, tenant_id),  STORE_COL_TEXT(matter_row, currency),
+    STORE_COL_TEXT(matter_row, what),       STORE_COL_TEXT(matter_row, reason),
+    STORE_COL_TEXT(matter_row, text),       STORE_COL_I64(matter_row, amount),
+    STORE_COL_I64(matter_row, points),      STORE_COL_TEXT(matter_row, gid),
+    STORE_COL_I64(matter_row, created_ms),  STORE_COL_I64(matter_row, settled_ms),
+    STORE_COL_TEXT(matter_row, settled_by), STORE_COL_TEXT(matter_row, note),
+    STORE_COL_TEXT(matter_row, reference),
 };
-static const struct store_index shortfall_indexes[] = {
-    [SHORTFALL_BY_SETTLED] = {.name = "trade_shortfall_by_settled", .columns = {"settled_ms", "created_ms"}},
+static const struct store_index matter_indexes[] = {
+    [MATTER_BY_SETTLED] = {.name = "trade_matter_by_settled", .columns = {"settled_ms", "created_ms"}},
+    [MATTER_BY_TENANT] = {.name = "trade_matter_by_tenant", .columns = {"tenant_id", "settled_ms", "created_ms"}},
 };
-const struct store_table shortfall_table = {
-    .name = "trade_shortfall",
-    .row_size = sizeof(struct shortfall_row),
-    .columns = shortfall_columns,
-    .n_columns = STORE_COUNT(shortfall_columns),
+const struct store_table matter_table = {
+    .name = "trade_matter",
+    .row_size = sizeof(struct matter_row),
+    .columns = matter_row_columns,
+    .n_columns = STORE_COUNT(matter_row_columns),
     .n_key = 2,
-    .indexes = shortfall_indexes,
-    .n_indexes = STORE_COUNT(shortfall_indexes),
+    .indexes = matter_indexes,
+    .n_indexes = STORE_COUNT(matter_indexes),
     .since = 5,
 };
 
-static const struct store_column stray_row_columns[] = {
-    STORE_COL_TEXT(stray_row, key_id), STORE_COL_TEXT(stray_row, nonce),       STORE_COL_I32(stray_row, kind),
-    STORE_COL_TEXT(stray_row, number), STORE_COL_BLOB(stray_row, body, 65536), STORE_COL_I64(stray_row, received_ms),
+#define STRAY_COLUMNS                                                                                                  \
+    STORE_COL_TEXT(stray_row, key_id), STORE_COL_TEXT(stray_row, nonce), STORE_COL_I32(stray_row, kind),               \
+        STORE_COL_TEXT(stray_row, number), STORE_COL_BLOB(stray_row, body, 65536),                                     \
+        STORE_COL_I64(stray_row, received_ms), STORE_COL_TEXT(stray_row, why, .since = 5),                             \
+        STORE_COL_TEXT(stray_row, trade_no, .since = 5)
+static const struct store_column stray_row_columns[] = {STRAY_COLUMNS};
+static const struct store_index stray_indexes[] = {
+    [STRAY_BY_AGE] = {.name = "trade_stray_by_age", .columns = {"received_ms"}, .since = 5},
 };
-const struct store_table stray_table = {TABLE("trade_stray_callback", stray_row, 2, )};
+const struct store_table stray_table = {
+    TABLE("trade_stray_callback", stray_row, 2, .indexes = stray_indexes, .n_indexes = STORE_COUNT(stray_indexes))};
+
+static const struct store_column settled_stray_columns[] = {
+    STRAY_COLUMNS,
+    STORE_COL_I64(stray_row, settled_ms),
+    STORE_COL_I32(stray_row, outcome),
+    STORE_COL_TEXT(stray_row, settled_by),
+    STORE_COL_TEXT(stray_row, note),
+    STORE_COL_TEXT(stray_row, reference),
+};
+static const struct store_index settled_stray_indexes[] = {
+    [STRAY_BY_AGE] = {.name = "trade_settled_stray_by_age", .columns = {"received_ms"}},
+};
+const struct store_table settled_stray_table = {
+    .name = "trade_settled_stray",
+    .row_size = sizeof(struct stray_row),
+    .columns = settled_stray_columns,
+    .n_columns = STORE_COUNT(settled_stray_columns),
+    .n_key = 2,
+    .indexes = settled_stray_indexes,
+    .n_indexes = STORE_COUNT(settled_stray_indexes),
+    .since = 5,
+};
 
 static const struct store_column archived_row_columns[] = {
     STORE_COL_TEXT(archived_row, tender_no),     STORE_COL_TEXT(archived_row, trade_no),
@@ -324,6 +359,7 @@ const struct store_table archived_table = {
 };
 
 const struct store_table *const trade_tables[] = {
-    &trade_table,      &order_table,  &quote_table,     &line_table,  &pay_attempt_table, &tender_table, &refund_table,
-    &refund_leg_table, &ledger_table, &shortfall_table, &stray_table, &archived_table,    &source_table, NULL,
+    &trade_table,      &order_table,  &quote_table,  &line_table,  &pay_attempt_table,   &tender_table,   &refund_table,
+    &refund_leg_table, &ledger_table, &matter_table, &stray_table, &settled_stray_table, &archived_table, &fuelling_table,
+    NULL,
 };

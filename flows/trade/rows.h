@@ -114,6 +114,8 @@ struct trade_row {
     int32_t missed;                  // bits of enum trade_missed
     int32_t mode;                    // Txcenter__Trade__V1__OrderMode of the order; 0: it locks first
     int32_t quotas;                  // how many of activities and limits the order takes of
+    int32_t matters;                 // so many there have been (matter.h)
+    int32_t coupons;                 // that the order uses (chosen.h)
     int32_t adjust;                  // enum trade_adjust
     int32_t capturing;               // 1: what the cards pay is being taken (capture.h)
     int32_t adjust_entry;            // of the ledger; 0: none
@@ -127,15 +129,15 @@ extern const struct store_table trade_table;
 enum { TRADE_BY_CREATED, TRADE_BY_TENANT, TRADE_BY_USER, TRADE_BY_STATION, TRADE_BY_CLOSED }; // indexes of trade_table
 
 // Whose fuel of a pump it is to pay for: of the rows of one fuelling, the order with the highest term (source.h).
-struct source_row {
+struct fuelling_row {
     char tenant_id[TRADE_ID_MAX + 1], station_id[TRADE_ID_MAX + 1], nozzle[33], pump_serial[TRADE_ID_MAX + 1];
     int32_t term; // from 1
     char trade_no[TRADE_NO_MAX + 1];
     int32_t purchase_no;
     int64_t claimed_ms;
 };
-extern const struct store_table source_table;
-enum { SOURCE_BY_AGE }; // indexes of source_table
+extern const struct store_table fuelling_table;
+enum { FUELLING_BY_AGE }; // indexes of fuelling_table
 
 // Every order number that a trade ever had: a re-order has a new one, and either finds the trade.
 struct order_row {
@@ -259,6 +261,7 @@ struct refund_leg_row {
     int64_t next_query_ms;
     int32_t queries;
     int32_t generation; // of what it has at the gateway now: each try after a definite no is another refund there
+    int32_t otherwise;  // 1: an operator has paid it out in another way
     char detail[SAGA_TEXT_MAX];
     int64_t payer_amount, gateway_discount, merchant_discount, settlement_amount;
 };
@@ -274,29 +277,43 @@ struct ledger_row {
 };
 extern const struct store_table ledger_table;
 
-// What a paid trade could not have though it stands: an operator settles it (shortfall.h).
-struct shortfall_row {
+// What an operator must settle about a trade (matter.h).
+enum { MATTER_WHAT_MAX = 64, MATTER_NOTE_MAX = 200, MATTER_REFERENCE_MAX = 64 };
+struct matter_row {
     char trade_no[TRADE_NO_MAX + 1];
-    int32_t number;                                  // from 1
-    char what[17];                                   // as in shortfall.h
-    char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX]; // the participant's
-    int64_t amount, points;                          // what it is worth
+    int32_t number;  // from 1
+    int32_t kind;    // Txcenter__Trade__V1__MatterKind
+    int32_t outcome; // Txcenter__Trade__V1__MatterOutcome; 0: it is open
+    char tenant_id[TRADE_ID_MAX + 1], currency[4];
+    char what[MATTER_WHAT_MAX + 1];
+    char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];
+    int64_t amount, points; // what it is worth
+    char gid[SAGA_GID_MAX + 1];
     int64_t created_ms, settled_ms;
-    char settled_by[REQUEST_CALLER_MAX + 1], note[201];
+    char settled_by[REQUEST_CALLER_MAX + 1], note[MATTER_NOTE_MAX + 1], reference[MATTER_REFERENCE_MAX + 1];
 };
-extern const struct store_table shortfall_table;
-enum { SHORTFALL_BY_SETTLED }; // indexes of shortfall_table
+extern const struct store_table matter_table;
+enum { MATTER_BY_SETTLED, MATTER_BY_TENANT }; // indexes of matter_table
 
-// A notification that names nothing we know: kept for the operators.
+// A notification that names nothing we know: kept for the operators; once it is settled, in a table of its own, so that
+// it is settled once. What comes behind received_ms is known only then, but for `why` and the trade that it seems to be
+// about.
+enum { STRAY_OF_PAYMENT = 1, STRAY_OF_REFUND };
 struct stray_row {
     char key_id[TRADE_ID_MAX + 1];
     char nonce[REQUEST_ID_MAX + 1];
-    int32_t kind; // 1: payment, 2: refund
+    int32_t kind;
     char number[81];
     struct str body;
     int64_t received_ms;
+    char why[MATTER_WHAT_MAX + 1];
+    char trade_no[TRADE_NO_MAX + 1];
+    int64_t settled_ms;
+    int32_t outcome; // Txcenter__Trade__V1__StrayOutcome
+    char settled_by[REQUEST_CALLER_MAX + 1], note[MATTER_NOTE_MAX + 1], reference[MATTER_REFERENCE_MAX + 1];
 };
-extern const struct store_table stray_table;
+extern const struct store_table stray_table, settled_stray_table;
+enum { STRAY_BY_AGE }; // indexes of both
 
 // What is kept of a tender when its trade is deleted, so that money that comes later than that still finds its way back
 // (E15); and how that stands.

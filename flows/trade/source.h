@@ -1,30 +1,43 @@
-// Fuel that a pump has dispensed already is named by the trade's tenant, station, nozzle and the pump's serial number.
-// Of the trades that name one fuelling at most one is paid.
-//
-// An order claims it before it is made (a step of the purchase): a row of trade_source under (fuelling, term) names the
-// order (trade_no, purchase_no). Terms rise by one; the highest holds. A row is only ever inserted, and the key is
-// unique, so of two orders that want the same term one gets it, wherever their trades live: trades have slots of their
-// own, and no one instance need own the fuelling.
-//
-// A term is taken only when the order that holds the one before is void: over without having been paid, for ever
-// (CANCELLED, EXPIRED, FAILED, or ordered again since), or refunded whole. That is read from what is durable, and it is
-// never undone. An order is paid only after its own claim. So when one is paid, nobody gets the next term; and who has
-// got it, has seen that nobody before can be paid any more. Money that comes for a void order is late and goes back.
-//
-// Where the holder is still open, an order that locks nothing takes over: the holder is closed (CLOSING_TAKEN), with
-// its tenders, by the instance that owns it: in this process, or through that slot's inbox. The claim is tried again
-// until it is void or was found paid. An order that locks first is refused instead.
-//
-// A claim need not be undone: with its order it is void. Claims go when they are as old as trades that were sold may
-// become.
+// Whom a quote asks, and which of the answers are kept for a while: a line each. The enums, the configuration's keys
+// with their defaults, and the names that operators use follow.
 #ifndef TXC_FLOWS_TRADE_SOURCE_H
 #define TXC_FLOWS_TRADE_SOURCE_H
 
-#include "flows/trade/trade.h"
+// Name, its time in milliseconds unless the configuration says otherwise (0: all that the quote has), what it is.
+#define TRADE_SOURCES(X)                                                                                               \
+    X(USER, user, "0", "The user; core.")                                                                              \
+    X(PRICE, price, "0", "The price of fuel; core.")                                                                   \
+    X(PUMP, pump, "0", "What a pump has dispensed; core.")                                                             \
+    X(GOODS, goods, "0", "The prices of goods and paid items; core.")                                                  \
+    X(CARD, card, "0", "The card that is recharged; core.")                                                            \
+    X(LEVEL, level, "500", "The user's level.")                                                                        \
+    X(COUPONS, coupons, "500", "The user's coupons.")                                                                  \
+    X(POINTS, points, "500", "The user's points.")                                                                     \
+    X(POINTS_RULE, points_rule, "500", "What points are worth.")                                                       \
+    X(ACTIVITIES, activities, "500", "The discount engine's activities.") /* last: it is told what the others know */
 
-// The lines of the order that name a fuelling: a leg each.
-saga_legs_fn source_lines;
-saga_call_fn source_claim;
-saga_call_fn source_unclaim;
+// Of a line of fuel PRICE and PUMP; the others are one for all lines.
+enum quote_source_kind {
+#define X(NAME, name, budget_ms, text) QUOTE_##NAME,
+    TRADE_SOURCES(X)
+#undef X
+        QUOTE_SOURCE_KINDS
+};
+
+// Facts that change slowly and are nobody's own. What a user has (a balance, coupons, what is left of a quota) is asked
+// each time. Name, for how many seconds unless the configuration says otherwise, what it is.
+#define TRADE_FACTS(X)                                                                                                 \
+    X(PRICE, price, "30", "the price of fuel at a station")                                                            \
+    X(POINTS_RULE, points_rule, "60", "what points are worth at a station")                                            \
+    X(LEVEL, level, "60", "a user's level and its prices")                                                             \
+    X(ACTIVITIES, activities, "10", "activities without a quota, for a purchase")
+
+enum trade_fact {
+    TRADE_FACT_NONE,
+#define X(NAME, name, ttl_s, text) TRADE_FACT_##NAME,
+    TRADE_FACTS(X)
+#undef X
+        TRADE_FACT_KINDS
+};
 
 #endif

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 
 const struct store_table *const trade_part_tables[TRADE_PARTS] = {
-    [PART_QUOTE] = &quote_table,   [PART_LINE] = &line_table,           [PART_ATTEMPT] = &pay_attempt_table,
-    [PART_TENDER] = &tender_table, [PART_REFUND] = &refund_table,       [PART_REFUND_LEG] = &refund_leg_table,
-    [PART_LEDGER] = &ledger_table, [PART_SHORTFALL] = &shortfall_table,
+    [PART_QUOTE] = &quote_table,   [PART_LINE] = &line_table,     [PART_ATTEMPT] = &pay_attempt_table,
+    [PART_TENDER] = &tender_table, [PART_REFUND] = &refund_table, [PART_REFUND_LEG] = &refund_leg_table,
+    [PART_LEDGER] = &ledger_table, [PART_MATTER] = &matter_table,
 };
 
 enum { BLOBS_MAX = 64 * 1024 * 1024 };

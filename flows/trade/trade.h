@@ -9,6 +9,7 @@
 #include "flows/trade/trades.h"
 #include "saga/call.h"
 #include "saga/turn.h"
+#include "txcenter/trade/v1/operator.pb-c.h"
 #include "txcenter/trade/v1/trade.pb-c.h"
 
 // Short names for the generated enums' values.
@@ -17,6 +18,8 @@
 #define TENDER_KIND(name) TXCENTER__TRADE__V1__TENDER_KIND__TENDER_KIND_##name
 #define REFUND_STATE(name) TXCENTER__TRADE__V1__REFUND_STATE__REFUND_STATE_##name
 #define REFUND_LEG_STATE(name) TXCENTER__TRADE__V1__REFUND_LEG_STATE__REFUND_LEG_STATE_##name
+#define MATTER_KIND(name) TXCENTER__TRADE__V1__MATTER_KIND__MATTER_KIND_##name
+#define MATTER_OUTCOME(name) TXCENTER__TRADE__V1__MATTER_OUTCOME__MATTER_OUTCOME_##name
 #define ON_FAILURE(name) TXCENTER__TRADE__V1__ON_FAILURE__ON_FAILURE_##name
 
 // The kinds of rows that a trade has many of.
@@ -28,7 +31,7 @@ enum trade_part {
     PART_REFUND,
     PART_REFUND_LEG,
     PART_LEDGER,
-    PART_SHORTFALL,
+    PART_MATTER, // the last one: read only where there are any
     TRADE_PARTS
 };
 

@@ -258,9 +258,11 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
 }
 
 static void add_shortfalls(trade_message *message, const struct trade *trade, struct arena *arena) {
-    const struct shortfall_row *row;
-    message->shortfalls = view_array(arena, trade->parts[PART_SHORTFALL].n);
-    for (size_t i = 0; message->shortfalls && (row = trade_at(trade, PART_SHORTFALL, i)); i++) {
+    const struct matter_row *row;
+    message->shortfalls = view_array(arena, trade->parts[PART_MATTER].n);
+    for (size_t i = 0; message->shortfalls && (row = trade_at(trade, PART_MATTER, i)); i++) {
+        if (row->kind != (int32_t)MATTER_KIND(SHORTFALL))
+            continue;
         Txcenter__Trade__V1__Shortfall *view =
             VIEW_NEW(arena, txcenter__trade__v1__shortfall, Txcenter__Trade__V1__Shortfall);
         if (!view)

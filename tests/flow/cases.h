@@ -38,6 +38,7 @@ struct flow_cases {
 // clang-format off
 #define FLOW_CASES(X) \
     X(quote)          \
+    X(source)         \
     X(order)          \
     X(discount)       \
     X(goods)          \
@@ -66,6 +67,7 @@ struct flow_cases {
     X(loss)           \
     X(race)           \
     X(operator)       \
+    X(matters)        \
     X(chance)
 // clang-format on
 

@@ -261,7 +261,7 @@ static void run_wechat(struct flow_bed *bed) {
                           "activity.rule.tender_kinds[1]=ALIPAY");
 }
 
-// [A16] [S3-50] a combination that depends on the tender is paid by its tenders alone
+// [S3-4] a combination that depends on the tender is paid by its tenders alone
 static void test_tenders_that_the_combination_does_not_allow_are_refused(struct flow_bed *bed) {
     struct flow_trade trade = {0};
     run_wechat(bed);
@@ -473,7 +473,7 @@ static void test_quota_is_used_later_without_a_lock(struct flow_bed *bed) {
     assert_int_equal(quota(bed, &trade, "give_back"), 1);
 }
 
-// [S3-60] an operator's end of the order's saga leaves no quota locked, before it is paid and after
+// [A38] [E8] an operator's end of the order's saga leaves no quota locked, before it is paid and after
 static void test_a_terminated_order_leaves_no_quota_locked(struct flow_bed *bed) {
     struct flow_trade unpaid = {0}, paid = {0};
     run_once_a_day(bed);

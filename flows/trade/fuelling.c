@@ -1,4 +1,4 @@
-#include "flows/trade/source.h"
+#include "flows/trade/fuelling.h"
 
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
@@ -18,7 +18,7 @@ static const struct line_row *nth(const struct trade *trade, unsigned n) {
     return NULL;
 }
 
-unsigned source_lines(const struct saga_subject *subject, struct str input) {
+unsigned fuelling_lines(const struct saga_subject *subject, struct str input) {
     unsigned n = 0;
     (void)input;
     while (nth(trade_of_const(subject), n))
@@ -78,8 +78,8 @@ void trades_source_taken(struct trades *trades, const ProtobufCMessage *message,
 struct claim {
     struct saga_call *call;
     struct trades *trades;
-    struct source_row row;    // ours; its term once it is known
-    struct source_row holder; // of the term before
+    struct fuelling_row row;    // ours; its term once it is known
+    struct fuelling_row holder; // of the term before
     bool takes_over;          // from one that is still open
     struct store_group group;
 };
@@ -108,7 +108,7 @@ static void claim_term(struct claim *claim, int32_t term) {
     struct store *store = claim->trades->options.store;
     struct store_write *write = store_write_new(store);
     claim->row.term = term;
-    store_row(write, &source_table, STORE_INSERT, &claim->row);
+    store_row(write, &fuelling_table, STORE_INSERT, &claim->row);
     store_submit(store, write, &claim->group, claimed, claim);
 }
 
@@ -127,8 +127,13 @@ static void tell_holder(struct claim *claim) {
     if (load_is_ours(trades, trade_no, &elsewhere))
         trades_source_taken(trades, &taken.base, holder_told, claim);
     else
-        saga_inbox_keep(trades->engine, id_slot(trade_no), TRADES_SOURCE_TAKEN, STR(""),
-                        str_n(body, txcenter__trade__v1__source_taken__pack(&taken, body)), holder_told, claim);
+        saga_inbox_keep(trades->engine,
+                        &(struct saga_keeping){
+                            .slot = id_slot(trade_no),
+                            .method = TRADES_SOURCE_TAKEN,
+                            .body = str_n(body, txcenter__trade__v1__source_taken__pack(&taken, body)),
+                        },
+                        holder_told, claim);
 }
 
 enum standing { VOID, OPEN, CLOSING, BOUGHT };
@@ -179,7 +184,7 @@ static void newest_read(void *ctx, const struct error *error, const void *rows, 
         claim_term(claim, 1);
         return;
     }
-    claim->holder = *(const struct source_row *)rows;
+    claim->holder = *(const struct fuelling_row *)rows;
     if (strcmp(claim->holder.trade_no, claim->row.trade_no) == 0 &&
         claim->holder.purchase_no == claim->row.purchase_no) {
         finish(claim, OUTCOME_OK, ERR_OK, NULL);
@@ -192,14 +197,14 @@ static void newest_read(void *ctx, const struct error *error, const void *rows, 
     store_read(claim->trades->options.store, &query, holder_read, claim);
 }
 
-void source_claim(struct saga_call *call) {
+void fuelling_claim(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     const struct line_row *line = nth(trade, saga_call_leg(call));
     struct claim *claim = calloc(1, sizeof *claim);
     if (!claim)
         abort();
     *claim = (struct claim){.call = call, .trades = trade->trades, .takes_over = !trade_locks_first(trade)};
-    struct source_row *row = &claim->row;
+    struct fuelling_row *row = &claim->row;
     memcpy(row->tenant_id, trade->row.tenant_id, sizeof row->tenant_id);
     memcpy(row->station_id, trade->row.station_id, sizeof row->station_id);
     memcpy(row->nozzle, line->nozzle, sizeof row->nozzle);
@@ -208,7 +213,7 @@ void source_claim(struct saga_call *call) {
     row->purchase_no = trade->row.purchase_no;
     row->claimed_ms = trades_now(trade->trades);
     struct store_query query = {
-        .table = &source_table,
+        .table = &fuelling_table,
         .conds = {{.column = "tenant_id", .cmp = STORE_EQ, .text = str_c(row->tenant_id)},
                   {.column = "station_id", .cmp = STORE_EQ, .text = str_c(row->station_id)},
                   {.column = "nozzle", .cmp = STORE_EQ, .text = str_c(row->nozzle)},
@@ -219,6 +224,6 @@ void source_claim(struct saga_call *call) {
     store_read(trade->trades->options.store, &query, newest_read, claim);
 }
 
-void source_unclaim(struct saga_call *call) {
+void fuelling_unclaim(struct saga_call *call) {
     saga_call_ok(call, STR_NONE); // with its order the claim is void
 }
