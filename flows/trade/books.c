@@ -1,6 +1,7 @@
 #include "flows/trade/books.h"
 
 #include "flows/trade/refund_plan.h"
+#include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
 #include <assert.h>
@@ -63,7 +64,7 @@ void books_adjusted(struct trade *trade, const struct trade_row *before, const i
     struct error error = {0};
     for (int32_t i = 0; i < TRADE_TENDERS_MAX; i++) {
         const struct tender_row *tender = unused[i] > 0 ? trade_tender(trade, trade->row.attempt_no, i) : NULL;
-        if (tender && tender->kind == TENDER_KIND(CARD))
+        if (tender && tender_is_card(tender))
             held[n_held++] = (struct ledger_leg){str_c(tender->tender_no), unused[i]};
         else if (tender)
             owed[n_owed++] = (struct ledger_leg){str_c(tender->tender_no), unused[i]};

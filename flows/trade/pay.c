@@ -20,7 +20,7 @@ static void check_rounding(const struct trades *trades, const struct pay_wish *w
     if (wish->rounding_off->minor_units >= unit)
         error_field(error, "rounding_off", "must be less than one unit of the currency");
     for (size_t i = 0; i < wish->n_tenders && wish->rounding_off->minor_units > 0; i++)
-        if (wish->tenders[i]->kind != TENDER_KIND(CASH)) {
+        if (!tender_kind_is_cash((int32_t)wish->tenders[i]->kind)) {
             error_field(error, "rounding_off", "is for cash alone");
             break;
         }

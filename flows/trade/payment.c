@@ -63,7 +63,7 @@ static unsigned confirmed_cards(const struct saga_subject *subject, struct str i
 }
 
 struct tender_row *payment_card(const struct trade *trade, struct str input, uint8_t leg) {
-    return nth(trade, input, leg, is_card);
+    return nth(trade, input, leg, tender_is_card);
 }
 
 void payment_freeze_key(const struct trade *trade, int32_t attempt_no, uint8_t leg, char out[SAGA_KEY_MAX]) {

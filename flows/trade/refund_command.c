@@ -90,8 +90,8 @@ struct paid_view {
 
 static bool gives_first(const struct trade *trade, const struct tender_row *tender) {
     switch (trade->trades->options.refund_first) {
-    case TRADE_REFUND_CASH: return tender->kind == TENDER_KIND(CASH);
-    case TRADE_REFUND_CARD: return tender->kind == TENDER_KIND(CARD);
+    case TRADE_REFUND_CASH: return tender_kind_is_cash(tender->kind);
+    case TRADE_REFUND_CARD: return tender_is_card(tender);
     case TRADE_REFUND_GATEWAY: return tender_is_gateway(tender);
     case TRADE_REFUND_ALIKE: break;
     }

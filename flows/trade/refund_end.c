@@ -93,8 +93,9 @@ static void returned(struct saga_turn *turn, struct refund_row *refund) {
 }
 
 // Of what was authorised and not used. It is none of what was sold.
-static void unused_back(struct trade *trade, struct refund_row *refund, int64_t now_ms) {
-    int64_t kept = 0;
+static void unused_back(struct saga_turn *turn, struct refund_row *refund) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    int64_t kept = 0, now_ms = saga_turn_now(turn);
     for (int32_t i = 0; i < refund->legs; i++) {
         struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, i);
         const struct tender_row *tender = trade_tender(trade, leg->attempt_no, leg->tender);
@@ -102,7 +103,7 @@ static void unused_back(struct trade *trade, struct refund_row *refund, int64_t 
             books_suspense(trade, LEDGER_RETURNED, tender, leg->amount, now_ms);
             continue;
         }
-        refund_leg_stop(trade, leg);
+        refund_leg_stop(turn, leg);
         kept += leg->amount;
     }
     if (kept == 0)
@@ -133,7 +134,7 @@ void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund) {
         return;
     }
     if (refund->kind == REFUND_UNUSED) {
-        unused_back(trade, refund, now_ms);
+        unused_back(turn, refund);
         return;
     }
     if (refund_end_is_left(refund) && free_rest(turn, refund)) {

@@ -6,6 +6,7 @@
 #include "flows/trade/archive.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/refund.h"
+#include "flows/trade/tender.h"
 
 #include <stdio.h>
 
@@ -130,7 +131,7 @@ bool refund_plan_unused(struct saga_turn *turn, const int64_t parts[TRADE_TENDER
     struct refund_row *refund = NULL;
     for (int32_t i = 0; i < TRADE_TENDERS_MAX; i++) {
         const struct tender_row *tender = parts[i] > 0 ? trade_tender(trade, trade->row.attempt_no, i) : NULL;
-        if (!tender || tender->kind == TENDER_KIND(CARD))
+        if (!tender || tender_is_card(tender))
             continue; // of a card it was never taken
         if (!refund) {
             refund = add_refund(trade, ADJUST_REFUND_NO);
