@@ -80,7 +80,7 @@ struct claim {
     struct trades *trades;
     struct fuelling_row row;    // ours; its term once it is known
     struct fuelling_row holder; // of the term before
-    bool takes_over;          // from one that is still open
+    bool takes_over;            // from one that is still open
     struct store_group group;
 };
 
@@ -131,6 +131,8 @@ static void tell_holder(struct claim *claim) {
                         &(struct saga_keeping){
                             .slot = id_slot(trade_no),
                             .method = TRADES_SOURCE_TAKEN,
+                            .caller = STR(""),
+                            .about = STR(""),
                             .body = str_n(body, txcenter__trade__v1__source_taken__pack(&taken, body)),
                         },
                         holder_told, claim);

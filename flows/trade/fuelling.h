@@ -1,8 +1,8 @@
 // Fuel that a pump has dispensed already is named by the trade's tenant, station, nozzle and the pump's serial number.
 // Of the trades that name one fuelling at most one is paid.
 //
-// An order claims it before it is made (a step of the purchase): a row of trade_fuelling under (fuelling, term) names the
-// order (trade_no, purchase_no). Terms rise by one; the highest holds. A row is only ever inserted, and the key is
+// An order claims it before it is made (a step of the purchase): a row of trade_fuelling under (fuelling, term) names
+// the order (trade_no, purchase_no). Terms rise by one; the highest holds. A row is only ever inserted, and the key is
 // unique, so of two orders that want the same term one gets it, wherever their trades live: trades have slots of their
 // own, and no one instance need own the fuelling.
 //

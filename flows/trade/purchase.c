@@ -5,6 +5,7 @@
 #include "flows/trade/adjust.h"
 #include "flows/trade/after.h"
 #include "flows/trade/discount.h"
+#include "flows/trade/fuelling.h"
 #include "flows/trade/invoicing.h"
 #include "flows/trade/load.h"
 #include "flows/trade/payment.h"
@@ -12,7 +13,6 @@
 #include "flows/trade/purchase_step.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/retire.h"
-#include "flows/trade/fuelling.h"
 #include "flows/trade/tell.h"
 #include "flows/trade/view.h"
 

@@ -95,12 +95,12 @@ static void returned(struct saga_turn *turn, struct refund_row *refund) {
 // Of what was authorised and not used. It is none of what was sold.
 static void unused_back(struct saga_turn *turn, struct refund_row *refund) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    int64_t kept = 0;
+    int64_t kept = 0, now_ms = saga_turn_now(turn);
     for (int32_t i = 0; i < refund->legs; i++) {
         struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, i);
         const struct tender_row *tender = trade_tender(trade, leg->attempt_no, leg->tender);
         if (leg->state == REFUND_LEG_STATE(DONE)) {
-            books_suspense(trade, LEDGER_RETURNED, tender, leg->amount, saga_turn_now(turn));
+            books_suspense(trade, LEDGER_RETURNED, tender, leg->amount, now_ms);
             continue;
         }
         refund_leg_stop(turn, leg);

@@ -359,7 +359,7 @@ const struct store_table archived_table = {
 };
 
 const struct store_table *const trade_tables[] = {
-    &trade_table,      &order_table,  &quote_table,  &line_table,  &pay_attempt_table,   &tender_table,   &refund_table,
-    &refund_leg_table, &ledger_table, &matter_table, &stray_table, &settled_stray_table, &archived_table, &fuelling_table,
-    NULL,
+    &trade_table,  &order_table,         &quote_table,      &line_table,     &pay_attempt_table,
+    &tender_table, &refund_table,        &refund_leg_table, &ledger_table,   &matter_table,
+    &stray_table,  &settled_stray_table, &archived_table,   &fuelling_table, NULL,
 };

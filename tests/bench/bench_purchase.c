@@ -216,8 +216,7 @@ int main(int argc, char **argv) {
         "{\"in_flight\": %u, \"purchases\": %zu, \"per_second\": %.1f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, "
         "\"commits_per_purchase\": %.3f, \"rows_per_purchase\": %.1f, \"center_cpu_us\": %.0f, \"sim_cpu_us\": %.0f, "
         "\"load_cpu_us\": %.0f, \"failed\": %" PRId64 ", \"processing\": %" PRId64 ", \"without_benefits\": %" PRId64
-        ", \"done\": %" PRId64
-        "}\n",
+        ", \"done\": %" PRId64 "}\n",
         width, n, (double)n / took, quantile_ms(&load, 0.5), quantile_ms(&load, 0.99), (double)commits / per,
         (double)rows / per, (double)center_us / per, (double)sim_us / per, (double)own_us / per, load.failed,
         load.processing, load.without_benefits, load.done);

@@ -32,10 +32,10 @@ struct flow_settings {
 };
 
 // With settings.callers: names, scopes and tenants are as in bed.c.
-#define FLOW_CALLER "flow"   // everything, every tenant
-#define FLOW_SHOP "shop"     // trades of T001
-#define FLOW_OTHER "other"   // trades of T002
-#define FLOW_READER "reader" // sees trades of T001
+#define FLOW_CALLER "flow"         // everything, every tenant
+#define FLOW_SHOP "shop"           // trades of T001
+#define FLOW_OTHER "other"         // trades of T002
+#define FLOW_READER "reader"       // sees trades of T001
 #define FLOW_OTHER_OPERATOR "otto" // operates for T002
 
 enum { FLOW_WATCHED_MAX = 64 };
