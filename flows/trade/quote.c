@@ -2,6 +2,7 @@
 #include "flows/trade/quote.h"
 
 #include "flows/trade/quote_line.h"
+#include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
 #include <stdio.h>
@@ -46,7 +47,8 @@ static void check_kinds(struct error *error, const Txcenter__Trade__V1__TenderKi
     for (size_t i = 0; i < n && i < TRADE_TENDERS_MAX; i++) {
         char path[64];
         snprintf(path, sizeof path, "tender_kinds[%zu]", i);
-        check_range(error, path, (int64_t)kinds[i], TENDER_KIND(CARD), TENDER_KIND(CASH));
+        if (!tender_kind_is_known((int64_t)kinds[i]))
+            error_field(error, path, "is no kind of tender");
     }
 }
 
