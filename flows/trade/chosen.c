@@ -27,15 +27,6 @@ size_t chosen_coupons(const struct trade *trade, struct arena *arena, char ***re
     return chosen->n_coupon_ids;
 }
 
-bool chosen_has_coupons(const struct trade *trade) {
-    struct arena arena;
-    char **ids = NULL;
-    arena_init(&arena, CHOSEN_ARENA_MAX);
-    size_t n = chosen_coupons(trade, &arena, &ids);
-    arena_release(&arena);
-    return n > 0;
-}
-
 // ---- Quota --------------------------------------------------------------------------------------------------------
 
 static bool takes_quota(const combination_message *chosen, const char *activity_id) {

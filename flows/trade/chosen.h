@@ -14,9 +14,8 @@ enum { CHOSEN_ARENA_MAX = 4 * 1024 * 1024 };
 const Txcenter__Trade__V1__Combination *
 chosen_combination(const struct trade *trade, const Txcenter__Trade__V1__Quote *quote, struct arena *arena);
 
-// Its coupons' ids, in the arena; returns how many.
+// Its coupons' ids, in the arena; returns how many (as trade_row.coupons says without decoding anything).
 size_t chosen_coupons(const struct trade *trade, struct arena *arena, char ***ret_ids);
-bool chosen_has_coupons(const struct trade *trade);
 
 // What it takes of the discount engine's quotas, in the arena; returns how many.
 size_t chosen_quota(const struct trade *trade, struct arena *arena, Participant__Discount__V1__QuotaLine ***ret_lines);

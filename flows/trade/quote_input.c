@@ -103,16 +103,15 @@ static void add_coupons(struct feeding *feeding, const Participant__Coupon__V1__
               "a coupon is in another currency", answer->coupons[i]->coupon_id);
 }
 
-static struct solver_points points_of(struct feeding *feeding,
-                                      const Participant__Points__V1__GetPointsResponse *answer) {
-    const Participant__Points__V1__PointsRule *rule = answer ? answer->rule : NULL;
-    if (!rule)
+static struct solver_points points_of(struct feeding *feeding, const Txcenter__Trade__V1__QuoteFacts *facts) {
+    const Participant__Points__V1__PointsRule *rule = facts->points_rule ? facts->points_rule->rule : NULL;
+    if (!facts->points || !rule)
         return (struct solver_points){0};
     if (minor(rule->step_value) != 0 && strcmp(rule->step_value->currency, currency_of(feeding)) != 0) {
         trades_alert(feeding->trades, "the points rule is in another currency", NULL, rule->step_value->currency);
         return (struct solver_points){0};
     }
-    return (struct solver_points){.available = answer->available,
+    return (struct solver_points){.available = facts->points->available,
                                   .step_points = rule->step_points,
                                   .step_value = minor(rule->step_value),
                                   .max_share_bp = rule->max_share_bp,
@@ -148,11 +147,11 @@ bool quote_input_make(struct trades *trades, const struct quote_wish *wish, cons
         .n_lines = wish->n_lines,
         .benefits = feeding.benefits,
         .n_benefits = feeding.n_benefits,
-        .points = points_of(&feeding, facts->points),
+        .points = points_of(&feeding, facts),
         .tender_kinds = rule_tender_kinds(arena),
         .limits = feeding.limits,
         .n_limits = feeding.n_limits,
-        .exclude_points = wish->exclude_points || !facts->points,
+        .exclude_points = wish->exclude_points || !facts->points || !facts->points_rule,
         .max_combinations = (size_t)(wish->max_combinations ? wish->max_combinations : 3),
         .now_ms = clock_moment_ms(facts->at->seconds, facts->at->nanos),
         .node_budget = SOLVER_NODE_BUDGET,

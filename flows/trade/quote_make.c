@@ -44,6 +44,8 @@ static void add_lines(struct making *making, quote_message *quote) {
         line->code = view_text(priced->code);
         line->name = view_text(priced->name);
         line->nozzle = view_text(priced->nozzle);
+        line->pump_serial = view_text(priced->pump_serial);
+        line->authorised = priced->authorised;
         line->volume_centi = priced->volume_centi;
         line->quantity = priced->quantity;
         line->unit_price = MONEY(priced->unit_price);
@@ -56,9 +58,13 @@ static void add_degraded(struct making *making, quote_message *quote) {
     quote->degraded_sources = view_array(making->arena, QUOTE_SOURCE_KINDS);
     for (int kind = 0; quote->degraded_sources && kind < QUOTE_SOURCE_KINDS; kind++) {
         const char *missing = quote_source_missing(making->sources, (enum quote_source_kind)kind);
-        if (missing)
+        bool told = false; // a system that two sources ask
+        for (size_t i = 0; missing && i < quote->n_degraded_sources; i++)
+            told = told || strcmp(quote->degraded_sources[i], missing) == 0;
+        if (missing && !told)
             quote->degraded_sources[quote->n_degraded_sources++] = view_text(missing);
     }
+    making->trades->stats.degraded += quote->n_degraded_sources > 0;
 }
 
 // What the quote is an answer to.
@@ -124,19 +130,25 @@ static Txcenter__Trade__V1__QuoteFacts *facts_of(struct making *making) {
         return NULL;
     facts->at = view_time(making->now_ms, arena);
     facts->prices = view_array(arena, making->wish.n_lines);
+    facts->pumps = view_array(arena, making->wish.n_lines);
 #define ANSWER(kind, line) ((void *)(uintptr_t)quote_answer_of(making->sources, (kind), (line)))
     for (size_t i = 0; facts->prices && i < making->wish.n_lines; i++)
         if (ANSWER(QUOTE_PRICE, i))
             facts->prices[facts->n_prices++] = ANSWER(QUOTE_PRICE, i);
+    for (size_t i = 0; facts->pumps && i < making->wish.n_lines; i++)
+        if (ANSWER(QUOTE_PUMP, i))
+            facts->pumps[facts->n_pumps++] = ANSWER(QUOTE_PUMP, i);
+    facts->context = (void *)(uintptr_t)making->wish.context;
     facts->user = ANSWER(QUOTE_USER, 0);
     facts->level = ANSWER(QUOTE_LEVEL, 0);
     facts->activities = ANSWER(QUOTE_ACTIVITIES, 0);
     facts->coupons = ANSWER(QUOTE_COUPONS, 0);
     facts->points = ANSWER(QUOTE_POINTS, 0);
+    facts->points_rule = ANSWER(QUOTE_POINTS_RULE, 0);
     facts->goods = ANSWER(QUOTE_GOODS, 0);
     facts->card = ANSWER(QUOTE_CARD, 0);
 #undef ANSWER
-    return facts->at && facts->prices ? facts : NULL;
+    return facts->at && facts->prices && facts->pumps ? facts : NULL;
 }
 
 static struct str packed(const Txcenter__Trade__V1__QuoteFacts *facts, struct arena *arena) {
@@ -149,6 +161,8 @@ static struct str packed(const Txcenter__Trade__V1__QuoteFacts *facts, struct ar
 
 static bool judge_user(struct making *making, struct error *error) {
     const struct quote_source *source = quote_source_of(making->sources, QUOTE_USER, 0);
+    if (!source)
+        return true; // nobody knows who buys
     if (source->outcome == OUTCOME_REJECTED)
         return error_set(error, ERR_USER_NOT_ALLOWED, "the user system says %s", source->reason);
     if (!source->message)

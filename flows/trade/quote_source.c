@@ -8,18 +8,18 @@
 #include "adapters/oil/oil.h"
 #include "adapters/points/points.h"
 #include "adapters/user/user.h"
+#include "flows/trade/fact.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/quote_line.h"
 #include "flows/trade/view.h"
-#include "saga/participant.h"
 
 #include <stdlib.h>
 
 struct asked {
     struct quote_source source; // first: what others see
     struct quote_sources *all;
-    struct saga_pass pass;
-    bool informed; // nobody else was being asked when it was
+    char key[FACT_KEY_MAX + 1]; // of a fact that may be kept
+    bool informed;              // nobody else was being asked when it was
 };
 
 struct quote_sources {
@@ -33,7 +33,7 @@ struct quote_sources {
     unsigned open;
     bool again; // the second round has begun
     size_t n;
-    struct asked list[TRADE_LINES_MAX + QUOTE_SOURCE_KINDS];
+    struct asked list[2 * TRADE_LINES_MAX + QUOTE_SOURCE_KINDS];
 };
 
 // ---- Answers ------------------------------------------------------------------------------------------------------
@@ -51,7 +51,6 @@ static void answered(void *ctx, const struct adapter_answer *answer) {
     struct asked *asked = ctx;
     struct quote_sources *all = asked->all;
     struct quote_source *source = &asked->source;
-    saga_pass_end(all->trades->engine, &asked->pass, answer->outcome, answer->code, answer->text);
     source->outcome = answer->outcome;
     source->reason = arena_str(all->arena, str_c(answer->reason)).ptr;
     source->text = arena_str(all->arena, str_c(answer->text)).ptr;
@@ -62,13 +61,15 @@ static void answered(void *ctx, const struct adapter_answer *answer) {
 
 // ---- What each is asked -------------------------------------------------------------------------------------------
 
-static void ask_user(struct asked *asked, struct adapter *user) {
+static void put_question(struct asked *asked, const struct adapter_method *method, ProtobufCMessage *request);
+
+static void ask_user(struct asked *asked) {
     Participant__User__V1__GetUserRequest request = PARTICIPANT__USER__V1__GET_USER_REQUEST__INIT;
     request.user_id = asked->all->wish->context->user_id;
-    user_get(user, &asked->all->effect, &request, answered, asked);
+    put_question(asked, &user_get_method, &request.base);
 }
 
-static void ask_price(struct asked *asked, struct adapter *oil) {
+static void ask_price(struct asked *asked) {
     const Txcenter__Trade__V1__Fuel *fuel = asked->all->wish->lines[asked->source.line]->fuel;
     Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
     Participant__Oil__V1__GetPriceRequest request = PARTICIPANT__OIL__V1__GET_PRICE_REQUEST__INIT;
@@ -77,10 +78,19 @@ static void ask_price(struct asked *asked, struct adapter *oil) {
     request.oil_code = fuel->oil_code;
     request.nozzle = fuel->nozzle;
     request.at = &at;
-    oil_get_price(oil, &asked->all->effect, &request, answered, asked);
+    put_question(asked, &oil_get_price_method, &request.base);
 }
 
-static void ask_goods(struct asked *asked, struct adapter *goods) {
+static void ask_pump(struct asked *asked) {
+    const Txcenter__Trade__V1__Fuel *fuel = asked->all->wish->lines[asked->source.line]->fuel;
+    Participant__Oil__V1__GetPumpRecordRequest request = PARTICIPANT__OIL__V1__GET_PUMP_RECORD_REQUEST__INIT;
+    request.station_id = asked->all->wish->context->station_id;
+    request.nozzle = fuel->nozzle;
+    request.serial = fuel->pump_serial;
+    put_question(asked, &oil_get_pump_record_method, &request.base);
+}
+
+static void ask_goods(struct asked *asked) {
     const struct quote_wish *wish = asked->all->wish;
     char *skus[TRADE_LINES_MAX];
     Participant__Goods__V1__GetGoodsRequest request = PARTICIPANT__GOODS__V1__GET_GOODS_REQUEST__INIT;
@@ -89,16 +99,16 @@ static void ask_goods(struct asked *asked, struct adapter *goods) {
     for (size_t i = 0; i < wish->n_lines; i++)
         if (wish->lines[i]->item_case == TXCENTER__TRADE__V1__LINE__ITEM_GOODS)
             skus[request.n_skus++] = wish->lines[i]->goods->sku;
-    goods_get(goods, &asked->all->effect, &request, answered, asked);
+    put_question(asked, &goods_get_method, &request.base);
 }
 
-static void ask_card(struct asked *asked, struct adapter *card) {
+static void ask_card(struct asked *asked) {
     Participant__Card__V1__GetCardRequest request = PARTICIPANT__CARD__V1__GET_CARD_REQUEST__INIT;
     request.card_no = asked->all->wish->lines[0]->recharge->card_no;
-    card_get(card, &asked->all->effect, &request, answered, asked);
+    put_question(asked, &card_get_method, &request.base);
 }
 
-static void ask_coupons(struct asked *asked, struct adapter *coupon) {
+static void ask_coupons(struct asked *asked) {
     const struct quote_wish *wish = asked->all->wish;
     Participant__Coupon__V1__ListUsableCouponsRequest request =
         PARTICIPANT__COUPON__V1__LIST_USABLE_COUPONS_REQUEST__INIT;
@@ -112,19 +122,25 @@ static void ask_coupons(struct asked *asked, struct adapter *coupon) {
     request.station_id = wish->context->station_id;
     request.lines = pointers;
     request.n_lines = wish->n_lines;
-    coupon_list_usable(coupon, &asked->all->effect, &request, answered, asked);
+    put_question(asked, &coupon_list_usable_method, &request.base);
 }
 
-static void ask_points(struct asked *asked, struct adapter *points) {
+static void ask_points(struct asked *asked) {
     Participant__Points__V1__GetPointsRequest request = PARTICIPANT__POINTS__V1__GET_POINTS_REQUEST__INIT;
     request.user_id = asked->all->wish->context->user_id;
-    points_get(points, &asked->all->effect, &request, answered, asked);
+    put_question(asked, &points_get_method, &request.base);
 }
 
-static void ask_level(struct asked *asked, struct adapter *level) {
+static void ask_level(struct asked *asked) {
     Participant__Level__V1__GetLevelRequest request = PARTICIPANT__LEVEL__V1__GET_LEVEL_REQUEST__INIT;
     request.user_id = asked->all->wish->context->user_id;
-    level_get(level, &asked->all->effect, &request, answered, asked);
+    put_question(asked, &level_get_method, &request.base);
+}
+
+static void ask_points_rule(struct asked *asked) {
+    Participant__Points__V1__GetRuleRequest request = PARTICIPANT__POINTS__V1__GET_RULE_REQUEST__INIT;
+    request.station_id = asked->all->wish->context->station_id;
+    put_question(asked, &points_get_rule_method, &request.base);
 }
 
 // What the discount engine is told of a line.
@@ -156,7 +172,7 @@ static void describe_line(const struct quote_sources *all, size_t i, struct disc
     line->list_price = preview.amount;
 }
 
-static void ask_activities(struct asked *asked, struct adapter *discount) {
+static void ask_activities(struct asked *asked) {
     const struct quote_sources *all = asked->all;
     const Txcenter__Trade__V1__Context *context = all->wish->context;
     const Participant__User__V1__GetUserResponse *user = quote_answer_of(all, QUOTE_USER, 0);
@@ -183,7 +199,16 @@ static void ask_activities(struct asked *asked, struct adapter *discount) {
     request.at = &at;
     request.lines = pointers;
     request.n_lines = all->wish->n_lines;
-    discount_list_activities(discount, &all->effect, &request, answered, asked);
+    put_question(asked, &discount_list_activities_method, &request.base);
+}
+
+// What is left of a quota is this buyer's.
+static bool have_quota(const ProtobufCMessage *message) {
+    const Participant__Discount__V1__ListActivitiesResponse *answer = (const void *)message;
+    for (size_t i = 0; i < answer->n_activities; i++)
+        if (answer->activities[i]->has_quota)
+            return true;
+    return false;
 }
 
 // It would have been told more than when it was asked.
@@ -194,13 +219,16 @@ static bool lacked_something(const struct asked *asked) {
 
 // ---- Who has a say ------------------------------------------------------------------------------------------------
 
-static bool always(const struct quote_wish *wish, size_t line) {
-    (void)wish;
-    return line == 0;
+static bool for_user(const struct quote_wish *wish, size_t line) {
+    return line == 0 && wish->context->user_id[0];
 }
 
 static bool for_fuel(const struct quote_wish *wish, size_t line) {
     return wish->lines[line]->item_case == TXCENTER__TRADE__V1__LINE__ITEM_FUEL;
+}
+
+static bool for_dispensed(const struct quote_wish *wish, size_t line) {
+    return for_fuel(wish, line) && wish->lines[line]->fuel->pump_serial[0];
 }
 
 static bool for_any_goods(const struct quote_wish *wish, size_t line) {
@@ -215,52 +243,78 @@ static bool for_recharge(const struct quote_wish *wish, size_t line) {
 }
 
 static bool for_what_gets_cheaper(const struct quote_wish *wish, size_t line) {
-    return line == 0 && !quote_is_recharge(wish);
+    return for_user(wish, line) && !quote_is_recharge(wish); // benefits are somebody's
 }
 
 static bool for_points(const struct quote_wish *wish, size_t line) {
     return for_what_gets_cheaper(wish, line) && !wish->exclude_points;
 }
 
+// A new source is its line in TRADE_SOURCES and a row here.
 static const struct {
     const char *optional; // its name in degraded_sources; NULL: core
     size_t system;        // offset of its adapter
     bool (*applies)(const struct quote_wish *wish, size_t line);
-    void (*ask)(struct asked *asked, struct adapter *system);
+    void (*ask)(struct asked *asked);
+    enum trade_fact fact;                     // as what its answer is kept; 0: it is not, what a user has among it
+    bool (*is_own)(const ProtobufCMessage *); // of its answer: whether something in it is a user's own; NULL: never
     bool (*again)(const struct asked *asked); // of its answer: whether to ask once more; NULL: never
 } sources[] = {
-    [QUOTE_USER] = {NULL, offsetof(struct adapters, user), always, ask_user, NULL},
-    [QUOTE_PRICE] = {NULL, offsetof(struct adapters, oil), for_fuel, ask_price, NULL},
-    [QUOTE_GOODS] = {NULL, offsetof(struct adapters, goods), for_any_goods, ask_goods, NULL},
-    [QUOTE_CARD] = {NULL, offsetof(struct adapters, card), for_recharge, ask_card, NULL},
-    [QUOTE_LEVEL] = {"level", offsetof(struct adapters, level), for_what_gets_cheaper, ask_level, NULL},
-    [QUOTE_COUPONS] = {"coupon", offsetof(struct adapters, coupon), for_what_gets_cheaper, ask_coupons, NULL},
-    [QUOTE_POINTS] = {"points", offsetof(struct adapters, points), for_points, ask_points, NULL},
+    [QUOTE_USER] = {NULL, offsetof(struct adapters, user), for_user, ask_user, .fact = TRADE_FACT_NONE},
+    [QUOTE_PRICE] = {NULL, offsetof(struct adapters, oil), for_fuel, ask_price, .fact = TRADE_FACT_PRICE},
+    [QUOTE_PUMP] = {NULL, offsetof(struct adapters, oil), for_dispensed, ask_pump, .fact = TRADE_FACT_NONE},
+    [QUOTE_GOODS] = {NULL, offsetof(struct adapters, goods), for_any_goods, ask_goods, .fact = TRADE_FACT_NONE},
+    [QUOTE_CARD] = {NULL, offsetof(struct adapters, card), for_recharge, ask_card, .fact = TRADE_FACT_NONE},
+    [QUOTE_LEVEL] = {"level", offsetof(struct adapters, level), for_what_gets_cheaper, ask_level,
+                     .fact = TRADE_FACT_LEVEL},
+    [QUOTE_COUPONS] = {"coupon", offsetof(struct adapters, coupon), for_what_gets_cheaper, ask_coupons,
+                       .fact = TRADE_FACT_NONE},
+    [QUOTE_POINTS] = {"points", offsetof(struct adapters, points), for_points, ask_points, .fact = TRADE_FACT_NONE},
+    [QUOTE_POINTS_RULE] = {"points", offsetof(struct adapters, points), for_points, ask_points_rule,
+                           .fact = TRADE_FACT_POINTS_RULE},
     [QUOTE_ACTIVITIES] = {"discount", offsetof(struct adapters, discount), for_what_gets_cheaper, ask_activities,
-                          lacked_something},
+                          .fact = TRADE_FACT_ACTIVITIES, .is_own = have_quota, .again = lacked_something},
 };
+_Static_assert(sizeof sources / sizeof sources[0] == QUOTE_SOURCE_KINDS, "a row each");
+
+// What is left of the quote's time, or of the source's own where that is less.
+static int64_t left_of(const struct quote_sources *all, enum quote_source_kind kind) {
+    int64_t whole_ms = all->trades->options.quote_budget_ms, own_ms = all->trades->options.source_budget_ms[kind];
+    int64_t spent_ms = trades_now(all->trades) - all->now_ms;
+    return (own_ms > 0 && own_ms < whole_ms ? own_ms : whole_ms) - (spent_ms > 0 ? spent_ms : 0);
+}
 
 // A system that takes no calls at present counts as one without an answer, and so does one for which no time is left.
-static void ask(struct asked *asked) {
+static void put_question(struct asked *asked, const struct adapter_method *method, ProtobufCMessage *request) {
     struct quote_sources *all = asked->all;
     enum quote_source_kind kind = asked->source.kind;
-    struct adapter *system = (struct adapter *)(void *)((char *)all->trades->options.adapters + sources[kind].system);
-    int64_t spent_ms = trades_now(all->trades) - all->now_ms;
-    int64_t left_ms = all->trades->options.quote_budget_ms - (spent_ms > 0 ? spent_ms : 0);
+    struct adapter_effect effect = all->effect;
     struct error error = {0};
-    asked->source.message = NULL;
-    asked->informed = all->open == 1;
-    bool may = left_ms > 0 ? saga_pass_begin(all->trades->engine, system->system, &asked->pass, &error)
-                           : error_set(&error, ERR_TIMED_OUT, "the quote's time is over");
-    if (!may) {
-        asked->source.outcome = OUTCOME_RETRY;
-        asked->source.reason = err_info(error.code)->name;
-        asked->source.text = arena_str(all->arena, str_c(error.text)).ptr;
+    const struct fact_question question = {
+        .fact = sources[kind].fact,
+        .is_own = sources[kind].is_own,
+        .system = (struct adapter *)(void *)((char *)all->trades->options.adapters + sources[kind].system),
+        .method = method,
+        .effect = &effect,
+        .request = request,
+    };
+    int64_t left_ms = left_of(all, kind);
+    effect.deadline_ms = (uint32_t)left_ms;
+    bool asks = left_ms > 0 ? fact_ask(all->trades->facts, &question, asked->key, answered, asked, &error)
+                            : error_set(&error, ERR_TIMED_OUT, "the quote's time is over");
+    if (asks) {
+        all->open++;
         return;
     }
-    all->effect.deadline_ms = (uint32_t)left_ms;
-    all->open++;
-    sources[kind].ask(asked, system);
+    asked->source.outcome = OUTCOME_RETRY;
+    asked->source.reason = err_info(error.code)->name;
+    asked->source.text = arena_str(all->arena, str_c(error.text)).ptr;
+}
+
+static void ask(struct asked *asked) {
+    asked->source.message = NULL;
+    asked->informed = asked->all->open == 1;
+    sources[asked->source.kind].ask(asked);
 }
 
 // False when there is nobody to ask again, or they have answered at once.
@@ -315,4 +369,10 @@ const char *quote_source_missing(const struct quote_sources *all, enum quote_sou
     const struct quote_source *source = quote_source_of(all, kind, 0);
     bool missing = source && !source->message && source->outcome != OUTCOME_REJECTED;
     return missing ? sources[kind].optional : NULL;
+}
+
+void quote_source_forget(const struct quote_sources *all, enum quote_source_kind kind, size_t line) {
+    for (size_t i = 0; i < all->n; i++)
+        if (all->list[i].source.kind == kind && all->list[i].source.line == line)
+            fact_forget(all->trades->facts, sources[kind].fact, all->list[i].key);
 }

@@ -1,5 +1,5 @@
 // What a paid trade could not have though it stands (D40): a benefit that was gone when it was to be used, which the
-// payer has had. Each is a row that an operator settles.
+// payer has had. Each is a matter that an operator settles (matter.h).
 #ifndef TXC_FLOWS_TRADE_SHORTFALL_H
 #define TXC_FLOWS_TRADE_SHORTFALL_H
 

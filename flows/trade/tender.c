@@ -2,6 +2,7 @@
 
 #include "flows/trade/books.h"
 #include "flows/trade/effect.h"
+#include "flows/trade/matter.h"
 #include "flows/trade/refund_plan.h"
 
 #include <assert.h>
@@ -56,7 +57,7 @@ static const uint32_t followers[] = {
     [TENDER_STATE(CLOSED)] = TO(RETURNING) | TO(CONFLICTED), // paid late
     [TENDER_STATE(RETURNING)] = TO(RETURNED) | TO(CONFLICTED) /* an operator has ended its return */,
     [TENDER_STATE(RETURNED)] = 0,
-    [TENDER_STATE(CONFLICTED)] = 0, // an operator's
+    [TENDER_STATE(CONFLICTED)] = TO(RETURNING) | TO(RETURNED), // as an operator decides
 };
 
 void tender_set_state(struct trade *trade, struct tender_row *tender, Txcenter__Trade__V1__TenderState state) {
@@ -99,17 +100,35 @@ static bool is_given_up(const struct tender_row *tender) {
     return tender->state == TENDER_STATE(FAILED) || tender->state == TENDER_STATE(CLOSED);
 }
 
+void tender_conflicts(struct saga_turn *turn, struct tender_row *tender, int64_t came, const char *reason) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    tender_set_state(trade, tender, TENDER_STATE(CONFLICTED));
+    const struct matter matter = {.kind = MATTER_KIND(CONFLICT),
+                                  .what = tender->tender_no,
+                                  .reason = reason,
+                                  .text = tender->detail,
+                                  .amount = came};
+    matter_hold(turn, &matter);
+}
+
+bool tender_give_back(struct saga_turn *turn, struct tender_row *tender, int64_t came, struct error *error) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    if (!refund_plan_return(turn, tender, came, error))
+        return false;
+    tender_set_state(trade, tender, TENDER_STATE(RETURNING));
+    trade->trades->stats.returned++;
+    return true;
+}
+
 // The tender's money is not wanted: starts its way back in this turn.
 static void give_back(struct saga_turn *turn, struct tender_row *tender) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct error error = {0};
-    if (!refund_plan_return(turn, tender, &error)) {
+    if (!tender_give_back(turn, tender, tender->amount, &error)) {
         trades_alert(trade->trades, "return of money can't start", trade, error.text);
         return;
     }
-    tender_set_state(trade, tender, TENDER_STATE(RETURNING));
     books_suspense(trade, LEDGER_UNWANTED, tender, tender->amount, saga_turn_now(turn));
-    trade->trades->stats.returned++;
     trades_alert(trade->trades, "money returned", trade, tender->tender_no);
 }
 
@@ -139,13 +158,15 @@ static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
     const char *what = mismatch(trade, tender, payment);
     note_payment(trade, tender, payment, now_ms);
     if (what) {
-        tender_set_state(trade, tender, TENDER_STATE(CONFLICTED));
         str_print(tender->detail, sizeof tender->detail, "%s: the gateway says %lld %.3s for merchant %.64s", what,
                   payment->amount ? (long long)payment->amount->minor_units : 0,
                   payment->amount ? payment->amount->currency : "", payment->merchant_id);
         // What the books can't name (no amount, another currency) is not in them; an operator finds out what there is.
-        if (tender_minor(payment->amount) > 0 && strcmp(payment->amount->currency, trade->row.currency) == 0)
-            books_suspense(trade, LEDGER_CONFLICTED, tender, tender_minor(payment->amount), now_ms);
+        bool ours = payment->amount && strcmp(payment->amount->currency, trade->row.currency) == 0;
+        int64_t came = ours ? tender_minor(payment->amount) : 0;
+        tender_conflicts(turn, tender, came, "PAYMENT_MISMATCH");
+        if (came > 0)
+            books_suspense(trade, LEDGER_CONFLICTED, tender, came, now_ms);
         trade->trades->stats.conflicts++;
         trades_alert(trade->trades, "payment does not match", trade, tender->detail);
     } else if (decides_nothing(tender, notice)) {

@@ -27,6 +27,13 @@ int64_t tender_minor(const Txcenter__Type__V1__Money *money);
 // Sets its state; which may follow which: tender.c. The row is about to be written.
 void tender_set_state(struct trade *trade, struct tender_row *tender, Txcenter__Trade__V1__TenderState state);
 
+// Its money (so much came; 0: nobody knows, or in another currency) is an operator's: CONFLICTED, and a matter.
+// tender->detail says what is wrong.
+void tender_conflicts(struct saga_turn *turn, struct tender_row *tender, int64_t came, const char *reason);
+
+// Starts its money's way back. False, and nothing is changed, when that can't be.
+bool tender_give_back(struct saga_turn *turn, struct tender_row *tender, int64_t came, struct error *error);
+
 // Takes in what the gateway answered. Money that came although the trade no longer wants it starts its way back, in
 // this turn, exactly once (should that be impossible at present, the tender stays as it is: an operator is told, and
 // when it is heard of again it is tried again). Money that doesn't match (amount, currency, merchant) makes the tender

@@ -4,6 +4,7 @@
 #include "grpc/health/v1/health.pb-c.h"
 #include "orchestrator/ctl/anomaly_view.h"
 #include "orchestrator/ctl/flow_view.h"
+#include "orchestrator/ctl/matter_view.h"
 #include "orchestrator/ctl/operator_view.h"
 #include "orchestrator/ctl/run.h"
 #include "orchestrator/ctl/saga_view.h"
@@ -86,7 +87,7 @@ static const struct option line_options[] = {
      .kind = OPTION_SPEC,
      .many = true,
      .required = true,
-     .value = "CODE:amount=A|volume=V[,nozzle=N]",
+     .value = "CODE:amount=A|volume=V|serial=S[,nozzle=N][,authorised]",
      .field = "lines",
      .spec = trade_fuel_spec,
      .text = "what is bought"},
@@ -245,6 +246,18 @@ static const struct option refund_options[] = {
 };
 static const struct option_set refund_set = SET(refund_options);
 
+static const struct option adjust_options[] = {
+    {.name = "line",
+     .kind = OPTION_SPEC,
+     .many = true,
+     .required = true,
+     .value = "N:amount=A|volume=V",
+     .field = "lines",
+     .spec = trade_actual_spec,
+     .text = "so much of this line (from 0); N alone: nothing"},
+};
+static const struct option_set adjust_set = SET(adjust_options);
+
 static const struct option list_options[] = {
     TEXT("user", "USER", "filter.user_id", "of this user"),
     TEXT("station", "STATION", "filter.station_id", "at this station"),
@@ -360,6 +373,11 @@ static const struct option act_options[] = {
 };
 static const struct option_set act_set = SET(act_options);
 
+static const struct option clear_options[] = {
+    TEXT("source", "NAME", "source", "only this kind: price, points_rule, level or activities (default: every kind)"),
+};
+static const struct option_set clear_set = SET(clear_options);
+
 static const struct option step_options[] = {
     TEXT("step", "NAME", "step", "which step (default: the one that is parked)"),
     {.name = "leg",
@@ -389,6 +407,7 @@ static const struct option resolve_options[] = {
 static const struct option_set resolve_set = SET(resolve_options);
 
 static const struct option batch_options[] = {
+    TEXT("reason", "TEXT", "reason", "why; it is kept in the audit"),
     {.name = "filter",
      .kind = OPTION_SPEC,
      .required = true,
@@ -407,6 +426,68 @@ static const struct option batch_options[] = {
     TEXT("step", "NAME", "step", "of skip: which step (default: the one that is parked)"),
 };
 static const struct option_set batch_set = SET(batch_options);
+
+static const struct option matter_options[] = {
+    {.name = "kind",
+     .kind = OPTION_WORD,
+     .value = "KIND",
+     .field = "filter.kind",
+     .words = &txcenter__trade__v1__matter_kind__descriptor,
+     .text = "of this kind"},
+    TEXT("tenant", "TENANT", "filter.tenant_id", "of this group"),
+    TEXT("trade", "TRADE", "filter.trade_no", "of this trade"),
+    {.name = "settled", .kind = OPTION_FLAG, .field = "filter.settled", .text = "those that are settled instead"},
+};
+static const struct option_set matter_set = SET(matter_options);
+
+static const struct option settle_options[] = {
+    {.name = "number",
+     .kind = OPTION_NUMBER,
+     .required = true,
+     .value = "N",
+     .field = "number",
+     .min = 1,
+     .max = INT32_MAX,
+     .text = "which matter of the trade, as matter list shows it"},
+    {.name = "as",
+     .kind = OPTION_WORD,
+     .required = true,
+     .value = "OUTCOME",
+     .field = "outcome",
+     .words = &txcenter__trade__v1__matter_outcome__descriptor,
+     .text = "what becomes of it"},
+};
+static const struct option_set settle_set = SET(settle_options);
+
+static const struct option reference_options[] = {
+    TEXT("reference", "TEXT", "reference", "the voucher or transfer with which money was given back"),
+};
+static const struct option_set reference_set = SET(reference_options);
+
+static const struct option stray_options[] = {
+    {.name = "settled", .kind = OPTION_FLAG, .field = "settled", .text = "those that are settled instead"},
+};
+static const struct option_set stray_set = SET(stray_options);
+
+static const struct option match_options[] = {
+    {.name = "key",
+     .kind = OPTION_TEXT,
+     .required = true,
+     .value = "KEY",
+     .field = "key_id",
+     .text = "the key that it was signed with, as stray list shows it"},
+    {.name = "as",
+     .kind = OPTION_WORD,
+     .required = true,
+     .value = "OUTCOME",
+     .field = "outcome",
+     .words = &txcenter__trade__v1__stray_outcome__descriptor,
+     .text = "what becomes of it"},
+    TEXT("trade", "TRADE", "trade_no", "matched: whose it is"),
+    TEXT("number", "NUMBER", "number",
+         "matched: the tender or refund that it is about (default: the one that it names)"),
+};
+static const struct option_set match_set = SET(match_options);
 
 static const struct option anomaly_options[] = {
     {.name = "kind",
@@ -436,6 +517,8 @@ static const struct option_set anomaly_set = SET(anomaly_options);
         .words = "saga " word, .operand = "GID", .operand_field = "gid", .sets = {__VA_ARGS__}, OPERATOR(method_name), \
         .show = operator_show_saga, .text = (about)                                                                    \
     }
+#define TRADE_OPERATOR(method_name)                                                                                    \
+    .method = {.service = &txcenter__trade__v1__trade_operator_service__descriptor, .name = (method_name)}
 #define OPERATOR(method_name)                                                                                          \
     .method = {.service = &txcenter__saga__v1__operator_service__descriptor, .name = (method_name)}
 
@@ -499,6 +582,15 @@ static const struct command commands[] = {
      .show = trade_show_refund,
      .text = "refund the whole, an amount, or lines",
      .details = "txctl trade refund TRADE --amount 20.00 --reason 'wrong nozzle'"},
+    {.words = "trade adjust",
+     .operand = "[TRADE]",
+     .operand_field = "trade_no",
+     .sets = {&adjust_set, &number_set},
+     .needs = {"TRADE|--order"},
+     TRADE("Adjust"),
+     .show = trade_show_adjust,
+     .text = "what was dispensed of a fill-up that was authorised",
+     .details = "txctl trade adjust TRADE --line 0:amount=150.00"},
     {.words = "trade get",
      .operand = "[TRADE]",
      .operand_field = "trade_no",
@@ -590,7 +682,8 @@ static const struct command commands[] = {
     {.words = "batch",
      .operand = "ACTION",
      .operand_field = "action",
-     .sets = {&batch_set, &act_set},
+     .sets = {&batch_set},
+     .needs = {"--reason|--dry-run"},
      .method = {.service = &txcenter__saga__v1__operator_service__descriptor,
                 .name = "Batch",
                 .server_streaming = true},
@@ -598,8 +691,9 @@ static const struct command commands[] = {
      .run = run_batch,
      .text = "the same for every saga of a filter",
      .details = "It stops when this program does; with the same --request-id it goes on with those that are left.\n"
+                "What became of a step is stated of one saga at a time (txctl saga resolve).\n"
                 "Exit code 1 when some were refused or failed.\n"
-                "txctl batch retry --filter parked,because=SHIFT_CLOSED --reason 'the shift is open' --dry-run"},
+                "txctl batch retry --filter parked,because=SHIFT_CLOSED --reason 'the shift is open'"},
     {.words = "participant list",
      OPERATOR("ListParticipants"),
      .show = operator_show_participants,
@@ -618,6 +712,35 @@ static const struct command commands[] = {
      OPERATOR("ResumeParticipant"),
      .show = operator_show_resumed,
      .text = "let calls go to it again"},
+    {.words = "matter list",
+     .sets = {&matter_set, &page_set},
+     TRADE_OPERATOR("ListMatters"),
+     .show = matter_show_list,
+     .text = "what an operator must settle about trades: shortfalls, conflicts, payouts",
+     .details = "txctl matter list --kind payout --tenant T001"},
+    {.words = "matter settle",
+     .operand = "TRADE",
+     .operand_field = "trade_no",
+     .sets = {&settle_set, &act_set, &reference_set},
+     TRADE_OPERATOR("SettleMatter"),
+     .show = matter_show_settled,
+     .text = "say what becomes of a matter, once",
+     .details = "A shortfall is written-off or collected; a conflict kept, returned or paid-otherwise; a payout "
+                "paid-otherwise (or its saga is tried again).\n"
+                "txctl matter settle TRADE --number 1 --as written-off --reason goodwill"},
+    {.words = "stray list",
+     .sets = {&stray_set, &page_set},
+     TRADE_OPERATOR("ListStrays"),
+     .show = stray_show_list,
+     .text = "notifications of the payment gateway that nothing took in"},
+    {.words = "stray settle",
+     .operand = "NONCE",
+     .operand_field = "nonce",
+     .sets = {&match_set, &act_set, &reference_set},
+     TRADE_OPERATOR("SettleStray"),
+     .show = stray_show_settled,
+     .text = "say what becomes of a notification that nothing took in, once",
+     .details = "Matched, it is taken in as if it had named the tender, or the refund, of --number."},
     {.words = "audit list",
      .operand = "[GID]",
      .operand_field = "gid",
@@ -632,6 +755,13 @@ static const struct command commands[] = {
      .text = "what is wrong and does not mend by itself",
      .details = "A page that is not full need not be the last: the last one names no next page.\n"
                 "txctl anomaly list --kind oscillating --since 2h"},
+    {.words = "cache clear",
+     .sets = {&clear_set, &act_set},
+     OPERATOR("ClearCache"),
+     .show = operator_show_cleared,
+     .text = "forget the facts that are kept for quotes, such as prices of fuel",
+     .details = "In Redis for every instance; in memory for the one that is asked.\n"
+                "txctl cache clear --source price --reason 'prices have changed'"},
     {.words = "flow list", SAGA("ListFlows"), .show = flow_show_list, .text = "the flows that the server has"},
     {.words = "flow graph",
      .operand = "NAME",

@@ -32,7 +32,7 @@ static void test_a_coupon_in_another_currency_is_left_out(struct flow_bed *bed) 
 // [A51] points that are worth something in another currency are worth nothing here
 static void test_a_points_rule_in_another_currency_is_none(struct flow_bed *bed) {
     struct flow_trade trade = {0};
-    bend(bed, "points", "GetPoints", "rule.step_value.currency=USD");
+    bend(bed, "points", "GetRule", "rule.step_value.currency=USD");
     const Txcenter__Trade__V1__Quote *quote = flow_quote(bed, &trade, FUEL_200, "");
     for (size_t i = 0; i < quote->n_combinations; i++)
         assert_int_equal(quote->combinations[i]->points, 0);

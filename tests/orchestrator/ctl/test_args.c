@@ -91,7 +91,11 @@ static const struct {
      "{\"requestId\":\"R\",\"reason\":\"r\",\"filter\":{\"status\":\"SAGA_STATUS_COMPENSATING\",\"unfinished\":true,"
      "\"reason\":\"CALL_TIMEOUT\",\"updatedBefore\":\"2026-01-31T11:30:30Z\",\"slots\":[3,4]},\"action\":"
      "\"OPERATOR_ACTION_RETRY\",\"ratePerS\":50,\"dryRun\":true}"},
+    {"txctl batch pause --filter parked --dry-run",
+     "{\"requestId\":\"R\",\"filter\":{\"parked\":true},\"action\":\"OPERATOR_ACTION_PAUSE\",\"dryRun\":true}"},
     {"txctl participant pause card --reason r", "{\"requestId\":\"R\",\"participant\":\"card\",\"reason\":\"r\"}"},
+    {"txctl cache clear --reason r", "{\"requestId\":\"R\",\"reason\":\"r\"}"},
+    {"txctl cache clear --source price --reason r", "{\"requestId\":\"R\",\"reason\":\"r\",\"source\":\"price\"}"},
     {"txctl audit list", "{}"},
     {"txctl audit list G1 --page-size 5", "{\"gid\":\"G1\",\"pageSize\":5}"},
     {"txctl flow graph trade.purchase", "{\"name\":\"trade.purchase\"}"},
@@ -217,7 +221,7 @@ static const struct {
     {"txctl batch resolve --filter parked --reason r",
      "ACTION: expected one of retry, skip, compensate, pause, resume, terminate; got 'resolve'"},
     {"txctl batch retry --reason r", "'batch' needs --filter NAME[=VALUE],…"},
-    {"txctl batch retry --filter parked", "'batch' needs --reason TEXT"},
+    {"txctl batch retry --filter parked", "'batch' needs --reason or --dry-run"},
     {"txctl batch retry --filter parked=yes --reason r",
      "--filter: expected conditions as the options of 'saga list' are, such as parked,flow=NAME, got 'parked=yes'"},
     {"txctl batch retry --filter flow --reason r",
