@@ -81,6 +81,11 @@ enum outcome {
     X(AMOUNT_OVERFLOW, 102, 11, REJECTED, "an amount is out of range")                                                \
     X(OUT_OF_STOCK, 103, 9, REJECTED, "there is not enough of what is to be bought; everything is undone")               \
     X(TENDER_NOT_ALLOWED, 104, 9, REJECTED, "the ordered combination does not allow a tender of this kind")               \
+    X(SOURCE_PAID, 110, 9, REJECTED, "this fuelling was paid by another trade")                                       \
+    X(SOURCE_TAKEN, 111, 9, REJECTED, "another trade is for this fuelling")                                           \
+    X(PRICE_CHANGED, 112, 9, REJECTED, "the pump's price is not the quoted one; quote again")                         \
+    X(ADJUST_REFUSED, 113, 9, REJECTED, "the trade has nothing authorised that is not adjusted yet")                  \
+    X(ADJUST_EXCEEDS, 114, 9, REJECTED, "more than was authorised; what is beyond it is a trade of its own")          \
     X(SIGNATURE_INVALID, 120, 16, REJECTED, "the callback's signature, key or time is not valid; it was not stored")  \
     X(NONCE_REUSED, 121, 6, REJECTED, "this nonce came before with other bytes")                                      \
     X(MATTER_NOT_FOUND, 130, 5, REJECTED, "nothing that is to be settled has this number")                            \

@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/log.h"
-#include "flows/trade/source.h"
+#include "flows/trade/trades.h"
 
 // Text that is absent is NULL. Lists of text end with NULL. Numbers are whole, in the unit that their name ends with.
 
@@ -42,6 +42,7 @@ struct config_trade {
     uint32_t quote_ttl_s, quote_budget_ms;
     uint32_t order_ttl_s, order_ttl_max_s;
     uint32_t refund_window_days;
+    enum trade_refund_first refund_first;
     const char *currency, *timezone, *merchant_id;
     enum config_switch os_sync;
     const char *os_caller; // NULL: none

@@ -118,6 +118,11 @@ static const struct config_word store_kinds[] = {
     {0}};
 static const struct config_word cache_kinds[] = {
     {"memory", CONFIG_MEMORY, "each instance for itself"}, {"redis", CONFIG_REDIS, "shared by all instances"}, {0}};
+static const struct config_word refund_first_words[] = {{"alike", TRADE_REFUND_ALIKE, NULL},
+                                                        {"cash", TRADE_REFUND_CASH, NULL},
+                                                        {"card", TRADE_REFUND_CARD, NULL},
+                                                        {"gateway", TRADE_REFUND_GATEWAY, NULL},
+                                                        {0}};
 static const struct config_word switches[] = {{"on", CONFIG_ON, NULL}, {"off", CONFIG_OFF, NULL}, {0}};
 static const struct config_word levels[] = {
     {"debug", LOG_DEBUG, NULL}, {"info", LOG_INFO, NULL}, {"warn", LOG_WARN, NULL}, {"error", LOG_ERROR, NULL}, {0}};
@@ -240,6 +245,8 @@ static const struct config_row trade_rows[] = {
           "How long an order waits for its payment, unless the caller says."),
     COUNT(config_trade, order_ttl_max_s, 1, DAY_S, "s", "86400", "The longest that a caller may say."),
     COUNT(config_trade, refund_window_days, 0, 3650, "days", "365", "How long after the payment a refund can be made."),
+    WORD(config_trade, refund_first, refund_first_words, "alike",
+         "Which tenders give back before the others, where a refund does not say; alike: each in proportion."),
     TEXT(config_trade, currency, 3, &currency_form, "CNY", "The currency of prices."),
     TEXT(config_trade, timezone, 64, &timezone_form, "Asia/Shanghai",
          "The stations' time zone: business dates are theirs."),

@@ -176,12 +176,17 @@ static void deduct_frozen(struct sim_call *call, const PB(DeductPointsRequest) *
         sim_reject(call, "NOT_FOUND", "no points of user %s were frozen under this key", account->user_id);
     } else if (hold->state != SIM_POINTS_FROZEN) {
         sim_reject(call, hold->state == SIM_POINTS_UNFROZEN ? "CANCELLED" : "ALREADY_DEDUCTED", "the freeze has ended");
-    } else if (hold->points != request->points) {
+    } else if (hold->points < request->points) {
         sim_reject(call, "POINTS_MISMATCH", "%" PRId64 " points were frozen", hold->points);
     } else {
+        int64_t rest = hold->points - request->points;
         hold->state = SIM_POINTS_DEDUCTED;
-        account->frozen -= hold->points;
+        hold->points = request->points;
+        account->frozen -= hold->points + rest;
+        account->available += rest;
         sim_put(&call->change, hold);
+        if (rest > 0)
+            post(call, "unfreeze", account, rest, "");
         deducted(call, account, hold->points);
     }
 }

@@ -6,6 +6,7 @@
 
 // Steps that others refer to; ids are stored.
 enum {
+    STEP_CLAIM_SOURCES = 5,
     STEP_LOCK_COUPONS = 10,
     STEP_FREEZE_POINTS = 20,
     STEP_RESERVE_STOCK = 25,

@@ -116,7 +116,12 @@ void purchase_use_coupons(struct saga_call *call) {
     char key[SAGA_KEY_MAX];
     request.lock_key = view_text(lock_key(call, STEP_LOCK_COUPONS, key));
     request.n_coupon_ids = chosen_coupons(effect_trade(call), &arena, &request.coupon_ids);
-    coupon_use(&effect_adapters(call)->coupon, &effect, &request, done_of_use(call), call);
+    if (request.n_coupon_ids > 0)
+        coupon_use(&effect_adapters(call)->coupon, &effect, &request, done_of_use(call), call);
+    else if (request.lock_key[0])
+        purchase_unlock_coupons(call); // an adjustment has lost them
+    else
+        saga_call_ok(call, STR_NONE);
     arena_release(&arena);
 }
 
@@ -166,7 +171,12 @@ void purchase_deduct_points(struct saga_call *call) {
     request.freeze_key = key;
     request.user_id = view_text(trade->row.user_id);
     request.points = trade->row.points;
-    points_deduct(&effect_adapters(call)->points, &effect, &request, done_of_use(call), call);
+    if (request.points > 0)
+        points_deduct(&effect_adapters(call)->points, &effect, &request, done_of_use(call), call);
+    else if (key[0])
+        purchase_unfreeze_points(call); // an adjustment has lost them
+    else
+        saga_call_ok(call, STR_NONE);
 }
 
 void purchase_points_deducted(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
@@ -299,7 +309,12 @@ void purchase_use_quota(struct saga_call *call) {
     request.buyer = &quota.buyer;
     request.lines = quota.lines;
     request.n_lines = quota.n;
-    discount_use(&effect_adapters(call)->discount, &effect, &request, done_of_use(call), call);
+    if (quota.n > 0)
+        discount_use(&effect_adapters(call)->discount, &effect, &request, done_of_use(call), call);
+    else if (key[0])
+        purchase_unlock_quota(call); // nothing was dispensed
+    else
+        saga_call_ok(call, STR_NONE);
     arena_release(&quota.arena);
 }
 

@@ -23,8 +23,8 @@ saga_answered_fn purchase_recharged, purchase_item_delivered;
 // purchase_after.c: stage 7, with invoicing.c and tell.c
 saga_call_fn purchase_award_points, purchase_issue_coupons, purchase_report_growth, purchase_evaluate_activities;
 saga_call_fn purchase_record_marketing, purchase_record_settlement;
-saga_answered_fn purchase_points_awarded;
+saga_answered_fn purchase_points_awarded, purchase_recorded;
 saga_ruled_fn purchase_record_ruled;
-saga_legs_fn purchase_tells_os;
+saga_legs_fn purchase_has_user, purchase_tells_os;
 
 #endif

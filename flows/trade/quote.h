@@ -43,8 +43,12 @@ void quote_check(const struct trades *trades, const Txcenter__Trade__V1__Context
 // The same of a list of benefits.
 void quote_check_ids(struct error *error, const char *field, char *const *ids, size_t n);
 
-// Keeps the quote as the trade's newest version (which it sets in made->quote).
+// Keeps the quote as the trade's newest version (which it sets in made->quote). Where the trade is ordered, and may be
+// edited, nothing else of it changes.
 void quote_keep(struct saga_turn *turn, const Txcenter__Trade__V1__Context *context, const struct quote_made *made);
+
+// Where and through whom the trade is bought from now on.
+void quote_keep_context(struct trade *trade, const Txcenter__Trade__V1__Context *context);
 
 // A new trade for this context, made by this caller; held once. NULL with an error when the caller isn't of the tenant.
 struct trade *quote_new_trade(struct command *command, const char *trade_no,

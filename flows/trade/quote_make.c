@@ -44,6 +44,8 @@ static void add_lines(struct making *making, quote_message *quote) {
         line->code = view_text(priced->code);
         line->name = view_text(priced->name);
         line->nozzle = view_text(priced->nozzle);
+        line->pump_serial = view_text(priced->pump_serial);
+        line->authorised = priced->authorised;
         line->volume_centi = priced->volume_centi;
         line->quantity = priced->quantity;
         line->unit_price = MONEY(priced->unit_price);
@@ -128,10 +130,15 @@ static Txcenter__Trade__V1__QuoteFacts *facts_of(struct making *making) {
         return NULL;
     facts->at = view_time(making->now_ms, arena);
     facts->prices = view_array(arena, making->wish.n_lines);
+    facts->pumps = view_array(arena, making->wish.n_lines);
 #define ANSWER(kind, line) ((void *)(uintptr_t)quote_answer_of(making->sources, (kind), (line)))
     for (size_t i = 0; facts->prices && i < making->wish.n_lines; i++)
         if (ANSWER(QUOTE_PRICE, i))
             facts->prices[facts->n_prices++] = ANSWER(QUOTE_PRICE, i);
+    for (size_t i = 0; facts->pumps && i < making->wish.n_lines; i++)
+        if (ANSWER(QUOTE_PUMP, i))
+            facts->pumps[facts->n_pumps++] = ANSWER(QUOTE_PUMP, i);
+    facts->context = (void *)(uintptr_t)making->wish.context;
     facts->user = ANSWER(QUOTE_USER, 0);
     facts->level = ANSWER(QUOTE_LEVEL, 0);
     facts->activities = ANSWER(QUOTE_ACTIVITIES, 0);
@@ -141,7 +148,7 @@ static Txcenter__Trade__V1__QuoteFacts *facts_of(struct making *making) {
     facts->goods = ANSWER(QUOTE_GOODS, 0);
     facts->card = ANSWER(QUOTE_CARD, 0);
 #undef ANSWER
-    return facts->at && facts->prices ? facts : NULL;
+    return facts->at && facts->prices && facts->pumps ? facts : NULL;
 }
 
 static struct str packed(const Txcenter__Trade__V1__QuoteFacts *facts, struct arena *arena) {
@@ -154,6 +161,8 @@ static struct str packed(const Txcenter__Trade__V1__QuoteFacts *facts, struct ar
 
 static bool judge_user(struct making *making, struct error *error) {
     const struct quote_source *source = quote_source_of(making->sources, QUOTE_USER, 0);
+    if (!source)
+        return true; // nobody knows who buys
     if (source->outcome == OUTCOME_REJECTED)
         return error_set(error, ERR_USER_NOT_ALLOWED, "the user system says %s", source->reason);
     if (!source->message)

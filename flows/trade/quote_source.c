@@ -33,7 +33,7 @@ struct quote_sources {
     unsigned open;
     bool again; // the second round has begun
     size_t n;
-    struct asked list[TRADE_LINES_MAX + QUOTE_SOURCE_KINDS];
+    struct asked list[2 * TRADE_LINES_MAX + QUOTE_SOURCE_KINDS];
 };
 
 // ---- Answers ------------------------------------------------------------------------------------------------------
@@ -79,6 +79,15 @@ static void ask_price(struct asked *asked) {
     request.nozzle = fuel->nozzle;
     request.at = &at;
     put_question(asked, &oil_get_price_method, &request.base);
+}
+
+static void ask_pump(struct asked *asked) {
+    const Txcenter__Trade__V1__Fuel *fuel = asked->all->wish->lines[asked->source.line]->fuel;
+    Participant__Oil__V1__GetPumpRecordRequest request = PARTICIPANT__OIL__V1__GET_PUMP_RECORD_REQUEST__INIT;
+    request.station_id = asked->all->wish->context->station_id;
+    request.nozzle = fuel->nozzle;
+    request.serial = fuel->pump_serial;
+    put_question(asked, &oil_get_pump_record_method, &request.base);
 }
 
 static void ask_goods(struct asked *asked) {
@@ -210,13 +219,16 @@ static bool lacked_something(const struct asked *asked) {
 
 // ---- Who has a say ------------------------------------------------------------------------------------------------
 
-static bool always(const struct quote_wish *wish, size_t line) {
-    (void)wish;
-    return line == 0;
+static bool for_user(const struct quote_wish *wish, size_t line) {
+    return line == 0 && wish->context->user_id[0];
 }
 
 static bool for_fuel(const struct quote_wish *wish, size_t line) {
     return wish->lines[line]->item_case == TXCENTER__TRADE__V1__LINE__ITEM_FUEL;
+}
+
+static bool for_dispensed(const struct quote_wish *wish, size_t line) {
+    return for_fuel(wish, line) && wish->lines[line]->fuel->pump_serial[0];
 }
 
 static bool for_any_goods(const struct quote_wish *wish, size_t line) {
@@ -231,7 +243,7 @@ static bool for_recharge(const struct quote_wish *wish, size_t line) {
 }
 
 static bool for_what_gets_cheaper(const struct quote_wish *wish, size_t line) {
-    return line == 0 && !quote_is_recharge(wish);
+    return for_user(wish, line) && !quote_is_recharge(wish); // benefits are somebody's
 }
 
 static bool for_points(const struct quote_wish *wish, size_t line) {
@@ -248,8 +260,9 @@ static const struct {
     bool (*is_own)(const ProtobufCMessage *); // of its answer: whether something in it is a user's own; NULL: never
     bool (*again)(const struct asked *asked); // of its answer: whether to ask once more; NULL: never
 } sources[] = {
-    [QUOTE_USER] = {NULL, offsetof(struct adapters, user), always, ask_user, .fact = TRADE_FACT_NONE},
+    [QUOTE_USER] = {NULL, offsetof(struct adapters, user), for_user, ask_user, .fact = TRADE_FACT_NONE},
     [QUOTE_PRICE] = {NULL, offsetof(struct adapters, oil), for_fuel, ask_price, .fact = TRADE_FACT_PRICE},
+    [QUOTE_PUMP] = {NULL, offsetof(struct adapters, oil), for_dispensed, ask_pump, .fact = TRADE_FACT_NONE},
     [QUOTE_GOODS] = {NULL, offsetof(struct adapters, goods), for_any_goods, ask_goods, .fact = TRADE_FACT_NONE},
     [QUOTE_CARD] = {NULL, offsetof(struct adapters, card), for_recharge, ask_card, .fact = TRADE_FACT_NONE},
     [QUOTE_LEVEL] = {"level", offsetof(struct adapters, level), for_what_gets_cheaper, ask_level,

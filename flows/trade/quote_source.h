@@ -11,7 +11,7 @@
 // What came of asking one.
 struct quote_source {
     enum quote_source_kind kind;
-    size_t line; // of QUOTE_PRICE; else 0
+    size_t line; // of QUOTE_PRICE and QUOTE_PUMP; else 0
     enum outcome outcome;
     const char *reason, *text; // in the arena; why not, when the outcome isn't OK
     const void *message;       // the answer, decoded into the arena; NULL without one

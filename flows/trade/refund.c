@@ -23,7 +23,7 @@ static unsigned its_legs(const struct saga_subject *subject, struct str input) {
 static struct saga_verdict captured(struct saga_turn *turn) {
     const struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct refund_row *refund = refund_leg_of_turn(turn);
-    if (refund->kind == REFUND_RETURN || refund->stopped || trade->row.completed_ms > 0)
+    if (refund->kind != REFUND_OF_TRADE || refund->stopped || trade->row.completed_ms > 0)
         return saga_done();
     return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // and poked when it completes
 }
@@ -194,7 +194,7 @@ static const struct saga_step steps[] = {
      .name = "withdraw_coupons",
      .participant = "coupon",
      .text = "Issued coupons go back",
-     .legs = refund_final,
+     .legs = refund_final_of_user,
      .run = refund_withdraw_coupons,
      .answered = refund_coupons_withdrawn,
      .deadline_ms = EFFECT_LATER_MS,
@@ -208,6 +208,7 @@ static const struct saga_step steps[] = {
      .text = "Reverses the settlement's record",
      .legs = refund_of_trade,
      .run = refund_reverse_settlement,
+     .answered = refund_settlement_reversed,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = 100,
@@ -254,7 +255,7 @@ static const struct saga_step steps[] = {
      .name = "withdraw_gifts",
      .participant = "activity",
      .text = "Gifts go back",
-     .legs = refund_final,
+     .legs = refund_final_of_user,
      .run = refund_withdraw_gifts,
      .answered = refund_gifts_withdrawn,
      .deadline_ms = EFFECT_LATER_MS,
@@ -292,7 +293,7 @@ static const struct saga_step steps[] = {
      .name = "notify_refunded",
      .participant = "notify",
      .text = "Tells the user",
-     .legs = refund_of_trade,
+     .legs = refund_of_user,
      .run = tell_user,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},

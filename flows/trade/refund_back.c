@@ -11,6 +11,7 @@
 #include "adapters/points/points.h"
 #include "adapters/settlement/settlement.h"
 #include "flows/trade/after.h"
+#include "flows/trade/bearers.h"
 #include "flows/trade/books.h"
 #include "flows/trade/chosen.h"
 #include "flows/trade/invoicing.h"
@@ -39,6 +40,14 @@ unsigned refund_of_trade(const struct saga_subject *subject, struct str input) {
 unsigned refund_final(const struct saga_subject *subject, struct str input) {
     const struct refund_row *refund = subject_refund(subject, input);
     return refund->kind == REFUND_OF_TRADE && refund->final;
+}
+
+unsigned refund_of_user(const struct saga_subject *subject, struct str input) {
+    return refund_of_trade(subject, input) && trade_has_user(trade_of_const(subject));
+}
+
+unsigned refund_final_of_user(const struct saga_subject *subject, struct str input) {
+    return refund_final(subject, input) && trade_has_user(trade_of_const(subject));
 }
 
 unsigned refund_final_with_coupons(const struct saga_subject *subject, struct str input) {
@@ -449,15 +458,30 @@ void refund_reverse_settlement(struct saga_call *call) {
         saga_call_ok(call, STR_NONE); // there is nothing to reverse
         return;
     }
-    arena_init(&arena, 1 << 20);
+    arena_init(&arena, 2 * CHOSEN_ARENA_MAX);
     Participant__Settlement__V1__ReverseTradeRequest request = PARTICIPANT__SETTLEMENT__V1__REVERSE_TRADE_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
     books_postings(trade, refund->entry, &arena, &request.postings, &request.n_postings);
+    bearers_of(trade, refund, &arena, &request.borne, &request.n_borne);
     request.refund_no = refund->refund_no;
     request.tenant_id = view_text(trade->row.tenant_id);
     request.station_id = view_text(trade->row.station_id);
     request.shift_id = view_text(trade->row.shift_id);
     request.business_date = view_text(trade->row.business_date);
-    settlement_reverse(&effect_adapters(call)->settlement, &effect, &request, effect_done_bare, call);
+    settlement_reverse(&effect_adapters(call)->settlement, &effect, &request, effect_done, call);
+    arena_release(&arena);
+}
+
+void refund_settlement_reversed(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    struct refund_row *refund = trade_change(trade_of(saga_turn_subject(turn)), refund_leg_of_turn(turn));
+    struct arena arena;
+    (void)op;
+    arena_init(&arena, 65536);
+    const Participant__Settlement__V1__ReverseTradeResponse *response =
+        effect_answer(answer, &participant__settlement__v1__reverse_trade_response__descriptor, &arena);
+    if (outcome == OUTCOME_OK && response) {
+        str_fit(str_c(response->shift_id), refund->posted_shift, sizeof refund->posted_shift);
+        str_fit(str_c(response->business_date), refund->posted_date, sizeof refund->posted_date);
+    }
     arena_release(&arena);
 }

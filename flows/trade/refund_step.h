@@ -16,6 +16,7 @@ enum {
 
 // Which steps apply: to the refund of a trade; to that after which nothing is left; where coupons, points, quota were
 // used; where the stations' system is told.
+saga_legs_fn refund_of_user, refund_final_of_user; // where it is known who bought
 saga_legs_fn refund_of_trade, refund_final, refund_final_with_coupons, refund_final_with_points;
 saga_legs_fn refund_final_with_quota, refund_tells_os;
 
@@ -50,5 +51,6 @@ saga_call_fn refund_withdraw_coupons, refund_withdraw_gifts;
 saga_answered_fn refund_coupons_withdrawn, refund_gifts_withdrawn;
 
 saga_call_fn refund_reverse_settlement;
+saga_answered_fn refund_settlement_reversed;
 
 #endif

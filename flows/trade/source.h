@@ -7,6 +7,7 @@
 #define TRADE_SOURCES(X)                                                                                               \
     X(USER, user, "0", "The user; core.")                                                                              \
     X(PRICE, price, "0", "The price of fuel; core.")                                                                   \
+    X(PUMP, pump, "0", "What a pump has dispensed; core.")                                                             \
     X(GOODS, goods, "0", "The prices of goods and paid items; core.")                                                  \
     X(CARD, card, "0", "The card that is recharged; core.")                                                            \
     X(LEVEL, level, "500", "The user's level.")                                                                        \
@@ -15,7 +16,7 @@
     X(POINTS_RULE, points_rule, "500", "What points are worth.")                                                       \
     X(ACTIVITIES, activities, "500", "The discount engine's activities.") /* last: it is told what the others know */
 
-// Of a line of fuel PRICE; the others are one for all lines.
+// Of a line of fuel PRICE and PUMP; the others are one for all lines.
 enum quote_source_kind {
 #define X(NAME, name, budget_ms, text) QUOTE_##NAME,
     TRADE_SOURCES(X)

@@ -22,6 +22,9 @@ enum trade_closed {
     TRADE_CLOSED_KINDS,
 };
 
+// Which tenders give back before the others, where a refund does not say.
+enum trade_refund_first { TRADE_REFUND_ALIKE, TRADE_REFUND_CASH, TRADE_REFUND_CARD, TRADE_REFUND_GATEWAY };
+
 struct trade_callback_key {
     const char *id;
     struct str secret;
@@ -44,6 +47,7 @@ struct trades_options {
     int64_t attempt_ttl_ms;                       // a payment attempt's asynchronous tenders are closed after this
     int64_t query_first_ms, query_max_ms; // a tender without a callback is queried after, then with doubling pauses
     int64_t refund_window_ms;
+    enum trade_refund_first refund_first;
     int64_t wait_max_ms;
     bool os_off;           // the stations' own system is told of no order
     const char *os_caller; // or of none that this caller has made: it is that system; NULL: there is none
@@ -134,6 +138,11 @@ struct trade_method {
     void (*serve)(struct trades *trades, struct trade_call *call, const ProtobufCMessage *request);
 };
 extern const struct trade_method trade_methods[]; // ended by a NULL name
+
+// For what the inbox keeps under this method (a SourceTaken): the order gives way to one of another instance
+// (source.h). `done` runs once, at once or later.
+#define TRADES_SOURCE_TAKEN "SourceTaken"
+void trades_source_taken(struct trades *trades, const ProtobufCMessage *message, saga_reply_fn *done, void *ctx);
 
 // A stream's caller has left: nothing more is sent, and the call is ended with fail(), at once or later.
 void trades_gone(struct trades *trades, struct trade_call *call);

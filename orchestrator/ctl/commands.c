@@ -87,7 +87,7 @@ static const struct option line_options[] = {
      .kind = OPTION_SPEC,
      .many = true,
      .required = true,
-     .value = "CODE:amount=A|volume=V[,nozzle=N]",
+     .value = "CODE:amount=A|volume=V|serial=S[,nozzle=N][,authorised]",
      .field = "lines",
      .spec = trade_fuel_spec,
      .text = "what is bought"},
@@ -245,6 +245,18 @@ static const struct option refund_options[] = {
      .text = "which tender gives back how much"},
 };
 static const struct option_set refund_set = SET(refund_options);
+
+static const struct option adjust_options[] = {
+    {.name = "line",
+     .kind = OPTION_SPEC,
+     .many = true,
+     .required = true,
+     .value = "N:amount=A|volume=V",
+     .field = "lines",
+     .spec = trade_actual_spec,
+     .text = "so much of this line (from 0); N alone: nothing"},
+};
+static const struct option_set adjust_set = SET(adjust_options);
 
 static const struct option list_options[] = {
     TEXT("user", "USER", "filter.user_id", "of this user"),
@@ -570,6 +582,15 @@ static const struct command commands[] = {
      .show = trade_show_refund,
      .text = "refund the whole, an amount, or lines",
      .details = "txctl trade refund TRADE --amount 20.00 --reason 'wrong nozzle'"},
+    {.words = "trade adjust",
+     .operand = "[TRADE]",
+     .operand_field = "trade_no",
+     .sets = {&adjust_set, &number_set},
+     .needs = {"TRADE|--order"},
+     TRADE("Adjust"),
+     .show = trade_show_adjust,
+     .text = "what was dispensed of a fill-up that was authorised",
+     .details = "txctl trade adjust TRADE --line 0:amount=150.00"},
     {.words = "trade get",
      .operand = "[TRADE]",
      .operand_field = "trade_no",

@@ -276,6 +276,7 @@ static void show_summary(struct view *view, struct arena *arena, const Txcenter_
     }
     fact_money(view, "payable", trade->payable);
     fact_money(view, "paid", reading_is_zero(trade->paid) ? NULL : trade->paid);
+    fact_money(view, "authorised", trade->authorised);
     fact_money(view, "refunded", reading_is_zero(trade->refunded) ? NULL : trade->refunded);
     if (trade->points_awarded != 0)
         fact(view, "awarded", arena_printf(arena, "%lld points", (long long)trade->points_awarded));
@@ -336,6 +337,8 @@ static void show_trade(struct view *view, struct arena *arena, const Txcenter__T
         show_attempt(view, arena, trade->attempts[i]);
     for (size_t i = 0; i < trade->n_refunds; i++)
         show_refund(view, arena, trade->refunds[i]);
+    if (trade->unused)
+        show_refund(view, arena, trade->unused);
     if (trade->n_ledger)
         show_ledger(view, arena, trade);
     if (trade->n_history)
@@ -407,6 +410,11 @@ void trade_show_cancel(struct view *view, struct arena *arena, const ProtobufCMe
 void trade_show_refund(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
     const Txcenter__Trade__V1__RefundResponse *r = (const void *)response;
     show_outcome(view, arena, r->trade, NULL, r->refund, r->processing);
+}
+
+void trade_show_adjust(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
+    const Txcenter__Trade__V1__AdjustResponse *r = (const void *)response;
+    show_outcome(view, arena, r->trade, NULL, r->trade ? r->trade->unused : NULL, false);
 }
 
 void trade_show_get(struct view *view, struct arena *arena, const ProtobufCMessage *response) {

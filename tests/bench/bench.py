@@ -17,6 +17,7 @@ sys.dont_write_bytecode = True
 import harness  # noqa: E402
 import importance  # noqa: E402
 import peers  # noqa: E402
+import profile_rooms  # noqa: E402
 import purchases  # noqa: E402
 import quotes  # noqa: E402
 from endurance import Endurance  # noqa: E402
@@ -68,6 +69,7 @@ def arguments():
     parser.add_argument("--two-step", action="store_true", help="only two-step sagas beside the ceiling")
     parser.add_argument("--quote", action="store_true", help="only quotes, with sources that take their time")
     parser.add_argument("--purchases", action="store_true", help="only whole purchases, plain and full")
+    parser.add_argument("--profile", action="store_true", help="only where the instructions go, of a saga and of a full purchase")
     parser.add_argument("--peer", choices=["dtm"], help="only two-step sagas by turns with this peer, which is built first (needs Go)")
     parser.add_argument("--recovery", action="store_true", help="only the recovery after kill -9 with --sagas under way")
     parser.add_argument("--sagas", type=int, metavar="N", default=100000, help="under way at the kill (100000)")
@@ -156,6 +158,9 @@ class Bench:
     def peer(self):
         peers.measure(self.options.peer, os.path.dirname(self.folder), harness.scratch(), self.options, self.figures)
 
+    def profile(self):
+        profile_rooms.measure(self.figures)
+
     def lasting(self, part):
         endurance = Endurance(self.options, self.figures)
         try:
@@ -197,7 +202,7 @@ class Bench:
         """What was asked for by name, or what is measured when nothing was."""
         options = self.options
         asked = [self.sagas] * options.two_step + [self.quotes] * options.quote + [self.purchases] * options.purchases
-        asked += [self.peer] * bool(options.peer) + [self.importance] * options.importance
+        asked += [self.peer] * bool(options.peer) + [self.importance] * options.importance + [self.profile] * options.profile
         for wanted, part in ((options.recovery, Endurance.recovery), (options.waiting, Endurance.waiting),
                              (options.overload, Endurance.overload)):
             if wanted:

@@ -59,13 +59,14 @@ class Program:
         self.log_path = os.path.join(folder, (label or name) + ".log")
         self.process, self.ports = None, []
         self.environment = {}  # beside ours
+        self.prefix = []  # what runs it, if not we
         self.own_session = False  # True: Ctrl-C at the terminal does not reach it
 
     def launch(self):
         """Without waiting until it is ready."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [os.path.join(BIN, self.name), *self.arguments], cwd=self.folder, stdout=subprocess.PIPE, stderr=log,
+                [*self.prefix, os.path.join(BIN, self.name), *self.arguments], cwd=self.folder, stdout=subprocess.PIPE, stderr=log,
                 start_new_session=self.own_session, env={**os.environ, **self.environment})
         return self
 

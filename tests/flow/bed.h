@@ -24,6 +24,7 @@ struct flow_settings {
     bool a_day_of_refunds;       // refunds are made within a day
     int32_t kept_days;           // what has ended is kept so long; 0: for ever
     uint32_t rows_max;           // of a trade that is deleted in one transaction
+    bool cash_first;             // refunds are taken from cash before they are from anything else
     bool os_off;                 // the stations' own system is told of nothing
     const char *os_caller;       // it is this caller
     int32_t facts_ttl_s;         // what changes slowly is kept so long; 0: it is asked for each time
@@ -31,10 +32,10 @@ struct flow_settings {
 };
 
 // With settings.callers: names, scopes and tenants are as in bed.c.
-#define FLOW_CALLER "flow"   // everything, every tenant
-#define FLOW_SHOP "shop"     // trades of T001
-#define FLOW_OTHER "other"   // trades of T002
-#define FLOW_READER "reader" // sees trades of T001
+#define FLOW_CALLER "flow"         // everything, every tenant
+#define FLOW_SHOP "shop"           // trades of T001
+#define FLOW_OTHER "other"         // trades of T002
+#define FLOW_READER "reader"       // sees trades of T001
 #define FLOW_OTHER_OPERATOR "otto" // operates for T002
 
 enum { FLOW_WATCHED_MAX = 64 };

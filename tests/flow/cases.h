@@ -43,6 +43,11 @@ struct flow_cases {
     X(discount)       \
     X(goods)          \
     X(later)          \
+    X(edit)           \
+    X(forecourt)      \
+    X(adjust)         \
+    X(anonymous)      \
+    X(books)          \
     X(pay)            \
     X(callback)       \
     X(closing)        \

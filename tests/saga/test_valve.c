@@ -287,13 +287,14 @@ static void test_one_probe_at_a_time_and_later_each_time(void **state) {
 static void test_a_probe_that_told_nothing_is_made_again_after_the_same_pause(void **state) {
     (void)state;
     struct valve valve = opened();
-    int64_t due = valve_due_ms(&valve, NOW), first = due - NOW;
+    const struct valve_end full = {VALVE_CORE, true, OUTCOME_RETRY, ERR_OVERLOADED, "full"};
+    int64_t due = valve_due_ms(&valve, VALVE_CORE, NOW), first = due - NOW;
     for (int i = 0; i < 3; i++) {
         int64_t now = due;
-        assert_true(valve_take(&valve, now));
-        valve_leave(&valve, true, OUTCOME_RETRY, ERR_OVERLOADED, "full", now, 0);
+        assert_true(valve_take(&valve, VALVE_CORE, now));
+        valve_leave(&valve, &full, now, 0);
         assert_int_equal(valve.state, SAGA_GATE_OPEN);
-        due = valve_due_ms(&valve, now);
+        due = valve_due_ms(&valve, VALVE_CORE, now);
         assert_int_equal(due - now, first);
     }
 }
