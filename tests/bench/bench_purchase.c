@@ -66,6 +66,7 @@ static void answered(void *ctx, const struct rpc_result *result) {
 // What pays: by card first where it is a full one; WeChat takes the rest.
 static size_t make_tenders(const struct load *load, char *card, Txcenter__Type__V1__Money *by_card,
                            Txcenter__Trade__V1__TenderInput made[2], Txcenter__Trade__V1__TenderInput *list[2]) {
+    static char payer[] = "payer"; // what is listed outlives this
     size_t n = 0;
     if (load->full) {
         made[n].kind = TXCENTER__TRADE__V1__TENDER_KIND__TENDER_KIND_CARD;
@@ -74,7 +75,7 @@ static size_t make_tenders(const struct load *load, char *card, Txcenter__Type__
         list[n] = &made[n], n++;
     }
     made[n].kind = TXCENTER__TRADE__V1__TENDER_KIND__TENDER_KIND_WECHAT;
-    made[n].account = (char[]){"payer"};
+    made[n].account = payer;
     list[n] = &made[n];
     return n + 1;
 }
