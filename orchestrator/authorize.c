@@ -88,6 +88,7 @@ bool authorize(void *authority, struct str identity, struct rpc_inbound *in, str
     if (!row && !c->development)
         return error_set(error, ERR_UNAUTHENTICATED, "the caller %s is not configured", caller->name);
     caller->scopes = row ? row->scopes : EVERY_SCOPE;
+    caller->in_flight_max = row ? row->in_flight_max : 0;
     caller->tenants = context_new(in, row, by->forward);
     return caller->tenants || error_set(error, ERR_OVERLOADED, "no memory for the call");
 }

@@ -116,6 +116,13 @@ static const struct config_word store_kinds[] = {
     {"sqlite", CONFIG_SQLITE, "one file, one process; nothing to install"},
     {"mariadb", CONFIG_MARIADB, "MariaDB, MySQL and what speaks their protocol; many instances"},
     {0}};
+static const struct config_word cache_kinds[] = {
+    {"memory", CONFIG_MEMORY, "each instance for itself"}, {"redis", CONFIG_REDIS, "shared by all instances"}, {0}};
+static const struct config_word refund_first_words[] = {{"alike", TRADE_REFUND_ALIKE, NULL},
+                                                        {"cash", TRADE_REFUND_CASH, NULL},
+                                                        {"card", TRADE_REFUND_CARD, NULL},
+                                                        {"gateway", TRADE_REFUND_GATEWAY, NULL},
+                                                        {0}};
 static const struct config_word switches[] = {{"on", CONFIG_ON, NULL}, {"off", CONFIG_OFF, NULL}, {0}};
 static const struct config_word levels[] = {
     {"debug", LOG_DEBUG, NULL}, {"info", LOG_INFO, NULL}, {"warn", LOG_WARN, NULL}, {"error", LOG_ERROR, NULL}, {0}};
@@ -211,8 +218,12 @@ static const struct config_row limit_rows[] = {
     COUNT(config_limits, message_max_bytes, 65536, 67108864, "bytes", "1048576", "Largest message received."),
     COUNT(config_limits, in_flight_max, 1, 65536, "calls", "4096",
           "Most calls served at once; beyond it OVERLOADED, lists first, payments last."),
+    COUNT(
+        config_limits, caller_in_flight_max, 1, 65536, "calls", "3072",
+        "Most calls of one caller served at once, of which lists and quotes get their parts as of all; a caller's own "
+        "`in_flight_max` goes before."),
     COUNT(config_limits, bytes_in_flight_max, 1048576, 2147483648, "bytes", "67108864",
-          "Most bytes of the requests of these calls together; beyond it OVERLOADED."),
+          "Most bytes of the requests of these calls together; beyond it OVERLOADED, lists first, payments last."),
     COUNT(config_limits, resident_sagas_max, 64, 1000000, "sagas", "20000",
           "Most sagas in memory; those that only wait give way."),
     COUNT(config_limits, resident_trades_max, 64, 1000000, "trades", "20000", "Most trades in memory."),
@@ -234,6 +245,8 @@ static const struct config_row trade_rows[] = {
           "How long an order waits for its payment, unless the caller says."),
     COUNT(config_trade, order_ttl_max_s, 1, DAY_S, "s", "86400", "The longest that a caller may say."),
     COUNT(config_trade, refund_window_days, 0, 3650, "days", "365", "How long after the payment a refund can be made."),
+    WORD(config_trade, refund_first, refund_first_words, "alike",
+         "Which tenders give back before the others, where a refund does not say; alike: each in proportion."),
     TEXT(config_trade, currency, 3, &currency_form, "CNY", "The currency of prices."),
     TEXT(config_trade, timezone, 64, &timezone_form, "Asia/Shanghai",
          "The stations' time zone: business dates are theirs."),
@@ -243,6 +256,50 @@ static const struct config_row trade_rows[] = {
          "Whether the stations' own system (`os`) is told of orders that are paid and refunded."),
     TEXT(config_trade, os_caller, 64, &name_form, NULL,
          "The caller as which that system calls itself: it is not told of what it has ordered."),
+};
+
+static const struct config_row quote_rows[] = {
+#define X(NAME, source, normal, about)                                                                                 \
+    {.name = #source "_ms",                                                                                            \
+     .type = CONFIG_COUNT,                                                                                             \
+     .offset = OFFSET(config_quote, budget_ms[QUOTE_##NAME]),                                                          \
+     .max = 30000,                                                                                                     \
+     .unit = "ms",                                                                                                     \
+     .fallback = (normal),                                                                                             \
+     .text = (about)},
+    TRADE_SOURCES(X)
+#undef X
+};
+
+static const struct config_row cache_rows[] = {
+    WORD(config_cache, kind, cache_kinds, "memory", "Where they are kept."),
+#define X(NAME, fact, normal, about)                                                                                   \
+    {.name = #fact "_ttl_s",                                                                                           \
+     .type = CONFIG_COUNT,                                                                                             \
+     .offset = OFFSET(config_cache, ttl_s[TRADE_FACT_##NAME]),                                                         \
+     .max = DAY_S,                                                                                                     \
+     .unit = "s",                                                                                                      \
+     .fallback = (normal),                                                                                             \
+     .text = "For how long: " about "; 0: it is not kept."},
+    TRADE_FACTS(X)
+#undef X
+        COUNT(config_cache, entries_max, 1, 10000000, "entries", "20000",
+              "memory: most of them; those that were not used for the longest time give way."),
+    COUNT(config_cache, bytes_max, 65536, 2147483648, "bytes", "16777216", "memory: what they take together."),
+    COUNT(config_cache, waiting_max, 1, 65536, "questions", "4096",
+          "Most questions that wait for the cache's answer; one more goes to its source."),
+    TEXT(config_cache, host, 255, &name_form, "127.0.0.1", "redis: the server, in a network that is trusted."),
+    COUNT(config_cache, port, 1, 65535, "", "6379", "redis: its port."),
+    TEXT(config_cache, socket, 107, NULL, NULL, "redis: a unix socket, instead of host and port."),
+    TEXT(config_cache, user, 64, &printable_form, NULL, "redis: the account, with `password_file`."),
+    PATH(config_cache, password_file, "redis: a file that holds the password and nothing else."),
+    COUNT(config_cache, database, 0, 1023, "", "0", "redis: the number of the database."),
+    TEXT(config_cache, prefix, 64, &name_form, "txcenter",
+         "redis: what every key begins with. The same for instances that share a store."),
+    COUNT(config_cache, timeout_ms, 1, 1000, "ms", "5",
+          "redis: a question that it has not answered by then goes to its source."),
+    COUNT(config_cache, retry_first_ms, 1, 60000, "ms", "100", "redis: first pause while it is lost; doubles."),
+    COUNT(config_cache, retry_max_ms, 1, 600000, "ms", "5000", "redis: longest pause while it is lost."),
 };
 
 static const struct config_row payment_rows[] = {
@@ -285,12 +342,13 @@ static const struct config_row callback_key_rows[] = {
     }
 #define GATE_ROWS(struct_name, at_once)                                                                                \
     GATE(struct_name, in_flight_max, 1, 65536, "calls", at_once,                                                       \
-         "Most calls to it at once; the others wait in line."),                                                        \
+         "Most calls to it at once, a quarter of them for core steps alone; the others wait in line."),                \
         GATE(struct_name, rate_per_s, 0, 1000000, "calls/s", "0", "Most calls to it in a second; 0 is no limit."),     \
         GATE(struct_name, burst, 1, 65536, "calls", "100",                                                             \
              "With `rate_per_s`: how many may go at once after a pause."),                                             \
         GATE(struct_name, waiting_max, 1, 65536, "calls", "1000",                                                      \
-             "Most calls that wait in line, core steps first; those that find no room come about a minute later."),    \
+             "Most calls that wait in line, core steps first, and half of it for them alone; those that find no room " \
+             "come about a minute later."),                                                                            \
         GATE(struct_name, failures_max, 0, 65536, "calls", "20",                                                       \
              "After so many failures in a row (unavailable, silent, broken) nothing is sent but single probes; 0 is "  \
              "never."),                                                                                                \
@@ -367,6 +425,13 @@ static const struct config_row caller_rows[] = {
      .form = &printable_form,
      .required = true,
      .text = "Whose trades it may see and act on; `\"*\"` is everyone's."},
+    {.name = "in_flight_max",
+     .type = CONFIG_COUNT,
+     .offset = OFFSET(config_caller, in_flight_max),
+     .min = 0,
+     .max = 65536,
+     .unit = "calls",
+     .text = "Most of its calls served at once; 0, the default: `limits.caller_in_flight_max`."},
 };
 
 static const struct config_row sentinel_rows[] = {
@@ -502,6 +567,12 @@ static const struct config_section sections[] = {
     ONE(limits, limit_rows, "Bounds of the whole instance."),
     ONE(log, log_rows, "The log, on standard error."),
     ONE(trade, trade_rows, "Trades."),
+    ONE(quote, quote_rows,
+        "What each of a quote's sources may take at most; 0: all of `trade.quote_budget_ms`, which nothing exceeds. "
+        "Without a core source there is no quote; without another one it is marked as degraded."),
+    ONE(cache, cache_rows,
+        "Facts that change slowly, kept for a while so that not every quote asks for them. What an order takes is what "
+        "its quote has kept, never what stands here."),
     ONE(payment, payment_rows, "Payment attempts."),
     ONE(callback, callback_rows, "Callbacks of the payment gateway."),
     {.path = "callback.keys",

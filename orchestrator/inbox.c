@@ -6,6 +6,7 @@
 #include "rpc/message.h"
 #include "txcenter/callback/v1/callback.pb-c.h"
 #include "txcenter/saga/v1/saga.pb-c.h"
+#include "txcenter/trade/v1/facts.pb-c.h"
 
 #include <stdlib.h>
 
@@ -25,6 +26,8 @@ static void act_on_trade(struct inbox_service *service, struct kept *kept, const
                          const ProtobufCMessage *request);
 static void act_on_saga(struct inbox_service *service, struct kept *kept, const char *method,
                         const ProtobufCMessage *request);
+static void act_on_source(struct inbox_service *service, struct kept *kept, const char *method,
+                          const ProtobufCMessage *request);
 
 static const struct kind {
     const char *method;
@@ -38,6 +41,8 @@ static const struct kind {
      &txcenter__callback__v1__notify_refund_response__descriptor, act_on_trade, false},
     {"SignalSaga", &txcenter__saga__v1__signal_saga_request__descriptor,
      &txcenter__saga__v1__signal_saga_response__descriptor, act_on_saga, true},
+    // No call of anybody's: the trades of one instance tell those of another.
+    {TRADES_SOURCE_TAKEN, &txcenter__trade__v1__source_taken__descriptor, NULL, act_on_source, false},
 };
 
 static const struct kind *kind_named(const char *method) {
@@ -151,6 +156,12 @@ static void act_on_saga(struct inbox_service *service, struct kept *kept, const 
     (void)method;
     saga_signal(service->engine, str_c(signal->gid), str_c(signal->name), str_c(signal->request_id),
                 str_n(signal->payload.data, signal->payload.len), signalled, kept);
+}
+
+static void act_on_source(struct inbox_service *service, struct kept *kept, const char *method,
+                          const ProtobufCMessage *request) {
+    (void)method;
+    trades_source_taken(service->trades, request, signalled, kept);
 }
 
 void inbox_service_act(void *service, const struct inbox_row *row, saga_reply_fn *done, void *ctx) {

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { RATE_USUAL = 10, REASON_MAX = sizeof(((struct audit_row *)NULL)->reason) - 1 };
+enum { RATE_USUAL = 10 };
 
 // Lives in the call's arena.
 struct batch_call {
@@ -180,7 +180,7 @@ static struct saga_batch_options options_of(struct batch_call *call, struct erro
 
 static void check(const Txcenter__Saga__V1__BatchRequest *request, struct error *error) {
     operator_check_text(error, "request_id", request->request_id, 1, REQUEST_ID_MAX);
-    operator_check_text(error, "reason", request->reason, request->dry_run ? 0 : 1, REASON_MAX);
+    operator_check_text(error, "reason", request->reason, request->dry_run ? 0 : 1, OPERATOR_REASON_MAX);
     operator_check_text(error, "step", request->step, 0, SAGA_NAME_MAX);
     if (request->rate_per_s < 0 || request->rate_per_s > SAGA_BATCH_RATE_MAX)
         error_field(error, "rate_per_s", "must be from 1 to %d, or 0 for %d", SAGA_BATCH_RATE_MAX, RATE_USUAL);

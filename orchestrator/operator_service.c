@@ -8,8 +8,6 @@
 #include "saga/operate.h"
 #include "saga/participant.h"
 
-enum { REASON_MAX = sizeof(((struct audit_row *)NULL)->reason) - 1 };
-
 // ---- Form ---------------------------------------------------------------------------------------------------------
 
 void operator_check_text(struct error *error, const char *path, const char *text, size_t least, size_t most) {
@@ -145,7 +143,7 @@ static void act(void *service, struct rpc_inbound *in, const ProtobufCMessage *m
     struct error error = {0};
     operator_check_text(&error, "request_id", request->request_id, 1, REQUEST_ID_MAX);
     operator_check_text(&error, "gid", request->gid, 1, SAGA_GID_MAX);
-    operator_check_text(&error, "reason", request->reason, 1, REASON_MAX);
+    operator_check_text(&error, "reason", request->reason, 1, OPERATOR_REASON_MAX);
     if (action->act == SAGA_ACT_SKIP) {
         const Txcenter__Saga__V1__SkipRequest *skip = (const void *)message;
         take_step(skip->step, skip->leg, &operation, &error);
@@ -245,7 +243,7 @@ static void pause_participant(void *service, struct rpc_inbound *in, const Proto
     struct error error = {0};
     operator_check_text(&error, "request_id", request->request_id, 1, REQUEST_ID_MAX);
     operator_check_text(&error, "participant", request->participant, 1, SAGA_PARTICIPANT_MAX);
-    operator_check_text(&error, "reason", request->reason, 1, REASON_MAX);
+    operator_check_text(&error, "reason", request->reason, 1, OPERATOR_REASON_MAX);
     struct pausing *pausing;
     if (!saga_service_enter(in, &error) || !(pausing = saga_service_keep(in, sizeof *pausing)))
         return;
@@ -370,5 +368,6 @@ const struct rpc_route operator_routes[] = {
     ROW("ResumeParticipant", pause_participant, RPC_TIER_PAY),
     ROW("ListParticipants", list_participants, RPC_TIER_LIST),
     ROW("ListAudit", list_audit, RPC_TIER_LIST),
+    ROW("ClearCache", operator_clear_cache, RPC_TIER_PAY),
 };
 const size_t n_operator_routes = sizeof operator_routes / sizeof operator_routes[0];

@@ -236,6 +236,8 @@ Txcenter__Saga__V1__Participant *participant_view(const struct saga_participant 
     view->state = state_of_participant(participant);
     view->in_flight = (int32_t)participant->in_flight;
     view->in_flight_max = (int32_t)participant->limits->in_flight_max;
+    view->in_flight_core = (int32_t)participant->in_flight_core;
+    view->crowded_out = participant->crowded_out;
     view->waiting = (int32_t)participant->waiting;
     view->waiting_core = (int32_t)participant->waiting_core;
     view->rate_per_s = (int32_t)participant->limits->rate_per_s;

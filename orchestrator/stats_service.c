@@ -6,6 +6,7 @@ struct seen {
     struct store_stats store;
     struct saga_stats sagas;
     struct trades_stats trades;
+    struct cache_stats cache;
 };
 
 // One row per counter: what it is called, where it is, what it counts.
@@ -31,6 +32,8 @@ static const struct {
     COUNTER("sagas.resumed", sagas.resumed, "sagas resumed that were under way when their process died"),
     COUNTER("sagas.loads", sagas.loads, "sagas loaded from the store"),
     COUNTER("sagas.evictions", sagas.evictions, "waiting sagas that went back to being rows"),
+    COUNTER("sagas.crowded_out", sagas.crowded_out,
+            "core calls that found no room at a remote system though some is kept for them: must be 0"),
     COUNTER("sagas.attempts_failed", sagas.attempts_failed, "attempts of steps that failed"),
     COUNTER("sagas.parked", sagas.parked_events, "times that a step was parked for an operator"),
     COUNTER("sagas.slots", sagas.slots, "slots that this instance drives now; of all instances together 256"),
@@ -41,6 +44,7 @@ static const struct {
     COUNTER("anomalies.raised", sagas.anomalies_raised, "times that something was found to be wrong"),
     COUNTER("anomalies.open", sagas.anomalies_open, "of these, what still is: `txctl anomaly list`"),
     COUNTER("anomalies.stuck", sagas.anomalies_stuck, "unfinished sagas that nobody would drive on: must be 0"),
+    COUNTER("anomalies.amounts", sagas.anomalies_amounts, "trades whose ledger or amounts do not add up: must be 0"),
     COUNTER("anomalies.checked", sagas.subjects_checked, "trades whose amounts were looked at"),
     COUNTER("anomalies.round_s", sagas.patrol_s, "since everything unfinished was last looked through"),
     COUNTER("retention.deleted", sagas.deleted, "sagas deleted because their time was over"),
@@ -55,7 +59,27 @@ static const struct {
     COUNTER("trades.callbacks", trades.callbacks, "notifications of the payment gateway"),
     COUNTER("trades.unknown_callbacks", trades.unknown_callbacks, "notifications that name nothing we know"),
     COUNTER("trades.conflicts", trades.conflicts, "payments that do not match what was asked for"),
+    COUNTER("trades.open_shortfalls", trades.shortfalls, "shortfalls that wait for an operator: `txctl matter list`"),
+    COUNTER("trades.open_conflicts", trades.conflicted, "payments in conflict that wait for an operator"),
+    COUNTER("trades.open_payouts", trades.payouts,
+            "parts of refunds that their channel refuses, waiting for an operator"),
+    COUNTER("trades.open_strays", trades.strays, "notifications that nothing took in, waiting: `txctl stray list`"),
     COUNTER("trades.returned", trades.returned, "payments given back because the trade did not want them"),
+    COUNTER("quotes.degraded", trades.degraded, "quotes without one of their sources"),
+    COUNTER("quotes.shared", trades.shared, "questions to a source that another quote's answer was good for"),
+    COUNTER("cache.gets", cache.gets, "facts looked for in the cache"),
+    COUNTER("cache.hits", cache.hits, "of these, found"),
+    COUNTER("cache.misses", cache.misses, "not there"),
+    COUNTER("cache.failed", cache.failed, "not found out in time, or the cache is lost or behind"),
+    COUNTER("cache.refused", cache.refused, "not asked, for too many waited"),
+    COUNTER("cache.unfit", cache.unfit, "there, but cleared since, for another time, or not what was put there"),
+    COUNTER("cache.get_ns", cache.get_ns, "time from the question to its answer, in nanoseconds"),
+    COUNTER("cache.puts", cache.puts, "facts to be kept"),
+    COUNTER("cache.clears", cache.clears, "kinds of facts that were cleared"),
+    COUNTER("cache.evictions", cache.evictions, "facts that gave way to others"),
+    COUNTER("cache.entries", cache.entries, "facts in memory now"),
+    COUNTER("cache.bytes", cache.bytes, "bytes that they take"),
+    COUNTER("cache.connects", cache.connects, "connections made to Redis"),
 #undef COUNTER
 };
 
@@ -70,6 +94,7 @@ static void get_stats(void *service, struct rpc_inbound *in, const ProtobufCMess
     store_stats(stats->store, &seen.store);
     saga_engine_stats(stats->engine, &seen.sagas);
     trades_stats(stats->trades, &seen.trades);
+    cache_stats(stats->cache, &seen.cache);
     for (size_t i = 0; i < COUNTERS; i++) {
         txcenter__ops__v1__stat__init(&rows[i]);
         rows[i].name = (char *)(uintptr_t)counters[i].name;

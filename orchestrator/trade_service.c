@@ -36,9 +36,12 @@ struct trade_served {
 static const enum rpc_tier tier_of[] = {
     [TRADE_LIST] = RPC_TIER_LIST, [TRADE_QUOTE] = RPC_TIER_QUOTE, [TRADE_PAY] = RPC_TIER_PAY};
 
+static bool only_reads(const struct trade_method *method) {
+    return method->access == TRADE_READS || method->access == TRADE_OVERSEES;
+}
+
 static bool admit(const struct trade_service *service, const struct trade_method *method, struct error *error) {
-    return method->access == TRADE_READS ||
-           admission_check(service->store, service->queue_max, tier_of[method->urgency], error);
+    return only_reads(method) || admission_check(service->store, service->queue_max, tier_of[method->urgency], error);
 }
 
 // ---- Answers ------------------------------------------------------------------------------------------------------
@@ -169,7 +172,9 @@ static void serve(void *service, struct rpc_inbound *in, const ProtobufCMessage 
 // ---- Rows ---------------------------------------------------------------------------------------------------------
 
 static const enum rpc_scope scope_of[] = {
-    [TRADE_READS] = RPC_TRADE_READ, [TRADE_CHANGES] = RPC_TRADE, [TRADE_CALLS_BACK] = RPC_CALLBACK};
+    [TRADE_READS] = RPC_TRADE_READ, [TRADE_CHANGES] = RPC_TRADE,    [TRADE_CALLS_BACK] = RPC_CALLBACK,
+    [TRADE_OVERSEES] = RPC_OPERATE, [TRADE_OPERATES] = RPC_OPERATE,
+};
 
 struct trade_service *trade_service_new(struct trades *trades, const struct store *store, uint32_t queue_max) {
     size_t n = 0;

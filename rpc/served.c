@@ -18,8 +18,12 @@ enum {
     REFUSED_MAX = 256, // refusals that are not sent yet; more of them are made short
 };
 
-// How full the server may be, in hundredths of its limit, for a call of each tier to be let in.
+// How full the server may be, in hundredths of a limit, for a call of each tier to be let in.
 static const uint32_t tier_percent[] = {[RPC_TIER_LIST] = 70, [RPC_TIER_QUOTE] = 85, [RPC_TIER_PAY] = 100};
+
+static uint64_t part_of(const struct rpc_served *served, uint64_t most) {
+    return most * tier_percent[served->route->route->tier] / 100;
+}
 
 // ---- Life ---------------------------------------------------------------------------------------------------------
 
@@ -47,12 +51,23 @@ void rpc_served_start(struct rpc_served *served, const grpc_op *ops, size_t n, s
     served->pending++;
 }
 
+static void leave_caller(struct rpc_served *served) {
+    struct rpc_served_caller *caller = served->caller;
+    served->caller = NULL;
+    if (--caller->calls > 0)
+        return;
+    map_remove(&served->server->callers, &caller->node);
+    free(caller);
+}
+
 static void give_room(struct rpc_served *served) {
     if (!served->counted)
         return;
     served->counted = false;
     served->route->calls--;
     served->server->in_flight -= !served->route->own;
+    if (served->caller)
+        leave_caller(served);
 }
 
 bool rpc_served_finish(struct rpc_served *served) {
@@ -196,7 +211,7 @@ static bool push_out(struct rpc_served *newcomer) {
 static bool take_room(struct rpc_served *served, struct error *error) {
     struct rpc_served_route *route = served->route;
     struct rpc_server *server = served->server;
-    uint64_t most = (uint64_t)server->options.in_flight_max * tier_percent[route->route->tier] / 100;
+    uint64_t most = part_of(served, server->options.in_flight_max);
     uint32_t now = server->in_flight;
     if (route->own) {
         most = route->most;
@@ -219,7 +234,8 @@ bool rpc_served_count(struct rpc_served *served, grpc_slice message, struct erro
     if (size > server->options.message_max)
         return error_set(error, ERR_MESSAGE_TOO_LARGE, "the message has %zu bytes, the most is %u", size,
                          server->options.message_max);
-    if (size > server->options.bytes_in_flight_max - rest) {
+    uint64_t most = part_of(served, server->options.bytes_in_flight_max);
+    if (rest > most || size > most - rest) {
         error_set(error, ERR_OVERLOADED, "%zu bytes of requests are being served", rest);
         error->retry_after_ms = OVERLOADED_RETRY_MS;
         return false;
@@ -277,6 +293,32 @@ static bool identify(struct rpc_served *served, struct error *error) {
     return known;
 }
 
+// The same of what one caller may have. Whoever is known gets its part of it and no more, so that one caller, whatever
+// it does, leaves room for the others.
+static bool take_part(struct rpc_served *served, struct error *error) {
+    struct rpc_server *server = served->server;
+    const struct rpc_caller *who = &served->in.caller;
+    uint32_t limit = who->in_flight_max ? who->in_flight_max : server->options.caller_in_flight_max;
+    if (served->route->own || limit == 0)
+        return true;
+    struct map_node *node = map_find(&server->callers, str_c(who->name));
+    struct rpc_served_caller *caller = node ? CONTAINER_OF(node, struct rpc_served_caller, node) : NULL;
+    uint64_t most = part_of(served, limit);
+    if (caller && caller->calls >= (most ? most : 1)) {
+        error_set(error, ERR_OVERLOADED, "%u calls of %s are being served", caller->calls, who->name);
+        error->retry_after_ms = OVERLOADED_RETRY_MS;
+        return false;
+    }
+    if (!caller) {
+        caller = rpc_alloc(sizeof *caller);
+        memcpy(caller->name, who->name, sizeof caller->name);
+        map_insert(&server->callers, &caller->node, str_c(caller->name));
+    }
+    caller->calls++;
+    served->caller = caller;
+    return true;
+}
+
 // Everything that can be told from the headers.
 static bool admit(struct rpc_served *served, struct error *error) {
     const struct rpc_server *server = served->server;
@@ -289,7 +331,8 @@ static bool admit(struct rpc_served *served, struct error *error) {
         struct str path = rpc_slice_str(&served->details.method);
         return error_set(error, ERR_METHOD_UNKNOWN, "there is no method %.*s", STR_FMT(path));
     }
-    return take_room(served, error) && identify(served, error) && rpc_inbound_permitted(&served->in, error);
+    return take_room(served, error) && identify(served, error) && rpc_inbound_permitted(&served->in, error) &&
+           take_part(served, error);
 }
 
 // Refuses the call when there is an error. One that is not answered is watched where its handler is to be told when the

@@ -2,6 +2,7 @@
 #ifndef TXC_RPC_SERVED_H
 #define TXC_RPC_SERVED_H
 
+#include "base/map.h"
 #include "base/pool.h"
 #include "rpc/buffer.h"
 #include "rpc/inbound.h"
@@ -22,6 +23,13 @@ struct rpc_served_route {
     struct rpc_waiting waiting; // of an own row's calls
 };
 
+// A caller with calls that are being served.
+struct rpc_served_caller {
+    struct map_node node; // by name
+    uint32_t calls;
+    char name[RPC_NAME_MAX];
+};
+
 struct rpc_server {
     struct rpc_loop *loop;
     struct rpc_server_options options;
@@ -36,6 +44,7 @@ struct rpc_server {
     uint32_t in_flight;         // those of them that were let in, but for the own rows'
     uint32_t refused;           // those of them that were refused
     size_t bytes;               // of requests in flight
+    struct map callers;         // no more than there are calls in flight
     struct rpc_waiting waiting; // calls of rows that are not own ones
 
     struct rpc_health *health;
@@ -63,13 +72,14 @@ struct rpc_served {
     int64_t started_ns;
 
     struct rpc_tag accepted, read, sent, closed;
-    struct rpc_wait wait; // for the message
-    uint32_t pending;     // batches that still come back
-    bool counted;         // it was let in
-    bool refused;         // it was answered without its handler
-    bool over;            // the last batch has come back
-    bool watching;        // the close is waited for in a batch of its own
-    bool greeted;         // the initial metadata has been sent
+    struct rpc_wait wait;             // for the message
+    uint32_t pending;                 // batches that still come back
+    bool counted;                     // it was let in
+    struct rpc_served_caller *caller; // that it counts for, too; NULL: none
+    bool refused;                     // it was answered without its handler
+    bool over;                        // the last batch has come back
+    bool watching;                    // the close is waited for in a batch of its own
+    bool greeted;                     // the initial metadata has been sent
     int cancelled;
     grpc_byte_buffer *response;
     grpc_slice text;

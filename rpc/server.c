@@ -265,6 +265,7 @@ void rpc_server_free(struct rpc_server *server) {
         grpc_server_destroy(server->core);
     rpc_health_free(server->health);
     rpc_reflection_free(server->reflection);
+    map_release(&server->callers);
     pool_release(&server->pool);
     free(server->ports);
     free(server->routes);

@@ -18,7 +18,8 @@ enum rpc_scope {
     RPC_SIM = 1 << 5, // the participants' own methods, served by txsim
 };
 
-// What is refused first when the server is full: higher tiers go before lower ones.
+// What is refused first when the server, or what one caller may have of it, is full: higher tiers go before lower ones,
+// as to calls and as to bytes.
 enum rpc_tier { RPC_TIER_LIST, RPC_TIER_QUOTE, RPC_TIER_PAY };
 
 enum { RPC_NAME_MAX = 128 };
@@ -26,6 +27,7 @@ struct rpc_caller {
     char name[RPC_NAME_MAX]; // mTLS identity (SPIFFE id, else CN), or in development the metadata `x-caller`
     uint32_t scopes;         // set of enum rpc_scope
     bool authenticated;      // by certificate
+    uint32_t in_flight_max;  // calls of this caller served at once; 0: as the server's options say
     const void *tenants;     // the authorizer's; opaque here
 };
 
@@ -55,12 +57,13 @@ struct rpc_server_options {
     const char *const *listen; // "127.0.0.1:7600", "[::1]:0", "unix:/run/…"; NULL-terminated
     size_t n_shared;           // the first of them are ports that other processes of ours listen on, too
     struct rpc_tls tls;
-    uint32_t message_max;       // bytes of one received message (default 1 MiB)
-    uint32_t in_flight_max;     // calls being served at once (default 4096); above it RESOURCE_EXHAUSTED at once
-    size_t bytes_in_flight_max; // of their requests together (default 64 MiB); above it RESOURCE_EXHAUSTED at once
-    uint32_t accepts;           // pre-posted accepts over all methods (default 128, at most 256)
-    uint32_t drain_ms;          // grace for calls in flight at shutdown (default 5000)
-    uint32_t peer_wait_ms;      // for a connection's handshake and for a call's message (default 10000)
+    uint32_t message_max;          // bytes of one received message (default 1 MiB)
+    uint32_t in_flight_max;        // calls being served at once (default 4096); above it RESOURCE_EXHAUSTED at once
+    uint32_t caller_in_flight_max; // of them, of one caller; 0: as many as all
+    size_t bytes_in_flight_max;    // of their requests together (default 64 MiB); above it RESOURCE_EXHAUSTED at once
+    uint32_t accepts;              // pre-posted accepts over all methods (default 128, at most 256)
+    uint32_t drain_ms;             // grace for calls in flight at shutdown (default 5000)
+    uint32_t peer_wait_ms;         // for a connection's handshake and for a call's message (default 10000)
     // Fills name and scopes of a caller from its certificate identity (empty when there is none) and metadata.
     // false with an error: the call is refused with it. Not asked for RPC_PUBLIC methods. NULL: everyone is "anonymous"
     // (or what the certificate says) with every scope.

@@ -32,6 +32,12 @@ bool anomaly_fits(const struct anomaly_filter *filter, const struct anomaly_row 
 
 // ---- Raising and clearing -----------------------------------------------------------------------------------------
 
+void patrol_count(struct patrol_open *open, const struct anomaly_row *row, int n) {
+    open->all += n;
+    open->stuck += row->kind == ANOMALY_STUCK ? n : 0;
+    open->amounts += row->kind == ANOMALY_AMOUNTS ? n : 0;
+}
+
 struct anomaly_task {
     struct anomaly_task *next, **link;
     struct saga_patrol *patrol;
@@ -95,8 +101,7 @@ static void written(void *ctx, const struct error *error) {
     struct saga_patrol *patrol = task->patrol;
     if (!error && task->open != 0) {
         patrol->raised += task->open > 0;
-        patrol->open += task->open;
-        patrol->stuck += task->row.kind == ANOMALY_STUCK ? task->open : 0;
+        patrol_count(&patrol->open, &task->row, task->open);
         tell(task);
     }
     finish(task);

@@ -127,7 +127,8 @@ static void act_ended(struct act *act, int64_t *counter, const struct error *err
     if (error)
         note_refusal(batch, act, error);
     *(error ? is_no ? &batch->report.refused : &batch->report.failed : counter) += 1;
-    valve_leave(&batch->valve, false, OUTCOME_OK, ERR_OK, "", now_ms(batch), 0);
+    const struct valve_end gone = {.use = VALVE_CORE, .outcome = OUTCOME_OK, .text = ""};
+    valve_leave(&batch->valve, &gone, now_ms(batch), 0);
     batch->under_way--;
     act_free(act);
     go_on(batch);
@@ -303,7 +304,7 @@ static void act_on(struct saga_batch *batch, const char *gid) {
     batch->acts = act;
     memcpy(act->gid, gid, sizeof act->gid);
     act_id(batch, gid, act->id);
-    valve_take(&batch->valve, now_ms(batch));
+    valve_take(&batch->valve, VALVE_CORE, now_ms(batch));
     batch->under_way++;
     ask(act);
 }
@@ -444,7 +445,7 @@ static void count(struct saga_batch *batch) {
 }
 
 static void act(struct saga_batch *batch) {
-    while (batch->at < batch->n_gids && !valve_refusal(&batch->valve, now_ms(batch)))
+    while (batch->at < batch->n_gids && !valve_refusal(&batch->valve, VALVE_CORE, now_ms(batch)))
         act_on(batch, batch->gids[batch->at++]);
     if (batch->at < batch->n_gids || batch->under_way > 0)
         return;
@@ -469,7 +470,7 @@ static void go_on(struct saga_batch *batch) {
 int64_t batches_due(const struct saga_engine *engine) {
     int64_t due_ms = INT64_MAX;
     for (const struct saga_batch *batch = engine->batches; batch && !engine->stopped; batch = batch->next) {
-        int64_t next_ms = valve_due_ms(&batch->valve, now_ms(batch));
+        int64_t next_ms = valve_due_ms(&batch->valve, VALVE_CORE, now_ms(batch));
         next_ms = batch->report_ms < next_ms ? batch->report_ms : next_ms;
         due_ms = next_ms < due_ms ? next_ms : due_ms;
     }

@@ -318,6 +318,7 @@ void saga_engine_stats(const struct saga_engine *engine, struct saga_stats *ret_
         ret_stats->slots += slot_is_ours(engine, slot);
     retention_stats(engine->retention, ret_stats);
     patrol_stats(engine->patrol, ret_stats);
+    ret_stats->crowded_out = gates_crowded_out(engine->gates);
     struct map *residents = (struct map *)(uintptr_t)&engine->residents; // map_each may remove; this visitor doesn't
     if (!engine->stopped)
         map_each(residents, count_orphan, &ret_stats->orphans);

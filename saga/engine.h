@@ -9,6 +9,7 @@
 #include "saga/call.h"
 #include "saga/journal.h"
 #include "saga/turn.h"
+#include "saga/valve.h"
 #include "saga/watch.h"
 
 // An answer that waits for its saga's turn.
@@ -129,6 +130,7 @@ struct saga_call {
     enum call_stage stage;
     int64_t since_ms, started_ms;
     struct gate *gate;                // NULL: it calls nobody
+    enum valve_use use;               // for which it was let in
     bool probe;                       // whether the participant is back
     struct saga_call *before, *after; // in the gate's queue
     struct heap_node hold;            // by when it has waited long enough

@@ -19,8 +19,7 @@ struct gate {
     char name[SAGA_PARTICIPANT_MAX + 1];
     bool configured;
     struct valve valve;
-    uint32_t passes; // calls under way that are no saga's
-    int64_t put_off;
+    int64_t put_off, crowded_out;
     bool paused;
     struct participant_row pause;
     struct line lines[LINES];
@@ -33,6 +32,7 @@ struct gates {
     struct heap due;   // gates
     struct heap holds; // calls, by when they have waited long enough
     bool known;        // which participants are paused
+    int64_t crowded_out;
 };
 
 static int64_t now_ms(const struct gates *gates) {
@@ -126,8 +126,8 @@ void gates_free(struct gates *gates) {
 // ---- Whether one may go -------------------------------------------------------------------------------------------
 
 // Why the next call can't go now, in words; NULL: it can.
-static const char *refusal(const struct gate *gate, int64_t now, char out[SAGA_WHY_MAX]) {
-    const char *why = gate->gates->known ? valve_refusal(&gate->valve, now) : "who is paused is not known yet";
+static const char *refusal(const struct gate *gate, enum valve_use use, int64_t now, char out[SAGA_WHY_MAX]) {
+    const char *why = gate->gates->known ? valve_refusal(&gate->valve, use, now) : "who is paused is not known yet";
     if (gate->paused)
         snprintf(out, SAGA_WHY_MAX, "%s is paused by %.60s: %.80s", gate->name, gate->pause.caller, gate->pause.reason);
     else if (why && valve_is_shut(&gate->valve, now) && gate->valve.last_text[0])
@@ -139,14 +139,18 @@ static const char *refusal(const struct gate *gate, int64_t now, char out[SAGA_W
     return out;
 }
 
-static bool is_open(const struct gate *gate, int64_t now) {
-    return gate->gates->known && !gate->paused && !valve_refusal(&gate->valve, now);
+static bool is_open(const struct gate *gate, enum valve_use use, int64_t now) {
+    return gate->gates->known && !gate->paused && !valve_refusal(&gate->valve, use, now);
+}
+
+static enum valve_use use_of(const struct saga_call *call) {
+    return call->step->tier == SAGA_CORE ? VALVE_CORE : VALVE_LATER;
 }
 
 // ---- The lines ----------------------------------------------------------------------------------------------------
 
 static struct line *line_of(const struct saga_call *call) {
-    return &call->gate->lines[call->step->tier == SAGA_CORE ? CORE : NON_CORE];
+    return &call->gate->lines[use_of(call) == VALVE_CORE ? CORE : NON_CORE];
 }
 
 static struct saga_call *next_in_line(const struct gate *gate) {
@@ -187,7 +191,8 @@ static void step_out(struct saga_call *call) {
 // It goes in a turn of its saga to come: what it is made from must be durable then, too (E11).
 static void admit(struct saga_call *call, int64_t now) {
     step_out(call);
-    call->probe = valve_take(&call->gate->valve, now);
+    call->use = use_of(call);
+    call->probe = valve_take(&call->gate->valve, call->use, now);
     call->stage = CALL_ADMITTED;
     call->resident->n_admitted++;
     resident_wake(call->resident, WAKE_SEND);
@@ -196,9 +201,10 @@ static void admit(struct saga_call *call, int64_t now) {
 // Whoever can go does.
 static void flow(struct gate *gate, int64_t now) {
     struct saga_call *call;
-    while ((call = next_in_line(gate)) && is_open(gate, now))
+    while ((call = next_in_line(gate)) && is_open(gate, use_of(call), now))
         admit(call, now);
-    int64_t due_ms = call && gate->gates->known && !gate->paused ? valve_due_ms(&gate->valve, now) : INT64_MAX;
+    bool goes_by_time = call && gate->gates->known && !gate->paused;
+    int64_t due_ms = goes_by_time ? valve_due_ms(&gate->valve, use_of(call), now) : INT64_MAX;
     if (due_ms < INT64_MAX)
         heap_set(&gate->gates->due, &gate->due, due_ms);
     else
@@ -214,14 +220,19 @@ static int64_t later_ms(const struct gates *gates, int64_t now) {
 static void put_off(struct gate *gate, struct saga_call *call, int64_t now) {
     char why[SAGA_WHY_MAX];
     gate->put_off++;
-    refusal(gate, now, why);
+    refusal(gate, use_of(call), now, why);
     call_put_off(call, later_ms(gate->gates, now), why);
+}
+
+// Half of the line is kept for core steps, as long as it has two places.
+static bool line_is_full(const struct gate *gate, enum valve_use use) {
+    uint32_t most = gate->valve.limits.waiting_max ? gate->valve.limits.waiting_max : WAITING_MAX;
+    return waiting(gate) >= most || (use != VALVE_CORE && most > 1 && gate->lines[NON_CORE].n >= most / 2);
 }
 
 // Waits, where there is room; else it is put off.
 static void wait_in_line(struct gate *gate, struct saga_call *call, int64_t now) {
-    uint32_t most = gate->valve.limits.waiting_max ? gate->valve.limits.waiting_max : WAITING_MAX;
-    if (waiting(gate) >= most)
+    if (line_is_full(gate, use_of(call)))
         put_off(gate, call, now);
     else
         stand_in_line(call);
@@ -237,9 +248,14 @@ bool gate_enter(struct saga_call *call, const char *participant) {
         return false;
     }
     struct saga_call *first = next_in_line(gate);
-    bool overtakes = first && (first->step->tier == SAGA_CORE || call->step->tier != SAGA_CORE);
-    if (!overtakes && is_open(gate, now)) {
-        call->probe = valve_take(&gate->valve, now);
+    call->use = use_of(call);
+    bool overtakes = first && (use_of(first) == VALVE_CORE || call->use != VALVE_CORE);
+    if (call->use == VALVE_CORE && valve_crowds_out(&gate->valve)) {
+        gate->crowded_out++;
+        gates->crowded_out++;
+    }
+    if (!overtakes && is_open(gate, call->use, now)) {
+        call->probe = valve_take(&gate->valve, call->use, now);
         call->stage = CALL_ADMITTED;
         call->resident->n_admitted++;
         return true;
@@ -253,7 +269,7 @@ bool gate_recall(struct saga_call *call) {
     struct gate *gate = call->gate;
     if (!gate->paused)
         return false;
-    valve_give_back(&gate->valve, call->probe);
+    valve_give_back(&gate->valve, call->use, call->probe);
     call->probe = false;
     call->resident->n_admitted--;
     call->stage = CALL_NEW;
@@ -266,7 +282,7 @@ void gate_withdraw(struct saga_call *call) {
     if (call->stage == CALL_WAITS) {
         step_out(call);
     } else if (call->stage == CALL_ADMITTED && gate) {
-        valve_give_back(&gate->valve, call->probe);
+        valve_give_back(&gate->valve, call->use, call->probe);
         flow(gate, now_ms(gate->gates));
     }
     call->resident->n_admitted -= call->stage == CALL_ADMITTED;
@@ -279,7 +295,8 @@ void gate_leave(struct saga_call *call, enum outcome outcome, enum err code, con
         return;
     int64_t now = now_ms(gate->gates);
     uint64_t chance = outcome == OUTCOME_OK ? 0 : any(gate->gates); // for what opens the breaker; the kernel is asked
-    valve_leave(&gate->valve, call->probe, outcome, code, text, now, chance);
+    const struct valve_end end = {call->use, call->probe, outcome, code, text};
+    valve_leave(&gate->valve, &end, now, chance);
     *ret_until_ms = gate->valve.state == SAGA_GATE_CLOSED ? now : gate->valve.until_ms;
     flow(gate, now);
 }
@@ -299,7 +316,7 @@ void gates_tick(struct gates *gates, int64_t now) {
     char why[SAGA_WHY_MAX] = "";
     while ((least = heap_least(&gates->holds)) && least->key <= now) {
         struct saga_call *call = CONTAINER_OF(least, struct saga_call, hold);
-        refusal(call->gate, now, why);
+        refusal(call->gate, use_of(call), now, why);
         step_out(call);
         call->stage = CALL_NEW;
         call_put_off(call, now, why);
@@ -356,13 +373,9 @@ bool saga_pass_begin(struct saga_engine *engine, const char *participant, struct
     int64_t now = now_ms(gates);
     if (!gate)
         return error_set(error, ERR_PARTICIPANT_HELD, "too many participants are called at once");
-    uint32_t most = gate->valve.limits.in_flight_max;
-    if (refusal(gate, now, why))
+    if (refusal(gate, VALVE_PASS, now, why))
         return error_set(error, ERR_PARTICIPANT_HELD, "%s", why);
-    if (most && gate->passes >= most - most / 4)
-        return error_set(error, ERR_PARTICIPANT_HELD, "%s: it has as many calls as it may have at once", gate->name);
-    gate->passes++;
-    *ret_pass = (struct saga_pass){.gate = gate, .probe = valve_take(&gate->valve, now)};
+    *ret_pass = (struct saga_pass){.gate = gate, .probe = valve_take(&gate->valve, VALVE_PASS, now)};
     return true;
 }
 
@@ -370,8 +383,8 @@ void saga_pass_end(struct saga_engine *engine, struct saga_pass *pass, enum outc
                    const char *text) {
     struct gate *gate = pass->gate;
     int64_t now = now_ms(engine->gates);
-    gate->passes--;
-    valve_leave(&gate->valve, pass->probe, outcome, code, text, now, any(engine->gates));
+    const struct valve_end end = {VALVE_PASS, pass->probe, outcome, code, text};
+    valve_leave(&gate->valve, &end, now, any(engine->gates));
     engine_enter(engine);
     flow(gate, now);
     engine_leave(engine);
@@ -403,6 +416,8 @@ static void show(const struct gate *gate, saga_participant_fn *each, void *ctx) 
         .since_ms = valve->since_ms,
         .until_ms = valve->until_ms,
         .in_flight = valve->in_flight,
+        .in_flight_core = valve->taken[VALVE_CORE],
+        .crowded_out = gate->crowded_out,
         .waiting = waiting(gate),
         .waiting_core = gate->lines[CORE].n,
         .calls = valve->calls,
@@ -438,6 +453,10 @@ static void count_paused(void *ctx, struct map_node *node) {
     *(size_t *)ctx += CONTAINER_OF(node, struct gate, node)->paused;
 }
 
+int64_t gates_crowded_out(const struct gates *gates) {
+    return gates->crowded_out;
+}
+
 size_t gates_paused(const struct gates *gates) {
     size_t n = 0;
     map_each((struct map *)(uintptr_t)&gates->by_name, count_paused, &n); // which may remove; this visitor doesn't
@@ -449,7 +468,7 @@ bool saga_call_waits(const struct saga_engine *engine, struct str gid, uint16_t 
     struct saga_resident *resident = resident_find((struct saga_engine *)(uintptr_t)engine, gid);
     for (const struct saga_call *call = resident ? resident->calls : NULL; call; call = call->next)
         if (call->stage == CALL_WAITS && call->step_id == step_id && call->leg == leg) {
-            if (!refusal(call->gate, now_ms(engine->gates), out))
+            if (!refusal(call->gate, use_of(call), now_ms(engine->gates), out))
                 snprintf(out, SAGA_WHY_MAX, "%s: others are before it", call->gate->name);
             *ret_since_ms = call->since_ms;
             return true;

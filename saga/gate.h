@@ -2,7 +2,8 @@
 // more at once than the participant may have, not faster than its rate, none while an operator has paused it, and none
 // but single probes while it does not answer. What can't go now waits in line, core before non-core; that is no
 // attempt. What waits has a call in memory, so the line is bounded: what does not fit in it is put off, as a row with a
-// time.
+// time. A part of everything that is bounded is kept for core steps: a quarter of the calls at once and of the bucket,
+// half of the line. So what is not core may be as slow as it likes.
 #ifndef TXC_SAGA_GATE_H
 #define TXC_SAGA_GATE_H
 
@@ -31,5 +32,7 @@ void gate_set_pause(struct gates *gates, const struct participant_row *row, bool
 // Whether it has a gate at present, and is paused.
 bool gates_have(const struct gates *gates, const char *participant, bool *ret_paused);
 size_t gates_paused(const struct gates *gates);
+// How often a core call found no room though fewer of its kind were under way than there is room kept for them: never.
+int64_t gates_crowded_out(const struct gates *gates);
 
 #endif

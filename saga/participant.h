@@ -15,8 +15,9 @@ struct saga_participant {
     const struct saga_gate_limits *limits;
     enum saga_gate_state state;
     int64_t since_ms, until_ms; // OPEN: when the next probe goes
-    uint32_t in_flight, waiting, waiting_core;
+    uint32_t in_flight, in_flight_core, waiting, waiting_core;
     int64_t calls, failures, put_off; // so far; put off: those that the line had no room for
+    int64_t crowded_out;              // core calls that found no room though some is kept for them: must be 0
     uint32_t failures_in_row;
     int64_t failed_ms;                   // the last failure; 0: none
     const char *last_text;               // of that
@@ -39,8 +40,8 @@ void saga_participant_pause(struct saga_engine *engine, struct str participant, 
 
 // ---- Calls that are no saga's -------------------------------------------------------------------------------------
 
-// A call to a participant that no saga makes goes through its gate, too, but never waits: at most three quarters of
-// those that may be under way are of this kind. False with PARTICIPANT_HELD; else it must end in saga_pass_end().
+// A call to a participant that no saga makes goes through its gate, too, but never waits: of those that may be under
+// way, a quarter is kept for the sagas' core steps. False with PARTICIPANT_HELD; else it must end in saga_pass_end().
 struct saga_pass {
     struct gate *gate;
     bool probe;

@@ -286,8 +286,7 @@ static void held_end(struct held *held, bool holds) {
     if (engine_of(patrol)->stopped) {
         round_left(round);
     } else if (holds) {
-        patrol->seen_open++;
-        patrol->seen_stuck += row.kind == ANOMALY_STUCK;
+        patrol_count(&patrol->seen, &row, 1);
         anomaly_seen(patrol, &row, left, round);
     } else {
         anomaly_clear(patrol, &row, left, round);
@@ -346,7 +345,7 @@ static void look_at_held(struct round *round, const struct round_page *page) {
     struct saga_patrol *patrol = holding->patrol;
     const struct anomaly_row *row = page->rows;
     if (!round->has_cursor)
-        patrol->seen_open = patrol->seen_stuck = 0;
+        patrol->seen = (struct patrol_open){0};
     patrol->rounds.spent += page->n;
     for (size_t i = 0; i < page->n; i++)
         if (rounds_owns(&patrol->rounds, (unsigned)row[i].slot % SLOT_COUNT))
@@ -358,8 +357,7 @@ static void look_at_held(struct round *round, const struct round_page *page) {
 
 static void held_passed(struct round *round) {
     struct saga_patrol *patrol = CONTAINER_OF(round, struct holding, round)->patrol;
-    patrol->open = patrol->seen_open;
-    patrol->stuck = patrol->seen_stuck;
+    patrol->open = patrol->seen;
 }
 
 // ---- What has just ended ------------------------------------------------------------------------------------------
@@ -421,8 +419,9 @@ void patrol_tick(struct saga_patrol *patrol, int64_t now_ms) {
 
 void patrol_stats(const struct saga_patrol *patrol, struct saga_stats *stats) {
     stats->anomalies_raised = patrol->raised;
-    stats->anomalies_open = patrol->open;
-    stats->anomalies_stuck = patrol->stuck;
+    stats->anomalies_open = patrol->open.all;
+    stats->anomalies_stuck = patrol->open.stuck;
+    stats->anomalies_amounts = patrol->open.amounts;
     stats->subjects_checked = patrol->checked;
     stats->patrol_s = (rounds_now(&patrol->rounds) - patrol->round_ms) / 1000;
 }

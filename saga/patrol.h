@@ -22,8 +22,10 @@ struct saga_patrol {
     struct held *helds;              // likewise
     struct patrol_recent *recent;    // subjects of which a saga has just ended
     int64_t check_ms, round_ms;      // when the next of them is looked at; when the last round ended
-    int64_t raised, open, stuck, checked;
-    int64_t seen_open, seen_stuck; // in the present pass through what holds
+    int64_t raised, checked;
+    struct patrol_open { // that hold: all, stuck sagas, amounts that do not add up
+        int64_t all, stuck, amounts;
+    } open, seen; // seen: in the present pass through what holds
 };
 
 // ---- exam.c ---------------------------------------------------------------------------------------------------------
@@ -53,6 +55,9 @@ void exam_begin(struct saga_patrol *patrol, const struct saga_row *row,
 void exam_drop_all(struct saga_patrol *patrol);
 
 // ---- anomaly.c ------------------------------------------------------------------------------------------------------
+
+// One more of those that hold, or (-1) one fewer.
+void patrol_count(struct patrol_open *open, const struct anomaly_row *row, int n);
 
 typedef void anomaly_done_fn(void *ctx);
 

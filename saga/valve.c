@@ -19,15 +19,39 @@ static uint32_t at_once(const struct valve *valve) {
     return most ? most : UINT32_MAX;
 }
 
+// How many of `most` are kept for core steps.
+static uint32_t kept(uint32_t most) {
+    return most == 1 ? 0 : most / 4 + (most % 4 != 0);
+}
+
+static uint32_t at_least_one(uint32_t n) {
+    return n ? n : 1;
+}
+
+// What is kept for core steps is theirs also while more than the rest is under way, because less may be than before.
+static bool has_room(const struct valve *valve, enum valve_use use) {
+    uint32_t most = at_once(valve), core = valve->taken[VALVE_CORE], others = valve->in_flight - core;
+    if (use == VALVE_CORE)
+        return valve->in_flight < most ||
+               (core < kept(most) && (!valve->limits.in_flight_max || valve->in_flight < valve->limits.in_flight_max));
+    return valve->in_flight < most && others < at_least_one(most - kept(most)) &&
+           (use != VALVE_LATER || valve->taken[VALVE_LATER] < at_least_one(most / 2));
+}
+
+bool valve_crowds_out(const struct valve *valve) {
+    return !has_room(valve, VALVE_CORE) && valve->taken[VALVE_CORE] < kept(at_once(valve));
+}
+
 static int64_t interval_ns(const struct valve *valve) {
     return (SECOND_NS + valve->limits.rate_per_s - 1) / valve->limits.rate_per_s;
 }
 
 // When the bucket has a token again. As time is told in milliseconds, what comes within one comes at once.
-static int64_t token_ms(const struct valve *valve) {
+static int64_t token_ms(const struct valve *valve, enum valve_use use) {
     if (valve->limits.rate_per_s == 0)
         return 0;
-    int64_t burst = valve->limits.burst ? valve->limits.burst : 1;
+    uint32_t whole = at_least_one(valve->limits.burst);
+    int64_t burst = use == VALVE_CORE ? whole : whole - kept(whole);
     return (valve->arrival_ns - (burst - 1) * interval_ns(valve)) / MS_NS;
 }
 
@@ -35,23 +59,24 @@ bool valve_is_shut(const struct valve *valve, int64_t now_ms) {
     return valve->state != SAGA_GATE_CLOSED && (valve->probing || now_ms < valve->until_ms);
 }
 
-const char *valve_refusal(const struct valve *valve, int64_t now_ms) {
+const char *valve_refusal(const struct valve *valve, enum valve_use use, int64_t now_ms) {
     if (valve_is_shut(valve, now_ms))
         return "it does not answer";
-    if (valve->in_flight >= at_once(valve))
+    if (!has_room(valve, use))
         return "it has as many calls as it may have at once";
-    return token_ms(valve) > now_ms ? "it has had as many calls as it may have in this time" : NULL;
+    return token_ms(valve, use) > now_ms ? "it has had as many calls as it may have in this time" : NULL;
 }
 
-int64_t valve_due_ms(const struct valve *valve, int64_t now_ms) {
+int64_t valve_due_ms(const struct valve *valve, enum valve_use use, int64_t now_ms) {
     if (valve->state != SAGA_GATE_CLOSED && !valve->probing && now_ms < valve->until_ms)
         return valve->until_ms;
-    return !valve_is_shut(valve, now_ms) && token_ms(valve) > now_ms ? token_ms(valve) : INT64_MAX;
+    return !valve_is_shut(valve, now_ms) && token_ms(valve, use) > now_ms ? token_ms(valve, use) : INT64_MAX;
 }
 
-bool valve_take(struct valve *valve, int64_t now_ms) {
-    assert(!valve_refusal(valve, now_ms));
+bool valve_take(struct valve *valve, enum valve_use use, int64_t now_ms) {
+    assert(!valve_refusal(valve, use, now_ms));
     valve->in_flight++;
+    valve->taken[use]++;
     valve->calls++;
     if (valve->limits.rate_per_s) {
         int64_t now_ns = now_ms * MS_NS;
@@ -64,8 +89,9 @@ bool valve_take(struct valve *valve, int64_t now_ms) {
     return true;
 }
 
-void valve_give_back(struct valve *valve, bool probe) {
+void valve_give_back(struct valve *valve, enum valve_use use, bool probe) {
     valve->in_flight--;
+    valve->taken[use]--;
     valve->calls--;
     if (probe) {
         valve->probing = false;
@@ -77,7 +103,7 @@ void valve_give_back(struct valve *valve, bool probe) {
 // back within the longest pause. Else those that are never called again would stay for ever.
 bool valve_is_idle(const struct valve *valve, int64_t now_ms) {
     int64_t remembered_ms = valve->state == SAGA_GATE_CLOSED ? 0 : valve->until_ms + valve->limits.open_max_ms;
-    return valve->in_flight == 0 && remembered_ms <= now_ms && token_ms(valve) <= now_ms;
+    return valve->in_flight == 0 && remembered_ms <= now_ms && token_ms(valve, VALVE_CORE) <= now_ms;
 }
 
 // ---- The breaker --------------------------------------------------------------------------------------------------
@@ -140,21 +166,21 @@ static void speed_up(struct valve *valve) {
         valve->slow_start = 0;
 }
 
-void valve_leave(struct valve *valve, bool probe, enum outcome outcome, enum err code, const char *text, int64_t now_ms,
-                 uint64_t random) {
-    enum verdict verdict = verdict_of(outcome, code);
+void valve_leave(struct valve *valve, const struct valve_end *end, int64_t now_ms, uint64_t random) {
+    enum verdict verdict = verdict_of(end->outcome, end->code);
     valve->in_flight--;
+    valve->taken[end->use]--;
     if (verdict == FAILED) {
         valve->failures++;
         valve->failed_ms = now_ms;
-        str_fit(str_c(text), valve->last_text, sizeof valve->last_text);
+        str_fit(str_c(end->text), valve->last_text, sizeof valve->last_text);
     }
-    valve->probing = valve->probing && !probe;
-    if (probe && verdict == FINE) {
+    valve->probing = valve->probing && !end->probe;
+    if (end->probe && verdict == FINE) {
         close_breaker(valve, now_ms);
-    } else if (probe && verdict == NEITHER) {
+    } else if (end->probe && verdict == NEITHER) {
         pause(valve, now_ms, random); // nothing was learnt: as long as before
-    } else if (probe) {
+    } else if (end->probe) {
         open_breaker(valve, now_ms, random);
     } else if (valve->state == SAGA_GATE_CLOSED && verdict != NEITHER) {
         valve->failures_in_row = verdict == FAILED ? valve->failures_in_row + 1 : 0;

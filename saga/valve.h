@@ -1,5 +1,6 @@
 // How many calls one participant gets: a cap of those under way, a token bucket, and a breaker. Pure: time and chance
-// are given, nobody is called.
+// are given, nobody is called. Of the cap and of the bucket a quarter is kept for core steps, so that whatever else is
+// called there, however slow it is, never takes the last of it.
 #ifndef TXC_SAGA_VALVE_H
 #define TXC_SAGA_VALVE_H
 
@@ -11,10 +12,19 @@ struct valve_span {
     uint32_t calls, failures;
 };
 
+// What a call is for. Of those that may go at once, all that are not core may take three quarters, and those that
+// nobody waits for half; but one in any case.
+enum valve_use {
+    VALVE_CORE,
+    VALVE_PASS,  // no saga's: a question that somebody waits for
+    VALVE_LATER, // a step that is not core
+    VALVE_USES
+};
+
 struct valve {
     struct saga_gate_limits limits;
-    uint32_t in_flight;
-    int64_t arrival_ns; // when the next call would come at an even rate
+    uint32_t in_flight, taken[VALVE_USES]; // all, and of each use
+    int64_t arrival_ns;                    // when the next call would come at an even rate
     enum saga_gate_state state;
     bool probing; // one is on its way
     int64_t since_ms, until_ms;
@@ -32,20 +42,30 @@ void valve_init(struct valve *valve, const struct saga_gate_limits *limits, int6
 bool valve_is_shut(const struct valve *valve, int64_t now_ms);
 
 // Why the next call can't go now, in words; NULL: it can.
-const char *valve_refusal(const struct valve *valve, int64_t now_ms);
+const char *valve_refusal(const struct valve *valve, enum valve_use use, int64_t now_ms);
+
+// Whether a core call finds no room though fewer of its kind are under way than there is room kept for them. Never.
+bool valve_crowds_out(const struct valve *valve);
 
 // When time alone lets the next one go; INT64_MAX: when another one has ended, or at once.
-int64_t valve_due_ms(const struct valve *valve, int64_t now_ms);
+int64_t valve_due_ms(const struct valve *valve, enum valve_use use, int64_t now_ms);
 
 // One goes, which valve_refusal() allows. True: it is a probe.
-bool valve_take(struct valve *valve, int64_t now_ms);
+bool valve_take(struct valve *valve, enum valve_use use, int64_t now_ms);
 
 // It was not sent after all.
-void valve_give_back(struct valve *valve, bool probe);
+void valve_give_back(struct valve *valve, enum valve_use use, bool probe);
 
+// How a call has ended.
+struct valve_end {
+    enum valve_use use;
+    bool probe;
+    enum outcome outcome;
+    enum err code;
+    const char *text;
+};
 // It has ended. A probe that failed, or that told nothing, is followed by the next one at until_ms.
-void valve_leave(struct valve *valve, bool probe, enum outcome outcome, enum err code, const char *text, int64_t now_ms,
-                 uint64_t random);
+void valve_leave(struct valve *valve, const struct valve_end *end, int64_t now_ms, uint64_t random);
 
 // Nothing of it is under way, and nothing has to be remembered (any more, of one that did not answer).
 bool valve_is_idle(const struct valve *valve, int64_t now_ms);

@@ -121,7 +121,8 @@ static void create_again(struct sim_call *call, const PB(CreatePaymentRequest) *
 
 static bool check_create(struct sim_call *call, const PB(CreatePaymentRequest) * request) {
     if (request->method == PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_UNSPECIFIED ||
-        request->method > PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_SCANNED)
+        !protobuf_c_enum_descriptor_get_value(&participant__payment__v1__payment_method__descriptor,
+                                              (int)request->method))
         sim_invalid(call, "method", "is not known");
     if (request->expires_at && (request->expires_at->seconds < 0 || request->expires_at->seconds > MONEY_MAX))
         sim_invalid(call, "expires_at", "is out of range");

@@ -115,11 +115,15 @@ static void make(struct notice *notice, struct saga_turn *turn) {
 // Nothing of ours can take it in: kept for the operators, acknowledged, alarmed.
 static void keep_stray(struct notice *notice, const struct trade *trade, const char *why) {
     struct saga_turn *turn = saga_turn_begin(notice->trades->engine, NULL);
-    struct stray_row row = {.kind = notice->of_refund ? 2 : 1, .received_ms = saga_turn_now(turn)};
+    struct stray_row row = {.kind = notice->of_refund ? STRAY_OF_REFUND : STRAY_OF_PAYMENT,
+                            .received_ms = saga_turn_now(turn)};
     str_copy(str_c(notice->body->key_id), row.key_id, sizeof row.key_id);
     str_copy(str_c(notice->body->nonce), row.nonce, sizeof row.nonce);
     memcpy(row.number, notice->number, sizeof row.number);
     row.body = str_n(notice->body->body.data, notice->body->body.len);
+    str_fit(str_c(why), row.why, sizeof row.why);
+    if (trade)
+        memcpy(row.trade_no, trade->row.trade_no, sizeof row.trade_no);
     saga_turn_row(turn, &stray_table, STORE_PUT, &row);
     trades_alert(notice->trades, why, trade, notice->number);
     make(notice, turn);

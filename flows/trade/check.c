@@ -45,8 +45,9 @@ static bool tenders_hold(const struct trade *trade, char ret_fault[SAGA_TEXT_MAX
     int64_t paid = 0, refunded = 0, pending = 0;
     for (size_t i = 0; (tender = trade_at(trade, PART_TENDER, i)); i++) {
         bool ours = trade_is_paid(trade) && row->payable > 0 && tender->attempt_no == row->attempt_no;
-        if (tender->refunded < 0 || tender->refund_pending < 0 ||
-            plus(tender->refunded, tender->refund_pending) > tender->amount) {
+        // Of what did not match more may have come, and gone back, than was asked for.
+        bool more = plus(tender->refunded, tender->refund_pending) > tender->amount;
+        if (tender->refunded < 0 || tender->refund_pending < 0 || (more && tender->state != TENDER_STATE(RETURNED))) {
             str_print(ret_fault, SAGA_TEXT_MAX, "of tender %s %" PRId64 " are refunded, and %" PRId64 " were paid",
                       tender->tender_no, plus(tender->refunded, tender->refund_pending), tender->amount);
             return false;
@@ -120,9 +121,7 @@ static bool ledger_holds(const struct trade *trade, char ret_fault[SAGA_TEXT_MAX
         const struct ledger_row *row = trade_at(trade, PART_LEDGER, i);
         postings[i] = (struct ledger_posting){.entry = row->entry, .amount = row->amount};
         str_fit(str_c(row->account), postings[i].account, sizeof postings[i].account);
-        bool of_money =
-            str_starts(str_c(row->account), STR("tender:")) || str_starts(str_c(row->account), STR("suspense:"));
-        add(&money, of_money ? row->amount : 0);
+        add(&money, ledger_is_money(str_c(row->account)) ? row->amount : 0);
     }
     int32_t entries = n ? postings[n - 1].entry : 0;
     bool whole = ledger_check(postings, n, &error);

@@ -250,7 +250,7 @@ struct saga_turn *command_turn(struct command *command) {
     return saga_turn_begin(command->trades->engine, &command->trade->subject);
 }
 
-void command_made(struct command *command, struct saga_turn *turn, const char *ref) {
+void command_join(struct command *command, struct saga_turn *turn, const char *ref) {
     struct trade *trade = command->trade;
     struct trade_row *row = trade_edit(trade);
     str_fit(str_c(command->call->request_id), row->call_id, sizeof row->call_id);
@@ -261,6 +261,10 @@ void command_made(struct command *command, struct saga_turn *turn, const char *r
     request_made(command->entry, turn, full, STR_NONE, &command->row);
     command->entry = NULL;
     attach(command);
+}
+
+void command_made(struct command *command, struct saga_turn *turn, const char *ref) {
+    command_join(command, turn, ref);
     saga_turn_commit(turn, NULL, NULL);
 }
 

@@ -50,6 +50,9 @@ struct saga_turn *command_turn(struct command *command);
 // Commits the turn that made `ref` of the command's trade, then waits for the outcome.
 void command_made(struct command *command, struct saga_turn *turn, const char *ref);
 
+// The same in a turn that somebody else commits.
+void command_join(struct command *command, struct saga_turn *turn, const char *ref);
+
 // Refused without effect. command_refuse takes a prepared error.
 void command_refuse(struct command *command, const struct error *error);
 void command_refuse_as(struct command *command, enum err code, const char *format, ...)

@@ -6,6 +6,7 @@
 #include "flows/trade/quote_line.h"
 #include "flows/trade/refund_leg.h"
 #include "flows/trade/refund_plan.h"
+#include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
 #include <assert.h>
@@ -189,7 +190,7 @@ static void add_sources(const struct trade *trade, enum invoice_kind kind, const
         message->tender_no = view_text(tender->tender_no);
         message->amount = &content->source_amounts[n];
         message->paid = &content->paid[n];
-        if (tender->kind == TENDER_KIND(CARD))
+        if (tender_is_card(tender))
             message->card_no = view_text(tender->account);
     }
 }

@@ -86,6 +86,20 @@ bool ledger_paid(struct ledger *ledger, const struct ledger_leg *legs, size_t n_
     return entry_post(&entry, "sales", STR_NONE, -list_price, error) && entry_end(&entry, error);
 }
 
+bool ledger_adjusted(struct ledger *ledger, const struct ledger_leg *held, size_t n_held, const struct ledger_leg *owed,
+                     size_t n_owed, const int64_t discounts[SOLVER_LAYERS], int64_t list_price, struct error *error) {
+    struct entry entry = entry_begin(ledger, "adjusted");
+    if (!post_legs(&entry, held, n_held, -1, error))
+        return false;
+    for (size_t i = 0; i < n_owed; i++)
+        if (!entry_post(&entry, "suspense:", owed[i].tender_no, -owed[i].amount, error))
+            return false;
+    for (int layer = 0; layer < SOLVER_LAYERS; layer++)
+        if (!entry_post(&entry, discount_accounts[layer], STR_NONE, -discounts[layer], error))
+            return false;
+    return entry_post(&entry, "sales", STR_NONE, list_price, error) && entry_end(&entry, error);
+}
+
 // What the lines of a refund come to.
 struct reversal {
     int64_t amount;
@@ -161,19 +175,31 @@ bool ledger_refunded(struct ledger *ledger, struct str refund_no, const struct l
 
 static const struct {
     const char *text;
-    int direction; // of the tender's posting
+    const char *debit, *credit; // accounts, each with the tender's number
 } suspense_events[] = {
-    [LEDGER_UNWANTED] = {"unwanted money", 1},
-    [LEDGER_CONFLICTED] = {"conflicting money", 1},
-    [LEDGER_RETURNED] = {"money returned", -1},
+    [LEDGER_UNWANTED] = {"unwanted money", "tender:", "suspense:"},
+    [LEDGER_CONFLICTED] = {"conflicting money", "tender:", "suspense:"},
+    [LEDGER_RETURNED] = {"money returned", "suspense:", "tender:"},
+    [LEDGER_KEPT] = {"conflicting money kept", "suspense:", "kept:"},
+    [LEDGER_OTHERWISE] = {"given back otherwise", "tender:", "otherwise:"},
 };
 
 bool ledger_suspense(struct ledger *ledger, enum ledger_suspense event, const struct ledger_leg *leg,
                      struct error *error) {
     struct entry entry = entry_begin(ledger, suspense_events[event].text);
-    int direction = suspense_events[event].direction;
-    return post_legs(&entry, leg, 1, direction, error) &&
-           entry_post(&entry, "suspense:", leg->tender_no, -direction * leg->amount, error) && entry_end(&entry, error);
+    if (leg->amount < 0)
+        return error_set(error, ERR_INTERNAL, "a leg of the ledger is below zero");
+    return entry_post(&entry, suspense_events[event].debit, leg->tender_no, leg->amount, error) &&
+           entry_post(&entry, suspense_events[event].credit, leg->tender_no, -leg->amount, error) &&
+           entry_end(&entry, error);
+}
+
+bool ledger_is_money(struct str account) {
+    for (size_t i = 0; i < sizeof suspense_events / sizeof suspense_events[0]; i++)
+        if (str_starts(account, str_c(suspense_events[i].debit)) ||
+            str_starts(account, str_c(suspense_events[i].credit)))
+            return true;
+    return false;
 }
 
 // -------------------------------------------------------------------------------------------------------------------

@@ -3,10 +3,15 @@
 //
 //   event       postings
 //   paid        tender:<no> + its amount, discount:<kind> + what it bore, sales - the list price
+//   adjusted    tender:<no> - what is not taken of it, suspense:<no> - what goes back of it, discount:<kind> - what is
+//   less
+//               of it, sales + what is less of the list price
 //   refunded    tender:<no> - its leg, discount:<kind> - its part, sales + both
 //   unwanted    tender:<no> + the money, suspense:<no> - the same      (late, double: to be given back)
 //   conflicted  tender:<no> + the money, suspense:<no> - the same      (does not match: the operator's)
 //   returned    suspense:<no> + the money, tender:<no> - the same
+//   kept        suspense:<no> + the money, kept:<no> - the same        (does not match, and was accepted)
+//   otherwise   tender:<no> + the money, otherwise:<no> - the same     (given back in another way than by its tender)
 #ifndef TXC_FLOWS_TRADE_LEDGER_H
 #define TXC_FLOWS_TRADE_LEDGER_H
 
@@ -40,6 +45,11 @@ struct ledger_leg {
 bool ledger_paid(struct ledger *ledger, const struct ledger_leg *legs, size_t n_legs,
                  const int64_t discounts[SOLVER_LAYERS], int64_t list_price, struct error *error);
 
+// Less was bought than was authorised: so much less of each tender, which was not taken yet (`held`) or is to be given
+// back (`owed`), of each layer's discount (below zero: more), of the list price. Fails as ledger_paid does.
+bool ledger_adjusted(struct ledger *ledger, const struct ledger_leg *held, size_t n_held, const struct ledger_leg *owed,
+                     size_t n_owed, const int64_t discounts[SOLVER_LAYERS], int64_t list_price, struct error *error);
+
 // One line of what was bought, as a refund finds it: its list price is net + discounts.
 struct ledger_line {
     int64_t net;
@@ -55,9 +65,12 @@ struct ledger_line {
 bool ledger_refunded(struct ledger *ledger, struct str refund_no, const struct ledger_leg *legs, size_t n_legs,
                      const struct ledger_line *lines, size_t n_lines, struct error *error);
 
-enum ledger_suspense { LEDGER_UNWANTED, LEDGER_CONFLICTED, LEDGER_RETURNED };
+enum ledger_suspense { LEDGER_UNWANTED, LEDGER_CONFLICTED, LEDGER_RETURNED, LEDGER_KEPT, LEDGER_OTHERWISE };
 
-// Money that does not belong to the trade came, or went back.
+// Money that does not belong to the trade came, went back, or is kept; money goes another way than by its tender.
+// Whether money that is there, or went, stands on this account.
+bool ledger_is_money(struct str account);
+
 bool ledger_suspense(struct ledger *ledger, enum ledger_suspense event, const struct ledger_leg *leg,
                      struct error *error);
 

@@ -117,9 +117,8 @@ static void part_read(void *ctx, const struct error *error, const void *rows, si
         adopt(load->trade, table, item->row);
         item->stored = true;
     }
-    if (n == STORE_LIMIT_MAX) {
-        read_part(load); // there may be more behind the last one
-    } else if (++load->part < TRADE_PARTS) {
+    load->part += n < STORE_LIMIT_MAX; // else there may be more behind the last one
+    if (load->part < (load->trade->row.matters > 0 ? TRADE_PARTS : PART_MATTER)) {
         read_part(load);
     } else if (load->keep) {
         finish(load, NULL);

@@ -5,10 +5,12 @@
 #include "adapters/card/card.h"
 #include "adapters/payment/payment.h"
 #include "adapters/points/points.h"
+#include "flows/trade/adjust.h"
 #include "flows/trade/after.h"
 #include "flows/trade/books.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
+#include "flows/trade/pay.h"
 #include "flows/trade/purchase_end.h"
 #include "flows/trade/purchase_step.h"
 #include "flows/trade/recall.h"
@@ -34,10 +36,6 @@ static int32_t attempt_of(struct str input) {
     return (int32_t)attempt_no;
 }
 
-static bool is_card(const struct tender_row *tender) {
-    return tender->kind == TENDER_KIND(CARD);
-}
-
 static struct tender_row *nth(const struct trade *trade, struct str input, uint8_t leg,
                               bool (*of_kind)(const struct tender_row *tender)) {
     struct tender_row *tender;
@@ -56,7 +54,22 @@ static unsigned count(const struct saga_subject *subject, struct str input,
 }
 
 unsigned payment_cards(const struct saga_subject *subject, struct str input) {
-    return count(subject, input, is_card);
+    return count(subject, input, tender_is_card);
+}
+
+// A card is taken only once it is known how much of it was used, where that is still to be adjusted.
+static unsigned confirmed_cards(const struct saga_subject *subject, struct str input) {
+    return trade_of_const(subject)->row.adjust == ADJUST_NONE ? payment_cards(subject, input) : 0;
+}
+
+struct tender_row *payment_card(const struct trade *trade, struct str input, uint8_t leg) {
+    return nth(trade, input, leg, tender_is_card);
+}
+
+void payment_freeze_key(const struct trade *trade, int32_t attempt_no, uint8_t leg, char out[SAGA_KEY_MAX]) {
+    char gid[TRADE_GID_MAX];
+    trade_payment_gid(trade, attempt_no, gid);
+    saga_key(gid, STEP_FREEZE, leg, 1, out); // the first: what can be undone is never tried under another key
 }
 
 unsigned payment_gateways(const struct saga_subject *subject, struct str input) {
@@ -64,7 +77,7 @@ unsigned payment_gateways(const struct saga_subject *subject, struct str input) 
 }
 
 static struct tender_row *call_card(const struct saga_call *call) {
-    return nth(effect_trade(call), saga_call_input(call), saga_call_leg(call), is_card);
+    return nth(effect_trade(call), saga_call_input(call), saga_call_leg(call), tender_is_card);
 }
 
 static struct tender_row *call_gateway(const struct saga_call *call) {
@@ -104,8 +117,9 @@ unsigned payment_freezes_points(const struct saga_subject *subject, struct str i
 
 void payment_points_key(const struct trade *trade, char out[SAGA_KEY_MAX]) {
     char gid[TRADE_GID_MAX];
+    int64_t payable = trade->row.adjust == ADJUST_NONE ? trade->row.payable : trade->row.authorised;
     out[0] = '\0';
-    if (trade->row.payable == 0)
+    if (payable == 0)
         return;
     trade_payment_gid(trade, trade->row.attempt_no, gid);
     saga_key(gid, STEP_FREEZE_FOR_ATTEMPT, 0, 1, out);
@@ -193,14 +207,14 @@ void payment_release(struct saga_call *call) {
 }
 
 void payment_released(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
-    struct tender_row *tender = turn_tender(turn, is_card);
+    struct tender_row *tender = turn_tender(turn, tender_is_card);
     (void)op, (void)answer;
     if (outcome == OUTCOME_OK && tender->state != TENDER_STATE(FAILED))
         set_tender(turn, tender, TENDER_STATE(CLOSED));
 }
 
 static void frozen(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
-    struct tender_row *tender = turn_tender(turn, is_card);
+    struct tender_row *tender = turn_tender(turn, tender_is_card);
     if (op == SAGA_COMPENSATE) {
         payment_released(turn, op, outcome, answer);
         return;
@@ -435,16 +449,23 @@ void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt) {
         attempt->state = ATTEMPT_PAID;
         attempt->ended_ms = now_ms;
     }
+    if (attempt && attempt->rounding_off > 0)
+        pay_round_off(trade, attempt->rounding_off);
     row->paid = row->payable;
     row->paid_ms = now_ms;
     if (!row->business_date[0])
         clock_date(now_ms, row->business_date);
-    after_paid(trade);
+    if (row->adjust == ADJUST_NONE)
+        after_paid(trade);
+    else
+        row->authorised = row->paid;
     row->reason[0] = row->text[0] = '\0';
     books_paid(trade, now_ms);
     trade_set_state(trade, TRADE_STATE(PAID), now_ms);
     bool cancelled = row->closing == CLOSING_CANCEL;
     row->closing = CLOSING_NO;
+    if (cancelled && row->adjust != ADJUST_NONE)
+        adjust_as_authorised(turn);
     if (cancelled)
         refund_plan_cancelled(turn); // the cancel came too late: everything goes back
     purchase_end_poke(turn);
@@ -553,7 +574,7 @@ bool payment_close_fits(struct saga_turn *turn, const ProtobufCMessage *answer) 
 
 static bool freeze_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
     const Participant__Card__V1__FreezeCardResponse *response = (const void *)answer;
-    struct freezing freezing = {.amount = turn_tender(turn, is_card)->amount};
+    struct freezing freezing = {.amount = turn_tender(turn, tender_is_card)->amount};
     memcpy(freezing.currency, trade_of(saga_turn_subject(turn))->row.currency, sizeof freezing.currency);
     return froze_all(&freezing, response->frozen);
 }
@@ -661,7 +682,7 @@ static const struct saga_step steps[] = {
      .name = "confirm",
      .participant = "card",
      .text = "Takes what was frozen",
-     .legs = payment_cards,
+     .legs = confirmed_cards,
      .run = confirm,
      .inquire = inquire_confirm,
      .undo = payment_undo_confirm,

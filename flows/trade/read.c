@@ -3,44 +3,13 @@
 
 #include "flows/trade/command.h"
 #include "flows/trade/load.h"
+#include "flows/trade/reading.h"
 #include "flows/trade/view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA_MAX = 16 * 1024 * 1024, PAGE_DEFAULT = 50, PAGE_MAX = 200, WATCHERS_OF_TRADE_MAX = 64 };
-
-struct reading {
-    struct trades *trades;
-    struct trade_call *call;
-    const ProtobufCMessage *request;
-    struct arena arena;
-    int32_t page_size;
-};
-
-static struct reading *reading_new(struct trades *trades, struct trade_call *call, const ProtobufCMessage *request) {
-    struct reading *reading = calloc(1, sizeof *reading);
-    if (!reading)
-        abort();
-    *reading = (struct reading){.trades = trades, .call = call, .request = request};
-    arena_init(&reading->arena, ARENA_MAX);
-    return reading;
-}
-
-static void finish(struct reading *reading, const ProtobufCMessage *response, const struct error *error) {
-    struct error full;
-    const char *trade_no = request_text(reading->request, "trade_no");
-    if (!response && !error) {
-        error_set(&full, ERR_OVERLOADED, "the answer is too large");
-        error = &full;
-    }
-    if (error)
-        reading->call->fail(reading->call->ctx, error, trade_no ? trade_no : "", "");
-    else
-        reading->call->reply(reading->call->ctx, response);
-    arena_release(&reading->arena);
-    free(reading);
-}
+enum { ARENA_MAX = 16 * 1024 * 1024, WATCHERS_OF_TRADE_MAX = 64 };
 
 // ---- GetTrade -------------------------------------------------------------------------------------------------------
 
@@ -58,7 +27,7 @@ static void got(void *ctx, struct trade *trade, const struct error *failed) {
         if (!response->trade)
             response = NULL;
     }
-    finish(reading, response ? &response->base : NULL, failed ? failed : error_is(&error) ? &error : NULL);
+    reading_finish(reading, response ? &response->base : NULL, failed ? failed : error_is(&error) ? &error : NULL);
     if (trade)
         saga_subject_release(&trade->subject);
 }
@@ -66,7 +35,7 @@ static void got(void *ctx, struct trade *trade, const struct error *failed) {
 static void order_found(void *ctx, const char *trade_no, const struct error *error) {
     struct reading *reading = ctx;
     if (error)
-        finish(reading, NULL, error);
+        reading_finish(reading, NULL, error);
     else
         load_snapshot(reading->trades, str_c(trade_no), got, reading);
 }
@@ -78,7 +47,7 @@ void read_get(struct trades *trades, struct trade_call *call, const ProtobufCMes
     check_trade_no(&error, "trade_no", request->trade_no, !request->order_no[0]);
     check_text(&error, "order_no", request->order_no, 0, TRADE_ID_MAX);
     if (error_is(&error)) {
-        finish(reading, NULL, &error);
+        reading_finish(reading, NULL, &error);
     } else if (request->trade_no[0]) {
         load_snapshot(trades, str_c(request->trade_no), got, reading);
     } else {
@@ -133,7 +102,7 @@ static void listed(void *ctx, const struct error *error, const void *rows, size_
     struct reading *reading = ctx;
     struct arena *arena = &reading->arena;
     if (error) {
-        finish(reading, NULL, error);
+        reading_finish(reading, NULL, error);
         return;
     }
     Txcenter__Trade__V1__ListTradesResponse *response =
@@ -150,21 +119,7 @@ static void listed(void *ctx, const struct error *error, const void *rows, size_
     if (response && n == (size_t)reading->page_size)
         response->next_page_token =
             view_text(arena_printf(arena, "%lld.%s", (long long)row[n - 1].created_ms, row[n - 1].trade_no).ptr);
-    finish(reading, response ? &response->base : NULL, NULL);
-}
-
-// Every row of a page is one that the caller may see, and so is the one that its token names: pages that were filtered
-// afterwards would tell of others' trades.
-static bool may_list(const struct reading *reading, const Txcenter__Trade__V1__TradeFilter *filter,
-                     struct error *error) {
-    struct trade_call *call = reading->call;
-    bool named = filter && filter->tenant_id[0];
-    if (named ? call->may(call->ctx, str_c(filter->tenant_id)) : call->may(call->ctx, STR("*")))
-        return true;
-    if (named)
-        return error_set(error, ERR_TENANT_FORBIDDEN, NULL);
-    error_field(error, "filter.tenant_id", "is required of callers that don't see every tenant");
-    return false;
+    reading_finish(reading, response ? &response->base : NULL, NULL);
 }
 
 void read_list(struct trades *trades, struct trade_call *call, const ProtobufCMessage *message) {
@@ -172,7 +127,7 @@ void read_list(struct trades *trades, struct trade_call *call, const ProtobufCMe
     struct reading *reading = reading_new(trades, call, message);
     struct trade_row after = {0};
     struct error error = {0};
-    check_range(&error, "page_size", request->page_size, 0, PAGE_MAX);
+    reading_take_page(reading, &error);
     if (request->page_token[0] && !read_token(request->page_token, &after))
         error_field(&error, "page_token", "is none of ours");
     if (request->filter) {
@@ -183,11 +138,11 @@ void read_list(struct trades *trades, struct trade_call *call, const ProtobufCMe
         check_moment(&error, "filter.created_from", request->filter->created_from);
         check_moment(&error, "filter.created_to", request->filter->created_to);
     }
-    if (error_is(&error) || !may_list(reading, request->filter, &error)) {
-        finish(reading, NULL, &error);
+    const char *tenant_id = request->filter ? request->filter->tenant_id : NULL;
+    if (error_is(&error) || !reading_may(reading, "filter.tenant_id", tenant_id, &error)) {
+        reading_finish(reading, NULL, &error);
         return;
     }
-    reading->page_size = request->page_size ? request->page_size : PAGE_DEFAULT;
     struct store_query query = {.table = &trade_table, .descending = true, .limit = (uint32_t)reading->page_size};
     filter_query(request->filter, &query);
     if (request->filter) {

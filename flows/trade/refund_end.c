@@ -40,14 +40,15 @@ static void none_is_final(struct trade *trade) {
 }
 
 // Takes out of the refund what has not gone back: it can be refunded by another one. False when all of it has.
-static bool free_rest(struct trade *trade, struct refund_row *refund) {
+static bool free_rest(struct saga_turn *turn, struct refund_row *refund) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
     int64_t freed = 0;
     for (int32_t i = 0; i < refund->legs; i++) {
         struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, i);
         if (leg->state == REFUND_LEG_STATE(DONE))
             continue;
         struct tender_row *tender = trade_change(trade, trade_tender(trade, leg->attempt_no, leg->tender));
-        refund_leg_stop(trade, leg);
+        refund_leg_stop(turn, leg);
         freed += leg->amount;
         tender->refund_pending -= leg->amount;
         leg->amount = 0;
@@ -73,21 +74,42 @@ static void leave(struct saga_turn *turn, struct refund_row *refund) {
 // ---- The money ----------------------------------------------------------------------------------------------------
 
 // Of money that the trade did not want.
-static void returned(struct trade *trade, struct refund_row *refund, int64_t now_ms) {
+static void returned(struct saga_turn *turn, struct refund_row *refund) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, 0);
     struct tender_row *tender = trade_change(trade, trade_tender(trade, leg->attempt_no, leg->tender));
     if (leg->state == REFUND_LEG_STATE(DONE)) {
-        books_suspense(trade, LEDGER_RETURNED, tender, refund->amount, now_ms);
+        books_suspense(trade, LEDGER_RETURNED, tender, refund->amount, saga_turn_now(turn));
         tender_set_state(trade, tender, TENDER_STATE(RETURNED));
         tender->refunded = refund->amount;
         return;
     }
     refund->state = REFUND_STATE(STOPPED);
-    refund_leg_stop(trade, leg);
-    tender_set_state(trade, tender, TENDER_STATE(CONFLICTED)); // an operator's, and in suspense until then
+    refund_leg_stop(turn, leg);
     str_fit(STR("not wanted, and not given back: an operator has ended its return"), tender->detail,
             sizeof tender->detail);
+    tender_conflicts(turn, tender, refund->amount, "RETURN_STOPPED"); // in suspense until that is settled
     trades_alert(trade->trades, "money that is not wanted stays", trade, tender->tender_no);
+}
+
+// Of what was authorised and not used. It is none of what was sold.
+static void unused_back(struct saga_turn *turn, struct refund_row *refund) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    int64_t kept = 0, now_ms = saga_turn_now(turn);
+    for (int32_t i = 0; i < refund->legs; i++) {
+        struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, i);
+        const struct tender_row *tender = trade_tender(trade, leg->attempt_no, leg->tender);
+        if (leg->state == REFUND_LEG_STATE(DONE)) {
+            books_suspense(trade, LEDGER_RETURNED, tender, leg->amount, now_ms);
+            continue;
+        }
+        refund_leg_stop(turn, leg);
+        kept += leg->amount;
+    }
+    if (kept == 0)
+        return;
+    refund->state = REFUND_STATE(STOPPED); // in suspense until an operator sees to it
+    trades_alert(trade->trades, "money that was authorised and not used stays", trade, refund->refund_no);
 }
 
 static void take_from_reserved(struct trade *trade, const struct refund_row *refund) {
@@ -108,10 +130,14 @@ void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund) {
     refund->state = REFUND_STATE(DONE);
     refund->done_ms = now_ms;
     if (refund->kind == REFUND_RETURN) {
-        returned(trade, refund, now_ms);
+        returned(turn, refund);
         return;
     }
-    if (refund_end_is_left(refund) && free_rest(trade, refund)) {
+    if (refund->kind == REFUND_UNUSED) {
+        unused_back(turn, refund);
+        return;
+    }
+    if (refund_end_is_left(refund) && free_rest(turn, refund)) {
         refund->state = REFUND_STATE(STOPPED);
         if (refund->amount == 0) {
             leave(turn, refund);

@@ -3,7 +3,9 @@
 #include "adapters/card/card.h"
 #include "adapters/payment/payment.h"
 #include "flows/trade/archive.h"
+#include "flows/trade/books.h"
 #include "flows/trade/effect.h"
+#include "flows/trade/matter.h"
 #include "flows/trade/refund_end.h"
 #include "flows/trade/tender.h"
 
@@ -152,7 +154,7 @@ static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, 
 const char *refund_leg_pays_out(const struct saga_call *call) {
     struct refund_leg_row *leg = call_leg(call);
     struct tender_row *tender = trade_tender(effect_trade(call), leg->attempt_no, leg->tender);
-    if (tender->kind == TENDER_KIND(CARD))
+    if (tender_is_card(tender))
         return "card";
     return tender_is_gateway(tender) ? "payment" : NULL;
 }
@@ -160,7 +162,7 @@ const char *refund_leg_pays_out(const struct saga_call *call) {
 void refund_leg_pay_out(struct saga_call *call) {
     struct refund_leg_row *leg = call_leg(call);
     struct tender_row *tender = trade_tender(effect_trade(call), leg->attempt_no, leg->tender);
-    if (tender->kind == TENDER_KIND(CARD))
+    if (tender_is_card(tender))
         pay_out_card(call, leg, tender);
     else if (tender_is_gateway(tender))
         pay_out_gateway(call, leg, tender);
@@ -176,46 +178,55 @@ static const uint32_t followers[] = {
     [REFUND_LEG_STATE(DONE)] = 0,
 };
 
-static void set_leg(struct trade *trade, struct refund_leg_row *leg, Txcenter__Trade__V1__RefundLegState state) {
-    trade_change(trade, leg);
+// That the channel refuses it is over, in whatever way.
+static void no_longer_refused(struct saga_turn *turn, const struct refund_leg_row *leg, const char *why) {
+    char what[MATTER_WHAT_MAX + 1];
+    matter_of_leg(leg, what);
+    matter_over(turn, MATTER_KIND(PAYOUT), what, why);
+}
+
+static void set_leg(struct saga_turn *turn, struct refund_leg_row *leg, Txcenter__Trade__V1__RefundLegState state) {
+    trade_change(trade_of(saga_turn_subject(turn)), leg);
     assert(leg->state == (int32_t)state ||
            trade_may_become(followers, STORE_COUNT(followers), leg->state, (int32_t)state));
+    if (leg->state == REFUND_LEG_STATE(FAILED) && state != REFUND_LEG_STATE(FAILED))
+        no_longer_refused(turn, leg, state == REFUND_LEG_STATE(DONE) ? "it has gone back" : "it is tried again");
     leg->state = (int32_t)state;
 }
 
-static void learn_leg(struct trade *trade, struct refund_leg_row *leg,
+static void learn_leg(struct saga_turn *turn, struct refund_leg_row *leg,
                       const Participant__Payment__V1__PaymentRefund *refund) {
     // A definite word stands; but what was said to have failed may have been paid out after all.
     bool failed = leg->state == REFUND_LEG_STATE(FAILED) && refund->state != GATEWAY_REFUND(DONE);
     if (leg->state == REFUND_LEG_STATE(DONE) || failed)
         return;
-    trade_change(trade, leg);
+    trade_change(trade_of(saga_turn_subject(turn)), leg);
     leg->payer_amount = tender_minor(refund->payer_amount);
     leg->gateway_discount = tender_minor(refund->gateway_discount);
     leg->merchant_discount = tender_minor(refund->merchant_discount);
     leg->settlement_amount = tender_minor(refund->settlement_amount);
     switch (refund->state) {
-    case GATEWAY_REFUND(DONE): set_leg(trade, leg, REFUND_LEG_STATE(DONE)); break;
-    case GATEWAY_REFUND(ACCEPTED): set_leg(trade, leg, REFUND_LEG_STATE(ACCEPTED)); break;
+    case GATEWAY_REFUND(DONE): set_leg(turn, leg, REFUND_LEG_STATE(DONE)); break;
+    case GATEWAY_REFUND(ACCEPTED): set_leg(turn, leg, REFUND_LEG_STATE(ACCEPTED)); break;
     case GATEWAY_REFUND(FAILED):
-        set_leg(trade, leg, REFUND_LEG_STATE(FAILED));
+        set_leg(turn, leg, REFUND_LEG_STATE(FAILED));
         str_fit(str_c(refund->code), leg->detail, sizeof leg->detail);
         break;
-    default: set_leg(trade, leg, REFUND_LEG_STATE(PENDING)); break; // asked for again, under the same number
+    default: set_leg(turn, leg, REFUND_LEG_STATE(PENDING)); break; // asked for again, under the same number
     }
 }
 
 // Takes in what the gateway has of a tender that was reversed.
-static void learn_reversed(struct trade *trade, struct refund_leg_row *leg, struct tender_row *tender,
+static void learn_reversed(struct saga_turn *turn, struct refund_leg_row *leg, struct tender_row *tender,
                            struct str answer) {
     struct arena arena;
     arena_init(&arena, 1 << 20);
     const Participant__Payment__V1__Payment *payment = tender_payment_in(answer, &arena);
     if (payment && payment->state == PARTICIPANT__PAYMENT__V1__PAYMENT_STATE__PAYMENT_STATE_PAID) {
-        trade_change(trade, tender);
+        trade_change(trade_of(saga_turn_subject(turn)), tender);
         tender->undo = UNDO_NONE; // it came after all that, and is there: it can be refunded
     } else if (payment) {
-        set_leg(trade, leg, REFUND_LEG_STATE(DONE));
+        set_leg(turn, leg, REFUND_LEG_STATE(DONE));
         str_fit(STR("the reversal gave it back"), leg->detail, sizeof leg->detail);
     }
     arena_release(&arena);
@@ -230,23 +241,23 @@ static void learn_answer(struct saga_turn *turn, struct refund_leg_row *leg, con
             return; // it was asked how the refund stands: to be refused that says nothing of the refund
         char text[SAGA_CODE_MAX + SAGA_TEXT_MAX];
         snprintf(text, sizeof text, "%s: %s", asked->reason, asked->text);
-        set_leg(trade, leg, REFUND_LEG_STATE(FAILED));
+        set_leg(turn, leg, REFUND_LEG_STATE(FAILED));
         str_fit(str_c(text), leg->detail, sizeof leg->detail);
         return;
     }
     if (!tender_is_gateway(tender)) {
-        set_leg(trade, leg, REFUND_LEG_STATE(DONE));
+        set_leg(turn, leg, REFUND_LEG_STATE(DONE));
         return;
     }
     if (tender->undo == UNDO_REVERSED) {
-        learn_reversed(trade, leg, tender, asked->answer);
+        learn_reversed(turn, leg, tender, asked->answer);
         return;
     }
     struct arena arena;
     arena_init(&arena, 1 << 20);
     const Participant__Payment__V1__PaymentRefund *refund = refund_in(asked->answer, &arena);
     if (refund)
-        learn_leg(trade, leg, refund);
+        learn_leg(turn, leg, refund);
     arena_release(&arena);
 }
 
@@ -279,6 +290,20 @@ static bool is_left(const struct refund_row *refund, const struct refund_leg_row
     return refund_end_is_left(refund) && leg->state != REFUND_LEG_STATE(DONE) && !refund_leg_is_open(leg);
 }
 
+// Parks: an operator has another way, or the channel is tried again.
+static struct saga_verdict refused(struct saga_turn *turn, const struct refund_leg_row *leg) {
+    char what[MATTER_WHAT_MAX + 1];
+    matter_of_leg(leg, what);
+    const struct matter matter = {.kind = MATTER_KIND(PAYOUT),
+                                  .what = what,
+                                  .reason = "PAYOUT_REFUSED",
+                                  .text = leg->detail,
+                                  .amount = leg->amount,
+                                  .gid = saga_turn_saga(turn)->gid};
+    matter_hold(turn, &matter);
+    return saga_reject(ERR_PARTICIPANT_REJECTED, leg->detail);
+}
+
 struct saga_verdict refund_leg_paid_out(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct refund_row *refund = refund_leg_of_turn(turn);
@@ -297,8 +322,8 @@ struct saga_verdict refund_leg_paid_out(struct saga_turn *turn) {
         return wait_for_gateway(turn, leg, asked != NULL);
     case REFUND_LEG_STATE(FAILED):
         if (leg->generation == (int32_t)saga_turn_generation(turn))
-            return saga_reject(ERR_PARTICIPANT_REJECTED, leg->detail); // parks
-        set_leg(trade, leg, REFUND_LEG_STATE(PENDING));                // an operator said: try again
+            return refused(turn, leg);
+        set_leg(turn, leg, REFUND_LEG_STATE(PENDING)); // an operator said: try again
         leg->queries = 0;
         leg->next_query_ms = 0;
         return ask_to_pay_out(turn, leg);
@@ -325,6 +350,8 @@ enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__P
     const struct asked_refund asked = asked_of(trade, leg);
     if (!is_answered(&asked, notice))
         return REFUND_MISMATCHED;
+    if (leg->otherwise && notice->state == GATEWAY_REFUND(DONE))
+        return REFUND_PAID_OUT_BEFORE; // and an operator has paid it out, too
     bool older = generation < leg->generation;
     if (older && notice->state != GATEWAY_REFUND(DONE))
         return REFUND_LEARNT; // the no to it was heard, and something else sent instead: of that it says nothing
@@ -333,7 +360,7 @@ enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__P
     // Where what was sent instead has definitely failed, the older one is what was paid out.
     char gid[TRADE_GID_MAX];
     if (notice->state == GATEWAY_REFUND(DONE) || leg->state == REFUND_LEG_STATE(ACCEPTED))
-        learn_leg(trade, leg, notice);
+        learn_leg(turn, leg, notice);
     refund_end_look(turn, trade_refund(trade, str_c(leg->refund_no)));
     trade_refund_gid(trade, leg->refund_no, gid);
     saga_turn_poke(turn, str_c(gid));
@@ -355,13 +382,24 @@ void refund_leg_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) 
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_leg_row *leg = trade_refund_leg(trade, refund_leg_of_turn(turn)->refund_no, saga_turn_leg(turn));
     bool paid = ruling->outcome == OUTCOME_OK;
-    set_leg(trade, leg, paid ? REFUND_LEG_STATE(DONE) : REFUND_LEG_STATE(FAILED));
+    set_leg(turn, leg, paid ? REFUND_LEG_STATE(DONE) : REFUND_LEG_STATE(FAILED));
     str_fit(str_c(ruling->text), leg->detail, sizeof leg->detail);
 }
 
-void refund_leg_stop(struct trade *trade, struct refund_leg_row *leg) {
-    if (leg->state != REFUND_LEG_STATE(FAILED))
-        set_leg(trade, leg, REFUND_LEG_STATE(FAILED));
+void refund_leg_paid_otherwise(struct saga_turn *turn, struct refund_leg_row *leg, const char *reference) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
     trade_change(trade, leg);
+    leg->otherwise = 1;
+    str_print(leg->detail, sizeof leg->detail, "given back otherwise: %s", reference);
+    books_suspense(trade, LEDGER_OTHERWISE, trade_tender(trade, leg->attempt_no, leg->tender), leg->amount,
+                   saga_turn_now(turn));
+}
+
+void refund_leg_stop(struct saga_turn *turn, struct refund_leg_row *leg) {
+    if (leg->state != REFUND_LEG_STATE(FAILED))
+        set_leg(turn, leg, REFUND_LEG_STATE(FAILED));
+    else
+        no_longer_refused(turn, leg, "an operator has ended the refund");
+    trade_change(trade_of(saga_turn_subject(turn)), leg);
     str_fit(STR("not given back: an operator has ended the refund"), leg->detail, sizeof leg->detail);
 }

@@ -15,6 +15,7 @@ static inline struct refund_row *refund_leg_of_call(const struct saga_call *call
 
 // The step: whom a leg calls, how it stands, what is asked, what an operator says of it.
 enum { STEP_PAY_OUT = 20 };
+#define REFUND_LEG_STEP "pay_out"
 saga_whom_fn refund_leg_pays_out;
 saga_decide_fn refund_leg_paid_out;
 saga_call_fn refund_leg_pay_out;
@@ -25,15 +26,19 @@ bool refund_leg_may_be(struct saga_turn *turn, const struct saga_ruling *ruling,
 // Whether the money may be on its way: what became of the leg's newest try is not known.
 bool refund_leg_is_open(const struct refund_leg_row *leg);
 
+// The channel refused it, and an operator has paid it out in another way, which the reference names: it is DONE. Should
+// the channel say later that it has paid it out after all, that is an operator's again.
+void refund_leg_paid_otherwise(struct saga_turn *turn, struct refund_leg_row *leg, const char *reference);
+
 // The leg stays unpaid: its refund was terminated.
-void refund_leg_stop(struct trade *trade, struct refund_leg_row *leg);
+void refund_leg_stop(struct saga_turn *turn, struct refund_leg_row *leg);
 
 // What the gateway says of one of our refunds. Only the newest try of a leg changes how the leg stands. What was not
 // learnt has changed nothing, and is for an operator.
 enum refund_learnt {
     REFUND_LEARNT,
     REFUND_UNKNOWN,         // no leg has this number
-    REFUND_PAID_OUT_BEFORE, // an older try, after which another one was made
+    REFUND_PAID_OUT_BEFORE, // an older try, or one after which it was paid out otherwise
     REFUND_MISMATCHED,      // of another tender, amount or currency than was asked for
 };
 enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *refund);

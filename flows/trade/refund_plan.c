@@ -1,10 +1,12 @@
 // How refunds are spread, reserved and started.
 #include "flows/trade/refund_plan.h"
 
+#include "flows/trade/adjust.h"
 #include "flows/trade/allocation.h"
 #include "flows/trade/archive.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/refund.h"
+#include "flows/trade/tender.h"
 
 #include <stdio.h>
 
@@ -112,21 +114,50 @@ void refund_plan_cancelled(struct saga_turn *turn) {
         trades_alert(trade->trades, "refund of a cancelled trade can't start", trade, error.text);
 }
 
-bool refund_plan_return(struct saga_turn *turn, const struct tender_row *tender, struct error *error) {
+// The number of its return: one that is not ended, or a new one.
+static void return_no(const struct trade *trade, const struct tender_row *tender, char out[ARCHIVE_RETURN_NO_MAX]) {
+    const struct refund_row *before;
+    if (trade->archived) {
+        archive_return_no(tender, out);
+        return;
+    }
+    int length = snprintf(out, ARCHIVE_RETURN_NO_MAX, "late-%d-%d", tender->attempt_no, tender->tender);
+    for (int n = 2; (before = trade_refund(trade, str_c(out))) && before->state == REFUND_STATE(STOPPED); n++)
+        snprintf(out + length, ARCHIVE_RETURN_NO_MAX - (size_t)length, "-%d", n);
+}
+
+bool refund_plan_unused(struct saga_turn *turn, const int64_t parts[TRADE_TENDERS_MAX], struct error *error) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_row *refund = NULL;
+    for (int32_t i = 0; i < TRADE_TENDERS_MAX; i++) {
+        const struct tender_row *tender = parts[i] > 0 ? trade_tender(trade, trade->row.attempt_no, i) : NULL;
+        if (!tender || tender_is_card(tender))
+            continue; // of a card it was never taken
+        if (!refund) {
+            refund = add_refund(trade, ADJUST_REFUND_NO);
+            snprintf(refund->reason, sizeof refund->reason, "authorised, and not used");
+            refund->kind = REFUND_UNUSED;
+            refund->state = REFUND_STATE(PENDING);
+            refund->created_ms = saga_turn_now(turn);
+        }
+        add_leg(trade, refund, tender, parts[i]);
+        refund->amount += parts[i];
+    }
+    return !refund || start(turn, refund, error);
+}
+
+bool refund_plan_return(struct saga_turn *turn, const struct tender_row *tender, int64_t amount, struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     char number[ARCHIVE_RETURN_NO_MAX];
-    if (trade->archived)
-        archive_return_no(tender, number);
-    else
-        snprintf(number, sizeof number, "late-%d-%d", tender->attempt_no, tender->tender);
+    return_no(trade, tender, number);
     if (trade_refund(trade, str_c(number)))
         return true;
     struct refund_row *refund = add_refund(trade, number);
     snprintf(refund->reason, sizeof refund->reason, "received after the trade no longer wanted it");
     refund->kind = REFUND_RETURN;
     refund->state = REFUND_STATE(PENDING);
-    refund->amount = tender->amount;
+    refund->amount = amount;
     refund->created_ms = saga_turn_now(turn);
-    add_leg(trade, refund, tender, tender->amount);
+    add_leg(trade, refund, tender, amount);
     return start(turn, refund, error);
 }

@@ -4,6 +4,7 @@
 #include "flows/trade/check.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/load.h"
+#include "flows/trade/matter.h"
 #include "flows/trade/parts.h"
 #include "flows/trade/refund_end.h"
 
@@ -50,6 +51,11 @@ static int64_t strays_kept(void *ctx) {
     return ((const struct trades *)ctx)->options.strays_kept_ms;
 }
 
+// As long as a trade that was sold: then nobody knows any more who has paid.
+static int64_t fuellings_kept(void *ctx) {
+    return ((const struct trades *)ctx)->options.kept_ms[TRADE_SOLD];
+}
+
 static int64_t archive_kept(void *ctx) {
     return ((const struct trades *)ctx)->options.archive_kept_ms;
 }
@@ -93,7 +99,7 @@ static void end(struct retiring *retiring, bool gone) {
     saga_leaving_done(leaving, gone, rows);
 }
 
-// Every tender is definite and nothing is on its way back.
+// Every tender is definite, nothing is on its way back, and nothing waits for an operator.
 static bool is_settled(const struct trade *trade) {
     const struct pay_attempt_row *attempt;
     const struct tender_row *tender;
@@ -107,7 +113,7 @@ static bool is_settled(const struct trade *trade) {
     for (size_t i = 0; (refund = trade_at(trade, PART_REFUND, i)); i++)
         if (!refund_end_is_over(refund))
             return false;
-    return true;
+    return !matter_any_open(trade);
 }
 
 // Nobody uses it, and nothing has changed about it since its sagas were looked at.
@@ -284,7 +290,10 @@ static void retire(void *ctx, struct str key, struct saga_leaving *leaving) {
 
 static const struct saga_aged aged[] = {
     {&stray_table, SAGA_AGED_ANYHOW, .at_offset = offsetof(struct stray_row, received_ms), .kept_ms = strays_kept},
+    {&settled_stray_table, SAGA_AGED_ANYHOW, .at_offset = offsetof(struct stray_row, received_ms),
+     .kept_ms = strays_kept},
     {&archived_table, SAGA_AGED_BY_INDEX, ARCHIVED_BY_AGE, offsetof(struct archived_row, since_ms), archive_kept},
+    {&fuelling_table, SAGA_AGED_BY_INDEX, FUELLING_BY_AGE, offsetof(struct fuelling_row, claimed_ms), fuellings_kept},
     {.table = NULL},
 };
 

@@ -74,6 +74,20 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I32(trade_row, stopped, .since = 4),
     STORE_COL_I32(trade_row, missed, .since = 4),
     STORE_COL_I32(trade_row, mode, .since = 5),
+    STORE_COL_I32(trade_row, quotas, .since = 5),
+    STORE_COL_I32(trade_row, matters, .since = 5),
+    STORE_COL_I32(trade_row, coupons, .since = 5),
+    STORE_COL_TEXT(trade_row, posted_shift, .since = 5),
+    STORE_COL_TEXT(trade_row, posted_date, .since = 5),
+    STORE_COL_I32(trade_row, adjust, .since = 5),
+    STORE_COL_I32(trade_row, capturing, .since = 5),
+    STORE_COL_I32(trade_row, adjust_entry, .since = 5),
+    STORE_COL_I64(trade_row, authorised, .since = 5),
+    STORE_COL_I64(trade_row, adjusted_ms, .since = 5),
+    STORE_COL_I32(trade_row, next_version, .since = 5),
+    STORE_COL_I32(trade_row, next_mode, .since = 5),
+    STORE_COL_I32(trade_row, next_expires_s, .since = 5),
+    STORE_COL_TEXT(trade_row, next_combination, .since = 5),
     SOLVER_LAYER_TABLE(TRADE_DISCOUNT) AFTER_TABLE(AFTER) STORE_COL_BLOB(trade_row, history, 4096),
 };
 static const struct store_index trade_indexes[] = {
@@ -85,6 +99,30 @@ static const struct store_index trade_indexes[] = {
 };
 const struct store_table trade_table = {
     TABLE("trade", trade_row, 1, .indexes = trade_indexes, .n_indexes = STORE_COUNT(trade_indexes))};
+
+static const struct store_column fuelling_row_columns[] = {
+    STORE_COL_TEXT(fuelling_row, tenant_id),
+    STORE_COL_TEXT(fuelling_row, station_id),
+    STORE_COL_TEXT(fuelling_row, nozzle),
+    STORE_COL_TEXT(fuelling_row, pump_serial),
+    STORE_COL_I32(fuelling_row, term),
+    STORE_COL_TEXT(fuelling_row, trade_no, .fixed = true),
+    STORE_COL_I32(fuelling_row, purchase_no, .fixed = true),
+    STORE_COL_I64(fuelling_row, claimed_ms, .fixed = true),
+};
+static const struct store_index fuelling_indexes[] = {
+    [FUELLING_BY_AGE] = {.name = "trade_fuelling_by_age", .columns = {"claimed_ms"}},
+};
+const struct store_table fuelling_table = {
+    .name = "trade_fuelling",
+    .row_size = sizeof(struct fuelling_row),
+    .columns = fuelling_row_columns,
+    .indexes = fuelling_indexes,
+    .n_columns = STORE_COUNT(fuelling_row_columns),
+    .n_key = 5,
+    .n_indexes = STORE_COUNT(fuelling_indexes),
+    .since = 5,
+};
 
 static const struct store_column order_row_columns[] = {
     STORE_COL_TEXT(order_row, order_no),
@@ -125,16 +163,25 @@ static const struct store_column line_row_columns[] = {
     STORE_COL_I64(line_row, quantity, .since = 5),
     STORE_COL_I32(line_row, delivery, .since = 5),
     STORE_COL_TEXT(line_row, returned_by, .since = 5),
+    STORE_COL_TEXT(line_row, pump_serial, .since = 5),
+    STORE_COL_I32(line_row, authorised, .since = 5),
 };
 const struct store_table line_table = {TABLE("trade_line", line_row, 3, )};
 
 static const struct store_column pay_attempt_row_columns[] = {
-    STORE_COL_TEXT(pay_attempt_row, trade_no),   STORE_COL_I32(pay_attempt_row, attempt_no),
-    STORE_COL_I32(pay_attempt_row, state),       STORE_COL_I32(pay_attempt_row, on_failure),
-    STORE_COL_I32(pay_attempt_row, offered),     STORE_COL_I64(pay_attempt_row, created_ms),
-    STORE_COL_I64(pay_attempt_row, deadline_ms), STORE_COL_I64(pay_attempt_row, ended_ms),
-    STORE_COL_TEXT(pay_attempt_row, order_no),   STORE_COL_TEXT(pay_attempt_row, reason),
-    STORE_COL_TEXT(pay_attempt_row, text),       STORE_COL_I32(pay_attempt_row, recalled, .since = 4),
+    STORE_COL_TEXT(pay_attempt_row, trade_no),
+    STORE_COL_I32(pay_attempt_row, attempt_no),
+    STORE_COL_I32(pay_attempt_row, state),
+    STORE_COL_I32(pay_attempt_row, on_failure),
+    STORE_COL_I32(pay_attempt_row, offered),
+    STORE_COL_I64(pay_attempt_row, created_ms),
+    STORE_COL_I64(pay_attempt_row, deadline_ms),
+    STORE_COL_I64(pay_attempt_row, ended_ms),
+    STORE_COL_TEXT(pay_attempt_row, order_no),
+    STORE_COL_TEXT(pay_attempt_row, reason),
+    STORE_COL_TEXT(pay_attempt_row, text),
+    STORE_COL_I32(pay_attempt_row, recalled, .since = 4),
+    STORE_COL_I64(pay_attempt_row, rounding_off, .since = 5),
 };
 const struct store_table pay_attempt_table = {TABLE("trade_attempt", pay_attempt_row, 2, )};
 
@@ -187,6 +234,8 @@ static const struct store_column refund_row_columns[] = {
     STORE_COL_I32(refund_row, marked),
     STORE_COL_I32(refund_row, stopped, .since = 4),
     STORE_COL_I32(refund_row, recharge, .since = 5),
+    STORE_COL_TEXT(refund_row, posted_shift, .since = 5),
+    STORE_COL_TEXT(refund_row, posted_date, .since = 5),
     STORE_COL_BLOB(refund_row, line_parts, 8 * TRADE_LINES_MAX),
     STORE_COL_BLOB(refund_row, invoice_parts, 8 * TRADE_INVOICES_MAX * TRADE_TENDERS_MAX, .since = 5),
 };
@@ -208,6 +257,7 @@ static const struct store_column refund_leg_row_columns[] = {
     STORE_COL_I64(refund_leg_row, gateway_discount, .since = 3),
     STORE_COL_I64(refund_leg_row, merchant_discount, .since = 3),
     STORE_COL_I64(refund_leg_row, settlement_amount, .since = 3),
+    STORE_COL_I32(refund_leg_row, otherwise, .since = 5),
 };
 const struct store_table refund_leg_table = {TABLE("trade_refund_leg", refund_leg_row, 3, )};
 
@@ -218,33 +268,65 @@ static const struct store_column ledger_row_columns[] = {
 };
 const struct store_table ledger_table = {TABLE("trade_ledger", ledger_row, 3, )};
 
-static const struct store_column shortfall_columns[] = {
-    STORE_COL_TEXT(shortfall_row, trade_no),  STORE_COL_I32(shortfall_row, number),
-    STORE_COL_TEXT(shortfall_row, what),      STORE_COL_TEXT(shortfall_row, reason),
-    STORE_COL_TEXT(shortfall_row, text),      STORE_COL_I64(shortfall_row, amount),
-    STORE_COL_I64(shortfall_row, points),     STORE_COL_I64(shortfall_row, created_ms),
-    STORE_COL_I64(shortfall_row, settled_ms), STORE_COL_TEXT(shortfall_row, settled_by),
-    STORE_COL_TEXT(shortfall_row, note),
+static const struct store_column matter_row_columns[] = {
+    STORE_COL_TEXT(matter_row, trade_no),   STORE_COL_I32(matter_row, number),
+    STORE_COL_I32(matter_row, kind),        STORE_COL_I32(matter_row, outcome),
+    STORE_COL_TEXT(matter_row, tenant_id),  STORE_COL_TEXT(matter_row, currency),
+    STORE_COL_TEXT(matter_row, what),       STORE_COL_TEXT(matter_row, reason),
+    STORE_COL_TEXT(matter_row, text),       STORE_COL_I64(matter_row, amount),
+    STORE_COL_I64(matter_row, points),      STORE_COL_TEXT(matter_row, gid),
+    STORE_COL_I64(matter_row, created_ms),  STORE_COL_I64(matter_row, settled_ms),
+    STORE_COL_TEXT(matter_row, settled_by), STORE_COL_TEXT(matter_row, note),
+    STORE_COL_TEXT(matter_row, reference),
 };
-static const struct store_index shortfall_indexes[] = {
-    [SHORTFALL_BY_SETTLED] = {.name = "trade_shortfall_by_settled", .columns = {"settled_ms", "created_ms"}},
+static const struct store_index matter_indexes[] = {
+    [MATTER_BY_SETTLED] = {.name = "trade_matter_by_settled", .columns = {"settled_ms", "created_ms"}},
+    [MATTER_BY_TENANT] = {.name = "trade_matter_by_tenant", .columns = {"tenant_id", "settled_ms", "created_ms"}},
 };
-const struct store_table shortfall_table = {
-    .name = "trade_shortfall",
-    .row_size = sizeof(struct shortfall_row),
-    .columns = shortfall_columns,
-    .n_columns = STORE_COUNT(shortfall_columns),
+const struct store_table matter_table = {
+    .name = "trade_matter",
+    .row_size = sizeof(struct matter_row),
+    .columns = matter_row_columns,
+    .n_columns = STORE_COUNT(matter_row_columns),
     .n_key = 2,
-    .indexes = shortfall_indexes,
-    .n_indexes = STORE_COUNT(shortfall_indexes),
+    .indexes = matter_indexes,
+    .n_indexes = STORE_COUNT(matter_indexes),
     .since = 5,
 };
 
-static const struct store_column stray_row_columns[] = {
-    STORE_COL_TEXT(stray_row, key_id), STORE_COL_TEXT(stray_row, nonce),       STORE_COL_I32(stray_row, kind),
-    STORE_COL_TEXT(stray_row, number), STORE_COL_BLOB(stray_row, body, 65536), STORE_COL_I64(stray_row, received_ms),
+#define STRAY_COLUMNS                                                                                                  \
+    STORE_COL_TEXT(stray_row, key_id), STORE_COL_TEXT(stray_row, nonce), STORE_COL_I32(stray_row, kind),               \
+        STORE_COL_TEXT(stray_row, number), STORE_COL_BLOB(stray_row, body, 65536),                                     \
+        STORE_COL_I64(stray_row, received_ms), STORE_COL_TEXT(stray_row, why, .since = 5),                             \
+        STORE_COL_TEXT(stray_row, trade_no, .since = 5)
+static const struct store_column stray_row_columns[] = {STRAY_COLUMNS};
+static const struct store_index stray_indexes[] = {
+    [STRAY_BY_AGE] = {.name = "trade_stray_by_age", .columns = {"received_ms"}, .since = 5},
 };
-const struct store_table stray_table = {TABLE("trade_stray_callback", stray_row, 2, )};
+const struct store_table stray_table = {
+    TABLE("trade_stray_callback", stray_row, 2, .indexes = stray_indexes, .n_indexes = STORE_COUNT(stray_indexes))};
+
+static const struct store_column settled_stray_columns[] = {
+    STRAY_COLUMNS,
+    STORE_COL_I64(stray_row, settled_ms),
+    STORE_COL_I32(stray_row, outcome),
+    STORE_COL_TEXT(stray_row, settled_by),
+    STORE_COL_TEXT(stray_row, note),
+    STORE_COL_TEXT(stray_row, reference),
+};
+static const struct store_index settled_stray_indexes[] = {
+    [STRAY_BY_AGE] = {.name = "trade_settled_stray_by_age", .columns = {"received_ms"}},
+};
+const struct store_table settled_stray_table = {
+    .name = "trade_settled_stray",
+    .row_size = sizeof(struct stray_row),
+    .columns = settled_stray_columns,
+    .n_columns = STORE_COUNT(settled_stray_columns),
+    .n_key = 2,
+    .indexes = settled_stray_indexes,
+    .n_indexes = STORE_COUNT(settled_stray_indexes),
+    .since = 5,
+};
 
 static const struct store_column archived_row_columns[] = {
     STORE_COL_TEXT(archived_row, tender_no),     STORE_COL_TEXT(archived_row, trade_no),
@@ -277,6 +359,7 @@ const struct store_table archived_table = {
 };
 
 const struct store_table *const trade_tables[] = {
-    &trade_table,      &order_table,  &quote_table,     &line_table,  &pay_attempt_table, &tender_table, &refund_table,
-    &refund_leg_table, &ledger_table, &shortfall_table, &stray_table, &archived_table,    NULL,
+    &trade_table,  &order_table,         &quote_table,      &line_table,     &pay_attempt_table,
+    &tender_table, &refund_table,        &refund_leg_table, &ledger_table,   &matter_table,
+    &stray_table,  &settled_stray_table, &archived_table,   &fuelling_table, NULL,
 };

@@ -1,20 +1,20 @@
 #include "flows/trade/shortfall.h"
 
 #include "flows/trade/effect.h"
+#include "flows/trade/matter.h"
 
 enum { ARENA_MAX = 65536 };
 
 void shortfall_add(struct saga_turn *turn, const struct shortfall *shortfall) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    const struct shortfall_row key = {.number = (int32_t)trade->parts[PART_SHORTFALL].n + 1};
-    struct shortfall_row *row = trade_add(trade, PART_SHORTFALL, &key);
-    str_fit(str_c(shortfall->what), row->what, sizeof row->what);
-    str_fit(str_c(shortfall->reason), row->reason, sizeof row->reason);
-    str_fit(str_c(shortfall->text), row->text, sizeof row->text);
-    row->amount = shortfall->amount;
-    row->points = shortfall->points;
-    row->created_ms = saga_turn_now(turn);
-    trades_alert(trade->trades, "a shortfall", trade, row->reason);
+    const struct matter matter = {.kind = MATTER_KIND(SHORTFALL),
+                                  .what = shortfall->what,
+                                  .reason = shortfall->reason,
+                                  .text = shortfall->text,
+                                  .amount = shortfall->amount,
+                                  .points = shortfall->points};
+    matter_raise(turn, &matter);
+    trades_alert(trade->trades, "a shortfall", trade, shortfall->reason);
 }
 
 bool shortfall_of_answer(struct saga_turn *turn, struct str answer, const char *what, int64_t amount, int64_t points) {

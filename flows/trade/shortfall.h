@@ -1,5 +1,5 @@
 // What a paid trade could not have though it stands (D40): a benefit that was gone when it was to be used, which the
-// payer has had. Each is a row that an operator settles.
+// payer has had. Each is a matter that an operator settles (matter.h).
 #ifndef TXC_FLOWS_TRADE_SHORTFALL_H
 #define TXC_FLOWS_TRADE_SHORTFALL_H
 
@@ -8,6 +8,7 @@
 // What was missing, as it is stored and told.
 #define SHORTFALL_COUPONS "coupons"
 #define SHORTFALL_POINTS "points"
+#define SHORTFALL_QUOTA "quota"
 #define SHORTFALL_STOCK "stock"
 #define SHORTFALL_ITEM "item" // refunded, and used before it was taken back
 // What the trade earned, and was spent before a refund could take it back.

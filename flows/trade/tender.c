@@ -2,6 +2,7 @@
 
 #include "flows/trade/books.h"
 #include "flows/trade/effect.h"
+#include "flows/trade/matter.h"
 #include "flows/trade/refund_plan.h"
 
 #include <assert.h>
@@ -9,19 +10,40 @@
 
 #define PAYMENT_STATE(name) PARTICIPANT__PAYMENT__V1__PAYMENT_STATE__PAYMENT_STATE_##name
 
+#define METHOD(name) PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_##name
+
+// Who takes the money of a tender, and for the gateway how. A new kind is a value of TenderKind and a row here.
+static const struct {
+    enum { BY_NOBODY, BY_CARD_SYSTEM, BY_GATEWAY, BY_HAND } taken;
+    Participant__Payment__V1__PaymentMethod method;
+    bool direct; // the gateway's first answer may say that it is paid: what is unclear is reversed, not closed
+} kinds[] = {
+    [TENDER_KIND(CARD)] = {.taken = BY_CARD_SYSTEM},
+    [TENDER_KIND(WECHAT)] = {.taken = BY_GATEWAY, .method = METHOD(WECHAT)},
+    [TENDER_KIND(ALIPAY)] = {.taken = BY_GATEWAY, .method = METHOD(ALIPAY)},
+    [TENDER_KIND(BANK_CARD)] = {.taken = BY_GATEWAY, .method = METHOD(BANK_CARD)},
+    [TENDER_KIND(SCANNED)] = {.taken = BY_GATEWAY, .method = METHOD(SCANNED), .direct = true},
+    [TENDER_KIND(CASH)] = {.taken = BY_HAND},
+};
+
+bool tender_kind_is_known(int64_t kind) {
+    return kind > 0 && kind < (int64_t)STORE_COUNT(kinds) && kinds[kind].taken != BY_NOBODY;
+}
+
+bool tender_kind_is_cash(int32_t kind) {
+    return tender_kind_is_known(kind) && kinds[kind].taken == BY_HAND;
+}
+
+bool tender_is_card(const struct tender_row *tender) {
+    return tender_kind_is_known(tender->kind) && kinds[tender->kind].taken == BY_CARD_SYSTEM;
+}
+
 bool tender_is_gateway(const struct tender_row *tender) {
-    return tender->kind == TENDER_KIND(WECHAT) || tender->kind == TENDER_KIND(ALIPAY) ||
-           tender->kind == TENDER_KIND(BANK_CARD) || tender->kind == TENDER_KIND(SCANNED);
+    return tender_kind_is_known(tender->kind) && kinds[tender->kind].taken == BY_GATEWAY;
 }
 
 Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *tender) {
-    switch (tender->kind) {
-    case TENDER_KIND(WECHAT): return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_WECHAT;
-    case TENDER_KIND(ALIPAY): return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_ALIPAY;
-    case TENDER_KIND(BANK_CARD): return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_BANK_CARD;
-    case TENDER_KIND(SCANNED): return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_SCANNED;
-    default: return PARTICIPANT__PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_UNSPECIFIED;
-    }
+    return tender_is_gateway(tender) ? kinds[tender->kind].method : METHOD(UNSPECIFIED);
 }
 
 #define TO(name) (1u << TENDER_STATE(name))
@@ -35,7 +57,7 @@ static const uint32_t followers[] = {
     [TENDER_STATE(CLOSED)] = TO(RETURNING) | TO(CONFLICTED), // paid late
     [TENDER_STATE(RETURNING)] = TO(RETURNED) | TO(CONFLICTED) /* an operator has ended its return */,
     [TENDER_STATE(RETURNED)] = 0,
-    [TENDER_STATE(CONFLICTED)] = 0, // an operator's
+    [TENDER_STATE(CONFLICTED)] = TO(RETURNING) | TO(RETURNED), // as an operator decides
 };
 
 void tender_set_state(struct trade *trade, struct tender_row *tender, Txcenter__Trade__V1__TenderState state) {
@@ -78,17 +100,35 @@ static bool is_given_up(const struct tender_row *tender) {
     return tender->state == TENDER_STATE(FAILED) || tender->state == TENDER_STATE(CLOSED);
 }
 
+void tender_conflicts(struct saga_turn *turn, struct tender_row *tender, int64_t came, const char *reason) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    tender_set_state(trade, tender, TENDER_STATE(CONFLICTED));
+    const struct matter matter = {.kind = MATTER_KIND(CONFLICT),
+                                  .what = tender->tender_no,
+                                  .reason = reason,
+                                  .text = tender->detail,
+                                  .amount = came};
+    matter_hold(turn, &matter);
+}
+
+bool tender_give_back(struct saga_turn *turn, struct tender_row *tender, int64_t came, struct error *error) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    if (!refund_plan_return(turn, tender, came, error))
+        return false;
+    tender_set_state(trade, tender, TENDER_STATE(RETURNING));
+    trade->trades->stats.returned++;
+    return true;
+}
+
 // The tender's money is not wanted: starts its way back in this turn.
 static void give_back(struct saga_turn *turn, struct tender_row *tender) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct error error = {0};
-    if (!refund_plan_return(turn, tender, &error)) {
+    if (!tender_give_back(turn, tender, tender->amount, &error)) {
         trades_alert(trade->trades, "return of money can't start", trade, error.text);
         return;
     }
-    tender_set_state(trade, tender, TENDER_STATE(RETURNING));
     books_suspense(trade, LEDGER_UNWANTED, tender, tender->amount, saga_turn_now(turn));
-    trade->trades->stats.returned++;
     trades_alert(trade->trades, "money returned", trade, tender->tender_no);
 }
 
@@ -118,13 +158,15 @@ static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
     const char *what = mismatch(trade, tender, payment);
     note_payment(trade, tender, payment, now_ms);
     if (what) {
-        tender_set_state(trade, tender, TENDER_STATE(CONFLICTED));
         str_print(tender->detail, sizeof tender->detail, "%s: the gateway says %lld %.3s for merchant %.64s", what,
                   payment->amount ? (long long)payment->amount->minor_units : 0,
                   payment->amount ? payment->amount->currency : "", payment->merchant_id);
         // What the books can't name (no amount, another currency) is not in them; an operator finds out what there is.
-        if (tender_minor(payment->amount) > 0 && strcmp(payment->amount->currency, trade->row.currency) == 0)
-            books_suspense(trade, LEDGER_CONFLICTED, tender, tender_minor(payment->amount), now_ms);
+        bool ours = payment->amount && strcmp(payment->amount->currency, trade->row.currency) == 0;
+        int64_t came = ours ? tender_minor(payment->amount) : 0;
+        tender_conflicts(turn, tender, came, "PAYMENT_MISMATCH");
+        if (came > 0)
+            books_suspense(trade, LEDGER_CONFLICTED, tender, came, now_ms);
         trade->trades->stats.conflicts++;
         trades_alert(trade->trades, "payment does not match", trade, tender->detail);
     } else if (decides_nothing(tender, notice)) {
@@ -170,7 +212,7 @@ void tender_noticed(struct saga_turn *turn, struct tender_row *tender,
 void tender_give_up(struct saga_turn *turn, struct tender_row *tender) {
     if (tender->undo != UNDO_NONE)
         return;
-    bool reverse = tender->kind == TENDER_KIND(SCANNED) && tender->state != TENDER_STATE(CONFLICTED);
+    bool reverse = tender_is_gateway(tender) && kinds[tender->kind].direct && tender->state != TENDER_STATE(CONFLICTED);
     trade_change(trade_of(saga_turn_subject(turn)), tender);
     tender->undo = reverse ? UNDO_REVERSING : UNDO_CLOSING;
 }

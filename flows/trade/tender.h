@@ -6,7 +6,12 @@
 #include "flows/trade/trade.h"
 #include "participant/payment/v1/payment.pb-c.h"
 
-// Goes through the payment gateway.
+// Whether there is such a kind; whether it is taken by hand, at a terminal.
+bool tender_kind_is_known(int64_t kind);
+bool tender_kind_is_cash(int32_t kind);
+
+// Taken from a stored-value card; through the payment gateway.
+bool tender_is_card(const struct tender_row *tender);
 bool tender_is_gateway(const struct tender_row *tender);
 
 // The gateway's method of a tender kind.
@@ -21,6 +26,13 @@ int64_t tender_minor(const Txcenter__Type__V1__Money *money);
 
 // Sets its state; which may follow which: tender.c. The row is about to be written.
 void tender_set_state(struct trade *trade, struct tender_row *tender, Txcenter__Trade__V1__TenderState state);
+
+// Its money (so much came; 0: nobody knows, or in another currency) is an operator's: CONFLICTED, and a matter.
+// tender->detail says what is wrong.
+void tender_conflicts(struct saga_turn *turn, struct tender_row *tender, int64_t came, const char *reason);
+
+// Starts its money's way back. False, and nothing is changed, when that can't be.
+bool tender_give_back(struct saga_turn *turn, struct tender_row *tender, int64_t came, struct error *error);
 
 // Takes in what the gateway answered. Money that came although the trade no longer wants it starts its way back, in
 // this turn, exactly once (should that be impossible at present, the tender stays as it is: an operator is told, and

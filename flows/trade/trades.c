@@ -1,6 +1,11 @@
 // The host's side: options, time, methods.
+#include "flows/trade/adjust.h"
 #include "flows/trade/callback.h"
 #include "flows/trade/cancel.h"
+#include "flows/trade/capture.h"
+#include "flows/trade/fact.h"
+#include "flows/trade/matter_list.h"
+#include "flows/trade/matter_settle.h"
 #include "flows/trade/order.h"
 #include "flows/trade/parts.h"
 #include "flows/trade/payment.h"
@@ -11,12 +16,13 @@
 #include "flows/trade/refund.h"
 #include "flows/trade/refund_command.h"
 #include "flows/trade/retire.h"
+#include "flows/trade/stray.h"
 #include "txcenter/callback/v1/callback.pb-c.h"
 
 #include <stdlib.h>
 
-const struct saga_flow *const trade_flows[] = {&purchase_flow,     &payment_flow,        &refund_flow, &late_flow,
-                                               &recall_order_flow, &recall_payment_flow, NULL};
+const struct saga_flow *const trade_flows[] = {&purchase_flow,     &payment_flow,        &refund_flow,  &late_flow,
+                                               &recall_order_flow, &recall_payment_flow, &capture_flow, NULL};
 
 struct trades *trades_new(const struct trades_options *options) {
     struct trades *trades = calloc(1, sizeof *trades);
@@ -25,11 +31,13 @@ struct trades *trades_new(const struct trades_options *options) {
     trades->options = *options;
     trades->alarm_ms = INT64_MAX;
     trades->requests = requests_new(options->store, options->clock);
+    trades->facts = facts_new(trades);
     return trades;
 }
 
 void trades_start(struct trades *trades, struct saga_engine *engine) {
     trades->engine = engine;
+    trades_alarm_at(trades, trades_now(trades));
 }
 
 void trades_slot_left(void *trades, unsigned slot) {
@@ -43,6 +51,7 @@ void trades_free(struct trades *trades) {
     read_end(trades);
     retire_end(trades);
     trade_drop_all(trades);
+    facts_free(trades->facts);
     requests_free(trades->requests);
     heap_release(&trades->waits);
     map_release(&trades->resident);
@@ -66,7 +75,9 @@ void trades_alarm_at(struct trades *trades, int64_t due_ms) {
 }
 
 int64_t trades_tick(struct trades *trades) {
-    trades->alarm_ms = commands_tick(trades, trades_now(trades));
+    int64_t now_ms = trades_now(trades), waits_ms = commands_tick(trades, now_ms);
+    int64_t count_ms = matter_count_tick(trades, now_ms);
+    trades->alarm_ms = waits_ms < count_ms ? waits_ms : count_ms;
     trade_evict(trades);
     return trades->alarm_ms;
 }
@@ -107,11 +118,14 @@ COMMAND(order)
 COMMAND(pay)
 COMMAND(cancel)
 COMMAND(refund)
+COMMAND(adjust)
 COMMAND(quote_order_pay)
 COMMAND(order_pay)
+COMMAND(settle_matter)
 
 #define TRADE &txcenter__trade__v1__trade_service__descriptor
 #define CALLBACK &txcenter__callback__v1__callback_service__descriptor
+#define OPERATOR &txcenter__trade__v1__trade_operator_service__descriptor
 
 const struct trade_method trade_methods[] = {
     {TRADE, "Quote", TRADE_CHANGES, TRADE_QUOTE, false, serve_quote},
@@ -119,6 +133,7 @@ const struct trade_method trade_methods[] = {
     {TRADE, "Pay", TRADE_CHANGES, TRADE_PAY, false, serve_pay},
     {TRADE, "Cancel", TRADE_CHANGES, TRADE_PAY, false, serve_cancel},
     {TRADE, "Refund", TRADE_CHANGES, TRADE_PAY, false, serve_refund},
+    {TRADE, "Adjust", TRADE_CHANGES, TRADE_PAY, false, serve_adjust},
     {TRADE, "QuoteOrderPay", TRADE_CHANGES, TRADE_PAY, false, serve_quote_order_pay},
     {TRADE, "OrderPay", TRADE_CHANGES, TRADE_PAY, false, serve_order_pay},
     {TRADE, "GetTrade", TRADE_READS, TRADE_LIST, false, read_get},
@@ -126,5 +141,9 @@ const struct trade_method trade_methods[] = {
     {TRADE, "WatchTrade", TRADE_READS, TRADE_LIST, true, read_watch},
     {CALLBACK, "NotifyPayment", TRADE_CALLS_BACK, TRADE_PAY, false, callback_payment},
     {CALLBACK, "NotifyRefund", TRADE_CALLS_BACK, TRADE_PAY, false, callback_refund},
+    {OPERATOR, "ListMatters", TRADE_OVERSEES, TRADE_LIST, false, matter_list},
+    {OPERATOR, "SettleMatter", TRADE_OPERATES, TRADE_PAY, false, serve_settle_matter},
+    {OPERATOR, "ListStrays", TRADE_OVERSEES, TRADE_LIST, false, stray_list},
+    {OPERATOR, "SettleStray", TRADE_OPERATES, TRADE_PAY, false, stray_settle},
     {.name = NULL},
 };

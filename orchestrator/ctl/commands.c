@@ -4,6 +4,7 @@
 #include "grpc/health/v1/health.pb-c.h"
 #include "orchestrator/ctl/anomaly_view.h"
 #include "orchestrator/ctl/flow_view.h"
+#include "orchestrator/ctl/matter_view.h"
 #include "orchestrator/ctl/operator_view.h"
 #include "orchestrator/ctl/run.h"
 #include "orchestrator/ctl/saga_view.h"
@@ -86,7 +87,7 @@ static const struct option line_options[] = {
      .kind = OPTION_SPEC,
      .many = true,
      .required = true,
-     .value = "CODE:amount=A|volume=V[,nozzle=N]",
+     .value = "CODE:amount=A|volume=V|serial=S[,nozzle=N][,authorised]",
      .field = "lines",
      .spec = trade_fuel_spec,
      .text = "what is bought"},
@@ -96,7 +97,14 @@ static const struct option line_options[] = {
      .value = "COUPON",
      .field = "excluded_coupon_ids",
      .text = "never use this one"},
+    {.name = "exclude-activity",
+     .kind = OPTION_TEXT,
+     .many = true,
+     .value = "ACTIVITY",
+     .field = "excluded_activity_ids",
+     .text = "never use this one of the discount engine"},
     {.name = "no-points", .kind = OPTION_FLAG, .field = "exclude_points", .text = "never use points"},
+    {.name = "no-level", .kind = OPTION_FLAG, .field = "exclude_level", .text = "never use the member's prices"},
 };
 static const struct option_set line_set = SET(line_options);
 
@@ -108,6 +116,19 @@ static const struct option quote_options[] = {
      .value = "COUPON",
      .field = "required_coupon_ids",
      .text = "only combinations that use it"},
+    {.name = "require-activity",
+     .kind = OPTION_TEXT,
+     .many = true,
+     .value = "ACTIVITY",
+     .field = "required_activity_ids",
+     .text = "only combinations that use it"},
+    {.name = "paid-by",
+     .kind = OPTION_WORD,
+     .many = true,
+     .value = "KIND",
+     .field = "tender_kinds",
+     .words = &txcenter__trade__v1__tender_kind__descriptor,
+     .text = "only what allows to pay with it, and with all others that are named"},
     {.name = "combinations",
      .kind = OPTION_NUMBER,
      .value = "N",
@@ -225,6 +246,18 @@ static const struct option refund_options[] = {
 };
 static const struct option_set refund_set = SET(refund_options);
 
+static const struct option adjust_options[] = {
+    {.name = "line",
+     .kind = OPTION_SPEC,
+     .many = true,
+     .required = true,
+     .value = "N:amount=A|volume=V",
+     .field = "lines",
+     .spec = trade_actual_spec,
+     .text = "so much of this line (from 0); N alone: nothing"},
+};
+static const struct option_set adjust_set = SET(adjust_options);
+
 static const struct option list_options[] = {
     TEXT("user", "USER", "filter.user_id", "of this user"),
     TEXT("station", "STATION", "filter.station_id", "at this station"),
@@ -340,6 +373,11 @@ static const struct option act_options[] = {
 };
 static const struct option_set act_set = SET(act_options);
 
+static const struct option clear_options[] = {
+    TEXT("source", "NAME", "source", "only this kind: price, points_rule, level or activities (default: every kind)"),
+};
+static const struct option_set clear_set = SET(clear_options);
+
 static const struct option step_options[] = {
     TEXT("step", "NAME", "step", "which step (default: the one that is parked)"),
     {.name = "leg",
@@ -389,6 +427,68 @@ static const struct option batch_options[] = {
 };
 static const struct option_set batch_set = SET(batch_options);
 
+static const struct option matter_options[] = {
+    {.name = "kind",
+     .kind = OPTION_WORD,
+     .value = "KIND",
+     .field = "filter.kind",
+     .words = &txcenter__trade__v1__matter_kind__descriptor,
+     .text = "of this kind"},
+    TEXT("tenant", "TENANT", "filter.tenant_id", "of this group"),
+    TEXT("trade", "TRADE", "filter.trade_no", "of this trade"),
+    {.name = "settled", .kind = OPTION_FLAG, .field = "filter.settled", .text = "those that are settled instead"},
+};
+static const struct option_set matter_set = SET(matter_options);
+
+static const struct option settle_options[] = {
+    {.name = "number",
+     .kind = OPTION_NUMBER,
+     .required = true,
+     .value = "N",
+     .field = "number",
+     .min = 1,
+     .max = INT32_MAX,
+     .text = "which matter of the trade, as matter list shows it"},
+    {.name = "as",
+     .kind = OPTION_WORD,
+     .required = true,
+     .value = "OUTCOME",
+     .field = "outcome",
+     .words = &txcenter__trade__v1__matter_outcome__descriptor,
+     .text = "what becomes of it"},
+};
+static const struct option_set settle_set = SET(settle_options);
+
+static const struct option reference_options[] = {
+    TEXT("reference", "TEXT", "reference", "the voucher or transfer with which money was given back"),
+};
+static const struct option_set reference_set = SET(reference_options);
+
+static const struct option stray_options[] = {
+    {.name = "settled", .kind = OPTION_FLAG, .field = "settled", .text = "those that are settled instead"},
+};
+static const struct option_set stray_set = SET(stray_options);
+
+static const struct option match_options[] = {
+    {.name = "key",
+     .kind = OPTION_TEXT,
+     .required = true,
+     .value = "KEY",
+     .field = "key_id",
+     .text = "the key that it was signed with, as stray list shows it"},
+    {.name = "as",
+     .kind = OPTION_WORD,
+     .required = true,
+     .value = "OUTCOME",
+     .field = "outcome",
+     .words = &txcenter__trade__v1__stray_outcome__descriptor,
+     .text = "what becomes of it"},
+    TEXT("trade", "TRADE", "trade_no", "matched: whose it is"),
+    TEXT("number", "NUMBER", "number",
+         "matched: the tender or refund that it is about (default: the one that it names)"),
+};
+static const struct option_set match_set = SET(match_options);
+
 static const struct option anomaly_options[] = {
     {.name = "kind",
      .kind = OPTION_WORD,
@@ -417,6 +517,8 @@ static const struct option_set anomaly_set = SET(anomaly_options);
         .words = "saga " word, .operand = "GID", .operand_field = "gid", .sets = {__VA_ARGS__}, OPERATOR(method_name), \
         .show = operator_show_saga, .text = (about)                                                                    \
     }
+#define TRADE_OPERATOR(method_name)                                                                                    \
+    .method = {.service = &txcenter__trade__v1__trade_operator_service__descriptor, .name = (method_name)}
 #define OPERATOR(method_name)                                                                                          \
     .method = {.service = &txcenter__saga__v1__operator_service__descriptor, .name = (method_name)}
 
@@ -480,6 +582,15 @@ static const struct command commands[] = {
      .show = trade_show_refund,
      .text = "refund the whole, an amount, or lines",
      .details = "txctl trade refund TRADE --amount 20.00 --reason 'wrong nozzle'"},
+    {.words = "trade adjust",
+     .operand = "[TRADE]",
+     .operand_field = "trade_no",
+     .sets = {&adjust_set, &number_set},
+     .needs = {"TRADE|--order"},
+     TRADE("Adjust"),
+     .show = trade_show_adjust,
+     .text = "what was dispensed of a fill-up that was authorised",
+     .details = "txctl trade adjust TRADE --line 0:amount=150.00"},
     {.words = "trade get",
      .operand = "[TRADE]",
      .operand_field = "trade_no",
@@ -601,6 +712,35 @@ static const struct command commands[] = {
      OPERATOR("ResumeParticipant"),
      .show = operator_show_resumed,
      .text = "let calls go to it again"},
+    {.words = "matter list",
+     .sets = {&matter_set, &page_set},
+     TRADE_OPERATOR("ListMatters"),
+     .show = matter_show_list,
+     .text = "what an operator must settle about trades: shortfalls, conflicts, payouts",
+     .details = "txctl matter list --kind payout --tenant T001"},
+    {.words = "matter settle",
+     .operand = "TRADE",
+     .operand_field = "trade_no",
+     .sets = {&settle_set, &act_set, &reference_set},
+     TRADE_OPERATOR("SettleMatter"),
+     .show = matter_show_settled,
+     .text = "say what becomes of a matter, once",
+     .details = "A shortfall is written-off or collected; a conflict kept, returned or paid-otherwise; a payout "
+                "paid-otherwise (or its saga is tried again).\n"
+                "txctl matter settle TRADE --number 1 --as written-off --reason goodwill"},
+    {.words = "stray list",
+     .sets = {&stray_set, &page_set},
+     TRADE_OPERATOR("ListStrays"),
+     .show = stray_show_list,
+     .text = "notifications of the payment gateway that nothing took in"},
+    {.words = "stray settle",
+     .operand = "NONCE",
+     .operand_field = "nonce",
+     .sets = {&match_set, &act_set, &reference_set},
+     TRADE_OPERATOR("SettleStray"),
+     .show = stray_show_settled,
+     .text = "say what becomes of a notification that nothing took in, once",
+     .details = "Matched, it is taken in as if it had named the tender, or the refund, of --number."},
     {.words = "audit list",
      .operand = "[GID]",
      .operand_field = "gid",
@@ -615,6 +755,13 @@ static const struct command commands[] = {
      .text = "what is wrong and does not mend by itself",
      .details = "A page that is not full need not be the last: the last one names no next page.\n"
                 "txctl anomaly list --kind oscillating --since 2h"},
+    {.words = "cache clear",
+     .sets = {&clear_set, &act_set},
+     OPERATOR("ClearCache"),
+     .show = operator_show_cleared,
+     .text = "forget the facts that are kept for quotes, such as prices of fuel",
+     .details = "In Redis for every instance; in memory for the one that is asked.\n"
+                "txctl cache clear --source price --reason 'prices have changed'"},
     {.words = "flow list", SAGA("ListFlows"), .show = flow_show_list, .text = "the flows that the server has"},
     {.words = "flow graph",
      .operand = "NAME",

@@ -109,6 +109,7 @@ static void add_participant(struct table *table, const Txcenter__Saga__V1__Parti
     table_add(table, PAINT_DIM, str_c(since));
     table_add(table, PAINT_DIM, str_c(next));
     add_count(table, participant->in_flight, "/", participant->in_flight_max);
+    add_count(table, participant->in_flight_core, "", 0);
     add_count(table, participant->waiting, "", 0);
     add_count(table, participant->put_off, "", 0);
     add_count(table, participant->calls, "", 0);
@@ -117,8 +118,8 @@ static void add_participant(struct table *table, const Txcenter__Saga__V1__Parti
 }
 
 static const struct table_column participant_columns[] = {
-    {"name", false}, {"state", false}, {"since", false}, {"next probe", false}, {"in flight", true}, {"waiting", true},
-    {"later", true}, {"calls", true},  {"failed", true}, {"why", false},        {NULL, false}};
+    {"name", false},   {"state", false}, {"since", false}, {"next probe", false}, {"in flight", true}, {"core", true},
+    {"waiting", true}, {"later", true},  {"calls", true},  {"failed", true},      {"why", false},      {NULL, false}};
 
 void operator_show_participants(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
     const Txcenter__Saga__V1__ListParticipantsResponse *r = (const void *)response;
@@ -147,6 +148,16 @@ void operator_show_paused(struct view *view, struct arena *arena, const Protobuf
 
 void operator_show_resumed(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
     show_one(view, arena, ((const Txcenter__Saga__V1__ResumeParticipantResponse *)(const void *)response)->participant);
+}
+
+// ---- Cache --------------------------------------------------------------------------------------------------------
+
+void operator_show_cleared(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
+    (void)arena;
+    view_printf(view, "cleared by ");
+    view_text(view, PAINT_BOLD,
+              str_c(((const Txcenter__Saga__V1__ClearCacheResponse *)(const void *)response)->instance));
+    view_printf(view, "\n");
 }
 
 // ---- Audit --------------------------------------------------------------------------------------------------------

@@ -15,8 +15,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.dont_write_bytecode = True
 
 import harness  # noqa: E402
+import importance  # noqa: E402
 import peers  # noqa: E402
+import profile_rooms  # noqa: E402
 import purchases  # noqa: E402
+import quotes  # noqa: E402
 from endurance import Endurance  # noqa: E402
 from harness import BIN, World, cpu_ns, resident_kb  # noqa: E402
 from sagas import Sagas  # noqa: E402
@@ -31,6 +34,9 @@ GOALS = (
     ("idle.cpu_percent", "<=", 0.5, "percent of a core when idle"),
     ("idle.ready_ms", "<=", 200, "from exec to ready, ms"),
     ("purchase.sqlite.64.per_second", ">=", 300, "purchases a second on SQLite, 64 in flight"),
+    ("quote.even.off.1.p50_of_slowest", "<=", 1.5, "p50 of a quote whose seven sources take 10 ms each, of that, one in flight"),
+    ("quote.slow_facts.memory.1.p50_ms", "<=", 20, "p50 of a quote with slow facts that are kept in memory, ms"),
+    ("quote.slow_facts.redis.1.p50_ms", "<=", 20, "p50 of a quote with slow facts that are kept in Redis, ms"),
     ("saga.sqlite.64.ratio.median", ">=", 0.8, "of the ceiling on SQLite, 64 in flight"),
     ("saga.sqlite.64.p99_ms", "<=", 20, "p99 on SQLite, 64 in flight, ms"),
     ("saga.mariadb.64.ratio.median", ">=", 0.75, "of the ceiling on MariaDB, 64 in flight"),
@@ -43,6 +49,8 @@ GOALS = (
     ("recovery.all_s", "<=", 30, "until all have ended, s"),
     ("waiting.growth_percent", "<=", 10, "growth of resident memory from a tenth of the waiting sagas to all, percent"),
     ("waiting.page_p99_ms", "<=", 100, "a page of the list of waiting sagas, p99, ms"),
+    ("importance.ratio.median", "<=", 1.25, "times the p99 of paying while a system that nobody waits for answers in 30 s"),
+    ("importance.crowded_out", "<=", 0, "core calls that found the room taken that is kept for them"),
     ("overload.70.p99_ms", "<=", 25, "p99 at 70 % of the greatest throughput, ms"),
     ("overload.70.failed", "<=", 0, "failed at 70 %"),
     ("overload.70.growth_percent", "<=", 10, "growth of resident memory at 70 %, percent"),
@@ -59,11 +67,15 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="short runs; figures are rough")
     parser.add_argument("--mariadb", action="store_true", help="on MariaDB too")
     parser.add_argument("--two-step", action="store_true", help="only two-step sagas beside the ceiling")
+    parser.add_argument("--quote", action="store_true", help="only quotes, with sources that take their time")
+    parser.add_argument("--purchases", action="store_true", help="only whole purchases, plain and full")
+    parser.add_argument("--profile", action="store_true", help="only where the instructions go, of a saga and of a full purchase")
     parser.add_argument("--peer", choices=["dtm"], help="only two-step sagas by turns with this peer, which is built first (needs Go)")
     parser.add_argument("--recovery", action="store_true", help="only the recovery after kill -9 with --sagas under way")
     parser.add_argument("--sagas", type=int, metavar="N", default=100000, help="under way at the kill (100000)")
     parser.add_argument("--waiting", type=int, metavar="N", help="only N sagas that wait: memory, list, start")
     parser.add_argument("--overload", action="store_true", help="only 70 %% and 150 %% of the greatest throughput at a fixed rate")
+    parser.add_argument("--importance", action="store_true", help="only paying, by turns with a slow system beside it and without")
     parser.add_argument("--pairs", type=int, metavar="N", default=None, help="of runs for the ratio to the ceiling or a peer (10)")
     parser.add_argument("--all", action="store_true", help="store, rpc and solver too")
     parser.add_argument("--json", metavar="FILE", default="build/bench.json")
@@ -73,13 +85,20 @@ def arguments():
     return options
 
 
+def stolen():
+    """(time that the machine's host gave to others, all time) of all cores since boot, in ticks."""
+    with open("/proc/stat", encoding="ascii") as file:
+        ticks = [int(word) for word in file.readline().split()[1:9]]  # what guests use is in the first two already
+    return ticks[7], sum(ticks)
+
+
 def file_system(folder):
     return subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
 
 
 class Bench:
     def __init__(self, options):
-        self.options, self.figures = options, {}
+        self.options, self.figures, self.ticks = options, {}, stolen()
         self.folder = os.path.abspath(options.data)
         os.makedirs(self.folder, exist_ok=True)
         harness.scratch = lambda: tempfile.mkdtemp(prefix="run-", dir=self.folder)
@@ -127,10 +146,20 @@ class Bench:
 
     def purchases(self):
         for store in ["sqlite"] + ["mariadb"] * self.options.mariadb:
-            purchases.measure(store, IN_FLIGHT, 3 if self.options.quick else 10, self.figures)
+            for kind in purchases.KINDS:
+                purchases.measure(store, IN_FLIGHT, 3 if self.options.quick else 10, self.figures, kind)
+
+    def quotes(self):
+        quotes.measure(2 if self.options.quick else 6, self.figures)
+
+    def importance(self):
+        importance.measure(self.options.pairs, 3 if self.options.quick else 10, self.figures)
 
     def peer(self):
         peers.measure(self.options.peer, os.path.dirname(self.folder), harness.scratch(), self.options, self.figures)
+
+    def profile(self):
+        profile_rooms.measure(self.figures)
 
     def lasting(self, part):
         endurance = Endurance(self.options, self.figures)
@@ -158,6 +187,10 @@ class Bench:
             self.figures[f"goal.{name}"] = int(met)
 
     def write(self):
+        (lost, ticks), (lost_now, ticks_now) = self.ticks, stolen()
+        self.figures["machine.stolen_percent"] = 100 * (lost_now - lost) / max(1, ticks_now - ticks)
+        if self.figures["machine.stolen_percent"] >= 1:
+            print(f"the host of this machine gave {self.figures['machine.stolen_percent']:.1f} % of its CPU time to others meanwhile")
         self.figures.update({"machine.cores": os.cpu_count(), "machine.kernel": platform.release(),
                              "machine.load_1min": os.getloadavg()[0], "machine.file_system": file_system(self.folder)})
         with open(self.options.json, "w", encoding="utf-8") as file:
@@ -168,12 +201,13 @@ class Bench:
     def parts(self):
         """What was asked for by name, or what is measured when nothing was."""
         options = self.options
-        asked = [self.sagas] * options.two_step + [self.peer] * bool(options.peer)
+        asked = [self.sagas] * options.two_step + [self.quotes] * options.quote + [self.purchases] * options.purchases
+        asked += [self.peer] * bool(options.peer) + [self.importance] * options.importance + [self.profile] * options.profile
         for wanted, part in ((options.recovery, Endurance.recovery), (options.waiting, Endurance.waiting),
                              (options.overload, Endurance.overload)):
             if wanted:
                 asked.append(functools.partial(self.lasting, part))
-        return asked or [self.idle, self.sagas, self.purchases] + [self.others] * options.all
+        return asked or [self.idle, self.sagas, self.quotes, self.purchases] + [self.others] * options.all
 
 
 def main():

@@ -1,7 +1,8 @@
-// Closed-loop load of whole purchases: QuoteOrderPay with one WeChat-like tender, each waited for until it is PAID. So
-// many are kept in flight for so long; then throughput, latency, the CPU time of the processes and the store's commits
-// are printed, one JSON object a run.
-//   bench_purchase TARGET SECONDS IN_FLIGHT USERS CENTER_PID SIM_PID
+// Closed-loop load of whole purchases: QuoteOrderPay, each waited for until it is PAID. "plain" ones have no benefit
+// and one WeChat-like tender; "full" ones use what their user has of coupons and points, lock it first, and are paid by
+// card and WeChat. So many are kept in flight for so long; then throughput, latency, the CPU time of the processes and
+// the store's commits are printed, one JSON object a run.
+//   bench_purchase TARGET SECONDS IN_FLIGHT USERS CENTER_PID SIM_PID plain|full
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -19,6 +20,8 @@ enum {
     SAMPLES_MAX = 4000000,
     DEADLINE_MS = 35000,
     FIRST_USER = 5, // the simulators' world begins with special ones: frozen, poor
+    AMOUNT = 20000,
+    BY_CARD = 2000,
 };
 
 struct load {
@@ -26,8 +29,8 @@ struct load {
     struct rpc_channel *channel;
     unsigned users, in_flight;
     uint64_t next;
-    bool stopping;
-    int64_t failed, processing;
+    bool stopping, full;
+    int64_t failed, processing, without_benefits, done; // from beginning to end
     int64_t *latency_us;
     size_t n;
     char run[ID_LEN + 1];
@@ -50,7 +53,9 @@ static void answered(void *ctx, const struct rpc_result *result) {
             fprintf(stderr, "a purchase failed: %s %s\n", result->reason, result->error.text);
     } else if (response->processing) {
         load->processing++;
-    } else if (load->n < SAMPLES_MAX) {
+    } else if (++load->done && load->n < SAMPLES_MAX) {
+        const Txcenter__Trade__V1__Combination *chosen = response->trade ? response->trade->combination : NULL;
+        load->without_benefits += !chosen || chosen->n_coupon_ids == 0 || chosen->points == 0;
         load->latency_us[load->n++] = (clock_monotonic_ns() - purchase->begun_ns) / 1000;
     }
     load->in_flight--;
@@ -58,44 +63,70 @@ static void answered(void *ctx, const struct rpc_result *result) {
         begin(purchase);
 }
 
-static void begin(struct purchase *purchase) {
+// What pays: by card first where it is a full one; WeChat takes the rest.
+static size_t make_tenders(const struct load *load, char *card, Txcenter__Type__V1__Money *by_card,
+                           Txcenter__Trade__V1__TenderInput made[2], Txcenter__Trade__V1__TenderInput *list[2]) {
+    static char payer[] = "payer";
+    size_t n = 0;
+    if (load->full) {
+        made[n].kind = TXCENTER__TRADE__V1__TENDER_KIND__TENDER_KIND_CARD;
+        made[n].account = card;
+        made[n].amount = by_card;
+        list[n] = &made[n], n++;
+    }
+    made[n].kind = TXCENTER__TRADE__V1__TENDER_KIND__TENDER_KIND_WECHAT;
+    made[n].account = payer;
+    list[n] = &made[n];
+    return n + 1;
+}
+
+static void send(struct purchase *purchase, const Txcenter__Trade__V1__QuoteOrderPayRequest *request) {
     static const struct rpc_method method = {.service = &txcenter__trade__v1__trade_service__descriptor,
                                              .name = "QuoteOrderPay"};
     struct load *load = purchase->load;
-    char request_id[64], user[16];
+    load->in_flight++;
+    rpc_call(load->channel, &method, &request->base, &(struct rpc_call_options){.deadline_ms = DEADLINE_MS}, answered,
+             purchase);
+}
+
+static void begin(struct purchase *purchase) {
+    struct load *load = purchase->load;
+    char request_id[64], user[16], card[16];
     Txcenter__Trade__V1__Context context = TXCENTER__TRADE__V1__CONTEXT__INIT;
     Txcenter__Trade__V1__Fuel fuel = TXCENTER__TRADE__V1__FUEL__INIT;
     Txcenter__Trade__V1__Line line = TXCENTER__TRADE__V1__LINE__INIT, *lines = &line;
-    Txcenter__Trade__V1__TenderInput tender = TXCENTER__TRADE__V1__TENDER_INPUT__INIT, *tenders = &tender;
-    Txcenter__Type__V1__Money amount = TXCENTER__TYPE__V1__MONEY__INIT;
+    Txcenter__Trade__V1__TenderInput made[2] = {TXCENTER__TRADE__V1__TENDER_INPUT__INIT,
+                                                TXCENTER__TRADE__V1__TENDER_INPUT__INIT};
+    Txcenter__Trade__V1__TenderInput *tenders[2];
+    Txcenter__Type__V1__Money amount = TXCENTER__TYPE__V1__MONEY__INIT, by_card = amount;
     Txcenter__Trade__V1__QuoteOrderPayRequest request = TXCENTER__TRADE__V1__QUOTE_ORDER_PAY_REQUEST__INIT;
     purchase->number = load->next++;
     purchase->begun_ns = clock_monotonic_ns();
+    unsigned number = (unsigned)(purchase->number % load->users) + FIRST_USER;
     snprintf(request_id, sizeof request_id, "%s-%" PRIu64, load->run, purchase->number);
-    snprintf(user, sizeof user, "U%04u", (unsigned)(purchase->number % load->users) + FIRST_USER);
+    snprintf(user, sizeof user, "U%04u", number);
+    snprintf(card, sizeof card, "C%04u", number);
     context.tenant_id = (char[]){"T001"};
     context.user_id = user;
     context.station_id = (char[]){"S001"};
-    amount.currency = (char[]){"CNY"};
-    amount.minor_units = 20000;
+    amount.currency = by_card.currency = (char[]){"CNY"};
+    amount.minor_units = AMOUNT;
+    by_card.minor_units = BY_CARD;
     fuel.oil_code = (char[]){"92#"};
     fuel.amount = &amount;
     line.item_case = TXCENTER__TRADE__V1__LINE__ITEM_FUEL;
     line.fuel = &fuel;
-    tender.kind = TXCENTER__TRADE__V1__TENDER_KIND__TENDER_KIND_WECHAT;
-    tender.account = (char[]){"payer"};
     request.request_id = request_id;
     request.context = &context;
     request.lines = &lines;
     request.n_lines = 1;
-    request.exclude_points = true;
-    request.tenders = &tenders;
-    request.n_tenders = 1;
+    request.exclude_points = !load->full;
+    request.mode = TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_LOCK_FIRST;
+    request.tenders = tenders;
+    request.n_tenders = make_tenders(load, card, &by_card, made, tenders);
     request.wait_for = TXCENTER__TRADE__V1__WAIT_FOR__WAIT_FOR_OUTCOME;
     request.wait_ms = 30000;
-    load->in_flight++;
-    rpc_call(load->channel, &method, &request.base, &(struct rpc_call_options){.deadline_ms = DEADLINE_MS}, answered,
-             purchase);
+    send(purchase, &request);
 }
 
 // User and system time of a process in microseconds; 0 when there is none.
@@ -144,12 +175,13 @@ static void run_until(struct load *load, int64_t end_ns) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 7) {
-        fprintf(stderr, "usage: bench_purchase TARGET SECONDS IN_FLIGHT USERS CENTER_PID SIM_PID\n");
+    if (argc != 8) {
+        fprintf(stderr, "usage: bench_purchase TARGET SECONDS IN_FLIGHT USERS CENTER_PID SIM_PID plain|full\n");
         return 2;
     }
     struct error error = {0};
-    struct load load = {.loop = rpc_loop_new(), .users = (unsigned)strtoul(argv[4], NULL, 10)};
+    struct load load = {
+        .loop = rpc_loop_new(), .users = (unsigned)strtoul(argv[4], NULL, 10), .full = strcmp(argv[7], "full") == 0};
     load.users -= load.users >= FIRST_USER ? FIRST_USER - 1 : load.users;
     load.channel = rpc_channel_open(load.loop, argv[1], NULL, &error);
     load.latency_us = malloc(SAMPLES_MAX * sizeof *load.latency_us);
@@ -183,10 +215,11 @@ int main(int argc, char **argv) {
     printf(
         "{\"in_flight\": %u, \"purchases\": %zu, \"per_second\": %.1f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, "
         "\"commits_per_purchase\": %.3f, \"rows_per_purchase\": %.1f, \"center_cpu_us\": %.0f, \"sim_cpu_us\": %.0f, "
-        "\"load_cpu_us\": %.0f, \"failed\": %" PRId64 ", \"processing\": %" PRId64 "}\n",
+        "\"load_cpu_us\": %.0f, \"failed\": %" PRId64 ", \"processing\": %" PRId64 ", \"without_benefits\": %" PRId64
+        ", \"done\": %" PRId64 "}\n",
         width, n, (double)n / took, quantile_ms(&load, 0.5), quantile_ms(&load, 0.99), (double)commits / per,
         (double)rows / per, (double)center_us / per, (double)sim_us / per, (double)own_us / per, load.failed,
-        load.processing);
+        load.processing, load.without_benefits, load.done);
     rpc_channel_close(load.channel);
     rpc_loop_free(load.loop);
     free(load.latency_us);

@@ -10,8 +10,10 @@ import harness
 from harness import resident_kb
 from two_step import PATH, Center, Sqlite, Steps, definition, load, submit_request
 
-CALLS_A_TARGET = 1024  # in flight to one target; the sagas of a recovery are spread over as many targets as that takes
-TARGETS_MAX = 64
+# Under way at one target: in flight, or in the line before it; one more would be put off for a minute, which is no recovery.
+# The sagas of a recovery are spread over as many targets as that takes.
+CALLS_A_TARGET = 1250
+TARGETS_MAX = 200
 LIST_PAGES = 300
 PATIENT = {"first_ms": 1000, "max_ms": 1000}  # a participant that holds its answers is asked again and again
 

@@ -49,8 +49,11 @@ class Help(harness.Case):
         """A trade that this command may be called with."""
         if command in ("trade order", "trade order-pay"):
             return self.shop.quote().trade_no
-        trade = self.shop.order()
-        if command == "trade refund":
+        short = command == "matter settle"
+        if short:
+            Sim(self.center.sim_client()).fault("REJECT", "coupon", "UseCoupons", count=1, code="COUPON_UNAVAILABLE")
+        trade = self.shop.order(mode="ORDER_MODE_DEDUCT_LATER" if short else "ORDER_MODE_LOCK_FIRST")
+        if short or command == "trade refund":
             self.shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
             self.shop.until(trade.trade_no, "COMPLETED")
         return trade.trade_no

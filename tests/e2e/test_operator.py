@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What an operator sees and does when a step is refused by its system."""
 
+import json
 import os
 import subprocess
 
@@ -127,6 +128,88 @@ class ManyParked(harness.Case):
             for system, method in self.SYSTEMS.items():
                 applied = [effect for effect in sim.effects(system, trade.trade_no) if effect.method == method]
                 self.assertEqual([1], [effect.state for effect in applied if effect.state == 1], system)
+
+
+    # [S3-17] [S3-60] [S3-61] [S3-62] [A32] single and by the system that refused: what follows a payment is tried again
+    # from txctl, what others refused is left alone, and nothing is done twice or taken back
+    def test_retries_from_txctl_are_of_one_saga_or_of_those_that_one_system_refused(self):
+        center = self.world(PATIENCE, sim=["--auto-pay", "20"]).start()
+        sim, operator = Sim(center.sim_client()), center.client("olga")
+        shops = [Shop(center.client(), user=f"U{5 + number:04}") for number in range(self.TRADES)]
+        trades = [shop.order() for shop in shops]
+        refusals = [("points", "AwardPoints"), ("points", "AwardPoints"), ("invoice", "IssueInvoice")]
+        for trade, (system, method) in zip(trades, refusals):
+            sim.fault("REJECT", system, method, count=1, code="NOT_TODAY", key_prefix=trade.trade_no)
+        for shop, trade in zip(shops, trades):
+            shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
+            shop.until(trade.trade_no, "COMPLETED")
+        gids = [f"{trade.trade_no}/1" for trade in trades]
+        waiting = set(gids)
+        for line in center.center.follow():
+            if line["msg"].startswith("saga parked"):
+                waiting.discard(line["gid"])
+            if not waiting:
+                break
+        self.assertEqual(0, txctl(self, center, "batch", "retry", "--filter", "parked,participant=points", "--reason", "they are back"))
+        for gid in gids[:2]:
+            self.assertEqual("SUCCEEDED", state_of_saga(until_ended(operator, gid)))
+        self.assertEqual([gids[2]], [saga.gid for saga in operator.call(SAGA + "ListSagas", {"filter": {"parked": True}}).sagas])
+        self.assertEqual(0, txctl(self, center, "saga", "retry", gids[2], "--reason", "they are back"))
+        self.assertEqual("SUCCEEDED", state_of_saga(until_ended(operator, gids[2])))
+        for trade, (system, method) in zip(trades, refusals):
+            applied = [effect for effect in sim.effects(system, trade.trade_no) if effect.method == method and effect.state == 1]
+            self.assertEqual(1, len(applied), system)
+
+
+class Settled(harness.Case):
+    """What an operator settles with txctl."""
+
+    # [E8] [S3-17] [A24] a shortfall and a callback for an unknown number: listed, settled once, with the reason kept
+    def test_matters_and_strays_are_listed_and_settled_from_txctl(self):
+        center = self.world(sim=["--auto-pay", "20"]).start()
+        sim = Sim(center.sim_client())
+        shop = Shop(center.client())
+        sim.fault("REJECT", "coupon", "UseCoupons", count=1, code="COUPON_UNAVAILABLE")
+        trade = shop.order(mode="ORDER_MODE_DEDUCT_LATER")
+        shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
+        shop.until(trade.trade_no, "COMPLETED")
+        listed = told(self, center, "matter", "list", "--trade", trade.trade_no, "--kind", "shortfall")
+        [matter] = listed["matters"]
+        self.assertEqual(("coupons", "COUPON_UNAVAILABLE"), (matter["what"], matter["reason"]))
+        settle = ["matter", "settle", trade.trade_no, "--number", str(matter["number"]), "--reason", "goodwill"]
+        self.assertNotEqual(0, txctl(self, center, *settle, "--as", "kept"))
+        settled = told(self, center, *settle, "--as", "written-off")["matter"]
+        self.assertEqual(("MATTER_OUTCOME_WRITTEN_OFF", "goodwill"), (settled["outcome"], settled["note"]))
+        self.assertNotEqual(0, txctl(self, center, *settle, "--as", "collected"))
+        self.assertFalse(told(self, center, "matter", "list", "--trade", trade.trade_no).get("matters"))
+        audit = told(self, center, "audit", "list", trade.trade_no)["entries"]
+        self.assertEqual([("settle-matter", "goodwill", "WRITTEN_OFF")],
+                         [(entry["action"], entry["reason"], entry["after"]) for entry in audit])
+        self.assertFalse(told(self, center, "stray", "list").get("strays"))
+        self.assertNotEqual(0, txctl(self, center, "stray", "settle", "never-seen", "--key", "e2e", "--as", "ignored", "--reason", "none"))
+
+
+def state_of_saga(saga):
+    return saga.DESCRIPTOR.fields_by_name["status"].enum_type.values_by_number[saga.status].name.partition("_STATUS_")[2]
+
+
+def run_txctl(center, words):
+    return subprocess.run([os.path.join(harness.BIN, "txctl"), "--server", center.center_target, *words], capture_output=True, text=True,
+                          timeout=harness.READY_S, check=False)
+
+
+def txctl(case, center, *words):
+    """Its exit code; what it says of a success is nothing bad."""
+    done = run_txctl(center, words)
+    case.assertEqual(done.returncode == 0, done.stderr == "", done.stderr)
+    return done.returncode
+
+
+def told(case, center, *words):
+    """What it answers as JSON."""
+    done = run_txctl(center, (*words, "-o", "json"))
+    case.assertEqual((0, ""), (done.returncode, done.stderr))
+    return json.loads(done.stdout)
 
 
 def until_ended(client, gid):

@@ -14,7 +14,7 @@ import harness  # noqa: E402
 
 
 class Failover(unittest.TestCase):
-    # [E5] [E7] Figures are for ./dev failover: here other tests run beside it.
+    # [E5] [E7] [S3-12] Figures are for ./dev failover: here other tests run beside it.
     def test_nothing_is_lost_whatever_dies_is_stopped_restarted_or_given_another_time(self):
         self.assertTrue(failover.run(["--kills", "7", "--seconds", "1", "--callers", "3", "--longest", "60", "--handover", "60"]))
 

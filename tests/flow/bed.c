@@ -4,6 +4,7 @@
 #include "txcenter/callback/v1/callback.pb-c.h"
 #include "txcenter/ops/v1/stats.pb-c.h"
 #include "txcenter/saga/v1/operator.pb-c.h"
+#include "txcenter/trade/v1/operator.pb-c.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -77,9 +78,9 @@ const char *flow_text(struct flow_bed *bed, const char *format, ...) {
 
 static struct rpc_method method_named(const char *name) {
     static const ProtobufCServiceDescriptor *const services[] = {
-        &txcenter__trade__v1__trade_service__descriptor, &txcenter__saga__v1__saga_service__descriptor,
+        &txcenter__trade__v1__trade_service__descriptor,   &txcenter__saga__v1__saga_service__descriptor,
         &txcenter__saga__v1__operator_service__descriptor, &txcenter__callback__v1__callback_service__descriptor,
-        &txcenter__ops__v1__stats_service__descriptor};
+        &txcenter__ops__v1__stats_service__descriptor,     &txcenter__trade__v1__trade_operator_service__descriptor};
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++)
         for (unsigned k = 0; k < services[i]->n_methods; k++)
             if (strcmp(services[i]->methods[k].name, name) == 0)

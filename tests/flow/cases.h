@@ -38,9 +38,16 @@ struct flow_cases {
 // clang-format off
 #define FLOW_CASES(X) \
     X(quote)          \
+    X(source)         \
     X(order)          \
+    X(discount)       \
     X(goods)          \
     X(later)          \
+    X(edit)           \
+    X(forecourt)      \
+    X(adjust)         \
+    X(anonymous)      \
+    X(books)          \
     X(pay)            \
     X(callback)       \
     X(closing)        \
@@ -60,6 +67,7 @@ struct flow_cases {
     X(loss)           \
     X(race)           \
     X(operator)       \
+    X(matters)        \
     X(chance)
 // clang-format on
 

@@ -66,9 +66,27 @@ static void test_one_trade_goes_from_end_to_end(struct flow_bed *bed) {
     assert_string_equal(flow_get(bed, trade.no)->created_by, FLOW_CALLER);
 }
 
+// [S3-69] whatever end sold it, a tenant's trades are in one list, told in one form
+static void test_the_trades_of_every_end_are_in_one_list(struct flow_bed *bed) {
+    for (size_t i = 0; i < ENDS; i++)
+        bought_from(bed, ends[i][0], ends[i][1]);
+    struct flow_answer *answer =
+        flow_send_as(bed, FLOW_SHOP, "ListTrades", "filter.tenant_id=T001 filter.user_id=%s", bed->user);
+    flow_wait(bed, answer);
+    assert_verdict(answer, "OK");
+    const Txcenter__Trade__V1__ListTradesResponse *list = (const void *)answer->message;
+    assert_int_equal(list->n_trades, ENDS);
+    for (size_t i = 0; i < ENDS; i++) { // newest first
+        assert_string_equal(list->trades[i]->context->channel, ends[ENDS - 1 - i][0]);
+        assert_string_equal(list->trades[i]->context->scenario, ends[ENDS - 1 - i][1]);
+        assert_int_equal(list->trades[i]->payable->minor_units, BEST_200);
+    }
+}
+
 static const struct flow_case cases[] = {
     CASE(test_every_end_goes_the_same_way),
     CASE(test_one_trade_goes_from_end_to_end),
+    CASE(test_the_trades_of_every_end_are_in_one_list),
 };
 
 CASES(ends);

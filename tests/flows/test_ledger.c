@@ -85,6 +85,18 @@ static void test_money_that_is_not_the_trades_is_held_in_suspense(void **state) 
     assert_int_equal(balance(&ledger, "tender:T1"), 0);
     assert_int_equal(balance(&ledger, "suspense:T1"), 0);
     assert_int_equal(ledger.postings[ledger.n - 1].entry, 3);
+    // What an operator accepts is kept, and what is given back otherwise went another way: all of it is money that is
+    // there.
+    must(ledger_suspense(&ledger, LEDGER_KEPT, &odd, &error), &error);
+    must(ledger_suspense(&ledger, LEDGER_OTHERWISE, &late, &error), &error);
+    check(&ledger);
+    assert_int_equal(balance(&ledger, "suspense:T2"), 0);
+    assert_int_equal(balance(&ledger, "kept:T2"), -699);
+    assert_int_equal(balance(&ledger, "tender:T1"), 700);
+    assert_int_equal(balance(&ledger, "otherwise:T1"), -700);
+    for (size_t i = 0; i < ledger.n; i++)
+        assert_true(ledger_is_money(str_c(ledger.postings[i].account)));
+    assert_false(ledger_is_money(STR("sales")));
 }
 
 static void test_a_trade_that_cost_nothing_is_booked_and_reversed_whole(void **state) {
@@ -126,7 +138,7 @@ static void test_a_free_lines_discount_is_reversed_once_with_the_whole(void **st
 static const char *const layer_accounts[SOLVER_LAYERS] = {
     [SOLVER_LAYER_LEVEL] = "discount:level",   [SOLVER_LAYER_ACTIVITY] = "discount:activity",
     [SOLVER_LAYER_COUPON] = "discount:coupon", [SOLVER_LAYER_POINTS] = "discount:points",
-    [SOLVER_LAYER_TENDER] = "discount:tender",
+    [SOLVER_LAYER_TENDER] = "discount:tender", [SOLVER_LAYER_ROUNDING] = "discount:rounding",
 };
 
 // [A53] over any sequence of refunds the discounts are reversed in proportion, never beyond, and in the end every

@@ -10,6 +10,7 @@ from harness import PROTOS, SECRET
 from shop import OPERATOR, SAGA, TRADE, Shop, money, tender
 
 CALLBACK = "txcenter.callback.v1.CallbackService/"
+OVERSEER = "txcenter.trade.v1.TradeOperatorService/"
 STATS = "txcenter.ops.v1.StatsService/"
 HEALTH = "grpc.health.v1.Health/"
 REFLECTIONS = ("grpc.reflection.v1.ServerReflection/", "grpc.reflection.v1alpha.ServerReflection/")
@@ -288,8 +289,34 @@ def _batch(pool, random):
             "ratePerS": random.choice((0, 1000)), "dryRun": random.random() < 0.7}
 
 
+def _matters(pool, random):
+    return {"filter": random.choice(({}, {"tenantId": OURS, "kind": "MATTER_KIND_PAYOUT"}, {"tradeNo": random.choice(pool.numbers),
+                                                                                             "settled": True})),
+            "pageSize": random.randrange(0, 200)}
+
+
+def _settle_matter(pool, random):
+    outcome = random.choice(("WRITTEN_OFF", "KEPT", "RETURNED", "PAID_OTHERWISE"))
+    return {"tradeNo": random.choice(pool.numbers), "number": random.choice((1, 1, 2)), "reason": "hostile",
+            "outcome": "MATTER_OUTCOME_" + outcome, "reference": "V1" if outcome == "PAID_OTHERWISE" else ""}
+
+
+def _strays(_pool, random):
+    return {"settled": random.random() < 0.5, "pageSize": random.randrange(0, 200)}
+
+
+def _settle_stray(pool, random):
+    outcome = random.choice(("MATCHED", "GIVEN_BACK", "IGNORED"))
+    return {"keyId": "e2e", "nonce": f"nonce-{random.getrandbits(64):x}", "reason": "hostile", "outcome": "STRAY_OUTCOME_" + outcome,
+            "tradeNo": random.choice(pool.numbers), "reference": "V1" if outcome == "GIVEN_BACK" else ""}
+
+
 def _participant(pool, random):
     return {"participant": random.choice((pool.target, "push", "nobody")), "reason": "hostile"}
+
+
+def _clear_cache(_pool, random):
+    return {"source": random.choice(("", "price", "level")), "reason": "hostile"}
 
 
 def _check(_pool, random):
@@ -381,13 +408,17 @@ METHODS = [
     *(Method(SAGA + name, seed, "submitter") for name, seed in (
         ("SubmitSaga", _submit), ("SignalSaga", _signal), ("WatchSaga", _watch_saga))),
     *(Method(OPERATOR + name, seed, "operator") for name, seed in (
-        ("Retry", _retry), ("ListAudit", _audit), ("ListAnomalies", _anomalies), ("ListParticipants", _empty))),
+        ("Retry", _retry), ("ListAudit", _audit), ("ListAnomalies", _anomalies), ("ListParticipants", _empty),
+        ("ClearCache", _clear_cache))),
+    Method(OVERSEER + "ListMatters", _matters, "operator"), Method(OVERSEER + "ListStrays", _strays, "operator"),
     Method(STATS + "GetStats", _empty, "operator"),
     Method(HEALTH + "Check", _check), Method(HEALTH + "Watch", _check),
     *(Method(path + "ServerReflectionInfo", _reflect) for path in REFLECTIONS),
     *(Method(OPERATOR + name, seed, "operator", late=True) for name, seed in (
         ("Skip", _act_on_step), ("Compensate", _act), ("Resolve", _resolve), ("Pause", _act), ("Resume", _act),
         ("Terminate", _act), ("Batch", _batch), ("PauseParticipant", _participant), ("ResumeParticipant", _participant))),
+    Method(OVERSEER + "SettleMatter", _settle_matter, "operator", late=True),
+    Method(OVERSEER + "SettleStray", _settle_stray, "operator", late=True),
     Method(CALLBACK + "NotifyPayment", _notify_payment, "gateway", late=True),
     Method(CALLBACK + "NotifyRefund", _notify_refund, "gateway", late=True),
 ]

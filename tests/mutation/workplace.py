@@ -55,6 +55,9 @@ class Workplace:
 
     def prepare(self):
         self.copy()
+        self.configure()
+
+    def configure(self):
         self.run_tool("cmake", "-S", self.tree, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=",
                       "-DCMAKE_C_FLAGS=-O1 -w")
         self.targets = named.programs_in(self.build)

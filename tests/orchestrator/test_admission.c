@@ -1,8 +1,11 @@
 #include "orchestrator/admission.h"
 
+#include "flows/trade/trades.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -33,10 +36,24 @@ static void test_nothing_that_changes_something_comes_in_while_the_store_is_down
     }
 }
 
+// [S3-12] the tiers of every method of the trade: what pays, calls back or gives back before what quotes before what
+// lists; what only reads is never more than a list
+static void test_paying_calling_back_and_refunding_go_before_quoting_before_listing(void **state) {
+    (void)state;
+    size_t n = 0;
+    for (const struct trade_method *method = trade_methods; method->name; method++, n++) {
+        bool reads = method->access == TRADE_READS || method->access == TRADE_OVERSEES;
+        bool quotes = strcmp(method->name, "Quote") == 0;
+        assert_int_equal(method->urgency, reads ? TRADE_LIST : quotes ? TRADE_QUOTE : TRADE_PAY);
+    }
+    assert_true(n >= 16);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quotes_are_refused_before_payments_while_the_store_does_not_keep_up),
         cmocka_unit_test(test_nothing_that_changes_something_comes_in_while_the_store_is_down),
+        cmocka_unit_test(test_paying_calling_back_and_refunding_go_before_quoting_before_listing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,7 @@ static bool authorize(void *ctx, struct str identity, struct rpc_inbound *in, st
         return error_set(error, ERR_UNAUTHENTICATED, "no x-caller");
     assert_true(str_copy(name, caller->name, sizeof caller->name));
     caller->scopes = str_eq_c(name, "operator") ? RPC_TRADE | RPC_OPERATE : RPC_TRADE;
+    caller->in_flight_max = str_eq_c(name, "small") ? 4 : 0;
     return true;
 }
 
@@ -165,14 +166,18 @@ static void a_long_message_arrives_whole(void **state) {
 
 // ---- Overload -----------------------------------------------------------------------------------------------------
 
-static void hold(struct echo *echo, struct echo_got *got, size_t n) {
+static void hold_with(struct echo *echo, const struct rpc_call_options *options, struct echo_got *got, size_t n) {
     EchoRequest request = ECHO_REQUEST;
     request.what = TXCENTER__TEST__V1__WHAT__WHAT_HOLD;
     for (size_t i = 0; i < n; i++) {
         size_t before = echo->service.n_held;
-        rpc_call(echo->channel, &echo_method, &request.base, &patient, echo_done, got);
+        rpc_call(echo->channel, &echo_method, &request.base, options, echo_done, got);
         echo_until(echo->loop, &echo->service.n_held, before + 1);
     }
+}
+
+static void hold(struct echo *echo, struct echo_got *got, size_t n) {
+    hold_with(echo, &patient, got, n);
 }
 
 static void release_all(struct echo *echo, struct echo_got *got, size_t n) {
@@ -229,6 +234,72 @@ static void a_flood_of_what_matters_less_keeps_no_payment_out(void **state) {
     echo_until(echo.loop, &lists.times, 200);
     assert_string_equal(lists.reason, "OVERLOADED");
     release_all(&echo, &held, 14);
+    echo_stop(&echo);
+}
+
+// [S3-12] one caller's flood leaves room for the others, and its own lists for its own payments
+static void one_caller_has_its_part_and_no_more(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo,
+               &(struct rpc_server_options){.authorize = authorize, .in_flight_max = 40, .caller_in_flight_max = 10},
+               NULL);
+    static const struct {
+        const char *caller;
+        size_t held;
+        int list, quote, pay;
+    } steps[] = {{"shop", 6, 0, 0, 0},  {"shop", 7, 8, 0, 0},  {"shop", 8, 8, 8, 0},  {"shop", 10, 8, 8, 8},
+                 {"other", 0, 0, 0, 0}, {"small", 1, 0, 0, 0}, {"small", 2, 8, 0, 0}, {"small", 4, 8, 8, 8}};
+    struct echo_got held = {0}, got;
+    size_t its = 0, all = 0;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        const struct rpc_header headers[] = {{"x-caller", str_c(steps[i].caller)}, {NULL, STR_NONE}};
+        const struct rpc_call_options options = {.deadline_ms = ECHO_PATIENCE_MS, .headers = headers};
+        its = i > 0 && strcmp(steps[i].caller, steps[i - 1].caller) == 0 ? its : 0;
+        hold_with(&echo, &options, &held, steps[i].held - its);
+        all += steps[i].held - its;
+        its = steps[i].held;
+        call_as(&echo, steps[i].caller, &echo_list, &got);
+        assert_int_equal(got.status, steps[i].list);
+        call_as(&echo, steps[i].caller, &echo_quote, &got);
+        assert_int_equal(got.status, steps[i].quote);
+        call_as(&echo, steps[i].caller, &echo_method, &got);
+        assert_int_equal(got.status, steps[i].pay);
+    }
+    assert_string_equal(got.reason, "OVERLOADED");
+    assert_string_equal(got.error.text, "4 calls of small are being served");
+    assert_int_equal(got.outcome, OUTCOME_RETRY);
+    assert_true(got.error.retry_after_ms > 0);
+    release_all(&echo, &held, all);
+    call_as(&echo, "shop", &echo_list, &got);
+    assert_int_equal(got.status, 0);
+    echo_stop(&echo);
+}
+
+// Of the bytes, too, lists have a part and payments all.
+static void requests_that_matter_less_have_a_part_of_the_bytes(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.bytes_in_flight_max = 20000}, NULL);
+    struct echo_got held = {0}, got;
+    EchoRequest request = ECHO_REQUEST;
+    request.what = TXCENTER__TEST__V1__WHAT__WHAT_HOLD;
+    uint8_t payload[15000] = {0};
+    request.payload = (ProtobufCBinaryData){sizeof payload, payload};
+    rpc_call(echo.channel, &echo_method, &request.base, &patient, echo_done, &held);
+    echo_until(echo.loop, &echo.service.n_held, 1);
+    request = (EchoRequest)ECHO_REQUEST;
+    request.payload = (ProtobufCBinaryData){1000, payload};
+    echo_call(&echo, &echo_list, &request, &got);
+    assert_string_equal(got.reason, "OVERLOADED");
+    echo_call(&echo, &echo_quote, &request, &got);
+    assert_int_equal(got.status, 0);
+    request.payload = (ProtobufCBinaryData){4000, payload};
+    echo_call(&echo, &echo_quote, &request, &got);
+    assert_string_equal(got.reason, "OVERLOADED");
+    echo_call(&echo, &echo_method, &request, &got);
+    assert_int_equal(got.status, 0);
+    release_all(&echo, &held, 1);
     echo_stop(&echo);
 }
 
@@ -379,6 +450,8 @@ int main(void) {
         cmocka_unit_test(a_long_message_arrives_whole),
         cmocka_unit_test(what_matters_less_is_refused_first),
         cmocka_unit_test(a_flood_of_what_matters_less_keeps_no_payment_out),
+        cmocka_unit_test(one_caller_has_its_part_and_no_more),
+        cmocka_unit_test(requests_that_matter_less_have_a_part_of_the_bytes),
         cmocka_unit_test(requests_together_have_a_bound_too),
         cmocka_unit_test(each_call_is_observed_once),
         cmocka_unit_test(a_server_that_can_not_listen_says_so),

@@ -123,6 +123,66 @@ static void test_core_goes_before_non_core(void **state) {
     bed_release(&bed);
 }
 
+// Whether the last core step of the trip has been done, while those that are not core may still be under way.
+static bool has_arrived(struct saga_bed *bed, unsigned i) {
+    char key[16];
+    snprintf(key, sizeof key, "s%u/7/1", i);
+    return model_state(&bed->model, key) == MODEL_APPLIED;
+}
+
+// [S3-14] steps that are not core take half a minute: the permits that core steps need are never taken by them
+static void test_slow_steps_that_are_not_core_take_nothing_that_core_steps_need(void **state) {
+    (void)state;
+    struct saga_bed bed;
+    enum { N = 40, MOST = 8 };
+    uint32_t later = 0;
+    open_with(&bed, (struct saga_gate_limits){.in_flight_max = MOST});
+    model_plan(&bed.model, "extra", SAGA_ACTION, MODEL_SLOW, N, 30000);
+    int64_t begun_ms = bed.time.now_ms;
+    for (unsigned i = 0; i < N; i++) {
+        char gid[16];
+        snprintf(gid, sizeof gid, "s%u", i);
+        bed_start(&bed, &flow_trip, gid, "", NULL);
+        while (!has_arrived(&bed, i)) {
+            assert_true(bed_step(&bed));
+            struct saga_participant model = seen(&bed);
+            uint32_t others = model.in_flight - model.in_flight_core;
+            assert_true(others <= MOST / 2);
+            later = others > later ? others : later;
+        }
+    }
+    assert_int_equal(later, MOST / 2); // they were there
+    assert_true(bed.time.now_ms - begun_ms < 30000);
+    assert_int_equal(seen(&bed).crowded_out, 0);
+    assert_int_equal(bed_stats(&bed).crowded_out, 0);
+    bed_settle(&bed);
+    must_all_be(&bed, N, SAGA_SUCCEEDED);
+    bed_release(&bed);
+}
+
+// [S3-14] nor do they fill the line: half of it is for core steps
+static void test_steps_that_are_not_core_leave_half_of_the_line(void **state) {
+    (void)state;
+    struct saga_bed bed;
+    enum { N = 20 };
+    open_with(&bed, (struct saga_gate_limits){.in_flight_max = 2, .waiting_max = 8});
+    model_plan(&bed.model, "extra", SAGA_ACTION, MODEL_SLOW, N, 30000);
+    int64_t begun_ms = bed.time.now_ms;
+    for (unsigned i = 0; i < N; i++) {
+        char gid[16];
+        snprintf(gid, sizeof gid, "s%u", i);
+        bed_start(&bed, &flow_trip, gid, "", NULL);
+        while (!has_arrived(&bed, i))
+            assert_true(bed_step(&bed));
+    }
+    assert_true(bed.time.now_ms - begun_ms < 30000);
+    assert_int_equal(seen(&bed).waiting, 4);
+    assert_int_equal(seen(&bed).put_off, N - 1 - 4); // those that are not core, and no others
+    bed_settle(&bed);
+    must_all_be(&bed, N, SAGA_SUCCEEDED);
+    bed_release(&bed);
+}
+
 // [E11] what waited is made from what is durable when it goes out, and not from what is only just being changed
 static void test_what_waited_goes_out_behind_what_is_being_written(void **state) {
     (void)state;
@@ -622,6 +682,8 @@ int main(void) {
         cmocka_unit_test(test_no_more_calls_are_under_way_than_may),
         cmocka_unit_test(test_calls_come_no_faster_than_the_rate),
         cmocka_unit_test(test_core_goes_before_non_core),
+        cmocka_unit_test(test_slow_steps_that_are_not_core_take_nothing_that_core_steps_need),
+        cmocka_unit_test(test_steps_that_are_not_core_leave_half_of_the_line),
         cmocka_unit_test(test_what_waited_goes_out_behind_what_is_being_written),
         cmocka_unit_test(test_what_finds_no_room_in_line_is_put_off),
         cmocka_unit_test(test_a_paused_participant_gets_no_calls),

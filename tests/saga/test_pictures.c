@@ -1,13 +1,10 @@
 // The pictures of docs/ENGINE.md are what the code says: the tables of states, and what sagas of two steps send and
 // write, as the engine really does it on the bed. `saga.pictures --write` brings the page up to date.
 #include "tests/cmocka.h"
+#include "tests/pages/page.h"
 #include "tests/saga/bed.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-enum { PICTURE_MAX = 1 << 16 };
-static const char page_path[] = "docs/ENGINE.md";
 
 // ---- Tables of states ---------------------------------------------------------------------------------------------
 
@@ -164,76 +161,15 @@ static void draw_death(struct buf *out) {
 
 // ---- The page -----------------------------------------------------------------------------------------------------
 
-static const struct {
-    const char *name;
-    void (*draw)(struct buf *out);
-} pictures[] = {
-    {"statuses", draw_statuses}, {"states", draw_states}, {"success", draw_success},
-    {"turn", draw_turn},         {"death", draw_death},
+static const struct page_picture pictures[] = {
+    {"statuses", "mermaid", draw_statuses}, {"states", "mermaid", draw_states}, {"success", "mermaid", draw_success},
+    {"turn", "mermaid", draw_turn},         {"death", "mermaid", draw_death},
 };
 
-static void read_page(struct buf *page) {
-    char bytes[4096];
-    size_t n;
-    FILE *file = fopen(page_path, "rb");
-    assert_non_null(file);
-    while ((n = fread(bytes, 1, sizeof bytes, file)) > 0)
-        assert_true(buf_append(page, str_n(bytes, n)));
-    fclose(file);
-}
-
-// The page with what stands between the picture's marks replaced; fails where these are not there.
-static void put_picture(struct buf *page, size_t picture) {
-    char begin[80];
-    struct buf drawing, made;
-    buf_init(&drawing, PICTURE_MAX);
-    buf_init(&made, 4 * PICTURE_MAX);
-    snprintf(begin, sizeof begin, "<!-- picture %s: saga.pictures --write -->\n", pictures[picture].name);
-    const char *from = strstr(page->ptr, begin), *to = from ? strstr(from, "<!-- end -->\n") : NULL;
-    if (!to)
-        fail_msg("%s has no place for the picture %s", page_path, pictures[picture].name);
-    pictures[picture].draw(&drawing);
-    buf_append(&made, str_n(page->ptr, (size_t)(from - page->ptr) + strlen(begin)));
-    buf_printf(&made, "```mermaid\n%.*s```\n%s", STR_FMT(buf_str(&drawing)), to);
-    buf_clear(page);
-    buf_append(page, buf_str(&made));
-    buf_release(&drawing);
-    buf_release(&made);
-}
-
-static void draw_page(struct buf *page) {
-    for (size_t i = 0; i < sizeof pictures / sizeof pictures[0]; i++)
-        put_picture(page, i);
-}
-
-static void test_the_pictures_are_what_the_code_does(void **state) {
-    (void)state;
-    struct buf page, made;
-    buf_init(&page, 4 * PICTURE_MAX);
-    buf_init(&made, 4 * PICTURE_MAX);
-    read_page(&page);
-    buf_append(&made, buf_str(&page));
-    draw_page(&made);
-    if (!str_eq(buf_str(&page), buf_str(&made)))
-        fail_msg("%s has other pictures than the code: saga.pictures --write", page_path);
-    buf_release(&page);
-    buf_release(&made);
-}
-
-static int write_page(void) {
-    struct buf page;
-    buf_init(&page, 4 * PICTURE_MAX);
-    read_page(&page);
-    draw_page(&page);
-    FILE *file = fopen(page_path, "wb");
-    bool written = file && fwrite(page.ptr, 1, page.len, file) == page.len;
-    buf_release(&page);
-    return file && fclose(file) == 0 && written ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 int main(int argc, char **argv) {
-    static const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_pictures_are_what_the_code_does)};
-    if (argc > 1 && strcmp(argv[1], "--write") == 0)
-        return write_page();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return page_main(argc, argv,
+                     &(struct page){.path = "docs/ENGINE.md",
+                                    .program = "saga.pictures",
+                                    .pictures = pictures,
+                                    .n_pictures = sizeof pictures / sizeof pictures[0]});
 }

@@ -54,7 +54,7 @@ class Ci(unittest.TestCase):
         others = len(self.calls()) - 2  # all but the tests and the fuzz targets count as one
         self.assertEqual((code, last), (0, f"{103 + others} passed, 0 failed"))
         words = [call.split()[0] for call in self.calls()]
-        for command in ("setup", "build", "lint", "test", "simulate", "mutate", "fuzz", "demo", "storm", "crash", "failover"):
+        for command in ("setup", "build", "lint", "test", "simulate", "mutate", "fuzz", "demo", "storm", "day", "crash", "failover"):
             self.assertIn(command, words)
         self.assertIn("simulate --new 500", self.calls())
         self.assertIn("crash --kills 50", self.calls())

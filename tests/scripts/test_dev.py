@@ -169,7 +169,7 @@ class Dev(unittest.TestCase):
         return {line.split()[0]: line for line in output.splitlines() if line.startswith("  ")}
 
     def test_help_lists_every_command(self):
-        expected = {"setup", "build", "demo", "run", "test", "bench", "storm", "crash", "simulate", "failover", "mutate",
+        expected = {"setup", "build", "demo", "run", "test", "bench", "storm", "day", "crash", "simulate", "failover", "mutate",
                     "coverage", "fuzz", "lint", "fmt", "requirements", "clean", "completion"}
         self.assertEqual(set(self.commands()), expected)
         self.assertEqual(self.run_it()[1], self.run_it("help")[1])

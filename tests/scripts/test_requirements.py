@@ -73,8 +73,47 @@ class Requirements(unittest.TestCase):
         self.write("docs/requirements.txt", "E1 First.\nE1 Again.\n")
         self.assertNotEqual(self.run_it()[0], 0)
 
+    def test_a_reason_stands_for_a_test_and_never_beside_one(self):
+        listed = "# Later: the console, the moon.\n\nE1 First.\n  later: the moon\nE2 Second.\n  untested: nobody can.\nE3 Third.\n"
+        self.write("docs/requirements.txt", listed)
+        code, output, errors = self.run_it()
+        self.assertEqual((code, errors), (0, ""))
+        self.assertIn("engine rules: 0 of 3 have a test, 2 a reason why not\n", output)
+        self.assertEqual([line.split()[2] for line in output.splitlines() if line.startswith("  no test")], ["E3"])
+        self.write("tests/x/test_a.c", f"// {mark('E1')}\n")
+        code, _, errors = self.run_it()
+        self.assertEqual(code, 1)
+        self.assertIn("a reason to have none", errors)
+
+    def test_only_what_is_listed_may_come_later(self):
+        self.write("docs/requirements.txt", "# Later: the console.\nE1 First.\n  later: the moon\n")
+        code, _, errors = self.run_it()
+        self.assertEqual(code, 1)
+        self.assertIn("requirements.txt:3: 'the moon' is not among what comes later", errors)
+
+    def test_a_place_must_be_in_the_tree(self):
+        self.write("docs/requirements.txt", "E1 First.\n  in: base/a.c base/b.c\n")
+        self.write("base/a.c", "int a;\n")
+        code, _, errors = self.run_it()
+        self.assertEqual((code, errors), (1, "docs/requirements.txt: E1: there is no base/b.c\n"))
+
+    def test_the_page_has_each_with_where_it_is_done_and_what_shows_it(self):
+        self.write("docs/requirements.txt", "E1 First.\n  in: base/a.c\nA2 Second.\n")
+        self.write("base/a.c", "int a;\n")
+        self.write("tests/x/test_a.c", f"// {mark('E1')} what it says\nstatic void test_it(void **state) {{\n")
+        self.assertEqual(self.run_it("--write")[0], 0)
+        with open(os.path.join(self.root, "docs", "REQUIREMENTS.md"), encoding="utf-8") as file:
+            page = file.read()
+        self.assertIn("| E1 | First. | [base/a.c](../base/a.c) | `tests/x/test_a.c` test_it |\n", page)
+        self.assertIn("| A2 | Second. |  | **nothing yet** |\n", page)
+        self.assertEqual(self.run_it("--check")[0], 0)
+        self.write("tests/x/test_b.c", f"// {mark('A2')}\n")
+        code, _, errors = self.run_it("--check")
+        self.assertEqual(code, 1)
+        self.assertIn("docs/REQUIREMENTS.md is not current", errors)
+
     def test_the_trees_own_list_and_marks_agree(self):
-        command = [os.path.join(ROOT, "scripts", "requirements"), "--json"]
+        command = [os.path.join(ROOT, "scripts", "requirements"), "--json", "--check"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         listed = list(json.loads(done.stdout))

@@ -94,6 +94,8 @@ static const struct {
     {"txctl batch pause --filter parked --dry-run",
      "{\"requestId\":\"R\",\"filter\":{\"parked\":true},\"action\":\"OPERATOR_ACTION_PAUSE\",\"dryRun\":true}"},
     {"txctl participant pause card --reason r", "{\"requestId\":\"R\",\"participant\":\"card\",\"reason\":\"r\"}"},
+    {"txctl cache clear --reason r", "{\"requestId\":\"R\",\"reason\":\"r\"}"},
+    {"txctl cache clear --source price --reason r", "{\"requestId\":\"R\",\"reason\":\"r\",\"source\":\"price\"}"},
     {"txctl audit list", "{}"},
     {"txctl audit list G1 --page-size 5", "{\"gid\":\"G1\",\"pageSize\":5}"},
     {"txctl flow graph trade.purchase", "{\"name\":\"trade.purchase\"}"},

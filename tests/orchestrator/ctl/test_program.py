@@ -121,7 +121,7 @@ class Completion(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_words_options_and_choices_are_completed(self):
-        self.assertEqual(complete(""), {"trade", "saga", "anomaly", "batch", "participant", "audit", "flow", "health", "stats", "completion", "version", "help"})
+        self.assertEqual(complete(""), {"trade", "saga", "anomaly", "matter", "stray", "batch", "participant", "audit", "flow", "health", "stats", "completion", "version", "help"})
         self.assertEqual(complete("sa"), {"saga"})
         self.assertEqual(complete("trade", "quo"), {"quote", "quote-order-pay"})
         self.assertEqual(complete("trade", "order", "--accept-d"), {"--accept-degraded"})
@@ -134,7 +134,9 @@ class Completion(unittest.TestCase):
         self.assertEqual(complete("batch", "retry", "--dry"), {"--dry-run"})
         self.assertEqual(complete("participant", ""), {"list", "pause", "resume"})
         self.assertEqual(complete("completion", "ba"), {"bash"})
-        self.assertEqual(complete("help", "s"), {"saga", "stats"})
+        self.assertEqual(complete("help", "s"), {"saga", "stats", "stray"})
+        self.assertEqual(complete("matter", "settle", "T1", "--as", "wr"), {"written-off"})
+        self.assertEqual(complete("stray", "settle", "N1", "--as", ""), {"matched", "given-back", "ignored"})
         self.assertEqual(complete("help", "flow", ""), {"list", "graph"})
 
     def test_the_values_of_options_are_not_taken_for_words(self):

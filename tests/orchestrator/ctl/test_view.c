@@ -1,5 +1,6 @@
 // What people see of trades, sagas and flows, compared with golden texts.
 #include "orchestrator/ctl/flow_view.h"
+#include "orchestrator/ctl/matter_view.h"
 #include "orchestrator/ctl/operator_view.h"
 #include "orchestrator/ctl/reading.h"
 #include "orchestrator/ctl/saga_view.h"
@@ -172,6 +173,26 @@ static void test_participants_are_shown_with_what_waits_and_why(void **state) {
     finish(&f);
 }
 
+static void test_what_waits_for_operators_is_shown_with_what_became_of_it(void **state) {
+    (void)state;
+    struct fixture f;
+    start(&f, false);
+    Txcenter__Trade__V1__ListMattersResponse *matters =
+        (void *)from_sample(&txcenter__trade__v1__list_matters_response__descriptor, "matters.json", &f.arena);
+    matter_show_list(&f.view, &f.arena, &matters->base);
+    Txcenter__Trade__V1__SettleMatterResponse settled = TXCENTER__TRADE__V1__SETTLE_MATTER_RESPONSE__INIT;
+    settled.matter = matters->matters[2];
+    matter_show_settled(&f.view, &f.arena, &settled.base);
+    Txcenter__Trade__V1__ListStraysResponse *strays =
+        (void *)from_sample(&txcenter__trade__v1__list_strays_response__descriptor, "strays.json", &f.arena);
+    stray_show_list(&f.view, &f.arena, &strays->base);
+    Txcenter__Trade__V1__SettleStrayResponse matched = TXCENTER__TRADE__V1__SETTLE_STRAY_RESPONSE__INIT;
+    matched.stray = strays->strays[1];
+    stray_show_settled(&f.view, &f.arena, &matched.base);
+    assert_golden("matters.txt", buf_str(&f.view.text));
+    finish(&f);
+}
+
 static void test_a_batch_and_the_audit_are_shown_row_by_row(void **state) {
     (void)state;
     struct fixture f;
@@ -193,6 +214,9 @@ static void test_a_batch_and_the_audit_are_shown_row_by_row(void **state) {
     operator_show_batch(&f.view, &f.arena, &report.base);
     operator_show_audit(&f.view, &f.arena,
                         from_sample(&txcenter__saga__v1__list_audit_response__descriptor, "audit.json", &f.arena));
+    Txcenter__Saga__V1__ClearCacheResponse cleared = TXCENTER__SAGA__V1__CLEAR_CACHE_RESPONSE__INIT;
+    cleared.instance = (char[]){"txcenter-0"};
+    operator_show_cleared(&f.view, &f.arena, &cleared.base);
     assert_golden("operator.txt", buf_str(&f.view.text));
     finish(&f);
 }
@@ -399,6 +423,7 @@ int main(void) {
         cmocka_unit_test(test_a_saga_is_shown_with_its_steps_and_keys),
         cmocka_unit_test(test_a_saga_that_stands_still_says_why),
         cmocka_unit_test(test_participants_are_shown_with_what_waits_and_why),
+        cmocka_unit_test(test_what_waits_for_operators_is_shown_with_what_became_of_it),
         cmocka_unit_test(test_a_batch_and_the_audit_are_shown_row_by_row),
         cmocka_unit_test(test_a_flow_is_drawn_with_its_watershed),
         cmocka_unit_test(test_boxes_that_do_not_fit_go_on_below),

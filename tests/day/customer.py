@@ -1,0 +1,223 @@
+"""One customer with one trade, who repeats each request under its id until there is an answer; some send each at once
+three times over, as a front end does that lost its connection."""
+
+import concurrent.futures
+import contextlib
+import random
+import time
+
+from shop import TRADE, money, state_of
+from weather import ENDED, PATIENCE_S, is_passing
+from wire import Refused
+
+# What may well be said of a request that was meant well: somebody was quicker, or time ran out. Anything else is a fault.
+EXPECTED = ("BENEFIT_UNAVAILABLE", "OUT_OF_STOCK", "TRADE_ENDED", "NOT_PAYABLE", "PAYMENT_FAILED", "REFUND_EXCEEDS_REST",
+            "NOT_REFUNDABLE", "TENDERS_UNEQUAL")
+
+# Where money can be asked back.
+PAID = ("PAID", "COMPLETED", "PARTIALLY_REFUNDED")
+
+
+class Fault(Exception):
+    """The center broke its word."""
+
+
+def numbers_of(answer):
+    """What must be the same in the answers to one request."""
+    trade = getattr(answer, "trade", None) or answer
+    refund = getattr(answer, "refund", None)
+    return trade.trade_no, refund.refund_no if refund else ""
+
+
+class Customer:
+    def __init__(self, client, seed, number, plan):
+        self.client, self.number, self.plan = client, number, plan
+        self.random = random.Random(f"{seed}/{number}/acts")
+        self.requests = 0
+        self.trade_no, self.state = "", "nothing"
+        self.paid_once = False
+
+    # ---- Asking -----------------------------------------------------------------------------------------------------
+
+    def _ask(self, method, fields):
+        """Every copy of the request is sent until it is answered. The answers must agree."""
+        answers, refusals, left = [], [], self.plan.copies if "requestId" in fields else 1
+        end = time.monotonic() + PATIENCE_S
+        while left:
+            begun = [self.client.start(TRADE + method, fields, timeout=10) for _ in range(left)]
+            left = 0
+            for call in begun:
+                try:
+                    answers.append(self.client.finish(call))
+                except Refused as refused:
+                    if not is_passing(refused):
+                        refusals.append(refused)
+                    elif time.monotonic() > end:
+                        raise Fault(f"{method} has no answer after {PATIENCE_S} s: {refused}") from None
+                    else:
+                        left += 1
+            if left:
+                time.sleep(0.05 + self.random.random() * 0.2)
+        if len({numbers_of(answer) for answer in answers}) > 1:
+            raise Fault(f"{method}: copies of one request got {sorted({numbers_of(answer) for answer in answers})}")
+        if not answers:
+            raise refusals[0]
+        return answers[0]
+
+    def call(self, method, fields, request_id=None):
+        self.requests += 1
+        return self._ask(method, {**fields, "requestId": request_id or f"day-{self.number}-{self.requests}"})
+
+    def trade(self):
+        trade = self._ask("GetTrade", {"tradeNo": self.trade_no}).trade
+        self.state = state_of(trade)
+        self.paid_once = self.paid_once or any(state_of(change) == "PAID" for change in trade.history)
+        return trade
+
+    # ---- Buying -----------------------------------------------------------------------------------------------------
+
+    def context(self):
+        plan = self.plan
+        return {"tenantId": "T001", "userId": plan.user, "stationId": plan.station, "channel": plan.channel}
+
+    def tenders(self, payable):
+        """The plan's, the last one of what the others leave; none when nothing is payable."""
+        given = sum(int(tender["amount"]["minorUnits"]) for tender in self.plan.tenders[:-1])
+        if payable == 0:
+            return []
+        if given >= payable:
+            return [{**self.plan.tenders[-1], "amount": money(payable)}]
+        return [*self.plan.tenders[:-1], {**self.plan.tenders[-1], "amount": money(payable - given)}]
+
+    def order_fields(self):
+        expires = 1 if self.plan.ending == "expires" else 120
+        return {"mode": self.plan.mode, "acceptDegraded": True, "expiresInSeconds": expires, "waitMs": 8000}
+
+    def quote(self, **fields):
+        request = {"context": self.context(), "lines": self.plan.lines, **fields}
+        if self.trade_no:
+            request["tradeNo"] = self.trade_no
+        answer = self.call("Quote", request)
+        self.trade_no = answer.trade_no
+        return answer.quote
+
+    def choose(self, quote):
+        """Usually the best, now and then another."""
+        best = quote.combinations[0]
+        return best if self.random.random() < 0.7 else self.random.choice(list(quote.combinations))
+
+    def buy_all_in_one(self):
+        fields = {"context": self.context(), "lines": self.plan.lines, "tenders": self.plan.tenders,
+                  "excludePoints": self.random.random() < 0.5, "onFailure": "ON_FAILURE_FAIL_TRADE"}
+        self.trade_no = self.call("QuoteOrderPay", {**self.order_fields(), **fields}).trade.trade_no
+
+    def quoted(self):
+        quote = self.quote()
+        if self.plan.ending == "changed again and again":
+            for _ in range(self.random.randrange(1, 4)):
+                quote = self.quote(excludePoints=self.random.random() < 0.5)
+        chosen = self.choose(quote)
+        return chosen, {"tradeNo": self.trade_no, "quoteVersion": quote.version, "combinationId": chosen.combination_id,
+                        "expectedPayable": money(chosen.payable.minor_units), **self.order_fields()}
+
+    def buy_order_and_pay(self):
+        chosen, fields = self.quoted()
+        self.call("OrderPay", {**fields, "tenders": self.tenders(chosen.payable.minor_units),
+                               "onFailure": "ON_FAILURE_FAIL_TRADE"})
+
+    def buy_step_by_step(self):
+        self.call("PlaceOrder", self.quoted()[1])
+        if self.plan.ending == "cancelled before it is paid":
+            return
+        if self.plan.ending == "expires":  # nobody pays, or too late
+            if self.random.random() < 0.5:
+                self.pay()
+            return
+        self.pay()
+        if self.wait_for_payment() == "ORDERED":  # that attempt failed: once more, as one would
+            self.pay()
+        if self.wait_for_payment() == "ORDERED":
+            self.cancel()
+
+    def pay(self):
+        """Unless it is paid already, because nothing was payable, or has ended."""
+        trade = self.trade()
+        if self.state == "ORDERED":
+            self.call("Pay", {"tradeNo": self.trade_no, "tenders": self.tenders(trade.payable.minor_units), "waitMs": 8000})
+
+    def wait_for_payment(self):
+        while self.trade() and self.state in ("ORDERING", "PAYING", "CLOSING"):
+            time.sleep(0.1)
+        return self.state
+
+    # ---- How it ends ----------------------------------------------------------------------------------------------------
+
+    def cancel(self):
+        self.call("Cancel", {"tradeNo": self.trade_no, "reason": "the day's plan", "waitMs": 5000})
+
+    def refund(self, **extent):
+        self.call("Refund", {"tradeNo": self.trade_no, "reason": "the day's plan", "waitMs": 8000, **extent})
+
+    def refund_in_parts(self, trade):
+        """At once, by callers that know nothing of each other; together they may ask for more than there is."""
+        paid = trade.payable.minor_units
+        parts = [max(1, paid * share // 10) for share in (3, 4, 5)]
+        with concurrent.futures.ThreadPoolExecutor(len(parts)) as pool:
+            for done in [pool.submit(self._ask, "Refund", {
+                    "tradeNo": self.trade_no, "amount": money(part), "reason": "the day's plan", "waitMs": 8000,
+                    "requestId": f"day-{self.number}-part-{at}"}) for at, part in enumerate(parts)]:
+                refused = done.exception()
+                if refused and not isinstance(refused, Refused):
+                    raise refused
+
+    def end_as_planned(self):
+        ending = self.plan.ending
+        if ending == "cancelled while it is paid":
+            time.sleep(self.random.random() * 0.5)
+        if ending.startswith("cancelled"):
+            self.cancel()
+            return
+        trade = self.wait_for_end()
+        if not ending.startswith("refunded") or self.state not in PAID:
+            return
+        if ending == "refunded whole":
+            self.refund(whole=True)
+        elif ending == "refunded by lines":
+            self.refund(lines={"indexes": [self.random.randrange(len(self.plan.lines))]})
+        else:
+            self.refund_in_parts(trade)
+
+    def wait_for_end(self):
+        pause, end = 0.1, time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            trade = self.trade()
+            if self.state in ENDED and all(state_of(refund) in ("DONE", "STOPPED") for refund in trade.refunds):
+                return trade
+            time.sleep(pause * (0.5 + self.random.random()))
+            pause = min(pause * 1.5, 1.0)
+        raise Fault(f"{self.trade_no} is {self.state} after {PATIENCE_S} s")
+
+    def live(self):
+        """The whole trade. Returns the reason why a step was refused, if one was."""
+        refused_for = ""
+        try:
+            {"all in one": self.buy_all_in_one, "order and pay": self.buy_order_and_pay,
+             "step by step": self.buy_step_by_step}[self.plan.way]()
+            self.end_as_planned()
+        except Refused as refused:
+            if refused.reason not in EXPECTED:
+                raise
+            refused_for = refused.reason
+            self.trade_no = self.trade_no or refused.metadata.get("trade_no", "")
+        if self.trade_no:
+            self.leave()
+        return refused_for
+
+    def leave(self):
+        """Who could not pay gives the order up. A trade that was only quoted has nothing to end."""
+        self.trade()
+        if self.state == "ORDERED" and self.plan.ending != "expires":
+            with contextlib.suppress(Refused):
+                self.cancel()
+        if self.state not in ("CREATED", "QUOTED"):
+            self.wait_for_end()
