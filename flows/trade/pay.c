@@ -49,7 +49,7 @@ void pay_check(const struct trades *trades, const struct pay_wish *wish, bool ma
 bool pay_user(const struct pay_wish *wish, const char *user_id, struct error *error) {
     char path[64];
     for (size_t i = 0; i < wish->n_tenders && !user_id[0]; i++)
-        if (wish->tenders[i]->kind == TENDER_KIND(CARD)) {
+        if (tender_kind_is_card((int32_t)wish->tenders[i]->kind)) {
             snprintf(path, sizeof path, "tenders[%zu].kind", i);
             error_field(error, path, "can't be a card: it is not known who buys");
         }

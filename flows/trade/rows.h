@@ -58,7 +58,7 @@ enum trade_closing {
     CLOSING_FAILURE,
     CLOSING_CONFLICT,
     CLOSING_REORDER, // it is ordered again as soon as this order is over (reorder.h)
-    CLOSING_TAKEN,   // another trade has taken over the fuelling that it was for (source.h)
+    CLOSING_TAKEN,   // another trade has taken over the fuelling that it was for (fuelling.h)
 };
 
 // An operator has terminated the saga of the order before it was paid.

@@ -9,12 +9,9 @@
 #include "orchestrator/ctl/run.h"
 #include "orchestrator/ctl/saga_view.h"
 #include "orchestrator/ctl/stats_view.h"
-#include "orchestrator/ctl/trade_specs.h"
+#include "orchestrator/ctl/trade_options.h"
 #include "orchestrator/ctl/trade_view.h"
 #include "txcenter/ops/v1/stats.pb-c.h"
-
-#define SET(array)                                                                                                     \
-    { (array), sizeof(array) / sizeof((array)[0]) }
 
 // ---- Options of every command -------------------------------------------------------------------------------------
 
@@ -64,142 +61,7 @@ const struct option_set *command_global_options(void) {
     return &global_set;
 }
 
-// ---- Options of trades --------------------------------------------------------------------------------------------
-
-#define TEXT(option_name, value_name, field_path, about)                                                               \
-    { .name = (option_name), .kind = OPTION_TEXT, .value = (value_name), .field = (field_path), .text = (about) }
-
-static const struct option context_options[] = {
-    TEXT("user", "USER", "context.user_id", "who buys"),
-    TEXT("station", "STATION", "context.station_id", "where"),
-    TEXT("tenant", "TENANT", "context.tenant_id", "the group that the station belongs to"),
-    TEXT("terminal", "TERMINAL", "context.terminal_id", "the device"),
-    TEXT("employee", "EMPLOYEE", "context.employee_id", "who serves"),
-    TEXT("channel", "CHANNEL", "context.channel", "merchant, wechat, senseless, …"),
-    TEXT("scenario", "SCENARIO", "context.scenario", "passed on as it is"),
-    TEXT("shift", "SHIFT", "context.shift_id", "the shift, where it is known"),
-    TEXT("business-date", "YYYY-MM-DD", "context.business_date", "the station's, where it is known"),
-};
-static const struct option_set context_set = SET(context_options);
-
-static const struct option line_options[] = {
-    {.name = "fuel",
-     .kind = OPTION_SPEC,
-     .many = true,
-     .required = true,
-     .value = "CODE:amount=A|volume=V|serial=S[,nozzle=N][,authorised]",
-     .field = "lines",
-     .spec = trade_fuel_spec,
-     .text = "what is bought"},
-    {.name = "exclude-coupon",
-     .kind = OPTION_TEXT,
-     .many = true,
-     .value = "COUPON",
-     .field = "excluded_coupon_ids",
-     .text = "never use this one"},
-    {.name = "exclude-activity",
-     .kind = OPTION_TEXT,
-     .many = true,
-     .value = "ACTIVITY",
-     .field = "excluded_activity_ids",
-     .text = "never use this one of the discount engine"},
-    {.name = "no-points", .kind = OPTION_FLAG, .field = "exclude_points", .text = "never use points"},
-    {.name = "no-level", .kind = OPTION_FLAG, .field = "exclude_level", .text = "never use the member's prices"},
-};
-static const struct option_set line_set = SET(line_options);
-
-static const struct option quote_options[] = {
-    TEXT("trade", "TRADE", "trade_no", "a new version of this trade's quote"),
-    {.name = "require-coupon",
-     .kind = OPTION_TEXT,
-     .many = true,
-     .value = "COUPON",
-     .field = "required_coupon_ids",
-     .text = "only combinations that use it"},
-    {.name = "require-activity",
-     .kind = OPTION_TEXT,
-     .many = true,
-     .value = "ACTIVITY",
-     .field = "required_activity_ids",
-     .text = "only combinations that use it"},
-    {.name = "paid-by",
-     .kind = OPTION_WORD,
-     .many = true,
-     .value = "KIND",
-     .field = "tender_kinds",
-     .words = &txcenter__trade__v1__tender_kind__descriptor,
-     .text = "only what allows to pay with it, and with all others that are named"},
-    {.name = "combinations",
-     .kind = OPTION_NUMBER,
-     .value = "N",
-     .field = "max_combinations",
-     .min = 1,
-     .max = 10,
-     .text = "how many to answer (default 3)"},
-};
-static const struct option_set quote_set = SET(quote_options);
-
-static const struct option version_options[] = {
-    {.name = "version",
-     .kind = OPTION_NUMBER,
-     .required = true,
-     .value = "N",
-     .field = "quote_version",
-     .min = 1,
-     .max = INT32_MAX,
-     .text = "of the quote"},
-    TEXT("combination", "ID", "combination_id", "of the quote (default: the best)"),
-};
-static const struct option_set version_set = SET(version_options);
-
-static const struct option order_options[] = {
-    {.name = "expect",
-     .kind = OPTION_MONEY,
-     .value = "AMOUNT",
-     .field = "expected_payable",
-     .text = "refuse when another amount is payable"},
-    {.name = "mode",
-     .kind = OPTION_WORD,
-     .value = "MODE",
-     .field = "mode",
-     .words = &txcenter__trade__v1__order_mode__descriptor,
-     .text = "when benefits are taken (default lock-first)"},
-    {.name = "expires",
-     .kind = OPTION_NUMBER,
-     .value = "SECONDS",
-     .field = "expires_in_seconds",
-     .min = 1,
-     .max = 86400,
-     .text = "how long the order waits for its payment"},
-    {.name = "accept-degraded",
-     .kind = OPTION_FLAG,
-     .field = "accept_degraded",
-     .text = "order though an optional source did not answer the quote"},
-};
-static const struct option_set order_set = SET(order_options);
-
-static const struct option pay_options[] = {
-    {.name = "tender",
-     .kind = OPTION_SPEC,
-     .many = true,
-     .value = "KIND[=AMOUNT][:ACCOUNT]",
-     .field = "tenders",
-     .spec = trade_tender_spec,
-     .text = "one part of the payment: card=50.00:C0001"},
-    {.name = "on-failure",
-     .kind = OPTION_WORD,
-     .value = "WHAT",
-     .field = "on_failure",
-     .words = &txcenter__trade__v1__on_failure__descriptor,
-     .text = "what a failed payment does to the order (default keep of pay, else fail-trade)"},
-    {.name = "wait-for",
-     .kind = OPTION_WORD,
-     .value = "WHAT",
-     .field = "wait_for",
-     .words = &txcenter__trade__v1__wait_for__descriptor,
-     .text = "when to answer (default parameters: as soon as the payers can pay)"},
-};
-static const struct option_set pay_set = SET(pay_options);
+// ---- Options of several -------------------------------------------------------------------------------------------
 
 static const struct option wait_options[] = {
     {.name = "wait",
@@ -214,62 +76,10 @@ static const struct option wait_options[] = {
 };
 static const struct option_set wait_set = SET(wait_options);
 
-static const struct option number_options[] = {
-    TEXT("order", "ORDER", "order_no", "by the order's number instead"),
-};
-static const struct option_set number_set = SET(number_options);
-
 static const struct option reason_options[] = {
     TEXT("reason", "TEXT", "reason", "why"),
 };
 static const struct option_set reason_set = SET(reason_options);
-
-static const struct option refund_options[] = {
-    {.name = "whole", .kind = OPTION_FLAG, .field = "whole", .text = "all that is left"},
-    {.name = "amount", .kind = OPTION_MONEY, .value = "AMOUNT", .field = "amount", .text = "so much"},
-    {.name = "line",
-     .kind = OPTION_NUMBER,
-     .many = true,
-     .value = "N",
-     .field = "lines.indexes",
-     .min = 0,
-     .max = 10000,
-     .text = "what this line cost (from 0)"},
-    TEXT("refund-no", "NUMBER", "refund_no", "the refund's number; made when absent"),
-    {.name = "split",
-     .kind = OPTION_SPEC,
-     .many = true,
-     .value = "TENDER_NO=AMOUNT",
-     .field = "split",
-     .spec = trade_split_spec,
-     .text = "which tender gives back how much"},
-};
-static const struct option_set refund_set = SET(refund_options);
-
-static const struct option adjust_options[] = {
-    {.name = "line",
-     .kind = OPTION_SPEC,
-     .many = true,
-     .required = true,
-     .value = "N:amount=A|volume=V",
-     .field = "lines",
-     .spec = trade_actual_spec,
-     .text = "so much of this line (from 0); N alone: nothing"},
-};
-static const struct option_set adjust_set = SET(adjust_options);
-
-static const struct option list_options[] = {
-    TEXT("user", "USER", "filter.user_id", "of this user"),
-    TEXT("station", "STATION", "filter.station_id", "at this station"),
-    TEXT("tenant", "TENANT", "filter.tenant_id", "of this group"),
-    {.name = "state",
-     .kind = OPTION_WORD,
-     .value = "STATE",
-     .field = "filter.state",
-     .words = &txcenter__trade__v1__trade_state__descriptor,
-     .text = "in this state"},
-};
-static const struct option_set list_set = SET(list_options);
 
 static const struct option made_options[] = {
     {.name = "from",
@@ -524,7 +334,7 @@ static const struct option_set anomaly_set = SET(anomaly_options);
 
 static const struct command commands[] = {
     {.words = "trade quote",
-     .sets = {&line_set, &context_set, &quote_set},
+     .sets = {&trade_options_line, &trade_options_context, &trade_options_quote},
      .needs = {"--tenant", "--user", "--station"},
      TRADE("Quote"),
      .show = trade_show_quote,
@@ -533,7 +343,7 @@ static const struct command commands[] = {
     {.words = "trade order",
      .operand = "TRADE",
      .operand_field = "trade_no",
-     .sets = {&version_set, &order_set, &wait_set},
+     .sets = {&trade_options_version, &trade_options_order, &wait_set},
      TRADE("PlaceOrder"),
      .show = trade_show_order,
      .text = "order from a kept quote",
@@ -541,7 +351,7 @@ static const struct command commands[] = {
     {.words = "trade pay",
      .operand = "TRADE",
      .operand_field = "trade_no",
-     .sets = {&pay_set, &wait_set},
+     .sets = {&trade_options_pay, &wait_set},
      TRADE("Pay"),
      .show = trade_show_pay,
      .run = run_pay,
@@ -550,14 +360,14 @@ static const struct command commands[] = {
     {.words = "trade order-pay",
      .operand = "TRADE",
      .operand_field = "trade_no",
-     .sets = {&version_set, &order_set, &pay_set, &wait_set},
+     .sets = {&trade_options_version, &trade_options_order, &trade_options_pay, &wait_set},
      TRADE("OrderPay"),
      .show = trade_show_order_pay,
      .run = run_pay,
      .text = "order and pay in one",
      .details = REST "txctl trade order-pay TRADE --version 1 --tender wechat:openid1"},
     {.words = "trade quote-order-pay",
-     .sets = {&line_set, &context_set, &order_set, &pay_set, &wait_set},
+     .sets = {&trade_options_line, &trade_options_context, &trade_options_order, &trade_options_pay, &wait_set},
      .needs = {"--tenant", "--user", "--station"},
      TRADE("QuoteOrderPay"),
      .show = trade_show_quote_order_pay,
@@ -568,7 +378,7 @@ static const struct command commands[] = {
     {.words = "trade cancel",
      .operand = "[TRADE]",
      .operand_field = "trade_no",
-     .sets = {&number_set, &reason_set, &wait_set},
+     .sets = {&trade_options_number, &reason_set, &wait_set},
      .needs = {"TRADE|--order"},
      TRADE("Cancel"),
      .show = trade_show_cancel,
@@ -576,7 +386,7 @@ static const struct command commands[] = {
     {.words = "trade refund",
      .operand = "[TRADE]",
      .operand_field = "trade_no",
-     .sets = {&refund_set, &number_set, &reason_set, &wait_set},
+     .sets = {&trade_options_refund, &trade_options_number, &reason_set, &wait_set},
      .needs = {"TRADE|--order", "--whole|--amount|--line"},
      TRADE("Refund"),
      .show = trade_show_refund,
@@ -585,7 +395,7 @@ static const struct command commands[] = {
     {.words = "trade adjust",
      .operand = "[TRADE]",
      .operand_field = "trade_no",
-     .sets = {&adjust_set, &number_set},
+     .sets = {&trade_options_adjust, &trade_options_number},
      .needs = {"TRADE|--order"},
      TRADE("Adjust"),
      .show = trade_show_adjust,
@@ -594,13 +404,13 @@ static const struct command commands[] = {
     {.words = "trade get",
      .operand = "[TRADE]",
      .operand_field = "trade_no",
-     .sets = {&number_set},
+     .sets = {&trade_options_number},
      .needs = {"TRADE|--order"},
      TRADE("GetTrade"),
      .show = trade_show_get,
      .text = "everything about one trade"},
     {.words = "trade list",
-     .sets = {&list_set, &made_set, &page_set},
+     .sets = {&trade_options_list, &made_set, &page_set},
      TRADE("ListTrades"),
      .show = trade_show_list,
      .text = "trades, newest first",

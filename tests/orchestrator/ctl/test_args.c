@@ -13,6 +13,10 @@
 
 #include <cmocka.h>
 
+#define NOT_FUEL                                                                                                       \
+    "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, with nozzle=N and authorised behind a comma, or "       \
+    "CODE:serial=S,nozzle=N, got "
+
 enum { WORDS_MAX_OF_A_LINE = 24 };
 #define NOW_MS INT64_C(1769860830000) // 2026-01-31T12:00:30Z
 
@@ -179,20 +183,19 @@ static const struct {
     {"txctl trade order T1 --version 1 --accept-degraded=yes", "--accept-degraded takes no value"},
     {"txctl trade pay T1 --on-failure explode", "--on-failure: expected one of keep, fail-trade; got 'explode'"},
     {"txctl trade quote --tenant G --user U --station S --fuel 92#",
-     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N behind a "
-     "comma, got '92#'"},
+     NOT_FUEL "'92#'"},
     {"txctl trade quote --tenant G --user U --station S --fuel :amount=1",
-     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N "
-     "behind a comma, got ':amount=1'"},
+     NOT_FUEL "':amount=1'"},
     {"txctl trade quote --tenant G --user U --station S --fuel 92#:amount=1.234",
-     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and "
-     "nozzle=N behind a comma, got '92#:amount=1.234'"},
+     NOT_FUEL "'92#:amount=1.234'"},
     {"txctl trade quote --tenant G --user U --station S --fuel 92#:volume=-1",
-     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N "
-     "behind a comma, got '92#:volume=-1'"},
+     NOT_FUEL "'92#:volume=-1'"},
     {"txctl trade quote --tenant G --user U --station S --fuel 92#:litres=5",
-     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N "
-     "behind a comma, got '92#:litres=5'"},
+     NOT_FUEL "'92#:litres=5'"},
+    {"txctl trade adjust T1 --line x",
+     "--line: expected N:amount=150.00 or N:volume=19.53, or N alone for nothing, got 'x'"},
+    {"txctl trade adjust T1 --line 0:litres=5",
+     "--line: expected N:amount=150.00 or N:volume=19.53, or N alone for nothing, got '0:litres=5'"},
     {"txctl trade pay T1 --tender visa=1", "--tender: expected KIND=AMOUNT:ACCOUNT with KIND one of card, wechat, "
                                            "alipay, bank-card, scanned, cash, got 'visa=1'"},
     {"txctl trade pay T1 --tender card=x", "--tender: expected KIND=AMOUNT:ACCOUNT, such as card=50.00:C0001, "
