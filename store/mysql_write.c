@@ -197,19 +197,22 @@ static struct mysql_conn *beside(const struct mysql_writer *writer, const struct
     return !conn->lost && conn->place == first->place ? conn : NULL;
 }
 
-// Opens the second connection while nothing is under way that it would keep waiting. Not on Galera, where a name may
+// Opens the second connection while no COMMIT is under way that would be kept waiting. Not on Galera, where a name may
 // stand for several servers.
-static enum backend_result settle(struct backend_conn *base, struct error *error) {
-    struct mysql_writer *writer = (struct mysql_writer *)base;
+static void open_second(struct mysql_writer *writer) {
     const struct mysql_conn *first = writer->conns[writer->at];
-    (void)error;
     assert(!writer->sealed);
     if (first->lost || first->galera || !first->options->overlaps || beside(writer, first) ||
         clock_monotonic_ns() < writer->second_not_before_ns)
-        return BACKEND_OK;
+        return;
     struct error ignored;
     if (!mysql_conn_open_at(writer->conns[!writer->at], first->place, &ignored))
         writer->second_not_before_ns = clock_monotonic_ns() + SECOND_AGAIN_S * (int64_t)1000000000;
+}
+
+static enum backend_result settle(struct backend_conn *base, struct error *error) {
+    (void)error;
+    open_second((struct mysql_writer *)base);
     return BACKEND_OK;
 }
 
@@ -281,7 +284,10 @@ static enum backend_result commit_whole(struct backend_conn *base, const struct 
 
 static bool revive(struct backend_conn *base, struct error *error) {
     struct mysql_writer *writer = (struct mysql_writer *)base;
-    return mysql_conn_revive(writer->conns[writer->at], error);
+    if (!mysql_conn_revive(writer->conns[writer->at], error))
+        return false;
+    open_second(writer);
+    return true;
 }
 
 static void close_writer(struct backend_conn *base) {
@@ -315,6 +321,7 @@ bool mysql_write_open(const struct store_mariadb_options *options, struct backen
         close_writer(&writer->base);
         return false;
     }
+    open_second(writer);
     *ret_conn = &writer->base;
     return true;
 }

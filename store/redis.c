@@ -292,6 +292,8 @@ static bool heard(void *ctx, const struct redis_said *said) {
     if (redis->n == 0 || said->kind == REDIS_IS_OTHER)
         return false;
     struct awaited awaited = *awaited_at(redis, 0);
+    if (said->kind == REDIS_IS_NUMBER && awaited.answers != ANSWERS_NOBODY)
+        return false;
     redis->first = (redis->first + 1) % AWAITED_MAX;
     redis->n--;
     redis->n_late -= awaited.late;

@@ -91,6 +91,7 @@ static struct redis_said said_of(const redisReply *reply) {
     case REDIS_REPLY_STRING: said.kind = REDIS_IS_TEXT; break;
     case REDIS_REPLY_NIL: said.kind = REDIS_IS_NIL; break;
     case REDIS_REPLY_STATUS: said.kind = REDIS_IS_STATUS; break;
+    case REDIS_REPLY_INTEGER: said.kind = REDIS_IS_NUMBER; break;
     case REDIS_REPLY_ERROR: said.kind = REDIS_IS_ERROR; break;
     default: break;
     }

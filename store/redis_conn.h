@@ -14,6 +14,7 @@ enum redis_kind {
     REDIS_IS_TEXT,   // what stands under a key
     REDIS_IS_NIL,    // nothing does
     REDIS_IS_STATUS, // "OK"
+    REDIS_IS_NUMBER, // how many keys are gone
     REDIS_IS_ERROR,
     REDIS_IS_OTHER, // nothing that our commands are answered with
 };

@@ -128,7 +128,7 @@ static bool price_fuel(const struct pricing_line *line, struct quote_line *price
     if (known && forecourt_complete(&priced->volume_centi, &priced->list_price, priced->unit_price,
                                     str_c(line->trades->options.currency), error))
         return true;
-    if (error->code == ERR_PUMP_AMOUNT_MISMATCH) // by a price that was kept, and may have changed
+    if (error->code == ERR_PUMP_AMOUNT_MISMATCH || error->code == ERR_PRICE_CHANGED) // by one that was kept, perhaps
         quote_source_forget(line->sources, QUOTE_PRICE, line->at);
     error_within(error, "lines[%zu]", line->at);
     return false;

@@ -255,6 +255,18 @@ static void test_a_pump_that_does_not_fit_a_kept_price_has_it_asked_for_again(st
     begin(bed);
 }
 
+// [A64] and so may one that says its price
+static void test_a_pump_with_another_price_has_it_asked_for_again(struct flow_bed *bed) {
+    static const char with_price[] = DIESEL " lines[0].fuel.pump_price=CNY800";
+    struct flow_trade trade = {0};
+    begin(bed);
+    quoted_price(bed);
+    set_price(bed, 800);
+    flow_refused(bed, "PRICE_CHANGED", "Quote", "%s %s", flow_context(bed), with_price);
+    assert_int_equal(flow_quote(bed, &trade, with_price, "")->lines[0]->unit_price->minor_units, 800);
+    begin(bed);
+}
+
 // [S3-44] [A2] what is charged is what the quote has kept, whatever is kept elsewhere by then
 static void test_what_is_charged_is_what_the_quote_kept_and_never_what_the_cache_holds(struct flow_bed *bed) {
     struct flow_trade trade = {0};
@@ -290,6 +302,7 @@ static const struct flow_case cases[] = {
     KEPT(test_an_operator_clears_what_is_kept),
     KEPT(test_what_was_asked_for_before_the_clearing_is_not_used_after_it),
     KEPT(test_a_pump_that_does_not_fit_a_kept_price_has_it_asked_for_again),
+    KEPT(test_a_pump_with_another_price_has_it_asked_for_again),
     KEPT(test_what_is_charged_is_what_the_quote_kept_and_never_what_the_cache_holds),
     CASE_WITH(test_a_price_is_kept_as_long_as_was_said, .facts_ttl_s = 5),
 };

@@ -79,12 +79,14 @@ static void test_what_is_dropped_is_gone_and_what_is_beside_it_stays(struct cach
     struct cache_found found;
     cache_bed_keep(bed, "space", "a", "1", LONG_MS);
     cache_bed_keep(bed, "space", "b", "2", LONG_MS);
+    int64_t connects = cache_bed_stats(bed).connects;
     cache_drop(bed->cache, STR("space"), STR("a"));
     cache_drop(bed->cache, STR("space"), STR("never there"));
     cache_bed_get(bed, "space", "a", &found);
     assert_int_equal(found.verdict, CACHE_MISS);
     cache_bed_get(bed, "space", "b", &found);
     assert_int_equal(found.verdict, CACHE_HIT);
+    assert_int_equal(cache_bed_stats(bed).connects, connects); // nor was anything lost by it
 }
 
 static void test_clearing_a_space_leaves_nothing_of_it_and_all_of_the_others(struct cache_bed *bed) {
