@@ -80,7 +80,8 @@ void trades_hurry(struct trades *trades);
 
 struct trades_stats {
     int64_t resident, waiting, watching, commands, callbacks, unknown_callbacks, conflicts, returned;
-    // What waits for operators, of all instances, as it was counted last, less than a minute ago.
+    // What waits for operators, of all instances, as it was counted last: since it changed here, and within ten
+    // minutes.
     int64_t shortfalls, conflicted, payouts, strays;
 };
 void trades_stats(const struct trades *trades, struct trades_stats *ret_stats);
