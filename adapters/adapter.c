@@ -211,3 +211,22 @@ const void *adapter_decode_answer(struct str bytes, const struct adapter_method 
     const ProtobufCMessage *message = adapter_decode(bytes, rpc_method_response(&method->method), arena);
     return message && complete(method, message) ? message : NULL;
 }
+
+// ---- Questions ----------------------------------------------------------------------------------------------------
+
+struct str adapter_question(ProtobufCMessage *request, struct arena *arena) {
+    void **effect = field_of(request, "effect"), **at = field_of(request, "at");
+    void *moment = at ? *at : NULL;
+    assert(effect && !*effect); // it is set when the request is sent
+    if (at)
+        *at = NULL;
+    struct str question = rpc_encode(request, arena);
+    if (at)
+        *at = moment;
+    return question;
+}
+
+ProtobufCMessage *adapter_request_copy(const ProtobufCMessage *request, struct arena *arena) {
+    struct str bytes = rpc_encode(request, arena);
+    return bytes.ptr ? (ProtobufCMessage *)(uintptr_t)adapter_decode(bytes, request->descriptor, arena) : NULL;
+}

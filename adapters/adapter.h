@@ -68,6 +68,13 @@ const void *adapter_decode(struct str bytes, const ProtobufCMessageDescriptor *t
 // The same for an answer of this method when it was applied, with all that such a one must bring; NULL when it is none.
 const void *adapter_decode_answer(struct str bytes, const struct adapter_method *method, struct arena *arena);
 
+// What is asked, encoded into the arena, for who wants to know whether it was asked before: without the effect, and
+// without the moment (`at`) for which it is asked. ptr NULL when the arena is full.
+struct str adapter_question(ProtobufCMessage *request, struct arena *arena);
+
+// A copy that lives in the arena; NULL when it is full.
+ProtobufCMessage *adapter_request_copy(const ProtobufCMessage *request, struct arena *arena);
+
 // ---- For adapters/<system> ------------------------------------------------------------------------------------------
 
 #define ADAPTER_METHOD(service_descriptor, method_name, operation, ...)                                                \

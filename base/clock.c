@@ -5,7 +5,7 @@
 #include <time.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int64_t wall_at_start_ms, monotonic_at_start_ns;
+static int64_t wall_at_start_ms, running_at_start_ns;
 
 static int64_t read_ns(clockid_t id) {
     struct timespec t;
@@ -15,13 +15,14 @@ static int64_t read_ns(clockid_t id) {
 
 static void start(void) {
     wall_at_start_ms = read_ns(CLOCK_REALTIME) / 1000000;
-    monotonic_at_start_ns = read_ns(CLOCK_MONOTONIC);
+    running_at_start_ns = read_ns(CLOCK_BOOTTIME);
 }
 
+// CLOCK_MONOTONIC stands still while the machine is suspended: a lease that ended meanwhile would look as if it hadn't.
 static int64_t system_now_ms(void *ctx) {
     (void)ctx;
     pthread_once(&once, start);
-    return wall_at_start_ms + (read_ns(CLOCK_MONOTONIC) - monotonic_at_start_ns) / 1000000;
+    return wall_at_start_ms + (read_ns(CLOCK_BOOTTIME) - running_at_start_ns) / 1000000;
 }
 
 const struct clock *clock_system(void) {

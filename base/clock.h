@@ -7,8 +7,8 @@
 
 struct clock {
     void *ctx;
-    // Milliseconds since the Unix epoch. Never goes back within one process: the wall clock at start plus the
-    // monotonic clock since.
+    // Milliseconds since the Unix epoch. Never goes back within one process: the wall clock at start plus the time
+    // since then, also the time for which the machine was suspended.
     int64_t (*now_ms)(void *ctx);
 };
 

@@ -72,7 +72,7 @@ enum outcome {
     X(REFUND_EXCEEDS_REST, 93, 9, REJECTED, "more than what is left to refund")                                       \
     X(NOT_CANCELLABLE, 94, 9, REJECTED, "the trade is in a state that can't be cancelled")                            \
     X(TRADE_ENDED, 95, 9, REJECTED, "the trade has ended")                                                            \
-    X(BENEFIT_UNAVAILABLE, 96, 9, REJECTED, "a chosen coupon or points could not be locked; everything is undone")    \
+    X(BENEFIT_UNAVAILABLE, 96, 9, REJECTED, "a chosen benefit, or a limit, could not be locked; everything is undone")    \
     X(ORDER_REFUSED, 97, 9, REJECTED, "the order system refused the order; everything is undone")                     \
     X(PAYMENT_FAILED, 98, 9, REJECTED, "the payment failed; what was taken or frozen is given back")                  \
     X(PRICE_UNAVAILABLE, 99, 14, RETRY, "a core source of the quote does not answer")                                 \
@@ -80,6 +80,12 @@ enum outcome {
     X(USER_NOT_ALLOWED, 101, 9, REJECTED, "the user is unknown or may not buy")                                       \
     X(AMOUNT_OVERFLOW, 102, 11, REJECTED, "an amount is out of range")                                                \
     X(OUT_OF_STOCK, 103, 9, REJECTED, "there is not enough of what is to be bought; everything is undone")               \
+    X(TENDER_NOT_ALLOWED, 104, 9, REJECTED, "the ordered combination does not allow a tender of this kind")               \
+    X(SOURCE_PAID, 110, 9, REJECTED, "this fuelling was paid by another trade")                                       \
+    X(SOURCE_TAKEN, 111, 9, REJECTED, "another trade is for this fuelling")                                           \
+    X(PRICE_CHANGED, 112, 9, REJECTED, "the pump's price is not the quoted one; quote again")                         \
+    X(ADJUST_REFUSED, 113, 9, REJECTED, "the trade has nothing authorised that is not adjusted yet")                  \
+    X(ADJUST_EXCEEDS, 114, 9, REJECTED, "more than was authorised; what is beyond it is a trade of its own")          \
     X(SIGNATURE_INVALID, 120, 16, REJECTED, "the callback's signature, key or time is not valid; it was not stored")  \
     X(NONCE_REUSED, 121, 6, REJECTED, "this nonce came before with other bytes")                                      \
     X(MATTER_NOT_FOUND, 130, 5, REJECTED, "nothing that is to be settled has this number")                            \

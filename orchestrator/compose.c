@@ -2,6 +2,7 @@
 
 #include "base/id.h"
 #include "orchestrator/authorize.h"
+#include "orchestrator/caching.h"
 #include "orchestrator/keeping.h"
 #include "orchestrator/observe.h"
 #include "orchestrator/storage.h"
@@ -55,6 +56,7 @@ static void *make_trades(struct center *center) {
         .query_first_ms = config->payment.query_first_ms,
         .query_max_ms = config->payment.query_max_ms,
         .refund_window_ms = config->trade.refund_window_days * DAY_MS,
+        .refund_first = config->trade.refund_first,
         .wait_max_ms = config->limits.wait_max_ms,
         .os_off = config->trade.os_sync == CONFIG_OFF,
         .os_caller = config->trade.os_caller,
@@ -62,8 +64,10 @@ static void *make_trades(struct center *center) {
         .callback_window_ms = (int64_t)config->callback.window_s * SECOND_MS,
         .resident_max = config->limits.resident_trades_max,
         .watchers_max = config->limits.watchers_max,
+        .cache = center->cache,
     };
     keeping_trades(config, &options);
+    caching_trades(config, &options);
     center->trades_timer = (struct rpc_timer){.fire = tick_trades, .ctx = center};
     center->trades = trades_new(&options);
     trades_on_alarm(center->trades, wake_trades, center);
@@ -133,6 +137,19 @@ static bool open_store(struct center *center, bool returning, struct error *erro
         .returning = returning,
     };
     return storage_open(center->loop, center->config, &options, &center->stopping, &center->store, error);
+}
+
+// ---- Cache --------------------------------------------------------------------------------------------------------
+
+static void poll_cache(void *ctx) {
+    struct center *center = ctx;
+    cache_poll(center->cache);
+}
+
+static void open_cache(struct center *center) {
+    center->cache = caching_open(center->loop, center->config);
+    center->cache_waker = (struct rpc_waker){.poll = poll_cache, .ctx = center};
+    rpc_loop_add_waker(center->loop, &center->cache_waker);
 }
 
 // ---- Callers' own sagas ---------------------------------------------------------------------------------------------
@@ -287,9 +304,10 @@ static bool serve(struct center *center, struct error *error) {
     center->server = rpc_server_new(center->loop, &options);
     trade_service_add(center->trade_service, center->server);
     rpc_server_add(center->server, saga_routes, n_saga_routes, &center->saga_service);
-    center->operator_service = (struct operator_service){.sagas = &center->saga_service, .instance = config->instance};
+    center->operator_service = (struct operator_service){
+        .sagas = &center->saga_service, .trades = center->trades, .instance = config->instance};
     rpc_server_add(center->server, operator_routes, n_operator_routes, &center->operator_service);
-    center->stats_service = (struct stats_service){center->store, center->engine, center->trades};
+    center->stats_service = (struct stats_service){center->store, center->engine, center->trades, center->cache};
     rpc_server_add(center->server, stats_routes, n_stats_routes, &center->stats_service);
     center->anomaly_service = (struct anomaly_service){center->store};
     rpc_server_add(center->server, anomaly_routes, n_anomaly_routes, &center->anomaly_service);
@@ -305,6 +323,7 @@ bool center_open(struct center *center, struct config *config, bool returning, s
     center->forward = forward_new(center->loop, config);
     center->authority = (struct authority){config, center->forward};
     make_defined(center);
+    open_cache(center);
     if (!center_listen(center, error) || !open_store(center, returning, error) ||
         !participants_open(center->loop, config, &center->participants, error) || !make_engine(center, error))
         return false;
@@ -317,6 +336,7 @@ bool center_open(struct center *center, struct config *config, bool returning, s
 void center_close(struct center *center) {
     if (center->engine)
         saga_engine_stop(center->engine);
+    cache_stop(center->cache); // what waits for it asks the participants
     participants_close(&center->participants);
     forward_free(center->forward);
     raw_free(center->raw);
@@ -325,6 +345,8 @@ void center_close(struct center *center) {
     saga_engine_free(center->engine);
     for (size_t i = 0; i < BUSINESSES; i++)
         businesses[i].release(center);
+    rpc_loop_remove_waker(center->loop, &center->cache_waker);
+    cache_free(center->cache);
     requests_free(center->saga_service.requests);
     submit_free(center->saga_service.submit);
     saga_streams_free(center->saga_service.streams);

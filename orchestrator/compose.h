@@ -22,6 +22,8 @@ struct center {
     struct rpc_waker store_waker;
     struct rpc_rest store_rest;
     struct store *store;
+    struct rpc_waker cache_waker;
+    struct cache *cache;
     struct rpc_timers timers; // the loop's
     struct participants participants;
     struct raw *raw;

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "flows/trade/trades.h"
 
 // Text that is absent is NULL. Lists of text end with NULL. Numbers are whole, in the unit that their name ends with.
 
@@ -41,9 +42,25 @@ struct config_trade {
     uint32_t quote_ttl_s, quote_budget_ms;
     uint32_t order_ttl_s, order_ttl_max_s;
     uint32_t refund_window_days;
+    enum trade_refund_first refund_first;
     const char *currency, *timezone, *merchant_id;
     enum config_switch os_sync;
     const char *os_caller; // NULL: none
+};
+
+struct config_quote {
+    uint32_t budget_ms[QUOTE_SOURCE_KINDS];
+};
+
+enum config_cache_kind { CONFIG_MEMORY, CONFIG_REDIS };
+struct config_cache {
+    enum config_cache_kind kind;
+    uint32_t ttl_s[TRADE_FACT_KINDS];
+    uint32_t entries_max, bytes_max, waiting_max;              // MEMORY; both
+    const char *host, *socket, *user, *password_file, *prefix; // REDIS
+    struct str password;                                       // what password_file holds
+    uint32_t port, database;
+    uint32_t timeout_ms, retry_first_ms, retry_max_ms;
 };
 
 struct config_payment {
@@ -148,6 +165,8 @@ struct config {
     struct config_limits limits;
     struct config_log log;
     struct config_trade trade;
+    struct config_quote quote;
+    struct config_cache cache;
     struct config_payment payment;
     struct config_callback callback;
     struct config_participant participants[CONFIG_SYSTEMS];

@@ -116,6 +116,13 @@ static const struct config_word store_kinds[] = {
     {"sqlite", CONFIG_SQLITE, "one file, one process; nothing to install"},
     {"mariadb", CONFIG_MARIADB, "MariaDB, MySQL and what speaks their protocol; many instances"},
     {0}};
+static const struct config_word cache_kinds[] = {
+    {"memory", CONFIG_MEMORY, "each instance for itself"}, {"redis", CONFIG_REDIS, "shared by all instances"}, {0}};
+static const struct config_word refund_first_words[] = {{"alike", TRADE_REFUND_ALIKE, NULL},
+                                                        {"cash", TRADE_REFUND_CASH, NULL},
+                                                        {"card", TRADE_REFUND_CARD, NULL},
+                                                        {"gateway", TRADE_REFUND_GATEWAY, NULL},
+                                                        {0}};
 static const struct config_word switches[] = {{"on", CONFIG_ON, NULL}, {"off", CONFIG_OFF, NULL}, {0}};
 static const struct config_word levels[] = {
     {"debug", LOG_DEBUG, NULL}, {"info", LOG_INFO, NULL}, {"warn", LOG_WARN, NULL}, {"error", LOG_ERROR, NULL}, {0}};
@@ -238,6 +245,8 @@ static const struct config_row trade_rows[] = {
           "How long an order waits for its payment, unless the caller says."),
     COUNT(config_trade, order_ttl_max_s, 1, DAY_S, "s", "86400", "The longest that a caller may say."),
     COUNT(config_trade, refund_window_days, 0, 3650, "days", "365", "How long after the payment a refund can be made."),
+    WORD(config_trade, refund_first, refund_first_words, "alike",
+         "Which tenders give back before the others, where a refund does not say; alike: each in proportion."),
     TEXT(config_trade, currency, 3, &currency_form, "CNY", "The currency of prices."),
     TEXT(config_trade, timezone, 64, &timezone_form, "Asia/Shanghai",
          "The stations' time zone: business dates are theirs."),
@@ -247,6 +256,50 @@ static const struct config_row trade_rows[] = {
          "Whether the stations' own system (`os`) is told of orders that are paid and refunded."),
     TEXT(config_trade, os_caller, 64, &name_form, NULL,
          "The caller as which that system calls itself: it is not told of what it has ordered."),
+};
+
+static const struct config_row quote_rows[] = {
+#define X(NAME, source, normal, about)                                                                                 \
+    {.name = #source "_ms",                                                                                            \
+     .type = CONFIG_COUNT,                                                                                             \
+     .offset = OFFSET(config_quote, budget_ms[QUOTE_##NAME]),                                                          \
+     .max = 30000,                                                                                                     \
+     .unit = "ms",                                                                                                     \
+     .fallback = (normal),                                                                                             \
+     .text = (about)},
+    TRADE_SOURCES(X)
+#undef X
+};
+
+static const struct config_row cache_rows[] = {
+    WORD(config_cache, kind, cache_kinds, "memory", "Where they are kept."),
+#define X(NAME, fact, normal, about)                                                                                   \
+    {.name = #fact "_ttl_s",                                                                                           \
+     .type = CONFIG_COUNT,                                                                                             \
+     .offset = OFFSET(config_cache, ttl_s[TRADE_FACT_##NAME]),                                                         \
+     .max = DAY_S,                                                                                                     \
+     .unit = "s",                                                                                                      \
+     .fallback = (normal),                                                                                             \
+     .text = "For how long: " about "; 0: it is not kept."},
+    TRADE_FACTS(X)
+#undef X
+        COUNT(config_cache, entries_max, 1, 10000000, "entries", "20000",
+              "memory: most of them; those that were not used for the longest time give way."),
+    COUNT(config_cache, bytes_max, 65536, 2147483648, "bytes", "16777216", "memory: what they take together."),
+    COUNT(config_cache, waiting_max, 1, 65536, "questions", "4096",
+          "Most questions that wait for the cache's answer; one more goes to its source."),
+    TEXT(config_cache, host, 255, &name_form, "127.0.0.1", "redis: the server, in a network that is trusted."),
+    COUNT(config_cache, port, 1, 65535, "", "6379", "redis: its port."),
+    TEXT(config_cache, socket, 107, NULL, NULL, "redis: a unix socket, instead of host and port."),
+    TEXT(config_cache, user, 64, &printable_form, NULL, "redis: the account, with `password_file`."),
+    PATH(config_cache, password_file, "redis: a file that holds the password and nothing else."),
+    COUNT(config_cache, database, 0, 1023, "", "0", "redis: the number of the database."),
+    TEXT(config_cache, prefix, 64, &name_form, "txcenter",
+         "redis: what every key begins with. The same for instances that share a store."),
+    COUNT(config_cache, timeout_ms, 1, 1000, "ms", "5",
+          "redis: a question that it has not answered by then goes to its source."),
+    COUNT(config_cache, retry_first_ms, 1, 60000, "ms", "100", "redis: first pause while it is lost; doubles."),
+    COUNT(config_cache, retry_max_ms, 1, 600000, "ms", "5000", "redis: longest pause while it is lost."),
 };
 
 static const struct config_row payment_rows[] = {
@@ -514,6 +567,12 @@ static const struct config_section sections[] = {
     ONE(limits, limit_rows, "Bounds of the whole instance."),
     ONE(log, log_rows, "The log, on standard error."),
     ONE(trade, trade_rows, "Trades."),
+    ONE(quote, quote_rows,
+        "What each of a quote's sources may take at most; 0: all of `trade.quote_budget_ms`, which nothing exceeds. "
+        "Without a core source there is no quote; without another one it is marked as degraded."),
+    ONE(cache, cache_rows,
+        "Facts that change slowly, kept for a while so that not every quote asks for them. What an order takes is what "
+        "its quote has kept, never what stands here."),
     ONE(payment, payment_rows, "Payment attempts."),
     ONE(callback, callback_rows, "Callbacks of the payment gateway."),
     {.path = "callback.keys",

@@ -132,6 +132,13 @@ static void check_tls(struct config_reader *reader) {
     }
 }
 
+static void check_cache(struct config_reader *reader) {
+    const struct config_cache *cache = &reader->config->cache;
+    in_order(reader, "cache.retry_first_ms", cache->retry_first_ms, "cache.retry_max_ms", cache->retry_max_ms);
+    if (cache->user && !cache->password_file)
+        config_fault(reader, "cache.user", "expected 'password_file' beside it");
+}
+
 static void check_callers(struct config_reader *reader) {
     const struct config *c = reader->config;
     for (size_t i = 0; i < c->n_callers; i++) {
@@ -192,6 +199,8 @@ static void read_files(struct config_reader *reader) {
     }
     if (c->store.password_file)
         read_secret(reader, "store.password_file", c->store.password_file, 1, 256, &c->store.password);
+    if (c->cache.password_file)
+        read_secret(reader, "cache.password_file", c->cache.password_file, 1, 256, &c->cache.password);
     check_timezone(reader);
 }
 
@@ -213,6 +222,7 @@ void config_rules(struct config_reader *reader) {
     check_orders(reader);
     check_gates(reader);
     check_tls(reader);
+    check_cache(reader);
     check_callers(reader);
     check_keys(reader);
     check_flows(reader, "retention.flows", kept_flow, reader->config->retention.n_flows);

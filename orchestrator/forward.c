@@ -307,12 +307,20 @@ static void go(struct hop *hop) {
     hop->peer->hops++;
     hop->peer->used_ms = now_ms(forward);
     const struct forward_message *message = &hop->message;
-    const struct rpc_header headers[] = {{FORWARD_MARK, STR("1")},
-                                         {FORWARD_CALLER, str_c(message->caller)},
-                                         {"x-caller", str_c(message->caller)},
-                                         {"x-request-id", str_c(message->request_id)},
-                                         {message->traceparent[0] ? "traceparent" : NULL, str_c(message->traceparent)},
-                                         {NULL, STR_NONE}};
+    char seen[24];
+    struct rpc_header headers[] = {{FORWARD_MARK, STR("1")},
+                                   {FORWARD_CALLER, str_c(message->caller)},
+                                   {"x-caller", str_c(message->caller)},
+                                   {"x-request-id", str_c(message->request_id)},
+                                   {NULL, STR_NONE},
+                                   {NULL, STR_NONE},
+                                   {NULL, STR_NONE}};
+    struct rpc_header *more = headers + sizeof headers / sizeof headers[0] - 3;
+    str_print(seen, sizeof seen, "%lld", (long long)message->seen_ms);
+    if (message->traceparent[0])
+        *more++ = (struct rpc_header){"traceparent", str_c(message->traceparent)};
+    if (message->seen_ms)
+        *more = (struct rpc_header){FORWARD_SEEN, str_c(seen)};
     set_timer(hop, LOOK_MS);
     send(hop, &(struct rpc_call_options){.deadline_ms = time_left(hop), .headers = headers, .handle = &hop->handle});
 }

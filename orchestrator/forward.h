@@ -10,6 +10,8 @@
 // Metadata of a call that was passed on: the name of who called first, and what keeps it from being passed on again.
 #define FORWARD_CALLER "tx-caller"
 #define FORWARD_MARK "tx-forwarded"
+// Of an operator's action that was decided on a saga's row: that row's time, as in struct saga_operation.
+#define FORWARD_SEEN "tx-seen"
 
 struct forward;
 
@@ -36,6 +38,7 @@ struct forward_message {
     const struct rpc_method *method;
     struct str bytes;                              // the request, encoded
     const char *caller, *request_id, *traceparent; // as metadata
+    int64_t seen_ms;                               // likewise; 0: none
 };
 void forward_send(struct forward *forward, unsigned slot, const struct forward_message *message, saga_reply_fn *done,
                   void *ctx);

@@ -6,6 +6,7 @@
 #include "rpc/message.h"
 #include "txcenter/callback/v1/callback.pb-c.h"
 #include "txcenter/saga/v1/saga.pb-c.h"
+#include "txcenter/trade/v1/facts.pb-c.h"
 
 #include <stdlib.h>
 
@@ -25,6 +26,8 @@ static void act_on_trade(struct inbox_service *service, struct kept *kept, const
                          const ProtobufCMessage *request);
 static void act_on_saga(struct inbox_service *service, struct kept *kept, const char *method,
                         const ProtobufCMessage *request);
+static void act_on_source(struct inbox_service *service, struct kept *kept, const char *method,
+                          const ProtobufCMessage *request);
 
 static const struct kind {
     const char *method;
@@ -38,6 +41,8 @@ static const struct kind {
      &txcenter__callback__v1__notify_refund_response__descriptor, act_on_trade, false},
     {"SignalSaga", &txcenter__saga__v1__signal_saga_request__descriptor,
      &txcenter__saga__v1__signal_saga_response__descriptor, act_on_saga, true},
+    // No call of anybody's: the trades of one instance tell those of another.
+    {TRADES_SOURCE_TAKEN, &txcenter__trade__v1__source_taken__descriptor, NULL, act_on_source, false},
 };
 
 static const struct kind *kind_named(const char *method) {
@@ -77,18 +82,22 @@ static void kept_now(void *ctx, const struct error *error) {
         rpc_reply(keeping->in, response);
 }
 
-static void keep(struct keeping *keeping) {
-    struct rpc_inbound *in = keeping->in;
-    saga_inbox_keep(keeping->service->engine, keeping->slot, keeping->kind->method, str_c(rpc_inbound_caller(in)->name),
-                    rpc_inbound_bytes(in), kept_now, keeping);
+static void keep(struct keeping *keeping, const char *gid, uint32_t most) {
+    const struct saga_keeping what = {.slot = keeping->slot,
+                                      .method = keeping->kind->method,
+                                      .caller = str_c(rpc_inbound_caller(keeping->in)->name),
+                                      .body = rpc_inbound_bytes(keeping->in),
+                                      .about = str_c(gid),
+                                      .about_max = most};
+    saga_inbox_keep(keeping->service->engine, &what, kept_now, keeping);
 }
 
-static void checked(void *ctx, const struct error *error) {
+static void checked(void *ctx, const struct error *error, const char *gid, uint32_t room) {
     struct keeping *keeping = ctx;
     if (error)
         call_fail(keeping->in, error, NULL, NULL);
     else
-        keep(keeping);
+        keep(keeping, gid, room);
 }
 
 void inbox_service_keep(void *service, struct rpc_inbound *in, unsigned slot) {
@@ -105,7 +114,7 @@ void inbox_service_keep(void *service, struct rpc_inbound *in, unsigned slot) {
     if (keeping->kind->of_saga)
         saga_signal_check(inbox->engine, inbox->store, in, checked, keeping);
     else
-        keep(keeping); // its signature was looked at before it was found to be another's
+        keep(keeping, "", 0); // its signature was looked at before it was found to be another's
 }
 
 // ---- Acting -------------------------------------------------------------------------------------------------------
@@ -147,6 +156,12 @@ static void act_on_saga(struct inbox_service *service, struct kept *kept, const 
     (void)method;
     saga_signal(service->engine, str_c(signal->gid), str_c(signal->name), str_c(signal->request_id),
                 str_n(signal->payload.data, signal->payload.len), signalled, kept);
+}
+
+static void act_on_source(struct inbox_service *service, struct kept *kept, const char *method,
+                          const ProtobufCMessage *request) {
+    (void)method;
+    trades_source_taken(service->trades, request, signalled, kept);
 }
 
 void inbox_service_act(void *service, const struct inbox_row *row, saga_reply_fn *done, void *ctx) {

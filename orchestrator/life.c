@@ -109,6 +109,9 @@ static void look(void *ctx) {
     struct center *center = ctx;
     struct vitals_seen seen = {.drift_ms = clock_drift_ms()};
     struct store_stats stats;
+    struct cache_stats cache;
+    cache_stats(center->cache, &cache);
+    seen.cache_down = cache.down;
     if (center->store) {
         store_stats(center->store, &stats);
         seen.store_down = stats.down;
@@ -121,6 +124,11 @@ static void look(void *ctx) {
         LOG(LOG_ERROR, "the store does not answer; nothing new is accepted until it does");
     if (news & VITALS_STORE_BACK)
         LOG(LOG_INFO, "the store answers again");
+    if (news & VITALS_CACHE_DOWN)
+        LOG(LOG_WARN, "the cache does not answer; facts are asked for each time until it does",
+            LOG_C("text", cache.why));
+    if (news & VITALS_CACHE_BACK)
+        LOG(LOG_INFO, "the cache answers again");
     if (center->server)
         rpc_server_set_health(center->server, !seen.store_down);
     set_timer(center, &center->vitals_timer, look, VITALS_EVERY_MS);

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { RATE_USUAL = 10, REASON_MAX = sizeof(((struct audit_row *)NULL)->reason) - 1 };
+enum { RATE_USUAL = 10 };
 
 // Lives in the call's arena.
 struct batch_call {
@@ -102,7 +102,7 @@ static void elsewhere(void *ctx, const struct saga_operation *operation, const c
     *errand = (struct errand){
         .done = done, .ctx = done_ctx, .method = {.service = &txcenter__saga__v1__operator_service__descriptor}};
     arena_init(&errand->arena, ARENA_MAX);
-    struct forward_message message = {.method = &errand->method};
+    struct forward_message message = {.method = &errand->method, .seen_ms = operation->seen_ms};
     message.bytes = operator_request(operation, gid, request_id, &errand->arena, &errand->method.name);
     message.caller = arena_str(&errand->arena, operation->caller).ptr;
     message.request_id = arena_str(&errand->arena, str_c(context->request_id)).ptr;
@@ -145,8 +145,8 @@ static bool act_of(Txcenter__Saga__V1__OperatorAction action, enum saga_act *ret
     }
 }
 
-// What makes it the same batch: however fast it is done, and whenever it is asked for again. (What was older than half
-// an hour is told in moments, which are later ones the next time.)
+// What makes it the same batch: however fast it is done, and whenever it is asked for again. What was older than half
+// an hour is told in moments, which are later ones the next time: the first ones hold (saga/batch.h).
 static struct str body_of(const Txcenter__Saga__V1__BatchRequest *request, struct arena *arena) {
     Txcenter__Saga__V1__BatchRequest same = *request;
     Txcenter__Saga__V1__SagaFilter filter = *request->filter;
@@ -180,7 +180,7 @@ static struct saga_batch_options options_of(struct batch_call *call, struct erro
 
 static void check(const Txcenter__Saga__V1__BatchRequest *request, struct error *error) {
     operator_check_text(error, "request_id", request->request_id, 1, REQUEST_ID_MAX);
-    operator_check_text(error, "reason", request->reason, 1, REASON_MAX);
+    operator_check_text(error, "reason", request->reason, request->dry_run ? 0 : 1, OPERATOR_REASON_MAX);
     operator_check_text(error, "step", request->step, 0, SAGA_NAME_MAX);
     if (request->rate_per_s < 0 || request->rate_per_s > SAGA_BATCH_RATE_MAX)
         error_field(error, "rate_per_s", "must be from 1 to %d, or 0 for %d", SAGA_BATCH_RATE_MAX, RATE_USUAL);

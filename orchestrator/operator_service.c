@@ -1,13 +1,12 @@
 #include "orchestrator/operator_service.h"
 
 #include "orchestrator/authorize.h"
+#include "orchestrator/forward.h"
 #include "orchestrator/page.h"
 #include "orchestrator/saga_view.h"
 #include "rpc/message.h"
 #include "saga/operate.h"
 #include "saga/participant.h"
-
-enum { REASON_MAX = sizeof(((struct audit_row *)NULL)->reason) - 1 };
 
 // ---- Form ---------------------------------------------------------------------------------------------------------
 
@@ -131,6 +130,12 @@ static void take_outcome(const Txcenter__Saga__V1__ResolveRequest *request, stru
     operation->answer = str_n(request->answer.data, request->answer.len);
 }
 
+// The row that another instance decided it on, for a batch of its own. 0: none.
+static int64_t seen_by(const struct rpc_inbound *in) {
+    int64_t seen_ms;
+    return str_to_i64(rpc_inbound_header(in, FORWARD_SEEN), &seen_ms) ? seen_ms : 0;
+}
+
 static void act(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
     const Txcenter__Saga__V1__RetryRequest *request = (const void *)message; // as they all begin
     const struct action *action = action_of(message);
@@ -138,7 +143,7 @@ static void act(void *service, struct rpc_inbound *in, const ProtobufCMessage *m
     struct error error = {0};
     operator_check_text(&error, "request_id", request->request_id, 1, REQUEST_ID_MAX);
     operator_check_text(&error, "gid", request->gid, 1, SAGA_GID_MAX);
-    operator_check_text(&error, "reason", request->reason, 1, REASON_MAX);
+    operator_check_text(&error, "reason", request->reason, 1, OPERATOR_REASON_MAX);
     if (action->act == SAGA_ACT_SKIP) {
         const Txcenter__Saga__V1__SkipRequest *skip = (const void *)message;
         take_step(skip->step, skip->leg, &operation, &error);
@@ -152,6 +157,7 @@ static void act(void *service, struct rpc_inbound *in, const ProtobufCMessage *m
         return;
     call_context(in)->notes->gid = str_c(request->gid);
     operation.also = decided;
+    operation.seen_ms = seen_by(in);
     *acting = (struct acting){.service = service,
                               .in = in,
                               .action = action,
@@ -237,7 +243,7 @@ static void pause_participant(void *service, struct rpc_inbound *in, const Proto
     struct error error = {0};
     operator_check_text(&error, "request_id", request->request_id, 1, REQUEST_ID_MAX);
     operator_check_text(&error, "participant", request->participant, 1, SAGA_PARTICIPANT_MAX);
-    operator_check_text(&error, "reason", request->reason, 1, REASON_MAX);
+    operator_check_text(&error, "reason", request->reason, 1, OPERATOR_REASON_MAX);
     struct pausing *pausing;
     if (!saga_service_enter(in, &error) || !(pausing = saga_service_keep(in, sizeof *pausing)))
         return;
@@ -362,5 +368,6 @@ const struct rpc_route operator_routes[] = {
     ROW("ResumeParticipant", pause_participant, RPC_TIER_PAY),
     ROW("ListParticipants", list_participants, RPC_TIER_LIST),
     ROW("ListAudit", list_audit, RPC_TIER_LIST),
+    ROW("ClearCache", operator_clear_cache, RPC_TIER_PAY),
 };
 const size_t n_operator_routes = sizeof operator_routes / sizeof operator_routes[0];

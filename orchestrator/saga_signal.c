@@ -51,11 +51,12 @@ struct checking {
     struct saga_engine *engine;
     struct rpc_inbound *in;
     const Txcenter__Saga__V1__SignalSagaRequest *request;
-    saga_reply_fn *done;
+    saga_signal_checked_fn *done;
     void *ctx;
 };
 
-static void check_instance(const struct checking *checking, const struct saga_instance *saga, struct error *error) {
+// Gives how many more it takes.
+static uint32_t check_instance(const struct checking *checking, const struct saga_instance *saga, struct error *error) {
     const Txcenter__Saga__V1__SignalSagaRequest *request = checking->request;
     struct str name = str_c(request->name), id = str_c(request->request_id);
     const struct saga_signal *known = saga_instance_find_signal(saga, name, id);
@@ -65,6 +66,9 @@ static void check_instance(const struct checking *checking, const struct saga_in
         error_set(error, ERR_SAGA_STATE, "the saga has ended");
     else if (!awaits(saga->flow, request->name))
         error_field(error, "name", "no step of this saga awaits such a signal");
+    else if (!known && saga->n_signals == SAGA_SIGNALS_MAX)
+        error_set(error, ERR_SIGNALS_FULL, NULL);
+    return SAGA_SIGNALS_MAX - (known ? 0u : saga->n_signals);
 }
 
 static void row_checked(void *ctx, const struct error *failed, const void *rows, size_t n) {
@@ -72,19 +76,20 @@ static void row_checked(void *ctx, const struct error *failed, const void *rows,
     const struct saga_row *row = rows;
     struct saga_instance saga;
     struct error error = {0};
+    uint32_t room = 0;
     if (failed) {
         error = *failed;
     } else if (n == 0 || !saga_owner_may(checking->in, row->subject)) {
         error_set(&error, ERR_SAGA_NOT_FOUND, NULL);
     } else if (saga_row_instance(checking->engine, row, &saga, &error)) {
-        check_instance(checking, &saga, &error);
+        room = check_instance(checking, &saga, &error);
         saga_instance_release(&saga);
     }
-    checking->done(checking->ctx, error_is(&error) ? &error : NULL);
+    checking->done(checking->ctx, error_is(&error) ? &error : NULL, checking->request->gid, room);
 }
 
-void saga_signal_check(struct saga_engine *engine, struct store *store, struct rpc_inbound *in, saga_reply_fn *done,
-                       void *ctx) {
+void saga_signal_check(struct saga_engine *engine, struct store *store, struct rpc_inbound *in,
+                       saga_signal_checked_fn *done, void *ctx) {
     struct arena *arena = rpc_inbound_arena(in);
     struct checking *checking = arena_alloc(arena, sizeof *checking);
     struct error error = {0};
@@ -92,7 +97,7 @@ void saga_signal_check(struct saga_engine *engine, struct store *store, struct r
         rpc_decode(&txcenter__saga__v1__signal_saga_request__descriptor, rpc_inbound_bytes(in), arena, &error);
     if (!checking || !message) {
         error_set(&error, ERR_OVERLOADED, "no memory for the call");
-        done(ctx, &error);
+        done(ctx, &error, NULL, 0);
         return;
     }
     *checking = (struct checking){engine, in, (const void *)message, done, ctx};

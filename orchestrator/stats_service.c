@@ -6,6 +6,7 @@ struct seen {
     struct store_stats store;
     struct saga_stats sagas;
     struct trades_stats trades;
+    struct cache_stats cache;
 };
 
 // One row per counter: what it is called, where it is, what it counts.
@@ -64,6 +65,21 @@ static const struct {
             "parts of refunds that their channel refuses, waiting for an operator"),
     COUNTER("trades.open_strays", trades.strays, "notifications that nothing took in, waiting: `txctl stray list`"),
     COUNTER("trades.returned", trades.returned, "payments given back because the trade did not want them"),
+    COUNTER("quotes.degraded", trades.degraded, "quotes without one of their sources"),
+    COUNTER("quotes.shared", trades.shared, "questions to a source that another quote's answer was good for"),
+    COUNTER("cache.gets", cache.gets, "facts looked for in the cache"),
+    COUNTER("cache.hits", cache.hits, "of these, found"),
+    COUNTER("cache.misses", cache.misses, "not there"),
+    COUNTER("cache.failed", cache.failed, "not found out in time, or the cache is lost or behind"),
+    COUNTER("cache.refused", cache.refused, "not asked, for too many waited"),
+    COUNTER("cache.unfit", cache.unfit, "there, but cleared since, for another time, or not what was put there"),
+    COUNTER("cache.get_ns", cache.get_ns, "time from the question to its answer, in nanoseconds"),
+    COUNTER("cache.puts", cache.puts, "facts to be kept"),
+    COUNTER("cache.clears", cache.clears, "kinds of facts that were cleared"),
+    COUNTER("cache.evictions", cache.evictions, "facts that gave way to others"),
+    COUNTER("cache.entries", cache.entries, "facts in memory now"),
+    COUNTER("cache.bytes", cache.bytes, "bytes that they take"),
+    COUNTER("cache.connects", cache.connects, "connections made to Redis"),
 #undef COUNTER
 };
 
@@ -78,6 +94,7 @@ static void get_stats(void *service, struct rpc_inbound *in, const ProtobufCMess
     store_stats(stats->store, &seen.store);
     saga_engine_stats(stats->engine, &seen.sagas);
     trades_stats(stats->trades, &seen.trades);
+    cache_stats(stats->cache, &seen.cache);
     for (size_t i = 0; i < COUNTERS; i++) {
         txcenter__ops__v1__stat__init(&rows[i]);
         rows[i].name = (char *)(uintptr_t)counters[i].name;

@@ -1,14 +1,16 @@
-// StatsService: the counters of the store, the engine and the trades, from one table.
+// StatsService: the counters of the store, the engine, the trades and the cache, from one table.
 #ifndef TXC_ORCHESTRATOR_STATS_SERVICE_H
 #define TXC_ORCHESTRATOR_STATS_SERVICE_H
 
 #include "flows/trade/trades.h"
 #include "rpc/server.h"
+#include "store/cache.h"
 
 struct stats_service {
     const struct store *store;
     const struct saga_engine *engine;
     const struct trades *trades;
+    struct cache *cache;
 };
 
 extern const struct rpc_route stats_routes[];

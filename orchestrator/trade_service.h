@@ -1,4 +1,5 @@
-// TradeService, CallbackService and TradeOperatorService: every row of the trade's methods becomes a row of the server's.
+// TradeService, CallbackService and TradeOperatorService: every row of the trade's methods becomes a row of the
+// server's.
 #ifndef TXC_ORCHESTRATOR_TRADE_SERVICE_H
 #define TXC_ORCHESTRATOR_TRADE_SERVICE_H
 

@@ -11,5 +11,9 @@ unsigned vitals_look(struct vitals *vitals, const struct vitals_seen *seen) {
         news |= seen->store_down ? VITALS_STORE_DOWN : VITALS_STORE_BACK;
         vitals->store_down = seen->store_down;
     }
+    if (seen->cache_down != vitals->cache_down) {
+        news |= seen->cache_down ? VITALS_CACHE_DOWN : VITALS_CACHE_BACK;
+        vitals->cache_down = seen->cache_down;
+    }
     return news;
 }

@@ -1,4 +1,4 @@
-// What is looked at now and then: has the wall clock jumped, does the store answer, does it still take our writes. Each
+// What is looked at now and then: has the wall clock jumped, do the store and the cache answer. Each
 // change is said once.
 #ifndef TXC_ORCHESTRATOR_VITALS_H
 #define TXC_ORCHESTRATOR_VITALS_H
@@ -9,15 +9,21 @@ enum { VITALS_DRIFT_MS = 1000 }; // a jump of the wall clock that is spoken of
 
 struct vitals {
     int64_t drift_ms; // as it was spoken of last
-    bool store_down;
+    bool store_down, cache_down;
 };
 
 struct vitals_seen {
     int64_t drift_ms; // clock_drift_ms()
-    bool store_down;
+    bool store_down, cache_down;
 };
 
-enum vitals_news { VITALS_CLOCK_JUMPED = 1, VITALS_STORE_DOWN = 2, VITALS_STORE_BACK = 4 };
+enum vitals_news {
+    VITALS_CLOCK_JUMPED = 1,
+    VITALS_STORE_DOWN = 2,
+    VITALS_STORE_BACK = 4,
+    VITALS_CACHE_DOWN = 8,
+    VITALS_CACHE_BACK = 16,
+};
 
 // A set of enum vitals_news: what has changed since it was spoken of.
 unsigned vitals_look(struct vitals *vitals, const struct vitals_seen *seen);

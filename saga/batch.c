@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PAGE = 200, AT_ONCE = 16, REPORT_MS = 500, ARENA_MAX = 4 << 20 };
+enum { PAGE = 200, AT_ONCE = 16, REPORT_MS = 500, ARENA_MAX = 4 << 20, LOOKS_MAX = 4 };
 
-enum stage { COUNTING, RECORDING, ACTING };
+enum stage { BEGUN, ASKING, COUNTING, RECORDING, ACTING };
 
 struct saga_batch {
     struct saga_engine *engine;
@@ -18,7 +18,8 @@ struct saga_batch {
     struct saga_batch_options options;
     struct arena arena; // its texts
     struct audit_row audit;
-    struct valve valve; // its rate
+    struct request_entry *entry; // of its own record, until that is made
+    struct valve valve;          // its rate
     enum stage stage;
     bool stopped;
     struct error error; // it ends with this
@@ -28,7 +29,7 @@ struct saga_batch {
     bool has_cursor, more_pages;
     char (*gids)[SAGA_GID_MAX + 1]; // that were counted; what comes to the filter later is not meant
     size_t n_gids, cap_gids, at;
-    uint32_t under_way; // actions, reads, its own record
+    uint32_t under_way; // actions, reads, its own request and record
     struct act *acts;
     bool reading;
     struct saga_listing *listing; // of the page that is being read
@@ -41,6 +42,9 @@ struct act {
     struct act *next, **link;                           // of the batch
     char gid[SAGA_GID_MAX + 1], id[REQUEST_ID_MAX + 1]; // id: of its own request
     struct request_entry *entry;
+    int64_t seen_ms;      // of its row, which it was decided on; 0: not looked at yet
+    unsigned looks;       // so far
+    struct error refusal; // of the last time
 };
 
 static void act_free(struct act *act) {
@@ -89,7 +93,10 @@ static void end(struct saga_batch *batch) {
     if (batch->under_way > 0)
         return;
     tell(batch);
+    struct request_entry *entry = batch->entry;
     batch_free(batch);
+    if (entry)
+        request_dropped(entry); // somebody else may ask for the same, and go on
 }
 
 void saga_batch_stop(struct saga_batch *batch) {
@@ -127,24 +134,38 @@ static void act_ended(struct act *act, int64_t *counter, const struct error *err
     go_on(batch);
 }
 
+static void ask(struct act *act);
+
+// It was refused; where its row has changed since it was looked at, that may be why, and it is looked at again.
+static void done_or_refused(struct act *act, const struct error *error) {
+    if (error && error->code == ERR_SAGA_STATE && ++act->looks < LOOKS_MAX && !is_ending(act->batch)) {
+        act->refusal = *error;
+        ask(act);
+    } else {
+        act_ended(act, &act->batch->report.done, error);
+    }
+}
+
 static void operated_elsewhere(void *ctx, const struct error *error) {
     struct act *act = ctx;
     struct saga_engine *engine = act->batch->engine;
     engine_enter(engine);
-    act_ended(act, &act->batch->report.done, error);
+    done_or_refused(act, error);
     engine_leave(engine);
 }
 
 static void operated(void *ctx, const struct error *error) {
     struct act *act = ctx;
     const struct saga_batch_options *options = &act->batch->options;
+    struct saga_operation operation = options->operation;
+    operation.seen_ms = act->seen_ms;
     if (act->entry)
         request_dropped(act->entry);
     act->entry = NULL;
     if (error && error->code == ERR_SLOT_ELSEWHERE && options->elsewhere && !is_ending(act->batch))
-        options->elsewhere(options->ctx, &options->operation, act->gid, act->id, operated_elsewhere, act);
+        options->elsewhere(options->ctx, &operation, act->gid, act->id, operated_elsewhere, act);
     else
-        act_ended(act, &act->batch->report.done, error);
+        done_or_refused(act, error);
 }
 
 static void operate_made(void *ctx, struct saga_turn *turn) {
@@ -162,6 +183,7 @@ static void refuse_act(struct act *act, const struct error *error) {
 static void operate(struct act *act) {
     struct saga_operation operation = act->batch->options.operation;
     operation.also = operate_made;
+    operation.seen_ms = act->seen_ms;
     saga_operate(act->batch->engine, str_c(act->gid), &operation, operated, act);
 }
 
@@ -177,6 +199,15 @@ static bool is_still_asked_for(struct act *act, const struct error *failed, bool
     if (error_is(&error))
         refuse_act(act, &error);
     return !error_is(&error);
+}
+
+// Not one that was refused as it is.
+static bool is_news(struct act *act, const struct saga_row *row) {
+    bool news = act->looks == 0 || act->seen_ms != row->updated_ms;
+    act->seen_ms = row->updated_ms;
+    if (!news)
+        refuse_act(act, &act->refusal);
+    return news;
 }
 
 static void trouble_read(void *ctx, const struct error *failed, const void *rows, size_t n) {
@@ -209,7 +240,7 @@ static void row_read(void *ctx, const struct error *failed, const void *rows, si
     const struct saga_filter *filter = &act->batch->options.filter;
     bool of_trouble = !str_empty(filter->reason) || !str_empty(filter->participant);
     engine_enter(engine);
-    if (is_still_asked_for(act, failed, n > 0 && saga_filter_fits(filter, rows))) {
+    if (is_still_asked_for(act, failed, n > 0 && saga_filter_fits(filter, rows)) && is_news(act, rows)) {
         if (of_trouble)
             look_at_trouble(act);
         else
@@ -248,9 +279,21 @@ static void act_id(const struct saga_batch *batch, const char *gid, char out[REQ
     str_print(out, REQUEST_ID_MAX + 1, "batch/%.58s", hex);
 }
 
+static void ask(struct act *act) {
+    const struct saga_batch *batch = act->batch;
+    const struct saga_operation *operation = &batch->options.operation;
+    struct arena arena;
+    arena_init(&arena, ARENA_MAX);
+    const struct request_id request = {.caller = operation->caller,
+                                       .id = str_c(act->id),
+                                       .method = saga_act_name(operation->act),
+                                       .body = saga_operation_body(operation, str_c(act->gid), &arena)};
+    request_begin(batch->options.requests, &request, act_begun, act);
+    arena_release(&arena);
+}
+
 static void act_on(struct saga_batch *batch, const char *gid) {
     struct act *act = calloc(1, sizeof *act);
-    struct arena arena;
     if (!act)
         abort();
     act->batch = batch;
@@ -261,16 +304,9 @@ static void act_on(struct saga_batch *batch, const char *gid) {
     batch->acts = act;
     memcpy(act->gid, gid, sizeof act->gid);
     act_id(batch, gid, act->id);
-    arena_init(&arena, ARENA_MAX);
-    const struct saga_operation *operation = &batch->options.operation;
-    const struct request_id request = {.caller = operation->caller,
-                                       .id = str_c(act->id),
-                                       .method = saga_act_name(operation->act),
-                                       .body = saga_operation_body(operation, str_c(gid), &arena)};
     valve_take(&batch->valve, VALVE_CORE, now_ms(batch));
     batch->under_way++;
-    request_begin(batch->options.requests, &request, act_begun, act);
-    arena_release(&arena);
+    ask(act);
 }
 
 // ---- Pages --------------------------------------------------------------------------------------------------------
@@ -320,6 +356,23 @@ static void read_page(struct saga_batch *batch) {
 
 // ---- Its own record -----------------------------------------------------------------------------------------------
 
+// The times of its filter, for whoever goes on with it: what was "older than half an hour" is told in moments, which
+// are later ones the next time, and would make it a batch of other sagas.
+static struct str print_times(const struct saga_filter *filter, char out[REQUEST_REF_MAX + 1]) {
+    str_print(out, REQUEST_REF_MAX + 1, "%lld %lld %lld", (long long)filter->from_ms, (long long)filter->to_ms,
+              (long long)filter->updated_before_ms);
+    return str_c(out);
+}
+
+static bool take_times(struct saga_filter *filter, const char *text, struct error *error) {
+    int64_t *const times[] = {&filter->from_ms, &filter->to_ms, &filter->updated_before_ms};
+    struct str rest = str_c(text);
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+        if (!str_to_i64(str_cut(&rest, ' '), times[i]))
+            return error_set(error, ERR_STORE_CORRUPT, "the times of the batch that was begun can't be read");
+    return true;
+}
+
 static void recorded(void *ctx, const struct error *error) {
     struct saga_batch *batch = ctx;
     batch->under_way--;
@@ -329,37 +382,42 @@ static void recorded(void *ctx, const struct error *error) {
     go_on(batch);
 }
 
-static void record(struct saga_batch *batch, struct request_entry *entry) {
+static void record(struct saga_batch *batch) {
+    struct request_entry *entry = batch->entry;
     struct saga_turn *turn = saga_turn_begin(batch->engine, NULL);
+    char times[REQUEST_REF_MAX + 1];
     str_print(batch->audit.detail, sizeof batch->audit.detail, "%s of %lld%s sagas",
               saga_act_name(batch->options.operation.act), (long long)batch->report.matched,
               batch->report.more ? " (there are more)" : "");
     audit_put(turn, id_slot(batch->options.request_id), &batch->audit);
-    request_made(entry, turn, STR_NONE, STR_NONE, NULL);
+    batch->entry = NULL;
+    batch->stage = RECORDING;
+    batch->under_way++;
+    request_made(entry, turn, print_times(&batch->options.filter, times), STR_NONE, NULL);
     saga_turn_commit(turn, recorded, batch);
 }
 
-static void record_begun(void *ctx, enum request_verdict verdict, struct request_entry *entry,
-                         const struct request_row *row, const struct error *error) {
+static void asked(void *ctx, enum request_verdict verdict, struct request_entry *entry, const struct request_row *row,
+                  const struct error *error) {
     struct saga_batch *batch = ctx;
-    (void)row;
-    if (verdict == REQUEST_NEW && !is_ending(batch)) {
-        record(batch, entry);
-        return;
-    }
-    if (verdict == REQUEST_NEW)
-        request_dropped(entry);
-    recorded(batch, error); // it goes on where it was left, or is another one
+    batch->under_way--;
+    batch->entry = entry;
+    batch->stage = COUNTING;
+    if (verdict == REQUEST_ERROR)
+        batch->error = *error;
+    else if (verdict == REQUEST_KNOWN) // it goes on where it was left
+        take_times(&batch->options.filter, row->ref, &batch->error);
+    go_on(batch);
 }
 
-static void begin_record(struct saga_batch *batch) {
+static void begin_asking(struct saga_batch *batch) {
     const struct request_id request = {.caller = batch->options.operation.caller,
                                        .id = batch->options.request_id,
                                        .method = "Batch",
                                        .body = batch->options.body};
-    batch->stage = RECORDING;
+    batch->stage = ASKING;
     batch->under_way++;
-    request_begin(batch->options.requests, &request, record_begun, batch);
+    request_begin(batch->options.requests, &request, asked, batch);
 }
 
 // ---- Going on -----------------------------------------------------------------------------------------------------
@@ -374,11 +432,15 @@ static void count(struct saga_batch *batch) {
     if (batch->report.more)
         batch->report.matched = most;
     batch->report.finished = batch->options.dry_run;
-    if (batch->options.dry_run) {
-        end(batch);
-    } else {
+    if (!batch->options.dry_run)
         tell(batch);
-        begin_record(batch);
+    if (is_ending(batch)) {
+        end(batch);
+    } else if (batch->entry) {
+        record(batch);
+    } else {
+        batch->stage = ACTING;
+        go_on(batch);
     }
 }
 
@@ -393,8 +455,12 @@ static void act(struct saga_batch *batch) {
 
 // The batch may be gone afterwards.
 static void go_on(struct saga_batch *batch) {
+    if (batch->stage == BEGUN && batch->options.dry_run)
+        batch->stage = COUNTING;
     if (is_ending(batch))
         end(batch);
+    else if (batch->stage == BEGUN)
+        begin_asking(batch);
     else if (batch->stage == COUNTING && !batch->reading)
         count(batch);
     else if (batch->stage == ACTING)
@@ -429,7 +495,9 @@ static bool check(struct saga_engine *engine, const struct saga_batch_options *o
     unsigned n = 0;
     for (const struct saga_batch *batch = engine->batches; batch; batch = batch->next)
         n++;
-    audit_init(audit, "batch", options->operation.caller, options->operation.reason, error);
+    *audit = (struct audit_row){0};
+    if (!options->dry_run)
+        audit_init(audit, "batch", options->operation.caller, options->operation.reason, error);
     if (options->operation.act == SAGA_ACT_RESOLVE)
         error_field(error, "action", "is not one that fits many sagas");
     if (options->rate_per_s < 1 || options->rate_per_s > SAGA_BATCH_RATE_MAX)
@@ -474,14 +542,14 @@ struct saga_batch *saga_batch_begin(struct saga_engine *engine, const struct sag
     keep_texts(batch);
     const struct saga_gate_limits limits = {.in_flight_max = AT_ONCE, .rate_per_s = options->rate_per_s};
     valve_init(&batch->valve, &limits, now_ms(batch));
-    batch->report_ms = now_ms(batch) + REPORT_MS;
+    batch->report_ms = now_ms(batch); // it begins with the next tick
+    batch->more_pages = true;
     batch->next = engine->batches;
     batch->link = &engine->batches;
     if (batch->next)
         batch->next->link = &batch->next;
     engine->batches = batch;
     engine_enter(engine);
-    read_page(batch);
-    engine_leave(engine);
+    engine_leave(engine); // sets the alarm
     return batch;
 }

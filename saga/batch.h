@@ -1,7 +1,8 @@
 // One operator's action for every saga of a filter: the sagas are counted, then acted on one after the other at a rate.
 // Each action is a command of its own (saga/operate.h), with its own audit row, and is done once for the batch's
-// request and the saga: a batch that is begun again with the same request goes on with those that are left. A saga that
-// the filter does not ask for any more when its turn comes is refused.
+// request and the saga: a batch that is begun again with the same request goes on with those that are left, of the
+// times that its filter had at first. A saga that the filter does not ask for any more when it is acted on is refused:
+// the action is bound to the row that was looked at.
 #ifndef TXC_SAGA_BATCH_H
 #define TXC_SAGA_BATCH_H
 
@@ -36,12 +37,12 @@ struct saga_batch_report {
 struct saga_batch_options {
     struct requests *requests;
     struct str request_id;
-    struct str body; // what the fingerprint of the request is over: all but its pace and the filter's place in time
+    struct str body; // what the fingerprint of the request is over: all but its pace and the filter's times
     struct saga_filter filter;
     struct saga_operation operation; // RETRY, SKIP, COMPENSATE, PAUSE, RESUME, TERMINATE; without `also`
     uint32_t rate_per_s;             // 1..SAGA_BATCH_RATE_MAX
     uint32_t sagas_max;              // counted and acted on; 0: SAGA_BATCH_MAX
-    bool dry_run;                    // only counts
+    bool dry_run;                    // only counts, which needs no reason
     // Does the operation to a saga that another instance drives, as its caller, under this request id: `done` runs
     // once, later. NULL: that fails.
     void (*elsewhere)(void *ctx, const struct saga_operation *operation, const char *gid, const char *request_id,

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum { NO_ROOM_MS = 1000 }; // until a call is tried again for which there was none
+
 // A separator and a number behind what is there; returns the end. (Several keys are made for each call that is sent.)
 static char *put_number(char *at, char separator, uint32_t number) {
     char digits[10];
@@ -276,16 +278,28 @@ static void leave_gate(struct saga_call *call, struct saga_answer_event *head) {
     head->uncounted = call->probe && (head->outcome == OUTCOME_RETRY || head->outcome == OUTCOME_UNKNOWN);
 }
 
+// One for which there was no room on this side was not sent, and is no attempt either: others are to blame.
+static void put_off_without_room(struct saga_call *call, struct saga_answer_event *head) {
+    struct saga_engine *engine = call->engine;
+    if (!engine || head->outcome != OUTCOME_RETRY || head->code != ERR_OVERLOADED)
+        return;
+    head->held = true;
+    head->code = ERR_PARTICIPANT_HELD;
+    head->until_ms =
+        clock_now_ms(engine->options.clock) + NO_ROOM_MS + (int64_t)(engine_chance(engine) % (uint64_t)NO_ROOM_MS);
+}
+
 static void finish(struct saga_call *call, struct saga_answer_event *head, struct str answer) {
     struct saga_resident *resident = call->resident;
     struct saga_engine *engine = call->engine;
     if (engine)
         engine_enter(engine); // whoever goes next in line does so behind what this answer decides
     leave_gate(call, head);
+    put_off_without_room(call, head);
     if (resident) {
         leave_resident(call);
         queue(resident, call, head, answer);
-    } else if (call->late && call->engine && !call->engine->stopped) {
+    } else if (call->late && !head->held && call->engine && !call->engine->stopped) {
         head->op = call->op;
         head->started_ms = call->started_ms;
         late_tell(call, head);

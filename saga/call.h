@@ -32,7 +32,8 @@ void saga_key(const char *gid, uint16_t step_id, uint8_t leg, uint32_t generatio
 
 // Ends the effect, exactly once, at once or later. `error` says why when the outcome isn't OK (its code; `reason` may
 // be the participant's own code). `answer` is copied; it is kept (at most SAGA_ANSWER_MAX bytes) when the outcome is
-// OK.
+// OK. RETRY with OVERLOADED says that there was no room for it on this side: it was not sent, is no attempt, and is
+// made again a little later.
 void saga_call_done(struct saga_call *call, enum outcome outcome, enum err code, const char *reason, const char *text,
                     struct str answer);
 

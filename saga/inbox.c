@@ -14,8 +14,11 @@ struct item {
     struct inbox_row row;   // without its body
 };
 
+struct keeping;
+
 struct inbox {
     struct saga_engine *engine;
+    struct keeping *keepings, **last_keeping; // on their way into the table
     struct item *items;
     uint32_t n, n_rest; // that are being acted on; that are left alone
     int64_t next_ms;
@@ -27,7 +30,7 @@ struct inbox *inbox_new(struct saga_engine *engine) {
     struct inbox *inbox = calloc(1, sizeof *inbox);
     if (!inbox)
         abort();
-    *inbox = (struct inbox){.engine = engine, .next_ms = INT64_MAX};
+    *inbox = (struct inbox){.engine = engine, .last_keeping = &inbox->keepings, .next_ms = INT64_MAX};
     return inbox;
 }
 
@@ -39,24 +42,133 @@ static void item_free(struct item *item) {
     free(item);
 }
 
-void inbox_free(struct inbox *inbox) {
-    while (inbox->items)
-        item_free(inbox->items);
-    free(inbox);
-}
-
 // ---- Keeping ------------------------------------------------------------------------------------------------------
 
-void saga_inbox_keep(struct saga_engine *engine, unsigned slot, const char *method, struct str caller, struct str body,
-                     saga_reply_fn *done, void *ctx) {
+// One on its way into the table. Those about the same saga come one behind the other, so that each counts for the next.
+struct keeping {
+    struct inbox *inbox;
+    struct keeping *next, **link;
+    struct inbox_row row; // its body is owned
+    uint32_t about_max;
+    bool begun;
+    saga_reply_fn *done;
+    void *ctx;
+};
+
+static void count_about(struct keeping *keeping);
+
+static void keeping_end(struct keeping *keeping, const struct error *error) {
+    struct inbox *inbox = keeping->inbox;
+    struct keeping *waits = keeping->next;
+    *keeping->link = keeping->next;
+    *(keeping->next ? &keeping->next->link : &inbox->last_keeping) = keeping->link;
+    while (waits && (waits->begun || strcmp(waits->row.about, keeping->row.about) != 0))
+        waits = waits->next;
+    keeping->done(keeping->ctx, error);
+    free((void *)(uintptr_t)keeping->row.body.ptr);
+    free(keeping);
+    if (waits && !inbox->engine->stopped)
+        count_about(waits);
+}
+
+static void end_all(struct inbox *inbox) {
+    struct error error;
+    error_set(&error, ERR_SHUTTING_DOWN, NULL);
+    while (inbox->keepings)
+        keeping_end(inbox->keepings, &error);
+}
+
+static void kept(void *ctx, const struct error *error) {
+    keeping_end(ctx, error);
+}
+
+static void put(struct keeping *keeping) {
+    struct saga_turn *turn = saga_turn_begin(keeping->inbox->engine, NULL);
+    saga_turn_row(turn, &inbox_table, STORE_INSERT, &keeping->row);
+    saga_turn_commit(turn, kept, keeping);
+}
+
+// Whether there is room for one more; else it has ended.
+static bool has_room(struct keeping *keeping, const struct error *failed, size_t n, uint32_t most) {
+    struct error error = {0};
+    if (failed)
+        error = *failed;
+    else if (keeping->inbox->engine->stopped)
+        error_set(&error, ERR_SHUTTING_DOWN, NULL);
+    else if (n >= most)
+        error_set(&error, ERR_OVERLOADED, "as much is kept for its owner, who is silent, as may be");
+    if (error_is(&error))
+        keeping_end(keeping, &error);
+    return !error_is(&error);
+}
+
+static void slot_counted(void *ctx, const struct error *error, const void *rows, size_t n) {
+    (void)rows;
+    if (has_room(ctx, error, n, SAGA_INBOX_MAX))
+        put(ctx);
+}
+
+static struct store_query count_of(const struct keeping *keeping, uint32_t most) {
+    return (struct store_query){.table = &inbox_table,
+                                .conds = {{.column = "slot", .cmp = STORE_EQ, .integer = keeping->row.slot}},
+                                .count = true,
+                                .limit = most};
+}
+
+static void count_slot(struct keeping *keeping) {
+    struct store_query query = count_of(keeping, SAGA_INBOX_MAX);
+    store_read(keeping->inbox->engine->options.store, &query, slot_counted, keeping);
+}
+
+static void about_counted(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct keeping *keeping = ctx;
+    (void)rows;
+    if (has_room(keeping, error, n, keeping->about_max))
+        count_slot(keeping);
+}
+
+static void count_about(struct keeping *keeping) {
+    keeping->begun = true;
+    if (!keeping->row.about[0]) {
+        count_slot(keeping);
+        return;
+    }
+    struct store_query query = count_of(keeping, keeping->about_max);
+    query.conds[1] = (struct store_cond){.column = "about", .cmp = STORE_EQ, .text = str_c(keeping->row.about)};
+    store_read(keeping->inbox->engine->options.store, &query, about_counted, keeping);
+}
+
+// Whether another one about the same saga is on its way.
+static bool must_wait(const struct keeping *keeping) {
+    const struct keeping *other = keeping->row.about[0] ? keeping->inbox->keepings : keeping;
+    while (other != keeping && strcmp(other->row.about, keeping->row.about) != 0)
+        other = other->next;
+    return other != keeping;
+}
+
+void saga_inbox_keep(struct saga_engine *engine, const struct saga_keeping *asked, saga_reply_fn *done, void *ctx) {
     const struct saga_options *options = &engine->options;
-    struct saga_turn *turn = saga_turn_begin(engine, NULL);
-    struct inbox_row row = {.slot = (int32_t)slot, .received_ms = saga_turn_now(turn), .body = body};
-    id_make(row.received_ms, slot, options->random, options->random_ctx, row.inbox_no);
-    str_fit(str_c(method), row.method, sizeof row.method);
-    str_fit(caller, row.caller, sizeof row.caller);
-    saga_turn_row(turn, &inbox_table, STORE_INSERT, &row);
-    saga_turn_commit(turn, done, ctx);
+    struct inbox *inbox = engine->inbox;
+    struct keeping *keeping = calloc(1, sizeof *keeping);
+    if (!keeping)
+        abort();
+    *keeping = (struct keeping){.inbox = inbox,
+                                .link = inbox->last_keeping,
+                                .row = {.slot = (int32_t)asked->slot,
+                                        .received_ms = clock_now_ms(options->clock),
+                                        .body = saga_copy_bytes(asked->body)},
+                                .about_max = asked->about_max,
+                                .done = done,
+                                .ctx = ctx};
+    struct inbox_row *row = &keeping->row;
+    id_make(row->received_ms, asked->slot, options->random, options->random_ctx, row->inbox_no);
+    str_fit(str_c(asked->method), row->method, sizeof row->method);
+    str_fit(asked->caller, row->caller, sizeof row->caller);
+    str_fit(asked->about, row->about, sizeof row->about);
+    *inbox->last_keeping = keeping;
+    inbox->last_keeping = &keeping->next;
+    if (!must_wait(keeping))
+        count_about(keeping);
 }
 
 // ---- Acting -------------------------------------------------------------------------------------------------------
@@ -149,6 +261,15 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
     }
     inbox->next_ms = clock_now_ms(engine->options.clock) + (inbox->has_cursor ? 0 : POLL_MS);
     engine_leave(engine);
+}
+
+void inbox_free(struct inbox *inbox) {
+    if (!inbox)
+        return;
+    end_all(inbox);
+    while (inbox->items)
+        item_free(inbox->items);
+    free(inbox);
 }
 
 void inbox_start(struct inbox *inbox) {

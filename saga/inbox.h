@@ -6,9 +6,19 @@
 #include "saga/saga.h"
 #include "saga/tables.h"
 
+enum { SAGA_INBOX_MAX = 1000 }; // for one slot
+
+struct saga_keeping {
+    unsigned slot;
+    const char *method;
+    struct str caller, body;
+    struct str about;   // the saga; empty: none
+    uint32_t about_max; // that are kept about it
+};
+
 // Keeps a request for the slot's next owner; everything is copied. `done` runs once, later, without error when it is
-// durable.
-void saga_inbox_keep(struct saga_engine *engine, unsigned slot, const char *method, struct str caller, struct str body,
-                     saga_reply_fn *done, void *ctx);
+// durable; with OVERLOADED when as many are kept as may be. (Several instances that keep at the same moment may go past
+// that together.)
+void saga_inbox_keep(struct saga_engine *engine, const struct saga_keeping *keeping, saga_reply_fn *done, void *ctx);
 
 #endif

@@ -135,6 +135,7 @@ bool saga_journal_encode(const struct saga_instance *instance, struct arena *are
     put_bytes(&pen, saga_Journal_reason_tag, str_c(instance->reason));
     put_bytes(&pen, saga_Journal_text_tag, str_c(instance->text));
     put_number(&pen, saga_Journal_paused_tag, instance->paused);
+    put_number(&pen, saga_Journal_operated_tag, instance->operated);
     if (pen.full)
         return error_set(error, ERR_RECORD_TOO_LARGE, NULL);
     *ret_bytes = str_n(bytes, (size_t)(pen.at - bytes));
@@ -233,6 +234,7 @@ static bool decode(struct str bytes, struct saga_instance *instance, struct erro
         return error_set(error, ERR_STORE_CORRUPT, "it does not fit its flow");
     instance->code = (enum err)record.code;
     instance->paused = record.paused;
+    instance->operated = record.operated;
     memcpy(instance->reason, record.reason, sizeof instance->reason);
     memcpy(instance->text, record.text, sizeof instance->text);
     return saga_instance_valid(instance, error);

@@ -13,7 +13,7 @@ enum { BESIDE = sizeof beside / sizeof beside[0] };
 
 struct leaving_saga {
     char gid[SAGA_GID_MAX + 1];
-    bool failed; // something of it did once, so there may be rows beside its own
+    bool failed; // something of it did once, or came late, so there may be rows beside its own
 };
 
 struct saga_leaving {
@@ -81,13 +81,13 @@ static void stay(struct saga_leaving *leaving) {
 
 // ---- The sagas ----------------------------------------------------------------------------------------------------
 
-// Whether its record says that something of it never failed; one that can't be read says nothing.
+// Whether its record says that nothing of it ever failed or came late; one that can't be read says nothing.
 static bool went_well(const struct saga_engine *engine, const struct saga_row *row) {
     struct saga_instance saga;
     struct error error = {0};
     if (!saga_row_instance(engine, row, &saga, &error))
         return false;
-    bool well = true;
+    bool well = !saga.operated;
     for (uint8_t i = 0; i < saga.n_legs; i++)
         well = well && saga.legs[i].code == ERR_OK;
     saga_instance_release(&saga);

@@ -88,6 +88,7 @@ struct saga_instance {
     const struct saga_flow *flow;
     enum saga_status status;
     bool paused;           // by an operator: no call, timer or decision until it is resumed
+    bool operated;         // an operator has done something to it: calls may have come late (E9)
     struct saga_leg *legs; // owned; in the order of the flow's steps
     uint8_t n_legs;
     struct saga_signal *signals; // owned; most sagas have none

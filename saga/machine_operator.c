@@ -196,6 +196,7 @@ void work_operator(struct work *work) {
     if (saga_operator_refusal(saga, event))
         return;
     work_commit(work);
+    saga->operated = true;
     switch (event->kind) {
     case SAGA_EV_RETRY: retried(work); break;
     case SAGA_EV_SKIP: skipped(work, &saga->legs[event->leg]); break;

@@ -35,9 +35,10 @@ struct saga_members {
     size_t n;
     int owner[SLOT_COUNT];        // index into the list
     int heir[SLOT_COUNT];         // of those that we are leaving
+    bool handed[SLOT_COUNT];      // to its heir, in the write that is under way
     bool ours_before[SLOT_COUNT]; // what the dead one that we are taking over from owned: its sagas were cut off
-    int64_t next_ms;
-    bool reading, taking, giving, settled;
+    int64_t next_ms;              // when the lease is renewed
+    bool renewing, reading, taking, giving, settled;
     uint32_t changes, changes_before; // to who owns what, by us: what was read before is out of date
     bool leaving;                     // everything is to be given away
     saga_left_fn *left;               // and this to be told then
@@ -84,26 +85,19 @@ static bool is_me(const struct saga_members *members, int member) {
     return member != NOBODY && strcmp(members->list[member].row.name, members->me) == 0;
 }
 
-static void next_round(struct saga_members *members, uint32_t part) {
-    members->reading = false;
-    members->next_ms = now_ms(members) + members->engine->options.lease_ms / part;
-}
-
 static void tell_failure(struct saga_members *members, const struct error *error) {
     if (!members->engine->stopped)
         engine_notice(members->engine, SAGA_NOTICE_MEMBERS_UNREAD, NULL, NULL, SAGA_ACTION, err_info(error->code)->name,
                       error->text);
 }
 
-static void failed(struct saga_members *members, const struct error *error) {
-    tell_failure(members, error);
-    next_round(members, ROUNDS);
-}
-
 // ---- Giving away --------------------------------------------------------------------------------------------------
 
+// Not before it is known what comes of a taking-over: what it brings has to be given away, too.
 static void tell_left(struct saga_members *members, const struct error *error) {
     saga_left_fn *left = members->left;
+    if (members->taking)
+        return;
     members->left = NULL;
     if (left)
         left(members->left_ctx, error);
@@ -123,8 +117,9 @@ static void given(void *ctx, const struct error *error) {
     members->giving = false;
     members->changes++;
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
-        if (members->heir[slot] == NOBODY || !slot_has_left(engine, slot))
+        if (!members->handed[slot])
             continue;
+        members->handed[slot] = false;
         slot_away(engine, slot);
         if (error && !engine->stopped)
             slot_own(engine, slot, members->engine->mark); // it is still ours
@@ -148,6 +143,7 @@ void members_give(struct saga_members *members) {
             continue;
         struct store_slot_row row = {.slot = (int32_t)slot};
         memcpy(row.owner, members->list[members->heir[slot]].row.name, sizeof row.owner);
+        members->handed[slot] = true;
         write = write ? write : store_write_new(engine->options.store);
         store_row(write, &store_slot_table, STORE_PUT, &row);
     }
@@ -295,7 +291,6 @@ static void see_owner(struct saga_members *members, const struct store_slot_row 
     bool given = members->settled && !members->ours_before[slot] && before != NOBODY;
     const struct store_instance_row *giver = given ? &members->list[before].row : NULL;
     slot_own(engine, slot, giver ? slot_mark_of(giver->name, giver->incarnation) : 0);
-    members->ours_before[slot] = false;
 }
 
 static void slots_read(void *ctx, const struct error *error, const void *rows, size_t n) {
@@ -303,10 +298,11 @@ static void slots_read(void *ctx, const struct error *error, const void *rows, s
     struct saga_engine *engine = members->engine;
     const struct store_slot_row *row = rows;
     engine_enter(engine);
+    members->reading = false;
     if (error) {
-        failed(members, error);
+        tell_failure(members, error);
     } else if (members->changes != members->changes_before) {
-        next_round(members, UINT32_MAX);
+        members->next_ms = now_ms(members);
     } else if (!engine->stopped) {
         for (size_t i = 0; i < members->n; i++)
             members->list[i].slots = 0;
@@ -314,12 +310,14 @@ static void slots_read(void *ctx, const struct error *error, const void *rows, s
             if (row[i].slot >= 0 && row[i].slot < SLOT_COUNT)
                 see_owner(members, &row[i]);
         members->settled = true;
+        // What a taking-over has brought is ours now; what it has not was not cut off by that.
+        if (!members->taking)
+            memset(members->ours_before, 0, sizeof members->ours_before);
         take_over(members);
         if (members->leaving)
             give_all(members);
         else
             balance(members);
-        next_round(members, ROUNDS);
     }
     engine_leave(engine);
 }
@@ -359,7 +357,8 @@ static void members_read(void *ctx, const struct error *error, const void *rows,
     struct saga_engine *engine = members->engine;
     engine_enter(engine);
     if (error) {
-        failed(members, error);
+        members->reading = false;
+        tell_failure(members, error);
     } else if (!engine->stopped) {
         see_members(members, rows, n);
         store_read(engine->options.store, &(struct store_query){.table = &store_slot_table, .limit = SLOT_COUNT},
@@ -368,19 +367,28 @@ static void members_read(void *ctx, const struct error *error, const void *rows,
     engine_leave(engine);
 }
 
+// Reads may be slow, or not be answered at all: no renewal waits for one.
+static void look(struct saga_members *members) {
+    if (members->reading)
+        return;
+    members->reading = true;
+    members->changes_before = members->changes;
+    store_read(members->engine->options.store,
+               &(struct store_query){.table = &store_instance_table, .limit = MEMBERS_MAX}, members_read, members);
+}
+
 static void renewed(void *ctx, const struct error *error) {
     struct saga_members *members = ctx;
     struct saga_engine *engine = members->engine;
     engine_enter(engine);
+    members->renewing = false;
+    members->next_ms = now_ms(members) + engine->options.lease_ms / ROUNDS;
     if (error && error->code == ERR_STORE_FENCED)
         engine_notice(engine, SAGA_NOTICE_WRITE_FAILED, NULL, NULL, SAGA_ACTION, err_info(error->code)->name,
                       error->text);
-    if (error) {
-        next_round(members, ROUNDS);
-    } else if (!engine->stopped) {
+    if (!error && !engine->stopped) {
         calls_send_withheld(engine);
-        store_read(engine->options.store, &(struct store_query){.table = &store_instance_table, .limit = MEMBERS_MAX},
-                   members_read, members);
+        look(members);
     }
     engine_leave(engine);
 }
@@ -392,15 +400,14 @@ void members_start(struct saga_members *members) {
 }
 
 int64_t members_due(const struct saga_members *members) {
-    return members->reading || members->engine->stopped ? INT64_MAX : members->next_ms;
+    return members->renewing || members->engine->stopped ? INT64_MAX : members->next_ms;
 }
 
 void members_tick(struct saga_members *members, int64_t now) {
     struct saga_engine *engine = members->engine;
     if (members_due(members) > now)
         return;
-    members->reading = true;
-    members->changes_before = members->changes;
+    members->renewing = true;
     struct store_write *write = store_write_new(engine->options.store);
     store_write_renews(write);
     store_submit(engine->options.store, write, NULL, renewed, members);

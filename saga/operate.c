@@ -22,6 +22,7 @@ struct operation {
     uint8_t leg; // of the step; from find_leg() on: index into the saga's legs
     enum outcome outcome;
     struct str answer; // owned
+    int64_t seen_ms;
     struct audit_row audit;
     void (*also)(void *ctx, struct saga_turn *turn);
     saga_reply_fn *done;
@@ -122,6 +123,12 @@ static const char *find_leg(struct operation *operation, const struct saga_insta
 }
 
 // ---- Doing it -----------------------------------------------------------------------------------------------------
+
+static const char gone_on[] = "it has gone on since it was looked at";
+
+static bool has_gone_on(const struct operation *operation, int64_t updated_ms) {
+    return operation->seen_ms && operation->seen_ms != updated_ms;
+}
 
 static enum saga_op op_of(const struct saga_leg *leg) {
     bool undoing = leg->state == LEG_UNDOING || leg->state == LEG_UNDO_RETRYING || leg->state == LEG_UNDO_PARKED;
@@ -234,7 +241,7 @@ static void carry_out(struct operation *operation, struct saga_turn *turn, struc
 
 static void begin(struct operation *operation, struct saga_resident *resident) {
     struct saga_engine *engine = resident->engine;
-    const char *why = find_leg(operation, &resident->saga);
+    const char *why = has_gone_on(operation, resident->updated_ms) ? gone_on : find_leg(operation, &resident->saga);
     struct saga_event event = {.kind = events[operation->act], .leg = operation->leg, .outcome = operation->outcome};
     if (!why)
         why = saga_operator_refusal(&resident->saga, &event);
@@ -311,6 +318,8 @@ static void unread_row(void *ctx, const struct error *error, const void *rows, s
         row_ended(operation, error);
     else if (n == 0 || saga_status_ended((enum saga_status)row->status))
         refuse_row(operation, ERR_SAGA_STATE, "the saga has ended");
+    else if (has_gone_on(operation, row->updated_ms))
+        refuse_row(operation, ERR_SAGA_STATE, gone_on);
     else if (is_alone(engine, row))
         end_row(operation, row);
     else
@@ -406,6 +415,7 @@ void saga_operate(struct saga_engine *engine, struct str gid, const struct saga_
                                     .act = asked->act,
                                     .leg = asked->leg < SAGA_LEGS_MAX ? (uint8_t)asked->leg : 0,
                                     .outcome = asked->outcome,
+                                    .seen_ms = asked->seen_ms,
                                     .also = asked->also,
                                     .done = done,
                                     .ctx = ctx};

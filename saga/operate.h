@@ -13,6 +13,9 @@ struct saga_operation {
     uint32_t leg;
     enum outcome outcome; // RESOLVE: OK or REJECTED
     struct str answer;    // RESOLVE, OK: what the step answered, at most SAGA_ANSWER_MAX bytes
+    // Not 0: the saga was looked at before, when its row was of this time (updated_ms). Refused with SAGA_STATE when
+    // it has been written since.
+    int64_t seen_ms;
     // Runs with the same `ctx` as `done`, before it, when the action is decided on: it may put more rows into its turn
     // (the request that asked for it). NULL: nothing.
     void (*also)(void *ctx, struct saga_turn *turn);

@@ -15,6 +15,9 @@ struct pauses {
     int64_t next_ms;
     uint32_t changes; // made here: what was read before one of them is out of date
     uint32_t changes_read;
+    uint32_t coming;              // being written
+    struct participant_row *rows; // of the pages that were read
+    size_t n, cap;
 };
 
 struct pauses *pauses_new(struct saga_engine *engine) {
@@ -26,25 +29,56 @@ struct pauses *pauses_new(struct saga_engine *engine) {
 }
 
 void pauses_free(struct pauses *pauses) {
+    if (!pauses)
+        return;
+    free(pauses->rows);
     free(pauses);
 }
 
-static void pauses_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+static void keep_rows(struct pauses *pauses, const void *rows, size_t n) {
+    if (pauses->n + n > pauses->cap) {
+        pauses->cap = pauses->n + n;
+        pauses->rows = realloc(pauses->rows, pauses->cap * sizeof *pauses->rows);
+        if (!pauses->rows)
+            abort();
+    }
+    if (n)
+        memcpy(pauses->rows + pauses->n, rows, n * sizeof *pauses->rows);
+    pauses->n += n;
+}
+
+static void read_page(struct pauses *pauses);
+
+// All of them count, also where several instances went past the bound together.
+static void page_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct pauses *pauses = ctx;
     struct saga_engine *engine = pauses->engine;
     engine_enter(engine);
     bool current = !error && pauses->changes == pauses->changes_read;
-    if (current && !engine->stopped)
-        gates_set_pauses(engine->gates, rows, n);
-    pauses->next_ms = clock_now_ms(engine->options.clock) + (current ? engine->options.pause_poll_ms : POLL_AGAIN_MS);
+    if (current)
+        keep_rows(pauses, rows, n);
+    if (current && !engine->stopped && n == STORE_LIMIT_MAX) {
+        read_page(pauses);
+    } else {
+        if (current && !engine->stopped)
+            gates_set_pauses(engine->gates, pauses->rows, pauses->n);
+        pauses->next_ms =
+            clock_now_ms(engine->options.clock) + (current ? engine->options.pause_poll_ms : POLL_AGAIN_MS);
+    }
     engine_leave(engine);
 }
 
+static void read_page(struct pauses *pauses) {
+    const void *after = pauses->n ? &pauses->rows[pauses->n - 1] : NULL;
+    struct store_query query = {.table = &participant_table, .after = after, .limit = STORE_LIMIT_MAX};
+    store_read(pauses->engine->options.store, &query, page_read, pauses);
+}
+
 static void read_pauses(struct pauses *pauses) {
-    struct store_query query = {.table = &participant_table, .limit = STORE_LIMIT_MAX};
     pauses->next_ms = INT64_MAX;
     pauses->changes_read = pauses->changes;
-    store_read(pauses->engine->options.store, &query, pauses_read, pauses);
+    pauses->n = 0;
+    read_page(pauses);
 }
 
 void pauses_start(struct pauses *pauses) {
@@ -72,6 +106,7 @@ struct pausing {
 
 static void pausing_done(void *ctx, const struct error *error) {
     struct pausing *pausing = ctx;
+    pausing->engine->pauses->coming -= pausing->paused;
     if (!error) {
         pausing->engine->pauses->changes++;
         gate_set_pause(pausing->engine->gates, &pausing->row, pausing->paused);
@@ -107,7 +142,7 @@ static bool check(const struct saga_engine *engine, const struct participant_row
         return error_set(error, ERR_PARTICIPANT_UNKNOWN, "no participant has the name %s", row->participant);
     if (is_paused == paused)
         return error_set(error, ERR_SAGA_STATE, paused ? "%s is paused already" : "%s is not paused", row->participant);
-    if (paused && gates_paused(engine->gates) >= PARTICIPANTS_PAUSED_MAX)
+    if (paused && gates_paused(engine->gates) + engine->pauses->coming >= PARTICIPANTS_PAUSED_MAX)
         return error_set(error, ERR_SAGA_STATE, "%d participants are paused, as many as there may be: resume one first",
                          PARTICIPANTS_PAUSED_MAX);
     return true;
@@ -143,5 +178,6 @@ void saga_participant_pause(struct saga_engine *engine, struct str participant, 
     if (how->also)
         how->also(ctx, turn);
     engine->pauses->changes++; // what is being read may be older
+    engine->pauses->coming += paused;
     saga_turn_commit(turn, pausing_done, pausing);
 }

@@ -149,6 +149,7 @@ static const struct store_column inbox_columns[] = {
     STORE_COL_TEXT(inbox_row, caller),
     STORE_COL_BLOB(inbox_row, body, INBOX_BODY_MAX),
     STORE_COL_I64(inbox_row, received_ms),
+    STORE_COL_TEXT(inbox_row, about, .since = 5),
 };
 const struct store_table inbox_table = {
     .name = "inbox",

@@ -106,6 +106,7 @@ struct inbox_row {
     char caller[REQUEST_CALLER_MAX + 1];
     struct str body; // the request, encoded
     int64_t received_ms;
+    char about[SAGA_GID_MAX + 1]; // the saga; "": none
 };
 extern const struct store_table inbox_table;
 

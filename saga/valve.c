@@ -108,15 +108,19 @@ bool valve_is_idle(const struct valve *valve, int64_t now_ms) {
 
 // ---- The breaker --------------------------------------------------------------------------------------------------
 
-static void open_breaker(struct valve *valve, int64_t now_ms, uint64_t random) {
+static void pause(struct valve *valve, int64_t now_ms, uint64_t random) {
     const struct saga_gate_limits *limits = &valve->limits;
-    const struct saga_retry pause = {
+    const struct saga_retry pauses = {
         .first_ms = limits->open_first_ms, .max_ms = limits->open_max_ms, .jitter_percent = 20};
+    valve->state = SAGA_GATE_OPEN;
+    valve->until_ms = now_ms + saga_backoff_ms(&pauses, valve->opened, random);
+}
+
+static void open_breaker(struct valve *valve, int64_t now_ms, uint64_t random) {
     if (valve->state == SAGA_GATE_CLOSED)
         valve->since_ms = now_ms;
-    valve->state = SAGA_GATE_OPEN;
     valve->opened++;
-    valve->until_ms = now_ms + saga_backoff_ms(&pause, valve->opened, random);
+    pause(valve, now_ms, random);
 }
 
 static void close_breaker(struct valve *valve, int64_t now_ms) {
@@ -174,6 +178,8 @@ void valve_leave(struct valve *valve, const struct valve_end *end, int64_t now_m
     valve->probing = valve->probing && !end->probe;
     if (end->probe && verdict == FINE) {
         close_breaker(valve, now_ms);
+    } else if (end->probe && verdict == NEITHER) {
+        pause(valve, now_ms, random); // nothing was learnt: as long as before
     } else if (end->probe) {
         open_breaker(valve, now_ms, random);
     } else if (valve->state == SAGA_GATE_CLOSED && verdict != NEITHER) {

@@ -64,7 +64,7 @@ struct valve_end {
     enum err code;
     const char *text;
 };
-// It has ended. A probe that failed is followed by the next one at until_ms.
+// It has ended. A probe that failed, or that told nothing, is followed by the next one at until_ms.
 void valve_leave(struct valve *valve, const struct valve_end *end, int64_t now_ms, uint64_t random);
 
 // Nothing of it is under way, and nothing has to be remembered (any more, of one that did not answer).

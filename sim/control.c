@@ -254,6 +254,7 @@ static const struct rpc_route routes[] = {
     ROUTE("SetLevel", sim_world_change),
     ROUTE("SetGrowth", sim_world_change),
     ROUTE("SetSpendRule", sim_world_change),
+    ROUTE("CloseShift", sim_world_change),
     ROUTE("UseGift", sim_world_change),
     ROUTE("DumpLedger", sim_dump_ledger),
     ROUTE("DumpEffects", sim_dump_effects),

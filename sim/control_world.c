@@ -285,6 +285,21 @@ static void set_spend_rule(struct sim_change *change, const ProtobufCMessage *me
     sim_world_put(change, SIM_SPEND_RULES, &row);
 }
 
+static void close_shift(struct sim_change *change, const ProtobufCMessage *message, struct error *error) {
+    const PB(CloseShiftRequest) *request = (const void *)message;
+    bool same = strcmp(request->shift_id, request->next_shift_id) == 0 &&
+                strcmp(request->business_date, request->next_business_date) == 0;
+    if (!*request->station_id || !*request->next_shift_id || !*request->next_business_date || same) {
+        error_field(error, "next_shift_id", "must be there, with its date, and another than the one that is closed");
+        return;
+    }
+    struct sim_shift_row row = {.closed = 1};
+    snprintf(row.place, sizeof row.place, "%s/%s/%s", request->station_id, request->business_date, request->shift_id);
+    SIM_COPY(row.next_shift_id, request->next_shift_id);
+    SIM_COPY(row.next_business_date, request->next_business_date);
+    sim_world_put(change, SIM_SHIFTS, &row);
+}
+
 static void use_gift(struct sim_change *change, const ProtobufCMessage *message, struct error *error) {
     const PB(UseGiftRequest) *request = (const void *)message;
     const struct sim_gift_row *gift = sim_find(change->system, SIM_GIFTS, request->gift_id);
@@ -306,11 +321,11 @@ static const struct world_method {
 } methods[] = {
 #define METHOD(name, SYSTEM)                                                                                           \
     { TYPE(name##_request), TYPE(name##_response), SIM_##SYSTEM, name }
-    METHOD(set_user, USER),           METHOD(set_card, CARD),         METHOD(set_points, POINTS),
-    METHOD(set_oil_price, OIL),       METHOD(set_nozzle, OIL),        METHOD(add_pump_record, OIL),
-    METHOD(add_coupon, COUPON),       METHOD(set_issue_rule, COUPON), METHOD(set_goods, GOODS),
-    METHOD(set_activity, DISCOUNT),   METHOD(set_level, LEVEL),       METHOD(set_growth, LEVEL),
-    METHOD(set_spend_rule, ACTIVITY), METHOD(use_gift, ACTIVITY),
+    METHOD(set_user, USER),          METHOD(set_card, CARD),           METHOD(set_points, POINTS),
+    METHOD(set_oil_price, OIL),      METHOD(set_nozzle, OIL),          METHOD(add_pump_record, OIL),
+    METHOD(add_coupon, COUPON),      METHOD(set_issue_rule, COUPON),   METHOD(set_goods, GOODS),
+    METHOD(set_activity, DISCOUNT),  METHOD(set_level, LEVEL),         METHOD(set_growth, LEVEL),
+    METHOD(close_shift, SETTLEMENT), METHOD(set_spend_rule, ACTIVITY), METHOD(use_gift, ACTIVITY),
 #undef METHOD
 };
 

@@ -261,6 +261,16 @@ static void unlock_coupons(struct sim_call *call) {
     sim_noted(call, SIM_COUPONS, unlock_one);
 }
 
+// What is still locked under the key.
+static void free_others(struct sim_call *call, const char *user_id, const char *lock_key) {
+    const struct wallet *wallet = wallet_of(call->system, user_id);
+    for (size_t i = 0; wallet && i < wallet->n; i++) {
+        struct sim_coupon_row *coupon = wallet->coupons[i];
+        if (coupon->state == SIM_COUPON_LOCKED && strcmp(coupon->held_by, lock_key) == 0)
+            move(call, coupon, SIM_COUPON_USABLE, "unlock", coupon->user_id);
+    }
+}
+
 // With a lock_key those that it locked, without one whatever is usable.
 static void use_coupons(struct sim_call *call) {
     const PB(UseCouponsRequest) *request = (const void *)call->request;
@@ -280,6 +290,8 @@ static void use_coupons(struct sim_call *call) {
     }
     for (size_t i = 0; i < request->n_coupon_ids; i++)
         move(call, coupons[i], SIM_COUPON_USED, "use", "");
+    if (*request->lock_key)
+        free_others(call, coupons[0]->user_id, request->lock_key);
 }
 
 static void give_back_coupons(struct sim_call *call) {

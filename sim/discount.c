@@ -70,6 +70,7 @@ struct listing {
     struct sim_call *call;
     const PB(ListActivitiesRequest) * request;
     int64_t now_ms;
+    bool incomplete;
     size_t n;
     PB(Activity) * activities[ACTIVITIES_MAX];
 };
@@ -77,6 +78,22 @@ struct listing {
 static bool in_scope(const char *scope, const PB(ListActivitiesRequest) * request) {
     for (size_t i = 0; i < request->n_lines; i++)
         if (sim_list_allows(scope, request->lines[i]->kind) || sim_list_allows(scope, request->lines[i]->code))
+            return true;
+    return false;
+}
+
+static bool gains(const struct sim_rule_row *rule, const PB(DiscountLine) * line) {
+    return sim_list_allows(rule->benefit_scope, line->kind) || sim_list_allows(rule->benefit_scope, line->code);
+}
+
+// Whether what the request leaves open decides on it.
+static bool is_open(const struct sim_activity_row *row, const struct sim_rule_row *rule,
+                    const PB(ListActivitiesRequest) * request) {
+    if ((*row->level_codes && !*request->level_code) || (row->quota_each > 0 && !*buyer_of(row, request->buyer)))
+        return true;
+    bool computed = row->kind == PARTICIPANT__DISCOUNT__V1__ACTIVITY_KIND__ACTIVITY_KIND_COMPUTED;
+    for (size_t i = 0; computed && i < request->n_lines; i++)
+        if (gains(rule, request->lines[i]) && !request->lines[i]->list_price)
             return true;
     return false;
 }
@@ -89,10 +106,8 @@ static bool compute(struct listing *listing, const struct sim_rule_row *rule, PB
         return false;
     for (size_t i = 0; i < request->n_lines; i++) {
         const PB(DiscountLine) *line = request->lines[i];
-        bool gains =
-            line->list_price && line->list_price->minor_units > 0 &&
-            (sim_list_allows(rule->benefit_scope, line->kind) || sim_list_allows(rule->benefit_scope, line->code));
-        int64_t off = gains ? (line->list_price->minor_units * rule->percent_off_bp + WHOLE_BP / 2) / WHOLE_BP : 0;
+        bool cheaper = line->list_price && line->list_price->minor_units > 0 && gains(rule, line);
+        int64_t off = cheaper ? (line->list_price->minor_units * rule->percent_off_bp + WHOLE_BP / 2) / WHOLE_BP : 0;
         activity->computed[activity->n_computed] =
             sim_money(listing->call, line->list_price ? line->list_price->currency : rule->currency, off);
         if (!activity->computed[activity->n_computed++])
@@ -145,8 +160,13 @@ static void list_one(void *ctx, void *data) {
     const struct sim_rule_row *rule = sim_find(listing->call->system, SIM_ACTIVITY_RULES, row->activity_id);
     if (!rule || listing->n == ACTIVITIES_MAX || !runs(row, listing->now_ms) ||
         !in_scope(rule->condition_scope, request) || !sim_list_allows(row->stations, request->station_id) ||
-        !sim_list_allows(row->channels, request->channel) || !sim_list_allows(row->level_codes, request->level_code) ||
-        (row->quota_each > 0 && !*buyer_of(row, request->buyer)))
+        !sim_list_allows(row->channels, request->channel))
+        return;
+    if (is_open(row, rule, request)) {
+        listing->incomplete = true;
+        return;
+    }
+    if (!sim_list_allows(row->level_codes, request->level_code))
         return;
     listing->activities[listing->n] = activity_message(listing, row, rule);
     if (!listing->activities[listing->n++])
@@ -168,6 +188,7 @@ static void list_activities(struct sim_call *call) {
     PB(ListActivitiesResponse) response = PARTICIPANT__DISCOUNT__V1__LIST_ACTIVITIES_RESPONSE__INIT;
     response.activities = listing.activities;
     response.n_activities = listing.n;
+    response.incomplete = listing.incomplete;
     sim_answer(call, &response.base);
 }
 

@@ -128,13 +128,15 @@ static void mark_paid(struct sim_call *call) {
                    order->order_no, state_name(order->state));
         return;
     }
-    if (request->paid->minor_units != order->payable || strcmp(request->paid->currency, order->currency) != 0) {
+    int64_t off = request->rounding_off ? request->rounding_off->minor_units : 0;
+    if (off < 0 || request->paid->minor_units + off != order->payable ||
+        strcmp(request->paid->currency, order->currency) != 0) {
         sim_reject(call, "AMOUNT_MISMATCH", "order %s is payable with %" PRId64 " %s", order->order_no, order->payable,
                    order->currency);
         return;
     }
     order->state = SIM_ORDER_PAID;
-    order->paid = order->payable;
+    order->paid = request->paid->minor_units;
     put(call, order, "paid", order->paid, "");
 }
 

@@ -95,13 +95,18 @@ static void get_points(struct sim_call *call) {
     const struct sim_points_row *account = account_of(call, request->user_id);
     if (!account)
         return;
+    PB(GetPointsResponse) response = PARTICIPANT__POINTS__V1__GET_POINTS_RESPONSE__INIT;
+    response.available = account->available;
+    sim_answer(call, &response.base);
+}
+
+static void get_rule(struct sim_call *call) {
     PB(PointsRule) rule = PARTICIPANT__POINTS__V1__POINTS_RULE__INIT;
     rule.step_points = STEP_POINTS;
     rule.step_value = sim_money(call, "CNY", STEP_VALUE);
     rule.max_share_bp = MAX_SHARE_BP;
     rule.max_points = MAX_POINTS;
-    PB(GetPointsResponse) response = PARTICIPANT__POINTS__V1__GET_POINTS_RESPONSE__INIT;
-    response.available = account->available;
+    PB(GetRuleResponse) response = PARTICIPANT__POINTS__V1__GET_RULE_RESPONSE__INIT;
     response.rule = &rule;
     sim_answer(call, &response.base);
 }
@@ -171,12 +176,17 @@ static void deduct_frozen(struct sim_call *call, const PB(DeductPointsRequest) *
         sim_reject(call, "NOT_FOUND", "no points of user %s were frozen under this key", account->user_id);
     } else if (hold->state != SIM_POINTS_FROZEN) {
         sim_reject(call, hold->state == SIM_POINTS_UNFROZEN ? "CANCELLED" : "ALREADY_DEDUCTED", "the freeze has ended");
-    } else if (hold->points != request->points) {
+    } else if (hold->points < request->points) {
         sim_reject(call, "POINTS_MISMATCH", "%" PRId64 " points were frozen", hold->points);
     } else {
+        int64_t rest = hold->points - request->points;
         hold->state = SIM_POINTS_DEDUCTED;
-        account->frozen -= hold->points;
+        hold->points = request->points;
+        account->frozen -= hold->points + rest;
+        account->available += rest;
         sim_put(&call->change, hold);
+        if (rest > 0)
+            post(call, "unfreeze", account, rest, "");
         deducted(call, account, hold->points);
     }
 }
@@ -302,6 +312,7 @@ static void claw_back_points(struct sim_call *call) {
 
 static const struct sim_method methods[] = {
     {.name = "GetPoints", .op = SIM_READ, .apply = get_points},
+    {.name = "GetRule", .op = SIM_READ, .apply = get_rule},
     {.name = "FreezePoints", .op = SIM_ACTION, .apply = freeze_points},
     {.name = "UnfreezePoints", .op = SIM_COMPENSATE, .apply = unfreeze_points, .undoes = "FreezePoints"},
     {.name = "DeductPoints", .op = SIM_ACTION, .apply = deduct_points},

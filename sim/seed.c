@@ -120,12 +120,13 @@ static const struct {
 #define LIMIT PARTICIPANT__DISCOUNT__V1__ACTIVITY_KIND__ACTIVITY_KIND_LIMIT
 #define TIMES PARTICIPANT__DISCOUNT__V1__QUOTA_UNIT__QUOTA_UNIT_TIMES
 #define VOLUME PARTICIPANT__DISCOUNT__V1__QUOTA_UNIT__QUOTA_UNIT_VOLUME
+#define IN_APP "app" // the channel in which they run
 
 static const struct {
     struct sim_activity_row activity;
     struct sim_rule_row rule; // its id is the activity's
 } activities[] = {
-    {{.activity_id = "fuel-020-a-litre", .name = "0.20 off each litre", .kind = BY_RULE},
+    {{.activity_id = "fuel-020-a-litre", .name = "0.20 off each litre", .channels = IN_APP, .kind = BY_RULE},
      {.kind = RULE(UNIT_OFF),
       .minimum_base = ON_ORIGINAL,
       .currency = CURRENCY,
@@ -134,7 +135,11 @@ static const struct {
       .benefit_scope = "fuel",
       .exclusive_group = "price",
       .bearers = "group//10000"}},
-    {{.activity_id = "fuel-8-each-200", .name = "8 off each 200 of fuel, three times", .kind = BY_RULE, .stacks = 1},
+    {{.activity_id = "fuel-8-each-200",
+      .name = "8 off each 200 of fuel, three times",
+      .channels = IN_APP,
+      .kind = BY_RULE,
+      .stacks = 1},
      {.kind = RULE(AMOUNT_OFF),
       .minimum_base = ON_ORIGINAL,
       .max_per_order = 3,
@@ -144,7 +149,11 @@ static const struct {
       .condition_scope = "fuel",
       .benefit_scope = "fuel",
       .bearers = "group//6000,station//4000"}},
-    {{.activity_id = "fuel-goods-10", .name = "buy fuel, 10 % off goods", .kind = BY_RULE, .stacks = 1},
+    {{.activity_id = "fuel-goods-10",
+      .name = "buy fuel, 10 % off goods",
+      .channels = IN_APP,
+      .kind = BY_RULE,
+      .stacks = 1},
      {.kind = RULE(PERCENT_OFF),
       .minimum_base = ON_ORIGINAL,
       .percent_off_bp = 1000,
@@ -156,6 +165,7 @@ static const struct {
       .bearers = "station//10000"}},
     {{.activity_id = "wechat-5-off-100",
       .name = "5 off 100 by WeChat, once a day",
+      .channels = IN_APP,
       .kind = BY_RULE,
       .stacks = 1,
       .quota_unit = TIMES,
@@ -171,6 +181,7 @@ static const struct {
       .bearers = "third_party/wechat/10000"}},
     {{.activity_id = "plate-300-litres",
       .name = "300 litres a day for each plate",
+      .channels = IN_APP,
       .kind = LIMIT,
       .quota_unit = VOLUME,
       .quota_each = 30000,

@@ -39,12 +39,45 @@ const struct store_table sim_recorded_table = {
     .since = 1,
 };
 
+static const struct store_column shift_columns[] = {
+    STORE_COL_TEXT(sim_shift_row, place),
+    STORE_COL_TEXT(sim_shift_row, next_shift_id),
+    STORE_COL_TEXT(sim_shift_row, next_business_date),
+    STORE_COL_I32(sim_shift_row, closed),
+};
+
+const struct store_table sim_shifts_table = {
+    .name = "sim_shift",
+    .row_size = sizeof(struct sim_shift_row),
+    .columns = shift_columns,
+    .n_columns = STORE_COUNT(shift_columns),
+    .n_key = 1,
+    .since = 2,
+};
+
 // What both methods have in common.
 struct entry {
     const char *kind, *tenant_id, *station_id, *shift_id, *business_date, *detail;
     PB(Posting) *const *postings;
     size_t n;
+    PB(Borne) *const *borne;
+    size_t n_borne;
 };
+
+enum { SHIFTS_MAX = 100 };
+
+// The shift that is open: the entry's own, or the first one after it that is not closed.
+static void open_shift(struct sim_call *call, struct entry *entry) {
+    for (int i = 0; i < SHIFTS_MAX; i++) {
+        char place[sizeof((struct sim_shift_row *)NULL)->place];
+        snprintf(place, sizeof place, "%s/%s/%s", entry->station_id, entry->business_date, entry->shift_id);
+        const struct sim_shift_row *closed = sim_find(call->system, SIM_SHIFTS, place);
+        if (!closed)
+            return;
+        entry->shift_id = closed->next_shift_id;
+        entry->business_date = closed->next_business_date;
+    }
+}
 
 static bool balanced(const struct entry *entry) {
     for (size_t i = 0; i < entry->n; i++) {
@@ -124,13 +157,62 @@ static void post_one(struct sim_call *call, const struct entry *entry, const PB(
                                                   .detail = str_c(entry->detail)});
 }
 
+// ---- Who bears what ----------------------------------------------------------------------------------------------
+
+static struct sim_recorded_row *borne_of(struct sim_call *call, const PB(Borne) * borne, bool make) {
+    char place[sizeof((struct sim_recorded_row *)NULL)->place];
+    snprintf(place, sizeof place, "%s/%d/%s/%s/%s/%s/%s", call->effect->trade_no, borne->line, borne->source,
+             borne->benefit_id, borne->bearer, borne->bearer_id, borne->amount->currency);
+    struct sim_recorded_row *row = sim_find(call->system, SIM_RECORDED, place);
+    return row || !make ? row : sim_make(call->system, SIM_RECORDED, place);
+}
+
+static bool check_borne(struct sim_call *call, const struct entry *entry, bool reverses) {
+    for (size_t i = 0; i < entry->n_borne; i++) {
+        const PB(Borne) *borne = entry->borne[i];
+        if (!borne->amount || borne->amount->minor_units <= 0 || !*borne->bearer) {
+            sim_invalid(call, "borne", "has one without bearer or amount");
+            return false;
+        }
+        const struct sim_recorded_row *row = borne_of(call, borne, false);
+        if (reverses && (!row || row->reversed + borne->amount->minor_units > row->recorded)) {
+            sim_reject(call, "EXCEEDS_RECORDED", "%s was not recorded with so much of %s", borne->bearer,
+                       borne->benefit_id);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void post_borne(struct sim_call *call, const struct entry *entry, bool reverses) {
+    for (size_t i = 0; i < entry->n_borne; i++) {
+        const PB(Borne) *borne = entry->borne[i];
+        struct sim_recorded_row *row = borne_of(call, borne, true);
+        *(reverses ? &row->reversed : &row->recorded) += borne->amount->minor_units;
+        sim_put(&call->change, row);
+        sim_post(&call->change, &(struct sim_posting){.kind = reverses ? "unborne" : "borne",
+                                                      .account = borne->bearer,
+                                                      .currency = borne->amount->currency,
+                                                      .amount = borne->amount->minor_units,
+                                                      .state = entry->shift_id,
+                                                      .detail = str_c(borne->benefit_id)});
+    }
+}
+
 static void record_trade(struct sim_call *call) {
     const PB(RecordTradeRequest) *request = (const void *)call->request;
     struct entry entry = {"record",          request->tenant_id,     request->station_id,
                           request->shift_id, request->business_date, request->station_id,
-                          request->postings, request->n_postings};
-    if (!check(call, &entry) || !has_room(call, &entry))
+                          request->postings, request->n_postings,    request->borne,
+                          request->n_borne};
+    open_shift(call, &entry);
+    if (!check(call, &entry) || !has_room(call, &entry) || !check_borne(call, &entry, false))
         return;
+    post_borne(call, &entry, false);
+    PB(RecordTradeResponse) response = PARTICIPANT__SETTLEMENT__V1__RECORD_TRADE_RESPONSE__INIT;
+    response.shift_id = rpc_text(entry.shift_id);
+    response.business_date = rpc_text(entry.business_date);
+    sim_answer(call, &response.base);
     for (size_t i = 0; i < entry.n; i++) {
         struct sim_recorded_row *recorded = recorded_of(call, entry.postings[i], true);
         recorded->recorded += entry.postings[i]->amount->minor_units;
@@ -156,10 +238,11 @@ static bool within_recorded(const struct sim_recorded_row *row, int64_t more) {
 
 static void reverse_trade(struct sim_call *call) {
     const PB(ReverseTradeRequest) *request = (const void *)call->request;
-    struct entry entry = {"reverse",         request->tenant_id,     request->station_id,
-                          request->shift_id, request->business_date, request->refund_no,
-                          request->postings, request->n_postings};
-    if (!check(call, &entry) || !has_room(call, &entry))
+    struct entry entry = {
+        "reverse",          request->tenant_id, request->station_id, request->shift_id, request->business_date,
+        request->refund_no, request->postings,  request->n_postings, request->borne,    request->n_borne};
+    open_shift(call, &entry);
+    if (!check(call, &entry) || !has_room(call, &entry) || !check_borne(call, &entry, true))
         return;
     for (size_t i = 0; i < entry.n; i++) {
         const struct sim_recorded_row *row = recorded_of(call, entry.postings[i], false);
@@ -169,6 +252,11 @@ static void reverse_trade(struct sim_call *call) {
             return;
         }
     }
+    post_borne(call, &entry, true);
+    PB(ReverseTradeResponse) response = PARTICIPANT__SETTLEMENT__V1__REVERSE_TRADE_RESPONSE__INIT;
+    response.shift_id = rpc_text(entry.shift_id);
+    response.business_date = rpc_text(entry.business_date);
+    sim_answer(call, &response.base);
     for (size_t i = 0; i < entry.n; i++) {
         struct sim_recorded_row *row = recorded_of(call, entry.postings[i], false);
         if (row) {
@@ -188,6 +276,7 @@ static const struct sim_method methods[] = {
 static const struct sim_set_def sets[] = {
     [SIM_ACCOUNTS] = {.table = &sim_accounts_table},
     [SIM_RECORDED] = {.table = &sim_recorded_table},
+    [SIM_SHIFTS] = {.table = &sim_shifts_table},
 };
 
 const struct sim_system_def sim_settlement_def = {

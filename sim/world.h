@@ -10,9 +10,9 @@
 extern const struct store_table sim_users_table, sim_prices_table, sim_nozzles_table, sim_pump_records_table,
     sim_orders_table, sim_tenders_table, sim_refunds_table, sim_notes_table, sim_cards_table, sim_holds_table,
     sim_coupons_table, sim_templates_table, sim_issue_rules_table, sim_points_table, sim_point_holds_table,
-    sim_point_trades_table, sim_awards_table, sim_accounts_table, sim_recorded_table, sim_recharges_table,
-    sim_goods_table, sim_activities_table, sim_levels_table, sim_members_table, sim_invoiced_table, sim_gifts_table,
-    sim_spend_rules_table, sim_os_orders_table;
+    sim_point_trades_table, sim_awards_table, sim_accounts_table, sim_recorded_table, sim_shifts_table,
+    sim_recharges_table, sim_goods_table, sim_activities_table, sim_levels_table, sim_members_table, sim_invoiced_table,
+    sim_gifts_table, sim_spend_rules_table, sim_os_orders_table;
 
 // The row takes the place of the one with its key, or is new. The key is the table's first column.
 void sim_world_put(struct sim_change *change, unsigned set, const void *row);
@@ -232,7 +232,7 @@ struct sim_award_row {
 
 // ---- settlement ------------------------------------------------------------------------------------------------
 
-enum { SIM_ACCOUNTS, SIM_RECORDED };
+enum { SIM_ACCOUNTS, SIM_RECORDED, SIM_SHIFTS };
 
 struct sim_account_row {
     char account[5 * SIM_ID_MAX + 16]; // tenant/station/date/shift/account/currency
@@ -241,8 +241,15 @@ struct sim_account_row {
 
 // What was recorded of a trade on one account, and reversed.
 struct sim_recorded_row {
-    char place[2 * SIM_ID_MAX + 6]; // trade_no/account/currency
+    char place[5 * SIM_ID_MAX + 16]; // trade_no/account/currency, or trade_no/line/source/benefit/bearer/id/currency
     int64_t recorded, reversed;
+};
+
+// A shift that is closed, and the one after it.
+struct sim_shift_row {
+    char place[2 * SIM_ID_MAX + 16]; // station/date/shift
+    sim_id next_shift_id, next_business_date;
+    int32_t closed;
 };
 
 // ---- goods -----------------------------------------------------------------------------------------------------

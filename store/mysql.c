@@ -231,8 +231,9 @@ static const struct backend_conn_ops conn_ops = {
     .close = mysql_close_conn,
 };
 
-static bool open_for_reading(struct mysql_backend *backend, struct mysql_conn **ret_conn, struct error *error) {
-    struct mysql_conn *conn = mysql_conn_new(&backend->options, false);
+static bool open_conn(struct mysql_backend *backend, enum mysql_use use, struct mysql_conn **ret_conn,
+                      struct error *error) {
+    struct mysql_conn *conn = mysql_conn_new(&backend->options, use);
     conn->base.ops = &conn_ops;
     if (!mysql_conn_open(conn, error)) {
         mysql_conn_free(conn);
@@ -248,7 +249,7 @@ static bool mysql_connect_conn(struct store_backend *base, bool for_writing, str
     if (for_writing)
         return mysql_write_open(&backend->options, ret_conn, error);
     struct mysql_conn *conn;
-    if (!open_for_reading(backend, &conn, error))
+    if (!open_conn(backend, MYSQL_FOR_READING, &conn, error))
         return false;
     *ret_conn = &conn->base;
     return true;
@@ -260,7 +261,7 @@ static void close_session(struct mysql_session *session) {
 
 static bool open_session(struct store_backend *base, struct mysql_session *session, struct error *error) {
     struct mysql_conn *conn;
-    if (!open_for_reading((struct mysql_backend *)base, &conn, error))
+    if (!open_conn((struct mysql_backend *)base, MYSQL_FOR_CLAIMS, &conn, error))
         return false;
     *session = (struct mysql_session){.base = {.dialect = SQL_MYSQL, .run = session_run}, .conn = conn};
     return true;

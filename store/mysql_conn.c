@@ -147,10 +147,11 @@ static bool set(struct mysql_conn *conn, const char *sql, bool everywhere, struc
 }
 
 // Where the server knows no limit for idle transactions (MySQL, TiDB) it ends connections that are idle: a writer with
-// a lease is not, since it renews that more often, and one without comes back.
+// a lease is not, since it renews that more often, and one without comes back. One for a claim never is.
 static bool limit_idle(struct mysql_conn *conn, struct error *error) {
-    int64_t limit_s;
-    if (!mysql_conn_ask(conn, "SELECT @@idle_transaction_timeout", 0, &limit_s, error))
+    int64_t limit_s = 0;
+    if (conn->use == MYSQL_FOR_WRITING &&
+        !mysql_conn_ask(conn, "SELECT @@idle_transaction_timeout", 0, &limit_s, error))
         return false;
     return limit_s > 0 || set(conn, "SET SESSION wait_timeout = 20", true, error);
 }
@@ -159,9 +160,9 @@ static bool set_session(struct mysql_conn *conn, struct error *error) {
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         if (!set(conn, settings[i].sql, settings[i].everywhere, error))
             return false;
-    if (conn->for_writing && !limit_idle(conn, error))
+    if (conn->use != MYSQL_FOR_READING && !limit_idle(conn, error))
         return false;
-    if (mysql_autocommit(conn->mysql, conn->for_writing ? 0 : 1) != 0) {
+    if (mysql_autocommit(conn->mysql, conn->use == MYSQL_FOR_WRITING ? 0 : 1) != 0) {
         mysql_conn_failed(conn, "autocommit", error);
         return false;
     }
@@ -188,7 +189,7 @@ static bool look_at_server(struct mysql_conn *conn, struct error *error) {
                  mariadb_get_infov(conn->mysql, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &capabilities) == 0 &&
                  (capabilities & (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
     // A read waits for what other nodes had committed when it began.
-    return conn->for_writing || galera != 1 || set(conn, "SET SESSION wsrep_sync_wait = 1", true, error);
+    return conn->use == MYSQL_FOR_WRITING || galera != 1 || set(conn, "SET SESSION wsrep_sync_wait = 1", true, error);
 }
 
 // ---- Connecting -------------------------------------------------------------------------------------------------
@@ -305,12 +306,12 @@ bool mysql_conn_revive(struct mysql_conn *conn, struct error *error) {
     return mysql_conn_open(conn, error);
 }
 
-struct mysql_conn *mysql_conn_new(const struct store_mariadb_options *options, bool for_writing) {
+struct mysql_conn *mysql_conn_new(const struct store_mariadb_options *options, enum mysql_use use) {
     struct mysql_conn *conn = calloc(1, sizeof *conn);
     if (!conn)
         abort();
     conn->options = options;
-    conn->for_writing = for_writing;
+    conn->use = use;
     conn->lost = true;
     conn->statements.close = close_statement;
     buf_init(&conn->sql, SQL_MAX);

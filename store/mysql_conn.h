@@ -10,11 +10,15 @@
 
 #include <mysql.h>
 
+// Claims and take-overs, and migrations: transactions on a connection that is opened for one of them.
+enum mysql_use { MYSQL_FOR_READING, MYSQL_FOR_WRITING, MYSQL_FOR_CLAIMS };
+
 struct mysql_conn {
     struct backend_conn base;
     const struct store_mariadb_options *options; // borrowed from the backend
     MYSQL *mysql;
-    bool for_writing, lost;
+    enum mysql_use use;
+    bool lost;
     bool bulk;         // the server takes bulk statements
     bool galera;       // it is a node of a cluster
     uint32_t place;    // which of the options' servers is used, or tried next
@@ -28,7 +32,7 @@ struct mysql_conn {
 };
 
 // Allocates one that is not connected. Never NULL.
-struct mysql_conn *mysql_conn_new(const struct store_mariadb_options *options, bool for_writing);
+struct mysql_conn *mysql_conn_new(const struct store_mariadb_options *options, enum mysql_use use);
 
 // NULL is fine.
 void mysql_conn_free(struct mysql_conn *conn);

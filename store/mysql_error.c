@@ -6,16 +6,24 @@
 
 // Codes of servers that the library's header does not name.
 enum {
+    MYSYS_WRITE = 3, // of its own library, passed on
+    MYSYS_DISK_FULL = 20,
     MYSQL_QUERY_TIMEOUT = 3024,
+    MYSQL_ROLLED_BACK_AT_COMMIT = 3101, // by the other members of its group
+    MYSQL_IDLE_TOO_LONG = 4031,
     TIDB_TRY_AGAIN = 8022,
+    TIDB_SCHEMA_OUTDATED = 8027,
     TIDB_SCHEMA_CHANGED = 8028,
     TIDB_PD_TIMEOUT = 9001,
     TIDB_STORE_TIMEOUT = 9002,
     TIDB_STORE_BUSY = 9003,
     TIDB_LOCK_TIMEOUT = 9004,
     TIDB_REGION_UNAVAILABLE = 9005,
+    TIDB_TOO_OLD_TO_READ = 9006,
     TIDB_WRITE_CONFLICT = 9007,
 };
+
+enum { NO_SPACE = 28 }; // ENOSPC, on the server
 
 bool mysql_error_is_lost(unsigned code) {
     switch (code) {
@@ -40,11 +48,25 @@ bool mysql_error_is_lost(unsigned code) {
     case ER_UNKNOWN_COM_ERROR:    // Galera: the node is not in the cluster's quorum; another may be
     case ER_OPTION_PREVENTS_STATEMENT:
     case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
+    case MYSQL_IDLE_TOO_LONG:
     case ER_READ_ONLY_MODE: // a server that was demoted
         return true;
     default:
         return code >= CR_MIN_ERROR && code <= CR_MAX_ERROR; // the client library's own: gone away, lost, refused, …
     }
+}
+
+// The number of the operating system's error, as servers write it: "Error writing file 'x' (Errcode: 28 …)", "(errno:",
+// "(OS errno", "Got error 28 …". Not a number elsewhere in the text, as in the file's name. 0: there is none.
+static int64_t os_error(const char *text) {
+    static const char *const before[] = {"(Errcode: ", "(errno: ", "(OS errno ", "Got error "};
+    int64_t number = 0;
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++)
+        for (const char *at = text; (at = strstr(at, before[i]));) {
+            at += strlen(before[i]);
+            str_to_i64(str_n(at, strspn(at, "0123456789")), &number);
+        }
+    return number;
 }
 
 enum backend_result mysql_error_meaning(unsigned code, const char *text) {
@@ -61,6 +83,12 @@ enum backend_result mysql_error_meaning(unsigned code, const char *text) {
     case ER_STATEMENT_TIMEOUT:
     case MYSQL_QUERY_TIMEOUT:
     case ER_NEED_REPREPARE:
+    case ER_TABLE_DEF_CHANGED:
+    case ER_CHECKREAD:
+    case ER_LOCK_TABLE_FULL:
+    case ER_TOO_MANY_CONCURRENT_TRXS:
+    case MYSQL_ROLLED_BACK_AT_COMMIT:
+    case ER_OUT_OF_SORTMEMORY:
     case ER_OUTOFMEMORY:
     case ER_OUT_OF_RESOURCES:
     case ER_TOO_MANY_USER_CONNECTIONS:
@@ -72,17 +100,21 @@ enum backend_result mysql_error_meaning(unsigned code, const char *text) {
     case ER_NO_SUCH_TABLE_IN_ENGINE:
     case ER_TABLE_CORRUPT:
     case TIDB_WRITE_CONFLICT:
+    case TIDB_SCHEMA_OUTDATED:
     case TIDB_SCHEMA_CHANGED:
     case TIDB_TRY_AGAIN:
     case TIDB_PD_TIMEOUT:
     case TIDB_STORE_TIMEOUT:
     case TIDB_STORE_BUSY:
     case TIDB_LOCK_TIMEOUT:
+    case TIDB_TOO_OLD_TO_READ:
     case TIDB_REGION_UNAVAILABLE: return BACKEND_AGAIN;
+    case MYSYS_DISK_FULL:
     case ER_RECORD_FILE_FULL:
     case ER_DISK_FULL: return BACKEND_FULL;
+    case MYSYS_WRITE:
     case ER_ERROR_ON_WRITE:
-    case ER_GET_ERRNO: return strstr(text, "28") ? BACKEND_FULL : BACKEND_AGAIN; // 28: ENOSPC, on the server
+    case ER_GET_ERRNO: return os_error(text) == NO_SPACE ? BACKEND_FULL : BACKEND_AGAIN;
     default: return BACKEND_REFUSED;
     }
 }

@@ -190,29 +190,37 @@ static enum backend_result not_connected(struct error *error) {
     return BACKEND_AGAIN;
 }
 
-// The connection beside the one that is sealed: to the same server, since another need not have what is committed on
-// this one yet. Not on Galera, where a name may stand for several. NULL when it can't be had.
-static struct mysql_conn *second(struct mysql_writer *writer) {
-    const struct mysql_conn *first = writer->sealed;
+// The connection beside the other one: to the same server, since another need not have what is committed there yet.
+// NULL when it is not open.
+static struct mysql_conn *beside(const struct mysql_writer *writer, const struct mysql_conn *first) {
     struct mysql_conn *conn = writer->conns[first == writer->conns[0]];
-    if (first->galera || !first->options->overlaps)
-        return NULL;
-    if (!conn->lost && conn->place == first->place)
-        return conn;
-    if (clock_monotonic_ns() < writer->second_not_before_ns)
-        return NULL;
+    return !conn->lost && conn->place == first->place ? conn : NULL;
+}
+
+// Opens the second connection while no COMMIT is under way that would be kept waiting. Not on Galera, where a name may
+// stand for several servers.
+static void open_second(struct mysql_writer *writer) {
+    const struct mysql_conn *first = writer->conns[writer->at];
+    assert(!writer->sealed);
+    if (first->lost || first->galera || !first->options->overlaps || beside(writer, first) ||
+        clock_monotonic_ns() < writer->second_not_before_ns)
+        return;
     struct error ignored;
-    if (mysql_conn_open_at(conn, first->place, &ignored))
-        return conn;
-    writer->second_not_before_ns = clock_monotonic_ns() + SECOND_AGAIN_S * (int64_t)1000000000;
-    return NULL;
+    if (!mysql_conn_open_at(writer->conns[!writer->at], first->place, &ignored))
+        writer->second_not_before_ns = clock_monotonic_ns() + SECOND_AGAIN_S * (int64_t)1000000000;
+}
+
+static enum backend_result settle(struct backend_conn *base, struct error *error) {
+    (void)error;
+    open_second((struct mysql_writer *)base);
+    return BACKEND_OK;
 }
 
 static enum backend_result stage(struct backend_conn *base, const struct store_op *ops, size_t n, bool *ret_more,
                                  struct error *error) {
     struct mysql_writer *writer = (struct mysql_writer *)base;
     if (!writer->staged) {
-        struct mysql_conn *conn = writer->sealed ? second(writer) : writer->conns[writer->at];
+        struct mysql_conn *conn = writer->sealed ? beside(writer, writer->sealed) : writer->conns[writer->at];
         if (!conn || conn->lost)
             return not_connected(error);
         arena_reset(&conn->scratch);
@@ -249,7 +257,7 @@ static enum backend_result seal(struct backend_conn *base, const struct backend_
 static bool may_stage(struct backend_conn *base, int64_t wait_ns) {
     struct mysql_writer *writer = (struct mysql_writer *)base;
     struct mysql_conn *conn = writer->sealed;
-    if (!writer->staged && !second(writer))
+    if (!writer->staged && !beside(writer, conn))
         return false;
     struct pollfd answer = {.fd = mysql_get_socket(conn->mysql), .events = POLLIN};
     struct timespec wait = {.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000};
@@ -276,7 +284,10 @@ static enum backend_result commit_whole(struct backend_conn *base, const struct 
 
 static bool revive(struct backend_conn *base, struct error *error) {
     struct mysql_writer *writer = (struct mysql_writer *)base;
-    return mysql_conn_revive(writer->conns[writer->at], error);
+    if (!mysql_conn_revive(writer->conns[writer->at], error))
+        return false;
+    open_second(writer);
+    return true;
 }
 
 static void close_writer(struct backend_conn *base) {
@@ -293,6 +304,7 @@ static const struct backend_conn_ops conn_ops = {
     .may_stage = may_stage,
     .finish = finish,
     .drop = drop,
+    .settle = settle,
     .revive = revive,
     .close = close_writer,
 };
@@ -302,12 +314,14 @@ bool mysql_write_open(const struct store_mariadb_options *options, struct backen
     struct mysql_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
         abort();
-    *writer = (struct mysql_writer){.base = {&conn_ops},
-                                    .conns = {mysql_conn_new(options, true), mysql_conn_new(options, true)}};
+    *writer = (struct mysql_writer){
+        .base = {&conn_ops},
+        .conns = {mysql_conn_new(options, MYSQL_FOR_WRITING), mysql_conn_new(options, MYSQL_FOR_WRITING)}};
     if (!mysql_conn_open(writer->conns[0], error)) {
         close_writer(&writer->base);
         return false;
     }
+    open_second(writer);
     *ret_conn = &writer->base;
     return true;
 }

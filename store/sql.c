@@ -7,7 +7,9 @@
 
 static void name(struct buf *sql, enum sql_dialect dialect, const char *text) {
     char quote = dialect == SQL_SQLITE ? '"' : '`';
-    buf_printf(sql, "%c%s%c", quote, text, quote);
+    buf_byte(sql, quote); // a statement has dozens of names, and each read makes one: not by printf
+    buf_append(sql, str_c(text));
+    buf_byte(sql, quote);
 }
 
 const char *sql_now_ms(enum sql_dialect dialect) {

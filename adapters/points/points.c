@@ -2,7 +2,8 @@
 
 #define SERVICE participant__points__v1__points_service__descriptor
 
-const struct adapter_method points_get_method = ADAPTER_METHOD(SERVICE, "GetPoints", READ, "rule");
+const struct adapter_method points_get_method = ADAPTER_METHOD(SERVICE, "GetPoints", READ);
+const struct adapter_method points_get_rule_method = ADAPTER_METHOD(SERVICE, "GetRule", READ, "rule");
 const struct adapter_method points_freeze_method = ADAPTER_METHOD(SERVICE, "FreezePoints", ACTION);
 const struct adapter_method points_unfreeze_method = ADAPTER_METHOD(SERVICE, "UnfreezePoints", COMPENSATE);
 const struct adapter_method points_deduct_method = ADAPTER_METHOD(SERVICE, "DeductPoints", ACTION);

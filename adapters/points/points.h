@@ -6,6 +6,7 @@
 #include "participant/points/v1/points.pb-c.h"
 
 ADAPTER_FUNCTION(points_get, Participant__Points__V1__GetPointsRequest)
+ADAPTER_FUNCTION(points_get_rule, Participant__Points__V1__GetRuleRequest)
 ADAPTER_FUNCTION(points_freeze, Participant__Points__V1__FreezePointsRequest)
 ADAPTER_FUNCTION(points_unfreeze, Participant__Points__V1__UnfreezePointsRequest)
 ADAPTER_FUNCTION(points_deduct, Participant__Points__V1__DeductPointsRequest)

@@ -8,11 +8,11 @@ static const struct {
     uint16_t step_id;
     bool (*applies)(const struct trade *trade); // NULL: to every trade
 } benefits[AFTERS] = {
-    [AFTER_AWARD] = {STEP_AWARD_POINTS, NULL},
-    [AFTER_ISSUE] = {STEP_ISSUE_COUPONS, NULL},
-    [AFTER_GROWTH] = {STEP_REPORT_GROWTH, NULL},
+    [AFTER_AWARD] = {STEP_AWARD_POINTS, trade_has_user},
+    [AFTER_ISSUE] = {STEP_ISSUE_COUPONS, trade_has_user},
+    [AFTER_GROWTH] = {STEP_REPORT_GROWTH, trade_has_user},
     [AFTER_MARKETING] = {STEP_RECORD_MARKETING, NULL},
-    [AFTER_GIFT] = {STEP_EVALUATE_ACTIVITIES, NULL},
+    [AFTER_GIFT] = {STEP_EVALUATE_ACTIVITIES, trade_has_user},
     [AFTER_FUEL_INVOICE] = {STEP_ISSUE_FUEL_INVOICE, invoicing_has_fuel},
     [AFTER_GOODS_INVOICE] = {STEP_ISSUE_GOODS_INVOICE, invoicing_has_goods},
 };
@@ -43,7 +43,8 @@ void after_over(struct saga_turn *turn) {
 
 bool after_never(struct saga_call *call) {
     enum after_benefit benefit = after_of_step(saga_call_step(call)->id);
-    if (effect_trade(call)->row.after[benefit].state != AFTER_CANCELLED)
+    int32_t state = effect_trade(call)->row.after[benefit].state;
+    if (state != AFTER_CANCELLED && state != AFTER_NONE)
         return false;
     saga_call_ok(call, STR_NONE);
     return true;

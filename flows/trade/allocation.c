@@ -154,13 +154,31 @@ static bool split_as_told(struct draft *draft, const struct allocation_request *
     return !error_is(error);
 }
 
+// From those that are `first`, or from the others, as much of `left` as there is of them.
+static bool give_back(struct draft *draft, bool first, int64_t *left) {
+    int64_t rests[ALLOCATION_PARTS_MAX], parts[ALLOCATION_PARTS_MAX], rest = 0;
+    size_t n = draft->paid->n_tenders;
+    for (size_t i = 0; i < n; i++) {
+        rests[i] = draft->paid->tenders[i].first == first ? draft->tender_rest[i] : 0;
+        rest += rests[i];
+    }
+    int64_t amount = *left < rest ? *left : rest;
+    if (amount == 0)
+        return true;
+    if (!money_allocate(amount, rests, n, parts))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        draft->tenders[i] += parts[i];
+    *left -= amount;
+    return true;
+}
+
 static bool split_over_tenders(struct draft *draft, const struct allocation_request *request, struct error *error) {
     if (request->n_split > 0)
         return split_as_told(draft, request, error);
-    if (draft->amount == 0)
-        return true;
-    return money_allocate(draft->amount, draft->tender_rest, draft->paid->n_tenders, draft->tenders) ||
-           error_set(error, ERR_INTERNAL, "a refund can't be split over its tenders");
+    int64_t left = draft->amount;
+    bool split = give_back(draft, true, &left) && give_back(draft, false, &left);
+    return split || error_set(error, ERR_INTERNAL, "a refund can't be split over its tenders");
 }
 
 // -------------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ struct allocation_tender {
     struct str tender_no;
     int64_t amount;
     int64_t taken;
+    bool first; // gives back before those that are not
 };
 
 // A line's share of what was paid, after all discounts.
@@ -63,10 +64,10 @@ struct allocation {
 
 // Allocates one refund. The caller adds the allocation to what is taken in the same step. The result is in `arena`.
 //
-// Tenders give in proportion to what is left of each, by largest remainder, or as the split says; lines in proportion
-// to what is left of each, or, with LINES, what is left of those. Fails with INVALID_REQUEST (naming the fields),
-// REFUND_EXCEEDS_REST (of the trade, of a tender in the split, of lines that are refunded already), STORE_CORRUPT
-// (tenders and lines do not add up) or OVERLOADED (the arena is too small).
+// Tenders give in proportion to what is left of each, by largest remainder, those that are `first` before the others,
+// or as the split says; lines in proportion to what is left of each, or, with LINES, what is left of those. Fails with
+// INVALID_REQUEST (naming the fields), REFUND_EXCEEDS_REST (of the trade, of a tender in the split, of lines that are
+// refunded already), STORE_CORRUPT (tenders and lines do not add up) or OVERLOADED (the arena is too small).
 bool allocation_make(const struct allocation_paid *paid, const struct allocation_request *request, struct arena *arena,
                      struct allocation *ret_allocation, struct error *error);
 

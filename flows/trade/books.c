@@ -1,6 +1,7 @@
 #include "flows/trade/books.h"
 
 #include "flows/trade/refund_plan.h"
+#include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
 #include <assert.h>
@@ -54,6 +55,28 @@ void books_paid(struct trade *trade, int64_t now_ms) {
     trade_edit(trade)->paid_entry = close_page(&page, trade, posted, now_ms);
 }
 
+void books_adjusted(struct trade *trade, const struct trade_row *before, const int64_t unused[TRADE_TENDERS_MAX],
+                    int64_t now_ms) {
+    struct page page;
+    struct ledger_leg held[TRADE_TENDERS_MAX], owed[TRADE_TENDERS_MAX];
+    int64_t less[SOLVER_LAYERS];
+    size_t n_held = 0, n_owed = 0;
+    struct error error = {0};
+    for (int32_t i = 0; i < TRADE_TENDERS_MAX; i++) {
+        const struct tender_row *tender = unused[i] > 0 ? trade_tender(trade, trade->row.attempt_no, i) : NULL;
+        if (tender && tender_is_card(tender))
+            held[n_held++] = (struct ledger_leg){str_c(tender->tender_no), unused[i]};
+        else if (tender)
+            owed[n_owed++] = (struct ledger_leg){str_c(tender->tender_no), unused[i]};
+    }
+    for (int layer = 0; layer < SOLVER_LAYERS; layer++)
+        less[layer] = before->discount[layer] - trade->row.discount[layer];
+    open_page(&page, trade);
+    bool posted = ledger_adjusted(&page.ledger, held, n_held, owed, n_owed, less,
+                                  before->list_price - trade->row.list_price, &error);
+    trade_edit(trade)->adjust_entry = close_page(&page, trade, posted, now_ms);
+}
+
 void books_refunded(struct trade *trade, struct refund_row *refund, int64_t now_ms) {
     struct page page;
     struct ledger_leg legs[TRADE_TENDERS_MAX];
@@ -85,6 +108,43 @@ void books_suspense(struct trade *trade, enum ledger_suspense event, const struc
     const struct ledger_leg leg = {str_c(tender->tender_no), amount};
     open_page(&page, trade);
     close_page(&page, trade, ledger_suspense(&page.ledger, event, &leg, &error), now_ms);
+}
+
+typedef Participant__Settlement__V1__Posting posting_message;
+
+// The posting to this account; a new one behind the n that there are, with nothing on it.
+static posting_message *posting_to(const struct trade *trade, const char *account, posting_message **list, size_t *n,
+                                   struct arena *arena) {
+    for (size_t i = 0; i < *n; i++)
+        if (strcmp(list[i]->account, account) == 0)
+            return list[i];
+    posting_message *posting = VIEW_NEW(arena, participant__settlement__v1__posting, posting_message);
+    if (!posting || !(posting->amount = view_money(trade->row.currency, 0, arena)))
+        return NULL;
+    posting->account = view_text(account);
+    list[(*n)++] = posting;
+    return posting;
+}
+
+void books_bought(const struct trade *trade, struct arena *arena, posting_message ***ret_postings, size_t *ret_n) {
+    posting_message **list = view_array(arena, trade->parts[PART_LEDGER].n);
+    size_t n = 0, kept = 0;
+    const struct ledger_row *row;
+    for (size_t i = 0; list && (row = trade_at(trade, PART_LEDGER, i)); i++) {
+        bool bought = row->entry == trade->row.paid_entry || row->entry == trade->row.adjust_entry;
+        struct str suspense = STR("suspense:"), account = str_c(row->account);
+        const char *name = row->account;
+        if (bought && str_starts(account, suspense))
+            name = arena_printf(arena, "tender:%s", row->account + suspense.len).ptr;
+        posting_message *posting = bought && name ? posting_to(trade, name, list, &n, arena) : NULL;
+        if (posting)
+            posting->amount->minor_units += row->amount;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (list[i]->amount->minor_units != 0)
+            list[kept++] = list[i];
+    *ret_postings = list;
+    *ret_n = kept;
 }
 
 void books_postings(const struct trade *trade, int32_t entry, struct arena *arena,

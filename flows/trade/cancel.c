@@ -1,6 +1,7 @@
 // The command Cancel: an unpaid trade is closed; one that is found paid is refunded whole.
 #include "flows/trade/cancel.h"
 
+#include "flows/trade/adjust.h"
 #include "flows/trade/purchase_end.h"
 #include "flows/trade/refund_command.h"
 #include "flows/trade/refund_end.h"
@@ -28,8 +29,11 @@ static void set_reason(struct trade *trade, const char *text) {
 
 static void close_trade(struct saga_turn *turn, const char *reason) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    // An expiry that has not turned the order round yet may still find it paid, and that is not what the caller wants.
-    if (trade->row.closing == CLOSING_NO || (trade->row.closing == CLOSING_EXPIRY && trade->row.failure == ERR_OK)) {
+    // What has not turned the order round yet may still find it paid, and what is to be ordered again would be: neither
+    // is what the caller wants.
+    int32_t closing = trade->row.closing;
+    bool may_be_paid = trade->row.failure == ERR_OK && (closing == CLOSING_EXPIRY || closing == CLOSING_TAKEN);
+    if (closing == CLOSING_NO || closing == CLOSING_REORDER || may_be_paid) {
         trade_edit(trade)->closing = CLOSING_CANCEL;
         set_reason(trade, reason);
         trade_set_state(trade, TRADE_STATE(CLOSING), saga_turn_now(turn));
@@ -70,6 +74,8 @@ static void execute(struct command *command) {
         // The answer says how it is.
     } else if (trade_is_paid(trade)) {
         refund_plan_rest(trade, &plan);
+        if (trade->row.adjust == ADJUST_AWAITED)
+            adjust_as_authorised(turn);
         if (!refund_plan_start(turn, &plan, &error)) {
             command_give_up(command, turn, &error);
             return;

@@ -44,12 +44,21 @@ static bool add_bearers(const struct solver_benefit *benefit, struct arena *aren
     return message->n_bearers == n;
 }
 
+static const Txcenter__Trade__V1__BenefitSource sources[SOLVER_SOURCES] = {
+    [SOLVER_COUPON] = TXCENTER__TRADE__V1__BENEFIT_SOURCE__BENEFIT_SOURCE_COUPON,
+    [SOLVER_ACTIVITY] = TXCENTER__TRADE__V1__BENEFIT_SOURCE__BENEFIT_SOURCE_ACTIVITY,
+    [SOLVER_LEVEL] = TXCENTER__TRADE__V1__BENEFIT_SOURCE__BENEFIT_SOURCE_LEVEL};
+
+bool combination_has(const combination_message *combination, const struct solver_benefit *benefit) {
+    for (size_t i = 0; i < combination->n_benefits; i++)
+        if (combination->benefits[i]->source == sources[benefit->source] &&
+            str_eq_c(benefit->id, combination->benefits[i]->benefit_id))
+            return true;
+    return false;
+}
+
 static benefit_message *benefit_of(const struct solver_input *input, const struct solver_applied *applied,
                                    const char *currency, struct arena *arena) {
-    static const Txcenter__Trade__V1__BenefitSource sources[SOLVER_SOURCES] = {
-        [SOLVER_COUPON] = TXCENTER__TRADE__V1__BENEFIT_SOURCE__BENEFIT_SOURCE_COUPON,
-        [SOLVER_ACTIVITY] = TXCENTER__TRADE__V1__BENEFIT_SOURCE__BENEFIT_SOURCE_ACTIVITY,
-        [SOLVER_LEVEL] = TXCENTER__TRADE__V1__BENEFIT_SOURCE__BENEFIT_SOURCE_LEVEL};
     const struct solver_benefit *benefit = &input->benefits[applied->benefit];
     benefit_message *message =
         VIEW_NEW(arena, txcenter__trade__v1__applied_benefit, Txcenter__Trade__V1__AppliedBenefit);

@@ -11,4 +11,7 @@ Txcenter__Trade__V1__Combination *combination_view(const struct solver_input *in
                                                    const struct solver_combination *found, size_t number,
                                                    const char *currency, struct arena *arena);
 
+// Whether this benefit is one of those that it uses.
+bool combination_has(const Txcenter__Trade__V1__Combination *combination, const struct solver_benefit *benefit);
+
 #endif

@@ -22,8 +22,9 @@ struct trades {
     struct trades_stats stats;
     struct trade_watch *watches;
     struct retiring *retiring; // trades on their way out of the store
-    int64_t count_ms;          // when what waits for operators is counted again
-    int counting;              // which of it just now (matter_list.c); 0: none
+    struct facts *facts;
+    int64_t count_ms; // when what waits for operators is counted again
+    int counting;     // which of it just now (matter_list.c); 0: none
 };
 
 static inline int64_t trades_now(const struct trades *trades) {

@@ -86,6 +86,20 @@ bool ledger_paid(struct ledger *ledger, const struct ledger_leg *legs, size_t n_
     return entry_post(&entry, "sales", STR_NONE, -list_price, error) && entry_end(&entry, error);
 }
 
+bool ledger_adjusted(struct ledger *ledger, const struct ledger_leg *held, size_t n_held, const struct ledger_leg *owed,
+                     size_t n_owed, const int64_t discounts[SOLVER_LAYERS], int64_t list_price, struct error *error) {
+    struct entry entry = entry_begin(ledger, "adjusted");
+    if (!post_legs(&entry, held, n_held, -1, error))
+        return false;
+    for (size_t i = 0; i < n_owed; i++)
+        if (!entry_post(&entry, "suspense:", owed[i].tender_no, -owed[i].amount, error))
+            return false;
+    for (int layer = 0; layer < SOLVER_LAYERS; layer++)
+        if (!entry_post(&entry, discount_accounts[layer], STR_NONE, -discounts[layer], error))
+            return false;
+    return entry_post(&entry, "sales", STR_NONE, list_price, error) && entry_end(&entry, error);
+}
+
 // What the lines of a refund come to.
 struct reversal {
     int64_t amount;

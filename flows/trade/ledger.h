@@ -3,6 +3,9 @@
 //
 //   event       postings
 //   paid        tender:<no> + its amount, discount:<kind> + what it bore, sales - the list price
+//   adjusted    tender:<no> - what is not taken of it, suspense:<no> - what goes back of it, discount:<kind> - what is
+//   less
+//               of it, sales + what is less of the list price
 //   refunded    tender:<no> - its leg, discount:<kind> - its part, sales + both
 //   unwanted    tender:<no> + the money, suspense:<no> - the same      (late, double: to be given back)
 //   conflicted  tender:<no> + the money, suspense:<no> - the same      (does not match: the operator's)
@@ -41,6 +44,11 @@ struct ledger_leg {
 // AMOUNT_OVERFLOW, RECORD_TOO_LARGE (no room left) or INTERNAL (a tender number too long for its account); so do all.
 bool ledger_paid(struct ledger *ledger, const struct ledger_leg *legs, size_t n_legs,
                  const int64_t discounts[SOLVER_LAYERS], int64_t list_price, struct error *error);
+
+// Less was bought than was authorised: so much less of each tender, which was not taken yet (`held`) or is to be given
+// back (`owed`), of each layer's discount (below zero: more), of the list price. Fails as ledger_paid does.
+bool ledger_adjusted(struct ledger *ledger, const struct ledger_leg *held, size_t n_held, const struct ledger_leg *owed,
+                     size_t n_owed, const int64_t discounts[SOLVER_LAYERS], int64_t list_price, struct error *error);
 
 // One line of what was bought, as a refund finds it: its list price is net + discounts.
 struct ledger_line {

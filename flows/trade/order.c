@@ -4,7 +4,9 @@
 #include "flows/trade/discount.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/quote.h"
+#include "flows/trade/reorder.h"
 #include "flows/trade/view.h"
+#include "txcenter/trade/v1/facts.pb-c.h"
 
 #include <stdio.h>
 
@@ -21,15 +23,16 @@ void order_check(const struct trades *trades, const struct order_wish *wish, str
         check_range(error, "expires_in_seconds", wish->expires_in_seconds, 1, options->order_ttl_max_ms / 1000);
 }
 
-static const combination_message *choose(const Txcenter__Trade__V1__Quote *quote, const char *id) {
+const combination_message *order_choice(const Txcenter__Trade__V1__Quote *quote, const char *id) {
     for (size_t i = 0; i < quote->n_combinations; i++)
         if (!id[0] || strcmp(quote->combinations[i]->combination_id, id) == 0)
             return quote->combinations[i];
     return NULL;
 }
 
-static bool orderable(const struct trade *trade, struct error *error) {
-    if (trade->row.state == TRADE_STATE(QUOTED))
+static bool orderable(const struct trade *trade, const struct order_wish *wish, struct error *error) {
+    bool edited = trade_is_editable(trade) && wish->quote_version > trade->row.ordered_version;
+    if (trade->row.state == TRADE_STATE(QUOTED) || edited)
         return true;
     if (trade_is_paid(trade))
         return error_set(error, ERR_ALREADY_PAID, NULL);
@@ -48,7 +51,7 @@ static bool differs(const Txcenter__Type__V1__Money *payable, const Txcenter__Ty
 
 bool order_allowed(const struct trade *trade, const struct order_wish *wish, int64_t now_ms, struct arena *arena,
                    const combination_message **ret_combination, struct error *error) {
-    if (!orderable(trade, error))
+    if (!orderable(trade, wish, error))
         return false;
     const struct quote_row *row = trade_quote_row(trade, wish->quote_version);
     if (!row)
@@ -62,7 +65,7 @@ bool order_allowed(const struct trade *trade, const struct order_wish *wish, int
     const Txcenter__Trade__V1__Quote *quote = view_quote(row, arena);
     if (!quote)
         return error_set(error, ERR_STORE_CORRUPT, "the kept quote can't be read");
-    const combination_message *chosen = choose(quote, wish->combination_id);
+    const combination_message *chosen = order_choice(quote, wish->combination_id);
     if (!chosen)
         return error_set(error, ERR_COMBINATION_UNKNOWN, NULL);
     if (wish->expected_payable && wish->expected_payable->minor_units != chosen->payable->minor_units)
@@ -88,7 +91,11 @@ static void keep_lines(struct trade *trade, const Txcenter__Trade__V1__Quote *qu
         str_copy(str_c(line->code), row->code, sizeof row->code);
         str_fit(str_c(line->name), row->name, sizeof row->name);
         str_copy(str_c(line->nozzle), row->nozzle, sizeof row->nozzle);
+        str_copy(str_c(line->pump_serial), row->pump_serial, sizeof row->pump_serial);
         row->volume_centi = line->volume_centi;
+        row->authorised = line->authorised;
+        if (line->authorised)
+            trade_edit(trade)->adjust = ADJUST_AWAITED;
         row->quantity = line->quantity;
         row->unit_price = line->unit_price->minor_units;
         row->list_price = line->list_price->minor_units;
@@ -105,6 +112,16 @@ static bool start_purchase(struct saga_turn *turn, struct error *error) {
     return saga_turn_start(turn, &start, error);
 }
 
+// What the quote was made for, and what it comes to: another one may have been ordered since it was kept.
+static void take_quote(struct trade *trade, const struct quote_row *kept, const Txcenter__Trade__V1__Quote *quote,
+                       struct arena *arena) {
+    const Txcenter__Trade__V1__QuoteFacts *facts =
+        (const void *)adapter_decode(kept->facts, &txcenter__trade__v1__quote_facts__descriptor, arena);
+    if (facts && facts->context)
+        quote_keep_context(trade, facts->context);
+    trade_edit(trade)->list_price = quote->list_price->minor_units;
+}
+
 bool order_start(struct saga_turn *turn, const struct order_wish *wish, const combination_message *chosen,
                  const struct pay_wish *pay, struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
@@ -119,19 +136,26 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
     row->payable = chosen->payable->minor_units;
     discount_of_combination(chosen, row->discount);
     row->points = chosen->points;
+    row->quotas = (int32_t)chosen->n_quotas;
     row->coupons = (int32_t)chosen->n_coupon_ids;
     row->order_no[0] = '\0';
     row->closing = CLOSING_NO;
     row->failure = ERR_OK;
     row->stopped = STOPPED_NO;
     row->missed = 0;
+    row->next_version = 0;
+    row->adjust = ADJUST_NONE;
+    row->reason[0] = row->text[0] = '\0';
     row->mode = wish->mode;
     row->order_expires_ms =
         now_ms + (wish->expires_in_seconds ? wish->expires_in_seconds * INT64_C(1000) : options->order_ttl_ms);
     arena_init(&arena, QUOTE_ARENA);
-    const Txcenter__Trade__V1__Quote *quote = view_quote(trade_quote_row(trade, row->ordered_version), &arena);
-    if (quote)
+    const struct quote_row *kept = trade_quote_row(trade, row->ordered_version);
+    const Txcenter__Trade__V1__Quote *quote = view_quote(kept, &arena);
+    if (quote) {
+        take_quote(trade, kept, quote, &arena);
         keep_lines(trade, quote, chosen);
+    }
     arena_release(&arena);
     if (!start_purchase(turn, error)) {
         forget_lines(trade);
@@ -169,13 +193,13 @@ static int32_t failing(Txcenter__Trade__V1__OnFailure on_failure) {
 static bool pays(const ProtobufCMessage *message, struct pay_wish *ret_wish, int32_t *ret_wait_for) {
     if (message->descriptor == &txcenter__trade__v1__order_pay_request__descriptor) {
         const Txcenter__Trade__V1__OrderPayRequest *r = (const void *)message;
-        *ret_wish = (struct pay_wish){r->tenders, r->n_tenders, failing(r->on_failure)};
+        *ret_wish = (struct pay_wish){r->tenders, r->n_tenders, failing(r->on_failure), r->rounding_off};
         *ret_wait_for = (int32_t)r->wait_for;
         return true;
     }
     if (message->descriptor == &txcenter__trade__v1__quote_order_pay_request__descriptor) {
         const Txcenter__Trade__V1__QuoteOrderPayRequest *r = (const void *)message;
-        *ret_wish = (struct pay_wish){r->tenders, r->n_tenders, failing(r->on_failure)};
+        *ret_wish = (struct pay_wish){r->tenders, r->n_tenders, failing(r->on_failure), r->rounding_off};
         *ret_wait_for = (int32_t)r->wait_for;
         return true;
     }
@@ -191,6 +215,7 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
         const Txcenter__Trade__V1__QuoteOrderPayRequest *r = (const void *)message;
         quote_check(trades, r->context, r->lines, r->n_lines, error);
         quote_check_ids(error, "excluded_coupon_ids", r->excluded_coupon_ids, r->n_excluded_coupon_ids);
+        quote_check_ids(error, "excluded_activity_ids", r->excluded_activity_ids, r->n_excluded_activity_ids);
     } else {
         check_trade_no(error, "trade_no", request_text(message, "trade_no"), true);
         check_range(error, "quote_version", wish.quote_version, 1, INT32_MAX);
@@ -202,12 +227,24 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
     }
 }
 
-static bool amounts_fit(const struct command *command, const combination_message *chosen, struct error *error) {
+static const char *user_of(const struct command *command) {
+    if (command->trade)
+        return command->trade->row.user_id;
+    const Txcenter__Trade__V1__QuoteOrderPayRequest *request = (const void *)command->request;
+    return request->context->user_id;
+}
+
+static bool tenders_fit(const struct command *command, const combination_message *chosen, struct error *error) {
     struct pay_wish pay;
     int32_t wait_for;
     int64_t amounts[TRADE_TENDERS_MAX];
     return !pays(command->request, &pay, &wait_for) ||
-           pay_amounts(&pay, chosen->payable->minor_units, chosen->payable->currency, amounts, error);
+           (pay_kinds(&pay, chosen, error) && pay_user(&pay, user_of(command), error) &&
+            pay_amounts(&pay, chosen->payable->minor_units, chosen->payable->currency, amounts, error));
+}
+
+static const char *ref_of(struct command *command, int32_t purchase_no) {
+    return arena_printf(&command->arena, "%d", purchase_no).ptr;
 }
 
 static void start(struct command *command, struct saga_turn *turn, const combination_message *chosen) {
@@ -217,9 +254,22 @@ static void start(struct command *command, struct saga_turn *turn, const combina
     struct error error = {0};
     bool with_pay = pays(command->request, &pay, &wait_for);
     if (order_start(turn, &wish, chosen, with_pay ? &pay : NULL, &error))
-        command_made(command, turn, arena_printf(&command->arena, "%d", command->trade->row.purchase_no).ptr);
+        command_made(command, turn, ref_of(command, command->trade->row.purchase_no));
     else
         command_give_up(command, turn, &error);
+}
+
+// The order that there is comes to its end first.
+static void start_again(struct command *command, const struct order_wish *wish, const combination_message *chosen) {
+    struct pay_wish pay;
+    int32_t wait_for;
+    if (pays(command->request, &pay, &wait_for)) {
+        command_refuse_as(command, ERR_CANCEL_FIRST, "an order is edited with PlaceOrder, and paid when it is there");
+        return;
+    }
+    struct saga_turn *turn = command_turn(command);
+    reorder_ask(turn, wish, chosen);
+    command_made(command, turn, ref_of(command, command->trade->row.purchase_no + 1));
 }
 
 static void execute(struct command *command) {
@@ -227,8 +277,10 @@ static void execute(struct command *command) {
     const combination_message *chosen = NULL;
     struct error error = {0};
     if (!order_allowed(command->trade, &wish, trades_now(command->trades), &command->arena, &chosen, &error) ||
-        !amounts_fit(command, chosen, &error))
+        !tenders_fit(command, chosen, &error))
         command_refuse(command, &error);
+    else if (trade_is_editable(command->trade))
+        start_again(command, &wish, chosen);
     else
         start(command, command_turn(command), chosen);
 }
@@ -248,7 +300,7 @@ static void quoted(void *ctx, const struct quote_made *made, const struct error 
         error_set(&error, ERR_QUOTE_DEGRADED, NULL);
     else if (request->expected_payable && request->expected_payable->minor_units != chosen->payable->minor_units)
         differs(chosen->payable, request->expected_payable, "the best price is", &error);
-    if (error_is(&error) || !amounts_fit(command, chosen, &error)) {
+    if (error_is(&error) || !tenders_fit(command, chosen, &error)) {
         command_refuse(command, &error);
         return;
     }
@@ -256,6 +308,15 @@ static void quoted(void *ctx, const struct quote_made *made, const struct error 
     struct saga_turn *turn = command_turn(command);
     quote_keep(turn, request->context, made);
     start(command, turn, chosen);
+}
+
+// With which it will be paid. NULL when the arena is full.
+static const Txcenter__Trade__V1__TenderKind *kinds_of(const Txcenter__Trade__V1__QuoteOrderPayRequest *request,
+                                                       struct arena *arena) {
+    Txcenter__Trade__V1__TenderKind *kinds = arena_calloc(arena, request->n_tenders + 1, sizeof *kinds);
+    for (size_t i = 0; kinds && i < request->n_tenders; i++)
+        kinds[i] = request->tenders[i]->kind;
+    return kinds;
 }
 
 static void execute_with_quote(struct command *command) {
@@ -274,11 +335,18 @@ static void execute_with_quote(struct command *command) {
         .context = request->context,
         .lines = request->lines,
         .n_lines = request->n_lines,
-        .excluded_coupon_ids = request->excluded_coupon_ids,
-        .n_excluded_coupon_ids = request->n_excluded_coupon_ids,
+        .excluded = {[SOLVER_COUPON] = {request->excluded_coupon_ids, request->n_excluded_coupon_ids},
+                     [SOLVER_ACTIVITY] = {request->excluded_activity_ids, request->n_excluded_activity_ids}},
         .exclude_points = request->exclude_points,
+        .exclude_level = request->exclude_level,
         .max_combinations = 1,
+        .tender_kinds = kinds_of(request, &command->arena),
+        .n_tender_kinds = request->n_tenders,
     };
+    if (!wish.tender_kinds) {
+        command_refuse_as(command, ERR_OVERLOADED, NULL);
+        return;
+    }
     quote_make(command->trades, &wish, &command->arena, quoted, command);
 }
 
@@ -292,10 +360,22 @@ static bool order_failed(const struct trade *trade, struct error *ret_error) {
     return true;
 }
 
-static bool superseded(const struct command *command, const struct trade *trade) {
+static int64_t made_by(const struct command *command) {
     int64_t purchase_no = 0;
     str_to_i64(command->ref, &purchase_no);
-    return purchase_no != trade->row.purchase_no; // the trade was ordered again since
+    return purchase_no;
+}
+
+static bool superseded(const struct command *command, const struct trade *trade) {
+    return made_by(command) < trade->row.purchase_no; // the trade was ordered again since
+}
+
+// The order that it was to replace stands: it was found paid.
+static bool came_too_late(const struct command *command, const struct trade *trade, struct error *ret_error) {
+    if (made_by(command) <= trade->row.purchase_no || !trade_is_paid(trade))
+        return false;
+    error_set(ret_error, ERR_ALREADY_PAID, "the order that was to be replaced has been paid");
+    return true;
 }
 
 static bool outcome(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
@@ -303,7 +383,7 @@ static bool outcome(const struct command *command, const struct trade *trade, bo
     if (settled && !superseded(command, trade)) {
         if (trade->row.state == TRADE_STATE(ORDERING) || trade->row.state == TRADE_STATE(CLOSING))
             return false;
-        if (order_failed(trade, ret_error))
+        if (order_failed(trade, ret_error) || came_too_late(command, trade, ret_error))
             return true;
     }
     Txcenter__Trade__V1__PlaceOrderResponse *response =

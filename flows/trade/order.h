@@ -18,6 +18,8 @@ void order_check(const struct trades *trades, const struct order_wish *wish, str
 // Whether the trade can be ordered so, and then the combination that was chosen.
 bool order_allowed(const struct trade *trade, const struct order_wish *wish, int64_t now_ms, struct arena *arena,
                    const Txcenter__Trade__V1__Combination **ret_combination, struct error *error);
+// The combination of the quote with this id ("": the best); NULL when there is none.
+const Txcenter__Trade__V1__Combination *order_choice(const Txcenter__Trade__V1__Quote *quote, const char *id);
 // Puts the order into the turn: starts its saga, then lines, amounts, state; with `pay`, the planned attempt too. The
 // trade must have been looked at by order_allowed(), the tenders by pay_amounts(). False, and nothing is changed, when
 // the saga can't be started.

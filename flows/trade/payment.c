@@ -5,10 +5,12 @@
 #include "adapters/card/card.h"
 #include "adapters/payment/payment.h"
 #include "adapters/points/points.h"
+#include "flows/trade/adjust.h"
 #include "flows/trade/after.h"
 #include "flows/trade/books.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
+#include "flows/trade/pay.h"
 #include "flows/trade/purchase_end.h"
 #include "flows/trade/purchase_step.h"
 #include "flows/trade/recall.h"
@@ -53,6 +55,21 @@ static unsigned count(const struct saga_subject *subject, struct str input,
 
 unsigned payment_cards(const struct saga_subject *subject, struct str input) {
     return count(subject, input, tender_is_card);
+}
+
+// A card is taken only once it is known how much of it was used, where that is still to be adjusted.
+static unsigned confirmed_cards(const struct saga_subject *subject, struct str input) {
+    return trade_of_const(subject)->row.adjust == ADJUST_NONE ? payment_cards(subject, input) : 0;
+}
+
+struct tender_row *payment_card(const struct trade *trade, struct str input, uint8_t leg) {
+    return nth(trade, input, leg, tender_is_card);
+}
+
+void payment_freeze_key(const struct trade *trade, int32_t attempt_no, uint8_t leg, char out[SAGA_KEY_MAX]) {
+    char gid[TRADE_GID_MAX];
+    trade_payment_gid(trade, attempt_no, gid);
+    saga_key(gid, STEP_FREEZE, leg, 1, out); // the first: what can be undone is never tried under another key
 }
 
 unsigned payment_gateways(const struct saga_subject *subject, struct str input) {
@@ -100,8 +117,9 @@ unsigned payment_freezes_points(const struct saga_subject *subject, struct str i
 
 void payment_points_key(const struct trade *trade, char out[SAGA_KEY_MAX]) {
     char gid[TRADE_GID_MAX];
+    int64_t payable = trade->row.adjust == ADJUST_NONE ? trade->row.payable : trade->row.authorised;
     out[0] = '\0';
-    if (trade->row.payable == 0)
+    if (payable == 0)
         return;
     trade_payment_gid(trade, trade->row.attempt_no, gid);
     saga_key(gid, STEP_FREEZE_FOR_ATTEMPT, 0, 1, out);
@@ -431,16 +449,23 @@ void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt) {
         attempt->state = ATTEMPT_PAID;
         attempt->ended_ms = now_ms;
     }
+    if (attempt && attempt->rounding_off > 0)
+        pay_round_off(trade, attempt->rounding_off);
     row->paid = row->payable;
     row->paid_ms = now_ms;
     if (!row->business_date[0])
         clock_date(now_ms, row->business_date);
-    after_paid(trade);
+    if (row->adjust == ADJUST_NONE)
+        after_paid(trade);
+    else
+        row->authorised = row->paid;
     row->reason[0] = row->text[0] = '\0';
     books_paid(trade, now_ms);
     trade_set_state(trade, TRADE_STATE(PAID), now_ms);
     bool cancelled = row->closing == CLOSING_CANCEL;
     row->closing = CLOSING_NO;
+    if (cancelled && row->adjust != ADJUST_NONE)
+        adjust_as_authorised(turn);
     if (cancelled)
         refund_plan_cancelled(turn); // the cancel came too late: everything goes back
     purchase_end_poke(turn);
@@ -657,7 +682,7 @@ static const struct saga_step steps[] = {
      .name = "confirm",
      .participant = "card",
      .text = "Takes what was frozen",
-     .legs = payment_cards,
+     .legs = confirmed_cards,
      .run = confirm,
      .inquire = inquire_confirm,
      .undo = payment_undo_confirm,

@@ -21,6 +21,11 @@ void payment_points_key(const struct trade *trade, char out[SAGA_KEY_MAX]);
 // Unfreezes what an attempt has frozen, in whatever saga it is done.
 void payment_unfreeze(struct saga_call *call, int32_t attempt_no);
 
+// ---- For capture.c: a card of an attempt, whose number is the input; under which key it was frozen ------------------
+
+struct tender_row *payment_card(const struct trade *trade, struct str input, uint8_t leg);
+void payment_freeze_key(const struct trade *trade, int32_t attempt_no, uint8_t leg, char out[SAGA_KEY_MAX]);
+
 // ---- For recall.c: what undoes an attempt, in whatever saga it is done; the input is the attempt's number -----------
 
 saga_legs_fn payment_cards, payment_gateways, payment_freezes_points;

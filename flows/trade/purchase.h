@@ -6,15 +6,18 @@
 
 // Steps that others refer to; ids are stored.
 enum {
+    STEP_CLAIM_SOURCES = 5,
     STEP_LOCK_COUPONS = 10,
     STEP_FREEZE_POINTS = 20,
     STEP_RESERVE_STOCK = 25,
+    STEP_LOCK_QUOTA = 27,
     STEP_CREATE_ORDER = 30,
     STEP_USE_COUPONS = 70,
     STEP_DEDUCT_POINTS = 80,
     STEP_DEDUCT_STOCK = 82,
     STEP_RECHARGE = 84,
     STEP_DELIVER_ITEMS = 86,
+    STEP_USE_QUOTA = 88,
     STEP_AWARD_POINTS = 100,
     STEP_ISSUE_COUPONS = 110,
     STEP_RECORD_SETTLEMENT = 120,
@@ -29,9 +32,11 @@ extern const struct saga_flow purchase_flow;
 
 // ---- For recall.c: what undoes an order, in whatever saga it is done ----------------------------------------------
 
-saga_legs_fn purchase_has_coupons, purchase_has_points, purchase_has_stock;       // whether the order is to use any
-saga_legs_fn purchase_locks_coupons, purchase_locks_points, purchase_locks_stock; // and locks it first
-saga_call_fn purchase_unlock_coupons, purchase_unfreeze_points, purchase_release_stock, purchase_close_order;
+// Whether the order is to use any; and locks it first.
+saga_legs_fn purchase_has_coupons, purchase_has_points, purchase_has_stock, purchase_has_quota;
+saga_legs_fn purchase_locks_coupons, purchase_locks_points, purchase_locks_stock, purchase_locks_quota;
+saga_call_fn purchase_unlock_coupons, purchase_unfreeze_points, purchase_release_stock, purchase_unlock_quota;
+saga_call_fn purchase_close_order;
 
 // ---- For refund_goods.c: what was delivered, under which key
 // ---------------------------------------------------------
@@ -48,7 +53,7 @@ struct purchase_holding {
     saga_legs_fn *applies;
     enum err refused; // what whoever ordered is told when it can't be held
 };
-enum { PURCHASE_HOLDINGS = 3 };
+enum { PURCHASE_HOLDINGS = 4 };
 extern const struct purchase_holding purchase_holdings[PURCHASE_HOLDINGS];
 
 #endif

@@ -9,6 +9,7 @@
 #include "adapters/points/points.h"
 #include "adapters/settlement/settlement.h"
 #include "flows/trade/after.h"
+#include "flows/trade/bearers.h"
 #include "flows/trade/books.h"
 #include "flows/trade/chosen.h"
 #include "flows/trade/purchase_end.h"
@@ -25,6 +26,11 @@
         (request)->station_id = view_text((trade)->row.station_id);                                                    \
         (request)->paid = (money);                                                                                     \
     } while (0)
+
+unsigned purchase_has_user(const struct saga_subject *subject, struct str input) {
+    (void)input;
+    return trade_has_user(trade_of_const(subject));
+}
 
 void purchase_award_points(struct saga_call *call) {
     Participant__Points__V1__AwardPointsRequest request = PARTICIPANT__POINTS__V1__AWARD_POINTS_REQUEST__INIT;
@@ -82,36 +88,47 @@ void purchase_evaluate_activities(struct saga_call *call) {
 
 // ---- What is recorded ---------------------------------------------------------------------------------------------
 
-// What each layer of discounts took off, and by which benefits.
-static size_t used_benefits(const struct trade *trade, struct arena *arena,
-                            Participant__Marketing__V1__UsedBenefit *list[SOLVER_LAYERS]) {
-#define X(NAME, name, since) #name,
-    static const char *const layers[] = {SOLVER_LAYER_TABLE(X)};
-#undef X
-    size_t n = 0;
-    for (int layer = 0; layer < SOLVER_LAYERS; layer++) {
-        if (trade->row.discount[layer] == 0)
-            continue;
-        char **ids = NULL;
-        size_t n_ids = layer == SOLVER_LAYER_COUPON ? chosen_coupons(trade, arena, &ids) : 0;
-        Participant__Marketing__V1__UsedBenefit *used =
-            VIEW_NEW(arena, participant__marketing__v1__used_benefit, Participant__Marketing__V1__UsedBenefit);
-        if (!used)
-            break;
-        used->kind = view_text(layers[layer]);
-        used->benefit_id = n_ids > 0 ? ids[0] : used->kind;
-        used->n_other_ids = n_ids > 0 ? n_ids - 1 : 0;
-        used->other_ids = n_ids > 0 ? ids + 1 : NULL;
-        used->discount = view_money(trade->row.currency, trade->row.discount[layer], arena);
-        list[n++] = used;
+static bool add_used(struct arena *arena, char *kind, char *benefit_id, Txcenter__Type__V1__Money *discount,
+                     Participant__Marketing__V1__RecordTradeRequest *request) {
+    Participant__Marketing__V1__UsedBenefit *used =
+        VIEW_NEW(arena, participant__marketing__v1__used_benefit, Participant__Marketing__V1__UsedBenefit);
+    if (!used || !request->benefits)
+        return false;
+    used->kind = kind;
+    used->benefit_id = benefit_id;
+    used->discount = discount;
+    request->benefits[request->n_benefits++] = used;
+    return true;
+}
+
+static const char *kind_of(Txcenter__Trade__V1__BenefitSource source) {
+    switch (source) {
+    case TXCENTER__TRADE__V1__BENEFIT_SOURCE__BENEFIT_SOURCE_COUPON: return "coupon";
+    case TXCENTER__TRADE__V1__BENEFIT_SOURCE__BENEFIT_SOURCE_ACTIVITY: return "activity";
+    case TXCENTER__TRADE__V1__BENEFIT_SOURCE__BENEFIT_SOURCE_LEVEL: return "level";
+    default: return "";
     }
-    return n;
+}
+
+// What each benefit took off.
+static void list_used(const struct trade *trade, struct arena *arena,
+                      Participant__Marketing__V1__RecordTradeRequest *request) {
+    const Txcenter__Trade__V1__Combination *chosen = chosen_combination(trade, NULL, arena);
+    size_t n = chosen ? chosen->n_benefits : 0;
+    request->benefits = view_array(arena, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        const Txcenter__Trade__V1__AppliedBenefit *benefit = chosen->benefits[i];
+        if (!add_used(arena, view_text(kind_of(benefit->source)), benefit->benefit_id, benefit->discount, request))
+            return;
+    }
+    if (trade->row.points > 0)
+        add_used(arena, view_text("points"), view_text("points"),
+                 view_money(trade->row.currency, trade->row.discount[SOLVER_LAYER_POINTS], arena), request);
 }
 
 void purchase_record_marketing(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     Participant__Marketing__V1__RecordTradeRequest request = PARTICIPANT__MARKETING__V1__RECORD_TRADE_REQUEST__INIT;
-    Participant__Marketing__V1__UsedBenefit *used[SOLVER_LAYERS];
     Txcenter__Type__V1__Money paid;
     struct adapter_effect effect = effect_of(call);
     struct arena arena;
@@ -122,8 +139,7 @@ void purchase_record_marketing(struct saga_call *call) {
     request.tenant_id = view_text(trade->row.tenant_id);
     request.channel = view_text(trade->row.channel);
     request.scenario = view_text(trade->row.scenario);
-    request.benefits = used;
-    request.n_benefits = used_benefits(trade, &arena, used);
+    list_used(trade, &arena, &request);
     marketing_record(&effect_adapters(call)->marketing, &effect, &request, effect_done_unless_cancelled, call);
     arena_release(&arena);
 }
@@ -131,16 +147,36 @@ void purchase_record_marketing(struct saga_call *call) {
 void purchase_record_settlement(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct arena arena;
-    arena_init(&arena, 1 << 20);
+    arena_init(&arena, 2 * CHOSEN_ARENA_MAX);
     Participant__Settlement__V1__RecordTradeRequest request = PARTICIPANT__SETTLEMENT__V1__RECORD_TRADE_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    books_postings(trade, trade->row.paid_entry, &arena, &request.postings, &request.n_postings);
+    books_bought(trade, &arena, &request.postings, &request.n_postings);
+    bearers_of(trade, NULL, &arena, &request.borne, &request.n_borne);
+    if (request.n_postings == 0) {
+        saga_call_ok(call, STR_NONE); // nothing was bought
+        arena_release(&arena);
+        return;
+    }
     request.tenant_id = view_text(trade->row.tenant_id);
     request.station_id = view_text(trade->row.station_id);
     request.shift_id = view_text(trade->row.shift_id);
     request.business_date = view_text(trade->row.business_date);
     request.paid_at = view_time(trade->row.paid_ms, &arena);
-    settlement_record(&effect_adapters(call)->settlement, &effect, &request, effect_done_bare, call);
+    settlement_record(&effect_adapters(call)->settlement, &effect, &request, effect_done, call);
+    arena_release(&arena);
+}
+
+void purchase_recorded(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    struct trade_row *row = trade_edit(trade_of(saga_turn_subject(turn)));
+    struct arena arena;
+    (void)op;
+    arena_init(&arena, 65536);
+    const Participant__Settlement__V1__RecordTradeResponse *response =
+        effect_answer(answer, &participant__settlement__v1__record_trade_response__descriptor, &arena);
+    if (outcome == OUTCOME_OK && response) {
+        str_fit(str_c(response->shift_id), row->posted_shift, sizeof row->posted_shift);
+        str_fit(str_c(response->business_date), row->posted_date, sizeof row->posted_date);
+    }
     arena_release(&arena);
 }
 

@@ -1,8 +1,9 @@
-// What an order holds: benefits and stock, locked before it is made, used once it is paid, unlocked when it comes to
-// nothing.
+// What an order holds: benefits, quota and stock, locked before it is made, used once it is paid, unlocked when it
+// comes to nothing.
 #include "flows/trade/purchase_step.h"
 
 #include "adapters/coupon/coupon.h"
+#include "adapters/discount/discount.h"
 #include "adapters/goods/goods.h"
 #include "adapters/points/points.h"
 #include "flows/trade/chosen.h"
@@ -28,6 +29,11 @@ unsigned purchase_has_stock(const struct saga_subject *subject, struct str input
     return trade_lines_of(trade_of_const(subject), LINE_GOODS) > 0;
 }
 
+unsigned purchase_has_quota(const struct saga_subject *subject, struct str input) {
+    (void)input;
+    return trade_of_const(subject)->row.quotas > 0;
+}
+
 static bool locks_first(const struct saga_subject *subject) {
     return trade_locks_first(trade_of_const(subject));
 }
@@ -42,6 +48,10 @@ unsigned purchase_locks_points(const struct saga_subject *subject, struct str in
 
 unsigned purchase_locks_stock(const struct saga_subject *subject, struct str input) {
     return locks_first(subject) && purchase_has_stock(subject, input);
+}
+
+unsigned purchase_locks_quota(const struct saga_subject *subject, struct str input) {
+    return locks_first(subject) && purchase_has_quota(subject, input);
 }
 
 // The key under which a step has locked it; none when nothing was.
@@ -68,6 +78,7 @@ const struct purchase_holding purchase_holdings[PURCHASE_HOLDINGS] = {
     {STEP_LOCK_COUPONS, STEP_USE_COUPONS, MISSED_COUPONS, purchase_has_coupons, ERR_BENEFIT_UNAVAILABLE},
     {STEP_FREEZE_POINTS, STEP_DEDUCT_POINTS, MISSED_POINTS, purchase_has_points, ERR_BENEFIT_UNAVAILABLE},
     {STEP_RESERVE_STOCK, STEP_DEDUCT_STOCK, MISSED_STOCK, purchase_has_stock, ERR_OUT_OF_STOCK},
+    {STEP_LOCK_QUOTA, STEP_USE_QUOTA, MISSED_QUOTA, purchase_has_quota, ERR_BENEFIT_UNAVAILABLE},
 };
 
 // ---- Coupons ------------------------------------------------------------------------------------------------------
@@ -105,7 +116,12 @@ void purchase_use_coupons(struct saga_call *call) {
     char key[SAGA_KEY_MAX];
     request.lock_key = view_text(lock_key(call, STEP_LOCK_COUPONS, key));
     request.n_coupon_ids = chosen_coupons(effect_trade(call), &arena, &request.coupon_ids);
-    coupon_use(&effect_adapters(call)->coupon, &effect, &request, done_of_use(call), call);
+    if (request.n_coupon_ids > 0)
+        coupon_use(&effect_adapters(call)->coupon, &effect, &request, done_of_use(call), call);
+    else if (request.lock_key[0])
+        purchase_unlock_coupons(call); // an adjustment has lost them
+    else
+        saga_call_ok(call, STR_NONE);
     arena_release(&arena);
 }
 
@@ -155,7 +171,12 @@ void purchase_deduct_points(struct saga_call *call) {
     request.freeze_key = key;
     request.user_id = view_text(trade->row.user_id);
     request.points = trade->row.points;
-    points_deduct(&effect_adapters(call)->points, &effect, &request, done_of_use(call), call);
+    if (request.points > 0)
+        points_deduct(&effect_adapters(call)->points, &effect, &request, done_of_use(call), call);
+    else if (key[0])
+        purchase_unfreeze_points(call); // an adjustment has lost them
+    else
+        saga_call_ok(call, STR_NONE);
 }
 
 void purchase_points_deducted(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
@@ -231,4 +252,74 @@ void purchase_stock_deducted(struct saga_turn *turn, enum saga_op op, enum outco
     for (unsigned i = 0; (line = trade_line_of(trade, LINE_GOODS, i)); i++)
         worth += line->payable;
     used_or_short(turn, answer, SHORTFALL_STOCK, MISSED_STOCK, worth, 0);
+}
+
+// ---- Quota --------------------------------------------------------------------------------------------------------
+
+// What is taken of which quotas, and whose they are.
+struct quota {
+    struct arena arena;
+    Participant__Discount__V1__Buyer buyer;
+    Participant__Discount__V1__QuotaLine **lines;
+    size_t n;
+};
+
+static void quota_open(const struct trade *trade, struct quota *quota) {
+    arena_init(&quota->arena, 2 * CHOSEN_ARENA_MAX); // the combination, and the facts
+    const Participant__User__V1__User *user = chosen_buyer(trade, &quota->arena);
+    participant__discount__v1__buyer__init(&quota->buyer);
+    quota->buyer.user_id = view_text(trade->row.user_id);
+    quota->buyer.card_no = view_text(user ? user->card_no : "");
+    quota->buyer.plate_no = view_text(user ? user->plate_no : "");
+    quota->n = chosen_quota(trade, &quota->arena, &quota->lines);
+}
+
+void purchase_lock_quota(struct saga_call *call) {
+    struct quota quota;
+    Participant__Discount__V1__LockQuotaRequest request = PARTICIPANT__DISCOUNT__V1__LOCK_QUOTA_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    quota_open(effect_trade(call), &quota);
+    request.buyer = &quota.buyer;
+    request.lines = quota.lines;
+    request.n_lines = quota.n;
+    discount_lock(&effect_adapters(call)->discount, &effect, &request, effect_done_bare, call);
+    arena_release(&quota.arena);
+}
+
+void purchase_inquire_quota(struct saga_call *call) {
+    struct adapter_effect effect = effect_of(call);
+    adapter_inquire(&effect_adapters(call)->discount, &discount_inquire_method, &discount_lock_method, &effect,
+                    effect_done_bare, call);
+}
+
+void purchase_unlock_quota(struct saga_call *call) {
+    Participant__Discount__V1__UnlockQuotaRequest request = PARTICIPANT__DISCOUNT__V1__UNLOCK_QUOTA_REQUEST__INIT;
+    struct effect_whose whose;
+    struct adapter_effect effect = purchase_undo_effect(call, STEP_LOCK_QUOTA, &whose);
+    discount_unlock(&effect_adapters(call)->discount, &effect, &request, effect_done_bare, call);
+}
+
+void purchase_use_quota(struct saga_call *call) {
+    struct quota quota;
+    Participant__Discount__V1__UseQuotaRequest request = PARTICIPANT__DISCOUNT__V1__USE_QUOTA_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    char key[SAGA_KEY_MAX];
+    quota_open(effect_trade(call), &quota);
+    request.lock_key = view_text(lock_key(call, STEP_LOCK_QUOTA, key));
+    request.buyer = &quota.buyer;
+    request.lines = quota.lines;
+    request.n_lines = quota.n;
+    if (quota.n > 0)
+        discount_use(&effect_adapters(call)->discount, &effect, &request, done_of_use(call), call);
+    else if (key[0])
+        purchase_unlock_quota(call); // nothing was dispensed
+    else
+        saga_call_ok(call, STR_NONE);
+    arena_release(&quota.arena);
+}
+
+void purchase_quota_used(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    (void)op, (void)outcome;
+    used_or_short(turn, answer, SHORTFALL_QUOTA, MISSED_QUOTA, chosen_quota_worth(trade_of(saga_turn_subject(turn))),
+                  0);
 }

@@ -7,12 +7,14 @@
 #include "adapters/marketing/marketing.h"
 #include "adapters/order/order.h"
 #include "adapters/points/points.h"
+#include "flows/trade/adjust.h"
 #include "flows/trade/after.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/recall.h"
 #include "flows/trade/refund.h"
+#include "flows/trade/reorder.h"
 #include "flows/trade/ruling.h"
 
 // ---- Ends ---------------------------------------------------------------------------------------------------------
@@ -21,13 +23,18 @@
 static enum err failure_of(const struct saga_turn *turn, int32_t closing) {
     switch (closing) {
     case CLOSING_CANCEL:
+    case CLOSING_REORDER:
     case CLOSING_EXPIRY: return ERR_TRADE_ENDED;
+    case CLOSING_TAKEN: return ERR_SOURCE_TAKEN;
     case CLOSING_FAILURE:
     case CLOSING_CONFLICT: return ERR_PAYMENT_FAILED;
     default: break;
     }
     if (saga_turn_saga(turn)->code == ERR_STOPPED_BY_OPERATOR)
         return ERR_STOPPED_BY_OPERATOR;
+    if (saga_turn_step(turn)->id == STEP_CLAIM_SOURCES)
+        return strcmp(saga_turn_saga(turn)->reason, err_info(ERR_SOURCE_PAID)->name) == 0 ? ERR_SOURCE_PAID
+                                                                                          : ERR_SOURCE_TAKEN;
     for (size_t i = 0; i < PURCHASE_HOLDINGS; i++)
         if (saga_turn_step(turn)->id == purchase_holdings[i].hold_step)
             return purchase_holdings[i].refused;
@@ -60,7 +67,8 @@ void purchase_end_over(struct saga_turn *turn) {
     static const Txcenter__Trade__V1__TradeState states[] = {
         [CLOSING_NO] = TRADE_STATE(FAILED),           [CLOSING_CANCEL] = TRADE_STATE(CANCELLED),
         [CLOSING_EXPIRY] = TRADE_STATE(EXPIRED),      [CLOSING_FAILURE] = TRADE_STATE(FAILED),
-        [CLOSING_CONFLICT] = TRADE_STATE(CONFLICTED),
+        [CLOSING_CONFLICT] = TRADE_STATE(CONFLICTED), [CLOSING_REORDER] = TRADE_STATE(FAILED),
+        [CLOSING_TAKEN] = TRADE_STATE(CANCELLED),
     };
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct pay_attempt_row *planned = trade_open_attempt(trade);
@@ -71,6 +79,8 @@ void purchase_end_over(struct saga_turn *turn) {
         memcpy(planned->reason, trade->row.reason, sizeof planned->reason);
         memcpy(planned->text, trade->row.text, sizeof planned->text);
     }
+    if (trade->row.closing == CLOSING_REORDER && reorder_begin(turn))
+        return;
     trade_set_state(trade, states[trade->row.closing], saga_turn_now(turn));
     trade_edit(trade)->closing = CLOSING_NO;
 }
@@ -123,6 +133,8 @@ void purchase_end_missed(struct saga_turn *turn, uint16_t step_id, enum trade_mi
 static void stop_unpaid(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct error error = {0};
+    if (trade->row.closing == CLOSING_REORDER)
+        trade_edit(trade)->closing = CLOSING_NO; // nor is it ordered again
     close_trade(turn);
     trade->row.stopped = STOPPED_RECALLED;
     if (is_being_paid(trade))
@@ -143,6 +155,8 @@ static void stop_paid(struct saga_turn *turn) {
     purchase_end_missed(turn, STEP_RECHARGE, MISSED_RECHARGE);
     purchase_end_missed(turn, STEP_DELIVER_ITEMS, MISSED_ITEMS);
     purchase_end_missed(turn, STEP_RECORD_SETTLEMENT, MISSED_SETTLEMENT);
+    if (trade->row.adjust == ADJUST_AWAITED)
+        adjust_as_authorised(turn);
     after_over(turn);
     if (trade->row.completed_ms == 0)
         purchase_end_complete(turn);
@@ -199,6 +213,9 @@ bool purchase_end_allows(struct saga_turn *turn, const struct saga_ruling *rulin
         {.step_id = STEP_RESERVE_STOCK,
          .no_skip = "goods that aren't reserved can be sold twice: " RESOLVE_OR_COMPENSATE},
         {.step_id = STEP_RESERVE_STOCK, SAGA_COMPENSATE, "the goods would stay reserved: " RESOLVE_THERE},
+        {.step_id = STEP_LOCK_QUOTA,
+         .no_skip = "quota that isn't locked can be used by others: " RESOLVE_OR_COMPENSATE},
+        {.step_id = STEP_LOCK_QUOTA, SAGA_COMPENSATE, "the quota would stay locked: " RESOLVE_THERE},
         {.step_id = STEP_CREATE_ORDER,
          .no_skip = "nothing goes on without an order number: " RESOLVE_OR_COMPENSATE,
          .answers = &order_create_method,
@@ -207,6 +224,7 @@ bool purchase_end_allows(struct saga_turn *turn, const struct saga_ruling *rulin
         {.step_id = STEP_USE_COUPONS, .no_skip = "the coupons would stay locked: " RESOLVE_IT},
         {.step_id = STEP_DEDUCT_POINTS, .no_skip = "the points would stay frozen: " RESOLVE_IT},
         {.step_id = STEP_DEDUCT_STOCK, .no_skip = "the goods would stay reserved: " RESOLVE_IT},
+        {.step_id = STEP_USE_QUOTA, .no_skip = "the quota would stay locked: " RESOLVE_IT},
         {.step_id = STEP_RECHARGE, .no_skip = "the buyer would not get what was paid for: " RESOLVE_IT},
         {.step_id = STEP_DELIVER_ITEMS, .no_skip = "the buyer would not get what was paid for: " RESOLVE_IT},
         {.step_id = STEP_AWARD_POINTS, .answers = &points_award_method, .fits = award_fits},

@@ -12,7 +12,8 @@ struct adapter_effect purchase_undo_effect(const struct saga_call *call, uint16_
 saga_call_fn purchase_lock_coupons, purchase_inquire_coupons, purchase_use_coupons;
 saga_call_fn purchase_freeze_points, purchase_inquire_points, purchase_deduct_points;
 saga_call_fn purchase_reserve_stock, purchase_inquire_stock, purchase_deduct_stock;
-saga_answered_fn purchase_coupons_used, purchase_points_deducted, purchase_stock_deducted;
+saga_call_fn purchase_lock_quota, purchase_inquire_quota, purchase_use_quota;
+saga_answered_fn purchase_coupons_used, purchase_points_deducted, purchase_stock_deducted, purchase_quota_used;
 
 // purchase_deliver.c: stage 5
 saga_legs_fn purchase_recharges, purchase_items;
@@ -22,8 +23,8 @@ saga_answered_fn purchase_recharged, purchase_item_delivered;
 // purchase_after.c: stage 7, with invoicing.c and tell.c
 saga_call_fn purchase_award_points, purchase_issue_coupons, purchase_report_growth, purchase_evaluate_activities;
 saga_call_fn purchase_record_marketing, purchase_record_settlement;
-saga_answered_fn purchase_points_awarded;
+saga_answered_fn purchase_points_awarded, purchase_recorded;
 saga_ruled_fn purchase_record_ruled;
-saga_legs_fn purchase_tells_os;
+saga_legs_fn purchase_has_user, purchase_tells_os;
 
 #endif

@@ -2,6 +2,7 @@
 #include "flows/trade/quote.h"
 
 #include "flows/trade/quote_line.h"
+#include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
 #include <stdio.h>
@@ -12,7 +13,7 @@ void quote_check(const struct trades *trades, const Txcenter__Trade__V1__Context
         error_field(error, "context", "is required");
     } else {
         check_text(error, "context.tenant_id", context->tenant_id, 1, TRADE_ID_MAX);
-        check_text(error, "context.user_id", context->user_id, 1, TRADE_ID_MAX);
+        check_text(error, "context.user_id", context->user_id, 0, TRADE_ID_MAX);
         check_text(error, "context.station_id", context->station_id, 1, TRADE_ID_MAX);
         check_text(error, "context.terminal_id", context->terminal_id, 0, TRADE_ID_MAX);
         check_text(error, "context.employee_id", context->employee_id, 0, TRADE_ID_MAX);
@@ -40,12 +41,26 @@ void quote_check_ids(struct error *error, const char *field, char *const *ids, s
     }
 }
 
+static void check_kinds(struct error *error, const Txcenter__Trade__V1__TenderKind *kinds, size_t n) {
+    if (n > TRADE_TENDERS_MAX)
+        error_field(error, "tender_kinds", "must have at most %d", TRADE_TENDERS_MAX);
+    for (size_t i = 0; i < n && i < TRADE_TENDERS_MAX; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "tender_kinds[%zu]", i);
+        if (!tender_kind_is_known((int64_t)kinds[i]))
+            error_field(error, path, "is no kind of tender");
+    }
+}
+
 static void check(const struct trades *trades, const ProtobufCMessage *message, struct error *error) {
     const Txcenter__Trade__V1__QuoteRequest *request = (const void *)message;
     check_trade_no(error, "trade_no", request->trade_no, false);
     quote_check(trades, request->context, request->lines, request->n_lines, error);
     quote_check_ids(error, "excluded_coupon_ids", request->excluded_coupon_ids, request->n_excluded_coupon_ids);
     quote_check_ids(error, "required_coupon_ids", request->required_coupon_ids, request->n_required_coupon_ids);
+    quote_check_ids(error, "excluded_activity_ids", request->excluded_activity_ids, request->n_excluded_activity_ids);
+    quote_check_ids(error, "required_activity_ids", request->required_activity_ids, request->n_required_activity_ids);
+    check_kinds(error, request->tender_kinds, request->n_tender_kinds);
     check_range(error, "max_combinations", request->max_combinations, 0, 10);
 }
 
@@ -70,7 +85,7 @@ struct trade *quote_new_trade(struct command *command, const char *trade_no,
     return trade;
 }
 
-static void keep_context(struct trade *trade, const Txcenter__Trade__V1__Context *context) {
+void quote_keep_context(struct trade *trade, const Txcenter__Trade__V1__Context *context) {
     struct trade_row *row = trade_edit(trade);
     str_copy(str_c(context->user_id), row->user_id, sizeof row->user_id);
     str_copy(str_c(context->station_id), row->station_id, sizeof row->station_id);
@@ -88,7 +103,6 @@ static int64_t moment_ms(const Google__Protobuf__Timestamp *at) {
 
 void quote_keep(struct saga_turn *turn, const Txcenter__Trade__V1__Context *context, const struct quote_made *made) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    keep_context(trade, context);
     int64_t now_ms = saga_turn_now(turn);
     struct trade_row *row = trade_edit(trade);
     const struct quote_row key = {.version = ++row->quote_version};
@@ -104,6 +118,9 @@ void quote_keep(struct saga_turn *turn, const Txcenter__Trade__V1__Context *cont
         quote->quote = str_n(bytes, txcenter__trade__v1__quote__pack(made->quote, bytes));
     quote->facts = trade_keep(trade, made->facts);
     row->quoted_ms = now_ms;
+    if (trade_is_editable(trade))
+        return; // what is ordered stays as it is until the trade is ordered again
+    quote_keep_context(trade, context);
     row->list_price = made->quote->list_price->minor_units;
     row->reason[0] = row->text[0] = '\0';
     trade_set_state(trade, TRADE_STATE(QUOTED), now_ms);
@@ -118,7 +135,7 @@ static bool quotable(const struct trade *trade, struct error *error) {
     if (trade->row.state == TRADE_STATE(CONFLICTED))
         return error_set(error, ERR_TRADE_ENDED, NULL);
     if (trade->row.state != TRADE_STATE(CREATED) && trade->row.state != TRADE_STATE(QUOTED) &&
-        !trade_ended_unpaid(trade))
+        !trade_ended_unpaid(trade) && !trade_is_editable(trade))
         return error_set(error, ERR_CANCEL_FIRST, NULL);
     return true;
 }
@@ -172,12 +189,15 @@ static void execute(struct command *command) {
         .context = request->context,
         .lines = request->lines,
         .n_lines = request->n_lines,
-        .excluded_coupon_ids = request->excluded_coupon_ids,
-        .n_excluded_coupon_ids = request->n_excluded_coupon_ids,
-        .required_coupon_ids = request->required_coupon_ids,
-        .n_required_coupon_ids = request->n_required_coupon_ids,
+        .required = {[SOLVER_COUPON] = {request->required_coupon_ids, request->n_required_coupon_ids},
+                     [SOLVER_ACTIVITY] = {request->required_activity_ids, request->n_required_activity_ids}},
+        .excluded = {[SOLVER_COUPON] = {request->excluded_coupon_ids, request->n_excluded_coupon_ids},
+                     [SOLVER_ACTIVITY] = {request->excluded_activity_ids, request->n_excluded_activity_ids}},
         .exclude_points = request->exclude_points,
+        .exclude_level = request->exclude_level,
         .max_combinations = request->max_combinations,
+        .tender_kinds = request->tender_kinds,
+        .n_tender_kinds = request->n_tender_kinds,
     };
     quote_make(command->trades, &wish, &command->arena, quoted, command);
 }

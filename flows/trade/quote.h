@@ -5,6 +5,12 @@
 
 #include "flows/trade/command.h"
 
+// Benefits of one source.
+struct quote_ids {
+    char *const *ids;
+    size_t n;
+};
+
 // What is to be priced; borrowed until `done`.
 struct quote_wish {
     const char *trade_no;
@@ -12,10 +18,11 @@ struct quote_wish {
     const Txcenter__Trade__V1__Context *context;
     Txcenter__Trade__V1__Line *const *lines;
     size_t n_lines;
-    char *const *excluded_coupon_ids, *const *required_coupon_ids;
-    size_t n_excluded_coupon_ids, n_required_coupon_ids;
-    bool exclude_points;
+    struct quote_ids required[SOLVER_SOURCES], excluded[SOLVER_SOURCES];
+    bool exclude_points, exclude_level;
     int32_t max_combinations;
+    const Txcenter__Trade__V1__TenderKind *tender_kinds; // all that will pay; none: not known yet
+    size_t n_tender_kinds;
 };
 
 // The result, in the arena that was given; `quote` has no version yet.
@@ -33,11 +40,15 @@ void quote_make(struct trades *trades, const struct quote_wish *wish, struct are
 void quote_check(const struct trades *trades, const Txcenter__Trade__V1__Context *context,
                  Txcenter__Trade__V1__Line *const *lines, size_t n_lines, struct error *error);
 
-// The same of a list of coupons.
+// The same of a list of benefits.
 void quote_check_ids(struct error *error, const char *field, char *const *ids, size_t n);
 
-// Keeps the quote as the trade's newest version (which it sets in made->quote).
+// Keeps the quote as the trade's newest version (which it sets in made->quote). Where the trade is ordered, and may be
+// edited, nothing else of it changes.
 void quote_keep(struct saga_turn *turn, const Txcenter__Trade__V1__Context *context, const struct quote_made *made);
+
+// Where and through whom the trade is bought from now on.
+void quote_keep_context(struct trade *trade, const Txcenter__Trade__V1__Context *context);
 
 // A new trade for this context, made by this caller; held once. NULL with an error when the caller isn't of the tenant.
 struct trade *quote_new_trade(struct command *command, const char *trade_no,

@@ -56,18 +56,59 @@ static bool price_is_ours(const struct pricing_line *line, const Txcenter__Type_
 static void check_fuel(const struct trades *trades, const line_message *line, size_t i, struct error *error) {
     const Txcenter__Trade__V1__Fuel *fuel = line->fuel;
     char path[PATH_MAX_BYTES];
-    if (!fuel->amount && fuel->volume_centi == 0)
+    if (!fuel->amount && fuel->volume_centi == 0 && !fuel->pump_serial[0])
         error_field(error, path_of(i, "fuel", path), "needs a volume or an amount");
     check_text(error, path_of(i, "fuel.oil_code", path), fuel->oil_code, 1, 32);
     check_text(error, path_of(i, "fuel.nozzle", path), fuel->nozzle, 0, 32);
     check_range(error, path_of(i, "fuel.volume_centi", path), fuel->volume_centi, 0, VOLUME_CENTI_MAX);
     check_money(trades, error, path_of(i, "fuel.amount", path), fuel->amount, 1, false);
+    check_text(error, path_of(i, "fuel.pump_serial", path), fuel->pump_serial, 0, TRADE_ID_MAX);
+    if (fuel->pump_serial[0] && !fuel->nozzle[0])
+        error_field(error, path_of(i, "fuel.nozzle", path), "is required with a pump_serial");
+    if (fuel->pump_serial[0] && fuel->authorised)
+        error_field(error, path_of(i, "fuel.authorised", path), "is over with a pump_serial");
+    check_money(trades, error, path_of(i, "fuel.pump_price", path), fuel->pump_price, 1, false);
 }
 
 static void preview_fuel(const line_message *line, Participant__Coupon__V1__CouponLine *ret_line) {
     ret_line->kind = view_text(LINE_FUEL);
     ret_line->code = line->fuel->oil_code;
     ret_line->amount = line->fuel->amount; // absent where only the volume is known so far
+}
+
+// What was dispensed is what the pump says, at the pump's price.
+static bool price_dispensed(const struct pricing_line *line, struct quote_line *priced, struct error *error) {
+    const Txcenter__Trade__V1__Fuel *fuel = line->wish->lines[line->at]->fuel;
+    const Participant__Oil__V1__GetPumpRecordResponse *record =
+        core_answer(line, QUOTE_PUMP, line->at, "oil", "fuel.pump_serial", error);
+    char path[PATH_MAX_BYTES];
+    if (!record || !price_is_ours(line, record->unit_price, error) || !price_is_ours(line, record->amount, error))
+        return false;
+    if (strcmp(record->oil_code, fuel->oil_code) != 0)
+        error_field(error, path_of(line->at, "fuel.oil_code", path), "is not what was dispensed: %s", record->oil_code);
+    if (fuel->amount && fuel->amount->minor_units != record->amount->minor_units)
+        error_field(error, path_of(line->at, "fuel.amount", path), "is not the pump's");
+    if (fuel->volume_centi != 0 && fuel->volume_centi != record->volume_centi)
+        error_field(error, path_of(line->at, "fuel.volume_centi", path), "is not the pump's");
+    if (error_is(error))
+        return false;
+    priced->unit_price = record->unit_price->minor_units;
+    priced->volume_centi = record->volume_centi;
+    priced->list_price = record->amount->minor_units;
+    return true;
+}
+
+static bool price_ordered(const struct pricing_line *line, const Txcenter__Type__V1__Money *listed,
+                          struct quote_line *priced, struct error *error) {
+    const Txcenter__Trade__V1__Fuel *fuel = line->wish->lines[line->at]->fuel;
+    char pump[MONEY_TEXT_MAX], list[MONEY_TEXT_MAX];
+    priced->unit_price = listed->minor_units;
+    priced->volume_centi = fuel->volume_centi;
+    priced->list_price = fuel->amount ? fuel->amount->minor_units : 0;
+    return !fuel->pump_price || fuel->pump_price->minor_units == listed->minor_units ||
+           error_set(error, ERR_PRICE_CHANGED, "the pump has %s for a unit, the price list %s",
+                     money_text(fuel->pump_price->minor_units, str_c(listed->currency), pump),
+                     money_text(listed->minor_units, str_c(listed->currency), list));
 }
 
 static bool price_fuel(const struct pricing_line *line, struct quote_line *priced, struct error *error) {
@@ -80,12 +121,15 @@ static bool price_fuel(const struct pricing_line *line, struct quote_line *price
                                   .code = fuel->oil_code,
                                   .name = price->name,
                                   .nozzle = fuel->nozzle,
-                                  .volume_centi = fuel->volume_centi,
-                                  .unit_price = price->unit_price->minor_units,
-                                  .list_price = fuel->amount ? fuel->amount->minor_units : 0};
-    if (forecourt_complete(&priced->volume_centi, &priced->list_price, priced->unit_price,
-                           str_c(line->trades->options.currency), error))
+                                  .pump_serial = fuel->pump_serial,
+                                  .authorised = fuel->authorised};
+    bool known = fuel->pump_serial[0] ? price_dispensed(line, priced, error)
+                                      : price_ordered(line, price->unit_price, priced, error);
+    if (known && forecourt_complete(&priced->volume_centi, &priced->list_price, priced->unit_price,
+                                    str_c(line->trades->options.currency), error))
         return true;
+    if (error->code == ERR_PUMP_AMOUNT_MISMATCH || error->code == ERR_PRICE_CHANGED) // by one that was kept, perhaps
+        quote_source_forget(line->sources, QUOTE_PRICE, line->at);
     error_within(error, "lines[%zu]", line->at);
     return false;
 }
@@ -127,6 +171,11 @@ static bool price_goods(const struct pricing_line *line, struct quote_line *pric
                                   .nozzle = "",
                                   .quantity = wanted->quantity,
                                   .unit_price = goods->unit_price->minor_units};
+    if (item && !line->wish->context->user_id[0]) {
+        char path[PATH_MAX_BYTES];
+        error_field(error, path_of(line->at, "goods.sku", path), "is an item that somebody must own: user_id is empty");
+        return false;
+    }
     if (!item && goods->available < wanted->quantity)
         return error_set(error, ERR_OUT_OF_STOCK, "of %s %lld are left", wanted->sku, (long long)goods->available);
     return money_mul_div(priced->quantity, priced->unit_price, 1, ROUND_DOWN, &priced->list_price) ||
@@ -191,9 +240,26 @@ void quote_line_check(const struct trades *trades, line_message *const *lines, s
     error_field(error, path, "must be fuel, goods or recharge");
 }
 
+static const Txcenter__Trade__V1__Fuel *dispensed(const line_message *line) {
+    bool fuel = line->item_case == TXCENTER__TRADE__V1__LINE__ITEM_FUEL;
+    return fuel && line->fuel->pump_serial[0] ? line->fuel : NULL;
+}
+
+// Two lines of one fuelling: it would be sold twice in one trade.
+static void check_serials(line_message *const *lines, size_t i, struct error *error) {
+    const Txcenter__Trade__V1__Fuel *fuel = dispensed(lines[i]);
+    char path[PATH_MAX_BYTES];
+    for (size_t k = 0; fuel && k < i; k++) {
+        const Txcenter__Trade__V1__Fuel *other = dispensed(lines[k]);
+        if (other && strcmp(fuel->pump_serial, other->pump_serial) == 0 && strcmp(fuel->nozzle, other->nozzle) == 0)
+            error_field(error, path_of(i, "fuel.pump_serial", path), "is that of lines[%zu] too", k);
+    }
+}
+
 void quote_lines_check(line_message *const *lines, size_t n, struct error *error) {
     char path[PATH_MAX_BYTES];
     for (size_t i = 0; i < n; i++) {
+        check_serials(lines, i, error);
         if (lines[i]->item_case == TXCENTER__TRADE__V1__LINE__ITEM_RECHARGE && n > 1)
             error_field(error, path_of(i, "recharge", path), "must be the only line");
         for (size_t k = 0; k < i && lines[i]->item_case == TXCENTER__TRADE__V1__LINE__ITEM_GOODS; k++)

@@ -15,8 +15,10 @@
 // One line, priced. Texts are borrowed from the wish and the sources.
 struct quote_line {
     const char *kind, *code, *name, *nozzle;
-    int64_t volume_centi; // of fuel
-    int64_t quantity;     // of goods and items
+    const char *pump_serial; // of fuel that has been dispensed; NULL: none
+    bool authorised;         // a fill-up: it is the most that is dispensed
+    int64_t volume_centi;    // of fuel
+    int64_t quantity;        // of goods and items
     int64_t unit_price, list_price;
 };
 

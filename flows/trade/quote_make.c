@@ -6,12 +6,9 @@
 #include "base/digest.h"
 #include "flows/trade/combination.h"
 #include "flows/trade/internal.h"
-#include "flows/trade/quote_line.h"
+#include "flows/trade/quote_input.h"
 #include "flows/trade/quote_source.h"
-#include "flows/trade/rule.h"
-#include "flows/trade/solver.h"
 #include "flows/trade/view.h"
-#include "txcenter/trade/v1/facts.pb-c.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -30,72 +27,6 @@ struct making {
     struct quote_line lines[TRADE_LINES_MAX];
 };
 
-// ---- Solving ------------------------------------------------------------------------------------------------------
-
-static int64_t minor(const Txcenter__Type__V1__Money *money) {
-    return money ? money->minor_units : 0;
-}
-
-// No money, or money of the trade's currency: what is in another one can't be counted with.
-static bool is_ours(const struct making *making, const Txcenter__Type__V1__Money *money) {
-    return minor(money) == 0 || strcmp(money->currency, making->trades->options.currency) == 0;
-}
-
-static bool points_are_ours(const struct making *making, const Participant__Points__V1__GetPointsResponse *points) {
-    if (is_ours(making, points->rule->step_value))
-        return true;
-    trades_alert(making->trades, "the points rule is in another currency", NULL, points->rule->step_value->currency);
-    return false;
-}
-
-static struct solver_line line_of(const struct quote_line *line) {
-    return (struct solver_line){.kind = str_c(line->kind),
-                                .code = str_c(line->code),
-                                .amount = line->list_price,
-                                .quantity = line->volume_centi ? line->volume_centi : line->quantity * SOLVER_UNIT,
-                                .unit_price = line->unit_price};
-}
-
-static bool make_input(struct making *making, struct solver_input *input) {
-    struct arena *arena = making->arena;
-    const struct quote_wish *wish = &making->wish;
-    const Participant__Coupon__V1__ListUsableCouponsResponse *coupons =
-        quote_answer_of(making->sources, QUOTE_COUPONS, 0);
-    const Participant__Points__V1__GetPointsResponse *points = quote_answer_of(making->sources, QUOTE_POINTS, 0);
-    size_t offered = coupons ? coupons->n_coupons : 0, n_benefits = 0;
-    struct solver_line *solver_lines = arena_calloc(arena, wish->n_lines, sizeof *solver_lines);
-    struct solver_benefit *benefits = arena_calloc(arena, SOLVER_BENEFITS_MAX, sizeof *benefits);
-    if (!solver_lines || !benefits)
-        return false;
-    for (size_t i = 0; i < wish->n_lines; i++)
-        solver_lines[i] = line_of(&making->lines[i]);
-    for (size_t i = 0; i < offered && n_benefits < SOLVER_BENEFITS_MAX; i++)
-        if (rule_coupon(coupons->coupons[i], making->trades->options.currency, arena, &benefits[n_benefits]))
-            n_benefits++;
-        else
-            trades_alert(making->trades, "a coupon is in another currency", NULL, coupons->coupons[i]->coupon_id);
-    *input = (struct solver_input){
-        .lines = solver_lines,
-        .n_lines = wish->n_lines,
-        .benefits = benefits,
-        .n_benefits = n_benefits,
-        .tender_kinds = rule_tender_kinds(arena),
-        .required = {[SOLVER_COUPON] = rule_names(wish->required_coupon_ids, wish->n_required_coupon_ids, arena)},
-        .excluded = {[SOLVER_COUPON] = rule_names(wish->excluded_coupon_ids, wish->n_excluded_coupon_ids, arena)},
-        .exclude_points = wish->exclude_points || !points,
-        .max_combinations = (size_t)(wish->max_combinations ? wish->max_combinations : 3),
-        .now_ms = making->now_ms,
-        .node_budget = SOLVER_NODE_BUDGET,
-    };
-    if (points && points->rule && points_are_ours(making, points))
-        input->points = (struct solver_points){.available = points->available,
-                                               .step_points = points->rule->step_points,
-                                               .step_value = minor(points->rule->step_value),
-                                               .max_share_bp = points->rule->max_share_bp,
-                                               .max_points = points->rule->max_points};
-    return true;
-}
-
 // ---- The quote ----------------------------------------------------------------------------------------------------
 
 #define MONEY(amount) view_money(making->trades->options.currency, (amount), making->arena)
@@ -113,6 +44,8 @@ static void add_lines(struct making *making, quote_message *quote) {
         line->code = view_text(priced->code);
         line->name = view_text(priced->name);
         line->nozzle = view_text(priced->nozzle);
+        line->pump_serial = view_text(priced->pump_serial);
+        line->authorised = priced->authorised;
         line->volume_centi = priced->volume_centi;
         line->quantity = priced->quantity;
         line->unit_price = MONEY(priced->unit_price);
@@ -125,9 +58,13 @@ static void add_degraded(struct making *making, quote_message *quote) {
     quote->degraded_sources = view_array(making->arena, QUOTE_SOURCE_KINDS);
     for (int kind = 0; quote->degraded_sources && kind < QUOTE_SOURCE_KINDS; kind++) {
         const char *missing = quote_source_missing(making->sources, (enum quote_source_kind)kind);
-        if (missing)
+        bool told = false; // a system that two sources ask
+        for (size_t i = 0; missing && i < quote->n_degraded_sources; i++)
+            told = told || strcmp(quote->degraded_sources[i], missing) == 0;
+        if (missing && !told)
             quote->degraded_sources[quote->n_degraded_sources++] = view_text(missing);
     }
+    making->trades->stats.degraded += quote->n_degraded_sources > 0;
 }
 
 // What the quote is an answer to.
@@ -137,11 +74,16 @@ static const char *hash_of_input(struct making *making) {
     asked.context = (void *)(uintptr_t)wish->context;
     asked.lines = (void *)(uintptr_t)wish->lines;
     asked.n_lines = wish->n_lines;
-    asked.excluded_coupon_ids = (void *)(uintptr_t)wish->excluded_coupon_ids;
-    asked.n_excluded_coupon_ids = wish->n_excluded_coupon_ids;
-    asked.required_coupon_ids = (void *)(uintptr_t)wish->required_coupon_ids;
-    asked.n_required_coupon_ids = wish->n_required_coupon_ids;
+#define IDS(field, list) asked.field = (void *)(uintptr_t)(list).ids, asked.n_##field = (list).n
+    IDS(excluded_coupon_ids, wish->excluded[SOLVER_COUPON]);
+    IDS(required_coupon_ids, wish->required[SOLVER_COUPON]);
+    IDS(excluded_activity_ids, wish->excluded[SOLVER_ACTIVITY]);
+    IDS(required_activity_ids, wish->required[SOLVER_ACTIVITY]);
+#undef IDS
     asked.exclude_points = wish->exclude_points;
+    asked.exclude_level = wish->exclude_level;
+    asked.tender_kinds = (void *)(uintptr_t)wish->tender_kinds;
+    asked.n_tender_kinds = wish->n_tender_kinds;
     asked.max_combinations = wish->max_combinations;
     size_t size = txcenter__trade__v1__quote_request__get_packed_size(&asked);
     uint8_t *bytes = arena_alloc(making->arena, size + 1), digest[DIGEST_LEN];
@@ -177,30 +119,50 @@ static quote_message *quote_of(struct making *making, const struct solver_input 
     return quote->n_lines == making->wish.n_lines && quote->n_combinations == result->n_combinations ? quote : NULL;
 }
 
-static struct str facts_of(struct making *making) {
-    Txcenter__Trade__V1__QuoteFacts facts = TXCENTER__TRADE__V1__QUOTE_FACTS__INIT;
-    Participant__Oil__V1__GetPriceResponse *prices[TRADE_LINES_MAX];
-    facts.at = view_time(making->now_ms, making->arena);
-    facts.prices = prices;
+// ---- What the sources said ----------------------------------------------------------------------------------------
+
+// Borrowed from the sources; NULL when the arena is too small.
+static Txcenter__Trade__V1__QuoteFacts *facts_of(struct making *making) {
+    struct arena *arena = making->arena;
+    Txcenter__Trade__V1__QuoteFacts *facts =
+        VIEW_NEW(arena, txcenter__trade__v1__quote_facts, Txcenter__Trade__V1__QuoteFacts);
+    if (!facts)
+        return NULL;
+    facts->at = view_time(making->now_ms, arena);
+    facts->prices = view_array(arena, making->wish.n_lines);
+    facts->pumps = view_array(arena, making->wish.n_lines);
 #define ANSWER(kind, line) ((void *)(uintptr_t)quote_answer_of(making->sources, (kind), (line)))
-    for (size_t i = 0; i < making->wish.n_lines; i++)
+    for (size_t i = 0; facts->prices && i < making->wish.n_lines; i++)
         if (ANSWER(QUOTE_PRICE, i))
-            prices[facts.n_prices++] = ANSWER(QUOTE_PRICE, i);
-    facts.user = ANSWER(QUOTE_USER, 0);
-    facts.coupons = ANSWER(QUOTE_COUPONS, 0);
-    facts.points = ANSWER(QUOTE_POINTS, 0);
-    facts.goods = ANSWER(QUOTE_GOODS, 0);
-    facts.card = ANSWER(QUOTE_CARD, 0);
+            facts->prices[facts->n_prices++] = ANSWER(QUOTE_PRICE, i);
+    for (size_t i = 0; facts->pumps && i < making->wish.n_lines; i++)
+        if (ANSWER(QUOTE_PUMP, i))
+            facts->pumps[facts->n_pumps++] = ANSWER(QUOTE_PUMP, i);
+    facts->context = (void *)(uintptr_t)making->wish.context;
+    facts->user = ANSWER(QUOTE_USER, 0);
+    facts->level = ANSWER(QUOTE_LEVEL, 0);
+    facts->activities = ANSWER(QUOTE_ACTIVITIES, 0);
+    facts->coupons = ANSWER(QUOTE_COUPONS, 0);
+    facts->points = ANSWER(QUOTE_POINTS, 0);
+    facts->points_rule = ANSWER(QUOTE_POINTS_RULE, 0);
+    facts->goods = ANSWER(QUOTE_GOODS, 0);
+    facts->card = ANSWER(QUOTE_CARD, 0);
 #undef ANSWER
-    size_t size = txcenter__trade__v1__quote_facts__get_packed_size(&facts);
-    uint8_t *bytes = arena_alloc(making->arena, size + 1);
-    return bytes ? str_n(bytes, txcenter__trade__v1__quote_facts__pack(&facts, bytes)) : STR_NONE;
+    return facts->at && facts->prices && facts->pumps ? facts : NULL;
+}
+
+static struct str packed(const Txcenter__Trade__V1__QuoteFacts *facts, struct arena *arena) {
+    size_t size = txcenter__trade__v1__quote_facts__get_packed_size(facts);
+    uint8_t *bytes = arena_alloc(arena, size + 1);
+    return bytes ? str_n(bytes, txcenter__trade__v1__quote_facts__pack(facts, bytes)) : STR_NONE;
 }
 
 // ---- From the sources to the quote --------------------------------------------------------------------------------
 
 static bool judge_user(struct making *making, struct error *error) {
     const struct quote_source *source = quote_source_of(making->sources, QUOTE_USER, 0);
+    if (!source)
+        return true; // nobody knows who buys
     if (source->outcome == OUTCOME_REJECTED)
         return error_set(error, ERR_USER_NOT_ALLOWED, "the user system says %s", source->reason);
     if (!source->message)
@@ -219,12 +181,13 @@ static bool make(struct making *making, struct quote_made *made, struct error *e
     for (size_t i = 0; i < making->wish.n_lines; i++)
         if (!quote_line_price(making->trades, &making->wish, making->sources, i, &making->lines[i], error))
             return false;
-    if (!make_input(making, &input))
+    const Txcenter__Trade__V1__QuoteFacts *facts = facts_of(making);
+    if (!facts || !quote_input_make(making->trades, &making->wish, making->lines, facts, making->arena, &input))
         return error_set(error, ERR_OVERLOADED, "the quote needs too much memory");
     if (!solver_solve(&input, making->arena, &result, error))
         return false;
     made->quote = quote_of(making, &input, &result);
-    made->facts = facts_of(making);
+    made->facts = packed(facts, making->arena);
     if (!made->quote || !made->facts.ptr || made->facts.len > TRADE_BLOB_MAX)
         return error_set(error, ERR_OVERLOADED, "the quote needs too much memory");
     return true;

@@ -1,24 +1,17 @@
-// What a quote is made from: each system that has a say is asked at the same time, under one deadline. A core source
-// that does not answer fails the quote; without an optional one it is degraded.
+// What a quote is made from: each system that has a say is asked at the same time, under one deadline and each within
+// a time of its own. A core source that does not answer fails the quote; without an optional one it is degraded. One
+// whose answer says that it depends on what the others were still being asked is asked once more when they have
+// answered, within the same time.
 #ifndef TXC_FLOWS_TRADE_QUOTE_SOURCE_H
 #define TXC_FLOWS_TRADE_QUOTE_SOURCE_H
 
 #include "flows/trade/quote.h"
-
-enum quote_source_kind {
-    QUOTE_USER,
-    QUOTE_PRICE, // of a line of fuel; the others are one for all lines
-    QUOTE_GOODS,
-    QUOTE_CARD,
-    QUOTE_COUPONS,
-    QUOTE_POINTS,
-    QUOTE_SOURCE_KINDS
-};
+#include "flows/trade/source.h"
 
 // What came of asking one.
 struct quote_source {
     enum quote_source_kind kind;
-    size_t line; // of QUOTE_PRICE; else 0
+    size_t line; // of QUOTE_PRICE and QUOTE_PUMP; else 0
     enum outcome outcome;
     const char *reason, *text; // in the arena; why not, when the outcome isn't OK
     const void *message;       // the answer, decoded into the arena; NULL without one
@@ -42,5 +35,8 @@ const void *quote_answer_of(const struct quote_sources *sources, enum quote_sour
 // The optional source that is missing by its name in `degraded_sources`; NULL when it answered (a definite no is an
 // answer: nothing can be used), is core, or was not asked.
 const char *quote_source_missing(const struct quote_sources *sources, enum quote_source_kind kind);
+
+// What it said seems to be out of date: if it was kept, it is not used again.
+void quote_source_forget(const struct quote_sources *sources, enum quote_source_kind kind, size_t line);
 
 #endif

@@ -14,7 +14,13 @@
 
 #define RESOLVE_THERE "see to it there, and resolve the step; nothing else would"
 
-enum { STEP_CLOSE_ORDER = 20, STEP_UNLOCK = 30, STEP_UNFREEZE = 40, STEP_RELEASE_STOCK = 45 };       // of an order
+enum {
+    STEP_CLOSE_ORDER = 20,
+    STEP_UNLOCK = 30,
+    STEP_UNFREEZE = 40,
+    STEP_RELEASE_STOCK = 45,
+    STEP_UNLOCK_QUOTA = 47
+};                                                                                                   // of an order
 enum { STEP_TAKE_BACK = 10, STEP_CLOSE_TENDER = 20, STEP_RELEASE = 30, STEP_UNFREEZE_ATTEMPT = 40 }; // of a payment
 
 // ---- An order -----------------------------------------------------------------------------------------------------
@@ -49,6 +55,7 @@ static bool order_allows(struct saga_turn *turn, const struct saga_ruling *rulin
         {.step_id = STEP_UNLOCK, .no_skip = "the coupons would stay locked: " RESOLVE_THERE},
         {.step_id = STEP_UNFREEZE, .no_skip = "the points would stay frozen: " RESOLVE_THERE},
         {.step_id = STEP_RELEASE_STOCK, .no_skip = "the goods would stay reserved: " RESOLVE_THERE},
+        {.step_id = STEP_UNLOCK_QUOTA, .no_skip = "the quota would stay locked: " RESOLVE_THERE},
         {.step_id = 0},
     };
     return ruling_allowed(rules, turn, ruling, error);
@@ -98,6 +105,16 @@ static const struct saga_step order_steps[] = {
      .text = "Releases the reserved goods",
      .legs = purchase_locks_stock,
      .run = purchase_release_stock,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_STUBBORN},
+    {.id = STEP_UNLOCK_QUOTA,
+     .stage = 3,
+     .kind = SAGA_RETRIABLE,
+     .name = "unlock_quota",
+     .participant = "discount",
+     .text = "Unlocks the quota of activities and limits",
+     .legs = purchase_locks_quota,
+     .run = purchase_unlock_quota,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
     {.id = 50, .stage = 4, .kind = SAGA_RETRIABLE, .name = "over", .text = "The trade ends", .decide = over},

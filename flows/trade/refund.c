@@ -23,7 +23,7 @@ static unsigned its_legs(const struct saga_subject *subject, struct str input) {
 static struct saga_verdict captured(struct saga_turn *turn) {
     const struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct refund_row *refund = refund_leg_of_turn(turn);
-    if (refund->kind == REFUND_RETURN || refund->stopped || trade->row.completed_ms > 0)
+    if (refund->kind != REFUND_OF_TRADE || refund->stopped || trade->row.completed_ms > 0)
         return saga_done();
     return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // and poked when it completes
 }
@@ -140,6 +140,17 @@ static const struct saga_step steps[] = {
      .answered = refund_points_given_back,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
+    {.id = 62,
+     .stage = 5,
+     .kind = SAGA_RETRIABLE,
+     .tier = SAGA_NON_CORE,
+     .name = "give_back_quota",
+     .participant = "discount",
+     .text = "Used quota comes back",
+     .legs = refund_final_with_quota,
+     .run = refund_give_back_quota,
+     .deadline_ms = EFFECT_LATER_MS,
+     .retry = SAGA_LEISURELY},
     {.id = 65,
      .stage = 5,
      .kind = SAGA_RETRIABLE,
@@ -183,7 +194,7 @@ static const struct saga_step steps[] = {
      .name = "withdraw_coupons",
      .participant = "coupon",
      .text = "Issued coupons go back",
-     .legs = refund_final,
+     .legs = refund_final_of_user,
      .run = refund_withdraw_coupons,
      .answered = refund_coupons_withdrawn,
      .deadline_ms = EFFECT_LATER_MS,
@@ -197,6 +208,7 @@ static const struct saga_step steps[] = {
      .text = "Reverses the settlement's record",
      .legs = refund_of_trade,
      .run = refund_reverse_settlement,
+     .answered = refund_settlement_reversed,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = 100,
@@ -243,7 +255,7 @@ static const struct saga_step steps[] = {
      .name = "withdraw_gifts",
      .participant = "activity",
      .text = "Gifts go back",
-     .legs = refund_final,
+     .legs = refund_final_of_user,
      .run = refund_withdraw_gifts,
      .answered = refund_gifts_withdrawn,
      .deadline_ms = EFFECT_LATER_MS,
@@ -281,7 +293,7 @@ static const struct saga_step steps[] = {
      .name = "notify_refunded",
      .participant = "notify",
      .text = "Tells the user",
-     .legs = refund_of_trade,
+     .legs = refund_of_user,
      .run = tell_user,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},

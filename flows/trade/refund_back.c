@@ -4,12 +4,14 @@
 
 #include "adapters/activity/activity.h"
 #include "adapters/coupon/coupon.h"
+#include "adapters/discount/discount.h"
 #include "adapters/level/level.h"
 #include "adapters/marketing/marketing.h"
 #include "adapters/order/order.h"
 #include "adapters/points/points.h"
 #include "adapters/settlement/settlement.h"
 #include "flows/trade/after.h"
+#include "flows/trade/bearers.h"
 #include "flows/trade/books.h"
 #include "flows/trade/chosen.h"
 #include "flows/trade/invoicing.h"
@@ -40,12 +42,24 @@ unsigned refund_final(const struct saga_subject *subject, struct str input) {
     return refund->kind == REFUND_OF_TRADE && refund->final;
 }
 
+unsigned refund_of_user(const struct saga_subject *subject, struct str input) {
+    return refund_of_trade(subject, input) && trade_has_user(trade_of_const(subject));
+}
+
+unsigned refund_final_of_user(const struct saga_subject *subject, struct str input) {
+    return refund_final(subject, input) && trade_has_user(trade_of_const(subject));
+}
+
 unsigned refund_final_with_coupons(const struct saga_subject *subject, struct str input) {
     return refund_final(subject, input) && trade_of_const(subject)->row.coupons > 0;
 }
 
 unsigned refund_final_with_points(const struct saga_subject *subject, struct str input) {
     return refund_final(subject, input) && trade_of_const(subject)->row.points > 0;
+}
+
+unsigned refund_final_with_quota(const struct saga_subject *subject, struct str input) {
+    return refund_final(subject, input) && trade_of_const(subject)->row.quotas > 0;
 }
 
 unsigned refund_tells_os(const struct saga_subject *subject, struct str input) {
@@ -126,14 +140,21 @@ void refund_mark_ruled(struct saga_turn *turn, const struct saga_ruling *ruling)
 
 // ---- What the order has used ---------------------------------------------------------------------------------------
 
+// For what only the last refund gives back. True, and the call is answered or undoes the lock, when this one is not the
+// last, or when the order has never used it.
+static bool not_used(struct saga_call *call, enum trade_missed missed, saga_call_fn *unlock) {
+    if (is_not_final(call))
+        return true;
+    if (!(effect_trade(call)->row.missed & (int32_t)missed))
+        return false;
+    unlock(call);
+    return true;
+}
+
 void refund_give_back_coupons(struct saga_call *call) {
     struct arena arena;
-    if (is_not_final(call))
+    if (not_used(call, MISSED_COUPONS, purchase_unlock_coupons))
         return;
-    if (effect_trade(call)->row.missed & MISSED_COUPONS) {
-        purchase_unlock_coupons(call); // they were never used
-        return;
-    }
     arena_init(&arena, CHOSEN_ARENA_MAX);
     Participant__Coupon__V1__GiveBackCouponsRequest request = PARTICIPANT__COUPON__V1__GIVE_BACK_COUPONS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
@@ -145,12 +166,8 @@ void refund_give_back_coupons(struct saga_call *call) {
 
 void refund_give_back_points(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
-    if (is_not_final(call))
+    if (not_used(call, MISSED_POINTS, purchase_unfreeze_points))
         return;
-    if (trade->row.missed & MISSED_POINTS) {
-        purchase_unfreeze_points(call); // they were never deducted
-        return;
-    }
     Participant__Points__V1__GiveBackPointsRequest request = PARTICIPANT__POINTS__V1__GIVE_BACK_POINTS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
     request.refund_no = refund_leg_of_call(call)->refund_no;
@@ -166,6 +183,19 @@ void refund_points_given_back(struct saga_turn *turn, enum saga_op op, enum outc
     struct refund_row *refund = trade_change(trade, refund_leg_of_turn(turn));
     if (outcome == OUTCOME_OK && refund->final)
         refund->points_given_back = trade->row.points;
+}
+
+void refund_give_back_quota(struct saga_call *call) {
+    struct arena arena;
+    if (not_used(call, MISSED_QUOTA, purchase_unlock_quota))
+        return;
+    arena_init(&arena, CHOSEN_ARENA_MAX);
+    Participant__Discount__V1__GiveBackQuotaRequest request = PARTICIPANT__DISCOUNT__V1__GIVE_BACK_QUOTA_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    request.refund_no = refund_leg_of_call(call)->refund_no;
+    request.n_lines = chosen_quota(effect_trade(call), &arena, &request.lines);
+    discount_give_back(&effect_adapters(call)->discount, &effect, &request, effect_done_bare, call);
+    arena_release(&arena);
 }
 
 // ---- What followed the payment, in parts ---------------------------------------------------------------------------
@@ -428,15 +458,30 @@ void refund_reverse_settlement(struct saga_call *call) {
         saga_call_ok(call, STR_NONE); // there is nothing to reverse
         return;
     }
-    arena_init(&arena, 1 << 20);
+    arena_init(&arena, 2 * CHOSEN_ARENA_MAX);
     Participant__Settlement__V1__ReverseTradeRequest request = PARTICIPANT__SETTLEMENT__V1__REVERSE_TRADE_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
     books_postings(trade, refund->entry, &arena, &request.postings, &request.n_postings);
+    bearers_of(trade, refund, &arena, &request.borne, &request.n_borne);
     request.refund_no = refund->refund_no;
     request.tenant_id = view_text(trade->row.tenant_id);
     request.station_id = view_text(trade->row.station_id);
     request.shift_id = view_text(trade->row.shift_id);
     request.business_date = view_text(trade->row.business_date);
-    settlement_reverse(&effect_adapters(call)->settlement, &effect, &request, effect_done_bare, call);
+    settlement_reverse(&effect_adapters(call)->settlement, &effect, &request, effect_done, call);
+    arena_release(&arena);
+}
+
+void refund_settlement_reversed(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    struct refund_row *refund = trade_change(trade_of(saga_turn_subject(turn)), refund_leg_of_turn(turn));
+    struct arena arena;
+    (void)op;
+    arena_init(&arena, 65536);
+    const Participant__Settlement__V1__ReverseTradeResponse *response =
+        effect_answer(answer, &participant__settlement__v1__reverse_trade_response__descriptor, &arena);
+    if (outcome == OUTCOME_OK && response) {
+        str_fit(str_c(response->shift_id), refund->posted_shift, sizeof refund->posted_shift);
+        str_fit(str_c(response->business_date), refund->posted_date, sizeof refund->posted_date);
+    }
     arena_release(&arena);
 }

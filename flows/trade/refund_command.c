@@ -3,12 +3,14 @@
 #include "flows/trade/refund_command.h"
 
 #include "adapters/card/card.h"
+#include "flows/trade/adjust.h"
 #include "flows/trade/allocation.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/quote_line.h"
 #include "flows/trade/refund_end.h"
 #include "flows/trade/refund_plan.h"
+#include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 #include "saga/participant.h"
 
@@ -37,7 +39,8 @@ static void check_extent(const struct trades *trades, const refund_request *requ
 
 // Part of a gid and of the gateway's refund number: letters, digits, '_' and '-', and none of our own numbers.
 static bool is_refund_no(const char *refund_no) {
-    if (str_starts(str_c(refund_no), STR("late-")) || strcmp(refund_no, REFUND_CANCELLED_NO) == 0)
+    if (str_starts(str_c(refund_no), STR("late-")) || strcmp(refund_no, REFUND_CANCELLED_NO) == 0 ||
+        strcmp(refund_no, ADJUST_REFUND_NO) == 0)
         return false;
     for (const char *c = refund_no; *c; c++)
         if (!((*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || *c == '_' ||
@@ -68,6 +71,8 @@ bool refund_command_allowed(const struct trade *trade, int64_t now_ms, struct er
         return error_set(error, ERR_NOT_REFUNDABLE, "the trade is not paid");
     if (now_ms > trade->row.paid_ms + trade->trades->options.refund_window_ms)
         return error_set(error, ERR_NOT_REFUNDABLE, "the refund window is over");
+    if (trade->row.list_price == 0)
+        return error_set(error, ERR_NOT_REFUNDABLE, "nothing was bought");
     if (trade->row.refund_count >= TRADE_REFUNDS_MAX)
         return error_set(error, ERR_NOT_REFUNDABLE, "a trade has at most %d refunds", TRADE_REFUNDS_MAX);
     if (trade->row.refunded + trade->row.refund_pending == trade->row.paid && trade->row.refund_count > 0)
@@ -83,14 +88,25 @@ struct paid_view {
     struct allocation_paid paid;
 };
 
+static bool gives_first(const struct trade *trade, const struct tender_row *tender) {
+    switch (trade->trades->options.refund_first) {
+    case TRADE_REFUND_CASH: return tender_kind_is_cash(tender->kind);
+    case TRADE_REFUND_CARD: return tender_is_card(tender);
+    case TRADE_REFUND_GATEWAY: return tender_is_gateway(tender);
+    case TRADE_REFUND_ALIKE: break;
+    }
+    return false;
+}
+
 static void view_paid(const struct trade *trade, struct paid_view *view) {
     const struct tender_row *tender;
     const struct line_row *line;
     view->paid =
         (struct allocation_paid){.tenders = view->tenders, .lines = view->lines, .currency = trade->row.currency};
     for (int32_t i = 0; trade->row.paid > 0 && (tender = trade_tender(trade, trade->row.attempt_no, i)); i++)
-        view->tenders[view->paid.n_tenders++] = (struct allocation_tender){str_c(tender->tender_no), tender->amount,
-                                                                           tender->refunded + tender->refund_pending};
+        view->tenders[view->paid.n_tenders++] =
+            (struct allocation_tender){str_c(tender->tender_no), tender->amount,
+                                       tender->refunded + tender->refund_pending, gives_first(trade, tender)};
     for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)) && i < TRADE_LINES_MAX; i++)
         view->lines[view->paid.n_lines++] = (struct allocation_line){line->payable, line->refund_taken};
 }
@@ -146,7 +162,9 @@ static void start(struct command *command, int64_t reversible) {
     if (request->refund_no[0])
         snprintf(number, sizeof number, "%s", request->refund_no);
     struct refund_plan plan = {.refund_no = number, .reason = request->reason};
-    if (!refund_command_allowed(trade, trades_now(command->trades), &error)) {
+    if (trade_is_paid(trade) && trade->row.adjust == ADJUST_AWAITED) {
+        command_refuse_as(command, ERR_NOT_REFUNDABLE, "what was dispensed is not known yet: adjust it, or cancel it");
+    } else if (!refund_command_allowed(trade, trades_now(command->trades), &error)) {
         command_refuse(command, &error);
     } else if (trade_refund(trade, str_c(number))) {
         // The number names one refund for ever; its own request id is how to ask for it again.
@@ -178,10 +196,10 @@ static void recharge_known(void *ctx, const struct adapter_answer *answer) {
 static void execute(struct command *command) {
     const struct trade *trade = command->trade;
     struct adapter *card = &command->trades->options.adapters->card;
-    struct saga_pass *pass = command->state = arena_alloc(&command->arena, sizeof *pass);
-    struct error held;
-    if (!trade_is_paid(trade) || trade_lines_of(trade, LINE_RECHARGE) == 0 || !pass ||
-        !saga_pass_begin(command->trades->engine, card->system, pass, &held)) {
+    struct saga_pass *pass = command->state = arena_calloc(&command->arena, 1, sizeof *pass);
+    struct error held = {0};
+    bool asks = trade_is_paid(trade) && trade_lines_of(trade, LINE_RECHARGE) > 0;
+    if (!asks || !pass || !saga_pass_begin(command->trades->engine, card->system, pass, &held)) {
         start(command, -1);
         return;
     }

@@ -92,6 +92,26 @@ static void returned(struct saga_turn *turn, struct refund_row *refund) {
     trades_alert(trade->trades, "money that is not wanted stays", trade, tender->tender_no);
 }
 
+// Of what was authorised and not used. It is none of what was sold.
+static void unused_back(struct saga_turn *turn, struct refund_row *refund) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    int64_t kept = 0, now_ms = saga_turn_now(turn);
+    for (int32_t i = 0; i < refund->legs; i++) {
+        struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, i);
+        const struct tender_row *tender = trade_tender(trade, leg->attempt_no, leg->tender);
+        if (leg->state == REFUND_LEG_STATE(DONE)) {
+            books_suspense(trade, LEDGER_RETURNED, tender, leg->amount, now_ms);
+            continue;
+        }
+        refund_leg_stop(turn, leg);
+        kept += leg->amount;
+    }
+    if (kept == 0)
+        return;
+    refund->state = REFUND_STATE(STOPPED); // in suspense until an operator sees to it
+    trades_alert(trade->trades, "money that was authorised and not used stays", trade, refund->refund_no);
+}
+
 static void take_from_reserved(struct trade *trade, const struct refund_row *refund) {
     for (int32_t i = 0; i < refund->legs; i++) {
         const struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, i);
@@ -111,6 +131,10 @@ void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund) {
     refund->done_ms = now_ms;
     if (refund->kind == REFUND_RETURN) {
         returned(turn, refund);
+        return;
+    }
+    if (refund->kind == REFUND_UNUSED) {
+        unused_back(turn, refund);
         return;
     }
     if (refund_end_is_left(refund) && free_rest(turn, refund)) {

@@ -1,10 +1,12 @@
 // How refunds are spread, reserved and started.
 #include "flows/trade/refund_plan.h"
 
+#include "flows/trade/adjust.h"
 #include "flows/trade/allocation.h"
 #include "flows/trade/archive.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/refund.h"
+#include "flows/trade/tender.h"
 
 #include <stdio.h>
 
@@ -122,6 +124,26 @@ static void return_no(const struct trade *trade, const struct tender_row *tender
     int length = snprintf(out, ARCHIVE_RETURN_NO_MAX, "late-%d-%d", tender->attempt_no, tender->tender);
     for (int n = 2; (before = trade_refund(trade, str_c(out))) && before->state == REFUND_STATE(STOPPED); n++)
         snprintf(out + length, ARCHIVE_RETURN_NO_MAX - (size_t)length, "-%d", n);
+}
+
+bool refund_plan_unused(struct saga_turn *turn, const int64_t parts[TRADE_TENDERS_MAX], struct error *error) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_row *refund = NULL;
+    for (int32_t i = 0; i < TRADE_TENDERS_MAX; i++) {
+        const struct tender_row *tender = parts[i] > 0 ? trade_tender(trade, trade->row.attempt_no, i) : NULL;
+        if (!tender || tender_is_card(tender))
+            continue; // of a card it was never taken
+        if (!refund) {
+            refund = add_refund(trade, ADJUST_REFUND_NO);
+            snprintf(refund->reason, sizeof refund->reason, "authorised, and not used");
+            refund->kind = REFUND_UNUSED;
+            refund->state = REFUND_STATE(PENDING);
+            refund->created_ms = saga_turn_now(turn);
+        }
+        add_leg(trade, refund, tender, parts[i]);
+        refund->amount += parts[i];
+    }
+    return !refund || start(turn, refund, error);
 }
 
 bool refund_plan_return(struct saga_turn *turn, const struct tender_row *tender, int64_t amount, struct error *error) {

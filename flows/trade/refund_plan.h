@@ -32,6 +32,10 @@ enum { REFUND_CANCELLED_NO_MAX = 16 };
 // operator has ended a return before it was paid out. Fails as refund_plan_start() does.
 bool refund_plan_return(struct saga_turn *turn, const struct tender_row *tender, int64_t amount, struct error *error);
 
+// What was authorised and not used, of each tender of the paid attempt, by number: what was taken of it goes back.
+// Fails as refund_plan_start() does.
+bool refund_plan_unused(struct saga_turn *turn, const int64_t parts[TRADE_TENDERS_MAX], struct error *error);
+
 // The part of `total` (a discount, an award) that this refund reverses: in proportion to what is refunded with it and
 // with all before it, so that the parts of all refunds of a trade add up to the total exactly.
 int64_t refund_plan_share(int64_t total, const struct refund_row *refund, int64_t paid);

@@ -14,9 +14,11 @@ enum {
     STEP_REVERSE_GOODS_INVOICE = 150,
 };
 
-// Which steps apply: to the refund of a trade; to that after which nothing is left; where coupons, points were used;
-// where the stations' system is told.
-saga_legs_fn refund_of_trade, refund_final, refund_final_with_coupons, refund_final_with_points, refund_tells_os;
+// Which steps apply: to the refund of a trade; to that after which nothing is left; where coupons, points, quota were
+// used; where the stations' system is told.
+saga_legs_fn refund_of_user, refund_final_of_user; // where it is known who bought
+saga_legs_fn refund_of_trade, refund_final, refund_final_with_coupons, refund_final_with_points;
+saga_legs_fn refund_final_with_quota, refund_tells_os;
 
 // What a failed question means for a step that must be done: false when it did not fail (or none was asked).
 bool refund_asked_in_vain(struct saga_turn *turn, struct saga_verdict *ret_verdict);
@@ -33,7 +35,7 @@ saga_call_fn refund_mark;
 saga_ruled_fn refund_mark_ruled;
 
 // What the order has used comes back.
-saga_call_fn refund_give_back_coupons, refund_give_back_points;
+saga_call_fn refund_give_back_coupons, refund_give_back_points, refund_give_back_quota;
 saga_answered_fn refund_points_given_back;
 
 // What followed the payment goes back in parts, each once it is known whether it came: points, growth, records,
@@ -49,5 +51,6 @@ saga_call_fn refund_withdraw_coupons, refund_withdraw_gifts;
 saga_answered_fn refund_coupons_withdrawn, refund_gifts_withdrawn;
 
 saga_call_fn refund_reverse_settlement;
+saga_answered_fn refund_settlement_reversed;
 
 #endif

@@ -51,6 +51,11 @@ static int64_t strays_kept(void *ctx) {
     return ((const struct trades *)ctx)->options.strays_kept_ms;
 }
 
+// As long as a trade that was sold: then nobody knows any more who has paid.
+static int64_t fuellings_kept(void *ctx) {
+    return ((const struct trades *)ctx)->options.kept_ms[TRADE_SOLD];
+}
+
 static int64_t archive_kept(void *ctx) {
     return ((const struct trades *)ctx)->options.archive_kept_ms;
 }
@@ -288,6 +293,7 @@ static const struct saga_aged aged[] = {
     {&settled_stray_table, SAGA_AGED_ANYHOW, .at_offset = offsetof(struct stray_row, received_ms),
      .kept_ms = strays_kept},
     {&archived_table, SAGA_AGED_BY_INDEX, ARCHIVED_BY_AGE, offsetof(struct archived_row, since_ms), archive_kept},
+    {&fuelling_table, SAGA_AGED_BY_INDEX, FUELLING_BY_AGE, offsetof(struct fuelling_row, claimed_ms), fuellings_kept},
     {.table = NULL},
 };
 

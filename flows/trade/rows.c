@@ -74,8 +74,20 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I32(trade_row, stopped, .since = 4),
     STORE_COL_I32(trade_row, missed, .since = 4),
     STORE_COL_I32(trade_row, mode, .since = 5),
+    STORE_COL_I32(trade_row, quotas, .since = 5),
     STORE_COL_I32(trade_row, matters, .since = 5),
     STORE_COL_I32(trade_row, coupons, .since = 5),
+    STORE_COL_TEXT(trade_row, posted_shift, .since = 5),
+    STORE_COL_TEXT(trade_row, posted_date, .since = 5),
+    STORE_COL_I32(trade_row, adjust, .since = 5),
+    STORE_COL_I32(trade_row, capturing, .since = 5),
+    STORE_COL_I32(trade_row, adjust_entry, .since = 5),
+    STORE_COL_I64(trade_row, authorised, .since = 5),
+    STORE_COL_I64(trade_row, adjusted_ms, .since = 5),
+    STORE_COL_I32(trade_row, next_version, .since = 5),
+    STORE_COL_I32(trade_row, next_mode, .since = 5),
+    STORE_COL_I32(trade_row, next_expires_s, .since = 5),
+    STORE_COL_TEXT(trade_row, next_combination, .since = 5),
     SOLVER_LAYER_TABLE(TRADE_DISCOUNT) AFTER_TABLE(AFTER) STORE_COL_BLOB(trade_row, history, 4096),
 };
 static const struct store_index trade_indexes[] = {
@@ -87,6 +99,30 @@ static const struct store_index trade_indexes[] = {
 };
 const struct store_table trade_table = {
     TABLE("trade", trade_row, 1, .indexes = trade_indexes, .n_indexes = STORE_COUNT(trade_indexes))};
+
+static const struct store_column fuelling_row_columns[] = {
+    STORE_COL_TEXT(fuelling_row, tenant_id),
+    STORE_COL_TEXT(fuelling_row, station_id),
+    STORE_COL_TEXT(fuelling_row, nozzle),
+    STORE_COL_TEXT(fuelling_row, pump_serial),
+    STORE_COL_I32(fuelling_row, term),
+    STORE_COL_TEXT(fuelling_row, trade_no, .fixed = true),
+    STORE_COL_I32(fuelling_row, purchase_no, .fixed = true),
+    STORE_COL_I64(fuelling_row, claimed_ms, .fixed = true),
+};
+static const struct store_index fuelling_indexes[] = {
+    [FUELLING_BY_AGE] = {.name = "trade_fuelling_by_age", .columns = {"claimed_ms"}},
+};
+const struct store_table fuelling_table = {
+    .name = "trade_fuelling",
+    .row_size = sizeof(struct fuelling_row),
+    .columns = fuelling_row_columns,
+    .indexes = fuelling_indexes,
+    .n_columns = STORE_COUNT(fuelling_row_columns),
+    .n_key = 5,
+    .n_indexes = STORE_COUNT(fuelling_indexes),
+    .since = 5,
+};
 
 static const struct store_column order_row_columns[] = {
     STORE_COL_TEXT(order_row, order_no),
@@ -127,16 +163,25 @@ static const struct store_column line_row_columns[] = {
     STORE_COL_I64(line_row, quantity, .since = 5),
     STORE_COL_I32(line_row, delivery, .since = 5),
     STORE_COL_TEXT(line_row, returned_by, .since = 5),
+    STORE_COL_TEXT(line_row, pump_serial, .since = 5),
+    STORE_COL_I32(line_row, authorised, .since = 5),
 };
 const struct store_table line_table = {TABLE("trade_line", line_row, 3, )};
 
 static const struct store_column pay_attempt_row_columns[] = {
-    STORE_COL_TEXT(pay_attempt_row, trade_no),   STORE_COL_I32(pay_attempt_row, attempt_no),
-    STORE_COL_I32(pay_attempt_row, state),       STORE_COL_I32(pay_attempt_row, on_failure),
-    STORE_COL_I32(pay_attempt_row, offered),     STORE_COL_I64(pay_attempt_row, created_ms),
-    STORE_COL_I64(pay_attempt_row, deadline_ms), STORE_COL_I64(pay_attempt_row, ended_ms),
-    STORE_COL_TEXT(pay_attempt_row, order_no),   STORE_COL_TEXT(pay_attempt_row, reason),
-    STORE_COL_TEXT(pay_attempt_row, text),       STORE_COL_I32(pay_attempt_row, recalled, .since = 4),
+    STORE_COL_TEXT(pay_attempt_row, trade_no),
+    STORE_COL_I32(pay_attempt_row, attempt_no),
+    STORE_COL_I32(pay_attempt_row, state),
+    STORE_COL_I32(pay_attempt_row, on_failure),
+    STORE_COL_I32(pay_attempt_row, offered),
+    STORE_COL_I64(pay_attempt_row, created_ms),
+    STORE_COL_I64(pay_attempt_row, deadline_ms),
+    STORE_COL_I64(pay_attempt_row, ended_ms),
+    STORE_COL_TEXT(pay_attempt_row, order_no),
+    STORE_COL_TEXT(pay_attempt_row, reason),
+    STORE_COL_TEXT(pay_attempt_row, text),
+    STORE_COL_I32(pay_attempt_row, recalled, .since = 4),
+    STORE_COL_I64(pay_attempt_row, rounding_off, .since = 5),
 };
 const struct store_table pay_attempt_table = {TABLE("trade_attempt", pay_attempt_row, 2, )};
 
@@ -189,6 +234,8 @@ static const struct store_column refund_row_columns[] = {
     STORE_COL_I32(refund_row, marked),
     STORE_COL_I32(refund_row, stopped, .since = 4),
     STORE_COL_I32(refund_row, recharge, .since = 5),
+    STORE_COL_TEXT(refund_row, posted_shift, .since = 5),
+    STORE_COL_TEXT(refund_row, posted_date, .since = 5),
     STORE_COL_BLOB(refund_row, line_parts, 8 * TRADE_LINES_MAX),
     STORE_COL_BLOB(refund_row, invoice_parts, 8 * TRADE_INVOICES_MAX * TRADE_TENDERS_MAX, .since = 5),
 };
@@ -312,6 +359,7 @@ const struct store_table archived_table = {
 };
 
 const struct store_table *const trade_tables[] = {
-    &trade_table,      &order_table,  &quote_table,  &line_table,  &pay_attempt_table,   &tender_table,   &refund_table,
-    &refund_leg_table, &ledger_table, &matter_table, &stray_table, &settled_stray_table, &archived_table, NULL,
+    &trade_table,  &order_table,         &quote_table,      &line_table,     &pay_attempt_table,
+    &tender_table, &refund_table,        &refund_leg_table, &ledger_table,   &matter_table,
+    &stray_table,  &settled_stray_table, &archived_table,   &fuelling_table, NULL,
 };

@@ -43,8 +43,23 @@ struct after {
     int32_t generation; // of the key under which it is, or was, asked for
 };
 
+// Of an order with a fill-up (adjust.h).
+enum trade_adjust {
+    ADJUST_NONE,
+    ADJUST_AWAITED, // what is dispensed is not known yet
+    ADJUST_DONE,
+};
+
 // Why an unpaid trade is being closed.
-enum trade_closing { CLOSING_NO, CLOSING_CANCEL, CLOSING_EXPIRY, CLOSING_FAILURE, CLOSING_CONFLICT };
+enum trade_closing {
+    CLOSING_NO,
+    CLOSING_CANCEL,
+    CLOSING_EXPIRY,
+    CLOSING_FAILURE,
+    CLOSING_CONFLICT,
+    CLOSING_REORDER, // it is ordered again as soon as this order is over (reorder.h)
+    CLOSING_TAKEN,   // another trade has taken over the fuelling that it was for (fuelling.h)
+};
 
 // An operator has terminated the saga of the order before it was paid.
 enum trade_stopped {
@@ -62,6 +77,7 @@ enum trade_missed {
     MISSED_STOCK = 8,      // reserved, and not deducted
     MISSED_RECHARGE = 16,  // not credited
     MISSED_ITEMS = 32,     // not all delivered
+    MISSED_QUOTA = 64,     // locked, and not used
 };
 
 struct trade_row {
@@ -72,6 +88,7 @@ struct trade_row {
     char tenant_id[TRADE_ID_MAX + 1], user_id[TRADE_ID_MAX + 1], station_id[TRADE_ID_MAX + 1];
     char terminal_id[TRADE_ID_MAX + 1], employee_id[TRADE_ID_MAX + 1];
     char channel[33], scenario[33], shift_id[33], business_date[11];
+    char posted_shift[33], posted_date[11]; // where settlement has posted the sale
     char currency[4];
     char order_no[TRADE_ID_MAX + 1];
     int32_t quote_version; // the newest; an order uses it
@@ -90,18 +107,37 @@ struct trade_row {
     char created_by[REQUEST_CALLER_MAX + 1];
     char call_id[129], traceparent[65]; // metadata of the latest accepted command: passed on to the participants
     char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];
-    int32_t failure;    // enum err: what whoever ordered is told, once the order has failed
-    int32_t closed;     // enum trade_closed (trades.h)
-    int64_t closed_ms;  // since when it is
-    int32_t stopped;    // enum trade_stopped
-    int32_t missed;     // bits of enum trade_missed
-    int32_t mode;       // Txcenter__Trade__V1__OrderMode of the order; 0: it locks first
-    int32_t matters;    // so many there have been (matter.h)
-    int32_t coupons;    // that the order uses (chosen.h)
+    int32_t failure;                 // enum err: what whoever ordered is told, once the order has failed
+    int32_t closed;                  // enum trade_closed (trades.h)
+    int64_t closed_ms;               // since when it is
+    int32_t stopped;                 // enum trade_stopped
+    int32_t missed;                  // bits of enum trade_missed
+    int32_t mode;                    // Txcenter__Trade__V1__OrderMode of the order; 0: it locks first
+    int32_t quotas;                  // how many of activities and limits the order takes of
+    int32_t matters;                 // so many there have been (matter.h)
+    int32_t coupons;                 // that the order uses (chosen.h)
+    int32_t adjust;                  // enum trade_adjust
+    int32_t capturing;               // 1: what the cards pay is being taken (capture.h)
+    int32_t adjust_entry;            // of the ledger; 0: none
+    int64_t authorised, adjusted_ms; // what was paid before it was adjusted; when it was
+    // With CLOSING_REORDER: what is ordered next.
+    int32_t next_version, next_mode, next_expires_s;
+    char next_combination[9];
     struct str history; // packed: state and time of each change
 };
 extern const struct store_table trade_table;
 enum { TRADE_BY_CREATED, TRADE_BY_TENANT, TRADE_BY_USER, TRADE_BY_STATION, TRADE_BY_CLOSED }; // indexes of trade_table
+
+// Whose fuel of a pump it is to pay for: of the rows of one fuelling, the order with the highest term (source.h).
+struct fuelling_row {
+    char tenant_id[TRADE_ID_MAX + 1], station_id[TRADE_ID_MAX + 1], nozzle[33], pump_serial[TRADE_ID_MAX + 1];
+    int32_t term; // from 1
+    char trade_no[TRADE_NO_MAX + 1];
+    int32_t purchase_no;
+    int64_t claimed_ms;
+};
+extern const struct store_table fuelling_table;
+enum { FUELLING_BY_AGE }; // indexes of fuelling_table
 
 // Every order number that a trade ever had: a re-order has a new one, and either finds the trade.
 struct order_row {
@@ -134,7 +170,9 @@ struct line_row {
     int64_t refund_done;  // of it, done
     // Of what is delivered: the generation of the key under which it was; 0: the first.
     int32_t delivery;
-    char returned_by[41]; // the refund with which the goods, or the item, come back; empty: they are kept
+    char returned_by[41];               // the refund with which the goods, or the item, come back; empty: they are kept
+    char pump_serial[TRADE_ID_MAX + 1]; // of fuel that has been dispensed; else empty
+    int32_t authorised;                 // 1: a fill-up
 };
 extern const struct store_table line_table;
 
@@ -147,6 +185,7 @@ struct pay_attempt_row {
     int32_t offered;    // 1: every tender has been created or frozen
     int32_t recalled;   // 1: its saga was terminated, and another one takes back what it left (recall.h)
     int64_t created_ms, deadline_ms, ended_ms;
+    int64_t rounding_off;            // of what was payable
     char order_no[TRADE_ID_MAX + 1]; // what it pays: the trade may have another one by the time its money goes back
     char reason[SAGA_CODE_MAX], text[SAGA_TEXT_MAX];
 };
@@ -181,7 +220,11 @@ struct tender_row {
 };
 extern const struct store_table tender_table;
 
-enum refund_kind { REFUND_OF_TRADE, REFUND_RETURN /* money that the trade did not want goes back */ };
+enum refund_kind {
+    REFUND_OF_TRADE,
+    REFUND_RETURN, // money that the trade did not want goes back
+    REFUND_UNUSED, // what was authorised and not used
+};
 // Of a recharge: its balance goes before its money does.
 enum refund_recharge { RECHARGE_NOT_ASKED, RECHARGE_TAKEN, RECHARGE_SPENT /* what is spent is not paid out */ };
 struct refund_row {
@@ -197,13 +240,14 @@ struct refund_row {
     char reason[201];
     int64_t created_ms, done_ms;
     int64_t points_given_back, points_clawed_back, points_shortfall;
-    int32_t coupons_spent, gifts_spent; // issued with the payment, and spent or used before they could go back
-    int32_t awaits;                     // bits of enum after_benefit: what it takes back when that has come
-    int32_t marked;                     // 1: the order system knows it
-    int32_t stopped;                    // how many of its sagas an operator has terminated
-    struct str line_parts;              // packed int64: how much of it each line bears
-    int32_t recharge;                   // enum refund_recharge
-    struct str invoice_parts;           // packed int64: how much of each tender each invoice loses (invoicing.h)
+    int32_t coupons_spent, gifts_spent;     // issued with the payment, and spent or used before they could go back
+    int32_t awaits;                         // bits of enum after_benefit: what it takes back when that has come
+    int32_t marked;                         // 1: the order system knows it
+    int32_t stopped;                        // how many of its sagas an operator has terminated
+    struct str line_parts;                  // packed int64: how much of it each line bears
+    int32_t recharge;                       // enum refund_recharge
+    struct str invoice_parts;               // packed int64: how much of each tender each invoice loses (invoicing.h)
+    char posted_shift[33], posted_date[11]; // where settlement has posted it
 };
 extern const struct store_table refund_table;
 

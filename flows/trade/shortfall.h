@@ -8,6 +8,7 @@
 // What was missing, as it is stored and told.
 #define SHORTFALL_COUPONS "coupons"
 #define SHORTFALL_POINTS "points"
+#define SHORTFALL_QUOTA "quota"
 #define SHORTFALL_STOCK "stock"
 #define SHORTFALL_ITEM "item" // refunded, and used before it was taken back
 // What the trade earned, and was spent before a refund could take it back.

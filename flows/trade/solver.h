@@ -60,7 +60,8 @@ enum {
     X(ACTIVITY, activity, 5)                                                                                           \
     X(COUPON, coupon, 0)                                                                                               \
     X(POINTS, points, 0)                                                                                               \
-    X(TENDER, tender, 5)
+    X(TENDER, tender, 5)                                                                                               \
+    X(ROUNDING, rounding, 5) /* not searched: let off when it is paid in cash (pay.h) */
 #define X(NAME, name, since) SOLVER_LAYER_##NAME,
 enum solver_layer { SOLVER_LAYER_TABLE(X) SOLVER_LAYERS };
 #undef X

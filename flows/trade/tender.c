@@ -34,8 +34,12 @@ bool tender_kind_is_cash(int32_t kind) {
     return tender_kind_is_known(kind) && kinds[kind].taken == BY_HAND;
 }
 
+bool tender_kind_is_card(int32_t kind) {
+    return tender_kind_is_known(kind) && kinds[kind].taken == BY_CARD_SYSTEM;
+}
+
 bool tender_is_card(const struct tender_row *tender) {
-    return tender_kind_is_known(tender->kind) && kinds[tender->kind].taken == BY_CARD_SYSTEM;
+    return tender_kind_is_card(tender->kind);
 }
 
 bool tender_is_gateway(const struct tender_row *tender) {

@@ -6,9 +6,10 @@
 #include "flows/trade/trade.h"
 #include "participant/payment/v1/payment.pb-c.h"
 
-// Whether there is such a kind; whether it is taken by hand, at a terminal.
+// Whether there is such a kind; whether it is taken by hand, at a terminal; of a stored-value card.
 bool tender_kind_is_known(int64_t kind);
 bool tender_kind_is_cash(int32_t kind);
+bool tender_kind_is_card(int32_t kind);
 
 // Taken from a stored-value card; through the payment gateway.
 bool tender_is_card(const struct tender_row *tender);

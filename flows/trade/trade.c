@@ -185,7 +185,8 @@ static const uint32_t followers[] = {
     [TRADE_STATE(ORDERING)] = TO(ORDERED) | TO(CLOSING),
     [TRADE_STATE(ORDERED)] = TO(PAYING) | TO(PAID) /* nothing is payable */ | TO(CLOSING),
     [TRADE_STATE(PAYING)] = TO(PAID) | TO(ORDERED) /* the attempt failed */ | TO(CLOSING),
-    [TRADE_STATE(CLOSING)] = TO(PAID) | TO(CANCELLED) | TO(EXPIRED) | TO(FAILED) | TO(CONFLICTED),
+    [TRADE_STATE(CLOSING)] =
+        TO(PAID) | TO(CANCELLED) | TO(EXPIRED) | TO(FAILED) | TO(CONFLICTED) | TO(ORDERING) /* ordered again */,
     [TRADE_STATE(PAID)] = TO(COMPLETED),
     [TRADE_STATE(COMPLETED)] = TO(PARTIALLY_REFUNDED) | TO(REFUNDED),
     [TRADE_STATE(PARTIALLY_REFUNDED)] = TO(REFUNDED),
@@ -240,6 +241,16 @@ bool trade_ended_unpaid(const struct trade *trade) {
 
 bool trade_locks_first(const struct trade *trade) {
     return trade->row.mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_DEDUCT_LATER;
+}
+
+bool trade_has_user(const struct trade *trade) {
+    return trade->row.user_id[0] != '\0';
+}
+
+bool trade_is_editable(const struct trade *trade) {
+    bool ordered = trade->row.state == TRADE_STATE(ORDERING) || trade->row.state == TRADE_STATE(ORDERED) ||
+                   trade->row.state == TRADE_STATE(PAYING);
+    return ordered && trade->row.closing == CLOSING_NO && !trade_locks_first(trade);
 }
 
 bool trade_is_paid(const struct trade *trade) {

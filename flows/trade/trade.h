@@ -121,6 +121,9 @@ static inline bool trade_may_become(const uint32_t *followers, size_t n, int32_t
 //              paid (cancel.c)
 //   EXPIRY     where nothing else is intended (purchase.c)
 //   FAILURE    where nothing else is intended: a payment that was to take the trade with it, or an order that failed
+//   REORDER    where nothing else is intended: when the order is over, the trade is ordered again instead of ending; a
+//              CANCEL replaces it
+//   TAKEN      where nothing else is intended: another trade is for the same fuelling; a CANCEL replaces it
 void trade_set_state(struct trade *trade, Txcenter__Trade__V1__TradeState state, int64_t now_ms);
 
 // Ended without being paid: may be quoted and ordered again.
@@ -130,6 +133,12 @@ bool trade_is_paid(const struct trade *trade);
 
 // Whether what the order needs was locked before it was made; else it is deducted once it is paid.
 bool trade_locks_first(const struct trade *trade);
+
+// Whether it is known who buys.
+bool trade_has_user(const struct trade *trade);
+
+// Ordered, unpaid, and nothing is locked for it: it may be quoted and ordered again without a cancel.
+bool trade_is_editable(const struct trade *trade);
 
 // Gids of the trade's sagas.
 enum { TRADE_GID_MAX = SAGA_GID_MAX + 1 };

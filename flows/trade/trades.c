@@ -1,6 +1,9 @@
 // The host's side: options, time, methods.
+#include "flows/trade/adjust.h"
 #include "flows/trade/callback.h"
 #include "flows/trade/cancel.h"
+#include "flows/trade/capture.h"
+#include "flows/trade/fact.h"
 #include "flows/trade/matter_list.h"
 #include "flows/trade/matter_settle.h"
 #include "flows/trade/order.h"
@@ -18,8 +21,8 @@
 
 #include <stdlib.h>
 
-const struct saga_flow *const trade_flows[] = {&purchase_flow,     &payment_flow,        &refund_flow, &late_flow,
-                                               &recall_order_flow, &recall_payment_flow, NULL};
+const struct saga_flow *const trade_flows[] = {&purchase_flow,     &payment_flow,        &refund_flow,  &late_flow,
+                                               &recall_order_flow, &recall_payment_flow, &capture_flow, NULL};
 
 struct trades *trades_new(const struct trades_options *options) {
     struct trades *trades = calloc(1, sizeof *trades);
@@ -28,6 +31,7 @@ struct trades *trades_new(const struct trades_options *options) {
     trades->options = *options;
     trades->alarm_ms = INT64_MAX;
     trades->requests = requests_new(options->store, options->clock);
+    trades->facts = facts_new(trades);
     return trades;
 }
 
@@ -47,6 +51,7 @@ void trades_free(struct trades *trades) {
     read_end(trades);
     retire_end(trades);
     trade_drop_all(trades);
+    facts_free(trades->facts);
     requests_free(trades->requests);
     heap_release(&trades->waits);
     map_release(&trades->resident);
@@ -113,6 +118,7 @@ COMMAND(order)
 COMMAND(pay)
 COMMAND(cancel)
 COMMAND(refund)
+COMMAND(adjust)
 COMMAND(quote_order_pay)
 COMMAND(order_pay)
 COMMAND(settle_matter)
@@ -127,6 +133,7 @@ const struct trade_method trade_methods[] = {
     {TRADE, "Pay", TRADE_CHANGES, TRADE_PAY, false, serve_pay},
     {TRADE, "Cancel", TRADE_CHANGES, TRADE_PAY, false, serve_cancel},
     {TRADE, "Refund", TRADE_CHANGES, TRADE_PAY, false, serve_refund},
+    {TRADE, "Adjust", TRADE_CHANGES, TRADE_PAY, false, serve_adjust},
     {TRADE, "QuoteOrderPay", TRADE_CHANGES, TRADE_PAY, false, serve_quote_order_pay},
     {TRADE, "OrderPay", TRADE_CHANGES, TRADE_PAY, false, serve_order_pay},
     {TRADE, "GetTrade", TRADE_READS, TRADE_LIST, false, read_get},

@@ -4,6 +4,7 @@
 #define TXC_FLOWS_TRADE_TRADES_H
 
 #include "adapters/adapters.h"
+#include "flows/trade/source.h"
 #include "saga/saga.h"
 
 #include <protobuf-c/protobuf-c.h>
@@ -21,6 +22,9 @@ enum trade_closed {
     TRADE_CLOSED_KINDS,
 };
 
+// Which tenders give back before the others, where a refund does not say.
+enum trade_refund_first { TRADE_REFUND_ALIKE, TRADE_REFUND_CASH, TRADE_REFUND_CARD, TRADE_REFUND_GATEWAY };
+
 struct trade_callback_key {
     const char *id;
     struct str secret;
@@ -36,10 +40,14 @@ struct trades_options {
     const char *merchant_id; // ours, at the payment gateway
     const char *currency;    // of every trade: ISO 4217
     int64_t quote_ttl_ms, quote_budget_ms;
-    int64_t order_ttl_ms, order_ttl_max_ms; // default and maximum of expires_in_seconds
-    int64_t attempt_ttl_ms;                 // a payment attempt's asynchronous tenders are closed after this
-    int64_t query_first_ms, query_max_ms;   // a tender without a callback is queried after, then with doubling pauses
+    int64_t source_budget_ms[QUOTE_SOURCE_KINDS]; // of each; 0, or more than that: all of quote_budget_ms
+    struct cache *cache;                          // for facts; NULL: each is asked for every time
+    int64_t fact_ttl_ms[TRADE_FACT_KINDS];        // 0: it is not kept
+    int64_t order_ttl_ms, order_ttl_max_ms;       // default and maximum of expires_in_seconds
+    int64_t attempt_ttl_ms;                       // a payment attempt's asynchronous tenders are closed after this
+    int64_t query_first_ms, query_max_ms; // a tender without a callback is queried after, then with doubling pauses
     int64_t refund_window_ms;
+    enum trade_refund_first refund_first;
     int64_t wait_max_ms;
     bool os_off;           // the stations' own system is told of no order
     const char *os_caller; // or of none that this caller has made: it is that system; NULL: there is none
@@ -80,11 +88,20 @@ void trades_hurry(struct trades *trades);
 
 struct trades_stats {
     int64_t resident, waiting, watching, commands, callbacks, unknown_callbacks, conflicts, returned;
+    int64_t degraded; // quotes without one of their sources
+    int64_t shared;   // questions that another quote's answer was good for
     // What waits for operators, of all instances, as it was counted last: since it changed here, and within ten
     // minutes.
     int64_t shortfalls, conflicted, payouts, strays;
 };
 void trades_stats(const struct trades *trades, struct trades_stats *ret_stats);
+
+// Whether there is a fact of this name ("price"), and: nothing that is kept of it (name empty: of any) is used any
+// more, nor what is being asked for now. `done` runs once, later, with an error where others that share the cache may
+// still find it. There must be a cache.
+typedef void trades_cleared_fn(void *ctx, const struct error *error);
+bool trades_has_fact(struct str name);
+void trades_clear_facts(struct trades *trades, struct str name, trades_cleared_fn *done, void *ctx);
 
 // What deserves an operator's attention: conflicts, unknown callbacks, money being returned.
 typedef void trades_alert_fn(void *ctx, const char *what, const char *trade_no, const char *detail);
@@ -122,6 +139,11 @@ struct trade_method {
     void (*serve)(struct trades *trades, struct trade_call *call, const ProtobufCMessage *request);
 };
 extern const struct trade_method trade_methods[]; // ended by a NULL name
+
+// For what the inbox keeps under this method (a SourceTaken): the order gives way to one of another instance
+// (source.h). `done` runs once, at once or later.
+#define TRADES_SOURCE_TAKEN "SourceTaken"
+void trades_source_taken(struct trades *trades, const ProtobufCMessage *message, saga_reply_fn *done, void *ctx);
 
 // A stream's caller has left: nothing more is sent, and the call is ended with fail(), at once or later.
 void trades_gone(struct trades *trades, struct trade_call *call);

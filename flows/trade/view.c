@@ -1,5 +1,7 @@
 #include "flows/trade/view.h"
 
+#include "flows/trade/adjust.h"
+#include "flows/trade/capture.h"
 #include "flows/trade/chosen.h"
 #include "flows/trade/recall.h"
 #include "flows/trade/tender.h"
@@ -100,6 +102,7 @@ Txcenter__Trade__V1__PaymentAttempt *view_attempt(const struct trade *trade, int
     attempt->attempt_no = row->attempt_no;
     attempt->state = states[row->state];
     attempt->on_failure = (Txcenter__Trade__V1__OnFailure)row->on_failure;
+    attempt->rounding_off = row->rounding_off ? view_money(trade->row.currency, row->rounding_off, arena) : NULL;
     attempt->reason = view_text(row->reason);
     attempt->text = view_text(row->text);
     attempt->tenders = view_array(arena, TRADE_TENDERS_MAX);
@@ -126,6 +129,8 @@ Txcenter__Trade__V1__Refund *view_refund(const struct trade *trade, const char *
     refund->points_clawed_back = row->points_clawed_back;
     refund->points_shortfall = row->points_shortfall;
     refund->coupons_spent = row->coupons_spent;
+    refund->posted_shift_id = view_text(row->posted_shift);
+    refund->posted_business_date = view_text(row->posted_date);
     refund->gifts_spent = row->gifts_spent;
     refund->legs = view_array(arena, (size_t)row->legs);
     for (int32_t i = 0; refund->legs && i < row->legs; i++) {
@@ -212,7 +217,7 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
     char gid[TRADE_GID_MAX];
     message->attempts = view_array(arena, payments);
     message->refunds = view_array(arena, refunds);
-    message->saga_gids = view_array(arena, 2 * (payments + refunds) + (size_t)trade->row.purchase_no + 1);
+    message->saga_gids = view_array(arena, 2 * (payments + refunds) + (size_t)trade->row.purchase_no + 2);
     if (!message->saga_gids)
         return;
     for (int32_t no = 1; no <= trade->row.purchase_no; no++) {
@@ -234,6 +239,10 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
             recall_payment_gid(trade, row->attempt_no, gid);
             add_gid(message, gid, arena);
         }
+    }
+    if (trade->row.adjust == ADJUST_DONE) {
+        capture_gid(trade, gid);
+        add_gid(message, gid, arena);
     }
     for (size_t i = 0; message->refunds && i < refunds; i++) {
         const struct refund_row *row = trade_at(trade, PART_REFUND, i);
@@ -292,6 +301,10 @@ trade_message *view_trade_row(const struct trade_row *row, struct arena *arena) 
     message->created_by = view_text(row->created_by);
     message->points_awarded = row->points_awarded;
     message->mode = (Txcenter__Trade__V1__OrderMode)row->mode;
+    message->posted_shift_id = view_text(row->posted_shift);
+    message->posted_business_date = view_text(row->posted_date);
+    message->authorised = row->authorised ? view_money(row->currency, row->authorised, arena) : NULL;
+    message->adjusted_at = view_time(row->adjusted_ms, arena);
     return message;
 }
 
@@ -299,8 +312,11 @@ trade_message *view_trade(const struct trade *trade, struct arena *arena) {
     trade_message *message = view_trade_row(&trade->row, arena);
     if (!message)
         return NULL;
-    message->quote = view_quote(trade_quote_row(trade, trade->row.quote_version), arena);
+    // Of a paid trade what was bought, though it may have been quoted again before it was found paid.
+    int32_t version = trade_is_paid(trade) ? trade->row.ordered_version : trade->row.quote_version;
+    message->quote = view_quote(trade_quote_row(trade, version), arena);
     message->combination = (void *)(uintptr_t)chosen_combination(trade, message->quote, arena);
+    message->unused = view_refund(trade, ADJUST_REFUND_NO, arena);
     add_attempts_and_refunds(message, trade, arena);
     add_followers(message, trade, arena);
     add_ledger(message, trade, arena);

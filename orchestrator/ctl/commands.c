@@ -9,12 +9,9 @@
 #include "orchestrator/ctl/run.h"
 #include "orchestrator/ctl/saga_view.h"
 #include "orchestrator/ctl/stats_view.h"
-#include "orchestrator/ctl/trade_specs.h"
+#include "orchestrator/ctl/trade_options.h"
 #include "orchestrator/ctl/trade_view.h"
 #include "txcenter/ops/v1/stats.pb-c.h"
-
-#define SET(array)                                                                                                     \
-    { (array), sizeof(array) / sizeof((array)[0]) }
 
 // ---- Options of every command -------------------------------------------------------------------------------------
 
@@ -64,122 +61,7 @@ const struct option_set *command_global_options(void) {
     return &global_set;
 }
 
-// ---- Options of trades --------------------------------------------------------------------------------------------
-
-#define TEXT(option_name, value_name, field_path, about)                                                               \
-    { .name = (option_name), .kind = OPTION_TEXT, .value = (value_name), .field = (field_path), .text = (about) }
-
-static const struct option context_options[] = {
-    TEXT("user", "USER", "context.user_id", "who buys"),
-    TEXT("station", "STATION", "context.station_id", "where"),
-    TEXT("tenant", "TENANT", "context.tenant_id", "the group that the station belongs to"),
-    TEXT("terminal", "TERMINAL", "context.terminal_id", "the device"),
-    TEXT("employee", "EMPLOYEE", "context.employee_id", "who serves"),
-    TEXT("channel", "CHANNEL", "context.channel", "merchant, wechat, senseless, …"),
-    TEXT("scenario", "SCENARIO", "context.scenario", "passed on as it is"),
-    TEXT("shift", "SHIFT", "context.shift_id", "the shift, where it is known"),
-    TEXT("business-date", "YYYY-MM-DD", "context.business_date", "the station's, where it is known"),
-};
-static const struct option_set context_set = SET(context_options);
-
-static const struct option line_options[] = {
-    {.name = "fuel",
-     .kind = OPTION_SPEC,
-     .many = true,
-     .required = true,
-     .value = "CODE:amount=A|volume=V[,nozzle=N]",
-     .field = "lines",
-     .spec = trade_fuel_spec,
-     .text = "what is bought"},
-    {.name = "exclude-coupon",
-     .kind = OPTION_TEXT,
-     .many = true,
-     .value = "COUPON",
-     .field = "excluded_coupon_ids",
-     .text = "never use this one"},
-    {.name = "no-points", .kind = OPTION_FLAG, .field = "exclude_points", .text = "never use points"},
-};
-static const struct option_set line_set = SET(line_options);
-
-static const struct option quote_options[] = {
-    TEXT("trade", "TRADE", "trade_no", "a new version of this trade's quote"),
-    {.name = "require-coupon",
-     .kind = OPTION_TEXT,
-     .many = true,
-     .value = "COUPON",
-     .field = "required_coupon_ids",
-     .text = "only combinations that use it"},
-    {.name = "combinations",
-     .kind = OPTION_NUMBER,
-     .value = "N",
-     .field = "max_combinations",
-     .min = 1,
-     .max = 10,
-     .text = "how many to answer (default 3)"},
-};
-static const struct option_set quote_set = SET(quote_options);
-
-static const struct option version_options[] = {
-    {.name = "version",
-     .kind = OPTION_NUMBER,
-     .required = true,
-     .value = "N",
-     .field = "quote_version",
-     .min = 1,
-     .max = INT32_MAX,
-     .text = "of the quote"},
-    TEXT("combination", "ID", "combination_id", "of the quote (default: the best)"),
-};
-static const struct option_set version_set = SET(version_options);
-
-static const struct option order_options[] = {
-    {.name = "expect",
-     .kind = OPTION_MONEY,
-     .value = "AMOUNT",
-     .field = "expected_payable",
-     .text = "refuse when another amount is payable"},
-    {.name = "mode",
-     .kind = OPTION_WORD,
-     .value = "MODE",
-     .field = "mode",
-     .words = &txcenter__trade__v1__order_mode__descriptor,
-     .text = "when benefits are taken (default lock-first)"},
-    {.name = "expires",
-     .kind = OPTION_NUMBER,
-     .value = "SECONDS",
-     .field = "expires_in_seconds",
-     .min = 1,
-     .max = 86400,
-     .text = "how long the order waits for its payment"},
-    {.name = "accept-degraded",
-     .kind = OPTION_FLAG,
-     .field = "accept_degraded",
-     .text = "order though an optional source did not answer the quote"},
-};
-static const struct option_set order_set = SET(order_options);
-
-static const struct option pay_options[] = {
-    {.name = "tender",
-     .kind = OPTION_SPEC,
-     .many = true,
-     .value = "KIND[=AMOUNT][:ACCOUNT]",
-     .field = "tenders",
-     .spec = trade_tender_spec,
-     .text = "one part of the payment: card=50.00:C0001"},
-    {.name = "on-failure",
-     .kind = OPTION_WORD,
-     .value = "WHAT",
-     .field = "on_failure",
-     .words = &txcenter__trade__v1__on_failure__descriptor,
-     .text = "what a failed payment does to the order (default keep of pay, else fail-trade)"},
-    {.name = "wait-for",
-     .kind = OPTION_WORD,
-     .value = "WHAT",
-     .field = "wait_for",
-     .words = &txcenter__trade__v1__wait_for__descriptor,
-     .text = "when to answer (default parameters: as soon as the payers can pay)"},
-};
-static const struct option_set pay_set = SET(pay_options);
+// ---- Options of several -------------------------------------------------------------------------------------------
 
 static const struct option wait_options[] = {
     {.name = "wait",
@@ -194,50 +76,10 @@ static const struct option wait_options[] = {
 };
 static const struct option_set wait_set = SET(wait_options);
 
-static const struct option number_options[] = {
-    TEXT("order", "ORDER", "order_no", "by the order's number instead"),
-};
-static const struct option_set number_set = SET(number_options);
-
 static const struct option reason_options[] = {
     TEXT("reason", "TEXT", "reason", "why"),
 };
 static const struct option_set reason_set = SET(reason_options);
-
-static const struct option refund_options[] = {
-    {.name = "whole", .kind = OPTION_FLAG, .field = "whole", .text = "all that is left"},
-    {.name = "amount", .kind = OPTION_MONEY, .value = "AMOUNT", .field = "amount", .text = "so much"},
-    {.name = "line",
-     .kind = OPTION_NUMBER,
-     .many = true,
-     .value = "N",
-     .field = "lines.indexes",
-     .min = 0,
-     .max = 10000,
-     .text = "what this line cost (from 0)"},
-    TEXT("refund-no", "NUMBER", "refund_no", "the refund's number; made when absent"),
-    {.name = "split",
-     .kind = OPTION_SPEC,
-     .many = true,
-     .value = "TENDER_NO=AMOUNT",
-     .field = "split",
-     .spec = trade_split_spec,
-     .text = "which tender gives back how much"},
-};
-static const struct option_set refund_set = SET(refund_options);
-
-static const struct option list_options[] = {
-    TEXT("user", "USER", "filter.user_id", "of this user"),
-    TEXT("station", "STATION", "filter.station_id", "at this station"),
-    TEXT("tenant", "TENANT", "filter.tenant_id", "of this group"),
-    {.name = "state",
-     .kind = OPTION_WORD,
-     .value = "STATE",
-     .field = "filter.state",
-     .words = &txcenter__trade__v1__trade_state__descriptor,
-     .text = "in this state"},
-};
-static const struct option_set list_set = SET(list_options);
 
 static const struct option made_options[] = {
     {.name = "from",
@@ -341,6 +183,11 @@ static const struct option act_options[] = {
 };
 static const struct option_set act_set = SET(act_options);
 
+static const struct option clear_options[] = {
+    TEXT("source", "NAME", "source", "only this kind: price, points_rule, level or activities (default: every kind)"),
+};
+static const struct option_set clear_set = SET(clear_options);
+
 static const struct option step_options[] = {
     TEXT("step", "NAME", "step", "which step (default: the one that is parked)"),
     {.name = "leg",
@@ -370,6 +217,7 @@ static const struct option resolve_options[] = {
 static const struct option_set resolve_set = SET(resolve_options);
 
 static const struct option batch_options[] = {
+    TEXT("reason", "TEXT", "reason", "why; it is kept in the audit"),
     {.name = "filter",
      .kind = OPTION_SPEC,
      .required = true,
@@ -486,7 +334,7 @@ static const struct option_set anomaly_set = SET(anomaly_options);
 
 static const struct command commands[] = {
     {.words = "trade quote",
-     .sets = {&line_set, &context_set, &quote_set},
+     .sets = {&trade_options_line, &trade_options_context, &trade_options_quote},
      .needs = {"--tenant", "--user", "--station"},
      TRADE("Quote"),
      .show = trade_show_quote,
@@ -495,7 +343,7 @@ static const struct command commands[] = {
     {.words = "trade order",
      .operand = "TRADE",
      .operand_field = "trade_no",
-     .sets = {&version_set, &order_set, &wait_set},
+     .sets = {&trade_options_version, &trade_options_order, &wait_set},
      TRADE("PlaceOrder"),
      .show = trade_show_order,
      .text = "order from a kept quote",
@@ -503,7 +351,7 @@ static const struct command commands[] = {
     {.words = "trade pay",
      .operand = "TRADE",
      .operand_field = "trade_no",
-     .sets = {&pay_set, &wait_set},
+     .sets = {&trade_options_pay, &wait_set},
      TRADE("Pay"),
      .show = trade_show_pay,
      .run = run_pay,
@@ -512,14 +360,14 @@ static const struct command commands[] = {
     {.words = "trade order-pay",
      .operand = "TRADE",
      .operand_field = "trade_no",
-     .sets = {&version_set, &order_set, &pay_set, &wait_set},
+     .sets = {&trade_options_version, &trade_options_order, &trade_options_pay, &wait_set},
      TRADE("OrderPay"),
      .show = trade_show_order_pay,
      .run = run_pay,
      .text = "order and pay in one",
      .details = REST "txctl trade order-pay TRADE --version 1 --tender wechat:openid1"},
     {.words = "trade quote-order-pay",
-     .sets = {&line_set, &context_set, &order_set, &pay_set, &wait_set},
+     .sets = {&trade_options_line, &trade_options_context, &trade_options_order, &trade_options_pay, &wait_set},
      .needs = {"--tenant", "--user", "--station"},
      TRADE("QuoteOrderPay"),
      .show = trade_show_quote_order_pay,
@@ -530,7 +378,7 @@ static const struct command commands[] = {
     {.words = "trade cancel",
      .operand = "[TRADE]",
      .operand_field = "trade_no",
-     .sets = {&number_set, &reason_set, &wait_set},
+     .sets = {&trade_options_number, &reason_set, &wait_set},
      .needs = {"TRADE|--order"},
      TRADE("Cancel"),
      .show = trade_show_cancel,
@@ -538,22 +386,31 @@ static const struct command commands[] = {
     {.words = "trade refund",
      .operand = "[TRADE]",
      .operand_field = "trade_no",
-     .sets = {&refund_set, &number_set, &reason_set, &wait_set},
+     .sets = {&trade_options_refund, &trade_options_number, &reason_set, &wait_set},
      .needs = {"TRADE|--order", "--whole|--amount|--line"},
      TRADE("Refund"),
      .show = trade_show_refund,
      .text = "refund the whole, an amount, or lines",
      .details = "txctl trade refund TRADE --amount 20.00 --reason 'wrong nozzle'"},
+    {.words = "trade adjust",
+     .operand = "[TRADE]",
+     .operand_field = "trade_no",
+     .sets = {&trade_options_adjust, &trade_options_number},
+     .needs = {"TRADE|--order"},
+     TRADE("Adjust"),
+     .show = trade_show_adjust,
+     .text = "what was dispensed of a fill-up that was authorised",
+     .details = "txctl trade adjust TRADE --line 0:amount=150.00"},
     {.words = "trade get",
      .operand = "[TRADE]",
      .operand_field = "trade_no",
-     .sets = {&number_set},
+     .sets = {&trade_options_number},
      .needs = {"TRADE|--order"},
      TRADE("GetTrade"),
      .show = trade_show_get,
      .text = "everything about one trade"},
     {.words = "trade list",
-     .sets = {&list_set, &made_set, &page_set},
+     .sets = {&trade_options_list, &made_set, &page_set},
      TRADE("ListTrades"),
      .show = trade_show_list,
      .text = "trades, newest first",
@@ -635,7 +492,8 @@ static const struct command commands[] = {
     {.words = "batch",
      .operand = "ACTION",
      .operand_field = "action",
-     .sets = {&batch_set, &act_set},
+     .sets = {&batch_set},
+     .needs = {"--reason|--dry-run"},
      .method = {.service = &txcenter__saga__v1__operator_service__descriptor,
                 .name = "Batch",
                 .server_streaming = true},
@@ -643,8 +501,9 @@ static const struct command commands[] = {
      .run = run_batch,
      .text = "the same for every saga of a filter",
      .details = "It stops when this program does; with the same --request-id it goes on with those that are left.\n"
+                "What became of a step is stated of one saga at a time (txctl saga resolve).\n"
                 "Exit code 1 when some were refused or failed.\n"
-                "txctl batch retry --filter parked,because=SHIFT_CLOSED --reason 'the shift is open' --dry-run"},
+                "txctl batch retry --filter parked,because=SHIFT_CLOSED --reason 'the shift is open'"},
     {.words = "participant list",
      OPERATOR("ListParticipants"),
      .show = operator_show_participants,
@@ -706,6 +565,13 @@ static const struct command commands[] = {
      .text = "what is wrong and does not mend by itself",
      .details = "A page that is not full need not be the last: the last one names no next page.\n"
                 "txctl anomaly list --kind oscillating --since 2h"},
+    {.words = "cache clear",
+     .sets = {&clear_set, &act_set},
+     OPERATOR("ClearCache"),
+     .show = operator_show_cleared,
+     .text = "forget the facts that are kept for quotes, such as prices of fuel",
+     .details = "In Redis for every instance; in memory for the one that is asked.\n"
+                "txctl cache clear --source price --reason 'prices have changed'"},
     {.words = "flow list", SAGA("ListFlows"), .show = flow_show_list, .text = "the flows that the server has"},
     {.words = "flow graph",
      .operand = "NAME",

@@ -150,6 +150,16 @@ void operator_show_resumed(struct view *view, struct arena *arena, const Protobu
     show_one(view, arena, ((const Txcenter__Saga__V1__ResumeParticipantResponse *)(const void *)response)->participant);
 }
 
+// ---- Cache --------------------------------------------------------------------------------------------------------
+
+void operator_show_cleared(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
+    (void)arena;
+    view_printf(view, "cleared by ");
+    view_text(view, PAINT_BOLD,
+              str_c(((const Txcenter__Saga__V1__ClearCacheResponse *)(const void *)response)->instance));
+    view_printf(view, "\n");
+}
+
 // ---- Audit --------------------------------------------------------------------------------------------------------
 
 void operator_show_audit(struct view *view, struct arena *arena, const ProtobufCMessage *response) {

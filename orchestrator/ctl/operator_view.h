@@ -15,6 +15,7 @@ void operator_show_batch(struct view *view, struct arena *arena, const ProtobufC
 void operator_show_participants(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void operator_show_paused(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void operator_show_resumed(struct view *view, struct arena *arena, const ProtobufCMessage *response);
+void operator_show_cleared(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void operator_show_audit(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 
 #endif

@@ -4,7 +4,9 @@
 #include "orchestrator/ctl/words.h"
 #include "txcenter/trade/v1/trade.pb-c.h"
 
-#define FUEL_FORM "CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N behind a comma"
+#define FUEL_FORM                                                                                                      \
+    "CODE:amount=200.00 or CODE:volume=30.00, with nozzle=N and authorised behind a comma, or CODE:serial=S,nozzle=N"
+#define ACTUAL_FORM "N:amount=150.00 or N:volume=19.53, or N alone for nothing"
 #define TENDER_FORM "KIND=AMOUNT:ACCOUNT, such as card=50.00:C0001, cash=20.00 or wechat:openid1"
 
 // "30.00" litres as 3000. Volumes have two decimals, as the yuan has.
@@ -23,6 +25,10 @@ static bool set_part(struct request *request, Txcenter__Trade__V1__Fuel *fuel, s
         return parse_centi(value, &fuel->volume_centi);
     if (str_eq_c(name, "nozzle"))
         return !str_empty(value) && (fuel->nozzle = request_text(request, value)) != NULL;
+    if (str_eq_c(name, "serial"))
+        return !str_empty(value) && (fuel->pump_serial = request_text(request, value)) != NULL;
+    if (str_eq_c(name, "authorised"))
+        return (fuel->authorised = !value.ptr);
     return false;
 }
 
@@ -37,10 +43,29 @@ ProtobufCMessage *trade_fuel_spec(struct request *request, const char *option, s
         if (!set_part(request, fuel, name, value))
             return error_is(request->error) ? NULL : request_refuse(request, option, FUEL_FORM, text);
     }
-    if (str_empty(code) || (!fuel->amount && fuel->volume_centi == 0))
+    if (str_empty(code) || (!fuel->amount && fuel->volume_centi == 0 && !fuel->pump_serial[0]))
         return request_refuse(request, option, FUEL_FORM, text);
     line->item_case = TXCENTER__TRADE__V1__LINE__ITEM_FUEL;
     line->fuel = fuel;
+    return &line->base;
+}
+
+ProtobufCMessage *trade_actual_spec(struct request *request, const char *option, struct str text) {
+    struct str value = text, index = str_cut(&value, ':'), name = str_cut(&value, '=');
+    Txcenter__Trade__V1__ActualLine *line = request_new(request, &txcenter__trade__v1__actual_line__descriptor);
+    int64_t n;
+    if (!line)
+        return NULL;
+    bool good = str_to_i64(index, &n) && n >= 0 && n <= INT32_MAX;
+    if (good && str_eq_c(name, "amount"))
+        good = (line->amount = (Txcenter__Type__V1__Money *)request_money(request, value)) != NULL;
+    else if (good && str_eq_c(name, "volume"))
+        good = parse_centi(value, &line->volume_centi);
+    else
+        good = good && !name.ptr;
+    if (!good)
+        return error_is(request->error) ? NULL : request_refuse(request, option, ACTUAL_FORM, text);
+    line->index = (int32_t)n;
     return &line->base;
 }
 

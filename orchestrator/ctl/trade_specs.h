@@ -10,6 +10,9 @@ ProtobufCMessage *trade_fuel_spec(struct request *request, const char *option, s
 // "card=50.00:C0001", "cash=20", "wechat:openid1" (no amount: it pays the rest): a TenderInput.
 ProtobufCMessage *trade_tender_spec(struct request *request, const char *option, struct str text);
 
+// "0:amount=150.00", "0:volume=19.53", "0" (nothing): an ActualLine.
+ProtobufCMessage *trade_actual_spec(struct request *request, const char *option, struct str text);
+
 // "TENDER_NO=20.00": a RefundSplit.
 ProtobufCMessage *trade_split_spec(struct request *request, const char *option, struct str text);
 

@@ -85,8 +85,9 @@ static struct str joined(struct arena *arena, char *const *texts, size_t n) {
 static void show_lines(struct view *view, struct arena *arena, const Txcenter__Trade__V1__Quote *quote,
                        const Txcenter__Trade__V1__Combination *combination) {
     static const struct table_column columns[] = {
-        {"#", true},          {"kind", false}, {"code", false},   {"name", false},  {"nozzle", false}, {"volume", true},
-        {"unit price", true}, {"list", true},  {"coupons", true}, {"points", true}, {"payable", true}, {NULL, false}};
+        {"#", true},       {"kind", false},      {"code", false},  {"name", false},   {"nozzle", false},
+        {"volume", true},  {"unit price", true}, {"list", true},   {"level", true},   {"activities", true},
+        {"coupons", true}, {"points", true},     {"tender", true}, {"payable", true}, {NULL, false}};
     struct table table;
     table_init(&table, arena, columns);
     for (size_t i = 0; i < quote->n_lines; i++) {
@@ -104,31 +105,57 @@ static void show_lines(struct view *view, struct arena *arena, const Txcenter__T
         table_add(&table, PAINT_PLAIN, str_c(volume));
         add_money(&table, line->unit_price);
         add_money(&table, line->list_price);
+        add_amount(&table, share ? share->level_discount : NULL);
+        add_amount(&table, share ? share->activity_discount : NULL);
         add_amount(&table, share ? share->coupon_discount : NULL);
         add_amount(&table, share ? share->points_discount : NULL);
+        add_amount(&table, share ? share->tender_discount : NULL);
         add_money(&table, share ? share->payable : NULL);
     }
     table_print(&table, view, 2);
 }
 
+static struct str benefits_of(struct arena *arena, const Txcenter__Trade__V1__Combination *combination) {
+    struct str all = STR("none");
+    for (size_t i = 0; i < combination->n_benefits; i++)
+        all = i == 0 ? str_c(combination->benefits[0]->benefit_id)
+                     : arena_printf(arena, "%.*s, %s", STR_FMT(all), combination->benefits[i]->benefit_id);
+    return all;
+}
+
+// The kinds of tenders that it allows; empty: all.
+static struct str tenders_of(struct arena *arena, const Txcenter__Trade__V1__Combination *combination) {
+    struct str all = STR("");
+    for (size_t i = 0; i < combination->n_tender_kinds; i++) {
+        char kind[WORDS_MAX];
+        words_choice(&txcenter__trade__v1__tender_kind__descriptor, (int)combination->tender_kinds[i], kind);
+        all = arena_printf(arena, "%.*s%s%s", STR_FMT(all), i ? ", " : "", kind);
+    }
+    return all;
+}
+
 static void show_combinations(struct view *view, struct arena *arena, Txcenter__Trade__V1__Combination *const *list,
                               size_t n) {
-    static const struct table_column columns[] = {{"combination", false}, {"coupons", false}, {"less", true},
-                                                  {"points", true},       {"less", true},     {"payable", true},
-                                                  {NULL, false}};
+    static const struct table_column columns[] = {{"combination", false}, {"benefits", false}, {"level", true},
+                                                  {"activities", true},   {"coupons", true},   {"points", true},
+                                                  {"less", true},         {"tender", true},    {"payable", true},
+                                                  {"paid by", false},     {NULL, false}};
     struct table table;
     table_init(&table, arena, columns);
     for (size_t i = 0; i < n; i++) {
         table_add(&table, PAINT_BOLD, str_c(list[i]->combination_id));
-        table_add(&table, PAINT_PLAIN,
-                  list[i]->n_coupon_ids ? joined(arena, list[i]->coupon_ids, list[i]->n_coupon_ids) : STR("none"));
+        table_add(&table, PAINT_PLAIN, benefits_of(arena, list[i]));
+        add_amount(&table, list[i]->level_discount);
+        add_amount(&table, list[i]->activity_discount);
         add_amount(&table, list[i]->coupon_discount);
         if (list[i]->points != 0)
             table_addf(&table, PAINT_PLAIN, "%lld", (long long)list[i]->points);
         else
             table_add(&table, PAINT_PLAIN, STR(""));
         add_amount(&table, list[i]->points_discount);
+        add_amount(&table, list[i]->tender_discount);
         add_money(&table, list[i]->payable);
+        table_add(&table, PAINT_PLAIN, tenders_of(arena, list[i]));
     }
     table_print(&table, view, 2);
 }
@@ -249,6 +276,7 @@ static void show_summary(struct view *view, struct arena *arena, const Txcenter_
     }
     fact_money(view, "payable", trade->payable);
     fact_money(view, "paid", reading_is_zero(trade->paid) ? NULL : trade->paid);
+    fact_money(view, "authorised", trade->authorised);
     fact_money(view, "refunded", reading_is_zero(trade->refunded) ? NULL : trade->refunded);
     if (trade->points_awarded != 0)
         fact(view, "awarded", arena_printf(arena, "%lld points", (long long)trade->points_awarded));
@@ -309,6 +337,8 @@ static void show_trade(struct view *view, struct arena *arena, const Txcenter__T
         show_attempt(view, arena, trade->attempts[i]);
     for (size_t i = 0; i < trade->n_refunds; i++)
         show_refund(view, arena, trade->refunds[i]);
+    if (trade->unused)
+        show_refund(view, arena, trade->unused);
     if (trade->n_ledger)
         show_ledger(view, arena, trade);
     if (trade->n_history)
@@ -380,6 +410,11 @@ void trade_show_cancel(struct view *view, struct arena *arena, const ProtobufCMe
 void trade_show_refund(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
     const Txcenter__Trade__V1__RefundResponse *r = (const void *)response;
     show_outcome(view, arena, r->trade, NULL, r->refund, r->processing);
+}
+
+void trade_show_adjust(struct view *view, struct arena *arena, const ProtobufCMessage *response) {
+    const Txcenter__Trade__V1__AdjustResponse *r = (const void *)response;
+    show_outcome(view, arena, r->trade, NULL, r->trade ? r->trade->unused : NULL, false);
 }
 
 void trade_show_get(struct view *view, struct arena *arena, const ProtobufCMessage *response) {

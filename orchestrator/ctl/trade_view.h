@@ -12,6 +12,7 @@ void trade_show_pay(struct view *view, struct arena *arena, const ProtobufCMessa
 void trade_show_order_pay(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void trade_show_quote_order_pay(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void trade_show_cancel(struct view *view, struct arena *arena, const ProtobufCMessage *response);
+void trade_show_adjust(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void trade_show_refund(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void trade_show_get(struct view *view, struct arena *arena, const ProtobufCMessage *response);
 void trade_show_list(struct view *view, struct arena *arena, const ProtobufCMessage *response);

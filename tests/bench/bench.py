@@ -17,7 +17,9 @@ sys.dont_write_bytecode = True
 import harness  # noqa: E402
 import importance  # noqa: E402
 import peers  # noqa: E402
+import profile_rooms  # noqa: E402
 import purchases  # noqa: E402
+import quotes  # noqa: E402
 from endurance import Endurance  # noqa: E402
 from harness import BIN, World, cpu_ns, resident_kb  # noqa: E402
 from sagas import Sagas  # noqa: E402
@@ -32,6 +34,9 @@ GOALS = (
     ("idle.cpu_percent", "<=", 0.5, "percent of a core when idle"),
     ("idle.ready_ms", "<=", 200, "from exec to ready, ms"),
     ("purchase.sqlite.64.per_second", ">=", 300, "purchases a second on SQLite, 64 in flight"),
+    ("quote.even.off.1.p50_of_slowest", "<=", 1.5, "p50 of a quote whose seven sources take 10 ms each, of that, one in flight"),
+    ("quote.slow_facts.memory.1.p50_ms", "<=", 20, "p50 of a quote with slow facts that are kept in memory, ms"),
+    ("quote.slow_facts.redis.1.p50_ms", "<=", 20, "p50 of a quote with slow facts that are kept in Redis, ms"),
     ("saga.sqlite.64.ratio.median", ">=", 0.8, "of the ceiling on SQLite, 64 in flight"),
     ("saga.sqlite.64.p99_ms", "<=", 20, "p99 on SQLite, 64 in flight, ms"),
     ("saga.mariadb.64.ratio.median", ">=", 0.75, "of the ceiling on MariaDB, 64 in flight"),
@@ -62,7 +67,9 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="short runs; figures are rough")
     parser.add_argument("--mariadb", action="store_true", help="on MariaDB too")
     parser.add_argument("--two-step", action="store_true", help="only two-step sagas beside the ceiling")
+    parser.add_argument("--quote", action="store_true", help="only quotes, with sources that take their time")
     parser.add_argument("--purchases", action="store_true", help="only whole purchases, plain and full")
+    parser.add_argument("--profile", action="store_true", help="only where the instructions go, of a saga and of a full purchase")
     parser.add_argument("--peer", choices=["dtm"], help="only two-step sagas by turns with this peer, which is built first (needs Go)")
     parser.add_argument("--recovery", action="store_true", help="only the recovery after kill -9 with --sagas under way")
     parser.add_argument("--sagas", type=int, metavar="N", default=100000, help="under way at the kill (100000)")
@@ -142,11 +149,17 @@ class Bench:
             for kind in purchases.KINDS:
                 purchases.measure(store, IN_FLIGHT, 3 if self.options.quick else 10, self.figures, kind)
 
+    def quotes(self):
+        quotes.measure(2 if self.options.quick else 6, self.figures)
+
     def importance(self):
         importance.measure(self.options.pairs, 3 if self.options.quick else 10, self.figures)
 
     def peer(self):
         peers.measure(self.options.peer, os.path.dirname(self.folder), harness.scratch(), self.options, self.figures)
+
+    def profile(self):
+        profile_rooms.measure(self.figures)
 
     def lasting(self, part):
         endurance = Endurance(self.options, self.figures)
@@ -188,13 +201,13 @@ class Bench:
     def parts(self):
         """What was asked for by name, or what is measured when nothing was."""
         options = self.options
-        asked = [self.sagas] * options.two_step + [self.purchases] * options.purchases + [self.peer] * bool(options.peer)
-        asked += [self.importance] * options.importance
+        asked = [self.sagas] * options.two_step + [self.quotes] * options.quote + [self.purchases] * options.purchases
+        asked += [self.peer] * bool(options.peer) + [self.importance] * options.importance + [self.profile] * options.profile
         for wanted, part in ((options.recovery, Endurance.recovery), (options.waiting, Endurance.waiting),
                              (options.overload, Endurance.overload)):
             if wanted:
                 asked.append(functools.partial(self.lasting, part))
-        return asked or [self.idle, self.sagas, self.purchases] + [self.others] * options.all
+        return asked or [self.idle, self.sagas, self.quotes, self.purchases] + [self.others] * options.all
 
 
 def main():

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Measures the release build and compares with what the figures should be.
 #
-# usage: ./dev bench [--quick] [--mariadb] [--all] [--two-step] [--purchases] [--peer dtm] [--recovery [--sagas N]]
-#                    [--waiting N] [--overload] [--importance] [--pairs N] [--json FILE] [--data FOLDER]
+# usage: ./dev bench [--quick] [--mariadb] [--all] [--two-step] [--quote] [--purchases] [--profile] [--peer dtm]
+#                    [--recovery [--sagas N]] [--waiting N] [--overload] [--importance] [--pairs N] [--json FILE] [--data FOLDER]
 #
 # Without options: idle figures; sagas of two steps that come from outside (SubmitSaga), with 1, 16, 64 and 256 in flight
-# and at fixed rates, beside the bare ceiling; whole purchases. On SQLite, with --mariadb on MariaDB too; --all adds
+# and at fixed rates, beside the bare ceiling; quotes; whole purchases. On SQLite, with --mariadb on MariaDB too; --all adds
 # store, rpc and solver by themselves. These run only what they name:
 #   --two-step       the sagas of two steps
+#   --quote          quotes whose sources take their time, with the cache off, in memory and in Redis
 #   --purchases      whole purchases: plain ones, and full ones with coupon, points, card and WeChat
+#   --profile        where the instructions go (callgrind): a saga beside the ceiling, a full purchase
 #   --peer dtm       DTM v1.19.0, by turns with the center on the same MariaDB; built of its Go module the first time
 #   --recovery       kill -9 with 100,000 sagas under way (--sagas), restart, until all have ended
 #   --waiting N      N sagas that wait (1000000): resident memory, pages of the list, time to start
@@ -23,6 +25,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 case " $* " in
   *' --help '* | *' -h '*) usage && exit ;;
 esac
+case " $* " in *' --profile '*) scripts/setup profile ;; esac
 export TXC_BIN=${TXC_BIN:-$PWD/build/release/bin}
 export TXC_DESCRIPTORS=${TXC_BIN%/bin}/gen/descriptors.pb
 exec /usr/bin/python3 tests/bench/bench.py "$@"

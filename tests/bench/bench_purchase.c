@@ -30,7 +30,7 @@ struct load {
     unsigned users, in_flight;
     uint64_t next;
     bool stopping, full;
-    int64_t failed, processing, without_benefits;
+    int64_t failed, processing, without_benefits, done; // from beginning to end
     int64_t *latency_us;
     size_t n;
     char run[ID_LEN + 1];
@@ -53,7 +53,7 @@ static void answered(void *ctx, const struct rpc_result *result) {
             fprintf(stderr, "a purchase failed: %s %s\n", result->reason, result->error.text);
     } else if (response->processing) {
         load->processing++;
-    } else if (load->n < SAMPLES_MAX) {
+    } else if (++load->done && load->n < SAMPLES_MAX) {
         const Txcenter__Trade__V1__Combination *chosen = response->trade ? response->trade->combination : NULL;
         load->without_benefits += !chosen || chosen->n_coupon_ids == 0 || chosen->points == 0;
         load->latency_us[load->n++] = (clock_monotonic_ns() - purchase->begun_ns) / 1000;
@@ -66,7 +66,7 @@ static void answered(void *ctx, const struct rpc_result *result) {
 // What pays: by card first where it is a full one; WeChat takes the rest.
 static size_t make_tenders(const struct load *load, char *card, Txcenter__Type__V1__Money *by_card,
                            Txcenter__Trade__V1__TenderInput made[2], Txcenter__Trade__V1__TenderInput *list[2]) {
-    static char payer[] = "payer"; // what is listed outlives this
+    static char payer[] = "payer";
     size_t n = 0;
     if (load->full) {
         made[n].kind = TXCENTER__TRADE__V1__TENDER_KIND__TENDER_KIND_CARD;
@@ -216,10 +216,10 @@ int main(int argc, char **argv) {
         "{\"in_flight\": %u, \"purchases\": %zu, \"per_second\": %.1f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, "
         "\"commits_per_purchase\": %.3f, \"rows_per_purchase\": %.1f, \"center_cpu_us\": %.0f, \"sim_cpu_us\": %.0f, "
         "\"load_cpu_us\": %.0f, \"failed\": %" PRId64 ", \"processing\": %" PRId64 ", \"without_benefits\": %" PRId64
-        "}\n",
+        ", \"done\": %" PRId64 "}\n",
         width, n, (double)n / took, quantile_ms(&load, 0.5), quantile_ms(&load, 0.99), (double)commits / per,
         (double)rows / per, (double)center_us / per, (double)sim_us / per, (double)own_us / per, load.failed,
-        load.processing, load.without_benefits);
+        load.processing, load.without_benefits, load.done);
     rpc_channel_close(load.channel);
     rpc_loop_free(load.loop);
     free(load.latency_us);

@@ -28,8 +28,7 @@ def stored_kb(world, database):
 
 def purchase(store, in_flight, seconds, kind):
     """Fails when a full one was not: more than users there are, or benefits that nobody can use."""
-    users = str(KINDS[kind])
-    world = World({"log": {"level": "warn", "format": "json"}}, ["--auto-pay", "1", "--users", users])
+    world = World({"log": {"level": "warn", "format": "json"}}, ["--auto-pay", "1", "--users", str(KINDS[kind])])
     database = None
     try:
         if store == "mariadb":
@@ -37,16 +36,7 @@ def purchase(store, in_flight, seconds, kind):
             world.configure({"store": database.config(), "log": {"level": "warn", "format": "json"}})
         world.start()
         empty_kb = stored_kb(world, database)
-        done = subprocess.run([os.path.join(BIN, "..", "bench", "bench_purchase"), world.center_target, str(seconds),
-                               str(in_flight), users, str(world.center.pid), str(world.sim.pid), kind],
-                              capture_output=True, text=True, check=False)
-        if not done.stdout:
-            raise AssertionError(f"bench_purchase ends with {done.returncode}: {done.stderr}")
-        row = json.loads(done.stdout.splitlines()[-1])
-        if row["failed"]:
-            print(done.stderr.strip())
-        if kind == "full" and row["without_benefits"] > 0:
-            raise AssertionError(f"{row['without_benefits']} purchases of {row['purchases']} used no coupon or no points")
+        row = drive(world, seconds, in_flight, kind)
         row["stored_kb_per_purchase"] = (stored_kb(world, database) - empty_kb) / max(1, row["purchases"])
         row["center_resident_kb"] = resident_kb(world.center.pid)
         return row
@@ -54,6 +44,36 @@ def purchase(store, in_flight, seconds, kind):
         world.close()
         if database:
             database.kill()
+
+
+def drive(world, seconds, in_flight, kind):
+    """Runs bench_purchase; what it printed."""
+    done = subprocess.run([os.path.join(BIN, "..", "bench", "bench_purchase"), world.center_target, str(seconds), str(in_flight),
+                           str(KINDS[kind]), str(world.center.pid), str(world.sim.pid), kind],
+                          capture_output=True, text=True, check=False)
+    if not done.stdout:
+        raise AssertionError(f"bench_purchase ends with {done.returncode}: {done.stderr}")
+    row = json.loads(done.stdout.splitlines()[-1])
+    if row["failed"]:
+        print(done.stderr.strip())
+    if kind == "full" and row["without_benefits"] > 0:
+        raise AssertionError(f"{row['without_benefits']} purchases of {row['purchases']} used no coupon or no points")
+    return row
+
+
+def counted(kind, in_flight, seconds, prefix, counting):
+    """How many were carried out while `counting(pid, on)` was on, by a center that `prefix` runs."""
+    world = World({"log": {"level": "warn", "format": "json"}}, ["--auto-pay", "1", "--users", str(KINDS[kind])])
+    world.center.prefix = prefix
+    try:
+        world.start()
+        drive(world, 2, in_flight, kind)
+        counting(world.center.pid, True)
+        row = drive(world, seconds, in_flight, kind)
+        counting(world.center.pid, False)
+        return row["done"]
+    finally:
+        world.close()
 
 
 def measure(store, numbers, seconds, figures, kind="plain"):

@@ -248,6 +248,24 @@ static bool is_short(const trade_message *trade, const char *what) {
     return false;
 }
 
+// Quota of activities and limits, each in the unit of its own.
+static void check_quota(struct check *check, const trade_message *trade, const struct run *run) {
+    bool used = is_paid(trade) && !is(trade, STATE(REFUNDED)) && !is_short(trade, "quota");
+    bool locks = trade->mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_DEDUCT_LATER;
+    int64_t all = 0;
+    for (size_t i = 0; trade->combination && i < trade->combination->n_quotas; i++) {
+        const Txcenter__Trade__V1__QuotaUse *quota = trade->combination->quotas[i];
+        equal(check, used ? quota->quantity : 0, sum(run, "discount", quota->activity_id, TERMS("+use", "-give_back")),
+              "used quota", quota->activity_id);
+        all += quota->quantity;
+    }
+    equal(check, 0,
+          sum(run, "discount", NULL, TERMS("+lock", "-unlock")) -
+              (locks ? sum(run, "discount", NULL, TERMS("+use")) : 0),
+          "locked quota", "");
+    equal(check, used ? all : 0, sum(run, "discount", NULL, TERMS("+use", "-give_back")), "used quota", "");
+}
+
 static void check_benefits(struct check *check, const trade_message *trade, const struct run *run) {
     bool kept = is_paid(trade) && !is(trade, STATE(REFUNDED));
     bool locks = trade->mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_DEDUCT_LATER;
@@ -260,6 +278,7 @@ static void check_benefits(struct check *check, const trade_message *trade, cons
           "locked coupons", "");
     equal(check, kept ? coupons : 0, count(run, "coupon", "use") - count(run, "coupon", "give_back"), "used coupons",
           "");
+    check_quota(check, trade, run);
     int64_t clawed = 0, shortfall = 0;
     for (size_t i = 0; i < trade->n_refunds; i++) {
         clawed += trade->refunds[i]->points_clawed_back;
@@ -284,8 +303,11 @@ static int64_t told_refunds(const trade_message *trade) {
 static void check_order(struct check *check, const trade_message *trade, const struct run *run) {
     int64_t open = count(run, "order", "create") - count(run, "order", "close");
     equal(check, is_paid(trade), open, "orders", "");
-    equal(check, minor(trade->paid), sum(run, "order", NULL, TERMS("+paid")), "paid by the order", "");
-    equal(check, minor(trade->refunded), sum(run, "order", NULL, TERMS("+refunded")), "refunded by the order", "");
+    // What was authorised and not used the order system knows as refunded.
+    int64_t unused = trade->adjusted_at ? minor(trade->authorised) - minor(trade->paid) : 0;
+    equal(check, minor(trade->paid) + unused, sum(run, "order", NULL, TERMS("+paid")), "paid by the order", "");
+    equal(check, minor(trade->refunded) + unused, sum(run, "order", NULL, TERMS("+refunded")), "refunded by the order",
+          "");
     if (is_paid(trade)) {
         equal(check, 1, count(run, "order", "paid"), "times that the order was paid", "");
         equal(check, 1 + told_refunds(trade), count(run, "push", "push"), "messages to the screens", "");
@@ -545,8 +567,9 @@ static void check_stats(struct check *check) {
 }
 
 bool check_ledgers(const struct check_options *options, struct check_counts *ret_counts) {
-    static const char *const systems[] = {"order", "payment", "card",   "coupon",   "points",    "settlement", "push",
-                                          "level", "invoice", "notify", "activity", "marketing", "os",         "goods"};
+    static const char *const systems[] = {"order",      "payment",   "card",  "coupon",  "points",
+                                          "settlement", "push",      "level", "invoice", "notify",
+                                          "activity",   "marketing", "os",    "goods",   "discount"};
     struct check check = {.options = options, .trade_no = "", .begun_ms = clock_now_ms(clock_system())};
     arena_init(&check.arena, ARENA_MAX);
     bool good = true;

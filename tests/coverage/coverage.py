@@ -6,7 +6,8 @@ usage: ./dev coverage [--again] [--missing]
 Builds the tests of both rooms, the simulation, and the trade flows that go through what is kept and shown, with gcc's
 counters (build/coverage), runs them, and prints a table. Every line that none of them reaches must stand in
 tests/coverage/unreached.txt with the reason; the exit code is 1 when one does not, or when what stands there is
-reached, but for what some runs reach by chance. --missing prints each line that is not reached, with its reason.
+reached, but for what some runs reach by chance. --missing prints each line that is not reached, and each branch that is
+not taken, with its reason.
 --again only reads the last run's counts.
 """
 
@@ -29,6 +30,7 @@ BUILD = os.path.join("build", "coverage")
 ROOMS = ("saga", "store")
 TESTS = re.compile(r"(saga|store|simulation)\..*|fuzz\.journal|flow\.virtual\.(kept|submit|read|callback|operator)")
 LIST = os.path.join("tests", "coverage", "unreached.txt")
+WAYS = "ways:"  # before the file: a row about branches
 CHANCE = "by chance:"  # a reason of what some runs reach, and others don't
 
 
@@ -93,7 +95,8 @@ class Reasons:
 
     def unused(self):
         return [f"{LIST}:{number}: everything like this is reached: {pattern}"
-                for number, _, pattern, reason in self.rows if number not in self.used and not reason.startswith(CHANCE)]
+                for number, places, pattern, reason in self.rows
+                if number not in self.used and not reason.startswith(CHANCE) and not places.startswith(WAYS)]
 
 
 def percent(part, whole):
@@ -134,6 +137,23 @@ def unreached(file, style):
         yield number, next((name for name, first, last in functions if first <= number <= last), ""), code
 
 
+def print_ways(file, style, reasons):
+    """The branches that no test takes, of lines that some test reaches."""
+    with open(file["file"], encoding="utf-8") as source:
+        text = source.read()
+    lines, functions = text.split("\n"), style.functions_of(style.code_of(text))[0]
+    for line in file["lines"]:
+        branches = line.get("branches", [])
+        missed = sum(branch["count"] == 0 for branch in branches)
+        if line.get("gcovr/noncode") or line["count"] == 0 or missed == 0:
+            continue
+        number = line["line_number"]
+        code = lines[number - 1].strip()
+        function = next((name for name, first, last in functions if first <= number <= last), "")
+        reason = reasons.why(f"{WAYS}{file['file']}:{function}", code)
+        print(f"{file['file']}:{number}: {missed} of {len(branches)} ways: {code}" + (f"    # {reason}" if reason else ""))
+
+
 def judge(files, reasons, print_all):
     """What no test reaches and no reason excuses."""
     bare, style = [], load_style()
@@ -144,6 +164,8 @@ def judge(files, reasons, print_all):
                 bare.append(f"{file['file']}:{number}: no test reaches, in {function}(): {code}")
             elif print_all:
                 print(f"{file['file']}:{number}: {code}    # {reason}")
+        if print_all:
+            print_ways(file, style, reasons)
     return bare
 
 

@@ -81,9 +81,9 @@ class Demo:
         if not ARGUMENTS.brief:
             self.txctl(*words, show=True)
 
-    def quote(self, amount="200.00"):
+    def quote(self, amount="200.00", *more):
         return self.txctl("trade", "quote", "--tenant", "T001", "--user", USER, "--station", "S001", "--fuel",
-                          f"92#:amount={amount}")
+                          f"92#:amount={amount}", *more)
 
     def until(self, trade_no, *states, seconds=30):
         """The trade once it is in one of these states."""
@@ -103,12 +103,15 @@ class Demo:
     # ---- The scenes -------------------------------------------------------------------------------------------------
 
     def mixed_purchase(self):
-        title(1, "Fuel for 200.00, with coupons, points, a stored-value card and WeChat")
-        quoted = self.quote()
+        title(1, "Fuel for 200.00, with the member's price, an activity, coupons, points, a stored-value card and WeChat")
+        quoted = self.quote("200.00", "--channel", "app", "--paid-by", "card", "--paid-by", "wechat")
         best = quoted["quote"]["combinations"][0]
         payable = int(best["payable"]["minorUnits"])
-        must(best["couponIds"] and int(best["points"]) > 0, f"the best of {len(quoted['quote']['combinations'])} "
-             f"combinations: coupons {', '.join(best['couponIds'])} and {best['points']} points, payable {payable / 100:.2f}")
+        sources = {benefit["source"].removeprefix("BENEFIT_SOURCE_") for benefit in best["benefits"]}
+        must(sources == {"LEVEL", "ACTIVITY", "COUPON"} and int(best["points"]) > 0,
+             f"the best of {len(quoted['quote']['combinations'])} combinations: "
+             f"{', '.join(benefit['benefitId'] for benefit in best['benefits'])} and {best['points']} points, "
+             f"payable {payable / 100:.2f}")
         trade_no = quoted["tradeNo"]
         self.txctl("trade", "order", trade_no, "--version", "1", "--combination", "1")
         self.txctl("trade", "pay", trade_no, "--tender", f"card=25.00:{CARD}", "--tender",
@@ -167,7 +170,7 @@ class Demo:
         self.show("saga", "trace", f"{trade_no}/1")
 
     def refunds(self, trade_no):
-        title(5, "A refund in part, then of the rest: every tender gets its share, points and coupons come back")
+        title(5, "A refund in part, then of the rest: every tender gets its share, points, coupons and quota come back")
         paid = int(self.get(trade_no)["paid"]["minorUnits"])
         first = self.txctl("trade", "refund", trade_no, "--amount", "40.00", "--reason", "less fuel")["refund"]
         parts = [int(leg["amount"]["minorUnits"]) for leg in first["legs"]]

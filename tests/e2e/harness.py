@@ -59,13 +59,14 @@ class Program:
         self.log_path = os.path.join(folder, (label or name) + ".log")
         self.process, self.ports = None, []
         self.environment = {}  # beside ours
+        self.prefix = []  # what runs it, if not we
         self.own_session = False  # True: Ctrl-C at the terminal does not reach it
 
     def launch(self):
         """Without waiting until it is ready."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [os.path.join(BIN, self.name), *self.arguments], cwd=self.folder, stdout=subprocess.PIPE, stderr=log,
+                [*self.prefix, os.path.join(BIN, self.name), *self.arguments], cwd=self.folder, stdout=subprocess.PIPE, stderr=log,
                 start_new_session=self.own_session, env={**os.environ, **self.environment})
         return self
 
@@ -213,6 +214,8 @@ class World:
             "data_dir": self.folder + "/data",
             "log": {"level": "debug", "format": "json"},
             "callback": {"keys": [{"id": "e2e", "secret": SECRET}]},
+            # A source that is slow because the machine is busy is not what tests are about.
+            "quote": {source + "_ms": 0 for source in ("level", "coupons", "points", "points_rule", "activities")},
             "participants": {system: {"target": self.sim_target} for system in SYSTEMS},
         }
         for key, value in changes.items():

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""The example in Go, built from Debian's packages (no network) and run as examples/README.md says."""
+"""The example in Go, run with the descriptors and arguments of examples/README.md. It is built from Debian's packages of what it
+imports instead of with `go mod`, so that no network is needed."""
 
 import os
 import subprocess

@@ -17,7 +17,7 @@ BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 # Every instance answers these alike: they show what is durable, or what all have alike.
 ANYWHERE = {TRADE + "GetTrade", TRADE + "ListTrades", SAGA + "GetSaga", SAGA + "ListSagas", SAGA + "CountSagas",
             SAGA + "ListFlows", SAGA + "GetFlow", OPERATOR + "ListAudit", OPERATOR + "ListParticipants", OPERATOR + "ListAnomalies",
-            OPERATOR + "PauseParticipant", OPERATOR + "ResumeParticipant"}
+            OPERATOR + "PauseParticipant", OPERATOR + "ResumeParticipant", OPERATOR + "ClearCache"}
 SUCCEEDED, FAILED, TERMINATED = 4, 5, 6
 SOON = {"firstMs": 5, "maxMs": 10, "attempts": 2}
 

@@ -20,19 +20,22 @@ struct flow_bed;
 // What the center is configured with where a test wants something else than usual; 0: as usual.
 struct flow_settings {
     int32_t quote_ttl_s, attempt_ttl_s;
-    bool callers;          // only those of flow_callers[] may call
-    bool a_day_of_refunds; // refunds are made within a day
-    int32_t kept_days;     // what has ended is kept so long; 0: for ever
-    uint32_t rows_max;     // of a trade that is deleted in one transaction
-    bool os_off;           // the stations' own system is told of nothing
-    const char *os_caller; // it is this caller
+    bool callers;                // only those of flow_callers[] may call
+    bool a_day_of_refunds;       // refunds are made within a day
+    int32_t kept_days;           // what has ended is kept so long; 0: for ever
+    uint32_t rows_max;           // of a trade that is deleted in one transaction
+    bool cash_first;             // refunds are taken from cash before they are from anything else
+    bool os_off;                 // the stations' own system is told of nothing
+    const char *os_caller;       // it is this caller
+    int32_t facts_ttl_s;         // what changes slowly is kept so long; 0: it is asked for each time
+    int32_t user_ms, coupons_ms; // these sources of a quote have so long; 0: all that it has
 };
 
 // With settings.callers: names, scopes and tenants are as in bed.c.
-#define FLOW_CALLER "flow"   // everything, every tenant
-#define FLOW_SHOP "shop"     // trades of T001
-#define FLOW_OTHER "other"   // trades of T002
-#define FLOW_READER "reader" // sees trades of T001
+#define FLOW_CALLER "flow"         // everything, every tenant
+#define FLOW_SHOP "shop"           // trades of T001
+#define FLOW_OTHER "other"         // trades of T002
+#define FLOW_READER "reader"       // sees trades of T001
 #define FLOW_OTHER_OPERATOR "otto" // operates for T002
 
 enum { FLOW_WATCHED_MAX = 64 };

@@ -38,9 +38,16 @@ struct flow_cases {
 // clang-format off
 #define FLOW_CASES(X) \
     X(quote)          \
+    X(source)         \
     X(order)          \
+    X(discount)       \
     X(goods)          \
     X(later)          \
+    X(edit)           \
+    X(forecourt)      \
+    X(adjust)         \
+    X(anonymous)      \
+    X(books)          \
     X(pay)            \
     X(callback)       \
     X(closing)        \

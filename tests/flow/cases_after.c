@@ -90,7 +90,7 @@ static void test_the_four_core_systems_complete_a_refuelling(struct flow_bed *be
     struct flow_trade trade = {0};
     for (size_t i = 0; i < N_OTHERS; i++)
         flow_fault(bed, FAULT(DOWN), others[i], "*", "");
-    assert_int_equal(flow_quote(bed, &trade, FUEL_200, "")->n_degraded_sources, 2);
+    assert_int_equal(flow_quote(bed, &trade, FUEL_200, "")->n_degraded_sources, 4);
     flow_order(bed, &trade, "accept_degraded=true");
     assert_int_equal(trade.payable, LIST_200);
     flow_pay(bed, &trade);

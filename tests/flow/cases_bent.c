@@ -32,12 +32,35 @@ static void test_a_coupon_in_another_currency_is_left_out(struct flow_bed *bed) 
 // [A51] points that are worth something in another currency are worth nothing here
 static void test_a_points_rule_in_another_currency_is_none(struct flow_bed *bed) {
     struct flow_trade trade = {0};
-    bend(bed, "points", "GetPoints", "rule.step_value.currency=USD");
+    bend(bed, "points", "GetRule", "rule.step_value.currency=USD");
     const Txcenter__Trade__V1__Quote *quote = flow_quote(bed, &trade, FUEL_200, "");
     for (size_t i = 0; i < quote->n_combinations; i++)
         assert_int_equal(quote->combinations[i]->points, 0);
     assert_true(quote->combinations[0]->n_coupon_ids > 0);
     assert_alerted(bed, "the points rule is in another currency");
+}
+
+// [A51] nor do activities and the member's prices, and a limit in a unit that nobody knows limits nothing
+static void test_activities_that_can_not_be_counted_with_are_left_out(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    static const char *const bad[] = {
+        "activity.kind=1 activity.rule.kind=1 activity.rule.amount_off=USD9000",
+        "activity.kind=3 activity.rule.condition_scope[0]=fuel quota=1",
+        "activity.kind=9 activity.rule.kind=1 activity.rule.amount_off=CNY9000",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        flow_control(bed, "SetActivity", "activity.activity_id=bad%zu-%s channels[0]=%s %s", i, bed->user, bed->user,
+                     bad[i]);
+    flow_control(bed, "SetLevel", "level_code=FOREIGN least=1000000 rule.kind=1 rule.amount_off=USD9000");
+    flow_control(bed, "SetGrowth", "user_id=%s growth=1000000", bed->user);
+    const Txcenter__Trade__V1__Quote *quote =
+        flow_quote(bed, &trade, FUEL_200, flow_text(bed, "context.channel=%s", bed->user));
+    assert_int_equal(quote->combinations[0]->payable->minor_units, BEST_200);
+    assert_int_equal(quote->combinations[0]->n_quotas, 0);
+    assert_int_equal(quote->n_degraded_sources, 0);
+    assert_alerted(bed, "an activity is in another currency");
+    assert_alerted(bed, "a level's benefit is in another currency");
+    assert_alerted(bed, "a limit can't be counted");
 }
 
 static void froze_otherwise(struct flow_bed *bed, const char *how) {
@@ -183,6 +206,7 @@ static void test_a_refund_of_a_subsidised_payment_says_who_bears_it(struct flow_
 static const struct flow_case cases[] = {
     CASE(test_a_coupon_in_another_currency_is_left_out),
     CASE(test_a_points_rule_in_another_currency_is_none),
+    CASE(test_activities_that_can_not_be_counted_with_are_left_out),
     CASE(test_a_card_that_froze_less_pays_nothing),
     CASE(test_a_card_that_froze_more_pays_nothing),
     CASE(test_a_card_that_froze_another_currency_pays_nothing),

@@ -150,11 +150,15 @@ static void move(struct chance *chance) {
     const Txcenter__Trade__V1__Trade *now = flow_get(bed, trade->no);
     int64_t payable = now->payable ? now->payable->minor_units : 0;
     switch (next_move(chance, (int)now->state)) {
-    case QUOTE: *answer = flow_send(bed, "Quote", "trade_no=%s %s " FUEL_200, trade->no, flow_context(bed)); break;
+    case QUOTE:
+        *answer = flow_send(bed, "Quote", "trade_no=%s %s " FUEL_200 " context.channel=%s", trade->no,
+                            flow_context(bed), dice(chance, 2) ? "app" : "merchant");
+        break;
     case ORDER:
-        *answer = flow_send(bed, "PlaceOrder",
-                            "trade_no=%s quote_version=%d accept_degraded=true expires_in_seconds=%u wait_ms=%u",
-                            trade->no, now->quote->version, 1 + dice(chance, 60), dice(chance, 2) * 20000);
+        *answer = flow_send(
+            bed, "PlaceOrder",
+            "trade_no=%s quote_version=%d accept_degraded=true expires_in_seconds=%u mode=%d wait_ms=%u", trade->no,
+            now->quote->version, 1 + dice(chance, 60), dice(chance, 3) ? 1 : 2, dice(chance, 2) * 20000);
         break;
     case PAY:
         *answer = flow_send(bed, "Pay", "trade_no=%s wait_ms=%u on_failure=%u %s", trade->no, dice(chance, 2) * 10000,
@@ -194,7 +198,7 @@ static void run(struct flow_bed *bed, uint64_t seed, bool operators) {
                      bed->user, bed->user, (unsigned long long)seed, i);
     flow_control(bed, "SetCard", "card_no=%s user_id=%s principal=CNY30000 bonus=CNY9000", bed->card, bed->user);
     for (int i = 0; i < TRADES; i++)
-        flow_quote(bed, &chance->trades[i], FUEL_200, "");
+        flow_quote(bed, &chance->trades[i], FUEL_200, "context.channel=app"); // where activities and limits are
     flow_set_fate(bed, fate, chance);
     for (int i = 0; i < MOVES; i++) {
         move(chance);

@@ -49,14 +49,18 @@ static void until_ended(struct flow_bed *bed, const struct flow_trade *trade, in
     until(bed, trade, state);
 }
 
-static void ordered(struct flow_bed *bed, struct flow_trade *trade) {
+static void ordered_as(struct flow_bed *bed, struct flow_trade *trade, const char *more) {
     *trade = (struct flow_trade){0};
     const struct flow_answer *quoted = flow_insist(bed, "Quote", "%s " FUEL_200, flow_context(bed));
     assert_non_null(quoted->message);
     snprintf(trade->no, sizeof trade->no, "%s", fields_text(quoted->message, "trade_no"));
     // A source that was dead in this moment makes the quote poorer, never wrong.
-    INSIST(bed, "PlaceOrder", "trade_no=%s quote_version=1 accept_degraded=true", trade->no);
+    INSIST(bed, "PlaceOrder", "trade_no=%s quote_version=1 accept_degraded=true %s", trade->no, more);
     trade->payable = seen(bed, trade->no)->payable->minor_units;
+}
+
+static void ordered(struct flow_bed *bed, struct flow_trade *trade) {
+    ordered_as(bed, trade, "");
 }
 
 // ---- The stories: each pays without anybody telling the participants anything -------------------------------------
@@ -86,6 +90,78 @@ static void never_paid(struct flow_bed *bed) {
     INSIST(bed, "Quote", "trade_no=%s %s " FUEL_200, trade.no, flow_context(bed));
     INSIST(bed, "PlaceOrder", "trade_no=%s quote_version=2 accept_degraded=true expires_in_seconds=5", trade.no);
     until_ended(bed, &trade, TRADE(EXPIRED));
+}
+
+// Ordered without locks, offered to a payer who does not come, edited, ordered again and paid.
+static void edited(struct flow_bed *bed) {
+    struct flow_trade trade;
+    ordered_as(bed, &trade, "mode=2");
+    INSIST(bed, "Pay", "trade_no=%s %s", trade.no, flow_tenders(bed, 1, KIND(WECHAT), (int)trade.payable, "payer"));
+    INSIST(bed, "Quote", "trade_no=%s %s lines[0].fuel.oil_code=95# lines[0].fuel.amount=CNY10000 exclude_points=true",
+           trade.no, flow_context(bed));
+    INSIST(bed, "PlaceOrder", "trade_no=%s quote_version=2 accept_degraded=true mode=2", trade.no);
+    until(bed, &trade, TRADE(ORDERED));
+    trade.payable = seen(bed, trade.no)->payable->minor_units;
+    INSIST(bed, "Pay", "trade_no=%s wait_for=2 %s", trade.no,
+           flow_tenders(bed, 1, KIND(SCANNED), (int)trade.payable, "code"));
+    until_ended(bed, &trade, TRADE(COMPLETED));
+    INSIST(bed, "Cancel", "trade_no=%s", trade.no); // its benefits are for the next
+    until_ended(bed, &trade, TRADE(REFUNDED));
+}
+
+// Ordered without locks for what a pump has dispensed.
+static void fuelled(struct flow_bed *bed, struct flow_trade *trade, const char *serial) {
+    *trade = (struct flow_trade){0};
+    const struct flow_answer *quoted = flow_insist(
+        bed, "Quote",
+        "%s exclude_points=true lines[0].fuel.oil_code=92# lines[0].fuel.nozzle=1 lines[0].fuel.pump_serial=%s",
+        flow_context(bed), serial);
+    assert_non_null(quoted->message);
+    snprintf(trade->no, sizeof trade->no, "%s", fields_text(quoted->message, "trade_no"));
+    INSIST(bed, "PlaceOrder", "trade_no=%s quote_version=1 accept_degraded=true mode=2", trade->no);
+    until(bed, trade, TRADE(ORDERED));
+    trade->payable = seen(bed, trade->no)->payable->minor_units;
+}
+
+// Two trades for one fuelling: the older one, offered to a payer who does not come, gives way to the newer one.
+static void taken_over(struct flow_bed *bed) {
+    struct flow_trade older, newer;
+    const char *serial = flow_text(bed, "P%u", ++bed->request_no);
+    const char *record = flow_text(
+        bed, "station_id=S001 nozzle=1 serial=%s oil_code=92# volume_centi=2000 unit_price=CNY785 amount=CNY15700",
+        serial);
+    for (int i = 0; i < 2; i++) { // one of them may be what it dies of
+        flow_control_maybe(bed, "AddPumpRecord", record);
+        flow_run_for(bed, 2000);
+    }
+    fuelled(bed, &older, serial);
+    INSIST(bed, "Pay", "trade_no=%s %s", older.no, flow_tenders(bed, 1, KIND(WECHAT), (int)older.payable, "payer"));
+    fuelled(bed, &newer, serial);
+    until_ended(bed, &older, TRADE(CANCELLED));
+    INSIST(bed, "Pay", "trade_no=%s wait_for=2 %s", newer.no,
+           flow_tenders(bed, 1, KIND(SCANNED), (int)newer.payable, "code"));
+    until_ended(bed, &newer, TRADE(COMPLETED));
+    INSIST(bed, "Cancel", "trade_no=%s", newer.no);
+    until_ended(bed, &newer, TRADE(REFUNDED));
+}
+
+// A fill-up that was authorised with a card and a code, adjusted to less.
+static void filled_up(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    const struct flow_answer *quoted =
+        flow_insist(bed, "Quote", "%s " FUEL_200 " lines[0].fuel.authorised=true", flow_context(bed));
+    assert_non_null(quoted->message);
+    snprintf(trade.no, sizeof trade.no, "%s", fields_text(quoted->message, "trade_no"));
+    INSIST(bed, "PlaceOrder", "trade_no=%s quote_version=1 accept_degraded=true", trade.no);
+    until(bed, &trade, TRADE(ORDERED));
+    trade.payable = seen(bed, trade.no)->payable->minor_units;
+    INSIST(bed, "Pay", "trade_no=%s wait_for=2 %s", trade.no,
+           flow_tenders(bed, 2, KIND(CARD), 2500, bed->card, KIND(SCANNED), (int)trade.payable - 2500, "code"));
+    until(bed, &trade, TRADE(PAID));
+    INSIST(bed, "Adjust", "trade_no=%s lines[0].index=0 lines[0].amount=CNY6000", trade.no);
+    until_ended(bed, &trade, TRADE(COMPLETED));
+    INSIST(bed, "Cancel", "trade_no=%s", trade.no); // its benefits are for the next
+    until_ended(bed, &trade, TRADE(REFUNDED));
 }
 
 // Of two codes one is refused: the other's money and the card's freeze go back.
@@ -132,8 +208,9 @@ static void refund_ended(struct flow_bed *bed) {
 }
 
 typedef void story_fn(struct flow_bed *bed);
-static story_fn *const stories[] = {bought_and_given_back, never_paid, ended_by_operators, refund_ended, half_paid};
-enum { STORIES = 5, COMMITS_MAX = 400 };
+static story_fn *const stories[] = {
+    bought_and_given_back, never_paid, ended_by_operators, refund_ended, edited, taken_over, filled_up, half_paid};
+enum { STORIES = 8, COMMITS_MAX = 400 };
 
 // Who fails to pay does so by himself; the rule is said again after each death, which forgets it.
 static void set_payers(struct flow_bed *bed) {

@@ -238,6 +238,22 @@ static void test_a_recharge_that_is_spent_meanwhile_is_not_paid_out(struct flow_
     assert_int_equal(flow_effects(bed, "card", trade.no, "ReverseRecharge", EFFECT(APPLIED)), 1);
 }
 
+// A card system that is paused is not asked, not even how much is left of a recharge: the refund waits for it.
+static void test_a_paused_card_system_is_not_asked_for_a_refund(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    recharged(bed, &trade);
+    flow_must(bed, "PauseParticipant", "participant=card reason=maintenance");
+    int64_t before = flow_calls(bed, "card");
+    const Txcenter__Trade__V1__RefundResponse *refund =
+        flow_must(bed, "Refund", "trade_no=%s whole=true wait_ms=500", trade.no);
+    assert_true(refund->processing);
+    assert_int_equal(flow_calls(bed, "card"), before);
+    flow_must(bed, "ResumeParticipant", "participant=card reason=done");
+    flow_until_state(bed, &trade, TRADE(REFUNDED));
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, 50000);
+}
+
 static const struct flow_case cases[] = {
     CASE(test_a_mixed_basket_is_sold_and_delivered),
     CASE(test_a_recharge_is_credited_once_whatever_the_card_system_does),
@@ -252,5 +268,6 @@ static const struct flow_case cases[] = {
     CASE(test_an_item_that_is_used_is_a_shortfall),
     CASE(test_of_a_partly_spent_recharge_what_is_left_is_refunded),
     CASE(test_a_recharge_that_is_spent_meanwhile_is_not_paid_out),
+    CASE(test_a_paused_card_system_is_not_asked_for_a_refund),
 };
 CASES(goods);

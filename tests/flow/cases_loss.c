@@ -32,10 +32,13 @@ static const char *two_tenders(struct flow_bed *bed, const struct flow_trade *tr
     return flow_tenders(bed, 2, KIND(CARD), 2500, bed->card, KIND(WECHAT), (int)trade->payable - 2500, "payer");
 }
 
-// Quoted and ordered: when a source was not heard, with fewer benefits.
+// Quoted and ordered, for two_tenders(), in the channel where there is a limit and activities: when a source was not
+// heard, with fewer benefits.
 static void ordered(struct flow_bed *bed, struct flow_trade *trade) {
     *trade = (struct flow_trade){0};
-    struct flow_answer *quoted = flow_insist(bed, "Quote", "%s " FUEL_200, flow_context(bed));
+    struct flow_answer *quoted =
+        flow_insist(bed, "Quote", "%s context.channel=app tender_kinds[0]=%d tender_kinds[1]=%d " FUEL_200,
+                    flow_context(bed), KIND(CARD), KIND(WECHAT));
     assert_verdict(quoted, "OK");
     str_copy(str_c(fields_text(quoted->message, "trade_no")), trade->no, sizeof trade->no);
     trade->version = 1;

@@ -59,6 +59,11 @@ static bool pump(void *ctx) {
     if (!center->store)
         return false;
     bool worked = crash_point_pump(&center->point, center->store);
+    if (center->cache_woken) {
+        center->cache_woken = false;
+        cache_poll(center->cache);
+        worked = true;
+    }
     if (center->point.due) {
         center->deaths++;
         flow_center_kill(center);
@@ -86,6 +91,16 @@ static void open_store(struct flow_center *center) {
     struct error error = {0};
     if (!store_open(crash_point_backend(&center->point, center->disk), &options, &center->store, &error))
         fail_msg("%s", error.text);
+}
+
+static void wake_cache(void *ctx) {
+    ((struct flow_center *)ctx)->cache_woken = true;
+}
+
+static void open_cache(struct flow_center *center) {
+    const struct cache_options options = {
+        .clock = &center->time->clock, .wake = wake_cache, .wake_ctx = center, .waiting_max = 100};
+    center->cache = cache_memory(&options, &(struct cache_memory_options){.entries_max = 100, .bytes_max = 1 << 20});
 }
 
 static void open_adapters(struct flow_center *center) {
@@ -149,6 +164,7 @@ static void open_engine(struct flow_center *center) {
     struct error error = {0};
     center->options.store = center->store;
     center->options.adapters = &center->adapters;
+    center->options.cache = center->cache;
     center->trades = trades_new(&center->options);
     center->trades_timer = (struct rpc_timer){.fire = tick_trades, .ctx = center};
     trades_on_alarm(center->trades, wake_trades, center);
@@ -193,10 +209,12 @@ static void connect(struct flow_center *center) {
                                           .streams = saga_streams_new(center->engine, center->store, 100)};
     for (size_t i = 0; i < n_saga_routes; i++)
         switchboard_connect(&center->board, &saga_routes[i], &center->sagas);
-    center->operators = (struct operator_service){.sagas = &center->sagas, .instance = "flow"};
+    center->operators =
+        (struct operator_service){.sagas = &center->sagas, .trades = center->trades, .instance = "flow"};
     for (size_t i = 0; i < n_operator_routes; i++)
         switchboard_connect(&center->board, &operator_routes[i], &center->operators);
-    center->stats = (struct stats_service){.store = center->store, .engine = center->engine, .trades = center->trades};
+    center->stats = (struct stats_service){
+        .store = center->store, .engine = center->engine, .trades = center->trades, .cache = center->cache};
     for (size_t i = 0; i < n_stats_routes; i++)
         switchboard_connect(&center->board, &stats_routes[i], &center->stats);
     center->anomalies = (struct anomaly_service){.store = center->store};
@@ -208,6 +226,7 @@ static void connect(struct flow_center *center) {
 
 void flow_center_start(struct flow_center *center) {
     open_store(center);
+    open_cache(center);
     open_adapters(center);
     open_raw(center);
     open_engine(center);
@@ -225,6 +244,7 @@ void flow_center_kill(struct flow_center *center) {
     operator_service_end_streams(&center->operators);
     trades_hurry(center->trades);
     submit_hurry(center->sagas.submit);
+    cache_stop(center->cache);
     rpc_channel_close(center->channel);
     raw_free(center->raw);
     timers->stop(timers->ctx, &center->engine_timer);
@@ -233,6 +253,8 @@ void flow_center_kill(struct flow_center *center) {
     center->store = NULL;
     saga_engine_free(center->engine);
     trades_free(center->trades);
+    cache_free(center->cache);
+    center->cache_woken = false;
     requests_free(center->sagas.requests);
     submit_free(center->sagas.submit);
     saga_streams_free(center->sagas.streams);
@@ -258,12 +280,14 @@ void flow_center_prepare(struct flow_center *center, struct virtual_time *time, 
         .currency = "CNY",
         .quote_ttl_ms = or_s(settings->quote_ttl_s, 900),
         .quote_budget_ms = 800,
+        .source_budget_ms = {[QUOTE_USER] = settings->user_ms, [QUOTE_COUPONS] = settings->coupons_ms},
         .order_ttl_ms = 900 * 1000,
         .order_ttl_max_ms = 86400 * 1000,
         .attempt_ttl_ms = or_s(settings->attempt_ttl_s, 900),
         .query_first_ms = 2000,
         .query_max_ms = 60000,
         .refund_window_ms = (settings->a_day_of_refunds ? 1 : 365) * INT64_C(86400000),
+        .refund_first = settings->cash_first ? TRADE_REFUND_CASH : TRADE_REFUND_ALIKE,
         .wait_max_ms = 30000,
         .os_off = settings->os_off,
         .os_caller = settings->os_caller,
@@ -275,6 +299,8 @@ void flow_center_prepare(struct flow_center *center, struct virtual_time *time, 
         .strays_kept_ms = settings->kept_days * INT64_C(86400000),
         .retire_rows_max = settings->rows_max,
     };
+    for (int fact = 0; fact < TRADE_FACT_KINDS; fact++)
+        center->options.fact_ttl_ms[fact] = settings->facts_ttl_s * INT64_C(1000);
     for (int closed = 0; closed < TRADE_CLOSED_KINDS; closed++)
         center->options.kept_ms[closed] = settings->kept_days * INT64_C(86400000);
     center->config = (struct config){

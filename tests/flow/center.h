@@ -8,6 +8,7 @@
 #include "orchestrator/operator_service.h"
 #include "orchestrator/stats_service.h"
 #include "orchestrator/trade_service.h"
+#include "store/cache.h"
 #include "tests/flow/bed.h"
 #include "tests/participants/crash_point.h"
 #include "tests/participants/switchboard.h"
@@ -40,6 +41,8 @@ struct flow_center {
 
     // While it lives:
     struct store *store; // NULL: dead
+    struct cache *cache;
+    bool cache_woken;
     struct rpc_channel *channel;
     struct adapters adapters;
     struct raw *raw;

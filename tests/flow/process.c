@@ -81,9 +81,17 @@ static void configure(const struct process_bed *bed) {
     buf_init(&config, CONFIG_MAX);
     buf_printf(&config, "listen: [\"unix:%s/center\"]\ndata_dir: %s/data\nlog: {level: debug, format: json}\n",
                bed->folder, bed->folder);
-    buf_printf(&config, "trade: {quote_ttl_s: %d, refund_window_days: %d, os_sync: %s, os_caller: %s}\n",
+    buf_printf(&config,
+               "trade: {quote_ttl_s: %d, quote_budget_ms: 2000, refund_window_days: %d, os_sync: %s, os_caller: %s, "
+               "refund_first: %s}\n",
                settings->quote_ttl_s ? settings->quote_ttl_s : 900, settings->a_day_of_refunds ? 1 : 365,
-               settings->os_off ? "off" : "on", settings->os_caller ? settings->os_caller : "nobody");
+               settings->os_off ? "off" : "on", settings->os_caller ? settings->os_caller : "nobody",
+               settings->cash_first ? "cash" : "alike");
+    buf_printf(&config,
+               "quote: {user_ms: %d, coupons_ms: %d, level_ms: 0, points_ms: 0, points_rule_ms: 0, activities_ms: 0}\n",
+               settings->user_ms, settings->coupons_ms);
+    buf_printf(&config, "cache: {price_ttl_s: %d, points_rule_ttl_s: %d, level_ttl_s: %d, activities_ttl_s: %d}\n",
+               settings->facts_ttl_s, settings->facts_ttl_s, settings->facts_ttl_s, settings->facts_ttl_s);
     buf_printf(&config, "payment: {query_first_ms: 200, query_max_ms: 1000, attempt_ttl_s: %d}\n",
                settings->attempt_ttl_s ? settings->attempt_ttl_s : 900);
     buf_printf(&config, "submit: {targets: [\"%s\"]}\n", bed->ledger_target);

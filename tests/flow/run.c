@@ -25,7 +25,9 @@ static bool fits(const struct flow_bed *bed, const struct flow_settings *setting
     const struct flow_settings *has = &bed->settings;
     return has->quote_ttl_s == settings->quote_ttl_s && has->attempt_ttl_s == settings->attempt_ttl_s &&
            has->callers == settings->callers && has->a_day_of_refunds == settings->a_day_of_refunds &&
-           has->os_off == settings->os_off && has->os_caller == settings->os_caller;
+           has->os_off == settings->os_off && has->os_caller == settings->os_caller &&
+           has->facts_ttl_s == settings->facts_ttl_s && has->user_ms == settings->user_ms &&
+           has->coupons_ms == settings->coupons_ms;
 }
 
 static struct flow_bed *bed_for(const struct running *running) {

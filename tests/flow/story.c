@@ -223,6 +223,8 @@ void assert_nothing_held(struct flow_bed *bed, const struct flow_trade *trade) {
     assert_int_equal(difference(bed, "points", trade->no, "freeze", (const char *const[]){"unfreeze", "deduct", NULL}),
                      0);
     assert_int_equal(
+        difference(bed, "discount", trade->no, "lock", (const char *const[]){"unlock", locks ? "use" : NULL, NULL}), 0);
+    assert_int_equal(
         difference(bed, "goods", trade->no, "reserve", (const char *const[]){"release", locks ? "deduct" : NULL, NULL}),
         0);
     assert_int_equal(

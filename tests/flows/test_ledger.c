@@ -138,7 +138,7 @@ static void test_a_free_lines_discount_is_reversed_once_with_the_whole(void **st
 static const char *const layer_accounts[SOLVER_LAYERS] = {
     [SOLVER_LAYER_LEVEL] = "discount:level",   [SOLVER_LAYER_ACTIVITY] = "discount:activity",
     [SOLVER_LAYER_COUPON] = "discount:coupon", [SOLVER_LAYER_POINTS] = "discount:points",
-    [SOLVER_LAYER_TENDER] = "discount:tender",
+    [SOLVER_LAYER_TENDER] = "discount:tender", [SOLVER_LAYER_ROUNDING] = "discount:rounding",
 };
 
 // [A53] over any sequence of refunds the discounts are reversed in proportion, never beyond, and in the end every

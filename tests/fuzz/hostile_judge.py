@@ -21,6 +21,7 @@ TEXT_MAX = {"request_id": 64, "trade_no": 26, "order_no": 64, "refund_no": 32, "
             "oil_code": 32, "nozzle": 32, "account": 128, "gid": 128, "nonce": 64, "key_id": 64, "flow": 40, "name": 64,
             "target": 255, "method": 159, "value": 512, "from_step": 40}
 LIST_MAX = {"lines": 32, "tenders": 16, "split": 16, "excluded_coupon_ids": 32, "required_coupon_ids": 32, "indexes": 32,
+            "excluded_activity_ids": 32, "required_activity_ids": 32, "tender_kinds": 16,
             "steps": 64, "parts": 16, "headers": 8}
 RANGE = {"wait_ms": (0, WAIT_MAX_MS), "page_size": (0, 2**31 - 1), "max_combinations": (0, 10), "volume_centi": (0, 10**8),
          "expires_in_seconds": (0, 86400), "after_version": (0, 2**63 - 1), "quote_version": (1, 2**31 - 1),

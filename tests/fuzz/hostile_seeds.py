@@ -315,6 +315,10 @@ def _participant(pool, random):
     return {"participant": random.choice((pool.target, "push", "nobody")), "reason": "hostile"}
 
 
+def _clear_cache(_pool, random):
+    return {"source": random.choice(("", "price", "level")), "reason": "hostile"}
+
+
 def _check(_pool, random):
     return {"service": random.choice(("", "txcenter.trade.v1.TradeService", "no.such.Service"))}
 
@@ -404,7 +408,8 @@ METHODS = [
     *(Method(SAGA + name, seed, "submitter") for name, seed in (
         ("SubmitSaga", _submit), ("SignalSaga", _signal), ("WatchSaga", _watch_saga))),
     *(Method(OPERATOR + name, seed, "operator") for name, seed in (
-        ("Retry", _retry), ("ListAudit", _audit), ("ListAnomalies", _anomalies), ("ListParticipants", _empty))),
+        ("Retry", _retry), ("ListAudit", _audit), ("ListAnomalies", _anomalies), ("ListParticipants", _empty),
+        ("ClearCache", _clear_cache))),
     Method(OVERSEER + "ListMatters", _matters, "operator"), Method(OVERSEER + "ListStrays", _strays, "operator"),
     Method(STATS + "GetStats", _empty, "operator"),
     Method(HEALTH + "Check", _check), Method(HEALTH + "Watch", _check),

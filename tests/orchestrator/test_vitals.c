@@ -39,11 +39,23 @@ static void test_a_store_that_goes_and_comes_is_said_once_each_time(void **state
     assert_int_equal(look(&vitals, 5000, false), VITALS_CLOCK_JUMPED | VITALS_STORE_BACK);
 }
 
+static void test_a_cache_that_goes_and_comes_is_said_once_each_time(void **state) {
+    (void)state;
+    struct vitals vitals = {0};
+    static const struct vitals_seen well = {0}, down = {.cache_down = true},
+                                    both = {.cache_down = true, .store_down = true};
+    assert_int_equal(vitals_look(&vitals, &well), 0);
+    assert_int_equal(vitals_look(&vitals, &down), VITALS_CACHE_DOWN);
+    assert_int_equal(vitals_look(&vitals, &both), VITALS_STORE_DOWN);
+    assert_int_equal(vitals_look(&vitals, &well), VITALS_CACHE_BACK | VITALS_STORE_BACK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_jump_of_the_wall_clock_is_said_once_in_either_direction),
         cmocka_unit_test(test_slow_drift_is_said_when_it_has_added_up),
         cmocka_unit_test(test_a_store_that_goes_and_comes_is_said_once_each_time),
+        cmocka_unit_test(test_a_cache_that_goes_and_comes_is_said_once_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,11 +139,23 @@ static void test_points_are_spent_in_whole_steps_and_never_beyond_the_balance(vo
     assert_answer_of(bed, "APPLIED", "points", "FreezePoints", "T1/c", "user_id=U0001 points=5000");
     assert_answer_of(bed, "REJECTED INSUFFICIENT_POINTS", "points", "DeductPoints", "T1/d", "user_id=U0001 points=100");
     assert_answer_of(bed, "REJECTED POINTS_MISMATCH", "points", "DeductPoints", "T1/e",
-                     "freeze_key=T1/c user_id=U0001 points=4900");
-    assert_answer_of(bed, "APPLIED", "points", "DeductPoints", "T1/f", "freeze_key=T1/c user_id=U0001 points=5000");
+                     "freeze_key=T1/c user_id=U0001 points=5100");
+    assert_answer_of(bed, "APPLIED", "points", "DeductPoints", "T1/f", "freeze_key=T1/c user_id=U0001 points=4900");
+    assert_int_equal(points(bed), 100); // what was frozen and not taken
     assert_answer_of(bed, "REJECTED ALREADY_DEDUCTED", "points", "DeductPoints", "T1/g",
-                     "freeze_key=T1/c user_id=U0001 points=5000");
+                     "freeze_key=T1/c user_id=U0001 points=100");
     assert_answer_of(bed, "REJECTED ALREADY_DEDUCTED", "points", "UnfreezePoints", "T1/c", "");
+}
+
+// With a key of a lock: what it locked and is not used is free again.
+static void test_coupons_that_were_locked_and_are_not_used_are_free_again(void **state) {
+    struct bed *bed = *state;
+    assert_answer_of(bed, "APPLIED", "coupon", "LockCoupons", "T1/a",
+                     "user_id=U0001 coupon_ids[0]=K0001-1 coupon_ids[1]=K0001-2");
+    assert_answer_of(bed, "APPLIED", "coupon", "UseCoupons", "T1/b", "lock_key=T1/a coupon_ids[0]=K0001-1");
+    assert_answer_of(bed, "APPLIED", "coupon", "LockCoupons", "T2/a", "user_id=U0001 coupon_ids[0]=K0001-2");
+    assert_answer_of(bed, "REJECTED COUPON_UNAVAILABLE", "coupon", "LockCoupons", "T2/b",
+                     "user_id=U0001 coupon_ids[0]=K0001-1");
 }
 
 static void test_points_that_were_unfrozen_can_not_be_taken(void **state) {
@@ -297,6 +309,7 @@ int main(void) {
         TEST(test_a_freeze_expires_and_the_money_is_back),
         TEST(test_two_freezes_at_once_never_take_more_than_there_is),
         TEST(test_points_are_spent_in_whole_steps_and_never_beyond_the_balance),
+        TEST(test_coupons_that_were_locked_and_are_not_used_are_free_again),
         TEST(test_points_that_were_unfrozen_can_not_be_taken),
         TEST(test_no_more_points_are_given_back_than_the_trade_has_spent),
         TEST(test_one_point_is_earned_for_each_whole_yuan),

@@ -106,7 +106,8 @@ static void test_stock_survives_kill_9(void **state) {
 
 // ---- Activities ------------------------------------------------------------------------------------------------
 
-#define FUEL "station_id=S001 lines[0].kind=fuel lines[0].code=92# lines[0].quantity=3000 lines[0].list_price=CNY23040 "
+#define IN_APP "station_id=S001 channel=app "
+#define FUEL IN_APP "lines[0].kind=fuel lines[0].code=92# lines[0].quantity=3000 lines[0].list_price=CNY23040 "
 
 // The activity's place in the list, or -1.
 static int place_of(const struct bed_answer *answer, struct bed *bed, const char *activity_id) {
@@ -145,7 +146,7 @@ static void test_activities_come_with_rules_bearers_and_quota(void **state) {
 
 static void test_activities_are_listed_by_scope_place_level_and_time(void **state) {
     struct bed *bed = *state;
-    struct bed_answer answer = list(bed, "station_id=S001 buyer.user_id=U0001 lines[0].kind=goods lines[0].code=W500");
+    struct bed_answer answer = list(bed, IN_APP "buyer.user_id=U0001 lines[0].kind=goods lines[0].code=W500");
     assert_int_equal(fields_count(answer.message, "activities"), 1); // by WeChat: what is bought does not matter
     int64_t now_s = bed_now(bed) / 1000;
     bed_control(bed, "SetActivity",
@@ -169,6 +170,31 @@ static void test_activities_are_listed_by_scope_place_level_and_time(void **stat
     assert_int_equal(place_of(&answer, bed, "soon"), -1);
     assert_answer_of(bed, "REJECTED ACTIVITY_UNAVAILABLE", "discount", "LockQuota", "T1/a",
                      "lines[0].activity_id=soon lines[0].quantity=1");
+}
+
+// Whoever asks without the level, a number or a price is told that it may matter.
+static void test_an_answer_that_depends_on_what_was_left_open_says_so(void **state) {
+    static const char *const controls[] = {
+        "activity.activity_id=open channels[0]=open activity.kind=1 activity.rule.kind=1 "
+        "activity.rule.amount_off=CNY100 level_codes[0]=GOLD",
+        "activity.activity_id=open channels[0]=open activity.kind=1 activity.rule.kind=1 "
+        "activity.rule.amount_off=CNY100 activity.quota_unit=1 quota_each=1 quota_by=2",
+        "activity.activity_id=open channels[0]=open activity.kind=2 activity.rule.kind=2 "
+        "activity.rule.percent_off_bp=333 activity.rule.benefit_scope[0]=goods",
+    };
+    static const char *const known[] = {"level_code=SILVER", "buyer.plate_no=A1", "lines[0].list_price=CNY100"};
+    static const size_t listed[] = {0, 1, 1};
+    struct bed *bed = *state;
+    for (size_t i = 0; i < 3; i++) {
+        bed_control(bed, "SetActivity", controls[i]);
+        const char *open = bed_text(bed, "channel=open lines[0].kind=goods lines[0].code=W500");
+        struct bed_answer answer = list(bed, open);
+        assert_int_equal(fields_count(answer.message, "activities"), 0);
+        assert_int_equal(fields_number(answer.message, "incomplete"), 1);
+        answer = list(bed, bed_text(bed, "%s %s", open, known[i]));
+        assert_int_equal(fields_count(answer.message, "activities"), listed[i]);
+        assert_int_equal(fields_number(answer.message, "incomplete"), 0);
+    }
 }
 
 static void test_the_engine_may_answer_with_amounts(void **state) {
@@ -290,6 +316,7 @@ int main(void) {
         TEST(test_stock_survives_kill_9),
         TEST(test_activities_come_with_rules_bearers_and_quota),
         TEST(test_activities_are_listed_by_scope_place_level_and_time),
+        TEST(test_an_answer_that_depends_on_what_was_left_open_says_so),
         TEST(test_the_engine_may_answer_with_amounts),
         TEST(test_a_daily_quota_is_locked_used_and_given_back_to_its_day),
         TEST(test_a_daily_limit_is_never_passed_when_it_is_raced),

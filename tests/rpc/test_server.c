@@ -237,7 +237,7 @@ static void a_flood_of_what_matters_less_keeps_no_payment_out(void **state) {
     echo_stop(&echo);
 }
 
-// [S3-12] one caller's flood leaves room for the others, and its own lists for its own payments
+// [S3-12] [S3-68] one caller's flood leaves room for the others, and its own lists for its own payments
 static void one_caller_has_its_part_and_no_more(void **state) {
     (void)state;
     struct echo echo;

@@ -18,6 +18,7 @@ struct request {
     struct model_key *key;
     enum saga_op op;
     enum outcome outcome;
+    enum err code; // ERR_OK: as the outcome says
 };
 
 static void end(struct request *request) {
@@ -112,6 +113,7 @@ static void answer(void *arg) {
     const struct model_key *key = request->key;
     bool asked = request->op == SAGA_INQUIRE, question = saga_call_step(call)->ask;
     enum outcome outcome = request->outcome;
+    enum err code = request->code;
     char text[SAGA_KEY_MAX + 16];
     snprintf(text, sizeof text, "answer to %s", key->key);
     if (outcome == OUTCOME_OK && request->op != SAGA_COMPENSATE && !question &&
@@ -123,15 +125,15 @@ static void answer(void *arg) {
     else if (outcome == OUTCOME_OK)
         saga_call_ok(call, str_c(text));
     else
-        saga_call_done(call, outcome, outcome == OUTCOME_REJECTED ? ERR_PARTICIPANT_REJECTED : ERR_OK, NULL,
-                       "as planned", STR_NONE);
+        saga_call_done(call, outcome, outcome == OUTCOME_REJECTED ? ERR_PARTICIPANT_REJECTED : code, NULL, "as planned",
+                       STR_NONE);
 }
 
 static struct request *request_new(struct model *model, struct saga_call *call, struct model_key *key, enum saga_op op,
                                    enum outcome outcome) {
     struct request *request = malloc(sizeof *request);
     assert_non_null(request);
-    *request = (struct request){model->requests, &model->requests, call, key, op, outcome};
+    *request = (struct request){model->requests, &model->requests, call, key, op, outcome, ERR_OK};
     if (request->next)
         request->next->link = &request->next;
     model->requests = request;
@@ -145,6 +147,7 @@ static const struct {
     [MODEL_OK] = {true, true, OUTCOME_OK},
     [MODEL_REFUSE] = {true, true, OUTCOME_OK},
     [MODEL_AGAIN] = {false, true, OUTCOME_RETRY},
+    [MODEL_NO_ROOM] = {false, true, OUTCOME_RETRY},
     [MODEL_LOST_REQUEST] = {false, true, OUTCOME_UNKNOWN},
     [MODEL_LOST_ANSWER] = {true, true, OUTCOME_UNKNOWN},
     [MODEL_LATE] = {false, true, OUTCOME_UNKNOWN},
@@ -170,6 +173,7 @@ void model_send(struct model *model, struct saga_call *call, const char *body) {
     if (plan.fate == MODEL_REFUSE && op == SAGA_COMPENSATE)
         outcome = OUTCOME_REJECTED;
     struct request *request = request_new(model, call, key, op, outcome);
+    request->code = plan.fate == MODEL_NO_ROOM ? ERR_OVERLOADED : ERR_OK;
     if (fates[plan.fate].answers)
         model->time->scheduler.later(model->time,
                                      plan.fate == MODEL_SLOW      ? plan.ms

@@ -23,6 +23,7 @@ enum model_fate {
     MODEL_OK,
     MODEL_REFUSE,       // a definite no, which is remembered
     MODEL_AGAIN,        // did nothing: try again
+    MODEL_NO_ROOM,      // was not even sent: there was no room for it on the caller's side
     MODEL_LOST_REQUEST, // never arrives; no answer
     MODEL_LOST_ANSWER,  // takes effect; no answer
     MODEL_LATE,         // no answer; arrives `ms` after the deadline

@@ -5,7 +5,9 @@
 struct neighbour neighbour;
 
 static void tick(void *ctx) {
-    saga_engine_tick(((struct neighbour *)ctx)->engine);
+    struct neighbour *other = ctx;
+    if (!other->stopped)
+        saga_engine_tick(other->engine);
 }
 
 static void set_alarm(void *ctx, int64_t due_ms) {
@@ -15,7 +17,7 @@ static void set_alarm(void *ctx, int64_t due_ms) {
 
 static bool pump(void *ctx) {
     struct neighbour *other = ctx;
-    if (!other->store)
+    if (!other->store || other->stopped)
         return false;
     store_pump(other->store);
     return store_poll(other->store) > 0;
@@ -55,6 +57,11 @@ void neighbour_end(bool dies) {
     saga_engine_free(neighbour.engine);
     neighbour.engine = NULL;
     neighbour.store = NULL;
+}
+
+void neighbour_go_on(void) {
+    neighbour.stopped = false;
+    tick(&neighbour);
 }
 
 int neighbour_set_up(void **state) {

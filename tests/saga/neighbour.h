@@ -11,6 +11,7 @@ struct neighbour {
     struct store *store;
     struct saga_engine *engine; // NULL: it does not run
     struct rpc_timer alarm;
+    bool stopped;       // as by SIGSTOP; neighbour_go_on() ends it
     uint32_t reads_max; // that wait in its store; 0: the store's default
     void *inbox_ctx;    // instead of the bed's; NULL: the bed's
 };
@@ -22,6 +23,7 @@ extern struct neighbour neighbour;
 
 void neighbour_open(void);
 void neighbour_end(bool dies); // else it closes its store in order
+void neighbour_go_on(void);
 
 // How many slots an engine has.
 unsigned neighbour_slots(const struct saga_engine *engine);

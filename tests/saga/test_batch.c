@@ -113,6 +113,7 @@ static void test_a_dry_run_only_counts(void **state) {
     park(bed, 5);
     size_t requests = bed_count(bed, &request_table);
     options.dry_run = true;
+    options.operation.reason = STR_NONE; // there is nothing to be audited
     run(bed, &options);
     assert_int_equal(watched.reports, 1);
     assert_true(watched.last.finished && watched.last.matched == 5 && !watched.last.more && watched.last.done == 0);
@@ -221,6 +222,55 @@ static void test_what_is_no_longer_in_trouble_is_left_alone(void **state) {
     left_alone(*state, &options);
 }
 
+// [E8] one whose pivot is being written as it is looked at is not what was asked for: by the time it is free to be
+// acted on it can't be turned round any more
+static void test_what_goes_on_while_it_is_looked_at_is_left_alone(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched = {0};
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    options.filter.parked = false;
+    options.filter.status = SAGA_RUNNING;
+    options.operation.act = SAGA_ACT_TERMINATE;
+    options.rate_per_s = 1;
+    model_plan(&bed->model, "pivot", SAGA_ACTION, MODEL_SLOW, 2, 900);
+    bed_start(bed, &flow_trip, "trip000", "", NULL);
+    bed_start(bed, &flow_trip, "trip001", "", NULL);
+    begin(bed, &options);
+    while (audits(bed, "terminate") == 0)
+        assert_true(bed_step(bed));
+    bed->faults.fail_for = 7;
+    bed->faults.fail_commit_at = 1; // what the pivots come to is written only when the second one has been looked at
+    until_ended(bed, &watched);
+    assert_true(watched.last.done == 1 && watched.last.refused == 1 && watched.last.failed == 0);
+    assert_int_equal(watched.refusal, ERR_SAGA_STATE);
+    bed_settle(bed);
+    assert_int_equal(succeeded(bed, 2), 1);
+    assert_int_equal(audits(bed, "terminate"), 1);
+}
+
+// [E8] one that has gone on, and is still what was asked for, is acted on as it is now
+static void test_what_still_fits_after_it_went_on_is_acted_on(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched = {0};
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    options.filter.parked = false;
+    options.filter.unfinished = true;
+    options.operation.act = SAGA_ACT_PAUSE;
+    options.rate_per_s = 1;
+    model_plan(&bed->model, "pivot", SAGA_ACTION, MODEL_SLOW, 2, 900);
+    model_plan(&bed->model, "e", SAGA_ACTION, MODEL_SLOW, 2, 90000);
+    bed_start(bed, &flow_trip, "trip000", "", NULL);
+    bed_start(bed, &flow_trip, "trip001", "", NULL);
+    begin(bed, &options);
+    while (audits(bed, "pause") == 0)
+        assert_true(bed_step(bed));
+    bed->faults.fail_for = 7;
+    bed->faults.fail_commit_at = 1;
+    until_ended(bed, &watched);
+    assert_true(watched.last.done == 2 && watched.last.refused == 0 && watched.last.failed == 0);
+    assert_int_equal(audits(bed, "pause"), 2);
+}
+
 // A commit behind the first action fails for good; whether it was one of the batch. One that fails is told as such.
 static bool told_apart(struct saga_bed *bed, int64_t commit) {
     struct watched watched;
@@ -284,6 +334,23 @@ static void test_the_same_request_again_acts_only_on_those_that_are_left(void **
     run(bed, &options);
     assert_true(watched.last.done_before == 6 && watched.last.done == 0);
     assert_int_equal(audits(bed, "pause"), 6);
+}
+
+// [E8] "older than a while" is another moment each time that it is asked for: the first one holds
+static void test_the_same_request_again_is_about_the_same_sagas(void **state) {
+    struct saga_bed *bed = *state;
+    struct watched watched;
+    struct saga_batch_options options = retry_parked(bed, &watched);
+    park(bed, 3);
+    options.filter.parked = false;
+    options.filter.to_ms = bed_row(bed, "trip002")->created_ms;
+    options.operation.act = SAGA_ACT_PAUSE;
+    run(bed, &options);
+    assert_int_equal(watched.last.done, 2);
+    options.filter.to_ms = INT64_MAX;
+    run(bed, &options);
+    assert_true(watched.last.matched == 2 && watched.last.done_before == 2 && watched.last.done == 0);
+    assert_int_equal(bed_row(bed, "trip002")->paused, 0);
 }
 
 // [E8]
@@ -475,15 +542,15 @@ static void test_reads_that_find_no_room_are_told_of(void **state) {
     bed_close(bed);
     bed->reads_max = 1;
     bed_open(bed);
-    bed_run(bed, 5000);
+    bed_run(bed, 5500); // between two looks at who is paused
     struct saga_batch_options options = retry_parked(bed, &watched), second = retry_parked(bed, &other);
     options.rate_per_s = 5;
     second.request_id = STR("batch-2");
-    begin(bed, &options);
     begin(bed, &second);
-    while (audits(bed, "batch") == 0)
+    begin(bed, &options); // the newest has its turn first
+    while (audits(bed, "batch") == 0 && !watched.ended)
         assert_true(bed_step(bed));
-    assert_int_equal(other.failed, ERR_OVERLOADED); // it was begun while the first one's page was read
+    assert_int_equal(other.failed, ERR_OVERLOADED); // the other one's request was being looked for
     struct bed_reply somebody;
     bed_signal(bed, "nobody", "paid", "1", &somebody);
     bed->holds = true; // while the store looks for that
@@ -600,6 +667,9 @@ int main(void) {
         TEST(test_what_does_not_fit_is_refused_and_named),
         TEST(test_what_is_no_longer_parked_is_left_alone),
         TEST(test_what_is_no_longer_in_trouble_is_left_alone),
+        TEST(test_what_goes_on_while_it_is_looked_at_is_left_alone),
+        TEST(test_what_still_fits_after_it_went_on_is_acted_on),
+        TEST(test_the_same_request_again_is_about_the_same_sagas),
         cmocka_unit_test(test_what_could_not_be_done_is_told_apart_from_what_was_refused),
         TEST(test_the_same_request_again_acts_only_on_those_that_are_left),
         TEST(test_the_same_id_for_something_else_is_refused),

@@ -377,6 +377,50 @@ static void test_no_more_are_paused_than_are_looked_for(void **state) {
     assert_int_equal(reply.code, ERR_OK);
 }
 
+// Also when they are asked for at once.
+static void test_no_more_are_paused_at_once_than_are_looked_for(void **state) {
+    struct saga_bed *bed = *state;
+    enum { N = PARTICIPANTS_PAUSED_MAX + 20 };
+    static struct bed_reply replies[N];
+    const struct saga_pausing how = {.caller = STR("olga"), .reason = STR("maintenance")};
+    char name[16];
+    unsigned refused = 0;
+    for (int i = 0; i < N; i++) {
+        snprintf(name, sizeof name, "t%d:1", i);
+        replies[i] = (struct bed_reply){0};
+        saga_participant_pause(bed->engine, str_c(name), true, &how, bed_replied, &replies[i]);
+    }
+    for (int i = 0; i < N; i++) {
+        bed_wait(bed, &replies[i]);
+        refused += replies[i].code == ERR_SAGA_STATE;
+    }
+    assert_int_equal(refused, N - PARTICIPANTS_PAUSED_MAX);
+    assert_int_equal(bed_count(bed, &participant_table), PARTICIPANTS_PAUSED_MAX);
+}
+
+// However many instances made them: none that is written down is called.
+static void test_every_pause_there_is_counts(void **state) {
+    struct saga_bed *bed = *state;
+    enum { N = 2 * STORE_LIMIT_MAX + 50 };
+    struct bed_reply written = {0};
+    struct store_write *write = store_write_new(bed->store);
+    for (int i = 0; i < N; i++) {
+        struct participant_row row = {.since_ms = 1};
+        snprintf(row.participant, sizeof row.participant, "t%05d:1", i);
+        store_row(write, &participant_table, STORE_PUT, &row);
+    }
+    store_submit(bed->store, write, NULL, bed_replied, &written);
+    bed_wait(bed, &written);
+    bed_run(bed, 1500);
+    static const char *const some[] = {"t00000:1", "t01000:1", "t02049:1"};
+    for (size_t i = 0; i < sizeof some / sizeof some[0]; i++) {
+        struct saga_pass pass;
+        struct error error = {0};
+        assert_false(saga_pass_begin(bed->engine, some[i], &pass, &error));
+        assert_non_null(strstr(error.text, "is paused by"));
+    }
+}
+
 static void test_whom_to_pause_must_be_said(void **state) {
     struct saga_bed *bed = *state;
     static const char too_long[SAGA_PARTICIPANT_MAX + 2] = {[0 ... SAGA_PARTICIPANT_MAX] = 'x'};
@@ -426,6 +470,25 @@ static void test_what_is_down_burns_no_attempts_and_is_not_flooded(void **state)
     assert_true(bed.time.now_ms - back_ms < 120000);
     must_all_be(&bed, N, SAGA_SUCCEEDED);
     bed_release(&bed);
+}
+
+// [E6] that others use up the room on our side is no attempt of a saga's: none turns round of it
+static void test_what_finds_no_room_on_our_side_burns_no_attempts(void **state) {
+    struct saga_bed *bed = *state;
+    model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_NO_ROOM, 40, 0);
+    bed_start(bed, &flow_pair, "one", "", NULL);
+    bed_run(bed, 20000);
+    struct saga_instance saga = bed_instance(bed, "one");
+    assert_int_equal(saga.status, SAGA_RUNNING);
+    assert_int_equal(saga.legs[0].attempts, 0);
+    assert_false(saga.legs[0].may_have_run);
+    saga_instance_release(&saga);
+    assert_true(bed->model.sent <= 20000 / 1000);
+    assert_int_equal(bed_count(bed, &attempt_table), 0);
+    bed->model.n_plans = 0;
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+    bed_check_books(bed);
 }
 
 // Behind the pivot a step waits for its participant as long as that takes: no operator is called.
@@ -628,8 +691,12 @@ int main(void) {
         cmocka_unit_test(test_a_pause_is_known_to_other_instances_within_a_second),
         cmocka_unit_test(test_any_target_may_be_paused),
         cmocka_unit_test_setup_teardown(test_no_more_are_paused_than_are_looked_for, bed_set_up, bed_tear_down),
+        cmocka_unit_test_setup_teardown(test_no_more_are_paused_at_once_than_are_looked_for, bed_set_up, bed_tear_down),
+        cmocka_unit_test_setup_teardown(test_every_pause_there_is_counts, bed_set_up, bed_tear_down),
         cmocka_unit_test_setup_teardown(test_whom_to_pause_must_be_said, bed_set_up, bed_tear_down),
         cmocka_unit_test(test_what_is_down_burns_no_attempts_and_is_not_flooded),
+        cmocka_unit_test_setup_teardown(test_what_finds_no_room_on_our_side_burns_no_attempts, bed_set_up,
+                                        bed_tear_down),
         cmocka_unit_test(test_a_step_behind_the_pivot_outlasts_a_long_outage),
         cmocka_unit_test(test_who_waits_does_not_wait_for_ever),
         cmocka_unit_test(test_an_action_that_waits_is_withdrawn_when_the_saga_turns_round),

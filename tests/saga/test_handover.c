@@ -95,6 +95,103 @@ static void test_a_hand_over_that_fails_is_made_up_for(void **state) {
     check_all_ended(bed);
 }
 
+static void has_left(void *ctx, const struct error *error) {
+    assert_null(error);
+    *(bool *)ctx = true;
+}
+
+static size_t slots_of(struct saga_bed *bed, const char *name) {
+    size_t n;
+    struct store_query query = {.table = &store_slot_table,
+                                .conds = {{.column = "owner", .cmp = STORE_EQ, .text = str_c(name)}},
+                                .count = true};
+    bed_rows(bed, &query, &n);
+    return n;
+}
+
+// [E14] whoever leaves while sagas are being written gives every slot away before it is gone, also those that were in
+// use when the first were given: nothing waits for its lease to be over, and nothing counts as cut off.
+static void test_one_that_leaves_under_load_gives_everything_away(void **state) {
+    struct saga_bed *bed = *state;
+    static struct bed_reply replies[SAGAS];
+    char gid[16];
+    bool left = false;
+    bed->batch_max = 1; // what is being written is so for a while
+    bed_revive(bed);
+    neighbour_open();
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    saga_engine_leave(bed->engine, has_left, &left);
+    saga_engine_tick(bed->engine); // its last look begins before these are written, and ends before all of them are
+    for (unsigned i = 0; i < SAGAS; i++)
+        bed_begin(bed, &flow_pair, gid_of(gid, i), "", NULL, &replies[i]);
+    while (!left)
+        assert_true(bed_step(bed));
+    assert_int_equal(slots_of(bed, "one"), 0);
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    assert_int_equal(neighbour_slots(neighbour.engine), SLOT_COUNT);
+    assert_int_equal(stats_of(neighbour.engine).resumed, 0);
+    assert_int_equal(bed->notices[SAGA_NOTICE_TAKING_OVER], 0);
+    unsigned accepted = 0;
+    for (unsigned i = 0; i < SAGAS; i++)
+        if (replies[i].code == ERR_OK) {
+            accepted++;
+            assert_int_equal(bed_status(bed, gid_of(gid, i)), SAGA_SUCCEEDED);
+        }
+    assert_true(accepted > 0);
+}
+
+static void start_at(struct saga_engine *engine, const char *gid) {
+    struct saga_turn *turn = saga_turn_begin(engine, NULL);
+    struct saga_start start = {.flow = flow_pair.name, .gid = str_c(gid)};
+    struct error error = {0};
+    if (!saga_turn_start(turn, &start, &error))
+        fail_msg("%s", error.text);
+    saga_turn_commit(turn, NULL, NULL);
+}
+
+// [E14] a taking-over that came too late leaves nothing behind: what its owner gives away afterwards was not cut off
+static void test_who_was_nearly_taken_over_from_gives_away_in_order(void **state) {
+    struct saga_bed *bed = *state;
+    char gid[16];
+    bool left = false;
+    neighbour_open();
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    neighbour.stopped = true;
+    bed->faults.fail_take_overs = 1000;
+    while (bed->notices[SAGA_NOTICE_TAKING_OVER] == 0)
+        assert_true(bed_step(bed));
+    neighbour_go_on();
+    bed_run(bed, NEIGHBOUR_LEASE_MS / 2);
+    bed->faults.fail_take_overs = 0;
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    assert_int_equal(bed->notices[SAGA_NOTICE_TAKEN_OVER], 0);
+    model_plan(&bed->model, "credit", SAGA_ACTION, MODEL_SLOW, SAGAS, 900);
+    for (unsigned i = 0; i < SAGAS; i++)
+        if (saga_engine_owns(neighbour.engine, id_slot(str_c(gid_of(gid, i)))))
+            start_at(neighbour.engine, gid);
+    bed_run(bed, 100);
+    saga_engine_leave(neighbour.engine, has_left, &left);
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    assert_true(left);
+    assert_int_equal(neighbour_slots(bed->engine), SLOT_COUNT);
+    assert_int_equal(stats_of(bed->engine).resumed, 0);
+    bed_check_books(bed);
+}
+
+// [E7] a reader that hangs costs nobody its lease: renewals wait for no read
+static void test_reads_that_are_not_answered_cost_no_lease(void **state) {
+    struct saga_bed *bed = *state;
+    neighbour_open();
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    bed->faults.fail_reads = 1000000;
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    assert_int_equal(bed->notices[SAGA_NOTICE_TAKING_OVER], 0);
+    assert_int_equal(neighbour_slots(neighbour.engine), SLOT_COUNT / 2);
+    bed->faults.fail_reads = 0;
+    bed_run(bed, NEIGHBOUR_LONG_MS);
+    assert_int_equal(neighbour_slots(bed->engine), SLOT_COUNT / 2);
+}
+
 // Reads of who is there that find no room are told of, and tried again.
 static void test_reads_that_fail_delay_a_round(void **state) {
     struct saga_bed *bed = *state;
@@ -232,6 +329,9 @@ int main(void) {
         TEST(test_the_dead_are_taken_over_from),
         TEST(test_a_hand_over_that_fails_is_made_up_for),
         TEST(test_a_take_over_that_fails_is_made_up_for),
+        TEST(test_one_that_leaves_under_load_gives_everything_away),
+        TEST(test_who_was_nearly_taken_over_from_gives_away_in_order),
+        TEST(test_reads_that_are_not_answered_cost_no_lease),
         TEST(test_reads_that_fail_delay_a_round),
         TEST(test_what_is_the_others_is_refused),
         TEST(test_what_its_giver_had_not_taken_up_counts_as_cut_off),

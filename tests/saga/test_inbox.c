@@ -82,14 +82,24 @@ static unsigned its_slot(void) {
     return slot;
 }
 
+static void begin_keeping(struct saga_bed *bed, unsigned slot, const char *about, uint32_t about_max, unsigned number,
+                          struct bed_reply *reply) {
+    char body[16];
+    snprintf(body, sizeof body, "%u", number);
+    const struct saga_keeping what = {.slot = slot,
+                                      .method = "SignalSaga",
+                                      .caller = STR("caller"),
+                                      .body = str_c(body),
+                                      .about = str_c(about),
+                                      .about_max = about_max};
+    *reply = (struct bed_reply){0};
+    saga_inbox_keep(bed->engine, &what, bed_replied, reply);
+}
+
 static void keep(struct saga_bed *bed, unsigned n) {
     static struct bed_reply replies[KEPT];
-    char body[16];
-    for (unsigned i = 0; i < n; i++) {
-        snprintf(body, sizeof body, "%u", i);
-        replies[i].came = false;
-        saga_inbox_keep(bed->engine, its_slot(), "SignalSaga", STR("caller"), str_c(body), bed_replied, &replies[i]);
-    }
+    for (unsigned i = 0; i < n; i++)
+        begin_keeping(bed, its_slot(), "", 0, i, &replies[i]);
     for (unsigned i = 0; i < n; i++) {
         bed_wait(bed, &replies[i]);
         assert_int_equal(replies[i].code, ERR_OK);
@@ -125,6 +135,73 @@ static void test_many_are_acted_on_once_each_and_so_many_at_once(void **state) {
     assert_int_equal(bed_count(bed, &inbox_table), 0);
     for (unsigned i = 0; i < KEPT; i++)
         assert_int_equal(two.acts[i], 1);
+}
+
+// [E10] no more is kept about a saga than it takes, also of what comes at once: what is acknowledged is not dropped
+// then
+static void test_no_more_is_kept_about_a_saga_than_it_takes(void **state) {
+    struct saga_bed *bed = *state;
+    enum { MOST = 32 };
+    static struct bed_reply about_one[KEPT], about_other[8];
+    unsigned n = 0, n_other = 0;
+    two.answer = ERR_OVERLOADED;
+    for (unsigned i = 0; i < KEPT; i++)
+        begin_keeping(bed, its_slot(), "busy", MOST, i, &about_one[i]);
+    for (unsigned i = 0; i < 8; i++)
+        begin_keeping(bed, its_slot(), "other", MOST, i, &about_other[i]);
+    for (unsigned i = 0; i < KEPT; i++) {
+        bed_wait(bed, &about_one[i]);
+        assert_true(about_one[i].code == ERR_OK || about_one[i].code == ERR_OVERLOADED);
+        n += about_one[i].code == ERR_OK;
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        bed_wait(bed, &about_other[i]);
+        n_other += about_other[i].code == ERR_OK;
+    }
+    assert_int_equal(n, MOST);
+    assert_int_equal(n_other, 8);
+    assert_int_equal(bed_count(bed, &inbox_table), MOST + 8);
+}
+
+// [E10] nor more for a slot than is stated
+static void test_no_more_is_kept_for_a_slot_than_may_be(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply written = {0}, reply;
+    struct store_write *write = store_write_new(bed->store);
+    two.answer = ERR_OVERLOADED;
+    for (unsigned i = 1; i < SAGA_INBOX_MAX; i++) {
+        struct inbox_row row = {.slot = (int32_t)its_slot(), .body = STR("0")};
+        snprintf(row.inbox_no, sizeof row.inbox_no, "%026u", i);
+        snprintf(row.method, sizeof row.method, "SignalSaga");
+        snprintf(row.caller, sizeof row.caller, "caller");
+        store_row(write, &inbox_table, STORE_INSERT, &row);
+    }
+    store_submit(bed->store, write, NULL, bed_replied, &written);
+    bed_wait(bed, &written);
+    begin_keeping(bed, its_slot(), "", 0, 1, &reply);
+    bed_wait(bed, &reply);
+    assert_int_equal(reply.code, ERR_OK);
+    begin_keeping(bed, its_slot(), "", 0, 1, &reply);
+    bed_wait(bed, &reply);
+    assert_int_equal(reply.code, ERR_OVERLOADED);
+    begin_keeping(bed, its_slot() + 1, "", 0, 1, &reply);
+    bed_wait(bed, &reply);
+    assert_int_equal(reply.code, ERR_OK);
+}
+
+// Who waits to be kept is told when the process ends before.
+static void test_what_is_not_kept_when_the_process_ends_is_refused(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply replies[3];
+    bed->holds = true;
+    for (unsigned i = 0; i < 3; i++)
+        begin_keeping(bed, its_slot(), "busy", 32, i, &replies[i]);
+    bed_run(bed, 100);
+    bed->holds = false;
+    bed_kill(bed);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(replies[i].came && replies[i].code == ERR_SHUTTING_DOWN);
+    bed_open(bed);
 }
 
 static void test_what_fails_for_now_is_acted_on_again(void **state) {
@@ -191,8 +268,8 @@ static void test_what_can_not_be_taken_away_is_acted_on_again(void **state) {
     neighbour_end(true);
     bed_run(bed, NEIGHBOUR_LONG_MS);
     one.holds = true;
-    struct bed_reply reply = {0};
-    saga_inbox_keep(bed->engine, 0, "SignalSaga", STR("caller"), STR("0"), bed_replied, &reply);
+    struct bed_reply reply;
+    begin_keeping(bed, 0, "", 0, 0, &reply);
     bed_wait(bed, &reply);
     while (one.under_way == 0)
         assert_true(bed_step(bed));
@@ -210,6 +287,9 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         TEST(test_what_is_kept_is_acted_on_by_the_owner_and_goes_away),
         TEST(test_many_are_acted_on_once_each_and_so_many_at_once),
+        TEST(test_no_more_is_kept_about_a_saga_than_it_takes),
+        TEST(test_no_more_is_kept_for_a_slot_than_may_be),
+        TEST(test_what_is_not_kept_when_the_process_ends_is_refused),
         TEST(test_what_fails_for_now_is_acted_on_again),
         TEST(test_what_can_not_be_read_stays),
         TEST(test_what_does_not_fit_any_more_is_told_of_and_goes_away),

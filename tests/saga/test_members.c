@@ -15,6 +15,7 @@ struct node {
     struct store *store;
     struct saga_engine *engine; // NULL: it does not run
     struct rpc_timer alarm;
+    struct store_faults faults;
     bool stopped; // as by SIGSTOP
     bool fenced, left;
     char name[8];
@@ -72,7 +73,7 @@ static void open_node(struct bed *bed, size_t i) {
                                     .instance = node->name,
                                     .address = node->name,
                                     .lease_ms = LEASE_MS};
-    if (!store_open(store_memory_share(bed->disk), &storing, &node->store, &error))
+    if (!store_open(store_faulty(store_memory_share(bed->disk), &node->faults), &storing, &node->store, &error))
         fail_msg("%s", error.text);
     struct saga_options options = {.store = node->store,
                                    .clock = &bed->time.clock,
@@ -238,6 +239,24 @@ static void test_a_dead_one_is_taken_over_from_when_its_lease_is_over(void **sta
     check_apart(bed);
 }
 
+// What it takes over just as it leaves is given away like the rest, before it is gone.
+static void test_what_is_taken_over_while_it_leaves_is_given_away(void **state) {
+    struct bed *bed = with(state, NODES);
+    struct node *leaver = &bed->nodes[0];
+    leaver->faults.fail_take_overs = bed->nodes[1].faults.fail_take_overs = 1000000;
+    end_node(&bed->nodes[2], store_abandon);
+    run(bed, TAKEN_MS + ROUND_MS);
+    leave(leaver);
+    run(bed, ROUND_MS);
+    leaver->faults.fail_take_overs = 0;
+    for (int i = 0; i < 100 && !leaver->left; i++)
+        run(bed, ROUND_MS / 10);
+    assert_true(leaver->left);
+    end_node(leaver, store_close);
+    run(bed, 2 * LOOK_MS);
+    assert_int_equal(owned(&bed->nodes[1]), SLOT_COUNT);
+}
+
 // [E7]
 static void test_one_that_was_stopped_for_longer_finds_out_and_drives_nothing_anew(void **state) {
     struct bed *bed = with(state, NODES);
@@ -272,6 +291,7 @@ int main(void) {
         TEST(test_one_that_leaves_hands_over_at_once_and_is_given_nothing),
         TEST(test_one_that_leaves_alone_keeps_what_it_has),
         TEST(test_whoever_stays_gets_it_all_when_two_leave),
+        TEST(test_what_is_taken_over_while_it_leaves_is_given_away),
         TEST(test_a_dead_one_is_taken_over_from_when_its_lease_is_over),
         TEST(test_one_that_was_stopped_for_longer_finds_out_and_drives_nothing_anew),
         TEST(test_a_short_pause_costs_nothing),

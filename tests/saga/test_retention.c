@@ -58,6 +58,34 @@ static void days(struct saga_bed *bed, int64_t n) {
     bed_run(bed, n * DAY_MS);
 }
 
+static void operate_on(struct saga_bed *bed, const char *gid, const struct saga_operation *operation) {
+    model_plan(&bed->model, "a", SAGA_ACTION, MODEL_SLOW, 1, 800);
+    bed_start(bed, &flow_trip, gid, "", NULL);
+    bed_run(bed, 100);
+    bed_must(bed, gid, operation);
+    bed_run(bed, 10000);
+    assert_int_equal(count_of(bed, &attempt_table, gid), 1);
+    assert_int_equal(bed_row(bed, gid)->due_ms, INT64_MAX);
+}
+
+// [E9] also when nothing of it failed: its call answered when an operator had gone on without it
+static void test_sagas_go_with_what_came_late(void **state) {
+    struct saga_bed *bed;
+    struct saga_retention_options all = by_class;
+    all.kept_ms[SAGA_KEPT_TERMINATED] = 3 * DAY_MS;
+    open_with(state, &all);
+    bed = *state;
+    operate_on(bed, "resolved",
+               &(struct saga_operation){.act = SAGA_ACT_RESOLVE, .step = STR("a"), .outcome = OUTCOME_OK});
+    operate_on(bed, "terminated", &(struct saga_operation){.act = SAGA_ACT_TERMINATE});
+    assert_int_equal(bed_status(bed, "resolved"), SAGA_SUCCEEDED);
+    assert_int_equal(bed_status(bed, "terminated"), SAGA_TERMINATED);
+    days(bed, 4);
+    assert_true(!is_there(bed, "resolved") && !is_there(bed, "terminated"));
+    assert_int_equal(count_of(bed, &attempt_table, "resolved"), 0);
+    assert_int_equal(count_of(bed, &attempt_table, "terminated"), 0);
+}
+
 // ---- Class and age ------------------------------------------------------------------------------------------------
 
 static void test_sagas_go_by_class_and_age_with_their_attempts_and_troubles(void **state) {
@@ -393,6 +421,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_sagas_go_by_class_and_age_with_their_attempts_and_troubles),
         OPENS(test_a_flow_can_have_times_of_its_own),
+        OPENS(test_sagas_go_with_what_came_late),
         TEST(test_what_has_not_ended_stays),
         OPENS(test_without_an_interval_nothing_goes),
         OPENS(test_a_child_stays_as_long_as_its_parent),

@@ -284,6 +284,21 @@ static void test_one_probe_at_a_time_and_later_each_time(void **state) {
     assert_true(pause <= 6000);
 }
 
+static void test_a_probe_that_told_nothing_is_made_again_after_the_same_pause(void **state) {
+    (void)state;
+    struct valve valve = opened();
+    const struct valve_end full = {VALVE_CORE, true, OUTCOME_RETRY, ERR_OVERLOADED, "full"};
+    int64_t due = valve_due_ms(&valve, VALVE_CORE, NOW), first = due - NOW;
+    for (int i = 0; i < 3; i++) {
+        int64_t now = due;
+        assert_true(valve_take(&valve, VALVE_CORE, now));
+        valve_leave(&valve, &full, now, 0);
+        assert_int_equal(valve.state, SAGA_GATE_OPEN);
+        due = valve_due_ms(&valve, VALVE_CORE, now);
+        assert_int_equal(due - now, first);
+    }
+}
+
 static void test_after_a_probe_that_was_answered_it_speeds_up_step_by_step(void **state) {
     (void)state;
     struct valve valve = opened();
@@ -350,6 +365,7 @@ int main(void) {
         cmocka_unit_test(test_our_own_bounds_are_no_failure_of_its),
         cmocka_unit_test(test_it_opens_when_too_many_of_the_window_fail),
         cmocka_unit_test(test_one_probe_at_a_time_and_later_each_time),
+        cmocka_unit_test(test_a_probe_that_told_nothing_is_made_again_after_the_same_pause),
         cmocka_unit_test(test_after_a_probe_that_was_answered_it_speeds_up_step_by_step),
         cmocka_unit_test(test_a_probe_that_was_not_sent_leaves_room_for_another),
         cmocka_unit_test(test_what_was_under_way_when_it_opened_says_nothing_of_it),

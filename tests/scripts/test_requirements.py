@@ -50,7 +50,7 @@ class Requirements(unittest.TestCase):
         self.write("tests/x/test_a.py", f"x\n# {mark('S3-21')}\n")
         code, output, _ = self.run_it("--json")
         self.assertEqual(code, 0)
-        self.assertEqual(json.loads(output)["S3-21"], {"statement": "Fourth.", "tests": ["tests/x/test_a.py:2"]})
+        self.assertEqual(json.loads(output)["S3-21"], {"statement": "Fourth.", "reason": "", "tests": ["tests/x/test_a.py:2"]})
         self.assertEqual(json.loads(output)["E1"]["tests"], [])
 
     def test_only_tests_count(self):
@@ -116,6 +116,8 @@ class Requirements(unittest.TestCase):
         command = [os.path.join(ROOT, "scripts", "requirements"), "--json", "--check"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for number, requirement in json.loads(done.stdout).items():
+            self.assertTrue(requirement["tests"] or requirement["reason"], f"{number} has neither a test nor a reason why not")
         listed = list(json.loads(done.stdout))
         expected = [f"E{n}" for n in range(1, 17)] + [f"A{n}" for n in range(1, 81)] + [f"S3-{n}" for n in range(1, 70)]
         self.assertEqual(listed, expected)

@@ -1,38 +1,29 @@
 #include "tests/servers/mariadb.h"
 
 #include "tests/scratch.h"
+#include "tests/servers/process.h"
 
 #include <mysql.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READY_MS = 60000, FOLDER_MAX = 88, ARGUMENTS_MAX = 48, ARGUMENT_MAX = 512 };
+enum { FOLDER_MAX = 88, ARGUMENTS_MAX = 48, ARGUMENT_MAX = 512 };
 
 struct mariadb_server {
     char folder[FOLDER_MAX];
     char socket[108];
     struct mariadb_options options;
-    pid_t pid; // 0: not running
+    struct server_process process;
 };
-
-static _Noreturn void die(const char *what, const char *detail) {
-    fprintf(stderr, "mariadb for tests: %s: %s\n", what, detail);
-    exit(1);
-}
 
 // ---- Arguments --------------------------------------------------------------------------------------------------
 
@@ -44,7 +35,7 @@ struct arguments {
 
 __attribute__((format(printf, 2, 3))) static void add(struct arguments *arguments, const char *format, ...) {
     if (arguments->n == ARGUMENTS_MAX)
-        die("arguments", "too many");
+        server_die("arguments", "too many");
     char *text = arguments->texts[arguments->n];
     va_list args;
     va_start(args, format);
@@ -65,39 +56,7 @@ static void add_common(struct arguments *arguments, const struct mariadb_server 
         add(arguments, server->options.as_mysql ? "--user=mysql" : "--user=root");
 }
 
-// A child that writes to the server's log and dies with this thread.
-static pid_t spawn(const struct mariadb_server *server, struct arguments *arguments) {
-    char log[112];
-    snprintf(log, sizeof log, "%s/log", server->folder);
-    pid_t parent = getpid(), pid = fork();
-    if (pid < 0)
-        die("fork", strerror(errno));
-    if (pid > 0)
-        return pid;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(1);
-    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    dup2(fd, STDOUT_FILENO);
-    dup2(fd, STDERR_FILENO);
-    // Sanitizers of the test program are not the server's.
-    unsetenv("LD_PRELOAD");
-    execvp(arguments->list[0], arguments->list);
-    fprintf(stderr, "%s: %s\n", arguments->list[0], strerror(errno));
-    _exit(127);
-}
-
 // ---- Running ----------------------------------------------------------------------------------------------------
-
-static void show_log(const struct mariadb_server *server) {
-    char path[112], line[512];
-    snprintf(path, sizeof path, "%s/log", server->folder);
-    FILE *file = fopen(path, "r");
-    while (file && fgets(line, sizeof line, file))
-        fputs(line, stderr);
-    if (file)
-        fclose(file);
-}
 
 static MYSQL *try_connect(const struct mariadb_server *server, const char *database) {
     MYSQL *mysql = mysql_init(NULL);
@@ -114,28 +73,11 @@ static MYSQL *try_connect(const struct mariadb_server *server, const char *datab
     return NULL;
 }
 
-// The server makes its socket when it is about to listen: an event in the folder, awaited together with its end.
-static void await_ready(struct mariadb_server *server) {
-    int events = inotify_init1(IN_CLOEXEC), process = (int)syscall(SYS_pidfd_open, server->pid, 0);
-    if (events < 0 || process < 0 || inotify_add_watch(events, server->folder, IN_CREATE | IN_ATTRIB) < 0)
-        die("waiting", strerror(errno));
-    MYSQL *mysql;
-    while (!(mysql = try_connect(server, NULL))) {
-        struct pollfd fds[] = {{.fd = events, .events = POLLIN}, {.fd = process, .events = POLLIN}};
-        // When the socket is there and not yet listened to, the next event may not come: look again soon.
-        int wait_ms = access(server->socket, F_OK) == 0 ? 10 : READY_MS;
-        int n = poll(fds, 2, wait_ms);
-        if ((n == 0 && wait_ms == READY_MS) || fds[1].revents) {
-            show_log(server);
-            die(server->options.tidb ? "tidb-server" : "mariadbd", "did not start");
-        }
-        char buffer[4096];
-        if (fds[0].revents && read(events, buffer, sizeof buffer) < 0)
-            die("waiting", strerror(errno));
-    }
-    mysql_close(mysql);
-    close(events);
-    close(process);
+static bool answers(void *ctx) {
+    MYSQL *mysql = try_connect(ctx, NULL);
+    if (mysql)
+        mysql_close(mysql);
+    return mysql != NULL;
 }
 
 static void add_mariadb(const struct mariadb_server *server, struct arguments *arguments) {
@@ -185,8 +127,8 @@ static void run_server(struct mariadb_server *server) {
         add_tidb(server, &arguments);
     else
         add_mariadb(server, &arguments);
-    server->pid = spawn(server, &arguments);
-    await_ready(server);
+    server->process.pid = server_spawn(server->folder, arguments.list);
+    server_await(&server->process, answers, server);
 }
 
 static void install(const struct mariadb_server *server) {
@@ -196,11 +138,11 @@ static void install(const struct mariadb_server *server) {
     add(&arguments, "--auth-root-authentication-method=normal");
     add(&arguments, "--skip-test-db");
     add(&arguments, "--force"); // though the host's name can't be looked up, as in a bare container
-    pid_t pid = spawn(server, &arguments);
+    pid_t pid = server_spawn(server->folder, arguments.list);
     int status;
     if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        show_log(server);
-        die("mariadb-install-db", "failed");
+        server_show_log(server->folder);
+        server_die("mariadb-install-db", "failed");
     }
 }
 
@@ -210,35 +152,37 @@ static void give_to_mysql(const struct mariadb_server *server) {
     snprintf(data, sizeof data, "%s/data", server->folder);
     snprintf(tmp, sizeof tmp, "%s/tmp", server->folder);
     if (mkdir(data, 0700) != 0)
-        die(data, strerror(errno));
+        server_die(data, strerror(errno));
     if (geteuid() != 0)
         return;
     const struct passwd *user = getpwnam("mysql");
     if (!user)
-        die("user mysql", "there is none");
+        server_die("user mysql", "there is none");
     const char *const folders[] = {server->folder, data, tmp};
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
         if (chown(folders[i], user->pw_uid, user->pw_gid) != 0)
-            die(folders[i], strerror(errno));
+            server_die(folders[i], strerror(errno));
 }
 
 struct mariadb_server *mariadb_start(const struct mariadb_options *options) {
     struct mariadb_server *server = calloc(1, sizeof *server);
     if (!server)
-        die("start", "no memory");
+        server_die("start", "no memory");
     if (options && options->folder) {
         if (snprintf(server->folder, sizeof server->folder, "%s", options->folder) >= (int)sizeof server->folder)
-            die(options->folder, "the folder's name is too long for a socket in it");
+            server_die(options->folder, "the folder's name is too long for a socket in it");
     } else if (!scratch_make("mariadb", server->folder)) {
-        die(server->folder, strerror(errno));
+        server_die(server->folder, strerror(errno));
     }
     snprintf(server->socket, sizeof server->socket, "%s/sock", server->folder);
     if (options)
         server->options = *options;
+    server->process = (struct server_process){
+        .what = server->options.tidb ? "tidb-server" : "mariadbd", .folder = server->folder, .socket = server->socket};
     char tmp[112];
     snprintf(tmp, sizeof tmp, "%s/tmp", server->folder);
     if (mkdir(tmp, 0700) != 0)
-        die(tmp, strerror(errno));
+        server_die(tmp, strerror(errno));
     if (server->options.as_mysql)
         give_to_mysql(server);
     if (!server->options.empty && !server->options.tidb)
@@ -253,16 +197,16 @@ const char *mariadb_socket(const struct mariadb_server *server) {
 
 long long mariadb_ask(struct mariadb_server *server, const char *database, const char *sql) {
     MYSQL *mysql = try_connect(server, database);
-    if (!mysql && server->pid != 0) {
-        await_ready(server);
+    if (!mysql && server->process.pid != 0) {
+        server_await(&server->process, answers, server);
         mysql = try_connect(server, database);
     }
     if (!mysql) {
-        show_log(server);
-        die("connecting", server->socket);
+        server_show_log(server->folder);
+        server_die("connecting", server->socket);
     }
     if (mysql_real_query(mysql, sql, strlen(sql)) != 0)
-        die(sql, mysql_error(mysql));
+        server_die(sql, mysql_error(mysql));
     MYSQL_RES *result = mysql_store_result(mysql);
     MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
     long long value = row && row[0] ? strtoll(row[0], NULL, 10) : 0;
@@ -288,35 +232,28 @@ void mariadb_make_database(struct mariadb_server *server, const char *name) {
     mariadb_run(server, NULL, sql);
 }
 
-static void end(struct mariadb_server *server, int signal) {
-    if (server->pid == 0)
-        return;
-    kill(server->pid, signal);
-    waitpid(server->pid, NULL, 0);
-    server->pid = 0;
-}
-
 void mariadb_kill(struct mariadb_server *server) {
-    end(server, SIGKILL);
+    server_end(&server->process, SIGKILL);
 }
 
 void mariadb_shut_down(struct mariadb_server *server) {
-    end(server, SIGTERM);
+    server_end(&server->process, SIGTERM);
 }
 
 void mariadb_restart(struct mariadb_server *server) {
-    if (server->pid != 0 && waitpid(server->pid, NULL, WNOHANG) == server->pid)
-        server->pid = 0; // it ended by itself
-    if (server->pid == 0)
+    pid_t *pid = &server->process.pid;
+    if (*pid != 0 && waitpid(*pid, NULL, WNOHANG) == *pid)
+        *pid = 0; // it ended by itself
+    if (*pid == 0)
         run_server(server);
 }
 
 void mariadb_pause(struct mariadb_server *server) {
-    kill(server->pid, SIGSTOP);
+    kill(server->process.pid, SIGSTOP);
 }
 
 void mariadb_resume(struct mariadb_server *server) {
-    kill(server->pid, SIGCONT);
+    kill(server->process.pid, SIGCONT);
 }
 
 void mariadb_stop(struct mariadb_server *server) {

@@ -239,10 +239,14 @@ static void check_bounded(const struct center *center, const struct saga_stats *
         return;
     struct store_query query = {.table = &saga_table,
                                 .conds = {{.column = "due_ms", .cmp = STORE_LT, .integer = INT64_MAX}}};
-    // One that was terminated stays there as long as its children, and may be deleted meanwhile.
+    // One that has ended stays there as long as its children, and may be deleted meanwhile: it was terminated, or an
+    // operator skipped the step of the child.
+    struct store_query children = query;
+    children.conds[1] = (struct store_cond){.column = "parent_gid", .cmp = STORE_NE};
     struct store_query terminated = {.table = &saga_table,
                                      .conds = {{.column = "status", .cmp = STORE_EQ, .integer = SAGA_TERMINATED}}};
-    int64_t most = (int64_t)(durable_count(&query) + durable_count(&terminated) + world_now->terminated_gone) +
+    int64_t most = (int64_t)(durable_count(&query) + durable_count(&children) + durable_count(&terminated) +
+                             world_now->terminated_gone) +
                    (world_now->plant == PLANT_BOUNDLESS ? -1 : 0);
     if (stats->resident > most)
         world_broken("bound", "%s has %lld sagas in memory, of %lld that are not finished", center->label,

@@ -1,4 +1,5 @@
 // What is MariaDB's own: a server that is killed, that hangs, that is full, that is set up badly.
+#include "store/mysql_conn.h"
 #include "tests/cmocka.h"
 #include "tests/scratch.h"
 #include "tests/servers/cutter.h"
@@ -483,6 +484,26 @@ static void test_rows_that_can_not_be_read_are_left_out(void **state) {
     items_check_readable(bed);
 }
 
+// [E7] one that was stopped in the middle of a claim, or of a take-over, must not hold what it has locked for hours,
+// also where the server (MySQL) has no limit for idle transactions
+static void test_what_claims_is_never_idle_for_long(void **state) {
+    const struct store_mariadb_options options = {.user = "root", .unix_socket = mariadb_socket(*state)};
+    static const struct {
+        enum mysql_use use;
+        bool limited;
+    } uses[] = {{MYSQL_FOR_CLAIMS, true}, {MYSQL_FOR_READING, false}};
+    for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++) {
+        struct mysql_conn *conn = mysql_conn_new(&options, uses[i].use);
+        struct error error = {0};
+        int64_t limit_s = 0;
+        if (!mysql_conn_open(conn, &error) ||
+            !mysql_conn_ask(conn, "SELECT @@session.wait_timeout", 0, &limit_s, &error))
+            fail_msg("%s", error.text);
+        assert_true(limit_s > 0 && (limit_s <= 20) == uses[i].limited);
+        mysql_conn_free(conn);
+    }
+}
+
 int main(void) {
     struct mariadb_server *server = mariadb_start(NULL);
     struct CMUnitTest tests[] = {
@@ -498,6 +519,7 @@ int main(void) {
                                                  server),
         cmocka_unit_test_prestate_setup_teardown(test_warns_of_weak_settings, set_up_inline, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_many_start_at_once, set_up_inline, tear_down, server),
+        cmocka_unit_test_prestate(test_what_claims_is_never_idle_for_long, server),
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test(test_servers_are_tried_in_turn),
         cmocka_unit_test(test_tls),

@@ -64,7 +64,8 @@ class Buyer:
                 time.sleep(0.05 + self.random.random() * 0.2)
 
     def buy(self):
-        context = {"tenantId": "T001", "userId": f"U{self.user:04}", "stationId": "S001"}
+        context = {"tenantId": "T001", "userId": f"U{self.user:04}", "stationId": "S001",
+                   "channel": "app" if self.number % 2 else "merchant"}  # of the app are the world's activities and limits
         lines = [{"fuel": {"oilCode": "92#", "amount": money(20000 + self.number)}}]
         tenders = [tender("WECHAT", account=f"payer-{self.number % PAYERS}")]
         if self.number % 3 == 0:

@@ -13,6 +13,10 @@
 
 #include <cmocka.h>
 
+#define NOT_FUEL                                                                                                       \
+    "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, with nozzle=N and authorised behind a comma, or "       \
+    "CODE:serial=S,nozzle=N, got "
+
 enum { WORDS_MAX_OF_A_LINE = 24 };
 #define NOW_MS INT64_C(1769860830000) // 2026-01-31T12:00:30Z
 
@@ -91,7 +95,11 @@ static const struct {
      "{\"requestId\":\"R\",\"reason\":\"r\",\"filter\":{\"status\":\"SAGA_STATUS_COMPENSATING\",\"unfinished\":true,"
      "\"reason\":\"CALL_TIMEOUT\",\"updatedBefore\":\"2026-01-31T11:30:30Z\",\"slots\":[3,4]},\"action\":"
      "\"OPERATOR_ACTION_RETRY\",\"ratePerS\":50,\"dryRun\":true}"},
+    {"txctl batch pause --filter parked --dry-run",
+     "{\"requestId\":\"R\",\"filter\":{\"parked\":true},\"action\":\"OPERATOR_ACTION_PAUSE\",\"dryRun\":true}"},
     {"txctl participant pause card --reason r", "{\"requestId\":\"R\",\"participant\":\"card\",\"reason\":\"r\"}"},
+    {"txctl cache clear --reason r", "{\"requestId\":\"R\",\"reason\":\"r\"}"},
+    {"txctl cache clear --source price --reason r", "{\"requestId\":\"R\",\"reason\":\"r\",\"source\":\"price\"}"},
     {"txctl audit list", "{}"},
     {"txctl audit list G1 --page-size 5", "{\"gid\":\"G1\",\"pageSize\":5}"},
     {"txctl flow graph trade.purchase", "{\"name\":\"trade.purchase\"}"},
@@ -175,20 +183,19 @@ static const struct {
     {"txctl trade order T1 --version 1 --accept-degraded=yes", "--accept-degraded takes no value"},
     {"txctl trade pay T1 --on-failure explode", "--on-failure: expected one of keep, fail-trade; got 'explode'"},
     {"txctl trade quote --tenant G --user U --station S --fuel 92#",
-     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N behind a "
-     "comma, got '92#'"},
+     NOT_FUEL "'92#'"},
     {"txctl trade quote --tenant G --user U --station S --fuel :amount=1",
-     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N "
-     "behind a comma, got ':amount=1'"},
+     NOT_FUEL "':amount=1'"},
     {"txctl trade quote --tenant G --user U --station S --fuel 92#:amount=1.234",
-     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and "
-     "nozzle=N behind a comma, got '92#:amount=1.234'"},
+     NOT_FUEL "'92#:amount=1.234'"},
     {"txctl trade quote --tenant G --user U --station S --fuel 92#:volume=-1",
-     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N "
-     "behind a comma, got '92#:volume=-1'"},
+     NOT_FUEL "'92#:volume=-1'"},
     {"txctl trade quote --tenant G --user U --station S --fuel 92#:litres=5",
-     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, and nozzle=N "
-     "behind a comma, got '92#:litres=5'"},
+     NOT_FUEL "'92#:litres=5'"},
+    {"txctl trade adjust T1 --line x",
+     "--line: expected N:amount=150.00 or N:volume=19.53, or N alone for nothing, got 'x'"},
+    {"txctl trade adjust T1 --line 0:litres=5",
+     "--line: expected N:amount=150.00 or N:volume=19.53, or N alone for nothing, got '0:litres=5'"},
     {"txctl trade pay T1 --tender visa=1", "--tender: expected KIND=AMOUNT:ACCOUNT with KIND one of card, wechat, "
                                            "alipay, bank-card, scanned, cash, got 'visa=1'"},
     {"txctl trade pay T1 --tender card=x", "--tender: expected KIND=AMOUNT:ACCOUNT, such as card=50.00:C0001, "
@@ -217,7 +224,7 @@ static const struct {
     {"txctl batch resolve --filter parked --reason r",
      "ACTION: expected one of retry, skip, compensate, pause, resume, terminate; got 'resolve'"},
     {"txctl batch retry --reason r", "'batch' needs --filter NAME[=VALUE],…"},
-    {"txctl batch retry --filter parked", "'batch' needs --reason TEXT"},
+    {"txctl batch retry --filter parked", "'batch' needs --reason or --dry-run"},
     {"txctl batch retry --filter parked=yes --reason r",
      "--filter: expected conditions as the options of 'saga list' are, such as parked,flow=NAME, got 'parked=yes'"},
     {"txctl batch retry --filter flow --reason r",

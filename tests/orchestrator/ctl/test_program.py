@@ -121,7 +121,7 @@ class Completion(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_words_options_and_choices_are_completed(self):
-        self.assertEqual(complete(""), {"trade", "saga", "anomaly", "matter", "stray", "batch", "participant", "audit", "flow", "health", "stats", "completion", "version", "help"})
+        self.assertEqual(complete(""), {"trade", "saga", "anomaly", "matter", "stray", "batch", "participant", "audit", "cache", "flow", "health", "stats", "completion", "version", "help"})
         self.assertEqual(complete("sa"), {"saga"})
         self.assertEqual(complete("trade", "quo"), {"quote", "quote-order-pay"})
         self.assertEqual(complete("trade", "order", "--accept-d"), {"--accept-degraded"})

@@ -214,6 +214,9 @@ static void test_a_batch_and_the_audit_are_shown_row_by_row(void **state) {
     operator_show_batch(&f.view, &f.arena, &report.base);
     operator_show_audit(&f.view, &f.arena,
                         from_sample(&txcenter__saga__v1__list_audit_response__descriptor, "audit.json", &f.arena));
+    Txcenter__Saga__V1__ClearCacheResponse cleared = TXCENTER__SAGA__V1__CLEAR_CACHE_RESPONSE__INIT;
+    cleared.instance = (char[]){"txcenter-0"};
+    operator_show_cleared(&f.view, &f.arena, &cleared.base);
     assert_golden("operator.txt", buf_str(&f.view.text));
     finish(&f);
 }

@@ -1,0 +1,119 @@
+#include "flows/trade/capture.h"
+
+#include "adapters/card/card.h"
+#include "flows/trade/effect.h"
+#include "flows/trade/load.h"
+#include "flows/trade/payment.h"
+#include "flows/trade/retire.h"
+#include "flows/trade/ruling.h"
+#include "flows/trade/view.h"
+
+#include <stdio.h>
+
+enum { STEP_CAPTURE = 10 };
+
+// What is not taken at all is released, under the key of its freeze.
+static void capture(struct saga_call *call) {
+    struct trade *trade = effect_trade(call);
+    const struct tender_row *tender = payment_card(trade, saga_call_input(call), saga_call_leg(call));
+    Participant__Card__V1__ConfirmCardRequest request = PARTICIPANT__CARD__V1__CONFIRM_CARD_REQUEST__INIT;
+    Txcenter__Type__V1__Money amount = effect_money(trade, tender->amount);
+    struct adapter_effect effect = effect_of(call);
+    char freeze_key[SAGA_KEY_MAX];
+    if (tender->amount == 0) {
+        payment_release(call);
+        return;
+    }
+    payment_freeze_key(trade, tender->attempt_no, saga_call_leg(call), freeze_key);
+    request.tender_no = view_text(tender->tender_no);
+    request.freeze_key = freeze_key;
+    request.amount = &amount;
+    card_confirm(&effect_adapters(call)->card, &effect, &request, effect_done, call);
+}
+
+static void captured(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct tender_row *tender = payment_card(trade, saga_turn_input(turn), saga_turn_leg(turn));
+    struct arena arena;
+    (void)op;
+    if (outcome != OUTCOME_OK)
+        return;
+    arena_init(&arena, 65536);
+    const Participant__Card__V1__ConfirmCardResponse *response =
+        tender->amount > 0 ? effect_answer(answer, &participant__card__v1__confirm_card_response__descriptor, &arena)
+                           : NULL;
+    const Participant__Card__V1__CardAmount *taken = response ? response->taken : NULL;
+    trade_change(trade, tender);
+    if (taken || tender->amount == 0) {
+        tender->principal = taken && taken->principal ? taken->principal->minor_units : 0;
+        tender->bonus = taken && taken->bonus ? taken->bonus->minor_units : 0;
+    }
+    arena_release(&arena);
+}
+
+static struct saga_verdict ended(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    char gid[TRADE_GID_MAX];
+    trade_edit(trade)->capturing = 0;
+    if (saga_turn_saga(turn)->status == SAGA_TERMINATED)
+        trades_alert(trade->trades, "what a card was to pay may not have been taken", trade,
+                     saga_turn_saga(turn)->text);
+    trade_purchase_gid(trade, gid);
+    saga_turn_poke(turn, str_c(gid));
+    return saga_done();
+}
+
+static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error) {
+    static const struct ruling_rule rules[] = {
+        {.step_id = STEP_CAPTURE,
+         .no_skip = "the card's part would not be paid: see to it there, and resolve the step"},
+        {.step_id = 0},
+    };
+    return ruling_allowed(rules, turn, ruling, error);
+}
+
+static const struct saga_step steps[] = {
+    {.id = STEP_CAPTURE,
+     .stage = 1,
+     .kind = SAGA_RETRIABLE,
+     .name = "capture",
+     .participant = "card",
+     .text = "Takes of each card what was used",
+     .legs = payment_cards,
+     .run = capture,
+     .answered = captured,
+     .deadline_ms = EFFECT_SOON_MS,
+     .retry = SAGA_STUBBORN},
+};
+
+const struct saga_flow capture_flow = {
+    .name = "trade.capture",
+    .version = 1,
+    .text = "Takes what an authorised order has used of each card",
+    .steps = steps,
+    .n_steps = STORE_COUNT(steps),
+    .on_end = ended,
+    .allows = allows,
+    .attach = load_attach,
+    .estate = &retire_estate,
+};
+
+void capture_gid(const struct trade *trade, char out[TRADE_GID_MAX]) {
+    snprintf(out, TRADE_GID_MAX, "%s/capture/%d", trade->row.trade_no, trade->row.attempt_no);
+}
+
+void capture_start(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    char gid[TRADE_GID_MAX], input[16];
+    struct error error = {0};
+    snprintf(input, sizeof input, "%d", trade->row.attempt_no);
+    if (trade->row.authorised == 0 || payment_cards(&trade->subject, str_c(input)) == 0)
+        return;
+    capture_gid(trade, gid);
+    const struct saga_start start = {.flow = capture_flow.name, .gid = str_c(gid), .input = str_c(input)};
+    trade_edit(trade)->capturing = 1;
+    if (!saga_turn_start(turn, &start, &error)) {
+        trade->row.capturing = 0;
+        trades_alert(trade->trades, "what a card is to pay can't be taken", trade, error.text);
+    }
+}

@@ -1,0 +1,308 @@
+// Fill-ups that are authorised: what was dispensed is what is bought, priced and paid, and what follows waits for it.
+#include "tests/flow/cases.h"
+#include "tests/flow/virtual.h"
+
+#define FILL_UP FUEL_200 " lines[0].fuel.authorised=true"
+#define ACTUAL(amount) "lines[0].index=0 lines[0].amount=CNY" #amount
+enum { APART_MAX_MS = 6 };
+
+// A coupon of the test's user: so much off, from so much on.
+static const char *coupon(struct flow_bed *bed, int amount_off, int minimum) {
+    const char *id = flow_text(bed, "A-%s-%u", bed->user, ++bed->request_no);
+    flow_control(bed, "AddCoupon",
+                 "user_id=%s coupon.coupon_id=%s coupon.name=off coupon.kind=1 coupon.amount_off=CNY%d "
+                 "coupon.minimum_spend=CNY%d coupon.minimum_base=1",
+                 bed->user, id, amount_off, minimum);
+    return id;
+}
+
+// Ordered with the benefits that `more` leaves, paid with these tenders, and still to be adjusted.
+static void authorised(struct flow_bed *bed, struct flow_trade *trade, const char *more, const char *mode) {
+    *trade = (struct flow_trade){0};
+    flow_quote(bed, trade, FILL_UP, more);
+    flow_order(bed, trade, mode);
+}
+
+static void bare(struct flow_bed *bed, struct flow_trade *trade) {
+    *trade = (struct flow_trade){0};
+    const Txcenter__Trade__V1__Quote *quote = flow_quote(bed, trade, FILL_UP, "");
+    flow_order(bed, trade,
+               flow_text(bed, "combination_id=%s", quote->combinations[quote->n_combinations - 1]->combination_id));
+    assert_int_equal(trade->payable, LIST_200);
+}
+
+static void paid_by_wechat(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_pay(bed, trade);
+    flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
+    flow_until_state(bed, trade, TRADE(PAID));
+}
+
+static void paid_by_card(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_pay_with(bed, trade, flow_tenders(bed, 1, KIND(CARD), (int)trade->payable, bed->card), "wait_for=2");
+    flow_until_state(bed, trade, TRADE(PAID));
+}
+
+static const Txcenter__Trade__V1__Trade *adjusted(struct flow_bed *bed, const struct flow_trade *trade,
+                                                  const char *lines) {
+    flow_must(bed, "Adjust", "trade_no=%s %s", trade->no, lines);
+    flow_until_state(bed, trade, TRADE(COMPLETED));
+    flow_until_still(bed, trade);
+    return flow_get(bed, trade->no);
+}
+
+// [A63] less than was authorised: the trade is what was dispensed, the rest of the money goes back, and what follows a
+// payment waits for that
+static void test_less_is_paid_for_and_the_rest_goes_back(struct flow_bed *bed) {
+    struct flow_trade trade;
+    bare(bed, &trade);
+    paid_by_wechat(bed, &trade);
+    flow_run_for(bed, 1500);
+    assert_state(bed, &trade, TRADE(PAID));
+    assert_int_equal(flow_ledger(bed, "points", trade.no, "award").n, 0);
+    assert_int_equal(flow_ledger(bed, "invoice", trade.no, NULL).n, 0);
+    assert_int_equal(flow_ledger(bed, "settlement", trade.no, NULL).n, 0);
+    flow_refused(bed, "NOT_REFUNDABLE", "Refund", "trade_no=%s amount=CNY100", trade.no);
+    const Txcenter__Trade__V1__Trade *found = adjusted(bed, &trade, ACTUAL(15000));
+    assert_int_equal(found->authorised->minor_units, LIST_200);
+    assert_int_equal(found->paid->minor_units, 15000);
+    assert_int_equal(found->refunded->minor_units, 0);
+    assert_int_equal(found->quote->lines[0]->list_price->minor_units, 15000);
+    assert_int_equal(found->unused->amount->minor_units, 5000);
+    assert_int_equal(found->unused->state, REFUND(DONE));
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, 5000);
+    assert_int_equal(flow_ledger(bed, "points", trade.no, "award").points, 150);
+    assert_int_equal(flow_ledger(bed, "invoice", trade.no, "record").amount, 15000);
+    assert_int_equal(flow_ledger(bed, "order", trade.no, "paid").amount, LIST_200);
+    assert_int_equal(flow_ledger(bed, "order", trade.no, "refunded").amount, 5000);
+    // What was bought can be refunded, and no more.
+    flow_refused(bed, "REFUND_EXCEEDS_REST", "Refund", "trade_no=%s amount=CNY15001", trade.no);
+    flow_must(bed, "Refund", "trade_no=%s amount=CNY5000", trade.no);
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_until_still(bed, &trade);
+    assert_state(bed, &trade, TRADE(REFUNDED));
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, LIST_200);
+}
+
+// [A31] [A70] of a card only what was used is taken, principal and bonus in the proportion in which they were frozen
+static void test_a_card_is_captured_in_part(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_control(bed, "SetCard", "card_no=%s user_id=%s principal=CNY40000 bonus=CNY10000", bed->card, bed->user);
+    bare(bed, &trade);
+    paid_by_card(bed, &trade);
+    assert_int_equal(flow_ledger(bed, "card", trade.no, "confirm").n, 0); // it is frozen until then
+    flow_fault(bed, FAULT(NO_ANSWER), "card", "ConfirmCard", "count=1");
+    const Txcenter__Trade__V1__Trade *found = adjusted(bed, &trade, ACTUAL(15000));
+    const Txcenter__Trade__V1__Tender *tender = found->attempts[0]->tenders[0];
+    assert_int_equal(tender->amount->minor_units, 15000);
+    assert_int_equal(tender->principal->minor_units, 12000);
+    assert_int_equal(tender->bonus->minor_units, 3000);
+    assert_int_equal(flow_ledger(bed, "card", trade.no, "confirm").amount, 15000);
+    assert_int_equal(flow_ledger(bed, "card", trade.no, "release").amount, 5000);
+    assert_null(found->unused);
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_ledger(bed, "card", trade.no, "refund").amount, 15000);
+}
+
+// [A31] [A63] of several tenders each gives its part
+static void test_each_tender_gives_its_part(struct flow_bed *bed) {
+    struct flow_trade trade;
+    bare(bed, &trade);
+    flow_pay_with(bed, &trade,
+                  flow_tenders(bed, 3, KIND(CARD), 5000, bed->card, KIND(SCANNED), 10000, "code", KIND(CASH), 5000, ""),
+                  "wait_for=2");
+    flow_until_state(bed, &trade, TRADE(PAID));
+    adjusted(bed, &trade, "lines[0].index=0 lines[0].amount=CNY10001");
+    assert_int_equal(flow_ledger(bed, "card", trade.no, "confirm").amount, 2500);
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, 4999);
+    assert_int_equal(flow_tender(bed, &trade, 1, 2)->amount->minor_units, 2500);
+}
+
+// [A63] exactly as much; once; more is refused, it is a trade of its own
+static void test_no_more_than_was_authorised(struct flow_bed *bed) {
+    struct flow_trade trade;
+    bare(bed, &trade);
+    flow_refused(bed, "ADJUST_REFUSED", "Adjust", "trade_no=%s " ACTUAL(20000), trade.no);
+    paid_by_card(bed, &trade);
+    flow_refused(bed, "ADJUST_EXCEEDS", "Adjust", "trade_no=%s " ACTUAL(20001), trade.no);
+    flow_refused(bed, "PRICE_CHANGED", "Adjust", "trade_no=%s lines[0].pump_price=CNY769 " ACTUAL(20000), trade.no);
+    flow_refused(bed, "PUMP_AMOUNT_MISMATCH", "Adjust", "trade_no=%s lines[0].volume_centi=2000 " ACTUAL(15362),
+                 trade.no);
+    flow_refused(bed, "INVALID_REQUEST", "Adjust", "trade_no=%s", trade.no);
+    flow_refused(bed, "INVALID_REQUEST", "Adjust", "trade_no=%s lines[0].index=1", trade.no);
+    flow_refused(bed, "INVALID_REQUEST", "Adjust", "trade_no=%s " ACTUAL(100) " lines[1].index=0", trade.no);
+    const Txcenter__Trade__V1__Trade *found = adjusted(bed, &trade, "lines[0].pump_price=CNY768 " ACTUAL(20000));
+    assert_int_equal(found->paid->minor_units, LIST_200);
+    assert_int_equal(flow_ledger(bed, "card", trade.no, "confirm").amount, LIST_200);
+    flow_refused(bed, "ADJUST_REFUSED", "Adjust", "trade_no=%s " ACTUAL(100), trade.no);
+}
+
+// [A63] nothing was dispensed: everything is released, and nothing follows
+static void test_nothing_releases_everything(struct flow_bed *bed) {
+    for (int later = 0; later < 2; later++) {
+        struct flow_trade trade;
+        authorised(bed, &trade, "", later ? "mode=2" : "");
+        assert_int_equal(trade.payable, BEST_200);
+        flow_pay_with(bed, &trade,
+                      flow_tenders(bed, 2, KIND(CARD), 2500, bed->card, KIND(SCANNED), BEST_200 - 2500, "code"),
+                      "wait_for=2");
+        flow_until_state(bed, &trade, TRADE(PAID));
+        const Txcenter__Trade__V1__Trade *found = adjusted(bed, &trade, "lines[0].index=0");
+        assert_int_equal(found->paid->minor_units, 0);
+        assert_int_equal(found->points_awarded, 0);
+        assert_nothing_held(bed, &trade);
+        assert_int_equal(flow_ledger(bed, "coupon", trade.no, "use").n, 0);
+        assert_int_equal(flow_ledger(bed, "points", trade.no, "deduct").n, 0);
+        assert_int_equal(flow_ledger(bed, "points", trade.no, "award").n, 0);
+        assert_int_equal(flow_ledger(bed, "invoice", trade.no, "record").n, 0);
+        assert_int_equal(flow_ledger(bed, "card", trade.no, "confirm").n, 0);
+        assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, BEST_200 - 2500);
+        flow_refused(bed, "NOT_REFUNDABLE", "Refund", "trade_no=%s whole=true", trade.no);
+    }
+}
+
+// [A63] a threshold that is lost loses its discount, and the coupon is free again
+static void test_a_threshold_that_is_lost_loses_its_discount(struct flow_bed *bed) {
+    struct flow_trade trade;
+    const char *id = coupon(bed, 2000, 15000);
+    authorised(bed, &trade, flow_text(bed, "required_coupon_ids[0]=%s exclude_points=true max_combinations=10", id),
+               "");
+    int64_t discount = LIST_200 - trade.payable;
+    assert_true(discount >= 2000);
+    paid_by_wechat(bed, &trade);
+    const Txcenter__Trade__V1__Trade *found = adjusted(bed, &trade, ACTUAL(9000));
+    assert_int_equal(found->paid->minor_units, 9000 - found->combination->coupon_discount->minor_units);
+    for (size_t i = 0; i < found->combination->n_coupon_ids; i++)
+        assert_string_not_equal(found->combination->coupon_ids[i], id);
+    assert_int_equal(flow_ledger(bed, "coupon", trade.no, "use").n, (int)found->combination->n_coupon_ids);
+    assert_nothing_held(bed, &trade);
+}
+
+// [A63] but nobody pays more than was authorised: the benefit is kept for the difference
+static void test_nobody_pays_more_than_was_authorised(struct flow_bed *bed) {
+    struct flow_trade trade;
+    const char *id = coupon(bed, 15000, 20000);
+    authorised(bed, &trade, flow_text(bed, "required_coupon_ids[0]=%s exclude_points=true", id), "");
+    int64_t most = trade.payable;
+    assert_true(most <= 5000);
+    paid_by_wechat(bed, &trade);
+    const Txcenter__Trade__V1__Trade *found = adjusted(bed, &trade, ACTUAL(19000));
+    assert_int_equal(found->paid->minor_units, most);
+    assert_int_equal(found->combination->coupon_discount->minor_units, 19000 - most);
+    assert_null(found->unused);
+    assert_true(flow_ledger(bed, "coupon", trade.no, "use").n >= 1);
+    flow_must(bed, "Refund", "trade_no=%s amount=CNY100", trade.no);
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_until_still(bed, &trade);
+}
+
+// [A63] fewer points are spent where the rule allows fewer; the others are free again
+static void test_fewer_points_are_spent(struct flow_bed *bed) {
+    for (int later = 0; later < 2; later++) {
+        struct flow_trade trade;
+        flow_control(bed, "SetPoints", "user_id=%s available=%d", bed->user, BEST_200_POINTS);
+        authorised(bed, &trade, "", later ? "mode=2" : "");
+        paid_by_wechat(bed, &trade);
+        const Txcenter__Trade__V1__Trade *found = adjusted(bed, &trade, ACTUAL(6000));
+        assert_true(found->combination->points > 0 && found->combination->points < BEST_200_POINTS);
+        assert_int_equal(flow_ledger(bed, "points", trade.no, "deduct").points, found->combination->points);
+        assert_int_equal(flow_ledger(bed, "points", trade.no, "unfreeze").points,
+                         BEST_200_POINTS - found->combination->points);
+        flow_must(bed, "Cancel", "trade_no=%s", trade.no); // its benefits are for the next
+        flow_until_still(bed, &trade);
+    }
+}
+
+// A cancel before it is adjusted gives everything back; so does one that finds it paid.
+static void test_a_cancel_before_it_is_adjusted_gives_everything_back(struct flow_bed *bed) {
+    struct flow_trade trade;
+    bare(bed, &trade);
+    flow_pay_with(bed, &trade, flow_tenders(bed, 2, KIND(CARD), 5000, bed->card, KIND(SCANNED), 15000, "code"),
+                  "wait_for=2");
+    flow_until_state(bed, &trade, TRADE(PAID));
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+    flow_until_state(bed, &trade, TRADE(REFUNDED));
+    flow_until_still(bed, &trade);
+    flow_refused(bed, "ADJUST_REFUSED", "Adjust", "trade_no=%s " ACTUAL(100), trade.no);
+    bare(bed, &trade);
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyPayment", "");
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+    flow_until_state(bed, &trade, TRADE(REFUNDED));
+    flow_until_still(bed, &trade);
+}
+
+// An operator who ends the purchase before it is adjusted leaves a trade that is bought as it was authorised.
+static void test_a_purchase_that_is_terminated_counts_as_authorised(struct flow_bed *bed) {
+    struct flow_trade trade;
+    bed->not_compared = true; // what follows a payment never comes
+    bare(bed, &trade);
+    paid_by_card(bed, &trade);
+    flow_must(bed, "Terminate", "gid=%s/1 reason=stuck", trade.no);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_ledger(bed, "card", trade.no, "confirm").amount, LIST_200);
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_until_still(bed, &trade);
+}
+
+// [A75] a channel that can't give back what was not used parks that alone: the trade goes on
+static void test_what_can_not_go_back_waits_for_an_operator(struct flow_bed *bed) {
+    struct flow_trade trade;
+    bare(bed, &trade);
+    paid_by_wechat(bed, &trade);
+    flow_fault(bed, FAULT(REJECT), "payment", "RefundPayment", "code=ACCOUNT_CLOSED count=1");
+    flow_must(bed, "Adjust", "trade_no=%s " ACTUAL(15000), trade.no);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_parked(bed, &trade, 1);
+    flow_retry_parked(bed, &trade);
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_get(bed, trade.no)->unused->state, REFUND(DONE));
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, 5000);
+}
+
+// Two who adjust at once, and one who cancels: one of them is heard.
+static void test_an_adjustment_against_others(struct flow_bed *bed) {
+    for (int apart_ms = 0; apart_ms <= APART_MAX_MS; apart_ms++) {
+        struct flow_trade trade;
+        struct flow_answer *answers[3];
+        int good = 0;
+        bare(bed, &trade);
+        paid_by_card(bed, &trade);
+        answers[0] = flow_send(bed, "Adjust", "trade_no=%s " ACTUAL(15000), trade.no);
+        answers[1] = flow_send(bed, "Adjust", "trade_no=%s " ACTUAL(10000), trade.no);
+        if (apart_ms)
+            flow_run_for(bed, apart_ms);
+        answers[2] = flow_send(bed, "Cancel", "trade_no=%s", trade.no);
+        for (int i = 0; i < 3; i++)
+            flow_wait(bed, answers[i]);
+        for (int i = 0; i < 2; i++) {
+            good += answers[i]->message != NULL;
+            if (!answers[i]->message)
+                assert_verdict(answers[i], "ADJUST_REFUSED");
+        }
+        assert_int_equal(good, 1);
+        flow_until_state(bed, &trade, TRADE(REFUNDED));
+        flow_until_still(bed, &trade);
+        int64_t taken = flow_ledger(bed, "card", trade.no, "confirm").amount;
+        assert_int_equal(taken, answers[0]->message ? 15000 : 10000);
+        assert_int_equal(flow_ledger(bed, "card", trade.no, "refund").amount, taken);
+    }
+}
+
+static const struct flow_case cases[] = {
+    CASE(test_less_is_paid_for_and_the_rest_goes_back),
+    CASE(test_a_card_is_captured_in_part),
+    CASE(test_each_tender_gives_its_part),
+    CASE(test_no_more_than_was_authorised),
+    CASE(test_nothing_releases_everything),
+    CASE(test_a_threshold_that_is_lost_loses_its_discount),
+    CASE(test_nobody_pays_more_than_was_authorised),
+    CASE(test_fewer_points_are_spent),
+    CASE(test_a_cancel_before_it_is_adjusted_gives_everything_back),
+    CASE(test_a_purchase_that_is_terminated_counts_as_authorised),
+    CASE(test_what_can_not_go_back_waits_for_an_operator),
+    VIRTUAL(test_an_adjustment_against_others),
+};
+CASES(adjust);

@@ -1,0 +1,140 @@
+// Sales to nobody in particular: no benefits, nothing is earned; cash, and what is let off of it.
+#include "tests/flow/cases.h"
+
+static const char *nobody(void) {
+    return "context.tenant_id=T001 context.station_id=S001 context.terminal_id=POS1";
+}
+
+static void quoted(struct flow_bed *bed, struct flow_trade *trade, const char *lines) {
+    const Txcenter__Trade__V1__QuoteResponse *response = flow_must(bed, "Quote", "%s %s", nobody(), lines);
+    *trade = (struct flow_trade){.version = response->quote->version};
+    memcpy(trade->no, response->trade_no, strlen(response->trade_no) + 1);
+    assert_int_equal(response->quote->n_combinations, 1);
+    assert_int_equal(response->quote->n_degraded_sources, 0);
+}
+
+static void completed(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_until_state(bed, trade, TRADE(COMPLETED));
+    flow_until_still(bed, trade);
+}
+
+// [A78] without a user the systems that know users are not asked, and what only a user can have is never made; screens,
+// settlement, invoices and the stations' system are as always
+static void test_a_sale_to_nobody_asks_and_gives_nothing_that_needs_somebody(struct flow_bed *bed) {
+    static const char *const unasked[] = {"user", "coupon", "points", "level", "activity", "notify"};
+    struct flow_trade trade;
+    int64_t before[6];
+    for (size_t i = 0; i < 6; i++)
+        before[i] = flow_calls(bed, unasked[i]);
+    quoted(bed, &trade, FUEL_200);
+    flow_order(bed, &trade, "");
+    assert_int_equal(trade.payable, LIST_200);
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    completed(bed, &trade);
+    flow_must(bed, "Refund", "trade_no=%s amount=CNY5000", trade.no);
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_until_still(bed, &trade);
+    assert_state(bed, &trade, TRADE(REFUNDED));
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(flow_calls(bed, unasked[i]), before[i]);
+    assert_int_equal(flow_ledger(bed, "push", trade.no, NULL).n, 3);
+    assert_true(flow_ledger(bed, "invoice", trade.no, "record").n > 0);
+}
+
+// [A78] no card pays for nobody, and nobody owns an item
+static void test_what_must_be_somebodys_is_refused(struct flow_bed *bed) {
+    struct flow_trade trade;
+    quoted(bed, &trade, FUEL_200);
+    flow_refused(bed, "INVALID_REQUEST", "OrderPay", "trade_no=%s quote_version=1 %s", trade.no,
+                 flow_tenders(bed, 1, KIND(CARD), LIST_200, bed->card));
+    flow_order(bed, &trade, "");
+    flow_refused(bed, "INVALID_REQUEST", "Pay", "trade_no=%s %s", trade.no,
+                 flow_tenders(bed, 1, KIND(CARD), LIST_200, bed->card));
+    flow_refused(bed, "INVALID_REQUEST", "QuoteOrderPay", "%s " FUEL_200 " %s", nobody(),
+                 flow_tenders(bed, 1, KIND(CARD), LIST_200, bed->card));
+    flow_refused(bed, "INVALID_REQUEST", "Quote", "%s lines[0].goods.sku=WHEEL lines[0].goods.quantity=1", nobody());
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+}
+
+static int64_t booked(const Txcenter__Trade__V1__Trade *trade, const char *account) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < trade->n_ledger; i++)
+        sum += strcmp(trade->ledger[i]->account, account) == 0 ? trade->ledger[i]->amount->minor_units : 0;
+    return sum;
+}
+
+// [A78] [A53] cash is recorded as taken, and what is let off is a posting of its own; refunds give back what was paid
+static void test_what_is_let_off_has_an_entry_of_its_own(struct flow_bed *bed) {
+    struct flow_trade trade;
+    quoted(bed, &trade,
+           "lines[0].fuel.oil_code=92# lines[0].fuel.amount=CNY15050 "
+           "lines[1].goods.sku=OIL4L lines[1].goods.quantity=1");
+    flow_order(bed, &trade, "");
+    int64_t off = 50, cash = trade.payable - off;
+    flow_refused(bed, "TENDERS_UNEQUAL", "Pay", "trade_no=%s rounding_off=CNY50 %s", trade.no,
+                 flow_tenders(bed, 1, KIND(CASH), (int)trade.payable, ""));
+    flow_refused(bed, "INVALID_REQUEST", "Pay", "trade_no=%s rounding_off=CNY100 %s", trade.no,
+                 flow_tenders(bed, 1, KIND(CASH), (int)trade.payable - 100, ""));
+    flow_refused(bed, "INVALID_REQUEST", "Pay", "trade_no=%s rounding_off=CNY50 %s", trade.no,
+                 flow_tenders(bed, 2, KIND(CASH), 1000, "", KIND(WECHAT), (int)cash - 1000, "payer"));
+    flow_must(bed, "Pay", "trade_no=%s rounding_off=CNY50 wait_for=2 %s", trade.no,
+              flow_tenders(bed, 1, KIND(CASH), (int)cash, ""));
+    completed(bed, &trade);
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+    assert_int_equal(found->paid->minor_units, cash);
+    assert_int_equal(found->attempts[0]->rounding_off->minor_units, off);
+    assert_int_equal(booked(found, "discount:rounding"), off);
+    assert_int_equal(booked(found, "sales"), -(cash + off));
+    flow_refused(bed, "REFUND_EXCEEDS_REST", "Refund", "trade_no=%s amount=CNY%d", trade.no, (int)cash + 1);
+    flow_must(bed, "Refund", "trade_no=%s lines.indexes[0]=0", trade.no);
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_until_still(bed, &trade);
+    found = flow_get(bed, trade.no);
+    assert_int_equal(found->state, TRADE(REFUNDED));
+    assert_int_equal(booked(found, "discount:rounding"), 0);
+}
+
+// [A78] all in one call, as a till does it
+static void test_a_till_sells_in_one_call(struct flow_bed *bed) {
+    const Txcenter__Trade__V1__QuoteOrderPayResponse *response =
+        flow_must(bed, "QuoteOrderPay",
+                  "%s lines[0].fuel.oil_code=92# lines[0].fuel.amount=CNY10020 rounding_off=CNY20 wait_for=2 "
+                  "tenders[0].kind=%d",
+                  nobody(), KIND(CASH));
+    struct flow_trade trade = {.version = 1};
+    memcpy(trade.no, response->trade->trade_no, strlen(response->trade->trade_no) + 1);
+    completed(bed, &trade);
+    assert_int_equal(flow_get(bed, trade.no)->paid->minor_units, 10000);
+}
+
+// Where the setting says so refunds are taken from cash first; a split that the caller gives counts before that.
+static void test_refunds_are_taken_from_cash_first(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_ordered_bare(bed, &trade);
+    flow_must(bed, "Pay", "trade_no=%s wait_for=2 %s", trade.no,
+              flow_tenders(bed, 3, KIND(CARD), 5000, bed->card, KIND(CASH), 5000, "", KIND(SCANNED), 10000, "code"));
+    completed(bed, &trade);
+    flow_must(bed, "Refund", "trade_no=%s amount=CNY4000", trade.no);
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_tender(bed, &trade, 1, 1)->refunded->minor_units, 4000);
+    flow_must(bed, "Refund", "trade_no=%s amount=CNY4000", trade.no); // 1000 are left in cash
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_tender(bed, &trade, 1, 1)->refunded->minor_units, 5000);
+    assert_int_equal(flow_tender(bed, &trade, 1, 0)->refunded->minor_units, 1000);
+    assert_int_equal(flow_tender(bed, &trade, 1, 2)->refunded->minor_units, 2000);
+    flow_must(bed, "Refund", "trade_no=%s amount=CNY500 split[0].tender_no=%s split[0].amount=CNY500", trade.no,
+              flow_tender_no(bed, &trade, 1, 2));
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_until_still(bed, &trade);
+    assert_state(bed, &trade, TRADE(REFUNDED));
+}
+
+static const struct flow_case cases[] = {
+    CASE(test_a_sale_to_nobody_asks_and_gives_nothing_that_needs_somebody),
+    CASE(test_what_must_be_somebodys_is_refused),
+    CASE(test_what_is_let_off_has_an_entry_of_its_own),
+    CASE(test_a_till_sells_in_one_call),
+    CASE_WITH(test_refunds_are_taken_from_cash_first, .cash_first = true),
+};
+CASES(anonymous);
