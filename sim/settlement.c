@@ -175,7 +175,8 @@ static bool check_borne(struct sim_call *call, const struct entry *entry, bool r
             return false;
         }
         const struct sim_recorded_row *row = borne_of(call, borne, false);
-        if (reverses && (!row || row->reversed + borne->amount->minor_units > row->recorded)) {
+        bool known = row && row->recorded > 0; // a reversal may come before its record
+        if (reverses && known && row->reversed + borne->amount->minor_units > row->recorded) {
             sim_reject(call, "EXCEEDS_RECORDED", "%s was not recorded with so much of %s", borne->bearer,
                        borne->benefit_id);
             return false;

@@ -92,6 +92,8 @@ static void apply(struct saga_turn *turn, const struct actual *actual, struct ar
     actual_keep(trade, actual, arena);
     take_lines(trade, actual);
     row->points = actual->combination->points;
+    row->coupons = (int32_t)actual->combination->n_coupon_ids;
+    row->quotas = (int32_t)actual->combination->n_quotas;
     row->list_price = actual->list_price;
     row->payable = row->paid = actual->combination->payable->minor_units;
     discount_of_combination(actual->combination, row->discount);
