@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/load.h"
+#include "flows/trade/matter_list.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/refund_leg.h"
 #include "flows/trade/tender.h"
@@ -125,6 +126,7 @@ static void keep_stray(struct notice *notice, const struct trade *trade, const c
     if (trade)
         memcpy(row.trade_no, trade->row.trade_no, sizeof row.trade_no);
     saga_turn_row(turn, &stray_table, STORE_PUT, &row);
+    matter_count_soon(notice->trades);
     trades_alert(notice->trades, why, trade, notice->number);
     make(notice, turn);
 }

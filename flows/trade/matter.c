@@ -1,5 +1,6 @@
 #include "flows/trade/matter.h"
 
+#include "flows/trade/matter_list.h"
 #include "flows/trade/view.h"
 
 enum { EVENT_MAX = 256 };
@@ -45,6 +46,7 @@ static void tell(struct saga_turn *turn, const char *type, const struct matter_r
     char text[EVENT_MAX];
     str_print(text, sizeof text, "%d: %s: %s", row->number, row->what, row->reason);
     saga_turn_event(turn, type, str_c(text));
+    matter_count_soon(trade_of(saga_turn_subject(turn))->trades);
 }
 
 static void fill(struct saga_turn *turn, struct matter_row *row, const struct matter *matter) {

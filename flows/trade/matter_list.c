@@ -8,7 +8,7 @@
 
 #include <inttypes.h>
 
-enum { COUNT_MS = 30000, COUNTED_MAX = 100000 };
+enum { COUNT_MS = 600000, SOON_MS = 1000, COUNTED_MAX = 100000 };
 
 // ---- Matters ------------------------------------------------------------------------------------------------------
 
@@ -171,6 +171,14 @@ static void count_next(struct trades *trades) {
         store_read(trades->options.store, &strays, counted, trades);
     else
         trades->counting = 0;
+}
+
+void matter_count_soon(struct trades *trades) {
+    int64_t soon_ms = trades_now(trades) + SOON_MS; // it is on its way to the store
+    if (trades->count_ms <= soon_ms)
+        return;
+    trades->count_ms = soon_ms;
+    trades_alarm_at(trades, soon_ms);
 }
 
 int64_t matter_count_tick(struct trades *trades, int64_t now_ms) {

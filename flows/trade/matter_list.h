@@ -8,7 +8,9 @@
 void matter_list(struct trades *trades, struct trade_call *call, const ProtobufCMessage *request);
 void stray_list(struct trades *trades, struct trade_call *call, const ProtobufCMessage *request);
 
-// Counts what is open in the store, of all instances, from time to time; returns when to be called again.
+// One more, or one fewer, is open: it is counted again soon.
+void matter_count_soon(struct trades *trades);
+// Counts what is open in the store, of all instances, then and from time to time; returns when to be called again.
 int64_t matter_count_tick(struct trades *trades, int64_t now_ms);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "flows/trade/command.h"
 #include "flows/trade/load.h"
+#include "flows/trade/matter_list.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/refund_leg.h"
 #include "flows/trade/tender.h"
@@ -129,6 +130,7 @@ static void commit(struct settling *settling, struct saga_turn *turn) {
     str_fit(str_c(request->reference), row->reference, sizeof row->reference);
     saga_turn_row(turn, &stray_table, STORE_DELETE, row);
     saga_turn_row(turn, &settled_stray_table, STORE_INSERT, row);
+    matter_count_soon(settling->trades);
     str_fit(str_c(row->trade_no), audit->gid, sizeof audit->gid);
     str_fit(STR("open"), audit->before, sizeof audit->before);
     str_fit(str_c(state_word(&txcenter__trade__v1__stray_outcome__descriptor, row->outcome, "STRAY_OUTCOME_")),

@@ -90,7 +90,8 @@ struct trades_stats {
     int64_t resident, waiting, watching, commands, callbacks, unknown_callbacks, conflicts, returned;
     int64_t degraded; // quotes without one of their sources
     int64_t shared;   // questions that another quote's answer was good for
-    // What waits for operators, of all instances, as it was counted last, less than a minute ago.
+    // What waits for operators, of all instances, as it was counted last: since it changed here, and within ten
+    // minutes.
     int64_t shortfalls, conflicted, payouts, strays;
 };
 void trades_stats(const struct trades *trades, struct trades_stats *ret_stats);

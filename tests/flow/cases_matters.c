@@ -77,8 +77,7 @@ static void test_a_shortfall_is_settled_once(struct flow_bed *bed) {
     assert_string_equal(matter->what, "coupons");
     assert_string_equal(matter->reason, "COUPON_UNAVAILABLE");
     assert_true(matter->amount->minor_units > 0);
-    if (bed->ops->virtual_time) // it takes half a minute
-        flow_until(bed, is_counted, "trades.open_shortfalls", "open shortfalls are counted");
+    flow_until(bed, is_counted, "trades.open_shortfalls", "open shortfalls are counted");
     flow_crash_center(bed); // durable
     cannot_settle(bed, &trade, AS(RETURNED), "MATTER_STATE");
     flow_refused(bed, "MATTER_NOT_FOUND", "SettleMatter", "trade_no=%s number=2 outcome=1 reason=because", trade.no);
