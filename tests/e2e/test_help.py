@@ -9,7 +9,7 @@ import subprocess
 
 import harness
 from harness import BIN
-from shop import SAGA, Shop, Sim, tender
+from shop import SAGA, Shop, Sim, money, tender
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 TXCTL = os.path.join(BIN, "txctl")
@@ -49,13 +49,23 @@ class Help(harness.Case):
         """A trade that this command may be called with."""
         if command in ("trade order", "trade order-pay"):
             return self.shop.quote().trade_no
+        if command == "trade adjust":
+            return self.filled_up()
         short = command == "matter settle"
+        shop = Shop(self.center.client(), user="U0007") if short else self.shop  # who still has coupons
         if short:
             Sim(self.center.sim_client()).fault("REJECT", "coupon", "UseCoupons", count=1, code="COUPON_UNAVAILABLE")
-        trade = self.shop.order(mode="ORDER_MODE_DEDUCT_LATER" if short else "ORDER_MODE_LOCK_FIRST")
+        trade = shop.order(mode="ORDER_MODE_DEDUCT_LATER" if short else "ORDER_MODE_LOCK_FIRST")
         if short or command == "trade refund":
-            self.shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
-            self.shop.until(trade.trade_no, "COMPLETED")
+            shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
+            shop.until(trade.trade_no, "COMPLETED")
+        return trade.trade_no
+
+    def filled_up(self):
+        """A fill-up for at most 200.00 is paid."""
+        line = {"fuel": {"oilCode": "95#", "nozzle": "2", "amount": money(20000), "authorised": True}}
+        trade = self.shop.place(self.shop.quote(lines=[line]))
+        self.shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
         return trade.trade_no
 
     def test_every_example_works(self):

@@ -127,6 +127,8 @@ class Wrong(harness.Case):
         self.tell(done.trade_no, "NotifyRefund", "Refund", {"refund": {"refundNo": done.trade_no + "/refund/9/1"}})
         cancelled = shop.order()
         shop.cancel(cancelled)
+        with self.assertRaises(harness.Refused):  # its owner says that nothing was authorised
+            self.caller.call(TRADE + "Adjust", shop._fields({"tradeNo": cancelled.trade_no, "lines": [{"index": 0}]}))
         self.assertEqual("CANCELLED", state_of(shop.get(cancelled.trade_no)))
         quoted = shop.quote()
         best = quoted.quote.combinations[0]

@@ -179,6 +179,11 @@ def _refund(pool, random):
     return fields
 
 
+def _adjust(pool, random):
+    line = {"index": random.choice((0, 0, 1)), **random.choice(({}, {"volumeCenti": "100"}, {"amount": money(random.randrange(9000))}))}
+    return {**_number(pool.any(random), random), "lines": [line]}
+
+
 def _get(pool, random):
     return _number(pool.any(random), random)
 
@@ -399,7 +404,7 @@ class Method:
 # What comes late follows the comparison with the participants: callbacks that are signed well and lie spoil it.
 METHODS = [
     *(Method(TRADE + name, seed) for name, seed in (
-        ("Quote", _quote), ("PlaceOrder", _order), ("Pay", _pay), ("Cancel", _cancel), ("Refund", _refund),
+        ("Quote", _quote), ("PlaceOrder", _order), ("Pay", _pay), ("Cancel", _cancel), ("Refund", _refund), ("Adjust", _adjust),
         ("QuoteOrderPay", _quote_order_pay), ("OrderPay", _order_pay), ("GetTrade", _get), ("ListTrades", _list),
         ("WatchTrade", _watch))),
     *(Method(SAGA + name, seed, "operator") for name, seed in (

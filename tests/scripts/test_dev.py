@@ -73,7 +73,7 @@ class Setup(unittest.TestCase):
         return done.returncode, done.stdout, done.stderr
 
     def test_with_everything_there_it_is_silent_and_quick(self):
-        self.put("installed", "\n".join(packages("build", "demo", "test", "slow", "coverage", "lint", "fuzz")) + "\n")
+        self.put("installed", "\n".join(packages("build", "demo", "test", "slow", "coverage", "profile", "lint", "fuzz")) + "\n")
         start = time.monotonic()
         self.assertEqual(self.run_it(), (0, "", ""))
         self.assertLess(time.monotonic() - start, 1)
@@ -96,7 +96,7 @@ class Setup(unittest.TestCase):
 
     def test_without_a_group_all_are(self):
         self.assertEqual(self.run_it()[0], 0)
-        self.assertEqual(set(self.get("installed").split()), packages("build", "demo", "test", "slow", "coverage", "lint", "fuzz"))
+        self.assertEqual(set(self.get("installed").split()), packages("build", "demo", "test", "slow", "coverage", "profile", "lint", "fuzz"))
 
     def test_a_stale_list_of_packages_is_renewed_once(self):
         self.put("refused", "")
@@ -232,7 +232,7 @@ class Dev(unittest.TestCase):
         self.assertEqual(self.complete("run", "--"), {"--data", "--port", "--sim-port", "--auto-pay", "--config", "--help"})
         self.assertLessEqual({"--seconds", "--requests"}, self.complete("fuzz", "--"))
         self.assertEqual(self.complete("help", "de"), {"demo"})
-        self.assertEqual(self.complete("setup", ""), {"--check", "--help", "build", "coverage", "demo", "fuzz", "lint", "slow", "test"})
+        self.assertEqual(self.complete("setup", ""), {"--check", "--help", "build", "coverage", "demo", "fuzz", "lint", "profile", "slow", "test"})
 
 
 if __name__ == "__main__":
