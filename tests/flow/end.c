@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { TRADES_MAX = 1024 };
+enum { TRADES_MAX = 2000 };
 
 // The trades that the test has made: those of its people.
 struct made {
