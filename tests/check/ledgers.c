@@ -162,7 +162,8 @@ static bool has_ended(const trade_message *trade) {
 
 // How much more there is of a tender that was in conflict than its gateway had said: what it says differs from what it
 // has, and the books are by what it said. Of money in another currency they have nothing.
-static int64_t unsaid(const struct check *check, const trade_message *trade, const Txcenter__Trade__V1__Tender *tender) {
+static int64_t unsaid(const struct check *check, const trade_message *trade,
+                      const Txcenter__Trade__V1__Tender *tender) {
     const struct said_matter *conflict = said_conflict(&check->said, trade->trade_no, tender->tender_no);
     return conflict ? minor(tender->amount) - conflict->amount : 0;
 }
@@ -173,8 +174,8 @@ static bool is_open_there(const struct said_run *run, const char *tender_no) {
         const struct said *said = &run->first[i];
         if (strcmp(said->system, "payment") != 0 || strcmp(said->whose, tender_no) != 0)
             continue;
-        bool ends = strcmp(said->kind, "paid") == 0 || strcmp(said->kind, "failed") == 0 ||
-                    strcmp(said->kind, "closed") == 0;
+        bool ends =
+            strcmp(said->kind, "paid") == 0 || strcmp(said->kind, "failed") == 0 || strcmp(said->kind, "closed") == 0;
         open = (open && !ends) || strcmp(said->kind, "create") == 0;
     }
     return open;
@@ -222,8 +223,9 @@ static void check_quota(struct check *check, const trade_message *trade, const s
     int64_t all = 0;
     for (size_t i = 0; trade->combination && i < trade->combination->n_quotas; i++) {
         const Txcenter__Trade__V1__QuotaUse *quota = trade->combination->quotas[i];
-        equal(check, used ? quota->quantity : 0, said_sum(run, "discount", quota->activity_id, SAID_TERMS("+use", "-give_back")),
-              "used quota", quota->activity_id);
+        equal(check, used ? quota->quantity : 0,
+              said_sum(run, "discount", quota->activity_id, SAID_TERMS("+use", "-give_back")), "used quota",
+              quota->activity_id);
         all += quota->quantity;
     }
     equal(check, 0,
@@ -239,12 +241,14 @@ static void check_benefits(struct check *check, const trade_message *trade, cons
     int64_t points = trade->combination && !is_short(trade, "points") ? trade->combination->points : 0;
     int64_t coupons = trade->combination && !is_short(trade, "coupons") ? (int64_t)trade->combination->n_coupon_ids : 0;
     equal(check, 0, said_sum(run, "points", NULL, SAID_TERMS("+freeze", "-unfreeze", "-deduct")), "frozen points", "");
-    equal(check, kept ? points : 0, said_sum(run, "points", NULL, SAID_TERMS("+deduct", "-give_back")), "spent points", "");
-    equal(check, 0,
-          said_count(run, "coupon", "lock") - said_count(run, "coupon", "unlock") - (locks ? said_count(run, "coupon", "use") : 0),
-          "locked coupons", "");
-    equal(check, kept ? coupons : 0, said_count(run, "coupon", "use") - said_count(run, "coupon", "give_back"), "used coupons",
+    equal(check, kept ? points : 0, said_sum(run, "points", NULL, SAID_TERMS("+deduct", "-give_back")), "spent points",
           "");
+    equal(check, 0,
+          said_count(run, "coupon", "lock") - said_count(run, "coupon", "unlock") -
+              (locks ? said_count(run, "coupon", "use") : 0),
+          "locked coupons", "");
+    equal(check, kept ? coupons : 0, said_count(run, "coupon", "use") - said_count(run, "coupon", "give_back"),
+          "used coupons", "");
     check_quota(check, trade, run);
     int64_t clawed = 0, shortfall = 0;
     for (size_t i = 0; i < trade->n_refunds; i++) {
@@ -272,9 +276,10 @@ static void check_order(struct check *check, const trade_message *trade, const s
     equal(check, is_paid(trade), open, "orders", "");
     // What was authorised and not used the order system knows as refunded.
     int64_t unused = trade->adjusted_at ? minor(trade->authorised) - minor(trade->paid) : 0;
-    equal(check, minor(trade->paid) + unused, said_sum(run, "order", NULL, SAID_TERMS("+paid")), "paid by the order", "");
-    equal(check, minor(trade->refunded) + unused, said_sum(run, "order", NULL, SAID_TERMS("+refunded")), "refunded by the order",
+    equal(check, minor(trade->paid) + unused, said_sum(run, "order", NULL, SAID_TERMS("+paid")), "paid by the order",
           "");
+    equal(check, minor(trade->refunded) + unused, said_sum(run, "order", NULL, SAID_TERMS("+refunded")),
+          "refunded by the order", "");
     if (is_paid(trade)) {
         equal(check, 1, said_count(run, "order", "paid"), "times that the order was paid", "");
         equal(check, 1 + told_refunds(trade), said_count(run, "push", "push"), "messages to the screens", "");
@@ -417,8 +422,8 @@ static void check_followers(struct check *check, const trade_message *trade, con
     // Of each record, also of one that was cancelled since.
     int64_t discount = said_count(run, "marketing", "record") > 0 ? discounts_of(trade) : 0;
     equal(check, growth_of(trade), said_sum(run, "level", NULL, SAID_TERMS("+grow", "-shrink")), "growth", "");
-    equal(check, left_of(trade, "marketing"), said_sum(run, "marketing", NULL, SAID_TERMS("+record", "-reverse", "-cancel")),
-          "money of campaigns", "");
+    equal(check, left_of(trade, "marketing"),
+          said_sum(run, "marketing", NULL, SAID_TERMS("+record", "-reverse", "-cancel")), "money of campaigns", "");
     equal(check, discount, said_sum(run, "marketing", NULL, SAID_TERMS("+benefit")), "benefits of campaigns", "");
     equal(check, invoiced_of(trade, run), said_sum(run, "invoice", NULL, SAID_TERMS("+record", "-reverse", "-cancel")),
           "money on invoices", "");

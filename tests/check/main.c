@@ -17,7 +17,8 @@ static void fault(void *ctx, const char *trade_no, const char *text) {
 }
 
 static int usage(void) {
-    fprintf(stderr, "usage: txcheck --center TARGET --sim TARGET [--open-is-fine] [--settled] [--caller NAME] [-o json]\n");
+    fprintf(stderr,
+            "usage: txcheck --center TARGET --sim TARGET [--open-is-fine] [--settled] [--caller NAME] [-o json]\n");
     return 2;
 }
 
@@ -25,11 +26,11 @@ static void print(const struct check_counts *counts, bool json) {
     const struct {
         const char *name;
         int64_t n;
-    } rows[] = {{"trades", counts->trades},       {"paid", counts->paid},         {"refunded", counts->refunded},
-                {"unpaid", counts->unpaid},       {"open", counts->open},         {"postings", counts->postings},
-                {"entries", counts->entries},     {"money", counts->money},       {"notified", counts->notified},
-                {"adjusted", counts->adjusted},   {"edited", counts->edited},     {"fuellings", counts->fuellings},
-                {"matters", counts->matters},     {"faults", counts->faults}};
+    } rows[] = {{"trades", counts->trades},     {"paid", counts->paid},     {"refunded", counts->refunded},
+                {"unpaid", counts->unpaid},     {"open", counts->open},     {"postings", counts->postings},
+                {"entries", counts->entries},   {"money", counts->money},   {"notified", counts->notified},
+                {"adjusted", counts->adjusted}, {"edited", counts->edited}, {"fuellings", counts->fuellings},
+                {"matters", counts->matters},   {"faults", counts->faults}};
     for (size_t i = 0; json && i < sizeof rows / sizeof rows[0]; i++)
         printf("%s\"%s\": %" PRId64, i ? ", " : "{", rows[i].name, rows[i].n);
     if (json) {
@@ -44,11 +45,13 @@ static void print(const struct check_counts *counts, bool json) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option long_options[] = {
-        {"center", required_argument, NULL, 'c'}, {"sim", required_argument, NULL, 's'},
-        {"open-is-fine", no_argument, NULL, 'f'}, {"caller", required_argument, NULL, 'n'},
-        {"settled", no_argument, NULL, 'm'},
-        {"output", required_argument, NULL, 'o'}, {0}};
+    static const struct option long_options[] = {{"center", required_argument, NULL, 'c'},
+                                                 {"sim", required_argument, NULL, 's'},
+                                                 {"open-is-fine", no_argument, NULL, 'f'},
+                                                 {"caller", required_argument, NULL, 'n'},
+                                                 {"settled", no_argument, NULL, 'm'},
+                                                 {"output", required_argument, NULL, 'o'},
+                                                 {0}};
     struct check_options options = {.step = step, .fault = fault, .caller = "check"};
     const char *center = NULL, *sim = NULL;
     bool json = false;

@@ -47,7 +47,8 @@ static const char *word(struct said_list *list, const char *of) {
     return made;
 }
 
-// ---- The participants -------------------------------------------------------------------------------------------------
+// ---- The participants
+// -------------------------------------------------------------------------------------------------
 
 static void keep(struct said_list *list, const char *system, const Participant__Sim__V1__LedgerEntry *entry) {
     list->entries = room(list->entries, list->n_entries, &list->cap_entries, sizeof list->entries[0]);
@@ -138,7 +139,8 @@ int64_t said_count(const struct said_run *run, const char *system, const char *k
     return n;
 }
 
-// ---- The operators ------------------------------------------------------------------------------------------------------
+// ---- The operators
+// ------------------------------------------------------------------------------------------------------
 
 static const struct rpc_method list_matters = {.service = &txcenter__trade__v1__trade_operator_service__descriptor,
                                                .name = "ListMatters"};
@@ -190,7 +192,8 @@ static bool read_strays(said_call_fn *call, said_open_fn *open, void *ctx) {
     request.page_size = PAGE; // one page tells enough of what there should be none of
     const Txcenter__Trade__V1__ListStraysResponse *page = call(ctx, false, &list_strays, &request.base, &arena);
     for (size_t i = 0; page && i < page->n_strays; i++) {
-        snprintf(said, sizeof said, "the notification %s of %s is open", page->strays[i]->nonce, page->strays[i]->number);
+        snprintf(said, sizeof said, "the notification %s of %s is open", page->strays[i]->nonce,
+                 page->strays[i]->number);
         open(ctx, page->strays[i]->trade_no, said);
     }
     arena_release(&arena);

@@ -8,9 +8,9 @@
 
 // One entry of a participant's ledger.
 struct said {
-    int64_t seq, value;               // the value: its money, or where there is none its points
+    int64_t seq, value;                // the value: its money, or where there is none its points
     const char *system, *kind, *state; // each text once, for as long as the list
-    char *whose;                      // the account; of cards the tender
+    char *whose;                       // the account; of cards the tender
     char trade_no[32];
 };
 

@@ -112,7 +112,7 @@ class Rival(Customer):
         payer = f"payer-{self.random.randrange(1, PAYERS)}"
         self.plan = dataclasses.replace(self.plan, tenders=[{**tender, "account": payer} for tender in self.plan.tenders])
         self.trade_no, self.state = "", "nothing"
-        time.sleep(self.random.random() * 2)
+        time.sleep(self.random.random() * 3)
         try:
             self.order(excludePoints=True)
             self.pay_or_give_up()
@@ -142,7 +142,7 @@ class Reader(Customer):
         refused = self.told(fuel)
         self.weather.direct("SetOilPrice", {"stationId": self.plan.station, "oilCode": fuel["oilCode"],
                                             "name": fuel["oilCode"], "unitPrice": money(new)})
-        if refused and self.random.random() < 0.3:  # who is quick fuels at the price that was kept
+        if refused and self.random.random() < 0.4:  # who is quick fuels at the price that was kept
             self.call("PlaceOrder", {"tradeNo": self.trade_no, "quoteVersion": kept.version, **self.order_fields()})
             price = self.trade().quote.lines[0].unit_price.minor_units
             if price != old:

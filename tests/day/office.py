@@ -3,6 +3,7 @@ settle what only people can: shortfalls, money that does not match, refunds that
 notifications that belong to nothing."""
 
 import collections
+import itertools
 import random
 import threading
 
@@ -27,6 +28,7 @@ class Office:
         self.counts = collections.Counter()
         self.actions = 0
         self.faults = []
+        self.turns = collections.defaultdict(itertools.count)  # of each kind of choice: all of them come in turn
         self.paused = None
         self.closing = threading.Event()
         self.thread = threading.Thread(target=self._work, daemon=True)
@@ -61,6 +63,9 @@ class Office:
 
     def _list(self, path, field, fields):
         return getattr(self._ask(lambda: self.client.call(path, {"pageSize": 50, **fields}, timeout=10)), field)
+
+    def _in_turn(self, kind, choices):
+        return choices[next(self.turns[kind]) % len(choices)]
 
     # ---- What is parked -------------------------------------------------------------------------------------------------
 
@@ -97,7 +102,7 @@ class Office:
             kind, outcomes = OUTCOMES[matter.kind]
             if kind == "refused refund" and not all_of_them and self.random.random() < 0.5:
                 continue
-            outcome = self.random.choice(outcomes)
+            outcome = self._in_turn(kind, outcomes)
             if outcome == "RETURNED" and matter.amount.minor_units == 0:
                 outcome = "PAID_OTHERWISE"  # nobody knows how much came
             fields = {"tradeNo": matter.trade_no, "number": matter.number, "outcome": "MATTER_OUTCOME_" + outcome}
@@ -111,7 +116,7 @@ class Office:
         """The gateway tells of a payment under a number that is nobody's."""
         self.actions += 1
         number, amount = f"nobody-{self.actions}", 100
-        if self.known and self.random.random() < 0.5:
+        if self.known and self._in_turn("whose", (True, False)):
             paid = self.random.choice(self.known)
             number, amount = "x-" + paid[1], paid[2]
         nonce = f"stray-{self.actions:08}"
@@ -123,7 +128,7 @@ class Office:
         strays = self._list(MATTERS + "ListStrays", "strays", {})
         for stray in strays:
             of = next((paid for paid in list(self.known) if "x-" + paid[1] == stray.number), None)
-            outcome = "MATCHED" if of else self.random.choice(STRAY_OUTCOMES[1:])
+            outcome = "MATCHED" if of else self._in_turn("stray", STRAY_OUTCOMES[1:])
             fields = {"keyId": stray.key_id, "nonce": stray.nonce, "outcome": "STRAY_OUTCOME_" + outcome}
             if outcome == "MATCHED":
                 fields.update(tradeNo=of[0], number=of[1])
