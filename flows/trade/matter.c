@@ -60,6 +60,7 @@ static void fill(struct saga_turn *turn, struct matter_row *row, const struct ma
     str_fit(str_c(matter->gid), row->gid, sizeof row->gid);
     row->amount = matter->amount;
     row->points = matter->points;
+    row->generation = matter->generation;
     row->created_ms = saga_turn_now(turn);
     tell(turn, "matter.raised", row);
 }
@@ -86,16 +87,35 @@ void matter_hold(struct saga_turn *turn, const struct matter *matter) {
     }
 }
 
+static void sign(struct matter_row *row, const struct matter_settlement *settlement) {
+    str_fit(str_c(settlement->by), row->settled_by, sizeof row->settled_by);
+    str_fit(str_c(settlement->note), row->note, sizeof row->note);
+    str_fit(str_c(settlement->reference), row->reference, sizeof row->reference);
+}
+
 void matter_settle(struct saga_turn *turn, struct matter_row *row, const struct matter_settlement *settlement) {
     bool was_open = matter_is_open(row);
     trade_change(trade_of(saga_turn_subject(turn)), row);
     row->settled_ms = saga_turn_now(turn);
     row->outcome = (int32_t)settlement->outcome;
-    str_fit(str_c(settlement->by), row->settled_by, sizeof row->settled_by);
-    str_fit(str_c(settlement->note), row->note, sizeof row->note);
-    str_fit(str_c(settlement->reference), row->reference, sizeof row->reference);
+    sign(row, settlement);
     if (was_open)
         tell(turn, "matter.settled", row);
+}
+
+void matter_begin(struct saga_turn *turn, struct matter_row *row, const struct matter_settlement *settlement) {
+    trade_change(trade_of(saga_turn_subject(turn)), row);
+    row->tries++;
+    sign(row, settlement);
+}
+
+void matter_stays(struct saga_turn *turn, struct matter_row *row, const char *reason, const char *text) {
+    trade_change(trade_of(saga_turn_subject(turn)), row);
+    row->gid[0] = '\0';
+    sign(row, &(struct matter_settlement){.by = "", .note = "", .reference = ""});
+    str_fit(str_c(reason), row->reason, sizeof row->reason);
+    str_fit(str_c(text), row->text, sizeof row->text);
+    tell(turn, "matter.stays", row);
 }
 
 void matter_over(struct saga_turn *turn, Txcenter__Trade__V1__MatterKind kind, const char *what, const char *why) {
@@ -126,5 +146,6 @@ Txcenter__Trade__V1__Matter *matter_view(const struct matter_row *row, struct ar
     view->settled_by = view_text(row->settled_by);
     view->note = view_text(row->note);
     view->reference = view_text(row->reference);
+    view->tries = row->tries;
     return view;
 }

@@ -12,6 +12,7 @@ struct matter {
     const char *reason, *text;
     int64_t amount, points; // what it is worth
     const char *gid;        // the saga that waits for it; NULL: none
+    int32_t generation;     // of the key that was refused (deduction.h); 0: none
 };
 
 // One more. Of what is kept of a deleted trade there are none.
@@ -36,6 +37,10 @@ struct matter_settlement {
     const char *by, *note, *reference;
 };
 void matter_settle(struct saga_turn *turn, struct matter_row *row, const struct matter_settlement *settlement);
+// Its next try begins, as somebody wants: it stays open until that has come to something.
+void matter_begin(struct saga_turn *turn, struct matter_row *row, const struct matter_settlement *settlement);
+// That came to nothing: it stays open, for this reason.
+void matter_stays(struct saga_turn *turn, struct matter_row *row, const char *reason, const char *text);
 
 Txcenter__Trade__V1__Matter *matter_view(const struct matter_row *row, struct arena *arena);
 

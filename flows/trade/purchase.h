@@ -45,13 +45,18 @@ void purchase_recharge_key(const struct trade *trade, char out[SAGA_KEY_MAX]);
 // Of the item's line, of its kind; what has been used already is a shortfall.
 void purchase_withdraw_item(struct saga_call *call, unsigned item);
 
-// ---- For purchase_end.c: what an order holds until it is paid -------------------------------------------------------
+// ---- For purchase_end.c and deduction.c: what an order holds until it is paid --------------------------------------
+
+// Asks its system to use it, with what was locked where the order locks first.
+typedef void purchase_use_fn(struct saga_call *call, const struct adapter_effect *effect, adapter_done_fn *done);
 
 struct purchase_holding {
     uint16_t hold_step, use_step;
     enum trade_missed missed; // when it was held, and never used
     saga_legs_fn *applies;
-    enum err refused; // what whoever ordered is told when it can't be held
+    enum err refused;               // what whoever ordered is told when it can't be held
+    const char *what, *participant; // as a shortfall calls it; who uses it
+    purchase_use_fn *use;
 };
 enum { PURCHASE_HOLDINGS = 4 };
 extern const struct purchase_holding purchase_holdings[PURCHASE_HOLDINGS];

@@ -62,9 +62,11 @@ static const char *lock_key(const struct saga_call *call, uint16_t step_id, char
     return out;
 }
 
-// What was not locked before may be gone. (Decided now: in its answer a call may have no trade any more.)
-static adapter_done_fn *done_of_use(const struct saga_call *call) {
-    return trade_locks_first(effect_trade(call)) ? effect_done_bare : effect_done_as_short;
+// The purchase's own step. What was not locked before may be gone. (Decided now: in its answer a call may have no trade
+// any more.)
+static void use_by_step(struct saga_call *call, purchase_use_fn *use) {
+    struct adapter_effect effect = effect_of(call);
+    use(call, &effect, trade_locks_first(effect_trade(call)) ? effect_done_bare : effect_done_as_short);
 }
 
 // What was to be used is gone: it was never used, so it does not come back either.
@@ -73,13 +75,6 @@ static void used_or_short(struct saga_turn *turn, struct str answer, const char 
     if (shortfall_of_answer(turn, answer, what, amount, points))
         trade_edit(trade_of(saga_turn_subject(turn)))->missed |= (int32_t)missed;
 }
-
-const struct purchase_holding purchase_holdings[PURCHASE_HOLDINGS] = {
-    {STEP_LOCK_COUPONS, STEP_USE_COUPONS, MISSED_COUPONS, purchase_has_coupons, ERR_BENEFIT_UNAVAILABLE},
-    {STEP_FREEZE_POINTS, STEP_DEDUCT_POINTS, MISSED_POINTS, purchase_has_points, ERR_BENEFIT_UNAVAILABLE},
-    {STEP_RESERVE_STOCK, STEP_DEDUCT_STOCK, MISSED_STOCK, purchase_has_stock, ERR_OUT_OF_STOCK},
-    {STEP_LOCK_QUOTA, STEP_USE_QUOTA, MISSED_QUOTA, purchase_has_quota, ERR_BENEFIT_UNAVAILABLE},
-};
 
 // ---- Coupons ------------------------------------------------------------------------------------------------------
 
@@ -108,21 +103,24 @@ void purchase_unlock_coupons(struct saga_call *call) {
     coupon_unlock(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
 }
 
-void purchase_use_coupons(struct saga_call *call) {
+static void use_coupons(struct saga_call *call, const struct adapter_effect *effect, adapter_done_fn *done) {
     struct arena arena;
     arena_init(&arena, CHOSEN_ARENA_MAX);
     Participant__Coupon__V1__UseCouponsRequest request = PARTICIPANT__COUPON__V1__USE_COUPONS_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
     char key[SAGA_KEY_MAX];
     request.lock_key = view_text(lock_key(call, STEP_LOCK_COUPONS, key));
     request.n_coupon_ids = chosen_coupons(effect_trade(call), &arena, &request.coupon_ids);
     if (request.n_coupon_ids > 0)
-        coupon_use(&effect_adapters(call)->coupon, &effect, &request, done_of_use(call), call);
+        coupon_use(&effect_adapters(call)->coupon, effect, &request, done, call);
     else if (request.lock_key[0])
         purchase_unlock_coupons(call); // an adjustment has lost them
     else
         saga_call_ok(call, STR_NONE);
     arena_release(&arena);
+}
+
+void purchase_use_coupons(struct saga_call *call) {
+    use_by_step(call, use_coupons);
 }
 
 void purchase_coupons_used(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
@@ -159,10 +157,10 @@ void purchase_unfreeze_points(struct saga_call *call) {
     struct adapter_effect effect = purchase_undo_effect(call, STEP_FREEZE_POINTS, &whose);
     points_unfreeze(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
 }
-void purchase_deduct_points(struct saga_call *call) {
+
+static void deduct_points(struct saga_call *call, const struct adapter_effect *effect, adapter_done_fn *done) {
     struct trade *trade = effect_trade(call);
     Participant__Points__V1__DeductPointsRequest request = PARTICIPANT__POINTS__V1__DEDUCT_POINTS_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
     char key[SAGA_KEY_MAX];
     if (trade_locks_first(trade))
         saga_call_key_of(call, STEP_FREEZE_POINTS, 0, key);
@@ -172,11 +170,15 @@ void purchase_deduct_points(struct saga_call *call) {
     request.user_id = view_text(trade->row.user_id);
     request.points = trade->row.points;
     if (request.points > 0)
-        points_deduct(&effect_adapters(call)->points, &effect, &request, done_of_use(call), call);
+        points_deduct(&effect_adapters(call)->points, effect, &request, done, call);
     else if (key[0])
         purchase_unfreeze_points(call); // an adjustment has lost them
     else
         saga_call_ok(call, STR_NONE);
+}
+
+void purchase_deduct_points(struct saga_call *call) {
+    use_by_step(call, deduct_points);
 }
 
 void purchase_points_deducted(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
@@ -230,18 +232,21 @@ void purchase_release_stock(struct saga_call *call) {
     goods_release(&effect_adapters(call)->goods, &effect, &request, effect_done_bare, call);
 }
 
-void purchase_deduct_stock(struct saga_call *call) {
+static void deduct_stock(struct saga_call *call, const struct adapter_effect *effect, adapter_done_fn *done) {
     struct trade *trade = effect_trade(call);
     struct stock_lines stock;
     Participant__Goods__V1__DeductStockRequest request = PARTICIPANT__GOODS__V1__DEDUCT_STOCK_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
     char key[SAGA_KEY_MAX];
     list_stock(trade, &stock);
     request.reserve_key = view_text(lock_key(call, STEP_RESERVE_STOCK, key));
     request.station_id = view_text(trade->row.station_id);
     request.lines = stock.list;
     request.n_lines = stock.n;
-    goods_deduct(&effect_adapters(call)->goods, &effect, &request, done_of_use(call), call);
+    goods_deduct(&effect_adapters(call)->goods, effect, &request, done, call);
+}
+
+void purchase_deduct_stock(struct saga_call *call) {
+    use_by_step(call, deduct_stock);
 }
 
 void purchase_stock_deducted(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
@@ -299,10 +304,9 @@ void purchase_unlock_quota(struct saga_call *call) {
     discount_unlock(&effect_adapters(call)->discount, &effect, &request, effect_done_bare, call);
 }
 
-void purchase_use_quota(struct saga_call *call) {
+static void use_quota(struct saga_call *call, const struct adapter_effect *effect, adapter_done_fn *done) {
     struct quota quota;
     Participant__Discount__V1__UseQuotaRequest request = PARTICIPANT__DISCOUNT__V1__USE_QUOTA_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
     char key[SAGA_KEY_MAX];
     quota_open(effect_trade(call), &quota);
     request.lock_key = view_text(lock_key(call, STEP_LOCK_QUOTA, key));
@@ -310,7 +314,7 @@ void purchase_use_quota(struct saga_call *call) {
     request.lines = quota.lines;
     request.n_lines = quota.n;
     if (quota.n > 0)
-        discount_use(&effect_adapters(call)->discount, &effect, &request, done_of_use(call), call);
+        discount_use(&effect_adapters(call)->discount, effect, &request, done, call);
     else if (key[0])
         purchase_unlock_quota(call); // nothing was dispensed
     else
@@ -318,8 +322,49 @@ void purchase_use_quota(struct saga_call *call) {
     arena_release(&quota.arena);
 }
 
+void purchase_use_quota(struct saga_call *call) {
+    use_by_step(call, use_quota);
+}
+
 void purchase_quota_used(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
     (void)op, (void)outcome;
     used_or_short(turn, answer, SHORTFALL_QUOTA, MISSED_QUOTA, chosen_quota_worth(trade_of(saga_turn_subject(turn))),
                   0);
 }
+
+// ---- All of them --------------------------------------------------------------------------------------------------
+
+const struct purchase_holding purchase_holdings[PURCHASE_HOLDINGS] = {
+    {.hold_step = STEP_LOCK_COUPONS,
+     .use_step = STEP_USE_COUPONS,
+     .missed = MISSED_COUPONS,
+     .applies = purchase_has_coupons,
+     .refused = ERR_BENEFIT_UNAVAILABLE,
+     .what = SHORTFALL_COUPONS,
+     .participant = "coupon",
+     .use = use_coupons},
+    {.hold_step = STEP_FREEZE_POINTS,
+     .use_step = STEP_DEDUCT_POINTS,
+     .missed = MISSED_POINTS,
+     .applies = purchase_has_points,
+     .refused = ERR_BENEFIT_UNAVAILABLE,
+     .what = SHORTFALL_POINTS,
+     .participant = "points",
+     .use = deduct_points},
+    {.hold_step = STEP_RESERVE_STOCK,
+     .use_step = STEP_DEDUCT_STOCK,
+     .missed = MISSED_STOCK,
+     .applies = purchase_has_stock,
+     .refused = ERR_OUT_OF_STOCK,
+     .what = SHORTFALL_STOCK,
+     .participant = "goods",
+     .use = deduct_stock},
+    {.hold_step = STEP_LOCK_QUOTA,
+     .use_step = STEP_USE_QUOTA,
+     .missed = MISSED_QUOTA,
+     .applies = purchase_has_quota,
+     .refused = ERR_BENEFIT_UNAVAILABLE,
+     .what = SHORTFALL_QUOTA,
+     .participant = "discount",
+     .use = use_quota},
+};

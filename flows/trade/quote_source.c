@@ -242,12 +242,17 @@ static bool for_recharge(const struct quote_wish *wish, size_t line) {
     return line == 0 && quote_is_recharge(wish);
 }
 
+// Whoever buys: the engine lists what is for everybody where it is told of nobody.
 static bool for_what_gets_cheaper(const struct quote_wish *wish, size_t line) {
-    return for_user(wish, line) && !quote_is_recharge(wish); // benefits are somebody's
+    return line == 0 && !quote_is_recharge(wish);
+}
+
+static bool for_what_user_has(const struct quote_wish *wish, size_t line) {
+    return for_user(wish, line) && for_what_gets_cheaper(wish, line);
 }
 
 static bool for_points(const struct quote_wish *wish, size_t line) {
-    return for_what_gets_cheaper(wish, line) && !wish->exclude_points;
+    return for_what_user_has(wish, line) && !wish->exclude_points;
 }
 
 // A new source is its line in TRADE_SOURCES and a row here.
@@ -265,9 +270,8 @@ static const struct {
     [QUOTE_PUMP] = {NULL, offsetof(struct adapters, oil), for_dispensed, ask_pump, .fact = TRADE_FACT_NONE},
     [QUOTE_GOODS] = {NULL, offsetof(struct adapters, goods), for_any_goods, ask_goods, .fact = TRADE_FACT_NONE},
     [QUOTE_CARD] = {NULL, offsetof(struct adapters, card), for_recharge, ask_card, .fact = TRADE_FACT_NONE},
-    [QUOTE_LEVEL] = {"level", offsetof(struct adapters, level), for_what_gets_cheaper, ask_level,
-                     .fact = TRADE_FACT_LEVEL},
-    [QUOTE_COUPONS] = {"coupon", offsetof(struct adapters, coupon), for_what_gets_cheaper, ask_coupons,
+    [QUOTE_LEVEL] = {"level", offsetof(struct adapters, level), for_what_user_has, ask_level, .fact = TRADE_FACT_LEVEL},
+    [QUOTE_COUPONS] = {"coupon", offsetof(struct adapters, coupon), for_what_user_has, ask_coupons,
                        .fact = TRADE_FACT_NONE},
     [QUOTE_POINTS] = {"points", offsetof(struct adapters, points), for_points, ask_points, .fact = TRADE_FACT_NONE},
     [QUOTE_POINTS_RULE] = {"points", offsetof(struct adapters, points), for_points, ask_points_rule,

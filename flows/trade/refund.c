@@ -1,5 +1,6 @@
 #include "flows/trade/refund.h"
 
+#include "flows/trade/deduction.h"
 #include "flows/trade/invoicing.h"
 #include "flows/trade/load.h"
 #include "flows/trade/refund_end.h"
@@ -23,9 +24,10 @@ static unsigned its_legs(const struct saga_subject *subject, struct str input) {
 static struct saga_verdict captured(struct saga_turn *turn) {
     const struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct refund_row *refund = refund_leg_of_turn(turn);
-    if (refund->kind != REFUND_OF_TRADE || refund->stopped || trade->row.completed_ms > 0)
+    bool worked_off = trade->row.completed_ms > 0 && !deduction_any_open(trade);
+    if (refund->kind != REFUND_OF_TRADE || refund->stopped || worked_off)
         return saga_done();
-    return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // and poked when it completes
+    return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // and poked when it is
 }
 
 // ---- 3: refunded --------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include "flows/trade/books.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/invoicing.h"
+#include "flows/trade/matter.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/refund_leg.h"
 #include "flows/trade/tender.h"
@@ -92,6 +93,18 @@ static void returned(struct saga_turn *turn, struct refund_row *refund) {
     trades_alert(trade->trades, "money that is not wanted stays", trade, tender->tender_no);
 }
 
+// It is the payer's, and nobody's task any more: an operator's (matter_settle.c).
+static void stays_with_us(struct saga_turn *turn, const struct refund_leg_row *leg) {
+    char what[MATTER_WHAT_MAX + 1];
+    matter_of_leg(leg, what);
+    const struct matter matter = {.kind = MATTER_KIND(PAYOUT),
+                                  .what = what,
+                                  .reason = "RETURN_STOPPED",
+                                  .text = leg->detail,
+                                  .amount = leg->amount};
+    matter_hold(turn, &matter);
+}
+
 // Of what was authorised and not used. It is none of what was sold.
 static void unused_back(struct saga_turn *turn, struct refund_row *refund) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
@@ -104,12 +117,30 @@ static void unused_back(struct saga_turn *turn, struct refund_row *refund) {
             continue;
         }
         refund_leg_stop(turn, leg);
+        stays_with_us(turn, leg);
         kept += leg->amount;
     }
     if (kept == 0)
         return;
-    refund->state = REFUND_STATE(STOPPED); // in suspense until an operator sees to it
+    refund->state = REFUND_STATE(STOPPED); // in suspense until an operator has settled it
     trades_alert(trade->trades, "money that was authorised and not used stays", trade, refund->refund_no);
+}
+
+static bool is_all_back(const struct trade *trade, const struct refund_row *refund) {
+    for (int32_t i = 0; i < refund->legs; i++)
+        if (trade_refund_leg(trade, refund->refund_no, i)->state != REFUND_LEG_STATE(DONE))
+            return false;
+    return true;
+}
+
+void refund_end_otherwise(struct saga_turn *turn, struct refund_leg_row *leg, const char *reference) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_row *refund = trade_change(trade, trade_refund(trade, str_c(leg->refund_no)));
+    refund_leg_paid_otherwise(turn, leg, reference);
+    books_suspense(trade, LEDGER_RETURNED, trade_tender(trade, leg->attempt_no, leg->tender), leg->amount,
+                   saga_turn_now(turn));
+    if (is_all_back(trade, refund))
+        refund->state = REFUND_STATE(DONE);
 }
 
 static void take_from_reserved(struct trade *trade, const struct refund_row *refund) {

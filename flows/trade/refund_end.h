@@ -27,6 +27,10 @@ void refund_goods_note(struct trade *trade, const struct refund_row *refund);
 // The money is back, as far as it will be: books it, frees what was reserved.
 void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund);
 
+// A leg of what was authorised and not used, whose refund an operator has ended, was given back in another way after
+// all, which the reference names.
+void refund_end_otherwise(struct saga_turn *turn, struct refund_leg_row *leg, const char *reference);
+
 // Of a refund that no saga drives any more: ends it, should it be known by now what became of each leg.
 void refund_end_look(struct saga_turn *turn, struct refund_row *refund);
 

@@ -290,8 +290,8 @@ static bool is_left(const struct refund_row *refund, const struct refund_leg_row
     return refund_end_is_left(refund) && leg->state != REFUND_LEG_STATE(DONE) && !refund_leg_is_open(leg);
 }
 
-// Parks: an operator has another way, or the channel is tried again.
-static struct saga_verdict refused(struct saga_turn *turn, const struct refund_leg_row *leg) {
+// An operator has another way, or the channel is tried again.
+static void hold(struct saga_turn *turn, const struct refund_leg_row *leg) {
     char what[MATTER_WHAT_MAX + 1];
     matter_of_leg(leg, what);
     const struct matter matter = {.kind = MATTER_KIND(PAYOUT),
@@ -301,6 +301,11 @@ static struct saga_verdict refused(struct saga_turn *turn, const struct refund_l
                                   .amount = leg->amount,
                                   .gid = saga_turn_saga(turn)->gid};
     matter_hold(turn, &matter);
+}
+
+// Parks.
+static struct saga_verdict refused(struct saga_turn *turn, const struct refund_leg_row *leg) {
+    hold(turn, leg);
     return saga_reject(ERR_PARTICIPANT_REJECTED, leg->detail);
 }
 
@@ -384,11 +389,13 @@ void refund_leg_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) 
     bool paid = ruling->outcome == OUTCOME_OK;
     set_leg(turn, leg, paid ? REFUND_LEG_STATE(DONE) : REFUND_LEG_STATE(FAILED));
     str_fit(str_c(ruling->text), leg->detail, sizeof leg->detail);
+    if (!paid)
+        hold(turn, leg);
 }
 
 void refund_leg_paid_otherwise(struct saga_turn *turn, struct refund_leg_row *leg, const char *reference) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    trade_change(trade, leg);
+    set_leg(turn, leg, REFUND_LEG_STATE(DONE));
     leg->otherwise = 1;
     str_print(leg->detail, sizeof leg->detail, "given back otherwise: %s", reference);
     books_suspense(trade, LEDGER_OTHERWISE, trade_tender(trade, leg->attempt_no, leg->tender), leg->amount,

@@ -277,7 +277,8 @@ static const struct store_column matter_row_columns[] = {
     STORE_COL_I64(matter_row, points),      STORE_COL_TEXT(matter_row, gid),
     STORE_COL_I64(matter_row, created_ms),  STORE_COL_I64(matter_row, settled_ms),
     STORE_COL_TEXT(matter_row, settled_by), STORE_COL_TEXT(matter_row, note),
-    STORE_COL_TEXT(matter_row, reference),
+    STORE_COL_TEXT(matter_row, reference),  STORE_COL_I32(matter_row, generation),
+    STORE_COL_I32(matter_row, tries),
 };
 static const struct store_index matter_indexes[] = {
     [MATTER_BY_SETTLED] = {.name = "trade_matter_by_settled", .columns = {"settled_ms", "created_ms"}},

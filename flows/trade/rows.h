@@ -291,6 +291,8 @@ struct matter_row {
     char gid[SAGA_GID_MAX + 1];
     int64_t created_ms, settled_ms;
     char settled_by[REQUEST_CALLER_MAX + 1], note[MATTER_NOTE_MAX + 1], reference[MATTER_REFERENCE_MAX + 1];
+    // Of a shortfall (deduction.h): the generation of the key that was refused last; so often it was tried again.
+    int32_t generation, tries;
 };
 extern const struct store_table matter_table;
 enum { MATTER_BY_SETTLED, MATTER_BY_TENANT }; // indexes of matter_table

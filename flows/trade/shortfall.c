@@ -12,7 +12,8 @@ void shortfall_add(struct saga_turn *turn, const struct shortfall *shortfall) {
                                   .reason = shortfall->reason,
                                   .text = shortfall->text,
                                   .amount = shortfall->amount,
-                                  .points = shortfall->points};
+                                  .points = shortfall->points,
+                                  .generation = (int32_t)saga_turn_generation(turn)};
     matter_raise(turn, &matter);
     trades_alert(trade->trades, "a shortfall", trade, shortfall->reason);
 }

@@ -3,6 +3,7 @@
 #include "flows/trade/callback.h"
 #include "flows/trade/cancel.h"
 #include "flows/trade/capture.h"
+#include "flows/trade/deduction.h"
 #include "flows/trade/fact.h"
 #include "flows/trade/matter_list.h"
 #include "flows/trade/matter_settle.h"
@@ -21,8 +22,10 @@
 
 #include <stdlib.h>
 
-const struct saga_flow *const trade_flows[] = {&purchase_flow,     &payment_flow,        &refund_flow,  &late_flow,
-                                               &recall_order_flow, &recall_payment_flow, &capture_flow, NULL};
+const struct saga_flow *const trade_flows[] = {
+    &purchase_flow,       &payment_flow, &refund_flow,    &late_flow, &recall_order_flow,
+    &recall_payment_flow, &capture_flow, &deduction_flow, NULL,
+};
 
 struct trades *trades_new(const struct trades_options *options) {
     struct trades *trades = calloc(1, sizeof *trades);

@@ -3,6 +3,7 @@
 #include "flows/trade/adjust.h"
 #include "flows/trade/capture.h"
 #include "flows/trade/chosen.h"
+#include "flows/trade/deduction.h"
 #include "flows/trade/recall.h"
 #include "flows/trade/tender.h"
 
@@ -217,7 +218,8 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
     char gid[TRADE_GID_MAX];
     message->attempts = view_array(arena, payments);
     message->refunds = view_array(arena, refunds);
-    message->saga_gids = view_array(arena, 2 * (payments + refunds) + (size_t)trade->row.purchase_no + 2);
+    message->saga_gids =
+        view_array(arena, 2 * (payments + refunds) + (size_t)trade->row.purchase_no + 2 + trade->parts[PART_MATTER].n);
     if (!message->saga_gids)
         return;
     for (int32_t no = 1; no <= trade->row.purchase_no; no++) {
@@ -257,8 +259,10 @@ static void add_attempts_and_refunds(trade_message *message, const struct trade 
     }
 }
 
+// With the saga that has tried each again last.
 static void add_shortfalls(trade_message *message, const struct trade *trade, struct arena *arena) {
     const struct matter_row *row;
+    char gid[TRADE_GID_MAX];
     message->shortfalls = view_array(arena, trade->parts[PART_MATTER].n);
     for (size_t i = 0; message->shortfalls && (row = trade_at(trade, PART_MATTER, i)); i++) {
         if (row->kind != (int32_t)MATTER_KIND(SHORTFALL))
@@ -277,6 +281,11 @@ static void add_shortfalls(trade_message *message, const struct trade *trade, st
         view->settled_at = view_time(row->settled_ms, arena);
         view->settled_by = view_text(row->settled_by);
         view->note = view_text(row->note);
+        view->deducted = row->outcome == (int32_t)MATTER_OUTCOME(DEDUCTED);
+        if (row->tries > 0 && message->saga_gids) {
+            deduction_gid(trade, row, gid);
+            add_gid(message, gid, arena);
+        }
         message->shortfalls[message->n_shortfalls++] = view;
     }
 }

@@ -531,13 +531,14 @@ static const struct command commands[] = {
     {.words = "matter settle",
      .operand = "TRADE",
      .operand_field = "trade_no",
-     .sets = {&settle_set, &act_set, &reference_set},
+     .sets = {&settle_set, &act_set, &reference_set, &wait_set},
      TRADE_OPERATOR("SettleMatter"),
      .show = matter_show_settled,
      .text = "say what becomes of a matter, once",
-     .details = "A shortfall is written-off or collected; a conflict kept, returned or paid-otherwise; a payout "
-                "paid-otherwise (or its saga is tried again).\n"
-                "txctl matter settle TRADE --number 1 --as written-off --reason goodwill"},
+     .details = "A shortfall is written-off, collected, or deducted after all: tried again, and open until that was "
+                "done. A conflict is kept, returned or paid-otherwise; a payout paid-otherwise (or its saga is tried "
+                "again).\n"
+                "txctl matter settle TRADE --number 1 --as deducted --reason \"the coupon is back\""},
     {.words = "stray list",
      .sets = {&stray_set, &page_set},
      TRADE_OPERATOR("ListStrays"),

@@ -208,10 +208,10 @@ static void check_tenders(struct check *check, const trade_message *trade, const
             check_tender(check, trade, trade->attempts[i]->tenders[k], run);
 }
 
-// Whether it was gone when it was to be used.
+// Whether it was gone when it was to be used, and has not been used since.
 static bool is_short(const trade_message *trade, const char *what) {
     for (size_t i = 0; i < trade->n_shortfalls; i++)
-        if (strcmp(trade->shortfalls[i]->what, what) == 0)
+        if (strcmp(trade->shortfalls[i]->what, what) == 0 && !trade->shortfalls[i]->deducted)
             return true;
     return false;
 }

@@ -76,7 +76,7 @@ MUST_HAPPEN = (
     "refused, because the price has changed", "quoted again at the new price",
     "ordered at the price that was kept, while it changed",
     "in conflict with what the gateway says", "notified of what is nobody's", "retried by an operator",
-    "a shortfall that was settled: written off", "a shortfall that was settled: collected",
+    "a shortfall whose deduction was made again", "a shortfall that was settled: written off", "a shortfall that was settled: collected",
     "a conflict that was settled: kept", "a conflict that was settled: returned", "a conflict that was settled: paid otherwise",
     "a refused refund that was settled: paid otherwise", "a notification that was settled: matched",
     "a notification that was settled: given back", "a notification that was settled: ignored")

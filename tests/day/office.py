@@ -9,7 +9,6 @@ import threading
 
 from notice import notify_payment
 from shop import OPERATOR, SAGA, money
-from weather import is_passing
 from wire import Refused
 
 MATTERS = "txcenter.trade.v1.TradeOperatorService/"
@@ -17,7 +16,7 @@ PAUSABLE = ("points", "invoice", "push", "notify", "marketing", "settlement", "o
 FITS_NO_LONGER = ("SAGA_STATE", "SAGA_NOT_FOUND", "MATTER_STATE")
 EVERY_S = 2.0
 # What may become of a matter, by its kind.
-OUTCOMES = {1: ("shortfall", ("WRITTEN_OFF", "COLLECTED")), 2: ("conflict", ("KEPT", "RETURNED", "PAID_OTHERWISE")),
+OUTCOMES = {1: ("shortfall", ("DEDUCTED", "WRITTEN_OFF", "COLLECTED")), 2: ("conflict", ("KEPT", "RETURNED", "PAID_OTHERWISE")),
             3: ("refused refund", ("PAID_OTHERWISE",))}
 STRAY_OUTCOMES = ("MATCHED", "GIVEN_BACK", "IGNORED")
 
@@ -52,7 +51,7 @@ class Office:
                 if refused.reason in FITS_NO_LONGER:
                     self.counts["an action that did not fit any more"] += 1
                     return None
-                if not is_passing(refused):
+                if not refused.is_passing:
                     raise
                 self.closing.wait(0.2)
 
@@ -90,7 +89,7 @@ class Office:
                 done = progress.done
             self.counts["retried in a batch"] += done
         except Refused as refused:
-            if not is_passing(refused):
+            if not refused.is_passing:
                 raise
 
     # ---- What only people can settle ------------------------------------------------------------------------------------
@@ -108,7 +107,10 @@ class Office:
             fields = {"tradeNo": matter.trade_no, "number": matter.number, "outcome": "MATTER_OUTCOME_" + outcome}
             if outcome == "PAID_OTHERWISE":
                 fields["reference"] = f"voucher {self.actions}"
-            if self._act(MATTERS + "SettleMatter", fields):
+            answer = self._act(MATTERS + "SettleMatter", fields)
+            if answer and outcome == "DEDUCTED":
+                self.counts["a shortfall whose deduction was made again"] += 1
+            elif answer:
                 self.counts[f"a {kind} that was settled: {outcome.lower().replace('_', ' ')}"] += 1
         return len(matters)
 

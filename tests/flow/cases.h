@@ -43,6 +43,7 @@ struct flow_cases {
     X(discount)       \
     X(goods)          \
     X(later)          \
+    X(deduction)      \
     X(edit)           \
     X(forecourt)      \
     X(adjust)         \

@@ -1,4 +1,5 @@
-// Sales to nobody in particular: no benefits, nothing is earned; cash, and what is let off of it.
+// Sales to nobody in particular: no benefits but those for everybody, nothing is earned; cash, and what is let off of
+// it.
 #include "tests/flow/cases.h"
 
 static const char *nobody(void) {
@@ -18,14 +19,20 @@ static void completed(struct flow_bed *bed, struct flow_trade *trade) {
     flow_until_still(bed, trade);
 }
 
+// Calls of the systems that know users.
+static int64_t calls_about_users(struct flow_bed *bed) {
+    static const char *const systems[] = {"user", "coupon", "points", "level", "activity", "notify"};
+    int64_t calls = 0;
+    for (size_t i = 0; i < sizeof systems / sizeof systems[0]; i++)
+        calls += flow_calls(bed, systems[i]);
+    return calls;
+}
+
 // [A78] without a user the systems that know users are not asked, and what only a user can have is never made; screens,
 // settlement, invoices and the stations' system are as always
 static void test_a_sale_to_nobody_asks_and_gives_nothing_that_needs_somebody(struct flow_bed *bed) {
-    static const char *const unasked[] = {"user", "coupon", "points", "level", "activity", "notify"};
     struct flow_trade trade;
-    int64_t before[6];
-    for (size_t i = 0; i < 6; i++)
-        before[i] = flow_calls(bed, unasked[i]);
+    int64_t before = calls_about_users(bed);
     quoted(bed, &trade, FUEL_200);
     flow_order(bed, &trade, "");
     assert_int_equal(trade.payable, LIST_200);
@@ -36,10 +43,58 @@ static void test_a_sale_to_nobody_asks_and_gives_nothing_that_needs_somebody(str
     flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
     flow_until_still(bed, &trade);
     assert_state(bed, &trade, TRADE(REFUNDED));
-    for (size_t i = 0; i < 6; i++)
-        assert_int_equal(flow_calls(bed, unasked[i]), before[i]);
+    assert_int_equal(calls_about_users(bed), before);
     assert_int_equal(flow_ledger(bed, "push", trade.no, NULL).n, 3);
     assert_true(flow_ledger(bed, "invoice", trade.no, "record").n > 0);
+}
+
+static int64_t quota(struct flow_bed *bed, const struct flow_trade *trade, const char *kind) {
+    return flow_ledger(bed, "discount", trade->no, kind).points;
+}
+
+static void run_activity(struct flow_bed *bed, const char *name, const char *fields) {
+    flow_control(bed, "SetActivity",
+                 "activity.activity_id=%s-%s channels[0]=%s activity.kind=1 activity.rule.kind=1 "
+                 "activity.quota_unit=1 %s",
+                 name, bed->user, bed->user, fields);
+}
+
+// [A78] [S3-31] what is cheaper for everybody is so for nobody in particular, too, with its quota in all; what is for a
+// level, or counts what each buyer has had, is not
+static void test_activities_for_everybody_are_for_nobody_too(struct flow_bed *bed) {
+    enum { OFF = 1000 };
+    const char *channel = flow_text(bed, "context.channel=%s " FUEL_200, bed->user);
+    struct flow_trade trade = {0};
+    int64_t before = calls_about_users(bed);
+    run_activity(bed, "everybody", "activity.rule.amount_off=CNY1000 quota=2");
+    run_activity(bed, "each", "activity.rule.amount_off=CNY3000 quota_each=1");
+    run_activity(bed, "plates", "activity.rule.amount_off=CNY4000 quota_each=1 quota_by=2");
+    run_activity(bed, "silver", "activity.rule.amount_off=CNY5000 level_codes[0]=SILVER");
+    const Txcenter__Trade__V1__QuoteResponse *made = flow_must(bed, "Quote", "%s %s", nobody(), channel);
+    assert_int_equal(made->quote->n_degraded_sources, 0);
+    assert_int_equal(made->quote->n_combinations, 2); // and none
+    const Txcenter__Trade__V1__Combination *best = made->quote->combinations[0];
+    assert_int_equal(best->payable->minor_units, LIST_200 - OFF);
+    assert_int_equal(best->n_quotas, 1);
+    trade.version = made->quote->version;
+    memcpy(trade.no, made->trade_no, strlen(made->trade_no) + 1);
+    flow_order(bed, &trade, "");
+    assert_int_equal(quota(bed, &trade, "lock"), 1);
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    completed(bed, &trade);
+    assert_int_equal(flow_get(bed, trade.no)->paid->minor_units, LIST_200 - OFF);
+    assert_int_equal(quota(bed, &trade, "use"), 1);
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_until_still(bed, &trade);
+    assert_int_equal(quota(bed, &trade, "give_back"), 1);
+    assert_int_equal(calls_about_users(bed), before);
+    // An engine that does not answer makes the quote poorer, as it does for anybody.
+    flow_fault(bed, FAULT(DOWN), "discount", "ListActivities", "");
+    made = flow_must(bed, "Quote", "%s %s", nobody(), channel);
+    assert_int_equal(made->quote->n_degraded_sources, 1);
+    assert_int_equal(made->quote->combinations[0]->payable->minor_units, LIST_200);
+    flow_clear_faults(bed);
 }
 
 // [A78] no card pays for nobody, and nobody owns an item
@@ -132,6 +187,7 @@ static void test_refunds_are_taken_from_cash_first(struct flow_bed *bed) {
 
 static const struct flow_case cases[] = {
     CASE(test_a_sale_to_nobody_asks_and_gives_nothing_that_needs_somebody),
+    CASE(test_activities_for_everybody_are_for_nobody_too),
     CASE(test_what_must_be_somebodys_is_refused),
     CASE(test_what_is_let_off_has_an_entry_of_its_own),
     CASE(test_a_till_sells_in_one_call),

@@ -49,9 +49,9 @@ static void until_ended(struct flow_bed *bed, const struct flow_trade *trade, in
     until(bed, trade, state);
 }
 
-static void ordered_as(struct flow_bed *bed, struct flow_trade *trade, const char *more) {
+static void ordered_as(struct flow_bed *bed, struct flow_trade *trade, const char *wish, const char *more) {
     *trade = (struct flow_trade){0};
-    const struct flow_answer *quoted = flow_insist(bed, "Quote", "%s " FUEL_200, flow_context(bed));
+    const struct flow_answer *quoted = flow_insist(bed, "Quote", "%s %s " FUEL_200, flow_context(bed), wish);
     assert_non_null(quoted->message);
     snprintf(trade->no, sizeof trade->no, "%s", fields_text(quoted->message, "trade_no"));
     // A source that was dead in this moment makes the quote poorer, never wrong.
@@ -60,7 +60,7 @@ static void ordered_as(struct flow_bed *bed, struct flow_trade *trade, const cha
 }
 
 static void ordered(struct flow_bed *bed, struct flow_trade *trade) {
-    ordered_as(bed, trade, "");
+    ordered_as(bed, trade, "", "");
 }
 
 // ---- The stories: each pays without anybody telling the participants anything -------------------------------------
@@ -95,7 +95,7 @@ static void never_paid(struct flow_bed *bed) {
 // Ordered without locks, offered to a payer who does not come, edited, ordered again and paid.
 static void edited(struct flow_bed *bed) {
     struct flow_trade trade;
-    ordered_as(bed, &trade, "mode=2");
+    ordered_as(bed, &trade, "", "mode=2");
     INSIST(bed, "Pay", "trade_no=%s %s", trade.no, flow_tenders(bed, 1, KIND(WECHAT), (int)trade.payable, "payer"));
     INSIST(bed, "Quote", "trade_no=%s %s lines[0].fuel.oil_code=95# lines[0].fuel.amount=CNY10000 exclude_points=true",
            trade.no, flow_context(bed));
@@ -164,6 +164,29 @@ static void filled_up(struct flow_bed *bed) {
     until_ended(bed, &trade, TRADE(REFUNDED));
 }
 
+// Paid without locks while another order has locked its coupons; when that has let go of them an operator has them
+// deducted after all, and then it is given back.
+static void deducted_after_all(struct flow_bed *bed) {
+    struct flow_trade trade, other;
+    ordered_as(bed, &trade, "exclude_points=true", "mode=2");
+    ordered_as(bed, &other, "exclude_points=true", "");
+    INSIST(bed, "Pay", "trade_no=%s wait_for=2 %s", trade.no,
+           flow_tenders(bed, 1, KIND(SCANNED), (int)trade.payable, "code"));
+    until_ended(bed, &trade, TRADE(COMPLETED));
+    INSIST(bed, "Cancel", "trade_no=%s", other.no);
+    until_ended(bed, &other, TRADE(CANCELLED));
+    // Else their system was dead when one of the two was quoted.
+    bool both = seen(bed, trade.no)->combination->n_coupon_ids && seen(bed, other.no)->combination->n_coupon_ids;
+    assert_int_equal(seen(bed, trade.no)->n_shortfalls, both);
+    if (both) {
+        INSIST(bed, "SettleMatter", "trade_no=%s number=1 outcome=7 reason=table wait_ms=1000", trade.no);
+        until_ended(bed, &trade, TRADE(COMPLETED));
+        assert_true(seen(bed, trade.no)->shortfalls[0]->deducted);
+    }
+    INSIST(bed, "Cancel", "trade_no=%s", trade.no);
+    until_ended(bed, &trade, TRADE(REFUNDED));
+}
+
 // Of two codes one is refused: the other's money and the card's freeze go back.
 static void half_paid(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -209,8 +232,9 @@ static void refund_ended(struct flow_bed *bed) {
 
 typedef void story_fn(struct flow_bed *bed);
 static story_fn *const stories[] = {
-    bought_and_given_back, never_paid, ended_by_operators, refund_ended, edited, taken_over, filled_up, half_paid};
-enum { STORIES = 8, COMMITS_MAX = 400 };
+    bought_and_given_back, never_paid, ended_by_operators, refund_ended, edited, taken_over, filled_up,
+    deducted_after_all,    half_paid};
+enum { STORIES = 9, COMMITS_MAX = 400 };
 
 // Who fails to pay does so by himself; the rule is said again after each death, which forgets it.
 static void set_payers(struct flow_bed *bed) {

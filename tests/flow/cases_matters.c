@@ -202,7 +202,8 @@ static void test_money_in_conflict_goes_back(struct flow_bed *bed) {
     assert_matters(bed, &trade, 0, 1);
 }
 
-// [A22] it may be kept: the trade is not paid by it all the same
+// [A22] [A53] it may be kept: then it is booked as kept, and buys nothing. The trade is never paid, nothing of it is
+// delivered, used or told, and it can neither be paid again nor refunded.
 static void test_money_in_conflict_is_kept(struct flow_bed *bed) {
     struct flow_trade trade;
     conflicting(bed, &trade, FAULT(WRONG_AMOUNT));
@@ -212,7 +213,22 @@ static void test_money_in_conflict_is_kept(struct flow_bed *bed) {
     assert_state(bed, &trade, TRADE(CONFLICTED));
     assert_int_equal(balance(bed, &trade, "suspense:"), 0);
     assert_int_equal(balance(bed, &trade, "kept:"), -BEST_200 - 1);
+    assert_int_equal(balance(bed, &trade, "sales"), 0);
+    flow_run_for(bed, 2000);
+    flow_until_still(bed, &trade);
+    assert_nothing_held(bed, &trade);
+    assert_int_equal(flow_get(bed, trade.no)->paid->minor_units, 0);
+    assert_tender(bed, &trade, 1, 0, TENDER(CONFLICTED));
+    static const char *const untold[] = {"settlement", "invoice", "push", "notify", "level", "marketing"};
+    for (size_t i = 0; i < sizeof untold / sizeof untold[0]; i++)
+        assert_int_equal(flow_ledger(bed, untold[i], trade.no, NULL).n, 0);
+    assert_int_equal(flow_ledger(bed, "order", trade.no, "paid").n, 0);
+    assert_int_equal(flow_ledger(bed, "order", trade.no, "close").n, 1);
+    assert_int_equal(flow_ledger(bed, "coupon", trade.no, "use").n, 0);
     assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").n, 0);
+    flow_refused(bed, "NOT_PAYABLE", "Pay", "trade_no=%s %s", trade.no,
+                 flow_tenders(bed, 1, KIND(WECHAT), BEST_200, "payer"));
+    flow_refused(bed, "NOT_REFUNDABLE", "Refund", "trade_no=%s whole=true", trade.no);
 }
 
 // [A22] [A75] of what came in another currency nobody knows how much to send back; and what the channel refuses to send
@@ -301,6 +317,100 @@ static void test_a_refund_that_comes_right_is_over(struct flow_bed *bed) {
     assert_matters(bed, &trade, 0, 1);
     flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
     flow_until_state(bed, &trade, TRADE(REFUNDED));
+}
+
+// [A45] [E8] what became of a leg is not known: an operator says that it has not gone back, and then it is a matter,
+// too
+static void test_a_leg_that_an_operator_knows_to_be_unpaid_is_listed(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_completed(bed, &trade);
+    flow_fault(bed, FAULT(DOWN), "payment", "RefundPayment", "");
+    flow_must(bed, "Refund", "trade_no=%s refund_no=P1 whole=true wait_ms=100", trade.no);
+    flow_must(bed, "Resolve", "gid=%s/refund/P1 step=pay_out outcome=2 reason=they~say~no", trade.no);
+    flow_until_parked(bed, &trade, 1);
+    const Txcenter__Trade__V1__Matter *matter = only(bed, &trade, MATTER(PAYOUT));
+    assert_string_equal(matter->what, "P1/0");
+    assert_string_equal(matter->text, "they say no");
+    flow_clear_faults(bed);
+    flow_retry_parked(bed, &trade);
+    flow_until_state(bed, &trade, TRADE(REFUNDED));
+    flow_until_still(bed, &trade);
+    assert_matters(bed, &trade, 0, 1);
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").n, 1);
+}
+
+// ---- What was authorised and not used -----------------------------------------------------------------------------
+
+enum { USED = 15000, UNUSED = LIST_200 - USED };
+
+// A fill-up that was paid with one code and adjusted to less, whose rest the channel refuses to give back.
+static void unused_refused(struct flow_bed *bed, struct flow_trade *trade) {
+    *trade = (struct flow_trade){0};
+    const Txcenter__Trade__V1__Quote *quote = flow_quote(bed, trade, FUEL_200 " lines[0].fuel.authorised=true", "");
+    flow_order(bed, trade,
+               flow_text(bed, "combination_id=%s", quote->combinations[quote->n_combinations - 1]->combination_id));
+    flow_pay_with(bed, trade, flow_tenders(bed, 1, KIND(SCANNED), LIST_200, "code"), "wait_for=2");
+    flow_until_state(bed, trade, TRADE(PAID));
+    flow_fault(bed, FAULT(REFUND_FAILS), "payment", "RefundPayment",
+               flow_text(bed, "code=ACCOUNT_CLOSED count=1 key_prefix=%s", trade->no));
+    flow_must(bed, "Adjust", "trade_no=%s lines[0].index=0 lines[0].amount=CNY%d", trade->no, USED);
+    flow_until_state(bed, trade, TRADE(COMPLETED));
+    flow_until_parked(bed, trade, 1);
+    assert_string_equal(only(bed, trade, MATTER(PAYOUT))->gid, flow_text(bed, "%s/refund/unused", trade->no));
+}
+
+// [A75] [E8] [A53] an operator ends its refund: the money is the payer's all the same, and stays a matter until it was
+// paid otherwise, once
+static void test_what_was_not_used_is_settled_though_its_refund_was_ended(struct flow_bed *bed) {
+    struct flow_trade trade;
+    unused_refused(bed, &trade);
+    flow_must(bed, "Terminate", "gid=%s/refund/unused reason=another~way", trade.no);
+    flow_until_still(bed, &trade);
+    const Txcenter__Trade__V1__Matter *matter = only(bed, &trade, MATTER(PAYOUT));
+    assert_string_equal(matter->what, "unused/0");
+    assert_string_equal(matter->reason, "RETURN_STOPPED");
+    assert_string_equal(matter->gid, "");
+    assert_int_equal(matter->amount->minor_units, UNUSED);
+    assert_int_equal(flow_get(bed, trade.no)->unused->state, REFUND(STOPPED));
+    assert_int_equal(balance(bed, &trade, "suspense:"), -UNUSED);
+    flow_until(bed, is_counted, "trades.open_payouts", "open payouts are counted");
+    flow_crash_center(bed); // durable
+    cannot_settle(bed, &trade, AS(RETURNED), "MATTER_STATE");
+    for (int i = 0; i < 2; i++) {
+        const settled *answer =
+            settle(bed, &trade, AS(PAID_OTHERWISE), flow_text(bed, "reference=transfer~1 request_id=pay-%s", trade.no));
+        assert_int_equal(answer->matter->outcome, AS(PAID_OTHERWISE));
+        assert_int_equal(answer->trade->unused->state, REFUND(DONE));
+        assert_int_equal(answer->trade->unused->legs[0]->state, LEG(DONE));
+        assert_string_equal(answer->trade->unused->legs[0]->detail, "given back otherwise: transfer 1");
+    }
+    cannot_settle(bed, &trade, AS(PAID_OTHERWISE), "MATTER_STATE");
+    assert_int_equal(balance(bed, &trade, "suspense:"), 0);
+    assert_int_equal(balance(bed, &trade, "otherwise:"), -UNUSED);
+    assert_matters(bed, &trade, 0, 1);
+    assert_int_equal(audited(bed, trade.no), 1);
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no); // what was used
+    flow_until_state(bed, &trade, TRADE(REFUNDED));
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, USED);
+    bed->not_compared = true; // the gateway still has the money
+}
+
+// [A75] while its saga waits it is as with any refund: tried again it is over, or it is paid otherwise, and goes on
+static void test_what_was_not_used_comes_right_or_is_paid_otherwise(struct flow_bed *bed) {
+    struct flow_trade trade;
+    unused_refused(bed, &trade);
+    flow_retry_parked(bed, &trade);
+    flow_until_still(bed, &trade);
+    assert_matters(bed, &trade, 0, 1);
+    assert_int_equal(flow_get(bed, trade.no)->unused->state, REFUND(DONE));
+    unused_refused(bed, &trade);
+    settle(bed, &trade, AS(PAID_OTHERWISE), "reference=transfer~2");
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_get(bed, trade.no)->unused->state, REFUND(DONE));
+    assert_int_equal(balance(bed, &trade, "suspense:"), 0);
+    assert_int_equal(balance(bed, &trade, "otherwise:"), -UNUSED);
+    bed->not_compared = true; // the gateway still has the money
 }
 
 // ---- Strays -------------------------------------------------------------------------------------------------------
@@ -401,6 +511,9 @@ static const struct flow_case cases[] = {
     CASE(test_money_in_conflict_that_its_channel_cannot_return_goes_another_way),
     CASE(test_a_refund_that_its_channel_cannot_make_is_paid_out_otherwise_once),
     CASE(test_a_refund_that_comes_right_is_over),
+    CASE(test_a_leg_that_an_operator_knows_to_be_unpaid_is_listed),
+    CASE(test_what_was_not_used_is_settled_though_its_refund_was_ended),
+    CASE(test_what_was_not_used_comes_right_or_is_paid_otherwise),
     CASE(test_a_stray_is_set_aside_once),
     CASE(test_a_stray_is_matched_to_the_tender_that_it_is_about),
     CASE(test_of_two_that_settle_a_stray_one_does),

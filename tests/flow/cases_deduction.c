@@ -1,0 +1,244 @@
+// What was gone when a paid order was to use it (deduct-later), and is tried again because an operator says so.
+#include "tests/flow/cases.h"
+#include "txcenter/saga/v1/operator.pb-c.h"
+#include "txcenter/trade/v1/operator.pb-c.h"
+
+typedef Txcenter__Trade__V1__ListMattersResponse matters;
+typedef Txcenter__Trade__V1__SettleMatterResponse settled;
+
+#define AS(name) TXCENTER__TRADE__V1__MATTER_OUTCOME__MATTER_OUTCOME_##name
+
+// One kind of what an order uses with its payment.
+static const struct used {
+    const char *what, *system, *method, *entry; // of the system's ledger, when it is used
+    const char *lines, *quote;
+    const char *no; // of a refusal
+} all_used[] = {
+    {"coupons", "coupon", "UseCoupons", "use", FUEL_200, "exclude_points=true", "COUPON_UNAVAILABLE"},
+    {"points", "points", "DeductPoints", "deduct", FUEL_200, "", "POINTS_GONE"},
+    {"stock", "goods", "DeductStock", "deduct", "lines[0].goods.sku=COLA lines[0].goods.quantity=3",
+     "exclude_points=true", "OUT_OF_STOCK"},
+    {"quota", "discount", "UseQuota", "use", FUEL_200, "exclude_points=true context.channel=app", "QUOTA_EXHAUSTED"},
+};
+enum { KINDS = sizeof all_used / sizeof all_used[0] };
+
+// Paid and completed, and refused so often when it was to be used; the first time by the purchase itself.
+static void short_of(struct flow_bed *bed, struct flow_trade *trade, const struct used *used, int refusals) {
+    *trade = (struct flow_trade){0};
+    flow_quote(bed, trade, used->lines, used->quote);
+    flow_order(bed, trade, "mode=2");
+    flow_fault(bed, FAULT(REJECT), used->system, used->method,
+               flow_text(bed, "code=%s count=%d key_prefix=%s", used->no, refusals, trade->no));
+    flow_pay(bed, trade);
+    flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
+    flow_until_state(bed, trade, TRADE(COMPLETED));
+    flow_until_still(bed, trade);
+    assert_int_equal(flow_get(bed, trade->no)->n_shortfalls, 1);
+}
+
+static const settled *deduct(struct flow_bed *bed, const struct flow_trade *trade, const char *more) {
+    return flow_must(bed, "SettleMatter", "trade_no=%s number=1 outcome=%d reason=because %s", trade->no, AS(DEDUCTED),
+                     more);
+}
+
+static void cannot(struct flow_bed *bed, const struct flow_trade *trade, int as) {
+    flow_refused(bed, "MATTER_STATE", "SettleMatter", "trade_no=%s number=1 outcome=%d reason=because", trade->no, as);
+}
+
+static const matters *listed(struct flow_bed *bed, const struct flow_trade *trade, const char *more) {
+    return flow_must(bed, "ListMatters", "filter.trade_no=%s %s", trade->no, more);
+}
+
+static const Txcenter__Trade__V1__Matter *the_open(struct flow_bed *bed, const struct flow_trade *trade) {
+    const matters *open = listed(bed, trade, "");
+    assert_int_equal(open->n_matters, 1);
+    return open->matters[0];
+}
+
+static int64_t uses(struct flow_bed *bed, const struct flow_trade *trade, const struct used *used, int state) {
+    return flow_effects(bed, used->system, trade->no, used->method, state);
+}
+
+static void given_back(struct flow_bed *bed, const struct flow_trade *trade) {
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade->no);
+    flow_until_state(bed, trade, TRADE(REFUNDED));
+    flow_until_still(bed, trade);
+}
+
+// [E8] [S3-17] [S3-49] each kind: tried again it is used, once; the matter is settled, and a refund gives it back
+static void test_what_was_gone_is_deducted_after_all(struct flow_bed *bed) {
+    static const char *const back[KINDS] = {"give_back", "give_back", "return", "give_back"};
+    for (size_t i = 0; i < KINDS; i++) {
+        const struct used *used = &all_used[i];
+        struct flow_trade trade;
+        short_of(bed, &trade, used, 1);
+        assert_string_equal(the_open(bed, &trade)->what, used->what);
+        assert_int_equal(uses(bed, &trade, used, EFFECT(APPLIED)), 0);
+        flow_crash_center(bed);
+        for (int k = 0; k < 2; k++) {
+            const settled *answer = deduct(bed, &trade, flow_text(bed, "request_id=again-%s", trade.no));
+            assert_false(answer->processing);
+            assert_int_equal(answer->matter->outcome, AS(DEDUCTED));
+            assert_int_equal(answer->matter->tries, 1);
+            assert_string_equal(answer->matter->settled_by, FLOW_CALLER);
+            assert_string_equal(answer->matter->note, "because");
+            assert_true(answer->trade->shortfalls[0]->deducted);
+        }
+        assert_int_equal(uses(bed, &trade, used, EFFECT(APPLIED)), 1);
+        cannot(bed, &trade, AS(WRITTEN_OFF));
+        cannot(bed, &trade, AS(DEDUCTED));
+        const Txcenter__Saga__V1__ListAuditResponse *audit = flow_must(bed, "ListAudit", "gid=%s", trade.no);
+        assert_int_equal(audit->n_entries, 1);
+        assert_string_equal(audit->entries[0]->after, "UNDER_WAY");
+        flow_settle(bed); // the center agrees with every system
+        given_back(bed, &trade);
+        assert_int_equal(flow_ledger(bed, used->system, trade.no, back[i]).n,
+                         flow_ledger(bed, used->system, trade.no, used->entry).n);
+    }
+}
+
+// [E8] [E12] [S3-49] refused again it stays open, with the newest reason; each try has a key of its own
+static void test_what_is_refused_again_stays_open(struct flow_bed *bed) {
+    const struct used *used = &all_used[0];
+    struct flow_trade trade;
+    short_of(bed, &trade, used, 1);
+    flow_fault(bed, FAULT(REJECT), used->system, used->method,
+               flow_text(bed, "code=NOT_TODAY count=1 key_prefix=%s", trade.no));
+    const settled *answer = deduct(bed, &trade, "");
+    assert_false(answer->processing);
+    assert_null(answer->matter->settled_at);
+    assert_string_equal(answer->matter->reason, "NOT_TODAY");
+    assert_string_equal(answer->matter->settled_by, "");
+    assert_string_equal(answer->matter->gid, "");
+    assert_int_equal(answer->matter->tries, 1);
+    assert_int_equal(uses(bed, &trade, used, EFFECT(REJECTED)), 2);
+    assert_false(flow_get(bed, trade.no)->shortfalls[0]->deducted);
+    flow_settle(bed);
+    answer = deduct(bed, &trade, "");
+    assert_int_equal(answer->matter->outcome, AS(DEDUCTED));
+    assert_int_equal(answer->matter->tries, 2);
+    assert_int_equal(uses(bed, &trade, used, EFFECT(APPLIED)), 1);
+    assert_string_equal(answer->matter->gid, flow_text(bed, "%s/deduct/1/2", trade.no));
+}
+
+// [E8] [S3-17] while it is tried nobody settles it otherwise, and a refund waits for what comes of it
+static void test_a_refund_waits_for_a_deduction_that_is_under_way(struct flow_bed *bed) {
+    const struct used *used = &all_used[0];
+    struct flow_trade trade;
+    short_of(bed, &trade, used, 1);
+    flow_fault(bed, FAULT(DOWN), used->system, used->method, "");
+    const settled *answer = deduct(bed, &trade, "wait_ms=100 request_id=once");
+    assert_true(answer->processing);
+    assert_null(answer->matter->settled_at);
+    assert_string_equal(answer->matter->gid, flow_text(bed, "%s/deduct/1/1", trade.no));
+    cannot(bed, &trade, AS(COLLECTED));
+    cannot(bed, &trade, AS(DEDUCTED));
+    struct flow_answer *refund = flow_send(bed, "Refund", "trade_no=%s whole=true wait_ms=100", trade.no);
+    flow_wait(bed, refund);
+    assert_verdict(refund, "OK");
+    flow_run_for(bed, 2000);
+    assert_state(bed, &trade, TRADE(COMPLETED));
+    flow_crash_center(bed);
+    flow_clear_faults(bed);
+    flow_until_state(bed, &trade, TRADE(REFUNDED));
+    flow_until_still(bed, &trade);
+    assert_int_equal(deduct(bed, &trade, "request_id=once")->matter->outcome, AS(DEDUCTED));
+    assert_int_equal(flow_ledger(bed, "coupon", trade.no, "use").n, BEST_200_COUPONS);
+    assert_int_equal(flow_ledger(bed, "coupon", trade.no, "give_back").n, BEST_200_COUPONS);
+}
+
+// [E8] what was never to be deducted, or has gone back, is not tried again
+static void test_what_is_refunded_is_not_deducted(struct flow_bed *bed) {
+    struct flow_trade trade;
+    short_of(bed, &trade, &all_used[0], 1);
+    flow_fault(bed, FAULT(DOWN), "payment", "RefundPayment", "");
+    flow_must(bed, "Refund", "trade_no=%s amount=CNY100 wait_ms=100", trade.no);
+    cannot(bed, &trade, AS(DEDUCTED)); // a refund is under way
+    flow_clear_faults(bed);
+    flow_until_state(bed, &trade, TRADE(PARTIALLY_REFUNDED));
+    flow_until_still(bed, &trade);
+    given_back(bed, &trade);
+    cannot(bed, &trade, AS(DEDUCTED));
+    assert_int_equal(uses(bed, &trade, &all_used[0], EFFECT(APPLIED)), 0);
+    short_of(bed, &trade, &all_used[2], 1);
+    flow_must(bed, "Refund", "trade_no=%s lines.indexes[0]=0", trade.no);
+    flow_until_still(bed, &trade);
+    cannot(bed, &trade, AS(DEDUCTED)); // the goods have come back
+    flow_ordered_bare(bed, &trade);
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    flow_control(bed, "SetPoints", "user_id=%s available=0", bed->user); // what was awarded is spent
+    given_back(bed, &trade);
+    assert_string_equal(the_open(bed, &trade)->what, "points_spent");
+    cannot(bed, &trade, AS(DEDUCTED));
+}
+
+// [E3] [E8] an operator ends a try of which nobody knows what became of it: the next one asks under the same key
+static void test_a_try_that_was_ended_is_not_made_twice(struct flow_bed *bed) {
+    const struct used *used = &all_used[0];
+    struct flow_trade trade;
+    short_of(bed, &trade, used, 1);
+    flow_fault(bed, FAULT(NO_ANSWER), used->system, used->method, "");
+    assert_true(deduct(bed, &trade, "wait_ms=100")->processing);
+    flow_run_for(bed, 4000); // it has taken effect
+    assert_int_equal(uses(bed, &trade, used, EFFECT(APPLIED)), 1);
+    const char *gid = flow_text(bed, "gid=%s/deduct/1/1 reason=stuck", trade.no);
+    flow_refused(bed, "SAGA_STATE", "Skip", "%s step=deduct", gid);
+    flow_must(bed, "Terminate", "%s", gid);
+    const Txcenter__Trade__V1__Matter *matter = the_open(bed, &trade);
+    assert_string_equal(matter->reason, "STOPPED_BY_OPERATOR");
+    assert_string_equal(matter->gid, "");
+    flow_clear_faults(bed);
+    assert_int_equal(deduct(bed, &trade, "")->matter->outcome, AS(DEDUCTED));
+    assert_int_equal(flow_ledger(bed, "coupon", trade.no, "use").n, BEST_200_COUPONS);
+    given_back(bed, &trade);
+}
+
+// [E8] [S3-17] who knows what became of it says so: it was deducted, or refused, and is tried again under another key
+static void test_an_operator_knows_what_became_of_a_try(struct flow_bed *bed) {
+    const struct used *used = &all_used[0];
+    struct flow_trade trade;
+    short_of(bed, &trade, used, 1);
+    flow_fault(bed, FAULT(DOWN), used->system, used->method, "");
+    assert_true(deduct(bed, &trade, "wait_ms=100")->processing);
+    flow_must(bed, "Resolve", "gid=%s/deduct/1/1 step=deduct outcome=2 reason=they-say-no", trade.no);
+    flow_until_parked(bed, &trade, 1);
+    cannot(bed, &trade, AS(WRITTEN_OFF)); // its saga waits
+    flow_clear_faults(bed);
+    flow_retry_parked(bed, &trade);
+    flow_until_still(bed, &trade);
+    assert_int_equal(listed(bed, &trade, "filter.settled=true")->matters[0]->outcome, AS(DEDUCTED));
+    assert_int_equal(uses(bed, &trade, used, EFFECT(APPLIED)), 1);
+}
+
+// Two operators at the same time: one tries it again.
+static void test_of_two_that_try_it_again_one_does(struct flow_bed *bed) {
+    const struct used *used = &all_used[0];
+    struct flow_trade trade;
+    struct flow_answer *answers[2];
+    short_of(bed, &trade, used, 1);
+    for (int i = 0; i < 2; i++)
+        answers[i] = flow_send(bed, "SettleMatter", "trade_no=%s number=1 outcome=%d reason=because", trade.no,
+                               i == 0 ? AS(DEDUCTED) : AS(WRITTEN_OFF));
+    for (int i = 0; i < 2; i++)
+        flow_wait(bed, answers[i]);
+    flow_until_still(bed, &trade);
+    bool deducted = strcmp(flow_verdict(answers[0]), "OK") == 0;
+    assert_int_not_equal(deducted, strcmp(flow_verdict(answers[1]), "OK") == 0);
+    assert_int_equal(uses(bed, &trade, used, EFFECT(APPLIED)), deducted);
+    assert_int_equal(listed(bed, &trade, "filter.settled=true")->n_matters, 1);
+}
+
+static const struct flow_case cases[] = {
+    CASE(test_what_was_gone_is_deducted_after_all),
+    CASE(test_what_is_refused_again_stays_open),
+    CASE(test_a_refund_waits_for_a_deduction_that_is_under_way),
+    CASE(test_what_is_refunded_is_not_deducted),
+    CASE(test_a_try_that_was_ended_is_not_made_twice),
+    CASE(test_an_operator_knows_what_became_of_a_try),
+    CASE(test_of_two_that_try_it_again_one_does),
+};
+
+CASES(deduction);
