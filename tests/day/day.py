@@ -47,7 +47,6 @@ from weather import CENTER, SYSTEMS, Weather  # noqa: E402
 ACTORS = {ending: actor for actor in (Editor, Filler, Reader, Rival) for ending in actor.ENDINGS}
 KILLED = (CENTER, CENTER, SYSTEMS)  # in turn
 
-TRADES_OF_A_USER = 4
 LONGEST_PAYER_MS = 3000
 PROGRESS_S = 10
 # What comes after the payment at systems that are not core, and may be refused: parked, for the operators to retry.
@@ -84,7 +83,7 @@ MUST_HAPPEN = (
 
 class Day:
     def __init__(self):
-        self.users = max(50, ARGUMENTS.trades // TRADES_OF_A_USER)
+        self.users = max(50, ARGUMENTS.trades // plans.TRADES_OF_A_USER)
         self.weather = Weather(ARGUMENTS.store, ARGUMENTS.seed, self.users, FAULTS,
                                {"log": {"level": "warn", "format": "json"}}, plans.ODD_PAYERS)
         self.weather.unfinished = ARGUMENTS.trades
@@ -168,15 +167,15 @@ class Day:
 
 
 def table(title, rows):
-    """{(name, state): n} as a table with a column for each state."""
+    """{(name, state): n} as a table with a column for each state, and, of several, one for all."""
     states = sorted({state for _, state in rows})
     names = sorted({name for name, _ in rows})
+    heads = [*states, "all"] if len(states) > 1 else states
     wide = max(len(name) for name in [*names, title]) + 2
-    print(title.ljust(wide) + "".join(f"{state:>{max(len(state), 6) + 2}}" for state in [*states, "all"]))
+    print(title.ljust(wide) + "".join(f"{head:>{max(len(head), 6) + 2}}" for head in heads))
     for name in names:
         cells = [rows.get((name, state), 0) for state in states]
-        print(name.ljust(wide) + "".join(f"{n:>{max(len(state), 6) + 2}}" for n, state in zip([*cells, sum(cells)],
-                                                                                               [*states, "all"])))
+        print(name.ljust(wide) + "".join(f"{n:>{max(len(head), 6) + 2}}" for n, head in zip([*cells, sum(cells)], heads)))
     print()
 
 

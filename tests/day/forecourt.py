@@ -143,7 +143,7 @@ class Reader(Customer):
         self.weather.direct("SetOilPrice", {"stationId": self.plan.station, "oilCode": fuel["oilCode"],
                                             "name": fuel["oilCode"], "unitPrice": money(new)})
         if refused and self.random.random() < 0.4:  # who is quick fuels at the price that was kept
-            self.call("PlaceOrder", {"tradeNo": self.trade_no, "quoteVersion": kept.version, **self.order_fields()})
+            self.order_from(kept)
             price = self.trade().quote.lines[0].unit_price.minor_units
             if price != old:
                 raise Fault(f"ordered at {price}, though {old} was kept")
@@ -176,5 +176,8 @@ class Reader(Customer):
             quote = self.quote()
         self.happened["quoted again at the new price"] += (
             quote.lines[0].unit_price.minor_units == int(fuel["pumpPrice"]["minorUnits"]))
+        self.order_from(quote)
+
+    def order_from(self, quote):
         self.call("PlaceOrder", {"tradeNo": self.trade_no, "quoteVersion": quote.version,
                                  "combinationId": self.choose(quote).combination_id, **self.order_fields()})

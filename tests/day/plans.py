@@ -8,6 +8,8 @@ from weather import PAYERS
 
 STATIONS = 4
 OILS = ("92#", "95#", "98#", "0#")  # of nozzles 1..4
+TRADES_OF_A_USER = 4
+AT_ONCE = 100  # users who buy at the same time: the trades of one are near each other, and want the same benefits
 NOBODY = "till"  # the channel in which it is not known who buys
 LATER, LOCKS = "DEDUCT_LATER", "LOCK_FIRST"
 # Of these the gateway says what is not so: of how much, in what, to whom was paid.
@@ -160,7 +162,8 @@ def draw_lines(chance, basket, card):
 def draw(seed, number, users):
     """The plan of trade `number`, the same for the same seed."""
     chance = random.Random(f"{seed}/{number}")
-    user, rival = chance.sample(range(5, users + 1), 2)  # behind the world's special ones
+    user, rival = (5 + (number // TRADES_OF_A_USER + place) % (users - 4)  # behind the world's special ones
+                   for place in chance.sample(range(min(AT_ONCE, users - 4)), 2))
     card = f"C{user:04}"
     channel, basket, ending = _drawn(chance, CHANNELS), _drawn(chance, BASKETS), _drawn(chance, ENDINGS)
     demands = ENDINGS[ending]
