@@ -114,7 +114,7 @@ class Day:
                 self.rows[what, getattr(customer.plan, what), customer.state] += 1
             if reason:
                 self.refusals[reason] += 1
-            self.happened += customer.happened
+            self.happened.update(customer.happened)
         self.weather.finished()
 
     def kill_through_the_day(self):
@@ -158,7 +158,7 @@ class Day:
             time.sleep(1)
         self.faults += office.faults + self.weather.settle()
         counts, lines = self.weather.check("--settled")
-        self.happened += office.counts
+        self.happened.update(office.counts)
         self.faults += lines + [f"nobody was {what!r}: try more trades" for what in MUST_HAPPEN if not self.happened[what]]
         over.set()
         teller.join()

@@ -104,7 +104,7 @@ class Rival(Customer):
                 break
         if len(payers) != 1:
             raise Fault(f"{[(one.trade_no, one.state) for one in both]}: {len(payers)} have paid for one fuelling")
-        self.happened += rival.happened
+        self.happened.update(rival.happened)
         self.happened["two wanted to pay for one fuelling, and one did"] += 1
 
     def want(self):
