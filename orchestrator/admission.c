@@ -3,7 +3,7 @@
 enum { STORE_DOWN_RETRY_MS = 1000, CROWDED_RETRY_MS = 200 };
 
 // How many sixteenths of the store's queue must be free.
-static const uint32_t reserve_of[] = {[RPC_TIER_LIST] = 8, [RPC_TIER_QUOTE] = 4, [RPC_TIER_PAY] = 1};
+static const uint32_t reserve_of[] = {[RPC_TIER_LOW] = 8, [RPC_TIER_NORMAL] = 4, [RPC_TIER_HIGH] = 1};
 
 bool admission_admits(enum rpc_tier tier, uint32_t room, uint32_t queue_max, bool store_down, struct error *error) {
     if ((uint64_t)room * 16 >= (uint64_t)queue_max * reserve_of[tier])

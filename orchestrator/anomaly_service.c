@@ -142,6 +142,6 @@ const struct rpc_route anomaly_routes[] = {
     {.method = {.service = &txcenter__saga__v1__operator_service__descriptor, .name = "ListAnomalies"},
      .handle = list_anomalies,
      .scope = RPC_OPERATE,
-     .tier = RPC_TIER_LIST},
+     .tier = RPC_TIER_LOW},
 };
 const size_t n_anomaly_routes = sizeof anomaly_routes / sizeof anomaly_routes[0];

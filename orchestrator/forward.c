@@ -36,8 +36,8 @@ struct hop {
     struct forward_message message;
     int64_t deadline_ms;
     unsigned slot;
-    int64_t until_ms, keep_ms; // keep_ms: when it is kept for the next owner instead; INT64_MAX: never
-    struct peer *peer;         // it is on its way to; NULL: it waits
+    int64_t sent_ms, until_ms, keep_ms; // keep_ms: when it is kept for the next owner instead; INT64_MAX: never
+    struct peer *peer;                  // it is on its way to; NULL: it waits
     struct rpc_handle handle;
     struct rpc_timer again;
     bool streams;
@@ -51,6 +51,7 @@ struct forward {
     struct forward_keeper keeper;
     struct peer peers[PEERS_MAX];
     struct hop *hops;
+    bool hurried; // nothing is passed on any more
 };
 
 struct forward *forward_new(struct rpc_loop *loop, const struct config *config) {
@@ -129,6 +130,7 @@ void forward_end_streams(struct forward *forward) {
 }
 
 void forward_hurry(struct forward *forward) {
+    forward->hurried = true;
     for (struct hop *hop = forward->hops, *next; hop; hop = next) {
         next = hop->next;
         if (is_open(hop))
@@ -220,6 +222,12 @@ static int64_t patience_ms(const struct forward *forward) {
     return (int64_t)LEASES * forward->config->cluster.lease_ms;
 }
 
+// How long an owner is looked for from now on.
+static int64_t until(const struct hop *hop) {
+    int64_t longest = now_ms(hop->forward) + patience_ms(hop->forward);
+    return hop->deadline_ms < longest ? hop->deadline_ms - MARGIN_MS : longest;
+}
+
 // Whether it did nothing, because it is not, or no longer, the one that could.
 static bool is_elsewhere(const struct rpc_result *result) {
     bool theirs = strcmp(result->reason, err_info(ERR_SLOT_ELSEWHERE)->name) == 0 ||
@@ -248,14 +256,14 @@ static void answered(void *ctx, const struct rpc_result *result) {
     hop->peer->absent = result->outcome == OUTCOME_RETRY && result->reason[0] == '\0';
     hop->peer = NULL;
     rpc_timer_stop(forward->loop, &hop->again);
+    if (hop->streams || now_ms(forward) - hop->sent_ms >= forward->config->cluster.lease_ms)
+        hop->until_ms = until(hop); // it had an owner for so long, and may find the next one
     if (!is_open(hop)) {
         free_when_over(hop);
     } else if (is_elsewhere(result)) {
         try_again(hop);
     } else if (result->outcome != OUTCOME_OK && result->reason[0] == '\0') {
         hop->unsure = true; // the connection was lost, or the slot has moved
-        if (hop->streams)
-            hop->until_ms = now_ms(forward) + patience_ms(forward); // it has come so far
         try_again(hop);
     } else {
         pass(hop, result);
@@ -305,7 +313,7 @@ static void go(struct hop *hop) {
         return;
     }
     hop->peer->hops++;
-    hop->peer->used_ms = now_ms(forward);
+    hop->peer->used_ms = hop->sent_ms = now_ms(forward);
     const struct forward_message *message = &hop->message;
     char seen[24];
     struct rpc_header headers[] = {{FORWARD_MARK, STR("1")},
@@ -328,6 +336,10 @@ static void go(struct hop *hop) {
 // Its time has come to be sent; or it is looked whether whoever it was sent to still has the slot.
 static void look(void *ctx) {
     struct hop *hop = ctx;
+    if (hop->forward->hurried) {
+        give_up(hop);
+        return;
+    }
     if (!hop->peer) {
         go(hop);
         return;
@@ -349,14 +361,13 @@ static struct hop *hop_new(struct forward *forward, unsigned slot, int64_t deadl
     struct hop *hop = calloc(1, sizeof *hop);
     if (!hop)
         abort();
-    int64_t longest = now_ms(forward) + patience_ms(forward);
     *hop = (struct hop){.forward = forward,
                         .next = forward->hops,
                         .link = &forward->hops,
                         .slot = slot,
                         .deadline_ms = deadline_ms,
-                        .keep_ms = INT64_MAX,
-                        .until_ms = deadline_ms < longest ? deadline_ms - MARGIN_MS : longest};
+                        .keep_ms = INT64_MAX};
+    hop->until_ms = until(hop);
     hop->again = (struct rpc_timer){.fire = look, .ctx = hop};
     if (hop->next)
         hop->next->link = &hop->next;
@@ -366,7 +377,7 @@ static struct hop *hop_new(struct forward *forward, unsigned slot, int64_t deadl
 
 bool forward_call(struct forward *forward, struct rpc_inbound *in, unsigned slot) {
     const struct call_context *context = call_context(in);
-    if (!forward || !forward->engine || !context)
+    if (!forward || !forward->engine || !context || forward->hurried)
         return false;
     if (!str_empty(rpc_inbound_header(in, FORWARD_MARK))) {
         saga_engine_look(forward->engine); // perhaps it has just become ours

@@ -26,7 +26,7 @@ struct forward *forward_new(struct rpc_loop *loop, const struct config *config);
 // Before anything is served.
 void forward_start(struct forward *forward, struct saga_engine *engine, const struct forward_keeper *keeper);
 // The host is stopping: streams end with SHUTTING_DOWN; then what is still on its way is answered with what is known of
-// it (ACCEPTANCE_UNKNOWN, or SLOT_ELSEWHERE).
+// it (ACCEPTANCE_UNKNOWN, or SLOT_ELSEWHERE), and nothing is passed on any more.
 void forward_end_streams(struct forward *forward);
 void forward_hurry(struct forward *forward);
 // Hurries. NULL is fine.
@@ -44,7 +44,7 @@ void forward_send(struct forward *forward, unsigned slot, const struct forward_m
                   void *ctx);
 
 // Takes over the call, which was refused with SLOT_ELSEWHERE: finds who owns the slot, also when that changes just now,
-// as long as there is time. False when it was passed on already: it is to be refused.
+// as long as there is time. False when it was passed on already, or the host is stopping: it is to be refused.
 bool forward_call(struct forward *forward, struct rpc_inbound *in, unsigned slot);
 
 #endif

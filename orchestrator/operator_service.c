@@ -356,18 +356,18 @@ static void list_audit(void *service, struct rpc_inbound *in, const ProtobufCMes
     }
 
 const struct rpc_route operator_routes[] = {
-    ROW("Retry", act, RPC_TIER_PAY),
-    ROW("Skip", act, RPC_TIER_PAY),
-    ROW("Compensate", act, RPC_TIER_PAY),
-    ROW("Resolve", act, RPC_TIER_PAY),
-    ROW("Pause", act, RPC_TIER_PAY),
-    ROW("Resume", act, RPC_TIER_PAY),
-    ROW("Terminate", act, RPC_TIER_PAY),
-    ROW("Batch", operator_batch, RPC_TIER_LIST, .server_streaming = true),
-    ROW("PauseParticipant", pause_participant, RPC_TIER_PAY),
-    ROW("ResumeParticipant", pause_participant, RPC_TIER_PAY),
-    ROW("ListParticipants", list_participants, RPC_TIER_LIST),
-    ROW("ListAudit", list_audit, RPC_TIER_LIST),
-    ROW("ClearCache", operator_clear_cache, RPC_TIER_PAY),
+    ROW("Retry", act, RPC_TIER_HIGH),
+    ROW("Skip", act, RPC_TIER_HIGH),
+    ROW("Compensate", act, RPC_TIER_HIGH),
+    ROW("Resolve", act, RPC_TIER_HIGH),
+    ROW("Pause", act, RPC_TIER_HIGH),
+    ROW("Resume", act, RPC_TIER_HIGH),
+    ROW("Terminate", act, RPC_TIER_HIGH),
+    ROW("Batch", operator_batch, RPC_TIER_LOW, .server_streaming = true),
+    ROW("PauseParticipant", pause_participant, RPC_TIER_HIGH),
+    ROW("ResumeParticipant", pause_participant, RPC_TIER_HIGH),
+    ROW("ListParticipants", list_participants, RPC_TIER_LOW),
+    ROW("ListAudit", list_audit, RPC_TIER_LOW),
+    ROW("ClearCache", operator_clear_cache, RPC_TIER_HIGH),
 };
 const size_t n_operator_routes = sizeof operator_routes / sizeof operator_routes[0];

@@ -310,13 +310,13 @@ void *saga_service_keep(struct rpc_inbound *in, size_t size) {
     }
 
 const struct rpc_route saga_routes[] = {
-    ROW(saga, "SubmitSaga", submit, RPC_SAGA, RPC_TIER_QUOTE, .undecoded = true),
-    ROW(saga, "SignalSaga", signal, RPC_SAGA, RPC_TIER_PAY),
-    ROW(saga, "WatchSaga", watch, RPC_SAGA, RPC_TIER_LIST, .server_streaming = true),
-    ROW(saga, "CountSagas", count_sagas, RPC_SAGA, RPC_TIER_LIST),
-    ROW(saga, "GetSaga", get_saga, RPC_SAGA, RPC_TIER_LIST),
-    ROW(saga, "ListSagas", list_sagas, RPC_SAGA, RPC_TIER_LIST),
-    ROW(saga, "ListFlows", list_flows, RPC_SAGA, RPC_TIER_LIST),
-    ROW(saga, "GetFlow", get_flow, RPC_SAGA, RPC_TIER_LIST),
+    ROW(saga, "SubmitSaga", submit, RPC_SAGA, RPC_TIER_NORMAL, .undecoded = true),
+    ROW(saga, "SignalSaga", signal, RPC_SAGA, RPC_TIER_HIGH),
+    ROW(saga, "WatchSaga", watch, RPC_SAGA, RPC_TIER_LOW, .server_streaming = true),
+    ROW(saga, "CountSagas", count_sagas, RPC_SAGA, RPC_TIER_LOW),
+    ROW(saga, "GetSaga", get_saga, RPC_SAGA, RPC_TIER_LOW),
+    ROW(saga, "ListSagas", list_sagas, RPC_SAGA, RPC_TIER_LOW),
+    ROW(saga, "ListFlows", list_flows, RPC_SAGA, RPC_TIER_LOW),
+    ROW(saga, "GetFlow", get_flow, RPC_SAGA, RPC_TIER_LOW),
 };
 const size_t n_saga_routes = sizeof saga_routes / sizeof saga_routes[0];

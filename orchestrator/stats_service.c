@@ -111,6 +111,6 @@ const struct rpc_route stats_routes[] = {
     {.method = {.service = &txcenter__ops__v1__stats_service__descriptor, .name = "GetStats"},
      .handle = get_stats,
      .scope = RPC_OPERATE,
-     .tier = RPC_TIER_LIST},
+     .tier = RPC_TIER_LOW},
 };
 const size_t n_stats_routes = sizeof stats_routes / sizeof stats_routes[0];

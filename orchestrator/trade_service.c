@@ -34,7 +34,7 @@ struct trade_served {
 // ---- Letting in ---------------------------------------------------------------------------------------------------
 
 static const enum rpc_tier tier_of[] = {
-    [TRADE_LIST] = RPC_TIER_LIST, [TRADE_QUOTE] = RPC_TIER_QUOTE, [TRADE_PAY] = RPC_TIER_PAY};
+    [TRADE_LIST] = RPC_TIER_LOW, [TRADE_QUOTE] = RPC_TIER_NORMAL, [TRADE_PAY] = RPC_TIER_HIGH};
 
 static bool only_reads(const struct trade_method *method) {
     return method->access == TRADE_READS || method->access == TRADE_OVERSEES;

@@ -98,8 +98,8 @@ static void watch(void *ctx, struct rpc_inbound *in, const ProtobufCMessage *mes
 #define SERVICE &grpc__health__v1__health__descriptor
 
 static const struct rpc_route routes[] = {
-    {{SERVICE, "Check", .server_streaming = false}, check, RPC_PUBLIC, RPC_TIER_PAY},
-    {{SERVICE, "Watch", .server_streaming = true}, watch, RPC_PUBLIC, RPC_TIER_PAY},
+    {{SERVICE, "Check", .server_streaming = false}, check, RPC_PUBLIC, RPC_TIER_HIGH},
+    {{SERVICE, "Watch", .server_streaming = true}, watch, RPC_PUBLIC, RPC_TIER_HIGH},
 };
 
 // ---- Changes ------------------------------------------------------------------------------------------------------

@@ -117,8 +117,8 @@ static void serve(void *ctx, struct rpc_inbound *in, const ProtobufCMessage *mes
     { &(service), "ServerReflectionInfo", .server_streaming = true, .client_streaming = true }
 
 static const struct rpc_route routes[] = {
-    {METHOD(grpc__reflection__v1__server_reflection__descriptor), serve, RPC_PUBLIC, RPC_TIER_LIST},
-    {METHOD(grpc__reflection__v1alpha__server_reflection__descriptor), serve, RPC_PUBLIC, RPC_TIER_LIST},
+    {METHOD(grpc__reflection__v1__server_reflection__descriptor), serve, RPC_PUBLIC, RPC_TIER_LOW},
+    {METHOD(grpc__reflection__v1alpha__server_reflection__descriptor), serve, RPC_PUBLIC, RPC_TIER_LOW},
 };
 
 struct rpc_reflection *rpc_reflection_new(struct rpc_server *server, struct str descriptor_set) {

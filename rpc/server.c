@@ -20,7 +20,7 @@ enum {
 };
 
 // How the spare accepts are shared out: what is called most often gets most.
-static const uint32_t tier_weight[] = {[RPC_TIER_LIST] = 1, [RPC_TIER_QUOTE] = 2, [RPC_TIER_PAY] = 4};
+static const uint32_t tier_weight[] = {[RPC_TIER_LOW] = 1, [RPC_TIER_NORMAL] = 2, [RPC_TIER_HIGH] = 4};
 
 struct rpc_server *rpc_server_new(struct rpc_loop *loop, const struct rpc_server_options *options) {
     struct rpc_server *server = rpc_alloc(sizeof *server);

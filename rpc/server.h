@@ -20,7 +20,7 @@ enum rpc_scope {
 
 // What is refused first when the server, or what one caller may have of it, is full: higher tiers go before lower ones,
 // as to calls and as to bytes.
-enum rpc_tier { RPC_TIER_LIST, RPC_TIER_QUOTE, RPC_TIER_PAY };
+enum rpc_tier { RPC_TIER_LOW, RPC_TIER_NORMAL, RPC_TIER_HIGH };
 
 enum { RPC_NAME_MAX = 128 };
 struct rpc_caller {

@@ -297,7 +297,7 @@ void gate_leave(struct saga_call *call, enum outcome outcome, enum err code, con
     uint64_t chance = outcome == OUTCOME_OK ? 0 : any(gate->gates); // for what opens the breaker; the kernel is asked
     const struct valve_end end = {call->use, call->probe, outcome, code, text};
     valve_leave(&gate->valve, &end, now, chance);
-    *ret_until_ms = gate->valve.state == SAGA_GATE_CLOSED ? now : gate->valve.until_ms;
+    *ret_until_ms = gate->valve.state == SAGA_BREAKER_CLOSED ? now : gate->valve.until_ms;
     flow(gate, now);
 }
 

@@ -16,7 +16,7 @@ void row_head(const struct saga_resident *resident, struct saga_row *ret_row) {
         .due_ms = saga_instance_due(saga),
         // A resumption that is yet to be counted must not look as if it were: the saga may be loaded again before it
         // is.
-        .incarnation = resident->resuming ? resident->row_mark : slot_mark(resident->engine, resident->slot),
+        .written_by = resident->resuming ? resident->row_mark : slot_mark(resident->engine, resident->slot),
         .resume_count = resident->resume_count,
         .parent_step = resident->parent_step,
         .parent_leg = resident->parent_leg,
@@ -150,7 +150,7 @@ static void enter_memory(struct loading *loading, struct saga_subject *subject) 
     resident->created_ms = row->created_ms;
     resident->updated_ms = row->updated_ms;
     resident->row_due_ms = row->due_ms;
-    resident->row_mark = row->incarnation;
+    resident->row_mark = row->written_by;
     resident->resume_count = row->resume_count;
     resident->parent_step = (uint16_t)row->parent_step;
     resident->parent_leg = (uint8_t)row->parent_leg;
@@ -158,7 +158,7 @@ static void enter_memory(struct loading *loading, struct saga_subject *subject) 
     memcpy(resident->subject_key, row->subject, sizeof resident->subject_key);
     trouble_loaded(resident);
     // Another process wrote it, and may have been at it when it died: something was due.
-    resident->resuming = !slot_left_in_order(engine, resident->slot, row->incarnation) &&
+    resident->resuming = !slot_left_in_order(engine, resident->slot, row->written_by) &&
                          row->due_ms <= clock_now_ms(engine->options.clock);
     sentinel_inform(engine->sentinel, resident);
     engine->stats.loads++;

@@ -39,6 +39,7 @@ struct saga_members {
     bool ours_before[SLOT_COUNT]; // what the dead one that we are taking over from owned: its sagas were cut off
     int64_t next_ms;              // when the lease is renewed
     bool renewing, reading, taking, giving, settled;
+    bool fenced;                      // what was known here of who owns what is out of date, and nothing can be renewed
     uint32_t changes, changes_before; // to who owns what, by us: what was read before is out of date
     bool leaving;                     // everything is to be given away
     saga_left_fn *left;               // and this to be told then
@@ -383,7 +384,8 @@ static void renewed(void *ctx, const struct error *error) {
     engine_enter(engine);
     members->renewing = false;
     members->next_ms = now_ms(members) + engine->options.lease_ms / ROUNDS;
-    if (error && error->code == ERR_STORE_FENCED)
+    members->fenced = error && error->code == ERR_STORE_FENCED;
+    if (members->fenced)
         engine_notice(engine, SAGA_NOTICE_WRITE_FAILED, NULL, NULL, SAGA_ACTION, err_info(error->code)->name,
                       error->text);
     if (!error && !engine->stopped) {
@@ -400,7 +402,7 @@ void members_start(struct saga_members *members) {
 }
 
 int64_t members_due(const struct saga_members *members) {
-    return members->renewing || members->engine->stopped ? INT64_MAX : members->next_ms;
+    return members->renewing || members->fenced || members->engine->stopped ? INT64_MAX : members->next_ms;
 }
 
 void members_tick(struct saga_members *members, int64_t now) {
@@ -422,7 +424,7 @@ bool saga_engine_settled(const struct saga_engine *engine) {
 const char *saga_engine_owner(const struct saga_engine *engine, unsigned slot) {
     const struct saga_members *members = engine->members;
     int owner = members ? members->owner[slot] : NOBODY;
-    if (owner == NOBODY || is_me(members, owner) || !members->list[owner].alive)
+    if (owner == NOBODY || members->fenced || is_me(members, owner) || !members->list[owner].alive)
         return NULL;
     return members->list[owner].row.address;
 }

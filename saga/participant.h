@@ -4,16 +4,16 @@
 
 #include "saga/turn.h"
 
-enum saga_gate_state {
-    SAGA_GATE_CLOSED, // as a breaker: calls go through
-    SAGA_GATE_OPEN,   // it does not answer: none goes, until the next probe
-    SAGA_GATE_PROBING // one goes
+enum saga_breaker {
+    SAGA_BREAKER_CLOSED,   // as a breaker: calls go through
+    SAGA_BREAKER_OPEN,     // it does not answer: none goes, until the next probe
+    SAGA_BREAKER_HALF_OPEN // one goes
 };
 
 struct saga_participant {
     const char *name;
     const struct saga_gate_limits *limits;
-    enum saga_gate_state state;
+    enum saga_breaker state;
     int64_t since_ms, until_ms; // OPEN: when the next probe goes
     uint32_t in_flight, in_flight_core, waiting, waiting_core;
     int64_t calls, failures, put_off; // so far; put off: those that the line had no room for

@@ -10,7 +10,7 @@ static const struct store_column saga_columns[] = {
     STORE_COL_I32(saga_row, parked),
     STORE_COL_I32(saga_row, slot, .fixed = true),
     STORE_COL_I64(saga_row, due_ms),
-    STORE_COL_I64(saga_row, incarnation),
+    STORE_COL_I64(saga_row, written_by),
     STORE_COL_I32(saga_row, resume_count),
     STORE_COL_TEXT(saga_row, subject, .fixed = true),
     STORE_COL_TEXT(saga_row, parent_gid, .fixed = true),

@@ -10,12 +10,12 @@ struct saga_row {
     char gid[SAGA_GID_MAX + 1];
     char flow[SAGA_NAME_MAX + 1];
     int32_t flow_version;
-    int32_t status;      // enum saga_status
-    int32_t parked;      // 1: some step waits for an operator
-    int32_t paused;      // 1: an operator has paused it
-    int32_t slot;        // partition that owns it
-    int64_t due_ms;      // saga_instance_due()
-    int64_t incarnation; // of the process that wrote it last, of which name, and since when: slot_mark()
+    int32_t status;     // enum saga_status
+    int32_t parked;     // 1: some step waits for an operator
+    int32_t paused;     // 1: an operator has paused it
+    int32_t slot;       // partition that owns it
+    int64_t due_ms;     // saga_instance_due()
+    int64_t written_by; // the process that wrote it last, by name and incarnation: slot_mark()
     int32_t resume_count;
     char subject[SAGA_SUBJECT_MAX + 1];
     char parent_gid[SAGA_GID_MAX + 1];

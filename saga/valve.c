@@ -56,7 +56,7 @@ static int64_t token_ms(const struct valve *valve, enum valve_use use) {
 }
 
 bool valve_is_shut(const struct valve *valve, int64_t now_ms) {
-    return valve->state != SAGA_GATE_CLOSED && (valve->probing || now_ms < valve->until_ms);
+    return valve->state != SAGA_BREAKER_CLOSED && (valve->probing || now_ms < valve->until_ms);
 }
 
 const char *valve_refusal(const struct valve *valve, enum valve_use use, int64_t now_ms) {
@@ -68,7 +68,7 @@ const char *valve_refusal(const struct valve *valve, enum valve_use use, int64_t
 }
 
 int64_t valve_due_ms(const struct valve *valve, enum valve_use use, int64_t now_ms) {
-    if (valve->state != SAGA_GATE_CLOSED && !valve->probing && now_ms < valve->until_ms)
+    if (valve->state != SAGA_BREAKER_CLOSED && !valve->probing && now_ms < valve->until_ms)
         return valve->until_ms;
     return !valve_is_shut(valve, now_ms) && token_ms(valve, use) > now_ms ? token_ms(valve, use) : INT64_MAX;
 }
@@ -82,9 +82,9 @@ bool valve_take(struct valve *valve, enum valve_use use, int64_t now_ms) {
         int64_t now_ns = now_ms * MS_NS;
         valve->arrival_ns = (valve->arrival_ns > now_ns ? valve->arrival_ns : now_ns) + interval_ns(valve);
     }
-    if (valve->state == SAGA_GATE_CLOSED)
+    if (valve->state == SAGA_BREAKER_CLOSED)
         return false;
-    valve->state = SAGA_GATE_PROBING;
+    valve->state = SAGA_BREAKER_HALF_OPEN;
     valve->probing = true;
     return true;
 }
@@ -95,14 +95,14 @@ void valve_give_back(struct valve *valve, enum valve_use use, bool probe) {
     valve->calls--;
     if (probe) {
         valve->probing = false;
-        valve->state = SAGA_GATE_OPEN;
+        valve->state = SAGA_BREAKER_OPEN;
     }
 }
 
 // A breaker that is open is worth remembering for as long as somebody may come to probe: whoever was turned away comes
 // back within the longest pause. Else those that are never called again would stay for ever.
 bool valve_is_idle(const struct valve *valve, int64_t now_ms) {
-    int64_t remembered_ms = valve->state == SAGA_GATE_CLOSED ? 0 : valve->until_ms + valve->limits.open_max_ms;
+    int64_t remembered_ms = valve->state == SAGA_BREAKER_CLOSED ? 0 : valve->until_ms + valve->limits.open_max_ms;
     return valve->in_flight == 0 && remembered_ms <= now_ms && token_ms(valve, VALVE_CORE) <= now_ms;
 }
 
@@ -112,19 +112,19 @@ static void pause(struct valve *valve, int64_t now_ms, uint64_t random) {
     const struct saga_gate_limits *limits = &valve->limits;
     const struct saga_retry pauses = {
         .first_ms = limits->open_first_ms, .max_ms = limits->open_max_ms, .jitter_percent = 20};
-    valve->state = SAGA_GATE_OPEN;
+    valve->state = SAGA_BREAKER_OPEN;
     valve->until_ms = now_ms + saga_backoff_ms(&pauses, valve->opened, random);
 }
 
 static void open_breaker(struct valve *valve, int64_t now_ms, uint64_t random) {
-    if (valve->state == SAGA_GATE_CLOSED)
+    if (valve->state == SAGA_BREAKER_CLOSED)
         valve->since_ms = now_ms;
     valve->opened++;
     pause(valve, now_ms, random);
 }
 
 static void close_breaker(struct valve *valve, int64_t now_ms) {
-    valve->state = SAGA_GATE_CLOSED;
+    valve->state = SAGA_BREAKER_CLOSED;
     valve->since_ms = now_ms;
     valve->until_ms = 0;
     valve->opened = valve->failures_in_row = 0;
@@ -182,7 +182,7 @@ void valve_leave(struct valve *valve, const struct valve_end *end, int64_t now_m
         pause(valve, now_ms, random); // nothing was learnt: as long as before
     } else if (end->probe) {
         open_breaker(valve, now_ms, random);
-    } else if (valve->state == SAGA_GATE_CLOSED && verdict != NEITHER) {
+    } else if (valve->state == SAGA_BREAKER_CLOSED && verdict != NEITHER) {
         valve->failures_in_row = verdict == FAILED ? valve->failures_in_row + 1 : 0;
         count(valve, verdict == FAILED, now_ms);
         if (verdict == FINE)

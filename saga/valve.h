@@ -25,7 +25,7 @@ struct valve {
     struct saga_gate_limits limits;
     uint32_t in_flight, taken[VALVE_USES]; // all, and of each use
     int64_t arrival_ns;                    // when the next call would come at an even rate
-    enum saga_gate_state state;
+    enum saga_breaker state;
     bool probing; // one is on its way
     int64_t since_ms, until_ms;
     uint32_t opened;     // times in a row

@@ -234,7 +234,7 @@ static const struct rpc_route routes[] = {
 #define ROUTE(rpc, fn)                                                                                                 \
     {                                                                                                                  \
         {&participant__sim__v1__sim_control_service__descriptor, rpc, .server_streaming = false}, fn, RPC_SIM,         \
-            RPC_TIER_LIST                                                                                              \
+            RPC_TIER_LOW                                                                                               \
     }
     ROUTE("SetFault", set_fault),
     ROUTE("ClearFaults", clear_faults),

@@ -91,7 +91,7 @@ static void system_open(struct sim_system *system, struct sim *sim, const struct
             .method = {.service = def->service, .name = def->methods[i].name},
             .handle = sim_call_handle,
             .scope = RPC_SIM,
-            .tier = RPC_TIER_PAY,
+            .tier = RPC_TIER_HIGH,
         };
         system->types[i] = (struct sim_method_types){
             .request = rpc_method_request(&system->routes[i].method),

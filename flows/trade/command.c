@@ -198,14 +198,17 @@ void commands_end(struct trades *trades) {
 // So that the answer is there before the caller gives up.
 enum { ANSWER_MARGIN_MS = 100 };
 
+static int64_t answer_by(const struct command *command, int64_t wait_ms) {
+    int64_t deadline_ms = command->call->deadline_ms, until_ms = command->started_ms + wait_ms;
+    if (deadline_ms == INT64_MAX || until_ms < deadline_ms - ANSWER_MARGIN_MS)
+        return until_ms;
+    return deadline_ms - ANSWER_MARGIN_MS;
+}
+
 static int64_t wait_until(const struct command *command) {
     const struct trades_options *options = &command->trades->options;
-    int64_t wait_ms = request_int(command->request, "wait_ms"), now = command->started_ms;
-    if (wait_ms > options->wait_max_ms)
-        wait_ms = options->wait_max_ms;
-    int64_t deadline =
-        command->call->deadline_ms == INT64_MAX ? INT64_MAX : command->call->deadline_ms - ANSWER_MARGIN_MS;
-    return now + wait_ms < deadline ? now + wait_ms : deadline;
+    int64_t wait_ms = request_int(command->request, "wait_ms");
+    return answer_by(command, wait_ms < options->wait_max_ms ? wait_ms : options->wait_max_ms);
 }
 
 static void wait_to(struct command *command, int64_t until_ms) {
@@ -229,8 +232,7 @@ static void attach(struct command *command) {
                                             .request = &command->row};
     trade_wait(command->trade, &command->waiter);
     command->started_ms = trades_now(command->trades);
-    int64_t longest = command->started_ms + command->trades->options.wait_max_ms;
-    wait_to(command, command->call->deadline_ms < longest ? command->call->deadline_ms : longest);
+    wait_to(command, answer_by(command, command->trades->options.wait_max_ms));
     command->waits = true;
     command->trades->stats.waiting++;
 }

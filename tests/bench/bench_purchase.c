@@ -7,8 +7,9 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "rpc/client.h"
+#include "tests/bench/basket.h"
+#include "tests/bench/latency.h"
 #include "txcenter/ops/v1/stats.pb-c.h"
-#include "txcenter/trade/v1/trade.pb-c.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,13 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    SAMPLES_MAX = 4000000,
-    DEADLINE_MS = 35000,
-    FIRST_USER = 5, // the simulators' world begins with special ones: frozen, poor
-    AMOUNT = 20000,
-    BY_CARD = 2000,
-};
+enum { DEADLINE_MS = 35000, BY_CARD = 2000 };
 
 struct load {
     struct rpc_loop *loop;
@@ -31,15 +26,13 @@ struct load {
     uint64_t next;
     bool stopping, full;
     int64_t failed, processing, without_benefits, done; // from beginning to end
-    int64_t *latency_us;
-    size_t n;
+    struct latency latency;
     char run[ID_LEN + 1];
 };
 
 struct purchase {
     struct load *load;
     int64_t begun_ns;
-    uint64_t number;
 };
 
 static void begin(struct purchase *purchase);
@@ -53,10 +46,11 @@ static void answered(void *ctx, const struct rpc_result *result) {
             fprintf(stderr, "a purchase failed: %s %s\n", result->reason, result->error.text);
     } else if (response->processing) {
         load->processing++;
-    } else if (++load->done && load->n < SAMPLES_MAX) {
+    } else {
+        load->done++;
         const Txcenter__Trade__V1__Combination *chosen = response->trade ? response->trade->combination : NULL;
         load->without_benefits += !chosen || chosen->n_coupon_ids == 0 || chosen->points == 0;
-        load->latency_us[load->n++] = (clock_monotonic_ns() - purchase->begun_ns) / 1000;
+        latency_add(&load->latency, clock_monotonic_ns() - purchase->begun_ns);
     }
     load->in_flight--;
     if (!load->stopping)
@@ -91,39 +85,23 @@ static void send(struct purchase *purchase, const Txcenter__Trade__V1__QuoteOrde
 
 static void begin(struct purchase *purchase) {
     struct load *load = purchase->load;
-    char request_id[64], user[16], card[16];
-    Txcenter__Trade__V1__Context context = TXCENTER__TRADE__V1__CONTEXT__INIT;
-    Txcenter__Trade__V1__Fuel fuel = TXCENTER__TRADE__V1__FUEL__INIT;
-    Txcenter__Trade__V1__Line line = TXCENTER__TRADE__V1__LINE__INIT, *lines = &line;
+    struct basket basket;
     Txcenter__Trade__V1__TenderInput made[2] = {TXCENTER__TRADE__V1__TENDER_INPUT__INIT,
                                                 TXCENTER__TRADE__V1__TENDER_INPUT__INIT};
     Txcenter__Trade__V1__TenderInput *tenders[2];
-    Txcenter__Type__V1__Money amount = TXCENTER__TYPE__V1__MONEY__INIT, by_card = amount;
     Txcenter__Trade__V1__QuoteOrderPayRequest request = TXCENTER__TRADE__V1__QUOTE_ORDER_PAY_REQUEST__INIT;
-    purchase->number = load->next++;
-    purchase->begun_ns = clock_monotonic_ns();
-    unsigned number = (unsigned)(purchase->number % load->users) + FIRST_USER;
-    snprintf(request_id, sizeof request_id, "%s-%" PRIu64, load->run, purchase->number);
-    snprintf(user, sizeof user, "U%04u", number);
-    snprintf(card, sizeof card, "C%04u", number);
-    context.tenant_id = (char[]){"T001"};
-    context.user_id = user;
-    context.station_id = (char[]){"S001"};
-    amount.currency = by_card.currency = (char[]){"CNY"};
-    amount.minor_units = AMOUNT;
+    basket_fill(&basket, load->run, load->next++, load->users);
+    Txcenter__Type__V1__Money by_card = basket.amount;
     by_card.minor_units = BY_CARD;
-    fuel.oil_code = (char[]){"92#"};
-    fuel.amount = &amount;
-    line.item_case = TXCENTER__TRADE__V1__LINE__ITEM_FUEL;
-    line.fuel = &fuel;
-    request.request_id = request_id;
-    request.context = &context;
-    request.lines = &lines;
+    purchase->begun_ns = clock_monotonic_ns();
+    request.request_id = basket.request_id;
+    request.context = &basket.context;
+    request.lines = basket.lines;
     request.n_lines = 1;
     request.exclude_points = !load->full;
     request.mode = TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_LOCK_FIRST;
     request.tenders = tenders;
-    request.n_tenders = make_tenders(load, card, &by_card, made, tenders);
+    request.n_tenders = make_tenders(load, basket.card, &by_card, made, tenders);
     request.wait_for = TXCENTER__TRADE__V1__WAIT_FOR__WAIT_FOR_OUTCOME;
     request.wait_ms = 30000;
     send(purchase, &request);
@@ -160,15 +138,6 @@ static int64_t counter(struct load *load, const char *name) {
     return value;
 }
 
-static int by_size(const void *a, const void *b) {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static double quantile_ms(const struct load *load, double q) {
-    return load->n ? (double)load->latency_us[(size_t)(q * (double)(load->n - 1))] / 1000 : 0;
-}
-
 static void run_until(struct load *load, int64_t end_ns) {
     while (clock_monotonic_ns() < end_ns)
         rpc_loop_once(load->loop, 50);
@@ -180,12 +149,13 @@ int main(int argc, char **argv) {
         return 2;
     }
     struct error error = {0};
-    struct load load = {
-        .loop = rpc_loop_new(), .users = (unsigned)strtoul(argv[4], NULL, 10), .full = strcmp(argv[7], "full") == 0};
-    load.users -= load.users >= FIRST_USER ? FIRST_USER - 1 : load.users;
+    static struct load load;
+    load.loop = rpc_loop_new();
+    load.users = (unsigned)strtoul(argv[4], NULL, 10);
+    load.users -= load.users >= BASKET_FIRST_USER ? BASKET_FIRST_USER - 1 : load.users;
+    load.full = strcmp(argv[7], "full") == 0;
     load.channel = rpc_channel_open(load.loop, argv[1], NULL, &error);
-    load.latency_us = malloc(SAMPLES_MAX * sizeof *load.latency_us);
-    if (!load.channel || !load.latency_us || load.users == 0)
+    if (!load.channel || load.users == 0)
         return 1;
     id_make(clock_now_ms(clock_system()), 0, id_random, NULL, load.run);
     unsigned width = (unsigned)strtoul(argv[3], NULL, 10);
@@ -199,30 +169,28 @@ int main(int argc, char **argv) {
     run_until(&load, clock_monotonic_ns() + (int64_t)(seconds * 0.2e9)); // warm
     int64_t commits = counter(&load, "store.commits"), rows = counter(&load, "store.rows");
     int64_t center_us = cpu_us(center), sim_us = cpu_us(sim), own_us = cpu_us(getpid());
-    load.n = 0;
+    load.latency = (struct latency){.n = 0};
     int64_t begun = clock_monotonic_ns();
     run_until(&load, begun + (int64_t)(seconds * 1e9));
-    size_t n = load.n;
+    const struct latency measured = load.latency;
     double took = (double)(clock_monotonic_ns() - begun) / 1e9;
     center_us = cpu_us(center) - center_us, sim_us = cpu_us(sim) - sim_us, own_us = cpu_us(getpid()) - own_us;
     commits = counter(&load, "store.commits") - commits, rows = counter(&load, "store.rows") - rows;
     load.stopping = true;
     while (load.in_flight > 0)
         rpc_loop_once(load.loop, 100);
-    qsort(load.latency_us, n, sizeof *load.latency_us, by_size);
-    load.n = n;
+    uint64_t n = measured.n;
     double per = n ? (double)n : 1;
     printf(
-        "{\"in_flight\": %u, \"purchases\": %zu, \"per_second\": %.1f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, "
+        "{\"in_flight\": %u, \"purchases\": %" PRIu64 ", \"per_second\": %.1f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, "
         "\"commits_per_purchase\": %.3f, \"rows_per_purchase\": %.1f, \"center_cpu_us\": %.0f, \"sim_cpu_us\": %.0f, "
         "\"load_cpu_us\": %.0f, \"failed\": %" PRId64 ", \"processing\": %" PRId64 ", \"without_benefits\": %" PRId64
         ", \"done\": %" PRId64 "}\n",
-        width, n, (double)n / took, quantile_ms(&load, 0.5), quantile_ms(&load, 0.99), (double)commits / per,
+        width, n, (double)n / took, latency_ms(&measured, 0.5), latency_ms(&measured, 0.99), (double)commits / per,
         (double)rows / per, (double)center_us / per, (double)sim_us / per, (double)own_us / per, load.failed,
         load.processing, load.without_benefits, load.done);
     rpc_channel_close(load.channel);
     rpc_loop_free(load.loop);
-    free(load.latency_us);
     free(purchases);
     return load.failed > 0;
 }

@@ -4,14 +4,14 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "rpc/client.h"
+#include "tests/bench/basket.h"
 #include "tests/bench/latency.h"
-#include "txcenter/trade/v1/trade.pb-c.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DEADLINE_MS = 10000, FIRST_USER = 5, IN_FLIGHT_MAX = 256 }; // the world begins with special users
+enum { DEADLINE_MS = 10000, IN_FLIGHT_MAX = 256 };
 
 struct load {
     struct rpc_loop *loop;
@@ -47,27 +47,13 @@ static void answered(void *ctx, const struct rpc_result *result) {
 static void begin(struct slot *slot) {
     static const struct rpc_method method = {.service = &txcenter__trade__v1__trade_service__descriptor,
                                              .name = "Quote"};
-    static char tenant[] = "T001", station[] = "S001", currency[] = "CNY", oil[] = "92#";
     struct load *load = slot->load;
-    char request_id[64], user[16];
-    Txcenter__Trade__V1__Context context = TXCENTER__TRADE__V1__CONTEXT__INIT;
-    Txcenter__Trade__V1__Fuel fuel = TXCENTER__TRADE__V1__FUEL__INIT;
-    Txcenter__Trade__V1__Line line = TXCENTER__TRADE__V1__LINE__INIT, *lines = &line;
-    Txcenter__Type__V1__Money amount = TXCENTER__TYPE__V1__MONEY__INIT;
+    struct basket basket;
     Txcenter__Trade__V1__QuoteRequest request = TXCENTER__TRADE__V1__QUOTE_REQUEST__INIT;
-    snprintf(request_id, sizeof request_id, "%s-%" PRIu64, load->run, load->next);
-    snprintf(user, sizeof user, "U%04u", (unsigned)(load->next++ % load->users) + FIRST_USER);
-    amount = (Txcenter__Type__V1__Money){.base = amount.base, .currency = currency, .minor_units = 20000};
-    context.tenant_id = tenant;
-    context.station_id = station;
-    context.user_id = user;
-    fuel.oil_code = oil;
-    fuel.amount = &amount;
-    line.item_case = TXCENTER__TRADE__V1__LINE__ITEM_FUEL;
-    line.fuel = &fuel;
-    request.request_id = request_id;
-    request.context = &context;
-    request.lines = &lines;
+    basket_fill(&basket, load->run, load->next++, load->users);
+    request.request_id = basket.request_id;
+    request.context = &basket.context;
+    request.lines = basket.lines;
     request.n_lines = 1;
     load->left--;
     load->in_flight++;

@@ -48,7 +48,7 @@ static size_t make_routes(struct rpc_route *routes) {
             routes[n++] = (struct rpc_route){.method = {.service = services[i], .name = services[i]->methods[k].name},
                                              .handle = echo,
                                              .scope = RPC_TRADE,
-                                             .tier = i ? RPC_TIER_LIST : RPC_TIER_PAY};
+                                             .tier = i ? RPC_TIER_LOW : RPC_TIER_HIGH};
     return n;
 }
 

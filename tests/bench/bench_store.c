@@ -60,7 +60,7 @@ static void fill_saga(const struct slot *slot, struct saga_row *row) {
                              .status = slot->begun ? SAGA_SUCCEEDED : SAGA_RUNNING,
                              .slot = (int32_t)slot->slot,
                              .due_ms = slot->begun ? INT64_MAX : slot->created_ms + 30000,
-                             .incarnation = 1,
+                             .written_by = 1,
                              .created_ms = slot->created_ms,
                              .updated_ms = slot->created_ms + slot->begun,
                              .ended_ms = slot->begun ? slot->created_ms + 1 : 0,

@@ -7,7 +7,7 @@ import threading
 import time
 
 from harness import PROTOS
-from scenarios import ENDED, Buyer, Stuck, is_passing, patiently
+from scenarios import ENDED, Buyer, Stuck, patiently
 from shapes import SHAPES
 from shop import SAGA, money, state_of, tender
 from wire import Refused
@@ -141,7 +141,7 @@ class Load:
             try:
                 answers.append(front.clients[0].finish(future))
             except Refused as refused:
-                if not is_passing(refused):
+                if not refused.is_passing:
                     raise
         for answer in sorted(answers, key=lambda answer: not answer.processing):  # whichever of the two came first
             self.heard(submission, answer)

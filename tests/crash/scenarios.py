@@ -7,8 +7,6 @@ import time
 from shop import SAGA, STATES, TRADE, money, state_of, tender
 from wire import Refused
 
-AGAIN = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED", "ABORTED")
-BROKEN = ("UNKNOWN", "INTERNAL")  # of a connection, where no reason is given
 ENDED = ("COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED", "CANCELLED", "EXPIRED", "FAILED", "CONFLICTED")
 PATIENCE_S = 60
 STATUSES = {1: "before its watershed", 2: "past its watershed", 3: "being undone", 4: "done", 5: "undone", 6: "terminated"}
@@ -23,18 +21,13 @@ class Stuck(Exception):
     """It goes on for too long, or has ended otherwise than it must."""
 
 
-def is_passing(refused):
-    """The same request may be answered another time."""
-    return refused.code in AGAIN or (refused.code in BROKEN and not refused.reason)
-
-
 def patiently(act, end, chance=random):
     """What `act` gives, tried until there is an answer."""
     while True:
         try:
             return act()
         except Refused as refused:
-            if not is_passing(refused):
+            if not refused.is_passing:
                 raise
             if time.monotonic() > end:
                 raise Stuck(f"no answer: {refused}") from None

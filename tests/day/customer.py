@@ -7,7 +7,7 @@ import random
 import time
 
 from shop import TRADE, money, state_of
-from weather import ENDED, PATIENCE_S, is_passing
+from weather import ENDED, PATIENCE_S
 from wire import Refused
 
 # What may well be said of a request that was meant well: somebody was quicker, or time ran out. Anything else is a fault.
@@ -50,7 +50,7 @@ class Customer:
                 try:
                     answers.append(self.client.finish(call))
                 except Refused as refused:
-                    if not is_passing(refused):
+                    if not refused.is_passing:
                         refusals.append(refused)
                     elif time.monotonic() > end:
                         raise Fault(f"{method} has no answer after {PATIENCE_S} s: {refused}") from None

@@ -4,7 +4,6 @@ import random
 import threading
 
 from shop import OPERATOR, SAGA
-from weather import is_passing
 from wire import Refused
 
 PAUSABLE = ("points", "invoice", "push", "notify", "marketing", "settlement", "os", "activity")
@@ -42,7 +41,7 @@ class Office:
                 if refused.reason in FITS_NO_LONGER:
                     self.counts["no longer fitting"] += 1
                     return None
-                if not is_passing(refused):
+                if not refused.is_passing:
                     raise
                 self.closing.wait(0.2)
 
@@ -51,7 +50,7 @@ class Office:
         try:
             parked = self.client.call(SAGA + "ListSagas", {"filter": {"parked": True}, "pageSize": 50}).sagas
         except Refused as refused:
-            if not is_passing(refused):
+            if not refused.is_passing:
                 raise
             return 0
         if len(parked) > 10 and self.random.random() < 0.5:
@@ -71,7 +70,7 @@ class Office:
                 done = progress.done
             self.counts["retried in batches"] += done
         except Refused as refused:
-            if not is_passing(refused):
+            if not refused.is_passing:
                 raise
 
     def _resume(self):

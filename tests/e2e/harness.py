@@ -3,6 +3,7 @@
 Environment (set by CTest): TXC_BIN, the folder of the programs; TXC_DESCRIPTORS, the descriptor set of proto/.
 """
 
+import contextlib
 import glob
 import json
 import os
@@ -177,11 +178,26 @@ class Database:
         if answer != "done\n":
             raise AssertionError(f"{command}: {answer}")
 
+    def _client(self, *options):
+        return ["mariadb", "--no-defaults", "--socket=" + self.place, "--user=root", "--batch", "--skip-column-names", *options]
+
     def sql(self, statement):
         """Its rows as lists of texts."""
-        done = subprocess.run(["mariadb", "--no-defaults", "--socket=" + self.place, "--user=root", "--batch",
-                               "--skip-column-names", "-e", statement], capture_output=True, text=True, check=True)
+        done = subprocess.run(self._client("-e", statement), capture_output=True, text=True, check=True)
         return [line.split("\t") for line in done.stdout.splitlines()]
+
+    @contextlib.contextmanager
+    def locked(self, table):
+        """Nobody else reads or writes the table meanwhile: who tries to waits."""
+        with subprocess.Popen(self._client("--unbuffered"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
+            session.stdin.write(f"LOCK TABLES {table} WRITE;\nSELECT 'locked';\n")
+            session.stdin.flush()
+            if session.stdout.readline() != "locked\n":
+                raise AssertionError(f"{table} can't be locked")
+            try:
+                yield
+            finally:
+                session.stdin.close()
 
     def close(self):
         self.process.stdin.close()

@@ -8,7 +8,6 @@ from harness import PROTOS, Database, Program, World
 from shop import SAGA
 from wire import Client, Refused
 
-AGAIN = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED", "ABORTED", "UNKNOWN", "INTERNAL")
 PATIENCE_S = 120
 # That lie in slots whose owners are told apart: GetTrade says nothing of an owner, the store does.
 OWNERS = "SELECT slot, owner FROM txcenter.slot"
@@ -109,21 +108,26 @@ class Anywhere:
     def __init__(self, targets, caller, first=0):
         self.clients = [Client(PROTOS, target, caller) for target in targets]
         self.at = first
+        self.tried = []  # of the last call: what each instance said before the one that answered, and when
 
     def close(self):
         for client in self.clients:
             client.close()
 
     def call(self, path, fields=None, timeout=8, patience_s=PATIENCE_S, **options):
-        end = time.monotonic() + patience_s
+        begun = time.monotonic()
+        end = begun + patience_s
+        self.tried = []
         options.pop("wait_for_ready", None)
         while True:
             client = self.clients[self.at % len(self.clients)]
             try:
                 return client.call(path, fields, timeout=timeout, wait_for_ready=False, **options)
             except Refused as refused:
-                if refused.code not in AGAIN or time.monotonic() > end:
+                if not refused.is_passing or time.monotonic() > end:
                     raise
+                self.tried.append(f"{self.at % len(self.clients)} said {refused.code} {refused.reason} {refused.text!r} "
+                                  f"after {time.monotonic() - begun:.2f} s")
                 self.at += 1
                 time.sleep(0.01)
 

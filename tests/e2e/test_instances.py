@@ -309,5 +309,42 @@ class Wrong(harness.Case):
             time.sleep(0.05)
 
 
+class Returned(harness.Case):
+    """One of three is stopped until another has taken over, and goes on with what it knew."""
+
+    LEASE_S = 5
+
+    @classmethod
+    def setUpClass(cls):
+        changes = {"cluster": {"lease_ms": cls.LEASE_S * 1000}, "drain_ms": 60000}
+        cls.cluster = Instances(3, changes, sim=["--users", "200"])
+        cls.addClassCleanup(cls.cluster.close)
+        cls.cluster.start()
+        cls.cluster.until_balanced()
+
+    # What it knows of the other two is out of date as well: they have shared anew what it had.
+    def test_who_calls_one_that_was_taken_over_from_is_told_so_at_once(self):
+        stopped, client = self.cluster.centers[0], self.cluster.client_of(0)
+        Shop(client).quote()  # so that it is connected to
+        stopped.signal(signal.SIGSTOP)
+        try:
+            self.cluster.until_owners(lambda owners: not owners[0] and len(owners[1]) == len(owners[2]), "not shared anew")
+            with self.cluster.database.locked("txcenter.request"):
+                # Some of these lie in slots that have gone from the second to the third, or the other way.
+                shops = [Shop(client, user=f"U{number + 6:04}") for number in range(120)]
+                calls = [client.start(TRADE + "Quote", shop.quote_request(), timeout=50) for shop in shops]
+                stopped.signal(signal.SIGCONT)
+                next(line for line in stopped.follow() if line["msg"] == "another process has taken over what was driven here")
+            begun = time.monotonic()
+            for call in calls:
+                with self.assertRaises(harness.Refused) as refused:
+                    client.finish(call)
+                self.assertTrue(refused.exception.is_passing, refused.exception)
+            self.assertLess(time.monotonic() - begun, self.LEASE_S, "before anybody gives up by the clock")
+        finally:
+            stopped.signal(signal.SIGCONT)
+        stopped.wait_ready()
+
+
 if __name__ == "__main__":
     harness.run()

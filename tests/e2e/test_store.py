@@ -4,7 +4,7 @@
 import signal
 
 import harness
-from shop import TRADE, Shop, Sim, state_of
+from shop import TRADE, Shop, Sim, money, state_of
 
 
 class Absent(harness.Case):
@@ -72,6 +72,19 @@ class Present(harness.Case):
         shop.until(trade.trade_no, "COMPLETED")
         for stats in sim.stats().values():
             self.assertEqual(0, stats.took_effect_twice)
+
+    # What may have been accepted is no failure, and the caller hears so while it still listens.
+    def test_a_caller_whose_deadline_comes_before_the_commit_is_told_to_ask_again(self):
+        world, shop, _ = self.open()
+        client = world.client()
+        quoted = shop.quote()
+        best = quoted.quote.combinations[0]
+        request = shop._fields({"tradeNo": quoted.trade_no, "quoteVersion": quoted.quote.version, "waitMs": 20000,
+                                "combinationId": best.combination_id, "expectedPayable": money(best.payable.minor_units)})
+        with self.database.locked("txcenter.saga"):
+            error = self.refused("ACCEPTANCE_UNKNOWN", client, TRADE + "PlaceOrder", request, timeout=3)
+            self.assertGreater(error.retry_after_s, 0)
+        self.assertEqual("ORDERED", state_of(client.call(TRADE + "PlaceOrder", request).trade))
 
 
 if __name__ == "__main__":

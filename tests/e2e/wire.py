@@ -6,6 +6,8 @@ import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message, message_factory
 
 STATUS_HEADER = "grpc-status-details-bin"
+AGAIN = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED", "ABORTED")
+BROKEN = ("UNKNOWN", "INTERNAL")  # of a connection, where no reason is given
 
 
 class Protos:
@@ -51,6 +53,11 @@ class Refused(Exception):
         for header in error.trailing_metadata() or ():
             if header.key == STATUS_HEADER:
                 self._read(protos, header.value)
+
+    @property
+    def is_passing(self):
+        """The same request may be answered another time."""
+        return self.code in AGAIN or (self.code in BROKEN and not self.reason)
 
     def _read(self, protos, value):
         status = protos.message("google.rpc.Status")

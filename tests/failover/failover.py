@@ -196,6 +196,8 @@ class Failover:
         for (kind, what), seconds in sorted(longest.items()):
             print(f"  {kind:8} longest pause for {what:30} {seconds:6.2f} s")
         print(f"longest pause: {worst:.2f} s; {self.taken_over()} times one took over from another")
+        for slow in self.load.slow[:40]:
+            print("  slow:", slow)
         for fault in faults[:40]:
             print("FAULT", fault)
         if self.options.json:

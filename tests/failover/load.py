@@ -16,6 +16,7 @@ from shop import SAGA, TRADE, money, state_of, tender  # noqa: E402
 
 ENDED = ("COMPLETED", "CANCELLED", "EXPIRED", "FAILED", "REFUNDED")
 SUCCEEDED, FAILED = 4, 5
+SLOW_S = 4  # less than any accepted pause
 FIRST_USER = 6  # behind the world's special ones
 
 
@@ -52,6 +53,7 @@ class Load:
         self.lock = threading.Lock()
         self.numbers = itertools.count(1)
         self.waits = []  # (from, to, what): intervals in which nothing was heard or done of something
+        self.slow = []  # how the slow ones of these came about
         self.ended = {}  # by gid: its status, as the caller was told
         self.trades = {}  # by number: its state
         self.unfinished, self.faults = 0, []
@@ -92,7 +94,13 @@ class Load:
     def call(self, caller, path, fields):
         begun = time.monotonic()
         answer = caller.call(path, fields)
-        self.waited(begun, "an answer to " + path.rpartition("/")[2])
+        name = path.rpartition("/")[2]
+        self.waited(begun, "an answer to " + name)
+        if (seconds := time.monotonic() - begun) >= SLOW_S:
+            with self.lock:
+                self.slow.append(f"{name} {fields['requestId']} took {seconds:.2f} s: " + "; ".join(caller.tried[-10:])
+                                 + f"; answered by {caller.at % len(caller.clients)}: {answer.trade.trade_no} is "
+                                 f"{state_of(answer.trade)}, processing {answer.processing}")
         return answer
 
     # ---- Sagas of callers -------------------------------------------------------------------------------------------

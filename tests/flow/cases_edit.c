@@ -37,12 +37,8 @@ static void test_an_edited_order_is_ordered_again_under_its_trade_number(struct 
     assert_string_not_equal(trade.order_no, first);
     assert_tender(bed, &trade, 1, 0, TENDER(CLOSED));
     assert_int_equal(flow_ledger(bed, "order", trade.no, "close").n, 1);
-    const char *const numbers[] = {first, trade.order_no};
-    for (int i = 0; i < 2; i++) {
-        const Txcenter__Trade__V1__GetTradeResponse *found = flow_must(bed, "GetTrade", "order_no=%s", numbers[i]);
-        assert_string_equal(found->trade->trade_no, trade.no);
-        assert_string_equal(found->trade->order_no, trade.order_no);
-    }
+    assert_found_by(bed, &trade, first);
+    assert_found_by(bed, &trade, trade.order_no);
     flow_pay(bed, &trade);
     flow_payer_pays(bed, flow_tender_no(bed, &trade, 2, 0));
     flow_until_state(bed, &trade, TRADE(COMPLETED));

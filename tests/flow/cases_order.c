@@ -185,12 +185,8 @@ static void test_ordering_again_needs_a_cancel_first(struct flow_bed *bed) {
     flow_quote(bed, &trade, "lines[0].fuel.oil_code=95# lines[0].fuel.amount=CNY30000", "");
     flow_order(bed, &trade, "");
     assert_string_not_equal(trade.order_no, first);
-    const char *const numbers[] = {first, trade.order_no};
-    for (int i = 0; i < 2; i++) {
-        const Txcenter__Trade__V1__GetTradeResponse *found = flow_must(bed, "GetTrade", "order_no=%s", numbers[i]);
-        assert_string_equal(found->trade->trade_no, trade.no);
-        assert_string_equal(found->trade->order_no, trade.order_no);
-    }
+    assert_found_by(bed, &trade, first);
+    assert_found_by(bed, &trade, trade.order_no);
     flow_pay(bed, &trade);
     flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
     flow_until_state(bed, &trade, TRADE(COMPLETED));

@@ -242,29 +242,26 @@ static void test_what_was_asked_for_before_the_clearing_is_not_used_after_it(str
     assert_int_equal(flow_stat(bed, "cache.hits"), hits + FACTS); // the newer answer is what is kept
 }
 
-// [A73] a pump whose amount does not fit the kept price may know a newer one: it is asked for again
-static void test_a_pump_that_does_not_fit_a_kept_price_has_it_asked_for_again(struct flow_bed *bed) {
-    static const char at_new_price[] = "lines[0].fuel.oil_code=0# lines[0].fuel.volume_centi=1000 "
-                                       "lines[0].fuel.amount=CNY8000";
+// What a pump says at a new price is refused for the kept one, which is then asked for again.
+static void asked_for_again(struct flow_bed *bed, const char *at_new_price, const char *refusal) {
     struct flow_trade trade = {0};
     begin(bed);
     quoted_price(bed);
     set_price(bed, 800);
-    flow_refused(bed, "PUMP_AMOUNT_MISMATCH", "Quote", "%s %s", flow_context(bed), at_new_price);
+    flow_refused(bed, refusal, "Quote", "%s %s", flow_context(bed), at_new_price);
     assert_int_equal(flow_quote(bed, &trade, at_new_price, "")->lines[0]->unit_price->minor_units, 800);
     begin(bed);
 }
 
+// [A73] a pump whose amount does not fit the kept price may know a newer one: it is asked for again
+static void test_a_pump_that_does_not_fit_a_kept_price_has_it_asked_for_again(struct flow_bed *bed) {
+    asked_for_again(bed, "lines[0].fuel.oil_code=0# lines[0].fuel.volume_centi=1000 lines[0].fuel.amount=CNY8000",
+                    "PUMP_AMOUNT_MISMATCH");
+}
+
 // [A64] and so may one that says its price
 static void test_a_pump_with_another_price_has_it_asked_for_again(struct flow_bed *bed) {
-    static const char with_price[] = DIESEL " lines[0].fuel.pump_price=CNY800";
-    struct flow_trade trade = {0};
-    begin(bed);
-    quoted_price(bed);
-    set_price(bed, 800);
-    flow_refused(bed, "PRICE_CHANGED", "Quote", "%s %s", flow_context(bed), with_price);
-    assert_int_equal(flow_quote(bed, &trade, with_price, "")->lines[0]->unit_price->minor_units, 800);
-    begin(bed);
+    asked_for_again(bed, DIESEL " lines[0].fuel.pump_price=CNY800", "PRICE_CHANGED");
 }
 
 // [S3-44] [A2] what is charged is what the quote has kept, whatever is kept elsewhere by then

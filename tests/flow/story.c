@@ -196,6 +196,12 @@ void assert_tender(struct flow_bed *bed, const struct flow_trade *trade, int att
                         protobuf_c_enum_descriptor_get_value(type, state)->name);
 }
 
+void assert_found_by(struct flow_bed *bed, const struct flow_trade *trade, const char *order_no) {
+    const Txcenter__Trade__V1__GetTradeResponse *found = flow_must(bed, "GetTrade", "order_no=%s", order_no);
+    assert_string_equal(found->trade->trade_no, trade->no);
+    assert_string_equal(found->trade->order_no, trade->order_no);
+}
+
 void assert_history(struct flow_bed *bed, const struct flow_trade *trade, const char *expected) {
     const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade->no);
     const char *text = "";

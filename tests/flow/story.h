@@ -72,6 +72,8 @@ void flow_retry_parked(struct flow_bed *bed, const struct flow_trade *trade);
 int64_t flow_stat(struct flow_bed *bed, const char *name);
 
 void assert_state(struct flow_bed *bed, const struct flow_trade *trade, int state);
+// This order number finds the trade with its present one.
+void assert_found_by(struct flow_bed *bed, const struct flow_trade *trade, const char *order_no);
 void assert_tender(struct flow_bed *bed, const struct flow_trade *trade, int attempt, int tender, int state);
 // What the trade's history says, in order: "QUOTED ORDERED …"; states without TRADE_STATE_.
 void assert_history(struct flow_bed *bed, const struct flow_trade *trade, const char *expected);

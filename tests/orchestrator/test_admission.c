@@ -14,21 +14,21 @@ enum { QUEUE_MAX = 1600 };
 static void test_quotes_are_refused_before_payments_while_the_store_does_not_keep_up(void **state) {
     (void)state;
     struct error error = {0};
-    assert_true(admission_admits(RPC_TIER_QUOTE, 400, QUEUE_MAX, false, &error));
-    assert_false(admission_admits(RPC_TIER_QUOTE, 399, QUEUE_MAX, false, &error));
+    assert_true(admission_admits(RPC_TIER_NORMAL, 400, QUEUE_MAX, false, &error));
+    assert_false(admission_admits(RPC_TIER_NORMAL, 399, QUEUE_MAX, false, &error));
     assert_int_equal(error.code, ERR_OVERLOADED);
     assert_true(error.retry_after_ms > 0);
     error = (struct error){0};
-    assert_true(admission_admits(RPC_TIER_PAY, 399, QUEUE_MAX, false, &error));
-    assert_true(admission_admits(RPC_TIER_PAY, 100, QUEUE_MAX, false, &error));
+    assert_true(admission_admits(RPC_TIER_HIGH, 399, QUEUE_MAX, false, &error));
+    assert_true(admission_admits(RPC_TIER_HIGH, 100, QUEUE_MAX, false, &error));
     assert_int_equal(error.code, ERR_OK);
-    assert_false(admission_admits(RPC_TIER_PAY, 99, QUEUE_MAX, false, &error));
+    assert_false(admission_admits(RPC_TIER_HIGH, 99, QUEUE_MAX, false, &error));
     assert_int_equal(error.code, ERR_OVERLOADED);
 }
 
 static void test_nothing_that_changes_something_comes_in_while_the_store_is_down(void **state) {
     (void)state;
-    for (int urgency = RPC_TIER_LIST; urgency <= RPC_TIER_PAY; urgency++) {
+    for (int urgency = RPC_TIER_LOW; urgency <= RPC_TIER_HIGH; urgency++) {
         struct error error = {0};
         assert_false(admission_admits((enum rpc_tier)urgency, 0, QUEUE_MAX, true, &error));
         assert_int_equal(error.code, ERR_STORE_UNAVAILABLE);

@@ -147,9 +147,9 @@ void bed_open(struct bed *bed, enum bed_kind kind) {
     *bed = (struct bed){.kind = kind};
     arena_init(&bed->arena, ARENA_MAX);
     bed->center_routes[0] = (struct rpc_route){
-        {callbacks, "NotifyPayment", .server_streaming = false}, notify_payment, RPC_CALLBACK, RPC_TIER_PAY};
+        {callbacks, "NotifyPayment", .server_streaming = false}, notify_payment, RPC_CALLBACK, RPC_TIER_HIGH};
     bed->center_routes[1] = (struct rpc_route){
-        {callbacks, "NotifyRefund", .server_streaming = false}, notify_refund, RPC_CALLBACK, RPC_TIER_PAY};
+        {callbacks, "NotifyRefund", .server_streaming = false}, notify_refund, RPC_CALLBACK, RPC_TIER_HIGH};
     bed->sims.options =
         (struct sim_options){.callback_key_id = callback_key_id, .callback_secret = callback_secret, .fault_seed = 1};
     if (kind == BED_INPROC)

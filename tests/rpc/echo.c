@@ -72,11 +72,11 @@ static void watch(void *ctx, struct rpc_inbound *in, const ProtobufCMessage *mes
 }
 
 const struct rpc_route echo_routes[] = {
-    {{SERVICE, "Echo", .server_streaming = false}, serve, RPC_TRADE, RPC_TIER_PAY},
-    {{SERVICE, "ListEchoes", .server_streaming = false}, serve, RPC_TRADE, RPC_TIER_LIST},
-    {{SERVICE, "QuoteEcho", .server_streaming = false}, serve, RPC_TRADE, RPC_TIER_QUOTE},
-    {{SERVICE, "Operate", .server_streaming = false}, serve, RPC_OPERATE, RPC_TIER_PAY},
-    {{SERVICE, "WatchEchoes", .server_streaming = true}, watch, RPC_TRADE, RPC_TIER_PAY},
+    {{SERVICE, "Echo", .server_streaming = false}, serve, RPC_TRADE, RPC_TIER_HIGH},
+    {{SERVICE, "ListEchoes", .server_streaming = false}, serve, RPC_TRADE, RPC_TIER_LOW},
+    {{SERVICE, "QuoteEcho", .server_streaming = false}, serve, RPC_TRADE, RPC_TIER_NORMAL},
+    {{SERVICE, "Operate", .server_streaming = false}, serve, RPC_OPERATE, RPC_TIER_HIGH},
+    {{SERVICE, "WatchEchoes", .server_streaming = true}, watch, RPC_TRADE, RPC_TIER_HIGH},
 };
 const size_t echo_n_routes = sizeof echo_routes / sizeof echo_routes[0];
 

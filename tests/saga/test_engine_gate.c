@@ -447,7 +447,7 @@ static void test_what_is_down_burns_no_attempts_and_is_not_flooded(void **state)
     model_plan(&bed.model, "debit", SAGA_INQUIRE, MODEL_AGAIN, 100000, 0);
     start_many(&bed, &flow_pair, N);
     bed_run(&bed, 1500);
-    assert_int_equal(seen(&bed).state, SAGA_GATE_OPEN);
+    assert_int_equal(seen(&bed).state, SAGA_BREAKER_OPEN);
     unsigned sent = bed.model.sent;
     assert_true(sent <= 20 + 5); // who takes a place before the breaker has opened
     bed_run(&bed, 600000);       // ten minutes
@@ -462,7 +462,7 @@ static void test_what_is_down_burns_no_attempts_and_is_not_flooded(void **state)
         saga_instance_release(&saga);
     }
     bed.model.n_plans = 0; // it is back
-    while (seen(&bed).state != SAGA_GATE_CLOSED)
+    while (seen(&bed).state != SAGA_BREAKER_CLOSED)
         assert_true(bed_step(&bed));
     int64_t back_ms = bed.time.now_ms;
     assert_true(seen(&bed).in_flight <= 2);
@@ -612,13 +612,13 @@ static void test_calls_of_nobodys_saga_have_three_quarters_at_most(void **state)
     must_all_be(&bed, 1, SAGA_SUCCEEDED);
     for (int i = 0; i < 6; i++)
         saga_pass_end(bed.engine, &passes[i], OUTCOME_UNKNOWN, ERR_PARTICIPANT_SILENT, "no answer");
-    assert_int_equal(seen(&bed).state, SAGA_GATE_OPEN); // how they end counts
+    assert_int_equal(seen(&bed).state, SAGA_BREAKER_OPEN); // how they end counts
     assert_string_equal(seen(&bed).last_text, "no answer");
     assert_false(saga_pass_begin(bed.engine, "model", &passes[0], &error));
     bed_run(&bed, 1300);
     assert_true(saga_pass_begin(bed.engine, "model", &passes[0], &error));
     saga_pass_end(bed.engine, &passes[0], OUTCOME_OK, ERR_OK, "");
-    assert_int_equal(seen(&bed).state, SAGA_GATE_CLOSED);
+    assert_int_equal(seen(&bed).state, SAGA_BREAKER_CLOSED);
     bed_release(&bed);
 }
 

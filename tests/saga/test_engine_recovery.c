@@ -146,13 +146,13 @@ static void test_a_row_tells_who_wrote_it(void **state) {
     model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_SLOW, 1, 500);
     store_identity(bed->store, &before);
     bed_start(bed, &flow_pair, "one", "", NULL);
-    int64_t mark = bed_row(bed, "one")->incarnation;
+    int64_t mark = bed_row(bed, "one")->written_by;
     bed_revive(bed);
     store_identity(bed->store, &after);
     assert_true(after.incarnation > before.incarnation && after.batch_no > before.batch_no);
-    assert_true(bed_row(bed, "one")->incarnation == mark);
+    assert_true(bed_row(bed, "one")->written_by == mark);
     bed_run(bed, 100); // counted, and on its way
-    assert_true(bed_row(bed, "one")->incarnation != mark);
+    assert_true(bed_row(bed, "one")->written_by != mark);
     assert_int_equal(bed_row(bed, "one")->resume_count, 1);
 }
 

@@ -223,11 +223,11 @@ static void test_it_opens_after_so_many_failures_in_a_row(void **state) {
     for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
         assert_true(goes(&valve, NOW));
         ends(&valve, false, outcomes[i], NOW);
-        assert_int_equal(valve.state, SAGA_GATE_CLOSED); // a refusal is an answer, too
+        assert_int_equal(valve.state, SAGA_BREAKER_CLOSED); // a refusal is an answer, too
     }
     assert_true(goes(&valve, NOW));
     ends(&valve, false, OUTCOME_RETRY, NOW);
-    assert_int_equal(valve.state, SAGA_GATE_OPEN);
+    assert_int_equal(valve.state, SAGA_BREAKER_OPEN);
     assert_non_null(valve_refusal(&valve, VALVE_CORE, NOW));
     assert_true(valve_is_shut(&valve, NOW));
     assert_true(valve_due_ms(&valve, VALVE_CORE, NOW) >= NOW + 800 &&
@@ -242,7 +242,7 @@ static void test_our_own_bounds_are_no_failure_of_its(void **state) {
         const struct valve_end end = {VALVE_CORE, false, OUTCOME_RETRY, ERR_OVERLOADED, "full"};
         valve_leave(&valve, &end, NOW, 0);
     }
-    assert_int_equal(valve.state, SAGA_GATE_CLOSED);
+    assert_int_equal(valve.state, SAGA_BREAKER_CLOSED);
 }
 
 static void test_it_opens_when_too_many_of_the_window_fail(void **state) {
@@ -252,14 +252,14 @@ static void test_it_opens_when_too_many_of_the_window_fail(void **state) {
     for (int i = 0; i < 9; i++) { // too few to say
         assert_true(goes(&valve, NOW));
         ends(&valve, false, OUTCOME_UNKNOWN, NOW);
-        assert_int_equal(valve.state, SAGA_GATE_CLOSED);
+        assert_int_equal(valve.state, SAGA_BREAKER_CLOSED);
     }
     int64_t later = NOW + 20000; // these are forgotten
     for (int i = 0; i < 20; i++) {
         assert_true(goes(&valve, later));
         ends(&valve, false, i % 2 ? OUTCOME_OK : OUTCOME_UNKNOWN, later + i % 2);
-        assert_int_equal(valve.state, i < 10 ? SAGA_GATE_CLOSED : SAGA_GATE_OPEN);
-        if (valve.state == SAGA_GATE_OPEN)
+        assert_int_equal(valve.state, i < 10 ? SAGA_BREAKER_CLOSED : SAGA_BREAKER_OPEN);
+        if (valve.state == SAGA_BREAKER_OPEN)
             return;
     }
     fail_msg("it never opens");
@@ -276,10 +276,10 @@ static void test_one_probe_at_a_time_and_later_each_time(void **state) {
         now = due;
         assert_null(valve_refusal(&valve, VALVE_CORE, now));
         assert_true(valve_take(&valve, VALVE_CORE, now)); // the probe
-        assert_int_equal(valve.state, SAGA_GATE_PROBING);
+        assert_int_equal(valve.state, SAGA_BREAKER_HALF_OPEN);
         assert_non_null(valve_refusal(&valve, VALVE_CORE, now + 100000)); // alone
         ends(&valve, true, i % 2 ? OUTCOME_UNKNOWN : OUTCOME_RETRY, now);
-        assert_int_equal(valve.state, SAGA_GATE_OPEN);
+        assert_int_equal(valve.state, SAGA_BREAKER_OPEN);
     }
     assert_true(pause <= 6000);
 }
@@ -293,7 +293,7 @@ static void test_a_probe_that_told_nothing_is_made_again_after_the_same_pause(vo
         int64_t now = due;
         assert_true(valve_take(&valve, VALVE_CORE, now));
         valve_leave(&valve, &full, now, 0);
-        assert_int_equal(valve.state, SAGA_GATE_OPEN);
+        assert_int_equal(valve.state, SAGA_BREAKER_OPEN);
         due = valve_due_ms(&valve, VALVE_CORE, now);
         assert_int_equal(due - now, first);
     }
@@ -305,7 +305,7 @@ static void test_after_a_probe_that_was_answered_it_speeds_up_step_by_step(void 
     int64_t now = valve_due_ms(&valve, VALVE_CORE, NOW);
     assert_true(valve_take(&valve, VALVE_CORE, now));
     ends(&valve, true, OUTCOME_REJECTED, now);
-    assert_int_equal(valve.state, SAGA_GATE_CLOSED);
+    assert_int_equal(valve.state, SAGA_BREAKER_CLOSED);
     for (uint32_t most = 2; most <= 10; most++) {
         uint32_t n = 0;
         while (goes(&valve, now))
@@ -337,7 +337,7 @@ static void test_what_was_under_way_when_it_opened_says_nothing_of_it(void **sta
     int64_t due = valve_due_ms(&valve, VALVE_CORE, NOW);
     ends(&valve, false, OUTCOME_OK, NOW);
     ends(&valve, false, OUTCOME_UNKNOWN, NOW);
-    assert_int_equal(valve.state, SAGA_GATE_OPEN);
+    assert_int_equal(valve.state, SAGA_BREAKER_OPEN);
     assert_int_equal(valve_due_ms(&valve, VALVE_CORE, NOW), due);
 }
 

@@ -32,7 +32,7 @@ def arguments():
 ARGUMENTS = arguments()
 
 from shop import TRADE, money, state_of, tender  # noqa: E402
-from weather import ENDED, PATIENCE_S, PAYERS, Weather, is_passing  # noqa: E402
+from weather import ENDED, PATIENCE_S, PAYERS, Weather  # noqa: E402
 from wire import Refused  # noqa: E402
 
 FAULTS = [("NO_ANSWER", "*", "*", 50, {}), ("UNAVAILABLE", "*", "*", 25, {}), ("ERROR", "*", "*", 25, {}),
@@ -59,7 +59,7 @@ class Buyer:
             try:
                 return self.weather.client.call(TRADE + method, request, timeout=8, wait_for_ready=True)
             except Refused as refused:
-                if not is_passing(refused) or time.monotonic() > end:
+                if not refused.is_passing or time.monotonic() > end:
                     raise
                 time.sleep(0.05 + self.random.random() * 0.2)
 

@@ -14,17 +14,11 @@ from mariadb import Mariadb
 from shop import SAGA, SIM, Sim
 from wire import Refused
 
-AGAIN = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED", "ABORTED", "UNKNOWN", "INTERNAL")
 ENDED = ("COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED", "CANCELLED", "EXPIRED", "FAILED")
 STATES = {3: "ORDERING", 4: "ORDERED", 5: "PAYING", 6: "CLOSING", 7: "PAID", 8: "COMPLETED", 9: "PARTIALLY_REFUNDED",
           10: "REFUNDED", 11: "CANCELLED", 12: "EXPIRED", 13: "FAILED", 14: "CONFLICTED", 1: "CREATED", 2: "QUOTED"}
 PATIENCE_S = 180
 PAYERS = 16  # kinds of payers: the first refuses, each later one takes longer
-
-
-def is_passing(refused):
-    """Nobody said a definite no: to be asked again under the same id."""
-    return refused.code in AGAIN
 
 
 class Weather:
@@ -102,7 +96,7 @@ class Weather:
             try:
                 sagas = self.client.call(SAGA + "ListSagas", {"filter": {"unfinished": True}}).sagas
             except Refused as refused:
-                if not is_passing(refused):
+                if not refused.is_passing:
                     raise
             else:
                 if not sagas:
