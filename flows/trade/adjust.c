@@ -83,12 +83,15 @@ static void take_lines(struct trade *trade, const struct actual *actual) {
     }
 }
 
-static void apply(struct saga_turn *turn, const struct actual *actual, struct arena *arena) {
+// False, and nothing is changed, when the return of what was not used can't be started.
+static bool apply(struct saga_turn *turn, const struct actual *actual, struct arena *arena, struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct trade_row before = trade->row;
-    struct trade_row *row = trade_edit(trade);
     int64_t parts[TRADE_TENDERS_MAX];
-    struct error error = {0};
+    split_unused(trade, before.paid - actual->combination->payable->minor_units, parts);
+    if (!refund_plan_unused(turn, parts, error))
+        return false;
+    struct trade_row *row = trade_edit(trade);
     actual_keep(trade, actual, arena);
     take_lines(trade, actual);
     row->points = actual->combination->points;
@@ -97,12 +100,10 @@ static void apply(struct saga_turn *turn, const struct actual *actual, struct ar
     row->list_price = actual->list_price;
     row->payable = row->paid = actual->combination->payable->minor_units;
     discount_of_combination(actual->combination, row->discount);
-    split_unused(trade, before.paid - row->paid, parts);
     books_adjusted(trade, &before, parts, saga_turn_now(turn));
-    if (!refund_plan_unused(turn, parts, &error))
-        trades_alert(trade->trades, "return of what was not used can't start", trade, error.text);
     take_less(trade, parts);
     conclude(turn);
+    return true;
 }
 
 // ---- The purchase's steps -----------------------------------------------------------------------------------------
@@ -158,8 +159,10 @@ static void execute(struct command *command) {
         command_refuse(command, &error);
     } else {
         struct saga_turn *turn = command_turn(command);
-        apply(turn, &actual, &command->arena);
-        command_made(command, turn, "adjusted");
+        if (apply(turn, &actual, &command->arena, &error))
+            command_made(command, turn, "adjusted");
+        else
+            command_give_up(command, turn, &error);
     }
 }
 

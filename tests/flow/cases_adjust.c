@@ -1,4 +1,5 @@
 // Fill-ups that are authorised: what was dispensed is what is bought, priced and paid, and what follows waits for it.
+#include "flows/trade/load.h"
 #include "tests/flow/cases.h"
 #include "tests/flow/virtual.h"
 
@@ -312,6 +313,39 @@ static void test_an_adjustment_against_others(struct flow_bed *bed) {
     }
 }
 
+// The gid of the refund is in use: somebody else's saga, or one whose writes are just failing.
+static void occupy(void *ctx, struct trade *trade, const struct error *error) {
+    struct flow_bed *bed = ctx;
+    struct error failed = {0};
+    assert_null(error);
+    struct saga_turn *turn = saga_turn_begin(flow_virtual(bed)->center.engine, &trade->subject);
+    const char *gid = flow_text(bed, "%s/refund/unused", trade->row.trade_no);
+    assert_true(saga_turn_start(turn, &(struct saga_start){.flow = "trade.recall_order", .gid = str_c(gid)}, &failed));
+    saga_turn_commit(turn, NULL, NULL);
+    saga_subject_release(&trade->subject);
+}
+
+// [A63] [A53] an adjustment whose refund can't be started is refused, and the trade is as it was: no money is left that
+// nobody gives back
+static void test_an_adjustment_whose_refund_can_not_start_changes_nothing(struct flow_bed *bed) {
+    struct flow_trade trade;
+    bare(bed, &trade);
+    paid_by_wechat(bed, &trade);
+    flow_run_for(bed, 1500);
+    flow_fault(bed, FAULT(DOWN), "order", "*", ""); // the other one gets nowhere
+    load_trade(flow_virtual(bed)->center.trades, str_c(trade.no), occupy, bed);
+    size_t postings = flow_get(bed, trade.no)->n_ledger;
+    for (int i = 0; i < 2; i++)
+        flow_refused(bed, "RETRY", "Adjust", "trade_no=%s %s request_id=adjust-it", trade.no, ACTUAL(15000));
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+    assert_int_equal(found->state, TRADE(PAID));
+    assert_null(found->adjusted_at);
+    assert_null(found->unused);
+    assert_int_equal(found->paid->minor_units, LIST_200);
+    assert_int_equal(found->n_ledger, postings);
+    bed->leave_open = bed->not_compared = true;
+}
+
 static const struct flow_case cases[] = {
     CASE(test_less_is_paid_for_and_the_rest_goes_back),
     CASE(test_a_card_is_captured_in_part),
@@ -326,5 +360,6 @@ static const struct flow_case cases[] = {
     CASE(test_a_purchase_that_is_terminated_counts_as_authorised),
     CASE(test_what_can_not_go_back_waits_for_an_operator),
     VIRTUAL(test_an_adjustment_against_others),
+    VIRTUAL(test_an_adjustment_whose_refund_can_not_start_changes_nothing),
 };
 CASES(adjust);
