@@ -125,15 +125,25 @@ void payment_points_key(const struct trade *trade, char out[SAGA_KEY_MAX]) {
     saga_key(gid, STEP_FREEZE_FOR_ATTEMPT, 0, 1, out);
 }
 
-void payment_unfreeze(struct saga_call *call, int32_t attempt_no) {
+static void unfreeze(struct saga_call *call, int32_t attempt_no) {
     Participant__Points__V1__UnfreezePointsRequest request = PARTICIPANT__POINTS__V1__UNFREEZE_POINTS_REQUEST__INIT;
     struct effect_whose whose;
     struct adapter_effect effect = undo_effect(call, attempt_no, STEP_FREEZE_FOR_ATTEMPT, &whose);
     points_unfreeze(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
 }
 
+void payment_unfreeze_paid(struct saga_call *call) {
+    const struct trade *trade = effect_trade(call);
+    char key[SAGA_KEY_MAX];
+    payment_points_key(trade, key);
+    if (key[0])
+        unfreeze(call, trade->row.attempt_no);
+    else
+        saga_call_ok(call, STR_NONE);
+}
+
 void payment_unfreeze_points(struct saga_call *call) {
-    payment_unfreeze(call, attempt_of(saga_call_input(call)));
+    unfreeze(call, attempt_of(saga_call_input(call)));
 }
 
 // ---- 1: freeze ----------------------------------------------------------------------------------------------------
