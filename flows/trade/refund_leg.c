@@ -347,7 +347,7 @@ enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__P
     int32_t generation = 0;
     for (size_t i = 0; generation == 0 && (leg = trade_at(trade, PART_REFUND_LEG, i)); i++)
         generation = generation_named(leg, notice->refund_no);
-    if (generation == 0)
+    if (generation == 0 || !tender_is_gateway(trade_tender(trade, leg->attempt_no, leg->tender)))
         return REFUND_UNKNOWN;
     const struct refund_row *refund = trade_refund(trade, str_c(leg->refund_no));
     if (refund_end_is_over(refund) && leg->state != REFUND_LEG_STATE(DONE))
