@@ -101,16 +101,14 @@ static bool under_way(const struct command *command, const struct trade *trade, 
 static bool outcome(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
                     ProtobufCMessage **ret_response, struct error *ret_error) {
     const struct refund_row *refund = trade_refund(trade, STR(REFUND_CANCELLED_NO));
+    (void)ret_error;
     if (settled && under_way(command, trade, refund))
         return false;
     Txcenter__Trade__V1__CancelResponse *response =
         VIEW_NEW(arena, txcenter__trade__v1__cancel_response, Txcenter__Trade__V1__CancelResponse);
-    if (!response) {
-        error_set(ret_error, ERR_INTERNAL, "the answer is too large");
+    if (!response || !(response->trade = view_trade(trade, arena)) ||
+        (refund && !(response->refund = view_refund(trade, refund->refund_no, arena))))
         return true;
-    }
-    response->trade = view_trade(trade, arena);
-    response->refund = refund ? view_refund(trade, refund->refund_no, arena) : NULL;
     response->processing = !settled;
     *ret_response = &response->base;
     return true;

@@ -109,7 +109,7 @@ static bool waiter_outcome(struct trade_waiter *waiter, struct arena *arena, str
         return false;
     if (response)
         *ret_answer = encode(arena, response);
-    if (response && !ret_answer->ptr)
+    if (!ret_answer->ptr && !error_is(ret_error))
         error_set(ret_error, ERR_INTERNAL, "the answer is too large");
     return true;
 }

@@ -15,7 +15,7 @@ struct command_kind {
     // named trade, NULL when the request names none.
     void (*execute)(struct command *command);
     // Whether what was made (command->ref) has come to its outcome; then the response or the error. `settled` false
-    // asks for the present state instead (processing): always answered.
+    // asks for the present state instead (processing): always answered. Neither: the answer is too large.
     bool (*outcome)(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
                     ProtobufCMessage **ret_response, struct error *ret_error);
 };
