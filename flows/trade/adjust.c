@@ -8,6 +8,7 @@
 #include "flows/trade/discount.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/refund_plan.h"
+#include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
 #include <assert.h>
@@ -83,12 +84,24 @@ static void take_lines(struct trade *trade, const struct actual *actual) {
     }
 }
 
-static void apply(struct saga_turn *turn, const struct actual *actual, struct arena *arena) {
+// Of a card it was never taken.
+static bool goes_back(const struct trade *trade, const int64_t parts[TRADE_TENDERS_MAX]) {
+    bool back = false;
+    for (int32_t i = 0; i < TRADE_TENDERS_MAX; i++)
+        back = back || (parts[i] > 0 && !tender_is_card(trade_tender(trade, trade->row.attempt_no, i)));
+    return back;
+}
+
+// False, and nothing is changed, when one of the sagas that the money needs can't be started.
+static bool apply(struct saga_turn *turn, const struct actual *actual, struct arena *arena, struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct trade_row before = trade->row;
-    struct trade_row *row = trade_edit(trade);
     int64_t parts[TRADE_TENDERS_MAX];
-    struct error error = {0};
+    split_unused(trade, before.paid - actual->combination->payable->minor_units, parts);
+    if (!capture_can_start(turn, error) ||
+        (goes_back(trade, parts) && !refund_plan_can_start(turn, ADJUST_REFUND_NO, error)))
+        return false;
+    struct trade_row *row = trade_edit(trade);
     actual_keep(trade, actual, arena);
     take_lines(trade, actual);
     row->points = actual->combination->points;
@@ -97,12 +110,12 @@ static void apply(struct saga_turn *turn, const struct actual *actual, struct ar
     row->list_price = actual->list_price;
     row->payable = row->paid = actual->combination->payable->minor_units;
     discount_of_combination(actual->combination, row->discount);
-    split_unused(trade, before.paid - row->paid, parts);
     books_adjusted(trade, &before, parts, saga_turn_now(turn));
-    if (!refund_plan_unused(turn, parts, &error))
-        trades_alert(trade->trades, "return of what was not used can't start", trade, error.text);
+    bool started = refund_plan_unused(turn, parts, error);
+    assert(started); // it can be: that was looked at first
     take_less(trade, parts);
     conclude(turn);
+    return true;
 }
 
 // ---- The purchase's steps -----------------------------------------------------------------------------------------
@@ -158,8 +171,10 @@ static void execute(struct command *command) {
         command_refuse(command, &error);
     } else {
         struct saga_turn *turn = command_turn(command);
-        apply(turn, &actual, &command->arena);
-        command_made(command, turn, "adjusted");
+        if (apply(turn, &actual, &command->arena, &error))
+            command_made(command, turn, "adjusted");
+        else
+            command_give_up(command, turn, &error);
     }
 }
 

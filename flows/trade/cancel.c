@@ -2,6 +2,7 @@
 #include "flows/trade/cancel.h"
 
 #include "flows/trade/adjust.h"
+#include "flows/trade/capture.h"
 #include "flows/trade/purchase_end.h"
 #include "flows/trade/refund_command.h"
 #include "flows/trade/refund_end.h"
@@ -73,13 +74,14 @@ static void execute(struct command *command) {
     if (nothing_to_do(trade)) {
         // The answer says how it is.
     } else if (trade_is_paid(trade)) {
+        bool adjusts = trade->row.adjust == ADJUST_AWAITED;
         refund_plan_rest(trade, &plan);
-        if (trade->row.adjust == ADJUST_AWAITED)
-            adjust_as_authorised(turn);
-        if (!refund_plan_start(turn, &plan, &error)) {
+        if ((adjusts && !capture_can_start(turn, &error)) || !refund_plan_start(turn, &plan, &error)) {
             command_give_up(command, turn, &error);
             return;
         }
+        if (adjusts)
+            adjust_as_authorised(turn); // the refund waits for it
     } else if (closable(trade)) {
         close_trade(turn, request->reason);
     } else {

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { STEP_CAPTURE = 10 };
+enum { STEP_CAPTURE = 10, INPUT_MAX = 16 };
 
 // What is not taken at all is released, under the key of its freeze.
 static void capture(struct saga_call *call) {
@@ -102,12 +102,24 @@ void capture_gid(const struct trade *trade, char out[TRADE_GID_MAX]) {
     snprintf(out, TRADE_GID_MAX, "%s/capture/%d", trade->row.trade_no, trade->row.attempt_no);
 }
 
+static bool applies(const struct trade *trade, char ret_input[INPUT_MAX]) {
+    snprintf(ret_input, INPUT_MAX, "%d", trade->row.attempt_no);
+    bool attempted = trade->row.authorised > 0 || trade->row.payable > 0; // else its attempts have all failed
+    return attempted && payment_cards(&trade->subject, str_c(ret_input)) > 0;
+}
+
+bool capture_can_start(struct saga_turn *turn, struct error *error) {
+    const struct trade *trade = trade_of(saga_turn_subject(turn));
+    char gid[TRADE_GID_MAX], input[INPUT_MAX];
+    capture_gid(trade, gid);
+    return !applies(trade, input) || saga_turn_can_start(turn, str_c(gid), error);
+}
+
 void capture_start(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    char gid[TRADE_GID_MAX], input[16];
+    char gid[TRADE_GID_MAX], input[INPUT_MAX];
     struct error error = {0};
-    snprintf(input, sizeof input, "%d", trade->row.attempt_no);
-    if (trade->row.authorised == 0 || payment_cards(&trade->subject, str_c(input)) == 0)
+    if (!applies(trade, input))
         return;
     capture_gid(trade, gid);
     const struct saga_start start = {.flow = capture_flow.name, .gid = str_c(gid), .input = str_c(input)};

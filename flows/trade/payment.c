@@ -8,6 +8,7 @@
 #include "flows/trade/adjust.h"
 #include "flows/trade/after.h"
 #include "flows/trade/books.h"
+#include "flows/trade/capture.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
 #include "flows/trade/pay.h"
@@ -26,6 +27,7 @@
 
 static_assert((int)TRADE_PARAMETERS_MAX >= (int)SAGA_ANSWER_MAX, "what a kept answer holds can be kept of it");
 
+enum { START_AGAIN_MS = 1000 }; // what the engine can't start at present
 enum { STEP_FREEZE_FOR_ATTEMPT = 5, STEP_FREEZE = 10, STEP_CREATE = 20, STEP_COLLECT = 40, STEP_CONFIRM = 50 };
 
 // ---- Legs are tenders ---------------------------------------------------------------------------------------------
@@ -481,9 +483,19 @@ void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt) {
     purchase_end_poke(turn);
 }
 
+// What a cancel that came too late needs, so that everything goes back.
+static bool can_go_back(struct saga_turn *turn, struct error *error) {
+    const struct trade_row *row = &trade_of(saga_turn_subject(turn))->row;
+    return row->closing != CLOSING_CANCEL || (refund_plan_can_start(turn, REFUND_CANCELLED_NO, error) &&
+                                              (row->adjust == ADJUST_NONE || capture_can_start(turn, error)));
+}
+
 static struct saga_verdict settle(struct saga_turn *turn) {
+    struct error error = {0};
     if (trade_of(saga_turn_subject(turn))->row.stopped != STOPPED_NO)
         return saga_reject(ERR_TRADE_ENDED, "the order was terminated by an operator");
+    if (!can_go_back(turn, &error))
+        return saga_wait(saga_turn_now(turn) + START_AGAIN_MS);
     payment_settle(turn, turn_attempt(turn));
     return saga_done();
 }
