@@ -270,6 +270,11 @@ void command_made(struct command *command, struct saga_turn *turn, const char *r
     saga_turn_commit(turn, NULL, NULL);
 }
 
+// What is asked of an order that was replaced must not be done to the one that replaced it.
+static bool is_of_another_order(const struct command *command) {
+    return command->purchase_no > 0 && command->purchase_no < command->trade->row.purchase_no;
+}
+
 static void trade_found(void *ctx, struct trade *trade, const struct error *error) {
     struct command *command = ctx;
     struct error crowded;
@@ -281,20 +286,23 @@ static void trade_found(void *ctx, struct trade *trade, const struct error *erro
     memcpy(command->trade_no, trade->row.trade_no, sizeof command->trade_no);
     if (!command->call->may(command->call->ctx, str_c(trade->row.tenant_id)))
         command_refuse_as(command, ERR_TENANT_FORBIDDEN, NULL);
+    else if (is_of_another_order(command))
+        command_refuse_as(command, ERR_TRADE_ENDED, "this order was replaced by another one of its trade");
     else if (!has_room(trade, &crowded))
         command_refuse(command, &crowded);
     else
         command->kind->execute(command);
 }
 
-static void order_found(void *ctx, const char *trade_no, const struct error *error) {
+static void order_found(void *ctx, const struct order_row *order, const struct error *error) {
     struct command *command = ctx;
     if (error) {
         command_refuse(command, error);
         return;
     }
-    str_copy(str_c(trade_no), command->trade_no, sizeof command->trade_no);
-    load_trade(command->trades, str_c(trade_no), trade_found, command);
+    memcpy(command->trade_no, order->trade_no, sizeof command->trade_no);
+    command->purchase_no = order->purchase_no;
+    load_trade(command->trades, str_c(order->trade_no), trade_found, command);
 }
 
 static void execute_new(struct command *command) {
@@ -316,7 +324,7 @@ static void execute(struct command *command) {
         str_copy(str_c(trade_no), command->trade_no, sizeof command->trade_no);
         load_trade(command->trades, str_c(trade_no), trade_found, command);
     } else if (order_no && order_no[0]) {
-        load_trade_no(command->trades, str_c(order_no), order_found, command);
+        load_order(command->trades, str_c(order_no), order_found, command);
     } else {
         execute_new(command);
     }

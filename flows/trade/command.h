@@ -30,6 +30,7 @@ struct command {
     struct request_entry *entry;
     struct request_row row;
     char trade_no[TRADE_NO_MAX + 1]; // for errors, once known
+    int32_t purchase_no;             // whose order number names the trade; 0: its own number does
     struct trade *trade;             // held
     struct str ref;                  // what was made, behind the trade's number: "3", "R1"; in the arena
     struct trade_waiter waiter;

@@ -29,12 +29,12 @@ static void got(void *ctx, struct trade *trade, const struct error *failed) {
         saga_subject_release(&trade->subject);
 }
 
-static void order_found(void *ctx, const char *trade_no, const struct error *error) {
+static void order_found(void *ctx, const struct order_row *order, const struct error *error) {
     struct reading *reading = ctx;
     if (error)
         reading_finish(reading, NULL, error);
     else
-        load_snapshot(reading->trades, str_c(trade_no), got, reading);
+        load_snapshot(reading->trades, str_c(order->trade_no), got, reading);
 }
 
 void read_get(struct trades *trades, struct trade_call *call, const ProtobufCMessage *message) {
@@ -48,7 +48,7 @@ void read_get(struct trades *trades, struct trade_call *call, const ProtobufCMes
     } else if (request->trade_no[0]) {
         load_snapshot(trades, str_c(request->trade_no), got, reading);
     } else {
-        load_trade_no(trades, str_c(request->order_no), order_found, reading);
+        load_order(trades, str_c(request->order_no), order_found, reading);
     }
 }
 

@@ -49,6 +49,35 @@ static void test_an_edited_order_is_ordered_again_under_its_trade_number(struct 
                    "CREATED QUOTED ORDERING ORDERED PAYING CLOSING ORDERING ORDERED PAYING PAID COMPLETED");
 }
 
+// [A56] the number of an order that was replaced finds the trade, but what is asked of that order is not done to the
+// one that replaced it
+static void test_the_number_of_a_replaced_order_changes_nothing(struct flow_bed *bed) {
+    struct flow_trade trade;
+    char first[80];
+    ordered_later(bed, &trade);
+    memcpy(first, trade.order_no, sizeof first);
+    flow_quote(bed, &trade, FUEL_300, "");
+    flow_order(bed, &trade, LATER);
+    for (int paid = 0; paid < 2; paid++) {
+        int state = paid ? TRADE(COMPLETED) : TRADE(ORDERED);
+        assert_state(bed, &trade, state);
+        flow_refused(bed, "TRADE_ENDED", "Cancel", "order_no=%s", first);
+        flow_refused(bed, "TRADE_ENDED", "Refund", "order_no=%s whole=true", first);
+        flow_refused(bed, "TRADE_ENDED", "Adjust", "order_no=%s lines[0].index=0 lines[0].amount=CNY100", first);
+        assert_state(bed, &trade, state);
+        assert_found_by(bed, &trade, first);
+        if (paid)
+            break;
+        flow_pay(bed, &trade);
+        flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+        flow_until_state(bed, &trade, TRADE(COMPLETED));
+        flow_until_still(bed, &trade);
+    }
+    assert_int_equal(refunded_at_gateway(bed, &trade), 0);
+    flow_must(bed, "Cancel", "order_no=%s", trade.order_no);
+    assert_state(bed, &trade, TRADE(REFUNDED));
+}
+
 // The edit may be for somebody else, at another pump: what is ordered then counts, and not before.
 static void test_an_edit_takes_its_context_with_it_when_it_is_ordered(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -211,6 +240,7 @@ static void test_an_edit_against_the_payer(struct flow_bed *bed) {
 
 static const struct flow_case cases[] = {
     CASE(test_an_edited_order_is_ordered_again_under_its_trade_number),
+    CASE(test_the_number_of_a_replaced_order_changes_nothing),
     CASE(test_an_edit_takes_its_context_with_it_when_it_is_ordered),
     CASE(test_an_order_that_is_found_paid_stands),
     CASE(test_when_both_get_paid_the_surplus_goes_back_once),
