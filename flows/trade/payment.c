@@ -584,8 +584,14 @@ static void collect_ruled(struct saga_turn *turn, const struct saga_ruling *ruli
         tender_stated(turn, tender, ruling->outcome == OUTCOME_OK, ruling->text);
 }
 
-static bool may_be_paid(const struct tender_row *tender) {
-    return tender_is_unsettled(tender) && tender->state != TENDER_STATE(CONFLICTED);
+// Whether an operator may say that it was paid.
+static bool may_be_paid(const struct tender_row *tender, struct error *error) {
+    if (tender->undo == UNDO_REVERSING)
+        return error_set(error, ERR_SAGA_STATE,
+                         "the tender is being reversed: only the answer to that says how it stands");
+    if (!tender_is_unsettled(tender) || tender->state == TENDER_STATE(CONFLICTED))
+        return error_set(error, ERR_SAGA_STATE, "the gateway has said that the tender was not paid, or not as asked");
+    return true;
 }
 
 bool payment_close_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
@@ -631,8 +637,8 @@ static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, str
         {.step_id = 0},
     };
     if (saga_turn_step(turn)->id == STEP_COLLECT && ruling->outcome == OUTCOME_OK && ruling->act == SAGA_ACT_RESOLVE &&
-        !may_be_paid(turn_tender(turn, tender_is_gateway)))
-        return error_set(error, ERR_SAGA_STATE, "the gateway has said that the tender was not paid, or not as asked");
+        !may_be_paid(turn_tender(turn, tender_is_gateway), error))
+        return false;
     return ruling_allowed(rules, turn, ruling, error);
 }
 
