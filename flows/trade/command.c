@@ -252,6 +252,16 @@ struct saga_turn *command_turn(struct command *command) {
     return saga_turn_begin(command->trades->engine, &command->trade->subject);
 }
 
+bool command_is_current(struct command *command) {
+    struct error error;
+    if (!command->trade->subject.failed)
+        return true;
+    if (load_is_ours(command->trades, str_c(command->trade_no), &error))
+        error_set(&error, ERR_STORE_STALE, NULL);
+    command_refuse(command, &error);
+    return false;
+}
+
 void command_join(struct command *command, struct saga_turn *turn, const char *ref) {
     struct trade *trade = command->trade;
     struct trade_row *row = trade_edit(trade);

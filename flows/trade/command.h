@@ -48,6 +48,10 @@ void command_serve(struct trades *trades, struct trade_call *call, const Protobu
 // A turn for the command's trade.
 struct saga_turn *command_turn(struct command *command);
 
+// For a kind that has waited for something else: whether the command's trade is still the one in memory. Else what was
+// seen of it counts no more, and the command is refused.
+bool command_is_current(struct command *command);
+
 // Commits the turn that made `ref` of the command's trade, then waits for the outcome.
 void command_made(struct command *command, struct saga_turn *turn, const char *ref);
 

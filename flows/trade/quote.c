@@ -148,9 +148,9 @@ static void quoted(void *ctx, const struct quote_made *made, const struct error 
         command_refuse(command, failed);
         return;
     }
-    if (command->trade && (command->trade->subject.failed || !quotable(command->trade, &error))) {
-        if (!error_is(&error))
-            error_set(&error, ERR_STORE_STALE, NULL);
+    if (command->trade && !command_is_current(command))
+        return;
+    if (command->trade && !quotable(command->trade, &error)) {
         command_refuse(command, &error);
         return;
     }

@@ -189,7 +189,9 @@ static void recharge_known(void *ctx, const struct adapter_answer *answer) {
     const Participant__Card__V1__GetRechargeResponse *response =
         answer->outcome == OUTCOME_OK ? (const void *)answer->message : NULL;
     saga_pass_end(command->trades->engine, command->state, answer->outcome, answer->code, answer->text);
-    start(command, response ? response->reversible->minor_units : -1); // else the card system says it when it is asked
+    if (command_is_current(command))
+        start(command,
+              response ? response->reversible->minor_units : -1); // else the card system says it when it is asked
 }
 
 // Of a recharge only what is not spent is refunded. The card system has the last word, in the refund's saga.
