@@ -221,6 +221,12 @@ static void serve(struct trades *trades, struct trade_call *call, const Txcenter
     size_t nonce = strlen(body->nonce);
     if (nonce < NONCE_LEAST || nonce > REQUEST_ID_MAX)
         error_field(&error, "notification.nonce", "must have %d..%d bytes", NONCE_LEAST, REQUEST_ID_MAX);
+    // What is signed is cut by line ends.
+    for (const char *c = body->nonce; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) {
+            error_field(&error, "notification.nonce", "may not hold control characters");
+            break;
+        }
     if (body->body.len == 0 || body->body.len > BODY_MAX)
         error_field(&error, "notification.body", "must have 1..%d bytes", BODY_MAX);
     if (strlen(body->key_id) > TRADE_ID_MAX)

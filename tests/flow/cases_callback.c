@@ -168,6 +168,8 @@ static void test_a_callback_of_bad_form_is_a_bad_request(struct flow_bed *bed) {
     assert_verdict(flow_notify(bed, &notice), "INVALID_REQUEST");
     notice.nonce = "01234567890123456789012345678901234567890123456789012345678901234";
     assert_verdict(flow_notify(bed, &notice), "INVALID_REQUEST");
+    notice.nonce = "nonce-with\nanother-line"; // could be cut elsewhere under the same signature
+    assert_verdict(flow_notify(bed, &notice), "INVALID_REQUEST");
     notice.nonce = NULL;
     notice.tender_no = "";
     assert_verdict(flow_notify(bed, &notice), "INVALID_REQUEST");
