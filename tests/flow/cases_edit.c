@@ -187,6 +187,27 @@ static void test_an_edit_waits_until_the_old_order_is_definite(struct flow_bed *
     assert_nothing_held(bed, &trade);
 }
 
+// The gateway does not answer for longer than the new quote holds: nobody is sold anything at the price of then
+static void test_an_edit_whose_quote_expires_meanwhile_is_not_ordered(struct flow_bed *bed) {
+    struct flow_trade trade;
+    ordered_later(bed, &trade);
+    flow_pay(bed, &trade);
+    flow_quote(bed, &trade, FUEL_300, "");
+    flow_fault(bed, FAULT(DOWN), "payment", "*", "");
+    struct flow_answer *answer = order_again(bed, &trade);
+    flow_run_for(bed, 4000);
+    flow_clear_faults(bed);
+    flow_wait(bed, answer);
+    assert_verdict(answer, "QUOTE_EXPIRED");
+    flow_until_state(bed, &trade, TRADE(FAILED));
+    flow_until_still(bed, &trade);
+    assert_string_equal(flow_get(bed, trade.no)->reason, "QUOTE_EXPIRED");
+    assert_int_equal(flow_ledger(bed, "order", trade.no, "create").n, 1);
+    assert_nothing_held(bed, &trade);
+    flow_quote(bed, &trade, FUEL_300, "");
+    flow_order(bed, &trade, LATER);
+}
+
 // [A10] the same request again, and others at the same time, make one new order
 static void test_one_edit_makes_one_order(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -246,6 +267,7 @@ static const struct flow_case cases[] = {
     CASE(test_when_both_get_paid_the_surplus_goes_back_once),
     CASE(test_what_is_no_edit_is_refused),
     CASE(test_an_edit_waits_until_the_old_order_is_definite),
+    CASE_WITH(test_an_edit_whose_quote_expires_meanwhile_is_not_ordered, .quote_ttl_s = 3),
     CASE(test_one_edit_makes_one_order),
     VIRTUAL(test_an_edit_against_the_payer),
 };
