@@ -3,6 +3,7 @@
 #include "adapters/card/card.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
+#include "flows/trade/moved.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/retire.h"
 #include "flows/trade/ruling.h"
@@ -28,7 +29,10 @@ static void capture(struct saga_call *call) {
     request.tender_no = view_text(tender->tender_no);
     request.freeze_key = freeze_key;
     request.amount = &amount;
-    card_confirm(&effect_adapters(call)->card, &effect, &request, effect_done, call);
+    const struct effect_expected expected = {moved_all, tender->amount,
+                                             "the card took another amount than it was asked to", effect_done};
+    card_confirm(&effect_adapters(call)->card, &effect, &request, effect_done_as_expected,
+                 effect_expecting(call, &expected));
 }
 
 static void captured(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {

@@ -11,6 +11,7 @@
 #include "flows/trade/capture.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
+#include "flows/trade/moved.h"
 #include "flows/trade/pay.h"
 #include "flows/trade/purchase_end.h"
 #include "flows/trade/purchase_step.h"
@@ -150,45 +151,11 @@ void payment_unfreeze_points(struct saga_call *call) {
 
 // ---- 1: freeze ----------------------------------------------------------------------------------------------------
 
-// A freeze on its way, and what it must come to.
-struct freezing {
-    struct saga_call *call;
-    int64_t amount;
-    char currency[4];
-};
-
-static struct freezing *freezing_of(struct saga_call *call) {
-    struct freezing *freezing = malloc(sizeof *freezing);
-    if (!freezing)
-        abort();
-    *freezing = (struct freezing){.call = call, .amount = call_card(call)->amount};
-    memcpy(freezing->currency, effect_trade(call)->row.currency, sizeof freezing->currency);
-    return freezing;
-}
-
-static bool is_part(const struct freezing *freezing, const Txcenter__Type__V1__Money *part) {
-    return !part || part->minor_units == 0 ||
-           (part->minor_units > 0 && part->minor_units <= freezing->amount &&
-            strcmp(part->currency, freezing->currency) == 0);
-}
-
-static bool froze_all(const struct freezing *freezing, const Participant__Card__V1__CardAmount *frozen) {
-    return is_part(freezing, frozen->principal) && is_part(freezing, frozen->bonus) &&
-           (frozen->principal ? frozen->principal->minor_units : 0) +
-                   (frozen->bonus ? frozen->bonus->minor_units : 0) ==
-               freezing->amount;
-}
-
 // A card that says it froze something else is not understood: the attempt turns round and releases whatever it was.
-static void freeze_answered(void *ctx, const struct adapter_answer *answer) {
-    struct freezing *freezing = ctx;
-    const Participant__Card__V1__FreezeCardResponse *response = (const void *)answer->message;
-    if (answer->outcome == OUTCOME_OK && !answer->never_seen && !froze_all(freezing, response->frozen))
-        saga_call_done(freezing->call, OUTCOME_UNKNOWN, ERR_PARTICIPANT_BROKEN, NULL,
-                       "the card froze another amount than it was asked to", STR_NONE);
-    else
-        effect_done(freezing->call, answer);
-    free(freezing);
+static void *freezing(struct saga_call *call) {
+    return effect_expecting(call, &(struct effect_expected){moved_all, call_card(call)->amount,
+                                                            "the card froze another amount than it was asked to",
+                                                            effect_done});
 }
 
 static void freeze(struct saga_call *call) {
@@ -201,13 +168,13 @@ static void freeze(struct saga_call *call) {
     request.card_no = tender->account;
     request.user_id = view_text(trade->row.user_id);
     request.amount = &amount;
-    card_freeze(&effect_adapters(call)->card, &effect, &request, freeze_answered, freezing_of(call));
+    card_freeze(&effect_adapters(call)->card, &effect, &request, effect_done_as_expected, freezing(call));
 }
 
 static void inquire_freeze(struct saga_call *call) {
     struct adapter_effect effect = effect_of(call);
-    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_freeze_method, &effect, freeze_answered,
-                    freezing_of(call));
+    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_freeze_method, &effect,
+                    effect_done_as_expected, freezing(call));
 }
 
 void payment_release(struct saga_call *call) {
@@ -421,6 +388,13 @@ static struct saga_verdict collect(struct saga_turn *turn) {
 
 // ---- 5: confirm ---------------------------------------------------------------------------------------------------
 
+// Nor does one pay that says it took something else.
+static void *confirming(struct saga_call *call) {
+    return effect_expecting(call, &(struct effect_expected){moved_all, call_card(call)->amount,
+                                                            "the card took another amount than it was asked to",
+                                                            effect_done_bare});
+}
+
 static void confirm(struct saga_call *call) {
     Participant__Card__V1__ConfirmCardRequest request = PARTICIPANT__CARD__V1__CONFIRM_CARD_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
@@ -428,13 +402,13 @@ static void confirm(struct saga_call *call) {
     saga_call_key_of(call, STEP_FREEZE, saga_call_leg(call), freeze_key);
     request.tender_no = call_card(call)->tender_no;
     request.freeze_key = freeze_key;
-    card_confirm(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
+    card_confirm(&effect_adapters(call)->card, &effect, &request, effect_done_as_expected, confirming(call));
 }
 
 static void inquire_confirm(struct saga_call *call) {
     struct adapter_effect effect = effect_of(call);
-    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_confirm_method, &effect, effect_done_bare,
-                    call);
+    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_confirm_method, &effect,
+                    effect_done_as_expected, confirming(call));
 }
 
 void payment_undo_confirm(struct saga_call *call) {
@@ -601,10 +575,8 @@ bool payment_close_fits(struct saga_turn *turn, const ProtobufCMessage *answer) 
 }
 
 static bool freeze_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
-    const Participant__Card__V1__FreezeCardResponse *response = (const void *)answer;
-    struct freezing freezing = {.amount = turn_tender(turn, tender_is_card)->amount};
-    memcpy(freezing.currency, trade_of(saga_turn_subject(turn))->row.currency, sizeof freezing.currency);
-    return froze_all(&freezing, response->frozen);
+    return moved_all(answer, turn_tender(turn, tender_is_card)->amount,
+                     trade_of(saga_turn_subject(turn))->row.currency);
 }
 
 #define RESOLVE_OR_COMPENSATE "resolve the step, or compensate the saga"

@@ -6,6 +6,7 @@
 #include "flows/trade/books.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/matter.h"
+#include "flows/trade/moved.h"
 #include "flows/trade/refund_end.h"
 #include "flows/trade/tender.h"
 
@@ -68,7 +69,10 @@ static void pay_out_card(struct saga_call *call, struct refund_leg_row *leg, str
     request.tender_no = tender->tender_no;
     request.refund_no = leg->refund_no;
     request.amount = &amount;
-    card_refund(&effect_adapters(call)->card, &effect, &request, effect_done, call);
+    const struct effect_expected expected = {moved_all, leg->amount,
+                                             "the card gave back another amount than it was asked to", effect_done};
+    card_refund(&effect_adapters(call)->card, &effect, &request, effect_done_as_expected,
+                effect_expecting(call, &expected));
 }
 
 // What is asked of the gateway for a leg, as its answer must say again.
