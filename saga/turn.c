@@ -494,20 +494,26 @@ static void set_exists(const struct saga_turn *turn, const struct saga_resident 
     error_set(error, passes ? ERR_STORE_STALE : ERR_SAGA_EXISTS, NULL);
 }
 
+bool saga_turn_can_start(const struct saga_turn *turn, struct str gid, struct error *error) {
+    const struct saga_resident *there = resident_find(turn->engine, gid);
+    if (there)
+        set_exists(turn, there, error);
+    else if (turn->n_sagas == TURN_SAGAS_MAX)
+        error_set(error, ERR_OVERLOADED, "a turn takes at most %d sagas", TURN_SAGAS_MAX);
+    return !there && turn->n_sagas < TURN_SAGAS_MAX;
+}
+
 static struct saga_resident *start(struct saga_turn *turn, const struct saga_start *start, struct saga_resident *parent,
                                    const struct saga_leg *leg, struct error *error) {
     struct saga_engine *engine = turn->engine;
-    const struct saga_resident *there = resident_find(engine, start->gid);
     const struct saga_flow *flow = start->made ? start->made : saga_engine_flow(engine, str_c(start->flow), 0);
     struct saga_instance instance;
     if (!flow)
         error_set(error, ERR_FLOW_UNKNOWN, "no flow is named %s", start->flow ? start->flow : "");
     else if (start->input.len > SAGA_INPUT_MAX)
         error_set(error, ERR_RECORD_TOO_LARGE, "a saga's input has at most %d bytes", SAGA_INPUT_MAX);
-    else if (there)
-        set_exists(turn, there, error);
-    else if (turn->n_sagas == TURN_SAGAS_MAX)
-        error_set(error, ERR_OVERLOADED, "a turn takes at most %d sagas", TURN_SAGAS_MAX);
+    else if (!saga_turn_can_start(turn, start->gid, error))
+        return NULL;
     else if (!turn->subject && !parent && turn->group != &turn->own_group)
         error_set(error, ERR_INVALID_REQUEST, "sagas that are started together need a subject in common");
     else

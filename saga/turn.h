@@ -38,6 +38,10 @@ struct saga_start {
 };
 bool saga_turn_start(struct saga_turn *turn, const struct saga_start *start, struct error *error);
 
+// Whether there is a place for one of this gid; it fails as saga_turn_start() does. For whoever starts several, or
+// can't take back what comes before: they all start, or nothing is done.
+bool saga_turn_can_start(const struct saga_turn *turn, struct str gid, struct error *error);
+
 // The saga's waiting steps look again: in this turn when it is in memory and free, else after it (as saga_poke() does).
 void saga_turn_poke(struct saga_turn *turn, struct str gid);
 

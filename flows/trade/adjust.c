@@ -8,6 +8,7 @@
 #include "flows/trade/discount.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/refund_plan.h"
+#include "flows/trade/tender.h"
 #include "flows/trade/view.h"
 
 #include <assert.h>
@@ -83,13 +84,22 @@ static void take_lines(struct trade *trade, const struct actual *actual) {
     }
 }
 
-// False, and nothing is changed, when the return of what was not used can't be started.
+// Of a card it was never taken.
+static bool goes_back(const struct trade *trade, const int64_t parts[TRADE_TENDERS_MAX]) {
+    bool back = false;
+    for (int32_t i = 0; i < TRADE_TENDERS_MAX; i++)
+        back = back || (parts[i] > 0 && !tender_is_card(trade_tender(trade, trade->row.attempt_no, i)));
+    return back;
+}
+
+// False, and nothing is changed, when one of the sagas that the money needs can't be started.
 static bool apply(struct saga_turn *turn, const struct actual *actual, struct arena *arena, struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct trade_row before = trade->row;
     int64_t parts[TRADE_TENDERS_MAX];
     split_unused(trade, before.paid - actual->combination->payable->minor_units, parts);
-    if (!refund_plan_unused(turn, parts, error))
+    if (!capture_can_start(turn, error) ||
+        (goes_back(trade, parts) && !refund_plan_can_start(turn, ADJUST_REFUND_NO, error)))
         return false;
     struct trade_row *row = trade_edit(trade);
     actual_keep(trade, actual, arena);
@@ -101,6 +111,8 @@ static bool apply(struct saga_turn *turn, const struct actual *actual, struct ar
     row->payable = row->paid = actual->combination->payable->minor_units;
     discount_of_combination(actual->combination, row->discount);
     books_adjusted(trade, &before, parts, saga_turn_now(turn));
+    bool started = refund_plan_unused(turn, parts, error);
+    assert(started); // it can be: that was looked at first
     take_less(trade, parts);
     conclude(turn);
     return true;
@@ -168,15 +180,11 @@ static void execute(struct command *command) {
 
 static bool outcome(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
                     ProtobufCMessage **ret_response, struct error *ret_error) {
-    (void)command, (void)settled;
+    (void)command, (void)settled, (void)ret_error;
     Txcenter__Trade__V1__AdjustResponse *response =
         VIEW_NEW(arena, txcenter__trade__v1__adjust_response, Txcenter__Trade__V1__AdjustResponse);
-    if (!response) {
-        error_set(ret_error, ERR_INTERNAL, "the answer is too large");
-        return true;
-    }
-    response->trade = view_trade(trade, arena);
-    *ret_response = &response->base;
+    if (response && (response->trade = view_trade(trade, arena)))
+        *ret_response = &response->base;
     return true;
 }
 

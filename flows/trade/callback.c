@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define UNKNOWN_NUMBER "callback for an unknown number"
+
 enum { BODY_MAX = 65536, NONCE_LEAST = 8 };
 
 struct notice {
@@ -131,9 +133,9 @@ static void keep_stray(struct notice *notice, const struct trade *trade, const c
     make(notice, turn);
 }
 
-static void keep_unknown(struct notice *notice, const struct trade *trade) {
+static void keep_unknown(struct notice *notice, const struct trade *trade, const char *why) {
     notice->trades->stats.unknown_callbacks++;
-    keep_stray(notice, trade, "callback for an unknown number");
+    keep_stray(notice, trade, why);
 }
 
 static void apply_payment(struct notice *notice, struct trade *trade, struct tender_row *tender) {
@@ -153,7 +155,7 @@ static void apply_refund(struct notice *notice, struct trade *trade) {
     }
     saga_turn_abandon(turn);
     if (learnt == REFUND_UNKNOWN) {
-        keep_unknown(notice, trade);
+        keep_unknown(notice, trade, UNKNOWN_NUMBER);
     } else {
         notice->trades->stats.conflicts++;
         keep_stray(notice, trade,
@@ -169,12 +171,14 @@ static void trade_found(void *ctx, struct trade *trade, const struct error *erro
         return;
     }
     struct tender_row *tender = trade && !notice->of_refund ? trade_tender_by_no(trade, str_c(notice->number)) : NULL;
-    if (tender)
+    if (tender && !tender_is_gateway(tender))
+        keep_unknown(notice, trade, "callback for a tender that is not the gateway's");
+    else if (tender)
         apply_payment(notice, trade, tender);
     else if (trade && notice->of_refund)
         apply_refund(notice, trade);
     else
-        keep_unknown(notice, NULL);
+        keep_unknown(notice, NULL, UNKNOWN_NUMBER);
     if (trade)
         saga_subject_release(&trade->subject);
 }
@@ -196,7 +200,7 @@ static void looked_up(void *ctx, enum request_verdict verdict, struct request_en
         if (strlen(notice->number) > ID_LEN && id_valid(trade_no))
             load_trade_or_archived(notice->trades, trade_no, trade_found, notice);
         else
-            keep_unknown(notice, NULL);
+            keep_unknown(notice, NULL, UNKNOWN_NUMBER);
     }
 }
 
@@ -217,6 +221,12 @@ static void serve(struct trades *trades, struct trade_call *call, const Txcenter
     size_t nonce = strlen(body->nonce);
     if (nonce < NONCE_LEAST || nonce > REQUEST_ID_MAX)
         error_field(&error, "notification.nonce", "must have %d..%d bytes", NONCE_LEAST, REQUEST_ID_MAX);
+    // What is signed is cut by line ends.
+    for (const char *c = body->nonce; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) {
+            error_field(&error, "notification.nonce", "may not hold control characters");
+            break;
+        }
     if (body->body.len == 0 || body->body.len > BODY_MAX)
         error_field(&error, "notification.body", "must have 1..%d bytes", BODY_MAX);
     if (strlen(body->key_id) > TRADE_ID_MAX)

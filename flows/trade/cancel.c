@@ -2,6 +2,7 @@
 #include "flows/trade/cancel.h"
 
 #include "flows/trade/adjust.h"
+#include "flows/trade/capture.h"
 #include "flows/trade/purchase_end.h"
 #include "flows/trade/refund_command.h"
 #include "flows/trade/refund_end.h"
@@ -73,13 +74,14 @@ static void execute(struct command *command) {
     if (nothing_to_do(trade)) {
         // The answer says how it is.
     } else if (trade_is_paid(trade)) {
+        bool adjusts = trade->row.adjust == ADJUST_AWAITED;
         refund_plan_rest(trade, &plan);
-        if (trade->row.adjust == ADJUST_AWAITED)
-            adjust_as_authorised(turn);
-        if (!refund_plan_start(turn, &plan, &error)) {
+        if ((adjusts && !capture_can_start(turn, &error)) || !refund_plan_start(turn, &plan, &error)) {
             command_give_up(command, turn, &error);
             return;
         }
+        if (adjusts)
+            adjust_as_authorised(turn); // the refund waits for it
     } else if (closable(trade)) {
         close_trade(turn, request->reason);
     } else {
@@ -101,16 +103,14 @@ static bool under_way(const struct command *command, const struct trade *trade, 
 static bool outcome(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
                     ProtobufCMessage **ret_response, struct error *ret_error) {
     const struct refund_row *refund = trade_refund(trade, STR(REFUND_CANCELLED_NO));
+    (void)ret_error;
     if (settled && under_way(command, trade, refund))
         return false;
     Txcenter__Trade__V1__CancelResponse *response =
         VIEW_NEW(arena, txcenter__trade__v1__cancel_response, Txcenter__Trade__V1__CancelResponse);
-    if (!response) {
-        error_set(ret_error, ERR_INTERNAL, "the answer is too large");
+    if (!response || !(response->trade = view_trade(trade, arena)) ||
+        (refund && !(response->refund = view_refund(trade, refund->refund_no, arena))))
         return true;
-    }
-    response->trade = view_trade(trade, arena);
-    response->refund = refund ? view_refund(trade, refund->refund_no, arena) : NULL;
     response->processing = !settled;
     *ret_response = &response->base;
     return true;

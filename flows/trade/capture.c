@@ -3,6 +3,7 @@
 #include "adapters/card/card.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
+#include "flows/trade/moved.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/retire.h"
 #include "flows/trade/ruling.h"
@@ -10,7 +11,7 @@
 
 #include <stdio.h>
 
-enum { STEP_CAPTURE = 10 };
+enum { STEP_CAPTURE = 10, INPUT_MAX = 16 };
 
 // What is not taken at all is released, under the key of its freeze.
 static void capture(struct saga_call *call) {
@@ -28,7 +29,10 @@ static void capture(struct saga_call *call) {
     request.tender_no = view_text(tender->tender_no);
     request.freeze_key = freeze_key;
     request.amount = &amount;
-    card_confirm(&effect_adapters(call)->card, &effect, &request, effect_done, call);
+    const struct effect_expected expected = {moved_all, tender->amount,
+                                             "the card took another amount than it was asked to", effect_done};
+    card_confirm(&effect_adapters(call)->card, &effect, &request, effect_done_as_expected,
+                 effect_expecting(call, &expected));
 }
 
 static void captured(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
@@ -102,12 +106,24 @@ void capture_gid(const struct trade *trade, char out[TRADE_GID_MAX]) {
     snprintf(out, TRADE_GID_MAX, "%s/capture/%d", trade->row.trade_no, trade->row.attempt_no);
 }
 
+static bool applies(const struct trade *trade, char ret_input[INPUT_MAX]) {
+    snprintf(ret_input, INPUT_MAX, "%d", trade->row.attempt_no);
+    bool attempted = trade->row.authorised > 0 || trade->row.payable > 0; // else its attempts have all failed
+    return attempted && payment_cards(&trade->subject, str_c(ret_input)) > 0;
+}
+
+bool capture_can_start(struct saga_turn *turn, struct error *error) {
+    const struct trade *trade = trade_of(saga_turn_subject(turn));
+    char gid[TRADE_GID_MAX], input[INPUT_MAX];
+    capture_gid(trade, gid);
+    return !applies(trade, input) || saga_turn_can_start(turn, str_c(gid), error);
+}
+
 void capture_start(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    char gid[TRADE_GID_MAX], input[16];
+    char gid[TRADE_GID_MAX], input[INPUT_MAX];
     struct error error = {0};
-    snprintf(input, sizeof input, "%d", trade->row.attempt_no);
-    if (trade->row.authorised == 0 || payment_cards(&trade->subject, str_c(input)) == 0)
+    if (!applies(trade, input))
         return;
     capture_gid(trade, gid);
     const struct saga_start start = {.flow = capture_flow.name, .gid = str_c(gid), .input = str_c(input)};

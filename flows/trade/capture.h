@@ -9,6 +9,9 @@ extern const struct saga_flow capture_flow;
 
 void capture_gid(const struct trade *trade, char out[TRADE_GID_MAX]);
 
+// Whether it can be started in this turn; also where no card pays.
+bool capture_can_start(struct saga_turn *turn, struct error *error);
+
 // In the turn in which the order is adjusted: its tenders are what is to be taken. Nothing is started where no card
 // pays.
 void capture_start(struct saga_turn *turn);

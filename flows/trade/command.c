@@ -109,7 +109,7 @@ static bool waiter_outcome(struct trade_waiter *waiter, struct arena *arena, str
         return false;
     if (response)
         *ret_answer = encode(arena, response);
-    if (response && !ret_answer->ptr)
+    if (!ret_answer->ptr && !error_is(ret_error))
         error_set(ret_error, ERR_INTERNAL, "the answer is too large");
     return true;
 }
@@ -252,6 +252,16 @@ struct saga_turn *command_turn(struct command *command) {
     return saga_turn_begin(command->trades->engine, &command->trade->subject);
 }
 
+bool command_is_current(struct command *command) {
+    struct error error;
+    if (!command->trade->subject.failed)
+        return true;
+    if (load_is_ours(command->trades, str_c(command->trade_no), &error))
+        error_set(&error, ERR_STORE_STALE, NULL);
+    command_refuse(command, &error);
+    return false;
+}
+
 void command_join(struct command *command, struct saga_turn *turn, const char *ref) {
     struct trade *trade = command->trade;
     struct trade_row *row = trade_edit(trade);
@@ -270,6 +280,11 @@ void command_made(struct command *command, struct saga_turn *turn, const char *r
     saga_turn_commit(turn, NULL, NULL);
 }
 
+// What is asked of an order that was replaced must not be done to the one that replaced it.
+static bool is_of_another_order(const struct command *command) {
+    return command->purchase_no > 0 && command->purchase_no < command->trade->row.purchase_no;
+}
+
 static void trade_found(void *ctx, struct trade *trade, const struct error *error) {
     struct command *command = ctx;
     struct error crowded;
@@ -281,20 +296,23 @@ static void trade_found(void *ctx, struct trade *trade, const struct error *erro
     memcpy(command->trade_no, trade->row.trade_no, sizeof command->trade_no);
     if (!command->call->may(command->call->ctx, str_c(trade->row.tenant_id)))
         command_refuse_as(command, ERR_TENANT_FORBIDDEN, NULL);
+    else if (is_of_another_order(command))
+        command_refuse_as(command, ERR_TRADE_ENDED, "this order was replaced by another one of its trade");
     else if (!has_room(trade, &crowded))
         command_refuse(command, &crowded);
     else
         command->kind->execute(command);
 }
 
-static void order_found(void *ctx, const char *trade_no, const struct error *error) {
+static void order_found(void *ctx, const struct order_row *order, const struct error *error) {
     struct command *command = ctx;
     if (error) {
         command_refuse(command, error);
         return;
     }
-    str_copy(str_c(trade_no), command->trade_no, sizeof command->trade_no);
-    load_trade(command->trades, str_c(trade_no), trade_found, command);
+    memcpy(command->trade_no, order->trade_no, sizeof command->trade_no);
+    command->purchase_no = order->purchase_no;
+    load_trade(command->trades, str_c(order->trade_no), trade_found, command);
 }
 
 static void execute_new(struct command *command) {
@@ -316,7 +334,7 @@ static void execute(struct command *command) {
         str_copy(str_c(trade_no), command->trade_no, sizeof command->trade_no);
         load_trade(command->trades, str_c(trade_no), trade_found, command);
     } else if (order_no && order_no[0]) {
-        load_trade_no(command->trades, str_c(order_no), order_found, command);
+        load_order(command->trades, str_c(order_no), order_found, command);
     } else {
         execute_new(command);
     }

@@ -15,7 +15,7 @@ struct command_kind {
     // named trade, NULL when the request names none.
     void (*execute)(struct command *command);
     // Whether what was made (command->ref) has come to its outcome; then the response or the error. `settled` false
-    // asks for the present state instead (processing): always answered.
+    // asks for the present state instead (processing): always answered. Neither: the answer is too large.
     bool (*outcome)(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
                     ProtobufCMessage **ret_response, struct error *ret_error);
 };
@@ -30,6 +30,7 @@ struct command {
     struct request_entry *entry;
     struct request_row row;
     char trade_no[TRADE_NO_MAX + 1]; // for errors, once known
+    int32_t purchase_no;             // whose order number names the trade; 0: its own number does
     struct trade *trade;             // held
     struct str ref;                  // what was made, behind the trade's number: "3", "R1"; in the arena
     struct trade_waiter waiter;
@@ -46,6 +47,10 @@ void command_serve(struct trades *trades, struct trade_call *call, const Protobu
 
 // A turn for the command's trade.
 struct saga_turn *command_turn(struct command *command);
+
+// For a kind that has waited for something else: whether the command's trade is still the one in memory. Else what was
+// seen of it counts no more, and the command is refused.
+bool command_is_current(struct command *command);
 
 // Commits the turn that made `ref` of the command's trade, then waits for the outcome.
 void command_made(struct command *command, struct saga_turn *turn, const char *ref);

@@ -2,6 +2,8 @@
 
 #include "flows/trade/view.h"
 
+#include <stdlib.h>
+
 struct adapter_effect effect_of(const struct saga_call *call) {
     const struct trade_row *row = &effect_trade(call)->row;
     return (struct adapter_effect){
@@ -75,6 +77,33 @@ void effect_done_as_short(void *call, const struct adapter_answer *answer) {
     shortfall.reason = reason;
     shortfall.text = text;
     saga_call_ok(call, str_n(bytes, txcenter__trade__v1__shortfall__pack(&shortfall, bytes)));
+}
+
+// Until the answer is there: the trade may be gone by then.
+struct expecting {
+    struct saga_call *call;
+    struct effect_expected expected;
+    char currency[4];
+};
+
+void *effect_expecting(struct saga_call *call, const struct effect_expected *expected) {
+    struct expecting *expecting = malloc(sizeof *expecting);
+    if (!expecting)
+        abort();
+    *expecting = (struct expecting){.call = call, .expected = *expected};
+    memcpy(expecting->currency, effect_trade(call)->row.currency, sizeof expecting->currency);
+    return expecting;
+}
+
+void effect_done_as_expected(void *ctx, const struct adapter_answer *answer) {
+    struct expecting expecting = *(struct expecting *)ctx;
+    const struct effect_expected *expected = &expecting.expected;
+    free(ctx);
+    if (answer->outcome == OUTCOME_OK && !answer->never_seen &&
+        !expected->is(answer->message, expected->amount, expecting.currency))
+        saga_call_done(expecting.call, OUTCOME_UNKNOWN, ERR_PARTICIPANT_BROKEN, NULL, expected->otherwise, STR_NONE);
+    else
+        expected->done(expecting.call, answer);
 }
 
 const void *effect_answer(struct str bytes, const ProtobufCMessageDescriptor *type, struct arena *arena) {

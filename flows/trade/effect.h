@@ -44,6 +44,18 @@ void effect_done_unless_cancelled(void *call, const struct adapter_answer *answe
 // was missing (shortfall.h). But for a key that was cancelled: that is about the key, not about what is asked for.
 void effect_done_as_short(void *call, const struct adapter_answer *answer);
 
+// For steps whose answer must come to what was asked for: as `done`, but an answer that says something else is not
+// understood, and what was done is unknown.
+//   card_confirm(…, effect_done_as_expected, effect_expecting(call, &(struct effect_expected){…}))
+struct effect_expected {
+    bool (*is)(const ProtobufCMessage *answer, int64_t amount, const char *currency);
+    int64_t amount;        // in the trade's currency
+    const char *otherwise; // what is said of an answer that is not; lives for ever
+    adapter_done_fn *done; // effect_done, …
+};
+void *effect_expecting(struct saga_call *call, const struct effect_expected *expected);
+void effect_done_as_expected(void *expecting, const struct adapter_answer *answer);
+
 // Decodes a kept answer of an effect into the arena; NULL when it is empty or no such message.
 const void *effect_answer(struct str bytes, const ProtobufCMessageDescriptor *type, struct arena *arena);
 

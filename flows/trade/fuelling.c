@@ -140,10 +140,12 @@ static void tell_holder(struct claim *claim) {
 
 enum standing { VOID, OPEN, CLOSING, BOUGHT };
 
-// How the order stands that a trade's row tells of. VOID and REFUNDED are for ever.
+// How the order stands that a trade's row tells of. VOID is for ever.
 static enum standing standing_of(const struct trade_row *row, int32_t purchase_no) {
     if (row->purchase_no != purchase_no)
         return VOID; // ordered again since
+    if (row->unsold)
+        return VOID;
     switch (row->state) {
     case TRADE_STATE(ORDERING):
     case TRADE_STATE(ORDERED):

@@ -7,9 +7,10 @@
 // own, and no one instance need own the fuelling.
 //
 // A term is taken only when the order that holds the one before is void: over without having been paid, for ever
-// (CANCELLED, EXPIRED, FAILED, or ordered again since), or refunded whole. That is read from what is durable, and it is
-// never undone. An order is paid only after its own claim. So when one is paid, nobody gets the next term; and who has
-// got it, has seen that nobody before can be paid any more. Money that comes for a void order is late and goes back.
+// (CANCELLED, EXPIRED, FAILED, or ordered again since), refunded whole, or CONFLICTED and all that came for it gone
+// back. That is read from what is durable, and it is never undone. An order is paid only after its own claim. So when
+// one is paid, nobody gets the next term; and who has got it, has seen that nobody before can be paid any more. Money
+// that comes for a void order is late and goes back.
 //
 // Where the holder is still open, an order that locks nothing takes over: the holder is closed (CLOSING_TAKEN), with
 // its tenders, by the instance that owns it: in this process, or through that slot's inbox. The claim is tried again

@@ -259,23 +259,22 @@ void load_snapshot(struct trades *trades, struct str trade_no, load_trade_fn *do
 // ---- By order number ----------------------------------------------------------------------------------------------
 
 struct numbering {
-    load_trade_no_fn *done;
+    load_order_fn *done;
     void *ctx;
 };
 
 static void order_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct numbering numbering = *(struct numbering *)ctx;
-    const struct order_row *row = rows;
     struct error missing;
     free(ctx);
     if (!error && n == 0) {
         error_set(&missing, ERR_TRADE_NOT_FOUND, "no trade has this order number");
         error = &missing;
     }
-    numbering.done(numbering.ctx, error ? NULL : row->trade_no, error);
+    numbering.done(numbering.ctx, error ? NULL : rows, error);
 }
 
-void load_trade_no(struct trades *trades, struct str order_no, load_trade_no_fn *done, void *ctx) {
+void load_order(struct trades *trades, struct str order_no, load_order_fn *done, void *ctx) {
     struct numbering *numbering = malloc(sizeof *numbering);
     if (!numbering)
         abort();

@@ -12,9 +12,10 @@ void load_trade(struct trades *trades, struct str trade_no, load_trade_fn *done,
 // The same, and of one that was deleted what is kept of it (trade->archived).
 void load_trade_or_archived(struct trades *trades, struct str trade_no, load_trade_fn *done, void *ctx);
 
-// The trade's number by one of its order numbers; NULL with an error when there is none. Later.
-typedef void load_trade_no_fn(void *ctx, const char *trade_no, const struct error *error);
-void load_trade_no(struct trades *trades, struct str order_no, load_trade_no_fn *done, void *ctx);
+// Which order has this number: of which trade (borrowed until `done` returns), and which of its purchases; NULL with an
+// error when there is none. Later.
+typedef void load_order_fn(void *ctx, const struct order_row *order, const struct error *error);
+void load_order(struct trades *trades, struct str order_no, load_order_fn *done, void *ctx);
 
 // For trade_flows[].attach; the second for those that go on about a trade that was deleted.
 void load_attach(void *ctx, struct saga_engine *engine, struct str subject_key, void *token);

@@ -128,7 +128,9 @@ void matter_over(struct saga_turn *turn, Txcenter__Trade__V1__MatterKind kind, c
 
 Txcenter__Trade__V1__Matter *matter_view(const struct matter_row *row, struct arena *arena) {
     Txcenter__Trade__V1__Matter *view = VIEW_NEW(arena, txcenter__trade__v1__matter, Txcenter__Trade__V1__Matter);
-    if (!view)
+    if (!view || !(view->amount = view_money(row->currency, row->amount, arena)) ||
+        !(view->created_at = view_time(row->created_ms, arena)) ||
+        (row->settled_ms && !(view->settled_at = view_time(row->settled_ms, arena))))
         return NULL;
     view->trade_no = view_text(row->trade_no);
     view->number = row->number;
@@ -137,11 +139,8 @@ Txcenter__Trade__V1__Matter *matter_view(const struct matter_row *row, struct ar
     view->what = view_text(row->what);
     view->reason = view_text(row->reason);
     view->text = view_text(row->text);
-    view->amount = view_money(row->currency, row->amount, arena);
     view->points = row->points;
-    view->created_at = view_time(row->created_ms, arena);
     view->gid = view_text(row->gid);
-    view->settled_at = view_time(row->settled_ms, arena);
     view->outcome = (Txcenter__Trade__V1__MatterOutcome)row->outcome;
     view->settled_by = view_text(row->settled_by);
     view->note = view_text(row->note);

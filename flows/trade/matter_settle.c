@@ -292,16 +292,14 @@ static bool outcome(const struct command *command, const struct trade *trade, bo
                     ProtobufCMessage **ret_response, struct error *ret_error) {
     const settle_request *request = (const void *)command->request;
     const struct matter_row *matter = matter_numbered(trade, request->number);
+    (void)ret_error;
     if (settled && is_under_way(command, matter))
         return false;
     Txcenter__Trade__V1__SettleMatterResponse *response =
         VIEW_NEW(arena, txcenter__trade__v1__settle_matter_response, Txcenter__Trade__V1__SettleMatterResponse);
-    if (!response || !matter) {
-        error_set(ret_error, ERR_INTERNAL, "the matter can't be shown");
+    if (!response || !matter || !(response->matter = matter_view(matter, arena)) ||
+        !(response->trade = view_trade(trade, arena)))
         return true;
-    }
-    response->matter = matter_view(matter, arena);
-    response->trade = view_trade(trade, arena);
     response->processing = !settled && is_under_way(command, matter);
     *ret_response = &response->base;
     return true;

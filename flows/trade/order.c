@@ -239,7 +239,8 @@ static bool tenders_fit(const struct command *command, const combination_message
     int32_t wait_for;
     int64_t amounts[TRADE_TENDERS_MAX];
     return !pays(command->request, &pay, &wait_for) ||
-           (pay_kinds(&pay, chosen, error) && pay_user(&pay, user_of(command), error) &&
+           ((!command->trade || pay_may_attempt(command->trade, error)) && pay_kinds(&pay, chosen, error) &&
+            pay_user(&pay, user_of(command), error) &&
             pay_amounts(&pay, chosen->payable->minor_units, chosen->payable->currency, amounts, error));
 }
 
@@ -388,11 +389,10 @@ static bool outcome(const struct command *command, const struct trade *trade, bo
     }
     Txcenter__Trade__V1__PlaceOrderResponse *response =
         VIEW_NEW(arena, txcenter__trade__v1__place_order_response, Txcenter__Trade__V1__PlaceOrderResponse);
-    if (response) {
-        response->trade = view_trade(trade, arena);
+    if (response && (response->trade = view_trade(trade, arena))) {
         response->processing = !settled;
+        *ret_response = &response->base;
     }
-    *ret_response = response ? &response->base : NULL;
     return true;
 }
 
@@ -414,11 +414,11 @@ static bool outcome_paid(const struct command *command, const struct trade *trad
     // OrderPayResponse and QuoteOrderPayResponse are of one shape.
     bool with_quote = command->request->descriptor == &txcenter__trade__v1__quote_order_pay_request__descriptor;
     Txcenter__Trade__V1__OrderPayResponse *response = arena_alloc(arena, sizeof *response);
-    if (response) {
-        view_init(response, with_quote ? &txcenter__trade__v1__quote_order_pay_response__descriptor
-                                       : &txcenter__trade__v1__order_pay_response__descriptor);
-        response->trade = view_trade(trade, arena);
-        response->attempt = view_attempt(trade, trade->row.attempt_no, arena);
+    view_init(response, with_quote ? &txcenter__trade__v1__quote_order_pay_response__descriptor
+                                   : &txcenter__trade__v1__order_pay_response__descriptor);
+    bool attempted = trade_attempt(trade, trade->row.attempt_no) != NULL; // else nothing was payable
+    if (response && (response->trade = view_trade(trade, arena)) &&
+        (!attempted || (response->attempt = view_attempt(trade, trade->row.attempt_no, arena)))) {
         response->processing = !settled;
         *ret_response = &response->base;
     }

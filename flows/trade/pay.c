@@ -119,6 +119,11 @@ bool pay_amounts(const struct pay_wish *wish, int64_t payable, const char *curre
     return true;
 }
 
+bool pay_may_attempt(const struct trade *trade, struct error *error) {
+    return trade->row.attempt_no < TRADE_ATTEMPTS_MAX ||
+           error_set(error, ERR_NOT_PAYABLE, "a trade has at most %d payment attempts", TRADE_ATTEMPTS_MAX);
+}
+
 struct pay_attempt_row *pay_plan(struct saga_turn *turn, const struct pay_wish *wish, const int64_t *amounts) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct pay_attempt_row key = {.attempt_no = ++trade_edit(trade)->attempt_no};
@@ -180,9 +185,7 @@ static bool payable(const struct trade *trade, int64_t now_ms, struct error *err
         return error_set(error, ERR_NOT_PAYABLE, NULL);
     if (now_ms >= trade->row.order_expires_ms)
         return error_set(error, ERR_NOT_PAYABLE, "the order has expired");
-    if (trade->row.attempt_no >= TRADE_ATTEMPTS_MAX)
-        return error_set(error, ERR_NOT_PAYABLE, "a trade has at most %d payment attempts", TRADE_ATTEMPTS_MAX);
-    return true;
+    return pay_may_attempt(trade, error);
 }
 
 static bool allowed(struct command *command, const struct pay_wish *wish, struct error *error) {
@@ -221,9 +224,8 @@ static bool outcome(const struct command *command, const struct trade *trade, bo
         return true;
     Txcenter__Trade__V1__PayResponse *response =
         VIEW_NEW(arena, txcenter__trade__v1__pay_response, Txcenter__Trade__V1__PayResponse);
-    if (response) {
-        response->trade = view_trade(trade, arena);
-        response->attempt = view_attempt(trade, (int32_t)attempt_no, arena);
+    if (response && (response->trade = view_trade(trade, arena)) &&
+        (response->attempt = view_attempt(trade, (int32_t)attempt_no, arena))) {
         response->processing = !settled;
         *ret_response = &response->base;
     }

@@ -22,6 +22,8 @@ void pay_round_off(struct trade *trade, int64_t rounding_off);
 // The tenders' amounts: with what is let off they add up to `payable`; the one without an amount gets the rest.
 bool pay_amounts(const struct pay_wish *wish, int64_t payable, const char *currency, int64_t *ret_amounts,
                  struct error *error);
+// Whether the trade may be tried to be paid once more.
+bool pay_may_attempt(const struct trade *trade, struct error *error);
 struct pay_attempt_row *pay_plan(struct saga_turn *turn, const struct pay_wish *wish, const int64_t *amounts);
 // The outcome of a call that pays: `wait_for` as in the API.
 bool pay_outcome(const struct trade *trade, int32_t attempt_no, int32_t wait_for, struct error *ret_error);

@@ -8,8 +8,10 @@
 #include "flows/trade/adjust.h"
 #include "flows/trade/after.h"
 #include "flows/trade/books.h"
+#include "flows/trade/capture.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/load.h"
+#include "flows/trade/moved.h"
 #include "flows/trade/pay.h"
 #include "flows/trade/purchase_end.h"
 #include "flows/trade/purchase_step.h"
@@ -26,6 +28,7 @@
 
 static_assert((int)TRADE_PARAMETERS_MAX >= (int)SAGA_ANSWER_MAX, "what a kept answer holds can be kept of it");
 
+enum { START_AGAIN_MS = 1000 }; // what the engine can't start at present
 enum { STEP_FREEZE_FOR_ATTEMPT = 5, STEP_FREEZE = 10, STEP_CREATE = 20, STEP_COLLECT = 40, STEP_CONFIRM = 50 };
 
 // ---- Legs are tenders ---------------------------------------------------------------------------------------------
@@ -125,58 +128,34 @@ void payment_points_key(const struct trade *trade, char out[SAGA_KEY_MAX]) {
     saga_key(gid, STEP_FREEZE_FOR_ATTEMPT, 0, 1, out);
 }
 
-void payment_unfreeze(struct saga_call *call, int32_t attempt_no) {
+static void unfreeze(struct saga_call *call, int32_t attempt_no) {
     Participant__Points__V1__UnfreezePointsRequest request = PARTICIPANT__POINTS__V1__UNFREEZE_POINTS_REQUEST__INIT;
     struct effect_whose whose;
     struct adapter_effect effect = undo_effect(call, attempt_no, STEP_FREEZE_FOR_ATTEMPT, &whose);
     points_unfreeze(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
 }
 
+void payment_unfreeze_paid(struct saga_call *call) {
+    const struct trade *trade = effect_trade(call);
+    char key[SAGA_KEY_MAX];
+    payment_points_key(trade, key);
+    if (key[0])
+        unfreeze(call, trade->row.attempt_no);
+    else
+        saga_call_ok(call, STR_NONE);
+}
+
 void payment_unfreeze_points(struct saga_call *call) {
-    payment_unfreeze(call, attempt_of(saga_call_input(call)));
+    unfreeze(call, attempt_of(saga_call_input(call)));
 }
 
 // ---- 1: freeze ----------------------------------------------------------------------------------------------------
 
-// A freeze on its way, and what it must come to.
-struct freezing {
-    struct saga_call *call;
-    int64_t amount;
-    char currency[4];
-};
-
-static struct freezing *freezing_of(struct saga_call *call) {
-    struct freezing *freezing = malloc(sizeof *freezing);
-    if (!freezing)
-        abort();
-    *freezing = (struct freezing){.call = call, .amount = call_card(call)->amount};
-    memcpy(freezing->currency, effect_trade(call)->row.currency, sizeof freezing->currency);
-    return freezing;
-}
-
-static bool is_part(const struct freezing *freezing, const Txcenter__Type__V1__Money *part) {
-    return !part || part->minor_units == 0 ||
-           (part->minor_units > 0 && part->minor_units <= freezing->amount &&
-            strcmp(part->currency, freezing->currency) == 0);
-}
-
-static bool froze_all(const struct freezing *freezing, const Participant__Card__V1__CardAmount *frozen) {
-    return is_part(freezing, frozen->principal) && is_part(freezing, frozen->bonus) &&
-           (frozen->principal ? frozen->principal->minor_units : 0) +
-                   (frozen->bonus ? frozen->bonus->minor_units : 0) ==
-               freezing->amount;
-}
-
 // A card that says it froze something else is not understood: the attempt turns round and releases whatever it was.
-static void freeze_answered(void *ctx, const struct adapter_answer *answer) {
-    struct freezing *freezing = ctx;
-    const Participant__Card__V1__FreezeCardResponse *response = (const void *)answer->message;
-    if (answer->outcome == OUTCOME_OK && !answer->never_seen && !froze_all(freezing, response->frozen))
-        saga_call_done(freezing->call, OUTCOME_UNKNOWN, ERR_PARTICIPANT_BROKEN, NULL,
-                       "the card froze another amount than it was asked to", STR_NONE);
-    else
-        effect_done(freezing->call, answer);
-    free(freezing);
+static void *freezing(struct saga_call *call) {
+    return effect_expecting(call, &(struct effect_expected){moved_all, call_card(call)->amount,
+                                                            "the card froze another amount than it was asked to",
+                                                            effect_done});
 }
 
 static void freeze(struct saga_call *call) {
@@ -189,13 +168,13 @@ static void freeze(struct saga_call *call) {
     request.card_no = tender->account;
     request.user_id = view_text(trade->row.user_id);
     request.amount = &amount;
-    card_freeze(&effect_adapters(call)->card, &effect, &request, freeze_answered, freezing_of(call));
+    card_freeze(&effect_adapters(call)->card, &effect, &request, effect_done_as_expected, freezing(call));
 }
 
 static void inquire_freeze(struct saga_call *call) {
     struct adapter_effect effect = effect_of(call);
-    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_freeze_method, &effect, freeze_answered,
-                    freezing_of(call));
+    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_freeze_method, &effect,
+                    effect_done_as_expected, freezing(call));
 }
 
 void payment_release(struct saga_call *call) {
@@ -409,6 +388,13 @@ static struct saga_verdict collect(struct saga_turn *turn) {
 
 // ---- 5: confirm ---------------------------------------------------------------------------------------------------
 
+// Nor does one pay that says it took something else.
+static void *confirming(struct saga_call *call) {
+    return effect_expecting(call, &(struct effect_expected){moved_all, call_card(call)->amount,
+                                                            "the card took another amount than it was asked to",
+                                                            effect_done_bare});
+}
+
 static void confirm(struct saga_call *call) {
     Participant__Card__V1__ConfirmCardRequest request = PARTICIPANT__CARD__V1__CONFIRM_CARD_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
@@ -416,13 +402,13 @@ static void confirm(struct saga_call *call) {
     saga_call_key_of(call, STEP_FREEZE, saga_call_leg(call), freeze_key);
     request.tender_no = call_card(call)->tender_no;
     request.freeze_key = freeze_key;
-    card_confirm(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
+    card_confirm(&effect_adapters(call)->card, &effect, &request, effect_done_as_expected, confirming(call));
 }
 
 static void inquire_confirm(struct saga_call *call) {
     struct adapter_effect effect = effect_of(call);
-    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_confirm_method, &effect, effect_done_bare,
-                    call);
+    adapter_inquire(&effect_adapters(call)->card, &card_inquire_method, &card_confirm_method, &effect,
+                    effect_done_as_expected, confirming(call));
 }
 
 void payment_undo_confirm(struct saga_call *call) {
@@ -471,9 +457,19 @@ void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt) {
     purchase_end_poke(turn);
 }
 
+// What a cancel that came too late needs, so that everything goes back.
+static bool can_go_back(struct saga_turn *turn, struct error *error) {
+    const struct trade_row *row = &trade_of(saga_turn_subject(turn))->row;
+    return row->closing != CLOSING_CANCEL || (refund_plan_can_start(turn, REFUND_CANCELLED_NO, error) &&
+                                              (row->adjust == ADJUST_NONE || capture_can_start(turn, error)));
+}
+
 static struct saga_verdict settle(struct saga_turn *turn) {
+    struct error error = {0};
     if (trade_of(saga_turn_subject(turn))->row.stopped != STOPPED_NO)
         return saga_reject(ERR_TRADE_ENDED, "the order was terminated by an operator");
+    if (!can_go_back(turn, &error))
+        return saga_wait(saga_turn_now(turn) + START_AGAIN_MS);
     payment_settle(turn, turn_attempt(turn));
     return saga_done();
 }
@@ -562,8 +558,14 @@ static void collect_ruled(struct saga_turn *turn, const struct saga_ruling *ruli
         tender_stated(turn, tender, ruling->outcome == OUTCOME_OK, ruling->text);
 }
 
-static bool may_be_paid(const struct tender_row *tender) {
-    return tender_is_unsettled(tender) && tender->state != TENDER_STATE(CONFLICTED);
+// Whether an operator may say that it was paid.
+static bool may_be_paid(const struct tender_row *tender, struct error *error) {
+    if (tender->undo == UNDO_REVERSING)
+        return error_set(error, ERR_SAGA_STATE,
+                         "the tender is being reversed: only the answer to that says how it stands");
+    if (!tender_is_unsettled(tender) || tender->state == TENDER_STATE(CONFLICTED))
+        return error_set(error, ERR_SAGA_STATE, "the gateway has said that the tender was not paid, or not as asked");
+    return true;
 }
 
 bool payment_close_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
@@ -573,10 +575,8 @@ bool payment_close_fits(struct saga_turn *turn, const ProtobufCMessage *answer) 
 }
 
 static bool freeze_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
-    const Participant__Card__V1__FreezeCardResponse *response = (const void *)answer;
-    struct freezing freezing = {.amount = turn_tender(turn, tender_is_card)->amount};
-    memcpy(freezing.currency, trade_of(saga_turn_subject(turn))->row.currency, sizeof freezing.currency);
-    return froze_all(&freezing, response->frozen);
+    return moved_all(answer, turn_tender(turn, tender_is_card)->amount,
+                     trade_of(saga_turn_subject(turn))->row.currency);
 }
 
 #define RESOLVE_OR_COMPENSATE "resolve the step, or compensate the saga"
@@ -609,8 +609,8 @@ static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, str
         {.step_id = 0},
     };
     if (saga_turn_step(turn)->id == STEP_COLLECT && ruling->outcome == OUTCOME_OK && ruling->act == SAGA_ACT_RESOLVE &&
-        !may_be_paid(turn_tender(turn, tender_is_gateway)))
-        return error_set(error, ERR_SAGA_STATE, "the gateway has said that the tender was not paid, or not as asked");
+        !may_be_paid(turn_tender(turn, tender_is_gateway), error))
+        return false;
     return ruling_allowed(rules, turn, ruling, error);
 }
 

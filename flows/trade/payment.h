@@ -13,13 +13,12 @@ void payment_start(struct saga_turn *turn, struct pay_attempt_row *attempt);
 // turn that makes it so: the watershed.
 void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt);
 
-// ---- Points of an order that locks nothing first: each attempt freezes them (D47)
-// ------------------------------------
+// ---- Points of an order that locks nothing first: each attempt freezes them (D47) -----------------------------------
 
 // The key under which the attempt that paid has frozen them; empty when none did, because nothing was payable.
 void payment_points_key(const struct trade *trade, char out[SAGA_KEY_MAX]);
-// Unfreezes what an attempt has frozen, in whatever saga it is done.
-void payment_unfreeze(struct saga_call *call, int32_t attempt_no);
+// Unfreezes what is frozen under it, in whatever saga that is done; ends the call.
+saga_call_fn payment_unfreeze_paid;
 
 // ---- For capture.c: a card of an attempt, whose number is the input; under which key it was frozen ------------------
 

@@ -46,9 +46,9 @@ static struct ordering *ordering_of(struct saga_call *call) {
 }
 
 // A number names one trade for ever: one that is another's is no answer, and the order is closed again.
-static void number_looked_up(void *ctx, const char *trade_no, const struct error *error) {
+static void number_looked_up(void *ctx, const struct order_row *order, const struct error *error) {
     struct ordering *ordering = ctx;
-    bool ours = trade_no && strcmp(trade_no, ordering->trade_no) == 0;
+    bool ours = order && strcmp(order->trade_no, ordering->trade_no) == 0;
     if (ours || (error && error->code == ERR_TRADE_NOT_FOUND))
         saga_call_ok(ordering->call, ordering->answer);
     else
@@ -64,7 +64,7 @@ static void order_answered(void *ctx, const struct adapter_answer *answer) {
     if (answer->outcome == OUTCOME_OK && !answer->never_seen && answer->bytes.len <= SAGA_ANSWER_MAX &&
         strlen(response->order_no) <= TRADE_ID_MAX) {
         ordering->answer = saga_copy_bytes(answer->bytes);
-        load_trade_no(ordering->trades, str_c(response->order_no), number_looked_up, ordering);
+        load_order(ordering->trades, str_c(response->order_no), number_looked_up, ordering);
         return;
     }
     effect_done(ordering->call, answer);

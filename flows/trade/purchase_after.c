@@ -12,6 +12,7 @@
 #include "flows/trade/bearers.h"
 #include "flows/trade/books.h"
 #include "flows/trade/chosen.h"
+#include "flows/trade/moved.h"
 #include "flows/trade/purchase_end.h"
 #include "flows/trade/tell.h"
 #include "flows/trade/view.h"
@@ -39,7 +40,10 @@ void purchase_award_points(struct saga_call *call) {
     if (after_never(call))
         return;
     FILL_IN_PAYMENT(&request, effect_trade(call), &paid);
-    points_award(&effect_adapters(call)->points, &effect, &request, effect_done_unless_cancelled, call);
+    const struct effect_expected expected = {moved_award, 0, "the points system awarded what can't be points",
+                                             effect_done_unless_cancelled};
+    points_award(&effect_adapters(call)->points, &effect, &request, effect_done_as_expected,
+                 effect_expecting(call, &expected));
 }
 
 void purchase_points_awarded(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {

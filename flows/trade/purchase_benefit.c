@@ -147,9 +147,8 @@ void purchase_inquire_points(struct saga_call *call) {
 }
 
 void purchase_unfreeze_points(struct saga_call *call) {
-    const struct trade *trade = effect_trade(call);
-    if (!trade_locks_first(trade)) {
-        payment_unfreeze(call, trade->row.attempt_no);
+    if (!trade_locks_first(effect_trade(call))) {
+        payment_unfreeze_paid(call);
         return;
     }
     Participant__Points__V1__UnfreezePointsRequest request = PARTICIPANT__POINTS__V1__UNFREEZE_POINTS_REQUEST__INIT;

@@ -3,6 +3,7 @@
 
 #include "adapters/activity/activity.h"
 #include "adapters/card/card.h"
+#include "flows/trade/moved.h"
 #include "flows/trade/quote_line.h"
 #include "flows/trade/view.h"
 
@@ -25,7 +26,11 @@ void purchase_recharge(struct saga_call *call) {
     request.card_no = view_text(line->code);
     request.user_id = view_text(trade->row.user_id);
     request.principal = &principal;
-    card_recharge(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
+    const struct effect_expected expected = {moved_principal, line->payable,
+                                             "the card was credited with another amount than was paid for",
+                                             effect_done_bare};
+    card_recharge(&effect_adapters(call)->card, &effect, &request, effect_done_as_expected,
+                  effect_expecting(call, &expected));
 }
 
 // Its answer names each piece, which a refund may have to take back.

@@ -10,6 +10,7 @@
 #include "flows/trade/adjust.h"
 #include "flows/trade/after.h"
 #include "flows/trade/internal.h"
+#include "flows/trade/moved.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/recall.h"
@@ -181,9 +182,8 @@ static bool order_no_fits(struct saga_turn *turn, const ProtobufCMessage *answer
 }
 
 static bool award_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
-    const Participant__Points__V1__AwardPointsResponse *response = (const void *)answer;
     (void)turn;
-    return response->points >= 0 && response->points <= MONEY_MAX;
+    return moved_award(answer, 0, "");
 }
 
 static bool may_turn_round(const struct trade *trade, struct error *error) {

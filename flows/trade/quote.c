@@ -148,9 +148,9 @@ static void quoted(void *ctx, const struct quote_made *made, const struct error 
         command_refuse(command, failed);
         return;
     }
-    if (command->trade && (command->trade->subject.failed || !quotable(command->trade, &error))) {
-        if (!error_is(&error))
-            error_set(&error, ERR_STORE_STALE, NULL);
+    if (command->trade && !command_is_current(command))
+        return;
+    if (command->trade && !quotable(command->trade, &error)) {
         command_refuse(command, &error);
         return;
     }
@@ -204,18 +204,15 @@ static void execute(struct command *command) {
 
 static bool outcome(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
                     ProtobufCMessage **ret_response, struct error *ret_error) {
-    (void)settled;
+    (void)settled, (void)ret_error;
     int64_t version = 0;
     str_to_i64(command->ref, &version);
     Txcenter__Trade__V1__QuoteResponse *response =
         VIEW_NEW(arena, txcenter__trade__v1__quote_response, Txcenter__Trade__V1__QuoteResponse);
-    if (!response) {
-        error_set(ret_error, ERR_INTERNAL, "the answer is too large");
-        return true;
+    if (response && (response->quote = view_quote(trade_quote_row(trade, (int32_t)version), arena))) {
+        response->trade_no = view_text(trade->row.trade_no);
+        *ret_response = &response->base;
     }
-    response->trade_no = view_text(trade->row.trade_no);
-    response->quote = view_quote(trade_quote_row(trade, (int32_t)version), arena);
-    *ret_response = &response->base;
     return true;
 }
 

@@ -22,22 +22,19 @@ static void got(void *ctx, struct trade *trade, const struct error *failed) {
     else if (trade)
         response =
             VIEW_NEW(&reading->arena, txcenter__trade__v1__get_trade_response, Txcenter__Trade__V1__GetTradeResponse);
-    if (response) {
-        response->trade = view_trade(trade, &reading->arena);
-        if (!response->trade)
-            response = NULL;
-    }
+    if (response && !(response->trade = view_trade(trade, &reading->arena)))
+        response = NULL;
     reading_finish(reading, response ? &response->base : NULL, failed ? failed : error_is(&error) ? &error : NULL);
     if (trade)
         saga_subject_release(&trade->subject);
 }
 
-static void order_found(void *ctx, const char *trade_no, const struct error *error) {
+static void order_found(void *ctx, const struct order_row *order, const struct error *error) {
     struct reading *reading = ctx;
     if (error)
         reading_finish(reading, NULL, error);
     else
-        load_snapshot(reading->trades, str_c(trade_no), got, reading);
+        load_snapshot(reading->trades, str_c(order->trade_no), got, reading);
 }
 
 void read_get(struct trades *trades, struct trade_call *call, const ProtobufCMessage *message) {
@@ -51,7 +48,7 @@ void read_get(struct trades *trades, struct trade_call *call, const ProtobufCMes
     } else if (request->trade_no[0]) {
         load_snapshot(trades, str_c(request->trade_no), got, reading);
     } else {
-        load_trade_no(trades, str_c(request->order_no), order_found, reading);
+        load_order(trades, str_c(request->order_no), order_found, reading);
     }
 }
 
@@ -107,15 +104,12 @@ static void listed(void *ctx, const struct error *error, const void *rows, size_
     }
     Txcenter__Trade__V1__ListTradesResponse *response =
         VIEW_NEW(arena, txcenter__trade__v1__list_trades_response, Txcenter__Trade__V1__ListTradesResponse);
-    if (response)
-        response->trades = view_array(arena, n);
+    if (response && n > 0 && !(response->trades = view_array(arena, n)))
+        response = NULL;
     const struct trade_row *row = rows;
-    for (size_t i = 0; response && response->trades && i < n; i++) {
-        // The rows are borrowed until this returns, and so is the answer.
-        Txcenter__Trade__V1__Trade *trade = view_trade_row(&row[i], arena);
-        if (trade)
-            response->trades[response->n_trades++] = trade;
-    }
+    for (size_t i = 0; response && i < n; i++) // the rows are borrowed until this returns, and so is the answer
+        if (!(response->trades[response->n_trades++] = view_trade_row(&row[i], arena)))
+            response = NULL;
     if (response && n == (size_t)reading->page_size)
         response->next_page_token =
             view_text(arena_printf(arena, "%lld.%s", (long long)row[n - 1].created_ms, row[n - 1].trade_no).ptr);
@@ -206,15 +200,16 @@ static bool watch_outcome(struct trade_waiter *waiter, struct arena *arena, stru
     struct trade_watch *watch = CONTAINER_OF(waiter, struct trade_watch, waiter);
     const struct trade_row *row = &waiter->trade->row;
     bool over = is_over(row->state, row->refund_pending), changed = row->version > watch->version;
-    (void)ret_error;
     if (!changed && !over)
         return false;
     Txcenter__Trade__V1__WatchTradeResponse response = TXCENTER__TRADE__V1__WATCH_TRADE_RESPONSE__INIT;
     response.trade = changed ? view_trade(waiter->trade, arena) : NULL;
     size_t size = changed ? txcenter__trade__v1__watch_trade_response__get_packed_size(&response) : 0;
     uint8_t *bytes = arena_alloc(arena, size + 1);
-    if (!bytes || (changed && !response.trade))
-        return false;
+    if (!bytes || (changed && !response.trade)) {
+        error_set(ret_error, ERR_OVERLOADED, "the trade is too large to be shown");
+        return true;
+    }
     bytes[0] = over;
     if (changed)
         txcenter__trade__v1__watch_trade_response__pack(&response, bytes + 1);

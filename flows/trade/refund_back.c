@@ -15,6 +15,7 @@
 #include "flows/trade/books.h"
 #include "flows/trade/chosen.h"
 #include "flows/trade/invoicing.h"
+#include "flows/trade/moved.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/refund_end.h"
@@ -224,7 +225,10 @@ static void cancel_award(struct saga_call *call, enum after_benefit benefit) {
     char key[SAGA_KEY_MAX];
     struct adapter_effect effect = after_undo_effect(call, benefit, key);
     request.user_id = view_text(effect_trade(call)->row.user_id);
-    points_cancel_award(&effect_adapters(call)->points, &effect, &request, effect_done, call);
+    const struct effect_expected expected = {moved_cancelled, 0, "the points system took back what can't be points",
+                                             effect_done};
+    points_cancel_award(&effect_adapters(call)->points, &effect, &request, effect_done_as_expected,
+                        effect_expecting(call, &expected));
 }
 
 static void claw_back(struct saga_call *call, enum after_benefit benefit) {
@@ -238,7 +242,10 @@ static void claw_back(struct saga_call *call, enum after_benefit benefit) {
     request.user_id = view_text(trade->row.user_id);
     request.award_key = key;
     request.points = points_share(trade, refund);
-    points_claw_back(&effect_adapters(call)->points, &effect, &request, effect_done, call);
+    const struct effect_expected expected = {
+        moved_back, request.points, "the points system took back another number than it was asked to", effect_done};
+    points_claw_back(&effect_adapters(call)->points, &effect, &request, effect_done_as_expected,
+                     effect_expecting(call, &expected));
 }
 
 // What is spent already stays with who has it: on record, and an operator's to settle.

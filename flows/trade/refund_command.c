@@ -189,7 +189,9 @@ static void recharge_known(void *ctx, const struct adapter_answer *answer) {
     const Participant__Card__V1__GetRechargeResponse *response =
         answer->outcome == OUTCOME_OK ? (const void *)answer->message : NULL;
     saga_pass_end(command->trades->engine, command->state, answer->outcome, answer->code, answer->text);
-    start(command, response ? response->reversible->minor_units : -1); // else the card system says it when it is asked
+    if (command_is_current(command))
+        start(command,
+              response ? response->reversible->minor_units : -1); // else the card system says it when it is asked
 }
 
 // Of a recharge only what is not spent is refunded. The card system has the last word, in the refund's saga.
@@ -220,16 +222,14 @@ static bool outcome(const struct command *command, const struct trade *trade, bo
                     ProtobufCMessage **ret_response, struct error *ret_error) {
     struct str number = arena_str(arena, command->ref);
     const struct refund_row *refund = number.ptr ? trade_refund(trade, number) : NULL;
+    (void)ret_error;
     if (settled && refund && !refund_end_is_over(refund))
         return false;
     Txcenter__Trade__V1__RefundResponse *response =
         VIEW_NEW(arena, txcenter__trade__v1__refund_response, Txcenter__Trade__V1__RefundResponse);
-    if (!response || !refund) {
-        error_set(ret_error, ERR_INTERNAL, "the refund can't be shown");
+    if (!response || !refund || !(response->trade = view_trade(trade, arena)) ||
+        !(response->refund = view_refund(trade, refund->refund_no, arena)))
         return true;
-    }
-    response->trade = view_trade(trade, arena);
-    response->refund = view_refund(trade, refund->refund_no, arena);
     response->processing = !settled;
     *ret_response = &response->base;
     return true;

@@ -4,6 +4,7 @@
 
 #include "adapters/card/card.h"
 #include "adapters/goods/goods.h"
+#include "flows/trade/moved.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/quote_line.h"
 #include "flows/trade/refund_end.h"
@@ -49,7 +50,10 @@ void refund_reverse_recharge(struct saga_call *call) {
     request.refund_no = refund->refund_no;
     request.recharge_key = key;
     request.amount = &amount;
-    card_reverse_recharge(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
+    const struct effect_expected expected = {moved_principal, refund->amount,
+                                             "another amount went from the card than was asked for", effect_done_bare};
+    card_reverse_recharge(&effect_adapters(call)->card, &effect, &request, effect_done_as_expected,
+                          effect_expecting(call, &expected));
 }
 
 // What the payer has spent meanwhile is not paid out: the refund comes to nothing, and its money is free again.

@@ -6,6 +6,7 @@
 #include "flows/trade/books.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/matter.h"
+#include "flows/trade/moved.h"
 #include "flows/trade/refund_end.h"
 #include "flows/trade/tender.h"
 
@@ -68,7 +69,10 @@ static void pay_out_card(struct saga_call *call, struct refund_leg_row *leg, str
     request.tender_no = tender->tender_no;
     request.refund_no = leg->refund_no;
     request.amount = &amount;
-    card_refund(&effect_adapters(call)->card, &effect, &request, effect_done, call);
+    const struct effect_expected expected = {moved_all, leg->amount,
+                                             "the card gave back another amount than it was asked to", effect_done};
+    card_refund(&effect_adapters(call)->card, &effect, &request, effect_done_as_expected,
+                effect_expecting(call, &expected));
 }
 
 // What is asked of the gateway for a leg, as its answer must say again.
@@ -347,7 +351,7 @@ enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__P
     int32_t generation = 0;
     for (size_t i = 0; generation == 0 && (leg = trade_at(trade, PART_REFUND_LEG, i)); i++)
         generation = generation_named(leg, notice->refund_no);
-    if (generation == 0)
+    if (generation == 0 || !tender_is_gateway(trade_tender(trade, leg->attempt_no, leg->tender)))
         return REFUND_UNKNOWN;
     const struct refund_row *refund = trade_refund(trade, str_c(leg->refund_no));
     if (refund_end_is_over(refund) && leg->state != REFUND_LEG_STATE(DONE))

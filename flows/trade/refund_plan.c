@@ -105,6 +105,12 @@ bool refund_plan_start(struct saga_turn *turn, const struct refund_plan *plan, s
     return false;
 }
 
+bool refund_plan_can_start(struct saga_turn *turn, const char *refund_no, struct error *error) {
+    char gid[TRADE_GID_MAX];
+    trade_refund_gid(trade_of(saga_turn_subject(turn)), refund_no, gid);
+    return saga_turn_can_start(turn, str_c(gid), error);
+}
+
 void refund_plan_cancelled(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_plan plan = {.refund_no = REFUND_CANCELLED_NO, .reason = "cancelled while it was being paid"};

@@ -19,6 +19,9 @@ struct refund_plan {
 // Everything that is left.
 void refund_plan_rest(const struct trade *trade, struct refund_plan *plan);
 
+// Whether one of this number, which the trade has not had yet, can be started in this turn.
+bool refund_plan_can_start(struct saga_turn *turn, const char *refund_no, struct error *error);
+
 // Reserves and starts it in this turn. False, and nothing is changed, when its saga can't be started (in memory there
 // is still one of this gid, whose writes have failed, say).
 bool refund_plan_start(struct saga_turn *turn, const struct refund_plan *plan, struct error *error);

@@ -18,6 +18,15 @@ void reorder_ask(struct saga_turn *turn, const struct order_wish *wish,
     purchase_end_poke(turn);
 }
 
+// What whoever ordered is told.
+static bool refuse(struct trade *trade, enum err code) {
+    struct trade_row *row = trade_edit(trade);
+    row->failure = code;
+    str_fit(str_c(err_info(code)->name), row->reason, sizeof row->reason);
+    str_fit(str_c(err_info(code)->text), row->text, sizeof row->text);
+    return false;
+}
+
 bool reorder_begin(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct order_wish wish = {.quote_version = trade->row.next_version,
@@ -27,8 +36,11 @@ bool reorder_begin(struct saga_turn *turn) {
                                     .accept_degraded = true};
     struct error error = {0};
     struct arena arena;
+    const struct quote_row *row = trade_quote_row(trade, wish.quote_version);
+    if (row && saga_turn_now(turn) >= row->expires_ms)
+        return refuse(trade, ERR_QUOTE_EXPIRED);
     arena_init(&arena, CHOSEN_ARENA_MAX);
-    const Txcenter__Trade__V1__Quote *quote = view_quote(trade_quote_row(trade, wish.quote_version), &arena);
+    const Txcenter__Trade__V1__Quote *quote = view_quote(row, &arena);
     const Txcenter__Trade__V1__Combination *chosen = quote ? order_choice(quote, wish.combination_id) : NULL;
     bool began = chosen ? order_start(turn, &wish, chosen, NULL, &error)
                         : error_set(&error, ERR_STORE_CORRUPT, "the kept quote can't be read");

@@ -84,6 +84,7 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I32(trade_row, adjust_entry, .since = 5),
     STORE_COL_I64(trade_row, authorised, .since = 5),
     STORE_COL_I64(trade_row, adjusted_ms, .since = 5),
+    STORE_COL_I32(trade_row, unsold, .since = 5),
     STORE_COL_I32(trade_row, next_version, .since = 5),
     STORE_COL_I32(trade_row, next_mode, .since = 5),
     STORE_COL_I32(trade_row, next_expires_s, .since = 5),

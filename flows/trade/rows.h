@@ -120,6 +120,7 @@ struct trade_row {
     int32_t capturing;               // 1: what the cards pay is being taken (capture.h)
     int32_t adjust_entry;            // of the ledger; 0: none
     int64_t authorised, adjusted_ms; // what was paid before it was adjusted; when it was
+    int32_t unsold;                  // 1: CONFLICTED, and whoever paid has it all back: it buys nothing, for ever
     // With CLOSING_REORDER: what is ordered next.
     int32_t next_version, next_mode, next_expires_s;
     char next_combination[9];

@@ -286,7 +286,19 @@ static bool is_dirty(const struct trade *trade) {
     return dirty;
 }
 
+// What an operator keeps of money that does not match stays in conflict.
+static bool has_money(const struct trade *trade) {
+    const struct tender_row *tender;
+    for (size_t i = 0; (tender = trade_at(trade, PART_TENDER, i)); i++)
+        if (tender->state != TENDER_STATE(FAILED) && tender->state != TENDER_STATE(CLOSED) &&
+            tender->state != TENDER_STATE(RETURNED))
+            return true;
+    return false;
+}
+
 static void write_rows(struct trade *trade, struct store_write *write) {
+    if (trade->row.state == TRADE_STATE(CONFLICTED) && !has_money(trade))
+        trade->row.unsold = 1;
     trade->row.version++;
     trade->row.updated_ms = trades_now(trade->trades);
     retire_note(&trade->row);

@@ -4,10 +4,11 @@
 
 #include "flows/trade/trade.h"
 
-// The whole trade; NULL when the arena is full.
+// Each of these is whole, or, when the arena is full, NULL. The whole trade.
 Txcenter__Trade__V1__Trade *view_trade(const struct trade *trade, struct arena *arena);
 // Only what its own row says, for lists.
 Txcenter__Trade__V1__Trade *view_trade_row(const struct trade_row *row, struct arena *arena);
+// NULL also where there is none.
 Txcenter__Trade__V1__PaymentAttempt *view_attempt(const struct trade *trade, int32_t attempt_no, struct arena *arena);
 Txcenter__Trade__V1__Refund *view_refund(const struct trade *trade, const char *refund_no, struct arena *arena);
 

@@ -255,6 +255,70 @@ static void test_a_cancel_before_it_is_adjusted_gives_everything_back(struct flo
     flow_until_still(bed, &trade);
 }
 
+static struct saga_verdict stay(struct saga_turn *turn) {
+    return saga_wait(saga_turn_now(turn) + 3600000);
+}
+
+// A saga that has the gid of one that the trade is about to start, so that the engine refuses that.
+static void get_in_the_way(struct flow_bed *bed, const char *gid) {
+    static const struct saga_step steps[] = {
+        {.id = 1, .stage = 1, .kind = SAGA_RETRIABLE, .name = "stay", .text = "Stays", .decide = stay}};
+    static const struct saga_flow flow = {
+        .name = "test.stay", .version = 1, .text = "Stays", .steps = steps, .n_steps = 1};
+    struct saga_turn *turn = saga_turn_begin(flow_virtual(bed)->center.engine, NULL);
+    struct error error = {0};
+    assert_true(saga_turn_start(turn, &(struct saga_start){.gid = str_c(gid), .made = &flow}, &error));
+    saga_turn_commit(turn, NULL, NULL);
+}
+
+// Refused, and not the least of it is done.
+static void refused_whole(struct flow_bed *bed, struct flow_trade *trade, const char *gid, const char *method,
+                          const char *fields) {
+    bare(bed, trade);
+    flow_pay_with(bed, trade, flow_tenders(bed, 2, KIND(CARD), 5000, bed->card, KIND(SCANNED), 15000, "code"),
+                  "wait_for=2");
+    flow_until_state(bed, trade, TRADE(PAID));
+    flow_run_for(bed, 1000);
+    get_in_the_way(bed, flow_text(bed, "%s/%s", trade->no, gid));
+    int64_t version = flow_get(bed, trade->no)->version;
+    flow_refused(bed, "RETRY", method, "trade_no=%s %s", trade->no, fields);
+    flow_run_for(bed, 1000);
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade->no);
+    assert_int_equal(found->version, version);
+    assert_int_equal(found->state, TRADE(PAID));
+}
+
+// Where a saga that it needs can't be started, a fill-up is neither adjusted nor cancelled by half
+static void test_what_can_not_be_started_changes_nothing(struct flow_bed *bed) {
+    static const char *const of_refund[][3] = {{"refund/unused", "Adjust", ACTUAL(15000)},
+                                               {"refund/cancel", "Cancel", ""}};
+    static const char *const of_card[][2] = {{"Adjust", ACTUAL(15000)}, {"Cancel", ""}};
+    struct flow_trade trade;
+    for (size_t i = 0; i < 2; i++) {
+        refused_whole(bed, &trade, of_refund[i][0], of_refund[i][1], of_refund[i][2]);
+        // What needs no such saga goes on from where it was.
+        const Txcenter__Trade__V1__Trade *found = adjusted(bed, &trade, ACTUAL(20000));
+        assert_int_equal(found->paid->minor_units, LIST_200);
+        assert_int_equal(flow_ledger(bed, "card", trade.no, "confirm").amount, 5000);
+        flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+        flow_until_still(bed, &trade);
+        assert_state(bed, &trade, TRADE(REFUNDED));
+    }
+    for (size_t i = 0; i < 2; i++)
+        refused_whole(bed, &trade, "capture/1", of_card[i][0], of_card[i][1]);
+    // Nor is it paid, where a cancel finds that it is and all of it is to go back.
+    bare(bed, &trade);
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyPayment", "");
+    flow_pay(bed, &trade);
+    get_in_the_way(bed, flow_text(bed, "%s/refund/cancel", trade.no));
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_must(bed, "Cancel", "trade_no=%s wait_ms=0", trade.no);
+    flow_run_for(bed, 5000);
+    assert_state(bed, &trade, TRADE(CLOSING));
+    assert_tender(bed, &trade, 1, 0, TENDER(PAID));
+    bed->leave_open = bed->not_compared = true; // what is in the way of the last two is there for ever
+}
+
 // An operator who ends the purchase before it is adjusted leaves a trade that is bought as it was authorised.
 static void test_a_purchase_that_is_terminated_counts_as_authorised(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -357,6 +421,7 @@ static const struct flow_case cases[] = {
     CASE(test_what_was_let_off_in_cash_is_no_benefit),
     CASE(test_fewer_points_are_spent),
     CASE(test_a_cancel_before_it_is_adjusted_gives_everything_back),
+    VIRTUAL(test_what_can_not_be_started_changes_nothing),
     CASE(test_a_purchase_that_is_terminated_counts_as_authorised),
     CASE(test_what_can_not_go_back_waits_for_an_operator),
     VIRTUAL(test_an_adjustment_against_others),

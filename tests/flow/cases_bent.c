@@ -91,6 +91,114 @@ static void test_a_card_that_froze_another_currency_pays_nothing(struct flow_bed
     froze_otherwise(bed, "frozen.principal.currency=USD");
 }
 
+// ---- What is done for a trade that is to be paid, or is -------------------------------------------------------------
+
+static void resolved(struct flow_bed *bed, const struct flow_trade *trade, const char *gid, const char *step) {
+    flow_until_parked(bed, trade, 1);
+    flow_must(bed, "Resolve", "gid=%s/%s step=%s outcome=1 reason=it~is~right~there", trade->no, gid, step);
+}
+
+static void took_otherwise(struct flow_bed *bed, const char *how) {
+    struct flow_trade trade;
+    flow_clear_faults(bed);
+    flow_control(bed, "SetCard", "card_no=%s user_id=%s principal=CNY40000 bonus=CNY10000", bed->card, bed->user);
+    flow_ordered_bare(bed, &trade);
+    bend(bed, "card", "ConfirmCard", how);
+    flow_pay_with(bed, &trade, flow_tenders(bed, 1, KIND(CARD), LIST_200, bed->card), "wait_ms=0");
+    flow_until_still(bed, &trade); // it is asked for so long that the order expires meanwhile
+    assert_state(bed, &trade, TRADE(EXPIRED));
+    assert_string_equal(flow_get(bed, trade.no)->attempts[0]->reason, "PARTICIPANT_BROKEN");
+    assert_int_equal(flow_ledger(bed, "card", trade.no, "cancel_confirm").amount, LIST_200);
+    assert_nothing_held(bed, &trade);
+}
+
+// A card that says it took something else than it was asked to pays nothing, and gives back what it took.
+static void test_a_card_that_took_something_else_pays_nothing(struct flow_bed *bed) {
+    took_otherwise(bed, "taken.principal.minor_units=7");
+    took_otherwise(bed, "taken.bonus.minor_units=-7");
+    took_otherwise(bed, "taken.principal.currency=USD");
+}
+
+// One that says it gave back something else waits for an operator, who knows what it did.
+static void test_a_card_that_gave_back_something_else_is_an_operators(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_ordered_bare(bed, &trade);
+    flow_pay_with(bed, &trade, flow_tenders(bed, 1, KIND(CARD), LIST_200, bed->card), "wait_for=2");
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    bend(bed, "card", "RefundCard", "refunded.principal.minor_units=7");
+    flow_must(bed, "Refund", "trade_no=%s refund_no=B1 whole=true wait_ms=0", trade.no);
+    flow_until_parked(bed, &trade, 1);
+    assert_int_equal(flow_get(bed, trade.no)->refunds[0]->legs[0]->state, LEG(PENDING));
+    resolved(bed, &trade, "refund/B1", "pay_out");
+    flow_until_state(bed, &trade, TRADE(REFUNDED));
+    flow_until_still(bed, &trade);
+}
+
+// The same of what is taken when it is known what was dispensed
+static void test_a_card_that_captured_something_else_is_an_operators(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    flow_quote(bed, &trade, FUEL_200 " lines[0].fuel.authorised=true", "exclude_points=true");
+    flow_order(bed, &trade, "");
+    flow_pay_with(bed, &trade, flow_tenders(bed, 1, KIND(CARD), (int)trade.payable, bed->card), "wait_for=2");
+    bend(bed, "card", "ConfirmCard", "taken.principal.minor_units=9000000000000000000");
+    flow_must(bed, "Adjust", "trade_no=%s lines[0].index=0 lines[0].amount=CNY18000", trade.no);
+    flow_until_parked(bed, &trade, 1);
+    assert_state(bed, &trade, TRADE(PAID));
+    resolved(bed, &trade, "capture/1", "capture");
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+}
+
+// A recharge is what was paid for, and what goes from the card before its money does is what was asked for; what
+// the card system gave on top of it is its own
+static void test_a_recharge_of_something_else_is_an_operators(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    flow_quote(bed, &trade, flow_text(bed, "lines[0].recharge.card_no=%s lines[0].recharge.amount=CNY50000", bed->card),
+               "");
+    flow_order(bed, &trade, "");
+    bend(bed, "card", "RechargeCard", "credited.principal.minor_units=1");
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    resolved(bed, &trade, "1", "recharge");
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    bend(bed, "card", "ReverseRecharge", "reversed.principal.minor_units=-50000");
+    flow_must(bed, "Refund", "trade_no=%s whole=true wait_ms=0", trade.no);
+    flow_until_parked(bed, &trade, 1);
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").n, 0);
+    bed->parked = 1;
+    bed->not_compared = true;
+}
+
+// Points that can't be counted with are not counted
+static void test_points_that_can_not_be_are_an_operators(struct flow_bed *bed) {
+    static const char *const bent[][3] = {{"AwardPoints", "points=-5", ""},
+                                          {"AwardPoints", "points=9223372036854775807", ""},
+                                          {"ClawBackPoints", "points=-5", "R"},
+                                          {"ClawBackPoints", "shortfall=9223372036854775807", "R"}};
+    bed->not_compared = true;
+    for (size_t i = 0; i < 4; i++) {
+        struct flow_trade trade;
+        bool of_refund = bent[i][2][0] != '\0';
+        flow_clear_faults(bed);
+        bend(bed, "points", bent[i][0], bent[i][1]);
+        flow_ordered_bare(bed, &trade);
+        flow_pay(bed, &trade);
+        flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+        flow_until_state(bed, &trade, TRADE(COMPLETED));
+        flow_until_still(bed, &trade);
+        if (of_refund)
+            flow_must(bed, "Refund", "trade_no=%s amount=CNY10000", trade.no);
+        flow_until_parked(bed, &trade, 1);
+        const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+        assert_int_equal(found->points_awarded, of_refund ? LIST_200 / 100 : 0);
+        assert_int_equal(found->n_shortfalls, 0);
+        bed->parked++;
+    }
+}
+
+// ---- Numbers --------------------------------------------------------------------------------------------------------
+
 // An order number that another trade has: this one is not ordered, that one keeps it.
 static void test_the_number_of_another_trades_order_is_not_taken_over(struct flow_bed *bed) {
     struct flow_trade first, second = {0};
@@ -210,6 +318,11 @@ static const struct flow_case cases[] = {
     CASE(test_a_card_that_froze_less_pays_nothing),
     CASE(test_a_card_that_froze_more_pays_nothing),
     CASE(test_a_card_that_froze_another_currency_pays_nothing),
+    VIRTUAL(test_a_card_that_took_something_else_pays_nothing),
+    VIRTUAL(test_a_card_that_gave_back_something_else_is_an_operators),
+    VIRTUAL(test_a_card_that_captured_something_else_is_an_operators),
+    VIRTUAL(test_a_recharge_of_something_else_is_an_operators),
+    VIRTUAL(test_points_that_can_not_be_are_an_operators),
     CASE(test_the_number_of_another_trades_order_is_not_taken_over),
     CASE(test_a_trades_next_order_may_have_the_number_of_the_one_before),
     CASE_WITH(test_a_refund_notice_that_does_not_match_changes_nothing, .a_day_of_refunds = true),

@@ -168,6 +168,8 @@ static void test_a_callback_of_bad_form_is_a_bad_request(struct flow_bed *bed) {
     assert_verdict(flow_notify(bed, &notice), "INVALID_REQUEST");
     notice.nonce = "01234567890123456789012345678901234567890123456789012345678901234";
     assert_verdict(flow_notify(bed, &notice), "INVALID_REQUEST");
+    notice.nonce = "nonce-with\nanother-line"; // could be cut elsewhere under the same signature
+    assert_verdict(flow_notify(bed, &notice), "INVALID_REQUEST");
     notice.nonce = NULL;
     notice.tender_no = "";
     assert_verdict(flow_notify(bed, &notice), "INVALID_REQUEST");
@@ -186,6 +188,73 @@ static void test_a_callback_for_an_unknown_number_is_kept(struct flow_bed *bed) 
     }
     assert_int_equal(flow_stat(bed, "trades.unknown_callbacks"), before + 4);
     assert_state(bed, &trade, TRADE(ORDERED));
+}
+
+// Told that they were paid, rightly and with another amount.
+static void tell_of(struct flow_bed *bed, const struct flow_trade *trade, const int *tenders, int64_t amount) {
+    for (int i = 0; i < 2; i++)
+        for (int more = 0; more < 2; more++) {
+            struct flow_notice notice = {.tender_no = flow_tender_no(bed, trade, 1, tenders[i]),
+                                         .state = PAYMENT(PAID),
+                                         .amount = amount + more};
+            assert_verdict(flow_notify(bed, &notice), "OK");
+        }
+}
+
+// [A24] [E9] the gateway has no say over a card's part or what is paid in cash: not before it is taken, not while it is
+// held, and not when it was released
+static void test_a_callback_about_what_is_not_the_gateways_is_kept(struct flow_bed *bed) {
+    enum { PART = 1000, CARD = 0, CASH = 1, GATEWAY = 2 };
+    static const int others[] = {CARD, CASH};
+    struct flow_trade trade;
+    int64_t before = flow_stat(bed, "trades.unknown_callbacks");
+    flow_ordered(bed, &trade);
+    flow_fault(bed, FAULT(DELAY), "card", "FreezeCard", "delay_ms=1000 count=1");
+    flow_send(bed, "Pay", "trade_no=%s wait_ms=0 %s", trade.no,
+              flow_tenders(bed, 3, KIND(CARD), PART, bed->card, KIND(CASH), PART, "", KIND(WECHAT), BEST_200 - 2 * PART,
+                           "payer"));
+    flow_until_tender(bed, &trade, 1, CARD, TENDER(CREATED));
+    tell_of(bed, &trade, others, PART);
+    assert_tender(bed, &trade, 1, CARD, TENDER(CREATED));
+    flow_until_tender(bed, &trade, 1, CARD, TENDER(PENDING));
+    flow_until_tender(bed, &trade, 1, GATEWAY, TENDER(PENDING));
+    tell_of(bed, &trade, others, PART);
+    assert_tender(bed, &trade, 1, CASH, TENDER(PENDING));
+    flow_payer_fails(bed, flow_tender_no(bed, &trade, 1, GATEWAY), "NO_MONEY");
+    flow_until_state(bed, &trade, TRADE(ORDERED));
+    flow_until_tender(bed, &trade, 1, CARD, TENDER(CLOSED));
+    tell_of(bed, &trade, others, PART);
+    flow_until_still(bed, &trade);
+    assert_tender(bed, &trade, 1, CARD, TENDER(CLOSED));
+    assert_tender(bed, &trade, 1, CASH, TENDER(CLOSED));
+    assert_int_equal(flow_get(bed, trade.no)->n_refunds, 0);
+    assert_int_equal(flow_get(bed, trade.no)->n_ledger, 0);
+    assert_int_equal(flow_stat(bed, "trades.unknown_callbacks"), before + 12);
+    assert_nothing_held(bed, &trade);
+}
+
+// [A24] nor over what a card gives back
+static void test_a_callback_about_a_refund_that_is_not_the_gateways_is_kept(struct flow_bed *bed) {
+    struct flow_trade trade;
+    int64_t before = flow_stat(bed, "trades.unknown_callbacks");
+    flow_ordered(bed, &trade);
+    flow_pay_with(bed, &trade, flow_tenders(bed, 1, KIND(CARD), BEST_200, bed->card), "wait_for=2");
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    flow_fault(bed, FAULT(UNAVAILABLE), "card", "RefundCard", "");
+    flow_must(bed, "Refund", "trade_no=%s refund_no=R1 amount=CNY1000 wait_ms=0", trade.no);
+    flow_run_for(bed, 1000);
+    struct flow_refund_notice notice = {.refund_no = flow_text(bed, "%s@R1@0", trade.no),
+                                        .tender_no = flow_tender_no(bed, &trade, 1, 0),
+                                        .state = REFUNDED(DONE),
+                                        .amount = 1000};
+    assert_verdict(flow_notify_refund(bed, &notice), "OK");
+    assert_int_equal(flow_stat(bed, "trades.unknown_callbacks"), before + 1);
+    assert_int_equal(flow_get(bed, trade.no)->refunds[0]->state, REFUND(PENDING));
+    flow_clear_faults(bed);
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_get(bed, trade.no)->refunds[0]->state, REFUND(DONE));
+    assert_int_equal(flow_ledger(bed, "card", trade.no, "refund").amount, 1000);
 }
 
 // [A25] [E9] a success after the cancel goes back, exactly once, however often it is told
@@ -317,6 +386,8 @@ static const struct flow_case cases[] = {
     CASE(test_a_replayed_nonce_has_no_effect),
     CASE(test_a_callback_of_bad_form_is_a_bad_request),
     CASE(test_a_callback_for_an_unknown_number_is_kept),
+    CASE(test_a_callback_about_what_is_not_the_gateways_is_kept),
+    CASE(test_a_callback_about_a_refund_that_is_not_the_gateways_is_kept),
     CASE(test_a_success_after_a_cancel_goes_back_once),
     CASE(test_a_success_after_the_expiry_goes_back_once),
     CASE(test_a_success_of_an_older_attempt_goes_back_once),

@@ -76,6 +76,23 @@ static void test_a_success_told_while_the_attempts_end_reverses_it_does_not_coun
     assert_back_once(bed, &trade);
 }
 
+// [A59] [E8] what is being reversed was not paid, whatever an operator sees at the gateway meanwhile
+static void test_what_is_being_reversed_can_not_be_said_to_be_paid(struct flow_bed *bed) {
+    struct flow_trade trade;
+    scanned(bed, &trade, "expires_in_seconds=3");
+    flow_fault(bed, FAULT(DOWN), "payment", "QueryPayment", "");
+    pays_unnoticed(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_fault(bed, FAULT(NO_ANSWER), "payment", "ReversePayment", "");
+    until_reversed(bed, &trade);
+    flow_refused(bed, "SAGA_STATE", "Resolve", "gid=%s/pay/1 step=collect leg=0 outcome=1 reason=paid~there", trade.no);
+    flow_clear_faults(bed);
+    flow_until_state(bed, &trade, TRADE(EXPIRED));
+    flow_until_still(bed, &trade);
+    assert_tender(bed, &trade, 1, 0, TENDER(CLOSED)); // nobody was told that it had been paid
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount,
+                     flow_ledger(bed, "payment", trade.no, "paid").amount);
+}
+
 // [A59] [E2] that it is being reversed is known after a crash, too
 static void test_a_success_told_after_a_crash_in_the_reversal_does_not_count(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -228,6 +245,7 @@ static void test_a_gateway_that_is_away_for_a_day_is_told_of_once(struct flow_be
 
 static const struct flow_case cases[] = {
     CASE(test_a_success_told_while_the_expiry_reverses_it_does_not_count),
+    CASE(test_what_is_being_reversed_can_not_be_said_to_be_paid),
     CASE(test_a_success_told_after_a_crash_in_the_reversal_does_not_count),
     CASE(test_a_success_told_while_the_compensation_reverses_it_starts_no_second_return),
     CASE(test_what_is_paid_after_the_reversal_is_refunded),

@@ -49,6 +49,35 @@ static void test_an_edited_order_is_ordered_again_under_its_trade_number(struct 
                    "CREATED QUOTED ORDERING ORDERED PAYING CLOSING ORDERING ORDERED PAYING PAID COMPLETED");
 }
 
+// [A56] the number of an order that was replaced finds the trade, but what is asked of that order is not done to the
+// one that replaced it
+static void test_the_number_of_a_replaced_order_changes_nothing(struct flow_bed *bed) {
+    struct flow_trade trade;
+    char first[80];
+    ordered_later(bed, &trade);
+    memcpy(first, trade.order_no, sizeof first);
+    flow_quote(bed, &trade, FUEL_300, "");
+    flow_order(bed, &trade, LATER);
+    for (int paid = 0; paid < 2; paid++) {
+        int state = paid ? TRADE(COMPLETED) : TRADE(ORDERED);
+        assert_state(bed, &trade, state);
+        flow_refused(bed, "TRADE_ENDED", "Cancel", "order_no=%s", first);
+        flow_refused(bed, "TRADE_ENDED", "Refund", "order_no=%s whole=true", first);
+        flow_refused(bed, "TRADE_ENDED", "Adjust", "order_no=%s lines[0].index=0 lines[0].amount=CNY100", first);
+        assert_state(bed, &trade, state);
+        assert_found_by(bed, &trade, first);
+        if (paid)
+            break;
+        flow_pay(bed, &trade);
+        flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+        flow_until_state(bed, &trade, TRADE(COMPLETED));
+        flow_until_still(bed, &trade);
+    }
+    assert_int_equal(refunded_at_gateway(bed, &trade), 0);
+    flow_must(bed, "Cancel", "order_no=%s", trade.order_no);
+    assert_state(bed, &trade, TRADE(REFUNDED));
+}
+
 // The edit may be for somebody else, at another pump: what is ordered then counts, and not before.
 static void test_an_edit_takes_its_context_with_it_when_it_is_ordered(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -158,6 +187,27 @@ static void test_an_edit_waits_until_the_old_order_is_definite(struct flow_bed *
     assert_nothing_held(bed, &trade);
 }
 
+// The gateway does not answer for longer than the new quote holds: nobody is sold anything at the price of then
+static void test_an_edit_whose_quote_expires_meanwhile_is_not_ordered(struct flow_bed *bed) {
+    struct flow_trade trade;
+    ordered_later(bed, &trade);
+    flow_pay(bed, &trade);
+    flow_quote(bed, &trade, FUEL_300, "");
+    flow_fault(bed, FAULT(DOWN), "payment", "*", "");
+    struct flow_answer *answer = order_again(bed, &trade);
+    flow_run_for(bed, 4000);
+    flow_clear_faults(bed);
+    flow_wait(bed, answer);
+    assert_verdict(answer, "QUOTE_EXPIRED");
+    flow_until_state(bed, &trade, TRADE(FAILED));
+    flow_until_still(bed, &trade);
+    assert_string_equal(flow_get(bed, trade.no)->reason, "QUOTE_EXPIRED");
+    assert_int_equal(flow_ledger(bed, "order", trade.no, "create").n, 1);
+    assert_nothing_held(bed, &trade);
+    flow_quote(bed, &trade, FUEL_300, "");
+    flow_order(bed, &trade, LATER);
+}
+
 // [A10] the same request again, and others at the same time, make one new order
 static void test_one_edit_makes_one_order(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -211,11 +261,13 @@ static void test_an_edit_against_the_payer(struct flow_bed *bed) {
 
 static const struct flow_case cases[] = {
     CASE(test_an_edited_order_is_ordered_again_under_its_trade_number),
+    CASE(test_the_number_of_a_replaced_order_changes_nothing),
     CASE(test_an_edit_takes_its_context_with_it_when_it_is_ordered),
     CASE(test_an_order_that_is_found_paid_stands),
     CASE(test_when_both_get_paid_the_surplus_goes_back_once),
     CASE(test_what_is_no_edit_is_refused),
     CASE(test_an_edit_waits_until_the_old_order_is_definite),
+    CASE_WITH(test_an_edit_whose_quote_expires_meanwhile_is_not_ordered, .quote_ttl_s = 3),
     CASE(test_one_edit_makes_one_order),
     VIRTUAL(test_an_edit_against_the_payer),
 };

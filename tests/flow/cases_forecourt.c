@@ -1,6 +1,9 @@
 // The forecourt: fuel that a pump has dispensed already is paid for once, at the pump's price.
 #include "tests/flow/cases.h"
 #include "tests/flow/virtual.h"
+#include "txcenter/trade/v1/operator.pb-c.h"
+
+#define AS(name) TXCENTER__TRADE__V1__MATTER_OUTCOME__MATTER_OUTCOME_##name
 
 #define LATER "mode=2"                                           // ORDER_MODE_DEDUCT_LATER
 enum { DISPENSED = 15700, PUMP_PRICE = 785, APART_MAX_MS = 14 }; // 20.00 litres
@@ -83,6 +86,42 @@ static void test_a_fuelling_that_is_paid_can_not_be_ordered(struct flow_bed *bed
     flow_until_still(bed, &first);
     paying(bed, &second, lines, bed->other_user);
     paid(bed, &second);
+}
+
+// [A62] [A22] a payment that does not match pays for nothing once its payer has it back; one that is kept does, and so
+// does one of which nothing is decided
+static void test_a_fuelling_whose_payment_went_back_can_be_ordered(struct flow_bed *bed) {
+    static const struct {
+        int outcome;
+        const char *more;
+        bool free;
+    } rows[] = {{AS(RETURNED), "", true}, {AS(PAID_OTHERWISE), "reference=transfer~4711", true}, {AS(KEPT), "", false}};
+    bed->not_compared = true; // the gateway has said two different things
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct flow_trade first, second;
+        const char *lines = fuelling(bed);
+        flow_fault(bed, FAULT(WRONG_MERCHANT), "payment", "NotifyPayment", "count=1");
+        paying(bed, &first, lines, bed->user);
+        flow_payer_pays(bed, flow_tender_no(bed, &first, 1, 0));
+        flow_until_state(bed, &first, TRADE(CONFLICTED));
+        flow_until_still(bed, &first);
+        quoted(bed, &second, lines, bed->other_user);
+        struct flow_answer *answer = order(bed, &second, LATER);
+        flow_wait(bed, answer);
+        assert_verdict(answer, "SOURCE_PAID");
+        flow_must(bed, "SettleMatter", "trade_no=%s number=1 outcome=%d reason=because %s", first.no, rows[i].outcome,
+                  rows[i].more);
+        flow_until_still(bed, &first);
+        assert_state(bed, &first, TRADE(CONFLICTED));
+        if (rows[i].free) {
+            paying(bed, &second, lines, bed->other_user);
+            paid(bed, &second);
+        }
+        quoted(bed, &first, lines, bed->user);
+        answer = order(bed, &first, LATER);
+        flow_wait(bed, answer);
+        assert_verdict(answer, "SOURCE_PAID");
+    }
 }
 
 // [A62] the older one turns out to be paid when it is to be closed: it stands, and the newer one is refused
@@ -249,6 +288,7 @@ static void test_a_pump_with_another_price_is_told(struct flow_bed *bed) {
 static const struct flow_case cases[] = {
     CASE(test_a_newer_trade_takes_a_fuelling_over),
     CASE(test_a_fuelling_that_is_paid_can_not_be_ordered),
+    CASE(test_a_fuelling_whose_payment_went_back_can_be_ordered),
     CASE(test_an_older_trade_that_is_found_paid_stands),
     CASE(test_an_order_that_locks_first_takes_nothing_over),
     CASE(test_a_take_over_waits_until_the_older_one_is_definite),

@@ -1,5 +1,6 @@
 // Goods other than fuel, paid items and recharges: alone, mixed, out of stock, and delivered whatever happens.
 #include "tests/flow/cases.h"
+#include "tests/flow/virtual.h"
 
 #define COLA_2 "lines[0].goods.sku=COLA lines[0].goods.quantity=2"
 #define BASKET                                                                                                         \
@@ -221,6 +222,23 @@ static void test_of_a_partly_spent_recharge_what_is_left_is_refunded(struct flow
     flow_until_still(bed, &fuel);
 }
 
+// While the card system is asked the trade leaves this instance's memory: what was read then is not acted on, and
+// the caller is told so at once
+static void test_a_refund_whose_trade_was_dropped_meanwhile_is_refused_at_once(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    recharged(bed, &trade);
+    flow_fault(bed, FAULT(DELAY), "card", "GetRecharge", "delay_ms=1000 count=1");
+    struct flow_answer *answer = flow_send(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_run_for(bed, 500);
+    trades_slot_left(flow_virtual(bed)->center.trades, id_slot(str_c(trade.no)));
+    flow_wait(bed, answer);
+    assert_verdict(answer, "STORE_STALE");
+    assert_true(answer->at_ms - answer->sent_ms < 2000);
+    assert_int_equal(flow_get(bed, trade.no)->n_refunds, 0);
+    refunded(bed, &trade, "whole=true");
+    assert_state(bed, &trade, TRADE(REFUNDED));
+}
+
 // [A49] what is spent between the asking and the doing is not paid out: the refund comes to nothing, and its money can
 // be refunded again
 static void test_a_recharge_that_is_spent_meanwhile_is_not_paid_out(struct flow_bed *bed) {
@@ -267,6 +285,7 @@ static const struct flow_case cases[] = {
     CASE(test_what_was_sold_comes_back_with_its_money),
     CASE(test_an_item_that_is_used_is_a_shortfall),
     CASE(test_of_a_partly_spent_recharge_what_is_left_is_refunded),
+    VIRTUAL(test_a_refund_whose_trade_was_dropped_meanwhile_is_refused_at_once),
     CASE(test_a_recharge_that_is_spent_meanwhile_is_not_paid_out),
     CASE(test_a_paused_card_system_is_not_asked_for_a_refund),
 };

@@ -104,6 +104,37 @@ static void test_a_cancel_leaves_nothing_frozen(struct flow_bed *bed) {
     assert_nothing_held(bed, &trade);
 }
 
+// [E8] [S3-49] points that pay for everything leave no attempt that could have frozen them: when they are gone, the
+// refund has nothing to give back, and ends
+static void test_points_that_pay_all_and_are_gone_are_not_given_back(struct flow_bed *bed) {
+    enum { POINTS = 1000 };
+    struct flow_trade trade = {0}, other = {0};
+    flow_fault(bed, FAULT(BENT_ANSWER), "points", "GetRule", "code=rule.max_share_bp=10000");
+    flow_control(bed, "SetPoints", "user_id=%s available=%d", bed->user, POINTS);
+    flow_quote(bed, &trade, "lines[0].fuel.oil_code=92# lines[0].fuel.amount=CNY1000", "");
+    flow_quote(bed, &other, "lines[0].fuel.oil_code=92# lines[0].fuel.amount=CNY1000", "");
+    flow_order(bed, &other, LATER);
+    flow_until_state(bed, &other, TRADE(COMPLETED));
+    flow_until_still(bed, &other);
+    assert_int_equal(flow_ledger(bed, "points", other.no, "deduct").points, POINTS);
+    flow_order(bed, &trade, LATER);
+    assert_int_equal(trade.payable, 0);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+    assert_int_equal(found->n_shortfalls, 1);
+    assert_string_equal(found->shortfalls[0]->what, "points");
+    assert_int_equal(found->n_attempts, 0);
+    flow_must(bed, "Refund", "trade_no=%s whole=true wait_ms=10000", trade.no);
+    flow_until_still(bed, &trade);
+    assert_state(bed, &trade, TRADE(REFUNDED));
+    assert_int_equal(flow_ledger(bed, "points", trade.no, "give_back").n, 0);
+    assert_int_equal(flow_effects(bed, "points", trade.no, "UnfreezePoints", EFFECT(APPLIED)), 0);
+    flow_must(bed, "Refund", "trade_no=%s whole=true wait_ms=10000", other.no);
+    flow_until_still(bed, &other);
+    assert_int_equal(flow_ledger(bed, "points", other.no, "give_back").points, POINTS);
+}
+
 // [E9] an answer that comes when an operator has ended its saga finds no trade any more: it is only noted
 static void test_an_answer_that_finds_its_saga_gone_is_noted(struct flow_bed *bed) {
     static const char *const modes[] = {"", LATER};
@@ -125,8 +156,12 @@ static void test_an_answer_that_finds_its_saga_gone_is_noted(struct flow_bed *be
 }
 
 static const struct flow_case cases[] = {
-    CASE(test_nothing_is_held_before_it_is_paid),   CASE(test_a_coupon_that_is_gone_is_a_shortfall),
-    CASE(test_goods_that_are_gone_are_a_shortfall), CASE(test_points_are_frozen_with_each_attempt),
-    CASE(test_a_cancel_leaves_nothing_frozen),      CASE(test_an_answer_that_finds_its_saga_gone_is_noted),
+    CASE(test_nothing_is_held_before_it_is_paid),
+    CASE(test_a_coupon_that_is_gone_is_a_shortfall),
+    CASE(test_goods_that_are_gone_are_a_shortfall),
+    CASE(test_points_are_frozen_with_each_attempt),
+    CASE(test_a_cancel_leaves_nothing_frozen),
+    CASE(test_points_that_pay_all_and_are_gone_are_not_given_back),
+    CASE(test_an_answer_that_finds_its_saga_gone_is_noted),
 };
 CASES(later);

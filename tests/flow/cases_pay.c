@@ -319,6 +319,24 @@ static void test_one_attempt_is_open_at_a_time(struct flow_bed *bed) {
     flow_refused(bed, "ALREADY_PAID", "PlaceOrder", "trade_no=%s quote_version=1", trade.no);
 }
 
+// A trade has so many attempts to pay, whichever call makes them; with the last one it can still be ordered
+static void test_a_trade_has_so_many_attempts(struct flow_bed *bed) {
+    enum { MOST = 50 };
+    struct flow_trade trade = {0};
+    flow_fault(bed, FAULT(REJECT), "card", "FreezeCard", "code=CARD_FROZEN");
+    const char *card = flow_tenders(bed, 1, KIND(CARD), BEST_200, bed->card);
+    for (int i = 0; i <= MOST; i++) {
+        flow_quote(bed, &trade, FUEL_200, "");
+        struct flow_answer *answer =
+            flow_ask(bed, "OrderPay", "trade_no=%s quote_version=%d %s", trade.no, trade.version, card);
+        assert_verdict(answer, i < MOST ? "PAYMENT_FAILED" : "NOT_PAYABLE");
+        assert_state(bed, &trade, i < MOST ? TRADE(FAILED) : TRADE(QUOTED));
+    }
+    flow_order(bed, &trade, "");
+    flow_refused(bed, "NOT_PAYABLE", "Pay", "trade_no=%s %s", trade.no, card);
+    assert_int_equal(flow_get(bed, trade.no)->n_attempts, MOST);
+}
+
 // [A79] a gateway that can't be reached when the order expires keeps the locks until it is definite
 static void test_a_gateway_out_of_reach_at_expiry_keeps_the_locks(struct flow_bed *bed) {
     struct flow_trade trade = {0};
@@ -370,6 +388,7 @@ static const struct flow_case cases[] = {
     CASE(test_of_two_tenders_one_fails_and_then_one_pays),
     CASE(test_lost_answers_of_a_payment_are_found_by_asking),
     CASE(test_one_attempt_is_open_at_a_time),
+    CASE(test_a_trade_has_so_many_attempts),
     CASE(test_a_gateway_out_of_reach_at_expiry_keeps_the_locks),
     CASE(test_paid_beats_expiry),
     CASE_WITH(test_of_two_tenders_one_stays_silent, .attempt_ttl_s = 2),
