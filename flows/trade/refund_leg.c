@@ -276,9 +276,15 @@ static struct saga_verdict wait_for_gateway(struct saga_turn *turn, struct refun
 // Durable before it is sent: whatever the gateway says later is told apart by the number it was asked under.
 static struct saga_verdict ask_to_pay_out(struct saga_turn *turn, struct refund_leg_row *leg) {
     trade_change(trade_of(saga_turn_subject(turn)), leg);
-    if (!refund_leg_of_turn(turn)->stopped) // else it is another saga that asks again
-        leg->generation = (int32_t)saga_turn_generation(turn);
+    if (leg->generation == 0)
+        leg->generation = 1;
+    leg->asked_as = (int32_t)saga_turn_generation(turn);
     return saga_ask();
+}
+
+void refund_leg_handed_over(struct trade *trade, struct refund_leg_row *leg) {
+    trade_change(trade, leg);
+    leg->asked_as = 1; // as its saga begins: what was refused is tried again when an operator says so
 }
 
 bool refund_leg_is_open(const struct refund_leg_row *leg) {
@@ -326,9 +332,10 @@ struct saga_verdict refund_leg_paid_out(struct saga_turn *turn) {
             trades_alert(trade->trades, "how a refund stands can't be learnt", trade, asked->text);
         return wait_for_gateway(turn, leg, asked != NULL);
     case REFUND_LEG_STATE(FAILED):
-        if (leg->generation == (int32_t)saga_turn_generation(turn))
+        if (leg->asked_as == (int32_t)saga_turn_generation(turn))
             return refused(turn, leg);
         set_leg(turn, leg, REFUND_LEG_STATE(PENDING)); // an operator said: try again
+        leg->generation++;
         leg->queries = 0;
         leg->next_query_ms = 0;
         return ask_to_pay_out(turn, leg);

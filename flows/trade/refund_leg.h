@@ -30,6 +30,9 @@ bool refund_leg_is_open(const struct refund_leg_row *leg);
 // the channel say later that it has paid it out after all, that is an operator's again.
 void refund_leg_paid_otherwise(struct saga_turn *turn, struct refund_leg_row *leg, const char *reference);
 
+// Another saga drives it from now on, which begins with what this one has heard.
+void refund_leg_handed_over(struct trade *trade, struct refund_leg_row *leg);
+
 // The leg stays unpaid: its refund was terminated.
 void refund_leg_stop(struct saga_turn *turn, struct refund_leg_row *leg);
 
