@@ -194,17 +194,22 @@ static void set_leg(struct saga_turn *turn, struct refund_leg_row *leg, Txcenter
     leg->state = (int32_t)state;
 }
 
+static void note_amounts(struct trade *trade, struct refund_leg_row *leg,
+                         const Participant__Payment__V1__PaymentRefund *refund) {
+    trade_change(trade, leg);
+    leg->payer_amount = tender_minor(refund->payer_amount);
+    leg->gateway_discount = tender_minor(refund->gateway_discount);
+    leg->merchant_discount = tender_minor(refund->merchant_discount);
+    leg->settlement_amount = tender_minor(refund->settlement_amount);
+}
+
 static void learn_leg(struct saga_turn *turn, struct refund_leg_row *leg,
                       const Participant__Payment__V1__PaymentRefund *refund) {
     // A definite word stands; but what was said to have failed may have been paid out after all.
     bool failed = leg->state == REFUND_LEG_STATE(FAILED) && refund->state != GATEWAY_REFUND(DONE);
     if (leg->state == REFUND_LEG_STATE(DONE) || failed)
         return;
-    trade_change(trade_of(saga_turn_subject(turn)), leg);
-    leg->payer_amount = tender_minor(refund->payer_amount);
-    leg->gateway_discount = tender_minor(refund->gateway_discount);
-    leg->merchant_discount = tender_minor(refund->merchant_discount);
-    leg->settlement_amount = tender_minor(refund->settlement_amount);
+    note_amounts(trade_of(saga_turn_subject(turn)), leg, refund);
     switch (refund->state) {
     case GATEWAY_REFUND(DONE): set_leg(turn, leg, REFUND_LEG_STATE(DONE)); break;
     case GATEWAY_REFUND(ACCEPTED): set_leg(turn, leg, REFUND_LEG_STATE(ACCEPTED)); break;
@@ -348,13 +353,38 @@ struct saga_verdict refund_leg_paid_out(struct saga_turn *turn) {
     return saga_wait(saga_turn_again_ms(turn));
 }
 
+// The leg, and its try, that a number names; NULL.
+static struct refund_leg_row *leg_named(const struct trade *trade, const char *number, int32_t *ret_generation) {
+    struct refund_leg_row *leg;
+    for (size_t i = 0; (leg = trade_at(trade, PART_REFUND_LEG, i)); i++)
+        if ((*ret_generation = generation_named(leg, number)) > 0)
+            return leg;
+    return NULL;
+}
+
+struct refund_leg_row *refund_leg_come_right(const struct trade *trade,
+                                             const Participant__Payment__V1__PaymentRefund *notice) {
+    int32_t generation;
+    struct refund_leg_row *leg = leg_named(trade, notice->refund_no, &generation);
+    if (!leg || leg->state != REFUND_LEG_STATE(FAILED) || notice->state != GATEWAY_REFUND(DONE) ||
+        refund_end_is_over(trade_refund(trade, str_c(leg->refund_no))))
+        return NULL;
+    const struct asked_refund asked = asked_of(trade, leg);
+    return is_answered(&asked, notice) ? leg : NULL;
+}
+
+void refund_leg_note(struct trade *trade, const Participant__Payment__V1__PaymentRefund *notice) {
+    int32_t generation;
+    struct refund_leg_row *leg = leg_named(trade, notice->refund_no, &generation);
+    if (leg)
+        note_amounts(trade, leg, notice);
+}
+
 enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *notice) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct refund_leg_row *leg;
     int32_t generation = 0;
-    for (size_t i = 0; generation == 0 && (leg = trade_at(trade, PART_REFUND_LEG, i)); i++)
-        generation = generation_named(leg, notice->refund_no);
-    if (generation == 0)
+    struct refund_leg_row *leg = leg_named(trade, notice->refund_no, &generation);
+    if (!leg)
         return REFUND_UNKNOWN;
     const struct refund_row *refund = trade_refund(trade, str_c(leg->refund_no));
     if (refund_end_is_over(refund) && leg->state != REFUND_LEG_STATE(DONE))

@@ -46,4 +46,10 @@ enum refund_learnt {
 };
 enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *refund);
 
+// The leg that its saga has parked, as the gateway refused it, and that has gone back by this word of it; NULL: it says
+// nothing like that. Its step is to be resolved with OK, and the word be noted in that turn.
+struct refund_leg_row *refund_leg_come_right(const struct trade *trade,
+                                             const Participant__Payment__V1__PaymentRefund *refund);
+void refund_leg_note(struct trade *trade, const Participant__Payment__V1__PaymentRefund *refund);
+
 #endif
