@@ -459,6 +459,11 @@ void refund_reverse_settlement(struct saga_call *call) {
     struct adapter_effect effect = effect_of(call);
     books_postings(trade, refund->entry, &arena, &request.postings, &request.n_postings);
     bearers_of(trade, refund, &arena, &request.borne, &request.n_borne);
+    if (request.n_postings == 0) {
+        saga_call_ok(call, STR_NONE); // it came to nothing, and so did the sale
+        arena_release(&arena);
+        return;
+    }
     request.refund_no = refund->refund_no;
     request.tenant_id = view_text(trade->row.tenant_id);
     request.station_id = view_text(trade->row.station_id);

@@ -77,12 +77,17 @@ static bool is_taken(const struct trade *trade) {
     return false;
 }
 
+// Of a fill-up. What cost nothing has been taken from its shelf all the same.
+static bool is_nothing(const struct trade *trade) {
+    return trade->row.list_price == 0 && trade_lines_of(trade, LINE_GOODS) + trade_lines_of(trade, LINE_ITEM) == 0;
+}
+
 bool refund_command_allowed(const struct trade *trade, int64_t now_ms, struct error *error) {
     if (!trade_is_paid(trade))
         return error_set(error, ERR_NOT_REFUNDABLE, "the trade is not paid");
     if (now_ms > trade->row.paid_ms + trade->trades->options.refund_window_ms)
         return error_set(error, ERR_NOT_REFUNDABLE, "the refund window is over");
-    if (trade->row.list_price == 0)
+    if (is_nothing(trade))
         return error_set(error, ERR_NOT_REFUNDABLE, "nothing was bought");
     if (trade->row.refund_count >= TRADE_REFUNDS_MAX)
         return error_set(error, ERR_NOT_REFUNDABLE, "a trade has at most %d refunds", TRADE_REFUNDS_MAX);
