@@ -220,6 +220,27 @@ static void test_nobody_pays_more_than_was_authorised(struct flow_bed *bed) {
     flow_until_still(bed, &trade);
 }
 
+// [A63] [A78] where that is so because something was let off in cash, that stays what it is: no benefit has saved it
+static void test_what_was_let_off_in_cash_is_no_benefit(struct flow_bed *bed) {
+    struct flow_trade trade;
+    const char *id = coupon(bed, 1933, 15000);
+    authorised(bed, &trade, flow_text(bed, "required_coupon_ids[0]=%s exclude_points=true", id), "");
+    int64_t off = trade.payable % 100, saved = 0;
+    assert_true(off > 0);
+    flow_pay_with(bed, &trade, flow_tenders(bed, 1, KIND(CASH), (int)(trade.payable - off), ""),
+                  flow_text(bed, "wait_for=2 rounding_off=CNY%d", (int)off));
+    flow_until_state(bed, &trade, TRADE(PAID));
+    const Txcenter__Trade__V1__Trade *found = adjusted(bed, &trade, ACTUAL(20000));
+    assert_int_equal(found->paid->minor_units, trade.payable - off);
+    assert_int_equal(found->combination->rounding_discount->minor_units, off);
+    for (size_t i = 0; i < found->combination->n_benefits; i++)
+        saved += found->combination->benefits[i]->discount->minor_units;
+    assert_int_equal(saved, LIST_200 - trade.payable);
+    assert_int_equal(flow_ledger(bed, "marketing", trade.no, "benefit").amount, saved);
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no); // its benefits are for the next
+    flow_until_still(bed, &trade);
+}
+
 // [A63] fewer points are spent where the rule allows fewer; the others are free again
 static void test_fewer_points_are_spent(struct flow_bed *bed) {
     for (int later = 0; later < 2; later++) {
@@ -324,6 +345,7 @@ static const struct flow_case cases[] = {
     CASE(test_nothing_releases_everything),
     CASE(test_a_threshold_that_is_lost_loses_its_discount),
     CASE(test_nobody_pays_more_than_was_authorised),
+    CASE(test_what_was_let_off_in_cash_is_no_benefit),
     CASE(test_fewer_points_are_spent),
     CASE(test_a_cancel_before_it_is_adjusted_gives_everything_back),
     CASE(test_a_purchase_that_is_terminated_counts_as_authorised),
