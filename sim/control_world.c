@@ -170,9 +170,9 @@ static void set_goods(struct sim_change *change, const ProtobufCMessage *message
     const PB(SetGoodsRequest) *request = (const void *)message;
     bool stocked = request->kind == PARTICIPANT__GOODS__V1__GOODS_KIND__GOODS_KIND_STOCKED;
     if (!*request->station_id || !*request->sku || strlen(request->sku) > SIM_LISTED_ID_MAX ||
-        strchr(request->sku, ',') || !request->unit_price || request->unit_price->minor_units <= 0 ||
+        strchr(request->sku, ',') || !request->unit_price || request->unit_price->minor_units < 0 ||
         (!stocked && request->kind != PARTICIPANT__GOODS__V1__GOODS_KIND__GOODS_KIND_ITEM)) {
-        error_field(error, "unit_price", "must be more than 0; station_id, kind and sku (at most 48 bytes) be there");
+        error_field(error, "unit_price", "must be 0 or more; station_id, kind and sku (at most 48 bytes) be there");
         return;
     }
     if (request->available < 0 || request->available > SIM_QUANTITY_MAX) {

@@ -142,6 +142,7 @@ static void fill_return(struct trade *trade, const struct tender_row *tender, co
         .next_query_ms = row->return_next_query_ms,
         .queries = row->return_queries,
         .generation = row->return_generation,
+        .asked_as = row->return_generation, // it has one saga
     };
     archive_return_no(tender, refund.refund_no);
     memcpy(leg.refund_no, refund.refund_no, sizeof leg.refund_no);

@@ -7,6 +7,7 @@
 #include "flows/trade/payment.h"
 #include "flows/trade/retire.h"
 #include "flows/trade/ruling.h"
+#include "flows/trade/shortfall.h"
 #include "flows/trade/view.h"
 
 #include <stdio.h>
@@ -55,13 +56,27 @@ static void captured(struct saga_turn *turn, enum saga_op op, enum outcome outco
     arena_release(&arena);
 }
 
+// The trade is paid all the same.
+static void note_untaken(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct str input = saga_turn_input(turn);
+    unsigned cards = payment_cards(&trade->subject, input);
+    for (unsigned i = 0; i < cards; i++) {
+        const struct tender_row *tender = payment_card(trade, input, (uint8_t)i);
+        enum saga_happened happened = saga_turn_happened(turn, STEP_CAPTURE, (uint8_t)i);
+        if (happened == SAGA_HAPPENED || tender->amount == 0)
+            continue;
+        const char *reason = happened == SAGA_HAPPENED_NOT ? "NOT_TAKEN" : "NOT_KNOWN_TO_BE_TAKEN";
+        shortfall_add(turn, &(struct shortfall){SHORTFALL_CARD, reason, tender->tender_no, tender->amount, 0});
+    }
+}
+
 static struct saga_verdict ended(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     char gid[TRADE_GID_MAX];
     trade_edit(trade)->capturing = 0;
     if (saga_turn_saga(turn)->status == SAGA_TERMINATED)
-        trades_alert(trade->trades, "what a card was to pay may not have been taken", trade,
-                     saga_turn_saga(turn)->text);
+        note_untaken(turn);
     trade_purchase_gid(trade, gid);
     saga_turn_poke(turn, str_c(gid));
     return saga_done();

@@ -96,12 +96,10 @@ unsigned invoicing_of_goods(const struct saga_subject *subject, struct str input
     return invoicing_has_goods(trade_of_const(subject));
 }
 
-// What it takes off may become less until its money is back, never more.
+// The last refund voids what is left, and which one that is is not known before its money is back.
 static unsigned may_touch(const struct saga_subject *subject, struct str input, enum invoice_kind kind) {
     const struct trade *trade = trade_of_const(subject);
-    const struct refund_row *refund = trade_refund(trade, input);
-    return refund->kind == REFUND_OF_TRADE && (refund->final || total_of(trade, kind, refund) > 0) &&
-           total_of(trade, kind, NULL) > 0;
+    return trade_refund(trade, input)->kind == REFUND_OF_TRADE && total_of(trade, kind, NULL) > 0;
 }
 
 unsigned invoicing_of_refunded_fuel(const struct saga_subject *subject, struct str input) {

@@ -84,6 +84,9 @@ void matter_hold(struct saga_turn *turn, const struct matter *matter) {
         trade_change(trade, row);
         *row = again;
         fill(turn, row, matter);
+    } else if (strcmp(row->gid, matter->gid ? matter->gid : "") != 0) {
+        trade_change(trade, row);
+        str_fit(str_c(matter->gid), row->gid, sizeof row->gid);
     }
 }
 

@@ -17,7 +17,8 @@ struct matter {
 
 // One more. Of what is kept of a deleted trade there are none.
 void matter_raise(struct saga_turn *turn, const struct matter *matter);
-// The same, where there is at most one of this kind about this: one that was settled is open again.
+// The same, where there is at most one of this kind about this: one that was settled is open again, and of one that is
+// open only the saga that waits for it is another.
 void matter_hold(struct saga_turn *turn, const struct matter *matter);
 
 // One that is open (if there is one) is over, without an operator's settling it.

@@ -30,7 +30,7 @@ static struct saga_verdict captured(struct saga_turn *turn) {
     return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // and poked when it is
 }
 
-// ---- 3: refunded --------------------------------------------------------------------------------------------------
+// ---- 4: refunded --------------------------------------------------------------------------------------------------
 
 static struct saga_verdict refunded(struct saga_turn *turn) {
     refund_end_paid_out(turn, refund_leg_of_turn(turn));
@@ -57,6 +57,8 @@ void refund_poke_all(struct saga_turn *turn) {
 
 static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error) {
     static const struct ruling_rule rules[] = {
+        {.step_id = STEP_REVERSE_RECHARGE,
+         .no_skip = "whether the balance was taken is not known: retry it, or resolve it with what became of it"},
         {.step_id = STEP_PAY_OUT,
          .no_skip =
              "the money has not gone back: retry it; resolve it with OK when it went another way; or terminate the "
@@ -91,6 +93,7 @@ static const struct saga_step steps[] = {
      .legs = refund_of_recharge,
      .decide = refund_recharge_reversed,
      .ask = refund_reverse_recharge,
+     .ruled = refund_recharge_ruled,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
     {.id = STEP_PAY_OUT,
@@ -126,7 +129,7 @@ static const struct saga_step steps[] = {
      .name = "give_back_coupons",
      .participant = "coupon",
      .text = "Used coupons come back",
-     .legs = refund_final_with_coupons,
+     .legs = refund_with_coupons,
      .run = refund_give_back_coupons,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
@@ -137,7 +140,7 @@ static const struct saga_step steps[] = {
      .name = "give_back_points",
      .participant = "points",
      .text = "Spent points come back",
-     .legs = refund_final_with_points,
+     .legs = refund_with_points,
      .run = refund_give_back_points,
      .answered = refund_points_given_back,
      .deadline_ms = EFFECT_LATER_MS,
@@ -149,7 +152,7 @@ static const struct saga_step steps[] = {
      .name = "give_back_quota",
      .participant = "discount",
      .text = "Used quota comes back",
-     .legs = refund_final_with_quota,
+     .legs = refund_with_quota,
      .run = refund_give_back_quota,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
@@ -196,7 +199,7 @@ static const struct saga_step steps[] = {
      .name = "withdraw_coupons",
      .participant = "coupon",
      .text = "Issued coupons go back",
-     .legs = refund_final_of_user,
+     .legs = refund_of_user,
      .run = refund_withdraw_coupons,
      .answered = refund_coupons_withdrawn,
      .deadline_ms = EFFECT_LATER_MS,
@@ -257,7 +260,7 @@ static const struct saga_step steps[] = {
      .name = "withdraw_gifts",
      .participant = "activity",
      .text = "Gifts go back",
-     .legs = refund_final_of_user,
+     .legs = refund_of_user,
      .run = refund_withdraw_gifts,
      .answered = refund_gifts_withdrawn,
      .deadline_ms = EFFECT_LATER_MS,

@@ -1,6 +1,7 @@
 // The flow trade.refund: money goes back, then everything that followed the payment. Gid:
-// "<trade_no>/refund/<refund_no>". Two kinds: the refund of a trade, whole or in part; and the return of money that a
-// trade did not want (a late success).
+// "<trade_no>/refund/<refund_no>", and "/2", … behind it of those that follow one that was terminated. Three kinds
+// (enum refund_kind): the refund of a trade, whole or in part; the return of money that a trade did not want (a late
+// success); what was authorised and not used. Its states: README.md.
 #ifndef TXC_FLOWS_TRADE_REFUND_H
 #define TXC_FLOWS_TRADE_REFUND_H
 

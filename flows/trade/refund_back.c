@@ -38,37 +38,28 @@ unsigned refund_of_trade(const struct saga_subject *subject, struct str input) {
     return subject_refund(subject, input)->kind == REFUND_OF_TRADE;
 }
 
-unsigned refund_final(const struct saga_subject *subject, struct str input) {
-    const struct refund_row *refund = subject_refund(subject, input);
-    return refund->kind == REFUND_OF_TRADE && refund->final;
-}
-
 unsigned refund_of_user(const struct saga_subject *subject, struct str input) {
     return refund_of_trade(subject, input) && trade_has_user(trade_of_const(subject));
 }
 
-unsigned refund_final_of_user(const struct saga_subject *subject, struct str input) {
-    return refund_final(subject, input) && trade_has_user(trade_of_const(subject));
+unsigned refund_with_coupons(const struct saga_subject *subject, struct str input) {
+    return refund_of_trade(subject, input) && trade_of_const(subject)->row.coupons > 0;
 }
 
-unsigned refund_final_with_coupons(const struct saga_subject *subject, struct str input) {
-    return refund_final(subject, input) && trade_of_const(subject)->row.coupons > 0;
+unsigned refund_with_points(const struct saga_subject *subject, struct str input) {
+    return refund_of_trade(subject, input) && trade_of_const(subject)->row.points > 0;
 }
 
-unsigned refund_final_with_points(const struct saga_subject *subject, struct str input) {
-    return refund_final(subject, input) && trade_of_const(subject)->row.points > 0;
-}
-
-unsigned refund_final_with_quota(const struct saga_subject *subject, struct str input) {
-    return refund_final(subject, input) && trade_of_const(subject)->row.quotas > 0;
+unsigned refund_with_quota(const struct saga_subject *subject, struct str input) {
+    return refund_of_trade(subject, input) && trade_of_const(subject)->row.quotas > 0;
 }
 
 unsigned refund_tells_os(const struct saga_subject *subject, struct str input) {
     return refund_of_trade(subject, input) && tell_os_applies(trade_of_const(subject));
 }
 
-// For a call that only the refund makes after which nothing is left. True, and the call is answered, when there is
-// something left after all: another refund was terminated.
+// For a call that only the refund makes after which nothing is left, which is known when its money is back. True, and
+// the call is answered, when there is something left.
 static bool is_not_final(struct saga_call *call) {
     if (refund_leg_of_call(call)->final)
         return false;
@@ -357,6 +348,11 @@ static void await(struct trade *trade, struct refund_row *refund, enum after_ben
     refund->awaits = awaited;
 }
 
+// Of points it is not known before they have come.
+static bool may_take(const struct back *back, const struct trade *trade, const struct refund_row *refund) {
+    return !refund_end_came_to_nothing(refund) && (back->benefit == AFTER_AWARD || back->takes(trade, refund));
+}
+
 struct saga_verdict refund_taken_back(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_row *refund = refund_leg_of_turn(turn);
@@ -366,7 +362,7 @@ struct saga_verdict refund_taken_back(struct saga_turn *turn) {
     if (refund_asked_in_vain(turn, &failed))
         return failed;
     int32_t state = trade->row.after[back->benefit].state;
-    bool waits = !asked && state == AFTER_PENDING && !refund_end_came_to_nothing(refund);
+    bool waits = !asked && state == AFTER_PENDING && may_take(back, trade, refund);
     await(trade, refund, back->benefit, waits);
     if (waits)
         return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // and poked when it has come
@@ -470,6 +466,11 @@ void refund_reverse_settlement(struct saga_call *call) {
     struct adapter_effect effect = effect_of(call);
     books_postings(trade, refund->entry, &arena, &request.postings, &request.n_postings);
     bearers_of(trade, refund, &arena, &request.borne, &request.n_borne);
+    if (request.n_postings == 0) {
+        saga_call_ok(call, STR_NONE); // it came to nothing, and so did the sale
+        arena_release(&arena);
+        return;
+    }
     request.refund_no = refund->refund_no;
     request.tenant_id = view_text(trade->row.tenant_id);
     request.station_id = view_text(trade->row.station_id);

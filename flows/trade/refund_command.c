@@ -66,16 +66,32 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
     }
 }
 
+// Of a trade that cost nothing nothing is ever left: it can be refunded until it is.
+static bool is_taken(const struct trade *trade) {
+    const struct refund_row *refund;
+    if (trade->row.refunded + trade->row.refund_pending < trade->row.paid)
+        return false;
+    for (size_t i = 0; (refund = trade_at(trade, PART_REFUND, i)); i++)
+        if (refund->kind == REFUND_OF_TRADE && !refund_end_came_to_nothing(refund))
+            return true;
+    return false;
+}
+
+// Of a fill-up. What cost nothing has been taken from its shelf all the same.
+static bool is_nothing(const struct trade *trade) {
+    return trade->row.list_price == 0 && trade_lines_of(trade, LINE_GOODS) + trade_lines_of(trade, LINE_ITEM) == 0;
+}
+
 bool refund_command_allowed(const struct trade *trade, int64_t now_ms, struct error *error) {
     if (!trade_is_paid(trade))
         return error_set(error, ERR_NOT_REFUNDABLE, "the trade is not paid");
     if (now_ms > trade->row.paid_ms + trade->trades->options.refund_window_ms)
         return error_set(error, ERR_NOT_REFUNDABLE, "the refund window is over");
-    if (trade->row.list_price == 0)
+    if (is_nothing(trade))
         return error_set(error, ERR_NOT_REFUNDABLE, "nothing was bought");
     if (trade->row.refund_count >= TRADE_REFUNDS_MAX)
         return error_set(error, ERR_NOT_REFUNDABLE, "a trade has at most %d refunds", TRADE_REFUNDS_MAX);
-    if (trade->row.refunded + trade->row.refund_pending == trade->row.paid && trade->row.refund_count > 0)
+    if (is_taken(trade))
         return error_set(error, ERR_REFUND_EXCEEDS_REST, NULL);
     return true;
 }
@@ -200,7 +216,8 @@ static void execute(struct command *command) {
     struct adapter *card = &command->trades->options.adapters->card;
     struct saga_pass *pass = command->state = arena_calloc(&command->arena, 1, sizeof *pass);
     struct error held = {0};
-    bool asks = trade_is_paid(trade) && trade_lines_of(trade, LINE_RECHARGE) > 0;
+    bool asks = trade_is_paid(trade) && trade_lines_of(trade, LINE_RECHARGE) > 0 &&
+                !(trade->row.missed & MISSED_RECHARGE); // else there is none to take
     if (!asks || !pass || !saga_pass_begin(command->trades->engine, card->system, pass, &held)) {
         start(command, -1);
         return;

@@ -11,8 +11,6 @@
 
 #include <assert.h>
 
-enum { BY_ITS_SAGA, STOPPED_ONCE, STOPPED_TWICE }; // refund_row.stopped
-
 // ---- What has not gone back ---------------------------------------------------------------------------------------
 
 // The lines bear what is left of the refund in the proportion in which they bore all of it.
@@ -28,16 +26,6 @@ static void free_lines(struct trade *trade, struct refund_row *refund, int64_t d
         line->refund_taken -= before[i] - after[i];
     }
     refund->line_parts = trade_keep(trade, str_n(after, n * sizeof after[0]));
-}
-
-// There is more left of the trade than others that are under way believe.
-static void none_is_final(struct trade *trade) {
-    struct refund_row *other;
-    for (size_t i = 0; (other = trade_at(trade, PART_REFUND, i)); i++)
-        if (other->final && !refund_end_is_over(other)) {
-            trade_change(trade, other);
-            other->final = 0;
-        }
 }
 
 // Takes out of the refund what has not gone back: it can be refunded by another one. False when all of it has.
@@ -59,8 +47,6 @@ static bool free_rest(struct saga_turn *turn, struct refund_row *refund) {
     free_lines(trade, refund, refund->amount - freed);
     trade_edit(trade)->refund_pending -= freed;
     refund->amount -= freed;
-    refund->final = 0;
-    none_is_final(trade);
     return true;
 }
 
@@ -126,10 +112,13 @@ static void unused_back(struct saga_turn *turn, struct refund_row *refund) {
     trades_alert(trade->trades, "money that was authorised and not used stays", trade, refund->refund_no);
 }
 
+// What was freed is none of it any more.
 static bool is_all_back(const struct trade *trade, const struct refund_row *refund) {
-    for (int32_t i = 0; i < refund->legs; i++)
-        if (trade_refund_leg(trade, refund->refund_no, i)->state != REFUND_LEG_STATE(DONE))
+    for (int32_t i = 0; i < refund->legs; i++) {
+        const struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, i);
+        if (leg->state != REFUND_LEG_STATE(DONE) && leg->amount > 0)
             return false;
+    }
     return true;
 }
 
@@ -137,6 +126,10 @@ void refund_end_otherwise(struct saga_turn *turn, struct refund_leg_row *leg, co
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_row *refund = trade_change(trade, trade_refund(trade, str_c(leg->refund_no)));
     refund_leg_paid_otherwise(turn, leg, reference);
+    if (!refund_end_is_over(refund)) {
+        refund_end_look(turn, refund);
+        return;
+    }
     books_suspense(trade, LEDGER_RETURNED, trade_tender(trade, leg->attempt_no, leg->tender), leg->amount,
                    saga_turn_now(turn));
     if (is_all_back(trade, refund))
@@ -168,36 +161,43 @@ void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund) {
         unused_back(turn, refund);
         return;
     }
-    if (refund_end_is_left(refund) && free_rest(turn, refund)) {
+    if (refund_end_is_left(refund) && (free_rest(turn, refund) || refund->amount == 0))
         refund->state = REFUND_STATE(STOPPED);
-        if (refund->amount == 0) {
-            leave(turn, refund);
-            return;
-        }
+    if (refund_end_came_to_nothing(refund)) {
+        refund->final = 0;
+        leave(turn, refund);
+        return;
     }
+    bool back = is_all_back(trade, refund);
+    assert(back); // nothing is booked that did not go
     invoicing_refunded(trade, refund);
     books_refunded(trade, refund, now_ms);
-    refund_goods_note(trade, refund);
+    refund->refunded_before = trade->row.refunded;
     take_from_reserved(trade, refund);
+    const struct trade_row *row = &trade->row;
+    refund->final = row->refunded == row->paid && row->refund_pending == 0;
+    refund_goods_note(trade, refund);
     if (refund->final)
         after_refunded(trade);
-    const struct trade_row *row = &trade->row;
-    bool all = row->refunded == row->paid && row->refund_pending == 0;
-    trade_set_state(trade, all ? TRADE_STATE(REFUNDED) : TRADE_STATE(PARTIALLY_REFUNDED), now_ms);
+    trade_set_state(trade, refund->final ? TRADE_STATE(REFUNDED) : TRADE_STATE(PARTIALLY_REFUNDED), now_ms);
 }
 
 // ---- Terminated ---------------------------------------------------------------------------------------------------
 
-static bool is_open(const struct trade *trade, const struct refund_row *refund) {
-    for (int32_t i = 0; i < refund->legs; i++)
-        if (refund_leg_is_open(trade_refund_leg(trade, refund->refund_no, i)))
-            return true;
-    return false;
+// Whether it is known what became of each leg, and nothing of it is owed.
+static bool is_settled(const struct trade *trade, const struct refund_row *refund) {
+    for (int32_t i = 0; i < refund->legs; i++) {
+        const struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, i);
+        bool stays = refund_end_is_left(refund) && !refund_leg_is_open(leg);
+        if (leg->state != REFUND_LEG_STATE(DONE) && !stays)
+            return false;
+    }
+    return true;
 }
 
 void refund_end_look(struct saga_turn *turn, struct refund_row *refund) {
     const struct trade *trade = trade_of(saga_turn_subject(turn));
-    if (refund->stopped < STOPPED_TWICE || refund_end_is_over(refund) || is_open(trade, refund))
+    if (refund->stopped != REFUND_ALONE || refund_end_is_over(refund) || !is_settled(trade, refund))
         return;
     refund_end_paid_out(turn, refund);
     leave(turn, refund);
@@ -206,23 +206,29 @@ void refund_end_look(struct saga_turn *turn, struct refund_row *refund) {
 static bool follow(struct saga_turn *turn, struct refund_row *refund, struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     char gid[TRADE_GID_MAX];
+    for (int32_t i = 0; i < refund->legs; i++)
+        refund_leg_handed_over(trade, trade_refund_leg(trade, refund->refund_no, i));
     trade_refund_gid(trade, refund->refund_no, gid);
     const struct saga_start start = {.flow = refund_flow.name, .gid = str_c(gid), .input = str_c(refund->refund_no)};
     return saga_turn_start(turn, &start, error);
 }
 
-// Of what is kept of a deleted trade there is no second saga.
+// Of what is kept of a deleted trade there is no other saga.
 static void stop(struct saga_turn *turn, struct refund_row *refund) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct error error = {0};
     trade_change(trade, refund);
-    refund->stopped = refund->stopped || trade->archived ? STOPPED_TWICE : STOPPED_ONCE;
-    if (refund->stopped == STOPPED_ONCE && follow(turn, refund, &error))
+    refund->stopped++;
+    if (!trade->archived && follow(turn, refund, &error))
         return;
-    refund->stopped = STOPPED_TWICE;
-    if (is_open(trade, refund))
-        trades_alert(trade->trades, "what becomes of a refund is not looked after any more", trade, refund->refund_no);
+    refund->stopped = REFUND_ALONE;
     refund_end_look(turn, refund);
+    if (refund_end_is_over(refund))
+        return;
+    for (int32_t i = 0; i < refund->legs; i++)
+        if (trade_refund_leg(trade, refund->refund_no, i)->state == REFUND_LEG_STATE(FAILED))
+            stays_with_us(turn, trade_refund_leg(trade, refund->refund_no, i));
+    trades_alert(trade->trades, "what becomes of a refund is not looked after any more", trade, refund->refund_no);
 }
 
 struct saga_verdict refund_end_ended(struct saga_turn *turn) {

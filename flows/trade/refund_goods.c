@@ -33,18 +33,34 @@ static unsigned lines_of(const struct saga_subject *subject, struct str input, c
     return refund_of_trade(subject, input) ? trade_lines_of(trade_of_const(subject), kind) : 0;
 }
 
-// ---- Balance, before the money --------------------------------------------------------------------------------------
+// ---- Balance, before the money ------------------------------------------------------------------------------------
+
+#define NEVER_CAME "NOT_FOUND" // the card system's word for a recharge that it does not know
 
 unsigned refund_of_recharge(const struct saga_subject *subject, struct str input) {
     return lines_of(subject, input, LINE_RECHARGE);
 }
 
-void refund_reverse_recharge(struct saga_call *call) {
+// Under its own key: it is its compensation.
+static void cancel_recharge(struct saga_call *call) {
+    Participant__Card__V1__CancelRechargeRequest request = PARTICIPANT__CARD__V1__CANCEL_RECHARGE_REQUEST__INIT;
+    struct adapter_effect effect = effect_of(call);
+    char gid[TRADE_GID_MAX], key[SAGA_KEY_MAX];
+    trade_purchase_gid(effect_trade(call), gid);
+    purchase_recharge_key(effect_trade(call), key);
+    effect.key = key;
+    effect.gid = gid;
+    card_cancel_recharge(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
+}
+
+static void reverse_recharge(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct refund_row *refund = refund_leg_of_call(call);
     Participant__Card__V1__ReverseRechargeRequest request = PARTICIPANT__CARD__V1__REVERSE_RECHARGE_REQUEST__INIT;
     Txcenter__Type__V1__Money amount = effect_money(trade, refund->amount);
-    struct adapter_effect effect = effect_of(call);
+    struct effect_whose whose; // of the refund's first saga, whichever asks
+    trade_refund_first_gid(trade, refund->refund_no, whose.gid);
+    struct adapter_effect effect = effect_of_step(call, saga_call_flow(call), STEP_REVERSE_RECHARGE, 1, &whose);
     char key[SAGA_KEY_MAX];
     purchase_recharge_key(trade, key);
     request.refund_no = refund->refund_no;
@@ -56,7 +72,15 @@ void refund_reverse_recharge(struct saga_call *call) {
                           effect_expecting(call, &expected));
 }
 
-// What the payer has spent meanwhile is not paid out: the refund comes to nothing, and its money is free again.
+void refund_reverse_recharge(struct saga_call *call) {
+    if (refund_leg_of_call(call)->recharge == RECHARGE_NEVER)
+        cancel_recharge(call);
+    else
+        reverse_recharge(call);
+}
+
+// What the payer has spent meanwhile is not paid out: the refund comes to nothing, and its money is free again. Also of
+// a recharge that has come and is spent while it was to be cancelled: the next refund finds it.
 static struct saga_verdict give_up(struct trade *trade, struct refund_row *refund, const struct saga_asked *asked) {
     struct refund_leg_row *leg;
     trade_change(trade, refund);
@@ -68,25 +92,53 @@ static struct saga_verdict give_up(struct trade *trade, struct refund_row *refun
     return saga_done();
 }
 
+static void set_recharge(struct refund_row *refund, struct trade *trade, enum refund_recharge recharge) {
+    trade_change(trade, refund);
+    refund->recharge = (int32_t)recharge;
+}
+
+// Its balance is taken; or it can't come any more, so that there is none to take, for this refund or another.
+static void reversed(struct trade *trade, struct refund_row *refund) {
+    bool never = refund->recharge == RECHARGE_NEVER;
+    set_recharge(refund, trade, never ? RECHARGE_NOT_ASKED : RECHARGE_TAKEN);
+    if (never)
+        trade_edit(trade)->missed |= MISSED_RECHARGE;
+}
+
+// That it is asked for is durable before it is sent. From then on only the answer says whether the balance is taken,
+// also to the saga that follows when this one is terminated.
 struct saga_verdict refund_recharge_reversed(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_row *refund = refund_leg_of_turn(turn);
     const struct saga_asked *asked = saga_turn_asked(turn);
     struct saga_verdict failed;
-    bool was_credited = !(trade->row.missed & MISSED_RECHARGE);
-    if (asked && asked->outcome == OUTCOME_REJECTED)
-        return give_up(trade, refund, asked);
+    if (asked && asked->outcome == OUTCOME_REJECTED) {
+        if (refund->recharge == RECHARGE_NEVER || strcmp(asked->reason, NEVER_CAME) != 0)
+            return give_up(trade, refund, asked);
+        set_recharge(refund, trade, RECHARGE_NEVER);
+        return saga_ask();
+    }
     if (refund_asked_in_vain(turn, &failed))
         return failed;
-    if (asked) {
-        trade_change(trade, refund);
-        refund->recharge = RECHARGE_TAKEN;
-    }
-    return refund->recharge != RECHARGE_NOT_ASKED || refund->stopped || !was_credited ? saga_done() : saga_ask();
+    if (asked)
+        reversed(trade, refund);
+    else if (refund->recharge == RECHARGE_NOT_ASKED && !refund->stopped && !(trade->row.missed & MISSED_RECHARGE))
+        set_recharge(refund, trade, RECHARGE_ASKED);
+    bool open = refund->recharge == RECHARGE_ASKED || refund->recharge == RECHARGE_NEVER;
+    return open ? saga_ask() : saga_done();
 }
 
-// ---- Goods and items, after it
-// ---------------------------------------------------------------------------------------
+// OK: it is done. REJECTED: nothing was taken.
+void refund_recharge_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_row *refund = refund_leg_of_turn(turn);
+    if (ruling->outcome == OUTCOME_OK)
+        reversed(trade, refund);
+    else
+        set_recharge(refund, trade, RECHARGE_NOT_ASKED);
+}
+
+// ---- Goods and items, after it ------------------------------------------------------------------------------------
 
 unsigned refund_of_goods(const struct saga_subject *subject, struct str input) {
     return lines_of(subject, input, LINE_GOODS) > 0;

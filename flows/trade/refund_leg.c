@@ -16,8 +16,7 @@
 
 #define GATEWAY_REFUND(name) PARTICIPANT__PAYMENT__V1__REFUND_STATE__REFUND_STATE_##name
 
-// ---- How much, to whom
-// ---------------------------------------------------------------------------------------------------
+// ---- How much, to whom --------------------------------------------------------------------------------------------
 
 // A leg's refund at the gateway is "<trade_no>@<refund_no>@<leg>", and each try after a definite no another one there:
 // "…@<generation>", from 2. No refund_no holds an '@', so a number names one try of one leg. The gateway takes 64
@@ -198,17 +197,22 @@ static void set_leg(struct saga_turn *turn, struct refund_leg_row *leg, Txcenter
     leg->state = (int32_t)state;
 }
 
+static void note_amounts(struct trade *trade, struct refund_leg_row *leg,
+                         const Participant__Payment__V1__PaymentRefund *refund) {
+    trade_change(trade, leg);
+    leg->payer_amount = tender_minor(refund->payer_amount);
+    leg->gateway_discount = tender_minor(refund->gateway_discount);
+    leg->merchant_discount = tender_minor(refund->merchant_discount);
+    leg->settlement_amount = tender_minor(refund->settlement_amount);
+}
+
 static void learn_leg(struct saga_turn *turn, struct refund_leg_row *leg,
                       const Participant__Payment__V1__PaymentRefund *refund) {
     // A definite word stands; but what was said to have failed may have been paid out after all.
     bool failed = leg->state == REFUND_LEG_STATE(FAILED) && refund->state != GATEWAY_REFUND(DONE);
     if (leg->state == REFUND_LEG_STATE(DONE) || failed)
         return;
-    trade_change(trade_of(saga_turn_subject(turn)), leg);
-    leg->payer_amount = tender_minor(refund->payer_amount);
-    leg->gateway_discount = tender_minor(refund->gateway_discount);
-    leg->merchant_discount = tender_minor(refund->merchant_discount);
-    leg->settlement_amount = tender_minor(refund->settlement_amount);
+    note_amounts(trade_of(saga_turn_subject(turn)), leg, refund);
     switch (refund->state) {
     case GATEWAY_REFUND(DONE): set_leg(turn, leg, REFUND_LEG_STATE(DONE)); break;
     case GATEWAY_REFUND(ACCEPTED): set_leg(turn, leg, REFUND_LEG_STATE(ACCEPTED)); break;
@@ -280,9 +284,15 @@ static struct saga_verdict wait_for_gateway(struct saga_turn *turn, struct refun
 // Durable before it is sent: whatever the gateway says later is told apart by the number it was asked under.
 static struct saga_verdict ask_to_pay_out(struct saga_turn *turn, struct refund_leg_row *leg) {
     trade_change(trade_of(saga_turn_subject(turn)), leg);
-    if (!refund_leg_of_turn(turn)->stopped) // else it is another saga that asks again
-        leg->generation = (int32_t)saga_turn_generation(turn);
+    if (leg->generation == 0)
+        leg->generation = 1;
+    leg->asked_as = (int32_t)saga_turn_generation(turn);
     return saga_ask();
+}
+
+void refund_leg_handed_over(struct trade *trade, struct refund_leg_row *leg) {
+    trade_change(trade, leg);
+    leg->asked_as = 1; // as its saga begins: what was refused is tried again when an operator says so
 }
 
 bool refund_leg_is_open(const struct refund_leg_row *leg) {
@@ -330,9 +340,10 @@ struct saga_verdict refund_leg_paid_out(struct saga_turn *turn) {
             trades_alert(trade->trades, "how a refund stands can't be learnt", trade, asked->text);
         return wait_for_gateway(turn, leg, asked != NULL);
     case REFUND_LEG_STATE(FAILED):
-        if (leg->generation == (int32_t)saga_turn_generation(turn))
+        if (leg->asked_as == (int32_t)saga_turn_generation(turn))
             return refused(turn, leg);
         set_leg(turn, leg, REFUND_LEG_STATE(PENDING)); // an operator said: try again
+        leg->generation++;
         leg->queries = 0;
         leg->next_query_ms = 0;
         return ask_to_pay_out(turn, leg);
@@ -345,13 +356,39 @@ struct saga_verdict refund_leg_paid_out(struct saga_turn *turn) {
     return saga_wait(saga_turn_again_ms(turn));
 }
 
+// The leg, and its try, that a number names; NULL.
+static struct refund_leg_row *leg_named(const struct trade *trade, const char *number, int32_t *ret_generation) {
+    struct refund_leg_row *leg;
+    for (size_t i = 0; (leg = trade_at(trade, PART_REFUND_LEG, i)); i++)
+        if ((*ret_generation = generation_named(leg, number)) > 0)
+            return leg;
+    return NULL;
+}
+
+struct refund_leg_row *refund_leg_come_right(const struct trade *trade,
+                                             const Participant__Payment__V1__PaymentRefund *notice) {
+    int32_t generation;
+    struct refund_leg_row *leg = leg_named(trade, notice->refund_no, &generation);
+    if (!leg || !tender_is_gateway(trade_tender(trade, leg->attempt_no, leg->tender)) ||
+        leg->state != REFUND_LEG_STATE(FAILED) || notice->state != GATEWAY_REFUND(DONE) ||
+        refund_end_is_over(trade_refund(trade, str_c(leg->refund_no))))
+        return NULL;
+    const struct asked_refund asked = asked_of(trade, leg);
+    return is_answered(&asked, notice) ? leg : NULL;
+}
+
+void refund_leg_note(struct trade *trade, const Participant__Payment__V1__PaymentRefund *notice) {
+    int32_t generation;
+    struct refund_leg_row *leg = leg_named(trade, notice->refund_no, &generation);
+    if (leg)
+        note_amounts(trade, leg, notice);
+}
+
 enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *notice) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct refund_leg_row *leg;
     int32_t generation = 0;
-    for (size_t i = 0; generation == 0 && (leg = trade_at(trade, PART_REFUND_LEG, i)); i++)
-        generation = generation_named(leg, notice->refund_no);
-    if (generation == 0 || !tender_is_gateway(trade_tender(trade, leg->attempt_no, leg->tender)))
+    struct refund_leg_row *leg = leg_named(trade, notice->refund_no, &generation);
+    if (!leg || !tender_is_gateway(trade_tender(trade, leg->attempt_no, leg->tender)))
         return REFUND_UNKNOWN;
     const struct refund_row *refund = trade_refund(trade, str_c(leg->refund_no));
     if (refund_end_is_over(refund) && leg->state != REFUND_LEG_STATE(DONE))

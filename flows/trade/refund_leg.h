@@ -30,6 +30,9 @@ bool refund_leg_is_open(const struct refund_leg_row *leg);
 // the channel say later that it has paid it out after all, that is an operator's again.
 void refund_leg_paid_otherwise(struct saga_turn *turn, struct refund_leg_row *leg, const char *reference);
 
+// Another saga drives it from now on, which begins with what this one has heard.
+void refund_leg_handed_over(struct trade *trade, struct refund_leg_row *leg);
+
 // The leg stays unpaid: its refund was terminated.
 void refund_leg_stop(struct saga_turn *turn, struct refund_leg_row *leg);
 
@@ -42,5 +45,11 @@ enum refund_learnt {
     REFUND_MISMATCHED,      // of another tender, amount or currency than was asked for
 };
 enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *refund);
+
+// The leg that its saga has parked, as the gateway refused it, and that has gone back by this word of it; NULL: it says
+// nothing like that. Its step is to be resolved with OK, and the word be noted in that turn.
+struct refund_leg_row *refund_leg_come_right(const struct trade *trade,
+                                             const Participant__Payment__V1__PaymentRefund *refund);
+void refund_leg_note(struct trade *trade, const Participant__Payment__V1__PaymentRefund *refund);
 
 #endif

@@ -39,8 +39,9 @@ bool refund_plan_return(struct saga_turn *turn, const struct tender_row *tender,
 // Fails as refund_plan_start() does.
 bool refund_plan_unused(struct saga_turn *turn, const int64_t parts[TRADE_TENDERS_MAX], struct error *error);
 
-// The part of `total` (a discount, an award) that this refund reverses: in proportion to what is refunded with it and
-// with all before it, so that the parts of all refunds of a trade add up to the total exactly.
+// The part of `total` (a discount, an award) that this refund, whose money is back, reverses: in proportion to what is
+// refunded with it and with all that ended before it, so that the parts of all refunds of a trade add up to the total
+// exactly.
 int64_t refund_plan_share(int64_t total, const struct refund_row *refund, int64_t paid);
 
 // How much of the n-th line of the order the refund bears.

@@ -1,4 +1,5 @@
-// The steps of trade.refund, for its table: those of stage 4, when the money is back (refund_back.c).
+// The steps of trade.refund, for its table: those of stage 5, when the money is back (refund_back.c), and the balance
+// of a recharge before it (refund_goods.c).
 #ifndef TXC_FLOWS_TRADE_REFUND_STEP_H
 #define TXC_FLOWS_TRADE_REFUND_STEP_H
 
@@ -14,11 +15,11 @@ enum {
     STEP_REVERSE_GOODS_INVOICE = 150,
 };
 
-// Which steps apply: to the refund of a trade; to that after which nothing is left; where coupons, points, quota were
-// used; where the stations' system is told.
-saga_legs_fn refund_of_user, refund_final_of_user; // where it is known who bought
-saga_legs_fn refund_of_trade, refund_final, refund_final_with_coupons, refund_final_with_points;
-saga_legs_fn refund_final_with_quota, refund_tells_os;
+// Which steps apply: to the refund of a trade; where it is known who bought; where coupons, points, quota were used;
+// where the stations' system is told. Which refund is the last is not known before its money is back, so what only that
+// one gives back is a step of each.
+saga_legs_fn refund_of_trade, refund_of_user, refund_with_coupons, refund_with_points, refund_with_quota;
+saga_legs_fn refund_tells_os;
 
 // What a failed question means for a step that must be done: false when it did not fail (or none was asked).
 bool refund_asked_in_vain(struct saga_turn *turn, struct saga_verdict *ret_verdict);
@@ -26,6 +27,7 @@ bool refund_asked_in_vain(struct saga_turn *turn, struct saga_verdict *ret_verdi
 // What was sold comes back: refund_goods.c. A leg for each recharge, item; one for all goods.
 saga_legs_fn refund_of_recharge, refund_of_goods, refund_of_items;
 saga_decide_fn refund_recharge_reversed;
+saga_ruled_fn refund_recharge_ruled;
 saga_call_fn refund_reverse_recharge, refund_return_stock, refund_withdraw_item;
 saga_answered_fn refund_item_withdrawn;
 

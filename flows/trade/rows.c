@@ -259,6 +259,7 @@ static const struct store_column refund_leg_row_columns[] = {
     STORE_COL_I64(refund_leg_row, merchant_discount, .since = 3),
     STORE_COL_I64(refund_leg_row, settlement_amount, .since = 3),
     STORE_COL_I32(refund_leg_row, otherwise, .since = 5),
+    STORE_COL_I32(refund_leg_row, asked_as, .since = 5),
 };
 const struct store_table refund_leg_table = {TABLE("trade_refund_leg", refund_leg_row, 3, )};
 

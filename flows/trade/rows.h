@@ -227,24 +227,32 @@ enum refund_kind {
     REFUND_UNUSED, // what was authorised and not used
 };
 // Of a recharge: its balance goes before its money does.
-enum refund_recharge { RECHARGE_NOT_ASKED, RECHARGE_TAKEN, RECHARGE_SPENT /* what is spent is not paid out */ };
+enum refund_recharge {
+    RECHARGE_NOT_ASKED,
+    RECHARGE_TAKEN, // its money is owed
+    RECHARGE_SPENT, // what is spent is not paid out
+    RECHARGE_ASKED, // it may be taken: only the answer says
+    RECHARGE_NEVER, // it never came, and is cancelled under its own key so that it never will
+};
+// refund_row.stopped: no saga drives it any more.
+enum { REFUND_ALONE = -1 };
 struct refund_row {
     char trade_no[TRADE_NO_MAX + 1];
     char refund_no[41];
     int32_t kind;  // enum refund_kind
     int32_t state; // Txcenter__Trade__V1__RefundState
     int64_t amount;
-    int32_t final; // 1: after it nothing is left
+    int32_t final; // 1: after it nothing is left; as long as it is PENDING, only as planned
     int32_t legs;
     int32_t entry;           // of the ledger, once done; 0: not yet, or nothing was moved
-    int64_t refunded_before; // of the trade, when it was reserved
+    int64_t refunded_before; // of the trade, when its money was back; before that, when it was reserved
     char reason[201];
     int64_t created_ms, done_ms;
     int64_t points_given_back, points_clawed_back, points_shortfall;
     int32_t coupons_spent, gifts_spent;     // issued with the payment, and spent or used before they could go back
     int32_t awaits;                         // bits of enum after_benefit: what it takes back when that has come
     int32_t marked;                         // 1: the order system knows it
-    int32_t stopped;                        // how many of its sagas an operator has terminated
+    int32_t stopped;                        // how many of its sagas an operator has terminated; REFUND_ALONE
     struct str line_parts;                  // packed int64: how much of it each line bears
     int32_t recharge;                       // enum refund_recharge
     struct str invoice_parts;               // packed int64: how much of each tender each invoice loses (invoicing.h)
@@ -261,7 +269,8 @@ struct refund_leg_row {
     int64_t amount;
     int64_t next_query_ms;
     int32_t queries;
-    int32_t generation; // of what it has at the gateway now: each try after a definite no is another refund there
+    int32_t generation; // its newest try: each one after a definite no is another refund at the gateway; 0: none
+    int32_t asked_as;   // under which generation of its saga's step that was made
     int32_t otherwise;  // 1: an operator has paid it out in another way
     char detail[SAGA_TEXT_MAX];
     int64_t payer_amount, gateway_discount, merchant_discount, settlement_amount;

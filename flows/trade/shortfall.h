@@ -11,6 +11,7 @@
 #define SHORTFALL_QUOTA "quota"
 #define SHORTFALL_STOCK "stock"
 #define SHORTFALL_ITEM "item" // refunded, and used before it was taken back
+#define SHORTFALL_CARD "card" // what it was to pay was not taken of it, or nobody knows: an operator has ended that
 // What the trade earned, and was spent before a refund could take it back.
 #define SHORTFALL_POINTS_SPENT "points_spent"
 #define SHORTFALL_COUPONS_SPENT "coupons_spent"

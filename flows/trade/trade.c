@@ -272,8 +272,9 @@ void trade_refund_first_gid(const struct trade *trade, const char *refund_no, ch
 
 void trade_refund_gid(const struct trade *trade, const char *refund_no, char out[TRADE_GID_MAX]) {
     const struct refund_row *refund = trade_refund(trade, str_c(refund_no));
-    bool second = refund && refund->stopped && !trade->archived;
-    snprintf(out, TRADE_GID_MAX, "%s/refund/%s%s", trade->row.trade_no, refund_no, second ? "/2" : "");
+    trade_refund_first_gid(trade, refund_no, out);
+    if (refund && refund->stopped > 0)
+        snprintf(out + strlen(out), TRADE_GID_MAX - strlen(out), "/%d", refund->stopped + 1);
 }
 
 // ---- The trade as a subject ---------------------------------------------------------------------------------------

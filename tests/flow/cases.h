@@ -58,6 +58,7 @@ struct flow_cases {
     X(expiry)         \
     X(kept)           \
     X(refund)         \
+    X(stopped)        \
     X(aftermath)      \
     X(followers)      \
     X(read)           \

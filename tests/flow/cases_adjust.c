@@ -105,6 +105,30 @@ static void test_a_card_is_captured_in_part(struct flow_bed *bed) {
     assert_int_equal(flow_ledger(bed, "card", trade.no, "refund").amount, 15000);
 }
 
+// [E8] [A31] an operator ends the taking of what a card was to pay: the trade is paid all the same, and what is missing
+// is a matter
+static void test_a_card_that_is_not_captured_is_a_shortfall(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_control(bed, "SetCard", "card_no=%s user_id=%s principal=CNY40000 bonus=CNY10000", bed->card, bed->user);
+    bare(bed, &trade);
+    paid_by_card(bed, &trade);
+    flow_fault(bed, FAULT(REJECT), "card", "ConfirmCard", flow_text(bed, "code=GONE key_prefix=%s", trade.no));
+    flow_must(bed, "Adjust", "trade_no=%s " ACTUAL(15000), trade.no);
+    flow_until_parked(bed, &trade, 1);
+    flow_must(bed, "Terminate", "gid=%s/capture/1 reason=gone", trade.no);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+    assert_int_equal(found->n_shortfalls, 1);
+    assert_string_equal(found->shortfalls[0]->what, "card");
+    assert_string_equal(found->shortfalls[0]->reason, "NOT_TAKEN");
+    assert_string_equal(found->shortfalls[0]->text, flow_tender_no(bed, &trade, 1, 0));
+    assert_int_equal(found->shortfalls[0]->amount->minor_units, 15000);
+    flow_refused(bed, "MATTER_STATE", "SettleMatter", "trade_no=%s number=1 outcome=7 reason=because", trade.no);
+    flow_must(bed, "SettleMatter", "trade_no=%s number=1 outcome=1 reason=because", trade.no);
+    bed->not_compared = true; // the card still has the money
+}
+
 // [A31] [A63] of several tenders each gives its part
 static void test_each_tender_gives_its_part(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -413,6 +437,7 @@ static void test_an_adjustment_whose_refund_can_not_start_changes_nothing(struct
 static const struct flow_case cases[] = {
     CASE(test_less_is_paid_for_and_the_rest_goes_back),
     CASE(test_a_card_is_captured_in_part),
+    CASE(test_a_card_that_is_not_captured_is_a_shortfall),
     CASE(test_each_tender_gives_its_part),
     CASE(test_no_more_than_was_authorised),
     CASE(test_nothing_releases_everything),

@@ -199,17 +199,27 @@ static void test_an_item_that_is_used_is_a_shortfall(struct flow_bed *bed) {
     assert_string_equal(found->shortfalls[0]->reason, "ALREADY_USED");
 }
 
-static void recharged(struct flow_bed *bed, struct flow_trade *trade) {
-    paid(bed, trade, flow_text(bed, "lines[0].recharge.card_no=%s lines[0].recharge.amount=CNY50000", bed->card), "");
-    flow_until_state(bed, trade, TRADE(COMPLETED));
-    flow_until_still(bed, trade);
+// [S3-9] what cost nothing is taken from the shelf all the same, and comes back when it is refunded, once
+static void test_goods_that_cost_nothing_come_back(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    flow_control(bed, "SetGoods", "station_id=S001 sku=LEAFLET name=leaflet kind=1 unit_price=CNY0 available=100");
+    flow_quote(bed, &trade, "lines[0].goods.sku=LEAFLET lines[0].goods.quantity=2", "");
+    flow_order(bed, &trade, "");
+    assert_int_equal(trade.payable, 0);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_ledger(bed, "goods", trade.no, "deduct").n, 1);
+    refunded(bed, &trade, "whole=true");
+    assert_state(bed, &trade, TRADE(REFUNDED));
+    assert_int_equal(flow_ledger(bed, "goods", trade.no, "return").n, 1);
+    flow_refused(bed, "REFUND_EXCEEDS_REST", "Refund", "trade_no=%s whole=true", trade.no);
 }
 
 // [A49] of a recharge that is partly spent only what is left can be refunded: the balance goes before the money does
 static void test_of_a_partly_spent_recharge_what_is_left_is_refunded(struct flow_bed *bed) {
     struct flow_trade trade = {0}, fuel = {0};
     flow_control(bed, "SetCard", "card_no=%s user_id=%s principal=CNY0 bonus=CNY0", bed->card, bed->user);
-    recharged(bed, &trade);
+    flow_recharged(bed, &trade);
     flow_ordered_bare(bed, &fuel);
     flow_pay_with(bed, &fuel, flow_tenders(bed, 1, KIND(CARD), LIST_200, bed->card), "wait_for=2 wait_ms=10000");
     flow_until_state(bed, &fuel, TRADE(COMPLETED));
@@ -243,7 +253,7 @@ static void test_a_refund_whose_trade_was_dropped_meanwhile_is_refused_at_once(s
 // be refunded again
 static void test_a_recharge_that_is_spent_meanwhile_is_not_paid_out(struct flow_bed *bed) {
     struct flow_trade trade = {0};
-    recharged(bed, &trade);
+    flow_recharged(bed, &trade);
     flow_fault(bed, FAULT(REJECT), "card", "ReverseRecharge", "code=EXCEEDS_REST count=1");
     refunded(bed, &trade, "whole=true refund_no=one");
     assert_state(bed, &trade, TRADE(COMPLETED));
@@ -259,7 +269,7 @@ static void test_a_recharge_that_is_spent_meanwhile_is_not_paid_out(struct flow_
 // A card system that is paused is not asked, not even how much is left of a recharge: the refund waits for it.
 static void test_a_paused_card_system_is_not_asked_for_a_refund(struct flow_bed *bed) {
     struct flow_trade trade = {0};
-    recharged(bed, &trade);
+    flow_recharged(bed, &trade);
     flow_must(bed, "PauseParticipant", "participant=card reason=maintenance");
     int64_t before = flow_calls(bed, "card");
     const Txcenter__Trade__V1__RefundResponse *refund =
@@ -284,6 +294,7 @@ static const struct flow_case cases[] = {
     CASE(test_goods_need_their_system_and_fuel_does_not),
     CASE(test_what_was_sold_comes_back_with_its_money),
     CASE(test_an_item_that_is_used_is_a_shortfall),
+    CASE(test_goods_that_cost_nothing_come_back),
     CASE(test_of_a_partly_spent_recharge_what_is_left_is_refunded),
     VIRTUAL(test_a_refund_whose_trade_was_dropped_meanwhile_is_refused_at_once),
     CASE(test_a_recharge_that_is_spent_meanwhile_is_not_paid_out),

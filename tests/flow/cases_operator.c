@@ -115,6 +115,30 @@ static void test_a_terminate_works_everywhere(struct flow_bed *bed) {
     sweep_spots(bed, &(struct sweep){leaves, terminate, NULL});
 }
 
+// Whichever saga has followed the refund's.
+static void terminate_again(struct flow_bed *bed, const struct flow_spot *spot, const struct flow_trade *trade,
+                            const char *gid, const void *ctx) {
+    (void)spot, (void)gid, (void)ctx;
+    for (int times = 0; times < 3; times++) {
+        const Txcenter__Saga__V1__ListSagasResponse *page =
+            flow_must(bed, "ListSagas", "filter.subject=%s filter.unfinished=true page_size=200", trade->no);
+        for (size_t i = 0; i < page->n_sagas; i++)
+            if (strcmp(page->sagas[i]->flow, "trade.refund") == 0)
+                flow_ask(bed, "Terminate", "gid=%s reason=table", page->sagas[i]->gid);
+        flow_run_for(bed, 1000);
+    }
+}
+
+static bool is_refund(const struct flow_spot *spot) {
+    return leaves_nothing(spot) && strcmp(spot->flow, "trade.refund") == 0;
+}
+
+// [E8] [A30] a refund goes on in another saga until it is known what became of its money, however often one is ended
+static void test_a_refund_that_is_terminated_again_and_again_leaves_nothing_behind(struct flow_bed *bed) {
+    sweep_spots(bed, &(struct sweep){is_refund, terminate_again, NULL});
+    assert_int_equal(bed->parked, 0);
+}
+
 static const struct flow_spot *spot_named(const char *name) {
     for (size_t i = 0; i < n_flow_spots; i++)
         if (strcmp(flow_spots[i].name, name) == 0)
@@ -451,6 +475,7 @@ static const struct flow_case cases[] = {
     VIRTUAL(test_a_compensate_anywhere_leaves_all_agreed),
     VIRTUAL(test_a_terminate_leaves_nothing_behind),
     VIRTUAL(test_a_terminate_works_everywhere),
+    VIRTUAL(test_a_refund_that_is_terminated_again_and_again_leaves_nothing_behind),
     VIRTUAL(test_anything_may_be_said_of_any_step),
     VIRTUAL(test_a_skip_anywhere_leaves_all_agreed),
     VIRTUAL(test_what_holds_money_or_benefits_is_not_skipped),

@@ -465,7 +465,7 @@ static void test_a_late_word_of_an_earlier_try_changes_nothing(struct flow_bed *
 }
 
 // [A45] [E9] the second try has definitely failed, too, and then the gateway says that the first was paid after all:
-// that is the refund, and an operator's retry does not pay once more
+// that is the refund, which ends without an operator
 static void test_an_earlier_try_that_was_paid_after_all_is_the_refund(struct flow_bed *bed) {
     struct flow_trade trade;
     flow_completed(bed, &trade);
@@ -482,8 +482,11 @@ static void test_an_earlier_try_that_was_paid_after_all_is_the_refund(struct flo
                                       .amount = 5000};
     assert_verdict(flow_notify_refund(bed, &word), "OK");
     until_leg(bed, &trade, "L1", 0, LEG(DONE));
-    flow_retry_parked(bed, &trade);
     flow_until_state(bed, &trade, TRADE(PARTIALLY_REFUNDED));
+    flow_until_still(bed, &trade);
+    const refund_message *done = refund_of(bed, &trade, "L1");
+    assert_int_equal(done->state, REFUND(DONE));
+    assert_verdict(flow_notify_refund(bed, &word), "OK"); // told again
     assert_int_equal(flow_effects(bed, "payment", trade.no, "RefundPayment", EFFECT(APPLIED)),
                      2);      // both tries, no third
     bed->not_compared = true; // the gateway has said two different things

@@ -247,6 +247,45 @@ static const char *returning(struct flow_bed *bed, struct flow_trade *trade) {
     return flow_text(bed, "%s/refund/late-1-1", trade->no);
 }
 
+// Whether the balance is taken is not known.
+static const char *reversing_recharge(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_recharged(bed, trade);
+    flow_fault(bed, FAULT(NO_ANSWER), "card", "ReverseRecharge", "");
+    return refund(bed, trade, "whole=true");
+}
+
+// It is taken, and its money is refused.
+static const char *recharge_refused(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_recharged(bed, trade);
+    flow_fault(bed, FAULT(REJECT), "payment", "RefundPayment", "code=BALANCE_SHORT");
+    return refund(bed, trade, "whole=true");
+}
+
+// An operator has said that it was credited, which it never was; and the card system is out of reach.
+static const char *recharge_missing(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_recharging(bed, trade);
+    flow_fault(bed, FAULT(DOWN), "card", "", "");
+    flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
+    flow_until_state(bed, trade, TRADE(PAID));
+    flow_must(bed, "Resolve", "gid=%s step=recharge outcome=1 reason=spot", purchase_of(bed, trade));
+    flow_until_state(bed, trade, TRADE(COMPLETED));
+    return refund(bed, trade, "whole=true");
+}
+
+// Of a trade that cost nothing, and is not complete.
+static const char *refund_of_nothing(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_for_nothing(bed, trade);
+    return refund(bed, trade, "whole=true");
+}
+
+// All the rest has gone back beside it.
+static const char *refused_beside_the_rest(struct flow_bed *bed, struct flow_trade *trade) {
+    const char *gid = refund_refused(bed, trade);
+    flow_clear_faults(bed);
+    flow_must(bed, "Refund", "trade_no=%s refund_no=B whole=true", trade->no);
+    return gid;
+}
+
 // ---- What follows a terminate -------------------------------------------------------------------------------------
 
 static const char *recalling_order(struct flow_bed *bed, struct flow_trade *trade) {
@@ -291,6 +330,11 @@ const struct flow_spot flow_spots[] = {
     SPOT("refund", refund_refused, false),
     SPOT("refund", refund_marking, true),
     SPOT("refund", returning, false),
+    SPOT("refund", reversing_recharge, false),
+    SPOT("refund", recharge_refused, false),
+    SPOT("refund", recharge_missing, false),
+    SPOT("refund", refund_of_nothing, false),
+    SPOT("refund", refused_beside_the_rest, false),
 };
 const size_t n_flow_spots = sizeof flow_spots / sizeof flow_spots[0];
 

@@ -85,6 +85,36 @@ void flow_completed(struct flow_bed *bed, struct flow_trade *trade) {
     flow_until_still(bed, trade);
 }
 
+void flow_recharging(struct flow_bed *bed, struct flow_trade *trade) {
+    *trade = (struct flow_trade){0};
+    flow_quote(bed, trade, flow_text(bed, "lines[0].recharge.card_no=%s lines[0].recharge.amount=CNY50000", bed->card),
+               "");
+    flow_order(bed, trade, "");
+    flow_pay(bed, trade);
+}
+
+void flow_recharged(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_recharging(bed, trade);
+    flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
+    flow_until_state(bed, trade, TRADE(COMPLETED));
+    flow_until_still(bed, trade);
+}
+
+void flow_for_nothing(struct flow_bed *bed, struct flow_trade *trade) {
+    const char *coupon = flow_text(bed, "ALL-%s-%u", bed->user, ++bed->request_no);
+    *trade = (struct flow_trade){0};
+    flow_control(bed, "AddCoupon",
+                 "user_id=%s coupon.coupon_id=%s coupon.name=all coupon.kind=1 coupon.amount_off=CNY100000",
+                 bed->other_user, coupon);
+    flow_quote(bed, trade, FUEL_200,
+               flow_text(bed, "context.user_id=%s required_coupon_ids[0]=%s", bed->other_user, coupon));
+    flow_fault(bed, FAULT(REJECT), "coupon", "UseCoupons", "code=BUSY");
+    flow_order(bed, trade, "");
+    assert_int_equal(trade->payable, 0);
+    flow_until_parked(bed, trade, 1);
+    assert_state(bed, trade, TRADE(PAID));
+}
+
 const Txcenter__Trade__V1__Trade *flow_get(struct flow_bed *bed, const char *trade_no) {
     return ((const Txcenter__Trade__V1__GetTradeResponse *)flow_must(bed, "GetTrade", "trade_no=%s", trade_no))->trade;
 }

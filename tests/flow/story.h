@@ -53,6 +53,14 @@ void flow_payer_pays_late(struct flow_bed *bed, const char *tender_no);
 // Ordered and paid with WeChat, and completed with everything that follows.
 void flow_completed(struct flow_bed *bed, struct flow_trade *trade);
 
+// A recharge of 500.00 that waits for its payer; and one that is paid and completed.
+void flow_recharging(struct flow_bed *bed, struct flow_trade *trade);
+void flow_recharged(struct flow_bed *bed, struct flow_trade *trade);
+
+// The other user has a coupon that pays all of it: the trade is PAID at once, and the coupon system does not let the
+// coupon be used (a fault).
+void flow_for_nothing(struct flow_bed *bed, struct flow_trade *trade);
+
 const Txcenter__Trade__V1__Trade *flow_get(struct flow_bed *bed, const char *trade_no);
 const Txcenter__Trade__V1__Tender *flow_tender(struct flow_bed *bed, const struct flow_trade *trade, int attempt,
                                                int tender);
