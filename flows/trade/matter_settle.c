@@ -264,7 +264,7 @@ static void resolve(struct command *command, const struct ruling *ruling, const 
     saga_operate(command->trades->engine, str_c(gid), &operation, operated, paying);
 }
 
-// -----------------------------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------------------------
 
 static void execute(struct command *command) {
     const settle_request *request = (const void *)command->request;

@@ -196,7 +196,7 @@ static struct saga_verdict paid(struct saga_turn *turn) {
         return close_unpaid(turn);
     return saga_wait(trade->row.order_expires_ms);
 }
-// ---- 5: what must follow payment ----------------------------------------------------------------------------------
+// ---- 5, 6: what must follow payment --------------------------------------------------------------------------------
 
 static void mark_paid(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
@@ -212,7 +212,7 @@ static void mark_paid(struct saga_call *call) {
     order_mark_paid(&effect_adapters(call)->order, &effect, &request, effect_done_bare, call);
 }
 
-// ---- 6: completed -------------------------------------------------------------------------------------------------
+// ---- 7: completed -------------------------------------------------------------------------------------------------
 
 static struct saga_verdict completed(struct saga_turn *turn) {
     purchase_end_complete(turn);

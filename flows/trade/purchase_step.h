@@ -8,19 +8,19 @@
 // The effect of the step's action, for its compensation.
 struct adapter_effect purchase_undo_effect(const struct saga_call *call, uint16_t step_id, struct effect_whose *whose);
 
-// purchase_benefit.c: stages 1 and 5
+// purchase_benefit.c: stages 1 and 6
 saga_call_fn purchase_lock_coupons, purchase_inquire_coupons, purchase_use_coupons;
 saga_call_fn purchase_freeze_points, purchase_inquire_points, purchase_deduct_points;
 saga_call_fn purchase_reserve_stock, purchase_inquire_stock, purchase_deduct_stock;
 saga_call_fn purchase_lock_quota, purchase_inquire_quota, purchase_use_quota;
 saga_answered_fn purchase_coupons_used, purchase_points_deducted, purchase_stock_deducted, purchase_quota_used;
 
-// purchase_deliver.c: stage 5
+// purchase_deliver.c: stage 6
 saga_legs_fn purchase_recharges, purchase_items;
 saga_call_fn purchase_recharge, purchase_deliver_item;
 saga_answered_fn purchase_recharged, purchase_item_delivered;
 
-// purchase_after.c: stage 7, with invoicing.c and tell.c
+// purchase_after.c: stage 8, with invoicing.c and tell.c
 saga_call_fn purchase_award_points, purchase_issue_coupons, purchase_report_growth, purchase_evaluate_activities;
 saga_call_fn purchase_record_marketing, purchase_record_settlement;
 saga_answered_fn purchase_points_awarded, purchase_recorded;

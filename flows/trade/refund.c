@@ -30,7 +30,7 @@ static struct saga_verdict captured(struct saga_turn *turn) {
     return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // and poked when it is
 }
 
-// ---- 3: refunded --------------------------------------------------------------------------------------------------
+// ---- 4: refunded --------------------------------------------------------------------------------------------------
 
 static struct saga_verdict refunded(struct saga_turn *turn) {
     refund_end_paid_out(turn, refund_leg_of_turn(turn));

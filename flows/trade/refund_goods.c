@@ -85,8 +85,7 @@ struct saga_verdict refund_recharge_reversed(struct saga_turn *turn) {
     return refund->recharge != RECHARGE_NOT_ASKED || refund->stopped || !was_credited ? saga_done() : saga_ask();
 }
 
-// ---- Goods and items, after it
-// ---------------------------------------------------------------------------------------
+// ---- Goods and items, after it -------------------------------------------------------------------------------------
 
 unsigned refund_of_goods(const struct saga_subject *subject, struct str input) {
     return lines_of(subject, input, LINE_GOODS) > 0;

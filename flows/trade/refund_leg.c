@@ -16,8 +16,7 @@
 
 #define GATEWAY_REFUND(name) PARTICIPANT__PAYMENT__V1__REFUND_STATE__REFUND_STATE_##name
 
-// ---- How much, to whom
-// ---------------------------------------------------------------------------------------------------
+// ---- How much, to whom ---------------------------------------------------------------------------------------------
 
 // A leg's refund at the gateway is "<trade_no>@<refund_no>@<leg>", and each try after a definite no another one there:
 // "…@<generation>", from 2. No refund_no holds an '@', so a number names one try of one leg. The gateway takes 64

@@ -1,4 +1,4 @@
-// The steps of trade.refund, for its table: those of stage 4, when the money is back (refund_back.c).
+// The steps of trade.refund, for its table: those of stage 5, when the money is back (refund_back.c).
 #ifndef TXC_FLOWS_TRADE_REFUND_STEP_H
 #define TXC_FLOWS_TRADE_REFUND_STEP_H
 
