@@ -208,7 +208,7 @@ static void wake_engine(void *ctx, int64_t due_ms) {
 
 static void notice(void *ctx, const struct saga_notice *told) {
     observe_saga(NULL, told);
-    if (observe_saga_fenced(told))
+    if (told->kind == SAGA_NOTICE_FENCED)
         center_fenced(ctx);
 }
 

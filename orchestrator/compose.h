@@ -46,6 +46,7 @@ struct center {
     struct vitals vitals;
     bool serving, stopping, fenced;
     bool asked;         // it stops because it was told to
+    int64_t asked_ms;   // when
     bool drained, left; // on its way out: no call is in flight; nothing is driven here that another could
 };
 

@@ -179,6 +179,7 @@ struct config {
     struct config_retention retention;
     struct config_anomaly anomaly;
     struct config_retry retry[CONFIG_PATIENCES];
+    bool own_address;   // address was given, and is not the first of listen for want of one
     bool development;   // neither TLS nor callers: any `x-caller` may do everything for every tenant
     struct arena arena; // owns all of it
 };

@@ -209,6 +209,7 @@ static void fill_in(struct config_reader *reader) {
     if (!c->address && strlen(c->listen[0]) > CONFIG_ADDRESS_MAX)
         config_fault(reader, "address", "is needed, because the first of listen has more than %d bytes",
                      CONFIG_ADDRESS_MAX);
+    c->own_address = c->address != NULL;
     if (!c->address)
         c->address = c->listen[0];
     if (!c->store.path)
@@ -252,6 +253,13 @@ static bool warns_no_keys(const struct config *c) {
 static bool warns_shared_name(const struct config *c) {
     return c->store.kind == CONFIG_MARIADB && strcmp(c->instance, "txcenter-0") == 0;
 }
+// The first of listen need not be where others reach it: "any", or a port that is only known here.
+static bool warns_address(const struct config *c) {
+    struct str address = str_c(c->address);
+    const char *port = strrchr(c->address, ':');
+    bool any = str_starts(address, STR("0.0.0.0:")) || str_starts(address, STR("[::]:"));
+    return c->store.kind == CONFIG_MARIADB && !c->own_address && (any || (port && strcmp(port, ":0") == 0));
+}
 static bool warns_plain_secret(const struct config *c) {
     for (size_t i = 0; i < c->callback.n_keys; i++)
         if (!c->callback.keys[i].secret_file)
@@ -270,6 +278,7 @@ static const struct {
     {warns_nobody, "no callers are configured: every call but health and reflection will be refused"},
     {warns_no_keys, "callback.keys is empty: every callback will be refused, and payments are found by query alone"},
     {warns_shared_name, "instance has its default name on a store that several instances can share"},
+    {warns_address, "address is not set, and the first of listen is not where other instances could reach this one"},
     {warns_plain_secret, "a callback key's secret stands in the configuration file; secret_file keeps it apart"},
 };
 

@@ -41,6 +41,7 @@ struct hop {
     struct rpc_handle handle;
     struct rpc_timer again;
     bool streams;
+    bool stalled; // who reads the stream does not keep up
     bool unsure; // an owner may have accepted it
 };
 
@@ -237,6 +238,11 @@ static bool is_elsewhere(const struct rpc_result *result) {
     return result->outcome == OUTCOME_RETRY && (theirs || absent);
 }
 
+// Whether our own channel had no room for it, so that it never left.
+static bool was_kept_back(const struct rpc_result *result) {
+    return result->reason[0] == '\0' && result->error.code == ERR_OVERLOADED;
+}
+
 static void pass(struct hop *hop, const struct rpc_result *result) {
     struct error error = result->error;
     error.code = rpc_result_code(result);
@@ -253,14 +259,16 @@ static void answered(void *ctx, const struct rpc_result *result) {
     struct hop *hop = ctx;
     struct forward *forward = hop->forward;
     hop->peer->hops--;
-    hop->peer->absent = result->outcome == OUTCOME_RETRY && result->reason[0] == '\0';
+    hop->peer->absent = result->outcome == OUTCOME_RETRY && result->reason[0] == '\0' && !was_kept_back(result);
     hop->peer = NULL;
     rpc_timer_stop(forward->loop, &hop->again);
     if (hop->streams || now_ms(forward) - hop->sent_ms >= forward->config->cluster.lease_ms)
         hop->until_ms = until(hop); // it had an owner for so long, and may find the next one
     if (!is_open(hop)) {
         free_when_over(hop);
-    } else if (is_elsewhere(result)) {
+    } else if (hop->stalled) {
+        fail(hop, ERR_OVERLOADED);
+    } else if (is_elsewhere(result) || was_kept_back(result)) {
         try_again(hop);
     } else if (result->outcome != OUTCOME_OK && result->reason[0] == '\0') {
         hop->unsure = true; // the connection was lost, or the slot has moved
@@ -272,7 +280,8 @@ static void answered(void *ctx, const struct rpc_result *result) {
 
 static bool pass_on(void *ctx, const ProtobufCMessage *message) {
     struct hop *hop = ctx;
-    return hop->in && rpc_stream_send(hop->in, message);
+    hop->stalled = hop->in && !rpc_stream_send(hop->in, message);
+    return hop->in && !hop->stalled;
 }
 
 static void send(struct hop *hop, const struct rpc_call_options *options) {
@@ -307,6 +316,10 @@ static uint32_t time_left(const struct hop *hop) {
 static void go(struct hop *hop) {
     struct forward *forward = hop->forward;
     const char *address = owner_of(hop);
+    if (address && !saga_engine_owns(forward->engine, hop->slot) && strcmp(address, forward->config->address) == 0) {
+        give_up(hop); // another says that it is reached where we are (SAGA_NOTICE_ADDRESS_SHARED)
+        return;
+    }
     hop->peer = address ? find_peer(forward, address) : NULL;
     if (!hop->peer) {
         try_again(hop);

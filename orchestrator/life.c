@@ -7,6 +7,7 @@
 
 enum {
     VITALS_EVERY_MS = 1000,
+    AGAIN_MS = 1000, // after a signal to stop, until another one means "at once"
     CUT_MS = 5000,   // after drain_ms
     LEAVE_MS = 3000, // that the others' taking over is waited for, once nothing else is
 };
@@ -79,14 +80,19 @@ static void stop(struct center *center) {
 
 static void caught(void *ctx, int signal_number) {
     struct center *center = ctx;
-    if (center->stopping) {
+    int64_t now_ms = clock_now_ms(rpc_loop_clock(center->loop));
+    if (center->asked && now_ms < center->asked_ms + AGAIN_MS)
+        return; // one request that came twice: to the whole group, or from a parent who passes on what we got, too
+    if (center->asked) {
         LOG(LOG_WARN, "ending at once", LOG_INT("signal", signal_number));
         _exit(1); // what is durable stays so; what is in flight is taken up at the next start
     }
     center->asked = true;
+    center->asked_ms = now_ms;
     LOG(LOG_INFO, "stopping", LOG_INT("signal", signal_number),
         LOG_INT("in_flight", center->serving ? rpc_server_in_flight(center->server) : 0));
-    stop(center);
+    if (!center->stopping)
+        stop(center);
 }
 
 // Nothing can be handed over, and who waits is told at once how far it is.
@@ -94,7 +100,6 @@ void center_fenced(struct center *center) {
     if (center->fenced)
         return;
     center->fenced = center->left = true;
-    LOG(LOG_WARN, "another process has taken over what was driven here", LOG_C("instance", center->config->instance));
     if (!center->stopping)
         stop(center);
     else if (center->drained)

@@ -91,8 +91,11 @@ static const struct {
     [SAGA_NOTICE_FLOW_UNKNOWN] = {"saga left untouched: its flow is not known here", LOG_WARN},
     [SAGA_NOTICE_CORRUPT] = {"saga can't be read", LOG_ERROR},
     [SAGA_NOTICE_WRITE_FAILED] = {"write failed", LOG_ERROR},
+    [SAGA_NOTICE_FENCED] = {"another process has taken over what was driven here", LOG_WARN},
     [SAGA_NOTICE_LOAD_FAILED] = {"saga could not be loaded yet", LOG_WARN},
     [SAGA_NOTICE_MEMBERS_UNREAD] = {"who else is there could not be read", LOG_WARN},
+    [SAGA_NOTICE_ADDRESS_SHARED] = {"another instance has the same address, and can't be reached: give each its own",
+                                    LOG_ERROR},
     [SAGA_NOTICE_TAKING_OVER] = {"an instance's lease is over: trying to take over from it", LOG_INFO},
     [SAGA_NOTICE_TAKEN_OVER] = {"taken over from an instance whose lease is over", LOG_WARN},
     [SAGA_NOTICE_KEPT_REFUSED] = {"what was kept for this instance is refused", LOG_ERROR},
@@ -100,13 +103,14 @@ static const struct {
     [SAGA_NOTICE_ANOMALY_OVER] = {"it is well again", LOG_INFO},
 };
 
-bool observe_saga_fenced(const struct saga_notice *notice) {
+// All that is under way when another process has taken over fails so, which is told once.
+static bool is_fenced_off(const struct saga_notice *notice) {
     return notice->kind == SAGA_NOTICE_WRITE_FAILED && strcmp(notice->reason, err_info(ERR_STORE_FENCED)->name) == 0;
 }
 
 enum log_level observe_saga_level(const struct saga_notice *notice) {
-    if (observe_saga_fenced(notice))
-        return LOG_DEBUG; // all that is under way fails so; that we were taken over from is told once
+    if (is_fenced_off(notice))
+        return LOG_DEBUG;
     if (notice->kind == SAGA_NOTICE_ATTEMPT_FAILED && notice->attempt > ATTEMPTS_QUIET)
         return LOG_INFO;
     return notices[notice->kind].level;

@@ -16,8 +16,6 @@ enum log_level observe_call_level(int grpc_status);
 // For saga_options.notice; `ctx` is not used.
 void observe_saga(void *ctx, const struct saga_notice *notice);
 enum log_level observe_saga_level(const struct saga_notice *notice);
-// Whether it says that another process has taken over what is driven here.
-bool observe_saga_fenced(const struct saga_notice *notice);
 
 // For trades_on_alert(); `ctx` is not used.
 void observe_trade(void *ctx, const char *what, const char *trade_no, const char *detail);

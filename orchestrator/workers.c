@@ -67,8 +67,9 @@ static bool own_address(const struct workers *workers, unsigned number, char out
     const struct config *config = workers->config;
     const char *colon = strrchr(config->address, ':');
     int64_t port = 0;
-    if (strcmp(config->address, config->listen[0]) != 0)
-        return str_to_i64(str_c(colon + 1), &port) && with_port(config->address, (int)port + 1 + (int)number, out);
+    if (config->own_address)
+        return colon && str_to_i64(str_c(colon + 1), &port) && port + 1 + number <= UINT16_MAX &&
+               with_port(config->address, (int)port + 1 + (int)number, out);
     int length = snprintf(out, CONFIG_ADDRESS_MAX + 1, "unix:%s/%s-%u.sock", workers->folder, config->instance, number);
     return length < (int)(sizeof workers->folder + strlen("unix:"));
 }
@@ -93,6 +94,11 @@ bool workers_check(const struct config *config, unsigned n, struct error *error)
             return error_set(error, ERR_CONFIG_INVALID,
                              "workers can't share %s: let them listen on a port; each has a socket of its own besides",
                              config->listen[i]);
+    const struct workers last = {.config = (struct config *)(uintptr_t)config, .n = n};
+    char address[CONFIG_ADDRESS_MAX + 1];
+    if (config->own_address && !own_address(&last, n - 1, address))
+        return error_set(error, ERR_CONFIG_INVALID,
+                         "address must be host:port, and the ports behind it be there for %u workers", n);
     if (snprintf(NULL, 0, "%s-%u", config->instance, n - 1) > STORE_INSTANCE_MAX)
         return error_set(error, ERR_CONFIG_INVALID, "instance is too long for the names of %u workers", n);
     return true;
@@ -107,7 +113,7 @@ static bool take_folder(struct workers *workers, struct error *error) {
                          config->data_dir);
     snprintf(workers->folder, sizeof workers->folder, "%s", whole);
     if (!own_address(workers, workers->n - 1, address))
-        return error_set(error, ERR_CONFIG_INVALID, "data_dir or address is too long for %u workers", workers->n);
+        return error_set(error, ERR_CONFIG_INVALID, "data_dir is too long for the sockets of %u workers", workers->n);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { SIGNAL_MAX = 64 };
 
@@ -18,7 +19,6 @@ struct rpc_signals {
     sigset_t set;
     int first;
     pthread_t thread;
-    atomic_bool stopping;
     atomic_uint_least64_t pending; // bit n - 1: signal n was caught
     struct rpc_waker waker;
 };
@@ -26,11 +26,12 @@ struct rpc_signals {
 static void *wait_for_signals(void *arg) {
     struct rpc_signals *signals = arg;
     for (;;) {
-        int caught;
-        if (sigwait(&signals->set, &caught) != 0)
+        siginfo_t info;
+        int caught = sigwaitinfo(&signals->set, &info);
+        if (caught < 0)
             continue;
-        if (atomic_load(&signals->stopping))
-            return NULL;
+        if (info.si_code == SI_QUEUE && info.si_ptr == signals)
+            return NULL; // from rpc_signals_free()
         atomic_fetch_or(&signals->pending, UINT64_C(1) << (caught - 1));
         rpc_loop_wake(signals->loop);
     }
@@ -69,9 +70,12 @@ struct rpc_signals *rpc_signals_new(struct rpc_loop *loop, const int *numbers, s
 void rpc_signals_free(struct rpc_signals *signals) {
     if (!signals)
         return;
-    atomic_store(&signals->stopping, true);
-    pthread_kill(signals->thread, signals->first); // only to end its wait
+    pthread_sigqueue(signals->thread, signals->first, (union sigval){.sival_ptr = signals}); // only to end its wait
     pthread_join(signals->thread, NULL);
+    uint64_t pending = atomic_load(&signals->pending);
+    for (int number = 1; pending; number++, pending >>= 1)
+        if (pending & 1)
+            kill(getpid(), number); // blocked: for whoever waits for signals next
     rpc_loop_remove_waker(signals->loop, &signals->waker);
     free(signals);
 }

@@ -127,6 +127,8 @@ static void committed(void *ctx, const struct error *error) {
             release(turn);
         turn_free(turn);
     }
+    if (error)
+        slots_note(engine, error);
     engine_leave(engine);
 }
 

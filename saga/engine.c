@@ -241,9 +241,12 @@ void engine_leave(struct saga_engine *engine) {
         evict(engine);
         run_ready(engine); // what must be written before it can go
     }
-    if (engine->slot_left && engine->members) {
+    if (engine->slot_left) {
         engine->slot_left = false;
-        members_give(engine->members);
+        if (engine->fenced)
+            slots_let_go(engine);
+        else if (engine->members)
+            members_give(engine->members);
     }
     engine->depth--;
     alarm_at(engine);

@@ -210,6 +210,7 @@ struct saga_engine {
     struct saga_slot slots[SLOT_COUNT];
     struct saga_members *members; // NULL: we are alone, and every slot is ours
     bool slot_left;               // one may be given away now
+    bool fenced;                  // another process has taken over: no slot is ours any more, nor will one be
     bool withheld;                // calls wait for the lease to be renewed
     struct arena scratch;         // of one row at a time
     struct pool turn_pool, call_pool, resident_pool;
@@ -252,6 +253,10 @@ void slot_own(struct saga_engine *engine, unsigned slot, int64_t giver);
 void slots_leave(struct saga_engine *engine, const unsigned *slots, size_t n); // ours so far
 bool slot_has_left(const struct saga_engine *engine, unsigned slot);           // nothing uses it any more
 void slot_away(struct saga_engine *engine, unsigned slot);
+// A write failed so. When another process has taken over, all slots are left, and what waits here is told: nothing that
+// is in memory is true any more.
+void slots_note(struct saga_engine *engine, const struct error *error);
+void slots_let_go(struct saga_engine *engine); // those that have left, after that
 
 // members.c
 struct saga_members *members_new(struct saga_engine *engine);

@@ -39,8 +39,8 @@ struct saga_members {
     bool ours_before[SLOT_COUNT]; // what the dead one that we are taking over from owned: its sagas were cut off
     int64_t next_ms;              // when the lease is renewed
     bool renewing, reading, taking, giving, settled;
-    bool fenced;                      // what was known here of who owns what is out of date, and nothing can be renewed
     uint32_t changes, changes_before; // to who owns what, by us: what was read before is out of date
+    bool address_told;                // that somebody has ours, too
     bool leaving;                     // everything is to be given away
     saga_left_fn *left;               // and this to be told then
     void *left_ctx;
@@ -117,10 +117,14 @@ static void given(void *ctx, const struct error *error) {
     engine_enter(engine);
     members->giving = false;
     members->changes++;
+    if (error)
+        slots_note(engine, error);
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
         if (!members->handed[slot])
             continue;
         members->handed[slot] = false;
+        if (engine->fenced)
+            continue;
         slot_away(engine, slot);
         if (error && !engine->stopped)
             slot_own(engine, slot, members->engine->mark); // it is still ours
@@ -137,7 +141,7 @@ static void given(void *ctx, const struct error *error) {
 void members_give(struct saga_members *members) {
     struct saga_engine *engine = members->engine;
     struct store_write *write = NULL;
-    if (members->giving)
+    if (members->giving || engine->fenced)
         return;
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
         if (members->heir[slot] == NOBODY || !slot_has_left(engine, slot))
@@ -304,7 +308,7 @@ static void slots_read(void *ctx, const struct error *error, const void *rows, s
         tell_failure(members, error);
     } else if (members->changes != members->changes_before) {
         members->next_ms = now_ms(members);
-    } else if (!engine->stopped) {
+    } else if (!engine->stopped && !engine->fenced) {
         for (size_t i = 0; i < members->n; i++)
             members->list[i].slots = 0;
         for (size_t i = 0; i < n; i++)
@@ -321,6 +325,18 @@ static void slots_read(void *ctx, const struct error *error, const void *rows, s
             balance(members);
     }
     engine_leave(engine);
+}
+
+// An address that two give for themselves leads to one of them: to ourselves, say, where it is "any".
+static void check_address(struct saga_members *members) {
+    int me = find(members, members->me);
+    for (size_t i = 0; me != NOBODY && i < members->n && !members->address_told; i++) {
+        const struct member *other = &members->list[i];
+        if ((int)i == me || !other->alive || strcmp(other->row.address, members->list[me].row.address) != 0)
+            continue;
+        members->address_told = true;
+        engine_notice(members->engine, SAGA_NOTICE_ADDRESS_SHARED, NULL, NULL, SAGA_ACTION, NULL, other->row.name);
+    }
 }
 
 // Our own lease ends at the latest at a lease after the database's clock as it was at our last commit: whose ended
@@ -362,6 +378,7 @@ static void members_read(void *ctx, const struct error *error, const void *rows,
         tell_failure(members, error);
     } else if (!engine->stopped) {
         see_members(members, rows, n);
+        check_address(members);
         store_read(engine->options.store, &(struct store_query){.table = &store_slot_table, .limit = SLOT_COUNT},
                    slots_read, members);
     }
@@ -384,10 +401,8 @@ static void renewed(void *ctx, const struct error *error) {
     engine_enter(engine);
     members->renewing = false;
     members->next_ms = now_ms(members) + engine->options.lease_ms / ROUNDS;
-    members->fenced = error && error->code == ERR_STORE_FENCED;
-    if (members->fenced)
-        engine_notice(engine, SAGA_NOTICE_WRITE_FAILED, NULL, NULL, SAGA_ACTION, err_info(error->code)->name,
-                      error->text);
+    if (error)
+        slots_note(engine, error);
     if (!error && !engine->stopped) {
         calls_send_withheld(engine);
         look(members);
@@ -402,7 +417,7 @@ void members_start(struct saga_members *members) {
 }
 
 int64_t members_due(const struct saga_members *members) {
-    return members->renewing || members->fenced || members->engine->stopped ? INT64_MAX : members->next_ms;
+    return members->renewing || members->engine->fenced || members->engine->stopped ? INT64_MAX : members->next_ms;
 }
 
 void members_tick(struct saga_members *members, int64_t now) {
@@ -424,7 +439,7 @@ bool saga_engine_settled(const struct saga_engine *engine) {
 const char *saga_engine_owner(const struct saga_engine *engine, unsigned slot) {
     const struct saga_members *members = engine->members;
     int owner = members ? members->owner[slot] : NOBODY;
-    if (owner == NOBODY || members->fenced || is_me(members, owner) || !members->list[owner].alive)
+    if (owner == NOBODY || engine->fenced || is_me(members, owner) || !members->list[owner].alive)
         return NULL;
     return members->list[owner].row.address;
 }

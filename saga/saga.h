@@ -75,8 +75,10 @@ enum saga_notice_kind {
     SAGA_NOTICE_FLOW_UNKNOWN, // left untouched
     SAGA_NOTICE_CORRUPT,
     SAGA_NOTICE_WRITE_FAILED, // the subject is loaded afresh
+    SAGA_NOTICE_FENCED,       // once: another process has taken over, and nothing is driven here any more
     SAGA_NOTICE_LOAD_FAILED,
     SAGA_NOTICE_MEMBERS_UNREAD, // who else is there could not be read
+    SAGA_NOTICE_ADDRESS_SHARED, // the instance `text` has our address, so that neither can pass calls on to the other
     SAGA_NOTICE_TAKING_OVER,    // `text` is the name of an instance whose lease is over; another may be quicker
     SAGA_NOTICE_TAKEN_OVER,     // what that one drove is driven here now
     SAGA_NOTICE_KEPT_REFUSED,   // what was kept in the inbox, and its sender was told so, does not fit any more

@@ -90,6 +90,26 @@ void slots_leave(struct saga_engine *engine, const unsigned *slots, size_t n) {
     engine_refuse_turns(engine);
 }
 
+void slots_note(struct saga_engine *engine, const struct error *error) {
+    unsigned slots[SLOT_COUNT];
+    size_t n = 0;
+    if (error->code != ERR_STORE_FENCED || engine->fenced || engine->stopped)
+        return;
+    engine->fenced = true;
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        if (slot_is_ours(engine, slot))
+            slots[n++] = slot;
+    slots_leave(engine, slots, n);
+    engine->slot_left = true;
+    engine_notice(engine, SAGA_NOTICE_FENCED, NULL, NULL, SAGA_ACTION, NULL, error->text);
+}
+
+void slots_let_go(struct saga_engine *engine) {
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        if (slot_has_left(engine, slot))
+            slot_away(engine, slot);
+}
+
 bool saga_engine_owns(const struct saga_engine *engine, unsigned slot) {
     return slot_is_ours(engine, slot);
 }

@@ -88,7 +88,13 @@ uint32_t store_lease_ms(const struct store *store) {
     return store->options.lease_ms;
 }
 
+bool store_is_fenced(const struct store *store) {
+    return atomic_load(&store->fenced);
+}
+
 int64_t store_lease_left_ms(const struct store *store) {
+    if (store_is_fenced(store))
+        return 0;
     if (store->options.lease_ms == 0)
         return INT64_MAX;
     int64_t left = atomic_load(&store->lease_end_ms) - clock_now_ms(store->options.clock);

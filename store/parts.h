@@ -172,7 +172,7 @@ struct store {
     struct taking taking;
 
     atomic_uint down; // set of enum store_down
-    atomic_bool refusing;
+    atomic_bool refusing, fenced;
     struct writer writer;
     struct reader reader;
     struct keeper keeper;

@@ -276,6 +276,10 @@ uint32_t store_lease_ms(const struct store *store);
 // without leases.
 int64_t store_lease_left_ms(const struct store *store);
 
+// Whether another incarnation has taken over, as far as is known here: every write fails with STORE_FENCED from then
+// on, and the lease is over. Never false again.
+bool store_is_fenced(const struct store *store);
+
 // From the next commit on this instance's row says that it is leaving. For the rest of its life.
 void store_leave(struct store *store);
 

@@ -123,6 +123,7 @@ static void refuse_all(struct store *store, enum err code, const char *text) {
     writer->refuse = code;
     writer->unknown = false;
     memcpy(writer->refuse_text, text, ERR_TEXT_MAX);
+    atomic_store(&store->fenced, code == ERR_STORE_FENCED);
     atomic_store(&store->refusing, true);
 }
 
@@ -337,8 +338,11 @@ static enum worked resolve(struct store *store, struct write_range *range) {
     if (result == BACKEND_FATAL)
         store_die(store, "resolving a commit", &error);
     if (result == BACKEND_FENCED) {
-        error_within(&error, "whether the last batch was committed before that is not known");
+        struct error unknown = error;
+        error_within(&unknown, "whether this was committed before that is not known");
+        fail_range(store, range, ERR_ACCEPTANCE_UNKNOWN, unknown.text);
         refuse_all(store, ERR_STORE_FENCED, error.text);
+        finish_range(store, range);
         return WORKED_SOME;
     }
     if (result != BACKEND_OK)

@@ -147,7 +147,8 @@ static combination_message *kept_within(const struct trade *trade, const struct 
         combination->line_shares[i] = share;
         for (int layer = 0; layer < SOLVER_LAYERS; layer++)
             total[layer] += parts[layer];
-        if (!share_among(combination, chosen, i, lists[i] - nets[i] - parts[SOLVER_LAYER_POINTS], arena))
+        int64_t saved = lists[i] - nets[i] - parts[SOLVER_LAYER_POINTS] - parts[SOLVER_LAYER_ROUNDING];
+        if (!share_among(combination, chosen, i, saved, arena)) // by benefits
             return NULL;
     }
     return discount_to_combination(total, row->currency, arena, combination) ? combination : NULL;

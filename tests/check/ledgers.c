@@ -3,24 +3,28 @@
 #include "base/clock.h"
 #include "base/money.h"
 #include "participant/sim/v1/sim.pb-c.h"
-#include "txcenter/trade/v1/trade.pb-c.h"
+#include "tests/check/said.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-typedef Participant__Sim__V1__LedgerEntry ledger_entry;
 typedef Txcenter__Trade__V1__Trade trade_message;
 
-enum { DEADLINE_MS = 30000, PAGE = 200, ARENA_MAX = 1 << 30 };
+enum { DEADLINE_MS = 30000, PAGE = 200, ARENA_MAX = 64 << 20, FUELLING_MAX = 128 };
+
+// A fuelling that somebody has paid for.
+struct fuelling {
+    char name[FUELLING_MAX], trade_no[32];
+};
 
 struct check {
     const struct check_options *options;
     struct check_counts counts;
-    struct arena arena;           // everything that the participants said
-    const ledger_entry **entries; // by trade_no
-    size_t n_entries, cap;
+    struct said_list said;
+    struct fuelling *fuellings;
+    size_t n_fuellings, cap_fuellings;
     const char *trade_no; // being looked at
     int64_t begun_ms;     // the participants were read after this
 };
@@ -56,8 +60,9 @@ static void answered(void *ctx, const struct rpc_result *result) {
     snprintf(answer->text, sizeof answer->text, "%s %s", result->reason, result->error.text);
 }
 
-static const void *call(struct check *check, bool sim, const struct rpc_method *method, const ProtobufCMessage *request,
+static const void *call(void *ctx, bool sim, const struct rpc_method *method, const ProtobufCMessage *request,
                         struct arena *arena) {
+    struct check *check = ctx;
     struct answer answer = {.check = check, .arena = arena};
     const struct rpc_header headers[] = {{"x-caller", str_c(check->options->caller)}, {.name = NULL}};
     rpc_call(sim ? check->options->sim : check->options->center, method, request,
@@ -69,95 +74,18 @@ static const void *call(struct check *check, bool sim, const struct rpc_method *
     return answer.message;
 }
 
-static const struct rpc_method dump = {.service = &participant__sim__v1__sim_control_service__descriptor,
-                                       .name = "DumpLedger"};
+static void is_open(void *ctx, const char *trade_no, const char *text) {
+    struct check *check = ctx;
+    check->trade_no = trade_no;
+    fault(check, "%s", text);
+    check->trade_no = "";
+}
+
 static const struct rpc_method stats = {.service = &participant__sim__v1__sim_control_service__descriptor,
                                         .name = "GetStats"};
 static const struct rpc_method list = {.service = &txcenter__trade__v1__trade_service__descriptor,
                                        .name = "ListTrades"};
 static const struct rpc_method get = {.service = &txcenter__trade__v1__trade_service__descriptor, .name = "GetTrade"};
-
-// ---- What the participants say --------------------------------------------------------------------------------------
-
-static void keep(struct check *check, const ledger_entry *entry) {
-    if (check->n_entries == check->cap) {
-        check->cap = check->cap ? check->cap * 2 : 1024;
-        check->entries = realloc(check->entries, check->cap * sizeof(ledger_entry *));
-        if (!check->entries)
-            abort();
-    }
-    check->entries[check->n_entries++] = entry;
-}
-
-static bool read_system(struct check *check, const char *system) {
-    Participant__Sim__V1__DumpLedgerRequest request = PARTICIPANT__SIM__V1__DUMP_LEDGER_REQUEST__INIT;
-    request.system = (char *)(uintptr_t)system;
-    do {
-        const Participant__Sim__V1__DumpLedgerResponse *page = call(check, true, &dump, &request.base, &check->arena);
-        if (!page)
-            return false;
-        for (size_t i = 0; i < page->n_entries; i++)
-            keep(check, page->entries[i]);
-        request.page_token = page->next_page_token;
-    } while (request.page_token[0]);
-    return true;
-}
-
-static int by_trade(const void *a, const void *b) {
-    const ledger_entry *const *x = a, *const *y = b;
-    int order = strcmp((*x)->trade_no, (*y)->trade_no);
-    return order ? order : ((*x)->seq > (*y)->seq) - ((*x)->seq < (*y)->seq);
-}
-
-// The entries of one trade: a run of the sorted array.
-struct run {
-    const ledger_entry *const *first;
-    size_t n;
-};
-
-static struct run run_of(const struct check *check, const char *trade_no) {
-    size_t low = 0, high = check->n_entries;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (strcmp(check->entries[middle]->trade_no, trade_no) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    struct run run = {.first = check->entries + low};
-    while (low + run.n < check->n_entries && strcmp(run.first[run.n]->trade_no, trade_no) == 0)
-        run.n++;
-    return run;
-}
-
-static int64_t value(const ledger_entry *entry) {
-    return entry->amount && entry->amount->minor_units ? entry->amount->minor_units : entry->points;
-}
-
-// Σ sign × value over the entries of a system whose account (or, for cards, tender) is `account` (NULL: any). Terms are
-// "+kind" or "-kind".
-static int64_t sum(const struct run *run, const char *system, const char *account, const char *const *terms) {
-    int64_t total = 0;
-    for (size_t i = 0; i < run->n; i++) {
-        const ledger_entry *entry = run->first[i];
-        const char *whose = strcmp(system, "card") == 0 ? entry->detail : entry->account;
-        if (strcmp(entry->system, system) != 0 || (account && strcmp(whose, account) != 0))
-            continue;
-        for (const char *const *term = terms; *term; term++)
-            if (strcmp(entry->kind, *term + 1) == 0)
-                total += (*term)[0] == '+' ? value(entry) : -value(entry);
-    }
-    return total;
-}
-
-static int64_t count(const struct run *run, const char *system, const char *kind) {
-    int64_t n = 0;
-    for (size_t i = 0; i < run->n; i++)
-        n += strcmp(run->first[i]->system, system) == 0 && strcmp(run->first[i]->kind, kind) == 0;
-    return n;
-}
-
-#define TERMS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static void equal(struct check *check, int64_t center, int64_t theirs, const char *what, const char *whose) {
     if (center != theirs)
@@ -171,12 +99,17 @@ static int64_t minor(const Txcenter__Type__V1__Money *money) {
     return money ? money->minor_units : 0;
 }
 
-// By all layers, whichever there are: what the list prices came to, less what was to pay.
+// By all layers, whichever there are: what the list prices came to, less what was to pay, and less what was let off,
+// which is no campaign's.
 static int64_t discounts_of(const trade_message *trade) {
-    int64_t list_price = 0;
+    int64_t discount = -minor(trade->payable);
     for (size_t i = 0; trade->quote && i < trade->quote->n_lines; i++)
-        list_price += minor(trade->quote->lines[i]->list_price);
-    return list_price - minor(trade->payable);
+        discount += minor(trade->quote->lines[i]->list_price);
+    for (size_t i = 0; i < trade->n_ledger; i++)
+        if (strcmp(trade->ledger[i]->account, "discount:rounding") == 0 &&
+            !str_starts(str_c(trade->ledger[i]->text), STR("refund")))
+            discount -= minor(trade->ledger[i]->amount);
+    return discount;
 }
 
 static int64_t booked(const trade_message *trade, const char *account) {
@@ -210,10 +143,16 @@ static bool is_paid(const trade_message *trade) {
            is(trade, STATE(REFUNDED));
 }
 
+static bool is_pending(const Txcenter__Trade__V1__Refund *refund) {
+    return refund && refund->state == TXCENTER__TRADE__V1__REFUND_STATE__REFUND_STATE_PENDING;
+}
+
 static bool has_ended(const trade_message *trade) {
     for (size_t i = 0; i < trade->n_refunds; i++)
-        if (trade->refunds[i]->state == TXCENTER__TRADE__V1__REFUND_STATE__REFUND_STATE_PENDING)
+        if (is_pending(trade->refunds[i]))
             return false;
+    if (is_pending(trade->unused))
+        return false;
     return is(trade, STATE(COMPLETED)) || is(trade, STATE(PARTIALLY_REFUNDED)) || is(trade, STATE(REFUNDED)) ||
            is(trade, STATE(CANCELLED)) || is(trade, STATE(EXPIRED)) || is(trade, STATE(FAILED)) ||
            is(trade, STATE(CONFLICTED)) || is(trade, STATE(QUOTED)) || is(trade, STATE(CREATED));
@@ -221,23 +160,52 @@ static bool has_ended(const trade_message *trade) {
 
 // ---- One trade ------------------------------------------------------------------------------------------------------
 
-static void check_tenders(struct check *check, const trade_message *trade, const struct run *run) {
+// How much more there is of a tender that was in conflict than its gateway had said: what it says differs from what it
+// has, and the books are by what it said. Of money in another currency they have nothing.
+static int64_t unsaid(const struct check *check, const trade_message *trade,
+                      const Txcenter__Trade__V1__Tender *tender) {
+    const struct said_matter *conflict = said_conflict(&check->said, trade->trade_no, tender->tender_no);
+    return conflict ? minor(tender->amount) - conflict->amount : 0;
+}
+
+static bool is_open_there(const struct said_run *run, const char *tender_no) {
+    bool open = false;
+    for (size_t i = 0; i < run->n; i++) {
+        const struct said *said = &run->first[i];
+        if (strcmp(said->system, "payment") != 0 || strcmp(said->whose, tender_no) != 0)
+            continue;
+        bool ends =
+            strcmp(said->kind, "paid") == 0 || strcmp(said->kind, "failed") == 0 || strcmp(said->kind, "closed") == 0;
+        open = (open && !ends) || strcmp(said->kind, "create") == 0;
+    }
+    return open;
+}
+
+static void check_tender(struct check *check, const trade_message *trade, const Txcenter__Trade__V1__Tender *tender,
+                         const struct said_run *run) {
+    const char *no = tender->tender_no;
+    char account[96];
+    snprintf(account, sizeof account, "tender:%s", no);
+    int64_t ours = booked(trade, account), theirs = ours;
+    if (tender->kind == TXCENTER__TRADE__V1__TENDER_KIND__TENDER_KIND_CARD) {
+        theirs = said_sum(run, "card", no, SAID_TERMS("+confirm", "-cancel_confirm", "-refund"));
+        equal(check, 0, said_sum(run, "card", no, SAID_TERMS("+freeze", "-release", "-confirm", "-expire")),
+              "still frozen", no);
+    } else if (tender->kind != TXCENTER__TRADE__V1__TENDER_KIND__TENDER_KIND_CASH) {
+        theirs = said_sum(run, "payment", no, SAID_TERMS("+paid", "-refunded"));
+        ours += unsaid(check, trade, tender);
+        equal(check, 0, is_open_there(run, no), "still to be paid", no);
+    }
+    equal(check, ours, theirs, "money", no);
+    snprintf(account, sizeof account, "suspense:%s", no);
+    if (check->options->settled)
+        equal(check, 0, booked(trade, account), "in suspense", no);
+}
+
+static void check_tenders(struct check *check, const trade_message *trade, const struct said_run *run) {
     for (size_t i = 0; i < trade->n_attempts; i++)
-        for (size_t k = 0; k < trade->attempts[i]->n_tenders; k++) {
-            const Txcenter__Trade__V1__Tender *tender = trade->attempts[i]->tenders[k];
-            char account[96];
-            snprintf(account, sizeof account, "tender:%s", tender->tender_no);
-            int64_t ours = booked(trade, account), theirs = ours;
-            if (tender->kind == TXCENTER__TRADE__V1__TENDER_KIND__TENDER_KIND_CARD) {
-                theirs = sum(run, "card", tender->tender_no, TERMS("+confirm", "-cancel_confirm", "-refund"));
-                equal(check, 0,
-                      sum(run, "card", tender->tender_no, TERMS("+freeze", "-release", "-confirm", "-expire")),
-                      "still frozen", tender->tender_no);
-            } else if (tender->kind != TXCENTER__TRADE__V1__TENDER_KIND__TENDER_KIND_CASH) {
-                theirs = sum(run, "payment", tender->tender_no, TERMS("+paid", "-refunded"));
-            }
-            equal(check, ours, theirs, "money", tender->tender_no);
-        }
+        for (size_t k = 0; k < trade->attempts[i]->n_tenders; k++)
+            check_tender(check, trade, trade->attempts[i]->tenders[k], run);
 }
 
 // Whether it was gone when it was to be used, and has not been used since.
@@ -249,24 +217,25 @@ static bool is_short(const trade_message *trade, const char *what) {
 }
 
 // Quota of activities and limits, each in the unit of its own.
-static void check_quota(struct check *check, const trade_message *trade, const struct run *run) {
+static void check_quota(struct check *check, const trade_message *trade, const struct said_run *run) {
     bool used = is_paid(trade) && !is(trade, STATE(REFUNDED)) && !is_short(trade, "quota");
     bool locks = trade->mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_DEDUCT_LATER;
     int64_t all = 0;
     for (size_t i = 0; trade->combination && i < trade->combination->n_quotas; i++) {
         const Txcenter__Trade__V1__QuotaUse *quota = trade->combination->quotas[i];
-        equal(check, used ? quota->quantity : 0, sum(run, "discount", quota->activity_id, TERMS("+use", "-give_back")),
-              "used quota", quota->activity_id);
+        equal(check, used ? quota->quantity : 0,
+              said_sum(run, "discount", quota->activity_id, SAID_TERMS("+use", "-give_back")), "used quota",
+              quota->activity_id);
         all += quota->quantity;
     }
     equal(check, 0,
-          sum(run, "discount", NULL, TERMS("+lock", "-unlock")) -
-              (locks ? sum(run, "discount", NULL, TERMS("+use")) : 0),
+          said_sum(run, "discount", NULL, SAID_TERMS("+lock", "-unlock")) -
+              (locks ? said_sum(run, "discount", NULL, SAID_TERMS("+use")) : 0),
           "locked quota", "");
-    equal(check, used ? all : 0, sum(run, "discount", NULL, TERMS("+use", "-give_back")), "used quota", "");
+    equal(check, used ? all : 0, said_sum(run, "discount", NULL, SAID_TERMS("+use", "-give_back")), "used quota", "");
 }
 
-static void check_benefits(struct check *check, const trade_message *trade, const struct run *run) {
+static void check_benefits(struct check *check, const trade_message *trade, const struct said_run *run) {
     bool kept = is_paid(trade) && !is(trade, STATE(REFUNDED));
     bool locks = trade->mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_DEDUCT_LATER;
     int64_t points = trade->combination && !is_short(trade, "points") ? trade->combination->points : 0;
@@ -274,22 +243,24 @@ static void check_benefits(struct check *check, const trade_message *trade, cons
     const Txcenter__Type__V1__Money *due = trade->authorised ? trade->authorised : trade->payable;
     bool froze = locks || (due && due->minor_units > 0); // deducting later, each attempt to pay does
     equal(check, 0,
-          sum(run, "points", NULL, TERMS("+freeze", "-unfreeze")) -
-              (froze ? sum(run, "points", NULL, TERMS("+deduct")) : 0),
+          said_sum(run, "points", NULL, SAID_TERMS("+freeze", "-unfreeze")) -
+              (froze ? said_sum(run, "points", NULL, SAID_TERMS("+deduct")) : 0),
           "frozen points", "");
-    equal(check, kept ? points : 0, sum(run, "points", NULL, TERMS("+deduct", "-give_back")), "spent points", "");
-    equal(check, 0,
-          count(run, "coupon", "lock") - count(run, "coupon", "unlock") - (locks ? count(run, "coupon", "use") : 0),
-          "locked coupons", "");
-    equal(check, kept ? coupons : 0, count(run, "coupon", "use") - count(run, "coupon", "give_back"), "used coupons",
+    equal(check, kept ? points : 0, said_sum(run, "points", NULL, SAID_TERMS("+deduct", "-give_back")), "spent points",
           "");
+    equal(check, 0,
+          said_count(run, "coupon", "lock") - said_count(run, "coupon", "unlock") -
+              (locks ? said_count(run, "coupon", "use") : 0),
+          "locked coupons", "");
+    equal(check, kept ? coupons : 0, said_count(run, "coupon", "use") - said_count(run, "coupon", "give_back"),
+          "used coupons", "");
     check_quota(check, trade, run);
     int64_t clawed = 0, shortfall = 0;
     for (size_t i = 0; i < trade->n_refunds; i++) {
         clawed += trade->refunds[i]->points_clawed_back;
         shortfall += trade->refunds[i]->points_shortfall;
     }
-    int64_t left = sum(run, "points", NULL, TERMS("+award", "-claw_back"));
+    int64_t left = said_sum(run, "points", NULL, SAID_TERMS("+award", "-claw_back"));
     if (is(trade, STATE(REFUNDED)))
         equal(check, shortfall, left, "awarded points", "");
     else
@@ -305,34 +276,49 @@ static int64_t told_refunds(const trade_message *trade) {
     return n;
 }
 
-static void check_order(struct check *check, const trade_message *trade, const struct run *run) {
-    int64_t open = count(run, "order", "create") - count(run, "order", "close");
+static void check_order(struct check *check, const trade_message *trade, const struct said_run *run) {
+    int64_t open = said_count(run, "order", "create") - said_count(run, "order", "close");
     equal(check, is_paid(trade), open, "orders", "");
     // What was authorised and not used the order system knows as refunded.
     int64_t unused = trade->adjusted_at ? minor(trade->authorised) - minor(trade->paid) : 0;
-    equal(check, minor(trade->paid) + unused, sum(run, "order", NULL, TERMS("+paid")), "paid by the order", "");
-    equal(check, minor(trade->refunded) + unused, sum(run, "order", NULL, TERMS("+refunded")), "refunded by the order",
+    equal(check, minor(trade->paid) + unused, said_sum(run, "order", NULL, SAID_TERMS("+paid")), "paid by the order",
           "");
+    equal(check, minor(trade->refunded) + unused, said_sum(run, "order", NULL, SAID_TERMS("+refunded")),
+          "refunded by the order", "");
     if (is_paid(trade)) {
-        equal(check, 1, count(run, "order", "paid"), "times that the order was paid", "");
-        equal(check, 1 + told_refunds(trade), count(run, "push", "push"), "messages to the screens", "");
+        equal(check, 1, said_count(run, "order", "paid"), "times that the order was paid", "");
+        equal(check, 1 + told_refunds(trade), said_count(run, "push", "push"), "messages to the screens", "");
     }
 }
 
+static bool has_account(const trade_message *trade, int32_t entry, const char *beginning) {
+    for (size_t i = 0; i < trade->n_ledger; i++)
+        if (trade->ledger[i]->entry == entry && str_starts(str_c(trade->ledger[i]->account), str_c(beginning)))
+            return true;
+    return false;
+}
+
+// What settlement should have: that money was given back in another way than by its tender is none of its business.
+static int64_t to_settle(const trade_message *trade, const char *account) {
+    int64_t total = 0;
+    for (size_t i = 0; i < trade->n_ledger; i++)
+        if (strcmp(trade->ledger[i]->account, account) == 0 &&
+            !has_account(trade, trade->ledger[i]->entry, "otherwise:"))
+            total += minor(trade->ledger[i]->amount);
+    return total;
+}
+
 // Every account of the trade that settlement knows, or should: all but what was in suspense.
-static void check_settlement(struct check *check, const trade_message *trade, const struct run *run) {
+static void check_settlement(struct check *check, const trade_message *trade, const struct said_run *run) {
     for (size_t i = 0; i < trade->n_ledger; i++) {
         const char *account = trade->ledger[i]->account;
-        bool suspense = false;
-        for (size_t k = 0; k < trade->n_ledger; k++)
-            suspense = suspense || (trade->ledger[k]->entry == trade->ledger[i]->entry &&
-                                    str_starts(str_c(trade->ledger[k]->account), STR("suspense:")));
-        if (!suspense)
-            equal(check, booked(trade, account), sum(run, "settlement", account, TERMS("+record", "+reverse")),
-                  "settlement", account);
+        int32_t entry = trade->ledger[i]->entry;
+        if (!has_account(trade, entry, "suspense:") && !has_account(trade, entry, "otherwise:"))
+            equal(check, to_settle(trade, account),
+                  said_sum(run, "settlement", account, SAID_TERMS("+record", "+reverse")), "settlement", account);
     }
     if (!is_paid(trade))
-        equal(check, 0, count(run, "settlement", "record"), "settlement records", "");
+        equal(check, 0, said_count(run, "settlement", "record"), "settlement records", "");
 }
 
 // ---- What follows a payment
@@ -359,12 +345,12 @@ static int64_t growth_of(const trade_message *trade) {
 }
 
 // Everything that was sold is invoiced but what cards were recharged with.
-static int64_t invoiced_of(const trade_message *trade, const struct run *run) {
+static int64_t invoiced_of(const trade_message *trade, const struct said_run *run) {
     bool fuel = has_come(trade, "fuel_invoice"), goods = has_come(trade, "goods_invoice");
     bool both = trade->n_followers > 0 && strcmp(trade->followers[trade->n_followers - 1]->name, "goods_invoice") == 0;
     // Of two invoices of which one was given up, what is left of the other can't be told from outside.
     if (both && fuel != goods && !is(trade, STATE(REFUNDED)))
-        return sum(run, "invoice", NULL, TERMS("+record", "-reverse", "-cancel"));
+        return said_sum(run, "invoice", NULL, SAID_TERMS("+record", "-reverse", "-cancel"));
     return fuel || goods ? minor(trade->paid) - minor(trade->refunded) : 0;
 }
 
@@ -377,14 +363,14 @@ static int64_t pieces_of(const trade_message *trade, const char *kind) {
 }
 
 // Goods and items are sold once, and all of them are back when all of the money is; in between any of them may be.
-static void check_goods(struct check *check, const trade_message *trade, const struct run *run) {
+static void check_goods(struct check *check, const trade_message *trade, const struct said_run *run) {
     bool locks = trade->mode != TXCENTER__TRADE__V1__ORDER_MODE__ORDER_MODE_DEDUCT_LATER;
     bool whole = is_paid(trade) && trade->n_refunds == 0, none = !is_paid(trade) || is(trade, STATE(REFUNDED));
-    int64_t stock = sum(run, "goods", NULL, TERMS("+deduct", "-return"));
-    int64_t items = count(run, "activity", "deliver") - count(run, "activity", "withdraw");
+    int64_t stock = said_sum(run, "goods", NULL, SAID_TERMS("+deduct", "-return"));
+    int64_t items = said_count(run, "activity", "deliver") - said_count(run, "activity", "withdraw");
     equal(check, 0,
-          sum(run, "goods", NULL, TERMS("+reserve", "-release")) -
-              (locks ? sum(run, "goods", NULL, TERMS("+deduct")) : 0),
+          said_sum(run, "goods", NULL, SAID_TERMS("+reserve", "-release")) -
+              (locks ? said_sum(run, "goods", NULL, SAID_TERMS("+deduct")) : 0),
           "reserved goods", "");
     if (whole || none) {
         equal(check, whole && !is_short(trade, "stock") ? pieces_of(trade, "goods") : 0, stock, "goods sold", "");
@@ -392,22 +378,22 @@ static void check_goods(struct check *check, const trade_message *trade, const s
     }
 }
 
-static bool is_activity(const ledger_entry *entry, const char *kind, const char *gift_id) {
-    return strcmp(entry->system, "activity") == 0 && strcmp(entry->kind, kind) == 0 &&
-           (!gift_id || strcmp(entry->account, gift_id) == 0);
+static bool is_activity(const struct said *said, const char *kind, const char *gift_id) {
+    return strcmp(said->system, "activity") == 0 && strcmp(said->kind, kind) == 0 &&
+           (!gift_id || strcmp(said->whose, gift_id) == 0);
 }
 
 // Gifts that were given and taken back again; what is taken back of items that were paid for is none.
-static int64_t gifts_taken_back(const struct run *run) {
+static int64_t gifts_taken_back(const struct said_run *run) {
     int64_t n = 0;
     for (size_t i = 0; i < run->n; i++)
-        for (size_t k = 0; is_activity(run->first[i], "give", NULL) && k < run->n; k++)
-            n += is_activity(run->first[k], "take_back", run->first[i]->account);
+        for (size_t k = 0; is_activity(&run->first[i], "give", NULL) && k < run->n; k++)
+            n += is_activity(&run->first[k], "take_back", run->first[i].whose);
     return n;
 }
 
-static void check_gifts(struct check *check, const trade_message *trade, const struct run *run) {
-    int64_t taken = gifts_taken_back(run), kept = count(run, "activity", "give") - taken, used = 0;
+static void check_gifts(struct check *check, const trade_message *trade, const struct said_run *run) {
+    int64_t taken = gifts_taken_back(run), kept = said_count(run, "activity", "give") - taken, used = 0;
     for (size_t i = 0; i < trade->n_refunds; i++)
         used += trade->refunds[i]->gifts_spent;
     if (!is_paid(trade) || is(trade, STATE(REFUNDED)))
@@ -419,11 +405,11 @@ static void check_gifts(struct check *check, const trade_message *trade, const s
 }
 
 // What the stations' system believes last.
-static void check_os(struct check *check, const trade_message *trade, const struct run *run) {
-    const ledger_entry *last = NULL;
+static void check_os(struct check *check, const trade_message *trade, const struct said_run *run) {
+    const struct said *last = NULL;
     for (size_t i = 0; i < run->n; i++)
-        if (strcmp(run->first[i]->system, "os") == 0)
-            last = run->first[i];
+        if (strcmp(run->first[i].system, "os") == 0)
+            last = &run->first[i];
     bool told = is_paid(trade) && !check->options->os_is_off;
     equal(check, told, last != NULL, "whether the stations' system knows the order", "");
     if (!told || !last)
@@ -433,21 +419,22 @@ static void check_os(struct check *check, const trade_message *trade, const stru
                                                                : "PAID";
     if (strcmp(last->state, state) != 0)
         fault(check, "the stations' system says %s, not %s", last->state, state);
-    if (count(run, "os", "sync") > 1 + told_refunds(trade))
-        fault(check, "the stations' system was told %" PRId64 " times", count(run, "os", "sync"));
+    if (said_count(run, "os", "sync") > 1 + told_refunds(trade))
+        fault(check, "the stations' system was told %" PRId64 " times", said_count(run, "os", "sync"));
 }
 
-static void check_followers(struct check *check, const trade_message *trade, const struct run *run) {
+static void check_followers(struct check *check, const trade_message *trade, const struct said_run *run) {
     // Of each record, also of one that was cancelled since.
-    int64_t discount = count(run, "marketing", "record") > 0 ? discounts_of(trade) : 0;
-    equal(check, growth_of(trade), sum(run, "level", NULL, TERMS("+grow", "-shrink")), "growth", "");
-    equal(check, left_of(trade, "marketing"), sum(run, "marketing", NULL, TERMS("+record", "-reverse", "-cancel")),
-          "money of campaigns", "");
-    equal(check, discount, sum(run, "marketing", NULL, TERMS("+benefit")), "benefits of campaigns", "");
-    equal(check, invoiced_of(trade, run), sum(run, "invoice", NULL, TERMS("+record", "-reverse", "-cancel")),
+    int64_t discount = said_count(run, "marketing", "record") > 0 ? discounts_of(trade) : 0;
+    equal(check, growth_of(trade), said_sum(run, "level", NULL, SAID_TERMS("+grow", "-shrink")), "growth", "");
+    equal(check, left_of(trade, "marketing"),
+          said_sum(run, "marketing", NULL, SAID_TERMS("+record", "-reverse", "-cancel")), "money of campaigns", "");
+    equal(check, discount, said_sum(run, "marketing", NULL, SAID_TERMS("+benefit")), "benefits of campaigns", "");
+    equal(check, invoiced_of(trade, run), said_sum(run, "invoice", NULL, SAID_TERMS("+record", "-reverse", "-cancel")),
           "money on invoices", "");
-    equal(check, is_paid(trade) ? 1 + told_refunds(trade) : 0, count(run, "notify", "notify"), "messages to the user",
-          "");
+    bool somebody = trade->context && trade->context->user_id[0];
+    equal(check, somebody && is_paid(trade) ? 1 + told_refunds(trade) : 0, said_count(run, "notify", "notify"),
+          "messages to the user", "");
     check_goods(check, trade, run);
     check_gifts(check, trade, run);
     check_os(check, trade, run);
@@ -474,6 +461,57 @@ static void check_sums(struct check *check, const trade_message *trade) {
         fault(check, "the lines add up to %" PRId64 " of %" PRId64, lines, minor(chosen->payable));
 }
 
+// What was dispensed and what it cost belong together: whichever of the two was said, the other one is rounded once.
+static void check_volumes(struct check *check, const trade_message *trade) {
+    enum { SCALE = 100 };
+    for (size_t i = 0; trade->quote && i < trade->quote->n_lines; i++) {
+        const Txcenter__Trade__V1__QuotedLine *line = trade->quote->lines[i];
+        int64_t price = minor(line->unit_price);
+        int64_t off = minor(line->list_price) * SCALE - line->volume_centi * price;
+        if (strcmp(line->kind, "fuel") == 0 && llabs(off) > price / 2 + SCALE)
+            fault(check, "%" PRId64 " of %s at %" PRId64 " cost %" PRId64, line->volume_centi, line->code, price,
+                  minor(line->list_price));
+    }
+}
+
+// ---- Who has paid for a fuelling ------------------------------------------------------------------------------------
+
+static void note_fuellings(struct check *check, const trade_message *trade) {
+    for (size_t i = 0; trade->quote && i < trade->quote->n_lines; i++) {
+        const Txcenter__Trade__V1__QuotedLine *line = trade->quote->lines[i];
+        if (!line->pump_serial[0] || !is_paid(trade) || is(trade, STATE(REFUNDED)))
+            continue;
+        if (check->n_fuellings == check->cap_fuellings) {
+            check->cap_fuellings = check->cap_fuellings ? check->cap_fuellings * 2 : 256;
+            check->fuellings = realloc(check->fuellings, check->cap_fuellings * sizeof check->fuellings[0]);
+            if (!check->fuellings)
+                abort();
+        }
+        struct fuelling *fuelling = &check->fuellings[check->n_fuellings++];
+        snprintf(fuelling->name, sizeof fuelling->name, "%s/%s/%s/%s", trade->context->tenant_id,
+                 trade->context->station_id, line->nozzle, line->pump_serial);
+        str_fit(str_c(trade->trade_no), fuelling->trade_no, sizeof fuelling->trade_no);
+    }
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const struct fuelling *)a)->name, ((const struct fuelling *)b)->name);
+}
+
+static void check_fuellings(struct check *check) {
+    if (check->n_fuellings)
+        qsort(check->fuellings, check->n_fuellings, sizeof check->fuellings[0], by_name);
+    for (size_t i = 1; i < check->n_fuellings; i++)
+        if (strcmp(check->fuellings[i].name, check->fuellings[i - 1].name) == 0) {
+            check->trade_no = check->fuellings[i].trade_no;
+            fault(check, "the fuelling %s is paid by %s, too", check->fuellings[i].name,
+                  check->fuellings[i - 1].trade_no);
+        }
+    check->counts.fuellings = (int64_t)check->n_fuellings;
+}
+
+// -----------------------------------------------------------------------------------------------------------------------
+
 static int64_t moment_ms(const Google__Protobuf__Timestamp *at) {
     return clock_moment_ms(at->seconds, at->nanos);
 }
@@ -489,7 +527,7 @@ static bool has_moved(const struct check *check, const trade_message *trade) {
 }
 
 static void check_trade(struct check *check, const trade_message *trade) {
-    struct run run = run_of(check, trade->trade_no);
+    struct said_run run = said_of(&check->said, trade->trade_no);
     check->trade_no = trade->trade_no;
     check->counts.trades++;
     check_balance(check, trade);
@@ -506,8 +544,12 @@ static void check_trade(struct check *check, const trade_message *trade) {
     check->counts.paid += is_paid(trade);
     check->counts.refunded += is(trade, STATE(REFUNDED));
     check->counts.unpaid += !is_paid(trade);
+    check->counts.adjusted += trade->adjusted_at != NULL;
+    check->counts.edited += said_count(&run, "order", "create") > 1;
     check->counts.money += minor(trade->paid) - minor(trade->refunded);
     check_sums(check, trade);
+    check_volumes(check, trade);
+    note_fuellings(check, trade);
     check_tenders(check, trade, &run);
     check_benefits(check, trade, &run);
     check_order(check, trade, &run);
@@ -557,7 +599,9 @@ static bool check_all(struct check *check) {
 
 static void check_stats(struct check *check) {
     Participant__Sim__V1__GetStatsRequest request = PARTICIPANT__SIM__V1__GET_STATS_REQUEST__INIT;
-    const Participant__Sim__V1__GetStatsResponse *response = call(check, true, &stats, &request.base, &check->arena);
+    struct arena arena;
+    arena_init(&arena, ARENA_MAX);
+    const Participant__Sim__V1__GetStatsResponse *response = call(check, true, &stats, &request.base, &arena);
     check->trade_no = "";
     for (size_t i = 0; response && i < response->n_systems; i++) {
         const Participant__Sim__V1__SystemStats *system = response->systems[i];
@@ -569,24 +613,21 @@ static void check_stats(struct check *check) {
     }
     if (response)
         check->counts.notified = response->notifications_acknowledged;
+    arena_release(&arena);
 }
 
 bool check_ledgers(const struct check_options *options, struct check_counts *ret_counts) {
-    static const char *const systems[] = {"order",      "payment",   "card",  "coupon",  "points",
-                                          "settlement", "push",      "level", "invoice", "notify",
-                                          "activity",   "marketing", "os",    "goods",   "discount"};
     struct check check = {.options = options, .trade_no = "", .begun_ms = clock_now_ms(clock_system())};
-    arena_init(&check.arena, ARENA_MAX);
-    bool good = true;
-    for (size_t i = 0; good && i < sizeof systems / sizeof systems[0]; i++)
-        good = read_system(&check, systems[i]);
-    if (check.n_entries)
-        qsort(check.entries, check.n_entries, sizeof(ledger_entry *), by_trade);
-    check.counts.entries = (int64_t)check.n_entries;
+    said_init(&check.said);
+    bool good = said_read(&check.said, call, &check) &&
+                (!options->settled || said_read_settled(&check.said, call, is_open, &check));
+    check.counts.entries = (int64_t)check.said.n_entries;
+    check.counts.matters = (int64_t)check.said.n_matters;
     good = good && (options->trade_nos ? check_named(&check) : check_all(&check));
+    check_fuellings(&check);
     check_stats(&check);
-    free(check.entries);
-    arena_release(&check.arena);
+    free(check.fuellings);
+    said_release(&check.said);
     *ret_counts = check.counts;
     return good && check.counts.faults == 0;
 }

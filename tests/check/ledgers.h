@@ -16,6 +16,7 @@ struct check_options {
     void *fault_ctx;
     bool open_is_fine;            // trades that have not ended, or did so just now, are skipped, not faults
     bool os_is_off;               // the stations' own system is told of nothing
+    bool settled;                 // everything that an operator must settle is: what is not is a fault
     const char *const *trade_nos; // only these, ended by NULL; NULL: all that there are
 };
 
@@ -23,6 +24,8 @@ struct check_counts {
     int64_t trades, open, paid, refunded, unpaid, postings, entries, faults;
     int64_t money;    // minor units that the center says it holds: paid less refunded
     int64_t notified; // callbacks acknowledged
+    int64_t adjusted, edited, fuellings,
+        matters; // fuellings: that were paid for; matters: settled, where that is looked at
 };
 
 // False when something could not be read (told as a fault) or any fault was found.

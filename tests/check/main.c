@@ -1,5 +1,5 @@
 // txcheck: do the center and every participant agree, to the unit?
-//   txcheck --center TARGET --sim TARGET [--open-is-fine] [--caller NAME] [-o json]
+//   txcheck --center TARGET --sim TARGET [--open-is-fine] [--settled] [--caller NAME] [-o json]
 // Exit codes: 0 they agree, 1 they don't (each fault is a line), 2 usage.
 #include "tests/check/ledgers.h"
 
@@ -17,28 +17,41 @@ static void fault(void *ctx, const char *trade_no, const char *text) {
 }
 
 static int usage(void) {
-    fprintf(stderr, "usage: txcheck --center TARGET --sim TARGET [--open-is-fine] [--caller NAME] [-o json]\n");
+    fprintf(stderr,
+            "usage: txcheck --center TARGET --sim TARGET [--open-is-fine] [--settled] [--caller NAME] [-o json]\n");
     return 2;
 }
 
 static void print(const struct check_counts *counts, bool json) {
-    static const char human[] =
-        "%" PRId64 " trades (%" PRId64 " paid, %" PRId64 " of them refunded whole; %" PRId64 " unpaid; %" PRId64
-        " open), %" PRId64 " postings here, %" PRId64 " entries there, %" PRId64 " minor units held, %" PRId64
-        " notifications: %" PRId64 " faults\n";
-    static const char machine[] =
-        "{\"trades\": %" PRId64 ", \"paid\": %" PRId64 ", \"refunded\": %" PRId64 ", \"unpaid\": %" PRId64
-        ", \"open\": %" PRId64 ", \"postings\": %" PRId64 ", \"entries\": %" PRId64 ", \"money\": %" PRId64
-        ", \"notified\": %" PRId64 ", \"faults\": %" PRId64 "}\n";
-    printf(json ? machine : human, counts->trades, counts->paid, counts->refunded, counts->unpaid, counts->open,
-           counts->postings, counts->entries, counts->money, counts->notified, counts->faults);
+    const struct {
+        const char *name;
+        int64_t n;
+    } rows[] = {{"trades", counts->trades},     {"paid", counts->paid},     {"refunded", counts->refunded},
+                {"unpaid", counts->unpaid},     {"open", counts->open},     {"postings", counts->postings},
+                {"entries", counts->entries},   {"money", counts->money},   {"notified", counts->notified},
+                {"adjusted", counts->adjusted}, {"edited", counts->edited}, {"fuellings", counts->fuellings},
+                {"matters", counts->matters},   {"faults", counts->faults}};
+    for (size_t i = 0; json && i < sizeof rows / sizeof rows[0]; i++)
+        printf("%s\"%s\": %" PRId64, i ? ", " : "{", rows[i].name, rows[i].n);
+    if (json) {
+        printf("}\n");
+        return;
+    }
+    printf("%" PRId64 " trades (%" PRId64 " paid, %" PRId64 " of them refunded whole; %" PRId64 " unpaid; %" PRId64
+           " open), %" PRId64 " postings here, %" PRId64 " entries there, %" PRId64 " minor units held, %" PRId64
+           " notifications: %" PRId64 " faults\n",
+           counts->trades, counts->paid, counts->refunded, counts->unpaid, counts->open, counts->postings,
+           counts->entries, counts->money, counts->notified, counts->faults);
 }
 
 int main(int argc, char **argv) {
-    static const struct option long_options[] = {
-        {"center", required_argument, NULL, 'c'}, {"sim", required_argument, NULL, 's'},
-        {"open-is-fine", no_argument, NULL, 'f'}, {"caller", required_argument, NULL, 'n'},
-        {"output", required_argument, NULL, 'o'}, {0}};
+    static const struct option long_options[] = {{"center", required_argument, NULL, 'c'},
+                                                 {"sim", required_argument, NULL, 's'},
+                                                 {"open-is-fine", no_argument, NULL, 'f'},
+                                                 {"caller", required_argument, NULL, 'n'},
+                                                 {"settled", no_argument, NULL, 'm'},
+                                                 {"output", required_argument, NULL, 'o'},
+                                                 {0}};
     struct check_options options = {.step = step, .fault = fault, .caller = "check"};
     const char *center = NULL, *sim = NULL;
     bool json = false;
@@ -48,6 +61,7 @@ int main(int argc, char **argv) {
         case 'c': center = optarg; break;
         case 's': sim = optarg; break;
         case 'f': options.open_is_fine = true; break;
+        case 'm': options.settled = true; break;
         case 'n': options.caller = optarg; break;
         case 'o': json = strcmp(optarg, "json") == 0; break;
         default: return usage();

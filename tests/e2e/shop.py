@@ -10,6 +10,7 @@ OPERATOR = "txcenter.saga.v1.OperatorService/"
 SIM = "participant.sim.v1.SimControlService/"
 
 STATES = PROTOS.pool.FindEnumTypeByName("txcenter.trade.v1.TradeState").values_by_number
+TENDER_KINDS = PROTOS.pool.FindEnumTypeByName("txcenter.trade.v1.TenderKind").values_by_name
 COMPLETED, CANCELLED, REFUNDED = "COMPLETED", "CANCELLED", "REFUNDED"
 
 

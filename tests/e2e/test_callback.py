@@ -1,14 +1,10 @@
 #!/usr/bin/python3
 """Callbacks that are signed well and make no sense: acknowledged, kept apart from the books, harmless."""
 
-import hashlib
-import hmac
-import time
-
 import harness
+from notice import notify_payment
 from shop import Shop, money, state_of, tender
 
-CALLBACK = "txcenter.callback.v1.CallbackService/NotifyPayment"
 FAR = 2**63 - 1
 
 
@@ -24,16 +20,7 @@ class Lies(harness.Case):
         return shop, shop.get(trade.trade_no)
 
     def notify(self, tender_no, **fields):
-        said = harness.PROTOS.message("participant.payment.v1.PaymentNotification", {"payment": {
-            "tenderNo": tender_no, "state": "PAYMENT_STATE_PAID", "merchantId": "M001", **fields}}).SerializeToString()
-        stamp, nonce = int(time.time() * 1000), f"nonce-{tender_no}"
-        request = harness.PROTOS.message("txcenter.callback.v1.NotifyPaymentRequest", {"notification": {
-            "keyId": "e2e", "timestampMs": str(stamp), "nonce": nonce}})
-        request.notification.body = said
-        request.notification.signature = hmac.new(harness.SECRET.encode(), f"e2e\n{stamp}\n{nonce}\n".encode() + said,
-                                                  hashlib.sha256).digest()
-        call = self.client.channel.unary_unary("/" + CALLBACK, type(request).SerializeToString)
-        call(request, timeout=30, metadata=(("x-caller", "e2e"),))
+        notify_payment(self.client, f"nonce-{tender_no}", tender_no, **fields)
 
     # [A22] an amount that does not match is a conflict for an operator, whatever it says
     def test_amounts_that_are_none_make_a_conflict_and_no_posting(self):

@@ -319,6 +319,9 @@ class Returned(harness.Case):
         changes = {"cluster": {"lease_ms": cls.LEASE_S * 1000}, "drain_ms": 60000}
         cls.cluster = Instances(3, changes, sim=["--users", "200"])
         cls.addClassCleanup(cls.cluster.close)
+        cls.ledger = Participant(f"unix:{cls.cluster.folder}/ledger.sock")
+        cls.addClassCleanup(cls.ledger.close)
+        cls.cluster.configure_all({**changes, "submit": {"targets": [cls.ledger.target]}})
         cls.cluster.start()
         cls.cluster.until_balanced()
 
@@ -344,6 +347,52 @@ class Returned(harness.Case):
         finally:
             stopped.signal(signal.SIGCONT)
         stopped.wait_ready()
+        self.cluster.until_balanced()
+
+    def taken_over(self, i):
+        """One is stopped until another has what it drove."""
+        center = self.cluster.centers[i]
+        center.signal(signal.SIGSTOP)
+        self.cluster.until_owners(lambda owners: not owners[i], "nobody took over")
+        return center
+
+    # [E7] what was in memory of it is not taken up again and again, nor is anybody kept waiting for it
+    def test_who_waits_for_a_saga_there_is_told_how_far_it_is(self):
+        client = self.cluster.client_of(1)
+        methods = [{"target": self.ledger.target, "method": "/test.v1.Ledger/" + name} for name in ("First", "UndoFirst")]
+        steps = [{"name": "First", "action": methods[0], "compensation": methods[1]},
+                 {"name": "Wait", "signal": {"name": "go", "timeoutMs": "600000"}}]
+        calls = [client.start(SAGA + "SubmitSaga", {"requestId": f"waits-{number}", "waitMs": 20000,
+                                                     "saga": {"flow": "test.waits", "steps": steps}}, timeout=50)
+                 for number in range(24)]
+        end = time.monotonic() + PATIENCE_S
+        while self.cluster.database.sql("SELECT COUNT(*) FROM txcenter.saga WHERE flow = 'test.waits'") != [["24"]]:
+            for call in calls:
+                self.assertFalse(call.done() and client.finish(call))
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.05)
+        self.taken_over(1).signal(signal.SIGCONT)
+        begun = time.monotonic()
+        self.cluster.centers[1].wait_ready()
+        for call in calls:
+            try:
+                self.assertTrue(client.finish(call).processing)
+            except harness.Refused as refused:
+                self.assertTrue(refused.is_passing, refused)
+        self.assertLess(time.monotonic() - begun, self.LEASE_S)
+        self.cluster.until_balanced()
+
+    def test_it_can_be_stopped_while_it_begins_anew(self):
+        center = self.taken_over(2)
+        follow = center.follow()
+        with self.cluster.database.locked("txcenter.inbox"):  # which keeps its reader, and so its end, waiting
+            center.signal(signal.SIGCONT)
+            next(line for line in follow if line["msg"] == "another process has taken over what was driven here")
+            center.signal(signal.SIGTERM)
+        self.assertEqual(0, center.wait())
+        self.assertNotIn("ending at once", [line["msg"] for line in center.lines()])
+        center.start()
+        self.cluster.until_balanced()
 
 
 if __name__ == "__main__":

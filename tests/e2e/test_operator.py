@@ -188,6 +188,31 @@ class Settled(harness.Case):
         self.assertFalse(told(self, center, "stray", "list").get("strays"))
         self.assertNotEqual(0, txctl(self, center, "stray", "settle", "never-seen", "--key", "e2e", "--as", "ignored", "--reason", "none"))
 
+    # [E8] [S3-17] [S3-49] what was gone is deducted after all when an operator says so: refused again it stays, with the newest reason
+    def test_a_deduction_is_made_again_from_txctl(self):
+        center = self.world(sim=["--auto-pay", "20"]).start()
+        sim = Sim(center.sim_client())
+        shop = Shop(center.client())
+        sim.fault("REJECT", "coupon", "UseCoupons", count=1, code="COUPON_UNAVAILABLE")
+        trade = shop.order(mode="ORDER_MODE_DEDUCT_LATER")
+        shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
+        shop.until(trade.trade_no, "COMPLETED")
+        deduct = ["matter", "settle", trade.trade_no, "--number", "1", "--as", "deducted", "--reason", "it is back", "--wait", "20"]
+        sim.fault("REJECT", "coupon", "UseCoupons", count=1, code="NOT_TODAY")
+        again = told(self, center, *deduct)["matter"]
+        self.assertEqual(("NOT_TODAY", 1), (again["reason"], again["tries"]))
+        self.assertNotIn("settledAt", again)
+        sim.fault("DOWN", "coupon", "UseCoupons")
+        waiting = run_txctl(center, [*deduct[:-1], "0", "-o", "json"])
+        self.assertEqual(4, waiting.returncode, waiting.stderr)  # accepted, and still processing
+        gid = json.loads(waiting.stdout)["matter"]["gid"]
+        sim.clear()
+        self.assertEqual("SUCCEEDED", state_of_saga(until_ended(center.client("olga"), gid)))
+        [settled] = told(self, center, "matter", "list", "--trade", trade.trade_no, "--settled")["matters"]
+        self.assertEqual(("MATTER_OUTCOME_DEDUCTED", "it is back", 2), (settled["outcome"], settled["note"], settled["tries"]))
+        used = [effect for effect in sim.effects("coupon", trade.trade_no) if effect.method == "UseCoupons" and effect.state == 1]
+        self.assertEqual(1, len(used))
+
 
 def state_of_saga(saga):
     return saga.DESCRIPTOR.fields_by_name["status"].enum_type.values_by_number[saga.status].name.partition("_STATUS_")[2]

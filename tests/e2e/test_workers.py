@@ -3,6 +3,7 @@
 
 import os
 import signal
+import socket
 import time
 
 import harness
@@ -105,6 +106,33 @@ class Workers(harness.Case):
         shop.client = world.client()
         shop.pay(trade)
         shop.until(trade.trade_no, "COMPLETED")
+
+    def test_a_signal_for_the_whole_group_is_one_request_to_stop(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            world = self.open()
+            world.center.own_session = True
+            world.start()
+            self.until_shared()
+            os.killpg(world.center.pid, number)  # as a terminal does, and a service manager: to all, of whom one passes it on
+            self.assertEqual(0, world.center.wait(), world.center.log())
+            said = [line["msg"] for line in world.center.lines()]
+            self.assertEqual((3, 0), (said.count("stopped"), said.count("ending at once")))
+
+    def test_ports_of_their_own_must_be_there(self):
+        for address, good in (("10.0.0.5:65530", True), ("10.0.0.5:65534", False), ("unix:/run/txcenter.sock", False)):
+            world = self.open(address=address)
+            world.center.arguments += ["--check-config"]
+            self.assertEqual(0 if good else 1, world.center.launch().wait(), address)
+
+    def test_an_address_that_is_given_is_theirs_also_when_it_is_the_first_of_listen(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        world = self.open(address=address, listen=[address])
+        world.start()
+        port = int(address.rpartition(":")[2])
+        addresses = {row[0] for row in self.database.sql("SELECT address FROM txcenter.instance")}
+        self.assertEqual({f"127.0.0.1:{port + 1 + i}" for i in range(3)}, addresses)
 
     def test_none_outlives_its_parent(self):
         world = self.start()

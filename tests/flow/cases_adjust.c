@@ -1,6 +1,7 @@
 // Fill-ups that are authorised: what was dispensed is what is bought, priced and paid, and what follows waits for it.
 #include "flows/trade/actual.h"
 #include "flows/trade/internal.h"
+#include "flows/trade/load.h"
 #include "tests/flow/cases.h"
 #include "tests/flow/virtual.h"
 
@@ -195,6 +196,27 @@ static void test_nobody_pays_more_than_was_authorised(struct flow_bed *bed) {
     assert_true(flow_ledger(bed, "coupon", trade.no, "use").n >= 1);
     flow_must(bed, "Refund", "trade_no=%s amount=CNY100", trade.no);
     flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_until_still(bed, &trade);
+}
+
+// [A63] [A78] where that is so because something was let off in cash, that stays what it is: no benefit has saved it
+static void test_what_was_let_off_in_cash_is_no_benefit(struct flow_bed *bed) {
+    struct flow_trade trade;
+    const char *id = coupon(bed, 1933, 15000);
+    authorised(bed, &trade, flow_text(bed, "required_coupon_ids[0]=%s exclude_points=true", id), "");
+    int64_t off = trade.payable % 100, saved = 0;
+    assert_true(off > 0);
+    flow_pay_with(bed, &trade, flow_tenders(bed, 1, KIND(CASH), (int)(trade.payable - off), ""),
+                  flow_text(bed, "wait_for=2 rounding_off=CNY%d", (int)off));
+    flow_until_state(bed, &trade, TRADE(PAID));
+    const Txcenter__Trade__V1__Trade *found = adjusted(bed, &trade, ACTUAL(20000));
+    assert_int_equal(found->paid->minor_units, trade.payable - off);
+    assert_int_equal(found->combination->rounding_discount->minor_units, off);
+    for (size_t i = 0; i < found->combination->n_benefits; i++)
+        saved += found->combination->benefits[i]->discount->minor_units;
+    assert_int_equal(saved, LIST_200 - trade.payable);
+    assert_int_equal(flow_ledger(bed, "marketing", trade.no, "benefit").amount, saved);
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no); // its benefits are for the next
     flow_until_still(bed, &trade);
 }
 
@@ -403,6 +425,39 @@ static void test_an_adjustment_against_others(struct flow_bed *bed) {
     }
 }
 
+// The gid of the refund is in use: somebody else's saga, or one whose writes are just failing.
+static void occupy(void *ctx, struct trade *trade, const struct error *error) {
+    struct flow_bed *bed = ctx;
+    struct error failed = {0};
+    assert_null(error);
+    struct saga_turn *turn = saga_turn_begin(flow_virtual(bed)->center.engine, &trade->subject);
+    const char *gid = flow_text(bed, "%s/refund/unused", trade->row.trade_no);
+    assert_true(saga_turn_start(turn, &(struct saga_start){.flow = "trade.recall_order", .gid = str_c(gid)}, &failed));
+    saga_turn_commit(turn, NULL, NULL);
+    saga_subject_release(&trade->subject);
+}
+
+// [A63] [A53] an adjustment whose refund can't be started is refused, and the trade is as it was: no money is left that
+// nobody gives back
+static void test_an_adjustment_whose_refund_can_not_start_changes_nothing(struct flow_bed *bed) {
+    struct flow_trade trade;
+    bare(bed, &trade);
+    paid_by_wechat(bed, &trade);
+    flow_run_for(bed, 1500);
+    flow_fault(bed, FAULT(DOWN), "order", "*", ""); // the other one gets nowhere
+    load_trade(flow_virtual(bed)->center.trades, str_c(trade.no), occupy, bed);
+    size_t postings = flow_get(bed, trade.no)->n_ledger;
+    for (int i = 0; i < 2; i++)
+        flow_refused(bed, "RETRY", "Adjust", "trade_no=%s %s request_id=adjust-it", trade.no, ACTUAL(15000));
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+    assert_int_equal(found->state, TRADE(PAID));
+    assert_null(found->adjusted_at);
+    assert_null(found->unused);
+    assert_int_equal(found->paid->minor_units, LIST_200);
+    assert_int_equal(found->n_ledger, postings);
+    bed->leave_open = bed->not_compared = true;
+}
+
 static const struct flow_case cases[] = {
     CASE(test_less_is_paid_for_and_the_rest_goes_back),
     CASE(test_a_card_is_captured_in_part),
@@ -411,6 +466,7 @@ static const struct flow_case cases[] = {
     CASE(test_nothing_releases_everything),
     CASE(test_a_threshold_that_is_lost_loses_its_discount),
     CASE(test_nobody_pays_more_than_was_authorised),
+    CASE(test_what_was_let_off_in_cash_is_no_benefit),
     CASE(test_fewer_points_are_spent),
     CASE(test_a_cancel_before_it_is_adjusted_gives_everything_back),
     VIRTUAL(test_what_can_not_be_started_changes_nothing),
@@ -418,5 +474,6 @@ static const struct flow_case cases[] = {
     CASE(test_a_purchase_that_is_terminated_counts_as_authorised),
     CASE(test_what_can_not_go_back_waits_for_an_operator),
     VIRTUAL(test_an_adjustment_against_others),
+    VIRTUAL(test_an_adjustment_whose_refund_can_not_start_changes_nothing),
 };
 CASES(adjust);

@@ -301,7 +301,7 @@ def _matters(pool, random):
 
 
 def _settle_matter(pool, random):
-    outcome = random.choice(("WRITTEN_OFF", "KEPT", "RETURNED", "PAID_OTHERWISE"))
+    outcome = random.choice(("WRITTEN_OFF", "DEDUCTED", "KEPT", "RETURNED", "PAID_OTHERWISE"))
     return {"tradeNo": random.choice(pool.numbers), "number": random.choice((1, 1, 2)), "reason": "hostile",
             "outcome": "MATTER_OUTCOME_" + outcome, "reference": "V1" if outcome == "PAID_OTHERWISE" else ""}
 

@@ -270,8 +270,8 @@ static void test_a_stale_owner_has_no_effect(void **state) {
     model_plan(&bed->model, "credit", SAGA_ACTION, MODEL_REFUSE, 1, 0);
     bed_run(bed, 5000);
     assert_int_equal(bed_status(bed, "one"), SAGA_RUNNING);
-    assert_string_equal(bed->last_reason, "STORE_FENCED");
-    assert_true(bed_stats(bed).loads > 0); // what was in memory of it is not used any more
+    assert_int_equal(bed->notices[SAGA_NOTICE_FENCED], 1);
+    assert_int_equal(bed_stats(bed).slots, 0); // what was in memory of it is not used any more
     assert_int_equal(model_requests(&bed->model, "one/1/1", SAGA_COMPENSATE), 0);
     store_close(other);
     bed_revive(bed);

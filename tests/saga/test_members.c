@@ -42,7 +42,7 @@ static void set_alarm(void *ctx, int64_t due_ms) {
 
 static void notice(void *ctx, const struct saga_notice *told) {
     struct node *node = ctx;
-    if (told->kind == SAGA_NOTICE_WRITE_FAILED && strcmp(told->reason, err_info(ERR_STORE_FENCED)->name) == 0)
+    if (told->kind == SAGA_NOTICE_FENCED)
         node->fenced = true;
 }
 
@@ -268,6 +268,8 @@ static void test_one_that_was_stopped_for_longer_finds_out_and_drives_nothing_an
     tick(&bed->nodes[0]);
     run(bed, ROUND_MS);
     assert_true(bed->nodes[0].fenced);
+    assert_int_equal(owned(&bed->nodes[0]), 0);
+    assert_null(saga_engine_owner(bed->nodes[0].engine, 0)); // what it knew of the others is out of date, too
     assert_int_equal(owned(&bed->nodes[1]) + owned(&bed->nodes[2]), SLOT_COUNT);
 }
 

@@ -208,8 +208,7 @@ void watch_death_of(const struct center *center, struct book *book) {
 }
 
 void watch_notice(const struct center *center, const struct saga_notice *notice) {
-    if (notice->kind == SAGA_NOTICE_WRITE_FAILED && strcmp(notice->reason, err_info(ERR_STORE_FENCED)->name) == 0 &&
-        world_now->shape->lease_ms)
+    if (notice->kind == SAGA_NOTICE_FENCED && world_now->shape->lease_ms)
         center_die((struct center *)(uintptr_t)center, "because another one has taken over");
     if (notice->kind == SAGA_NOTICE_ANOMALY)
         check_anomaly(center, notice);

@@ -264,12 +264,13 @@ static void test_fenced(struct bed *bed) {
     bed_put(bed, &item_table, &late);
 }
 
-// Taken over while it did not know whether its batch landed: it must not take itself back.
-static void test_fenced_while_unknown(struct bed *bed) {
-    struct fate fate = {0};
+// Taken over while it did not know whether its batch landed: it must not take itself back, nor say that nothing was
+// done.
+static void taken_over_while_unknown(struct bed *bed, _Atomic int64_t *fault_at, size_t landed) {
+    struct fate fate = {0}, next = {0};
     struct item row = item("a", "x", 1, 0);
     bed->faults.fail_claims = 1000000;
-    bed->faults.lost_commit_at = 1;
+    *fault_at = 1;
     bed_write(bed, &item_table, STORE_PUT, &row, NULL, &fate);
     while (stats(bed).retries == 0)
         if (!bed->variant->threaded)
@@ -277,8 +278,20 @@ static void test_fenced_while_unknown(struct bed *bed) {
     bed->variant->kind->usurp(bed);
     bed->faults.fail_claims = 0;
     bed_drain(bed);
-    assert_int_equal(fate.code, ERR_STORE_FENCED);
-    assert_int_equal(count_items(bed), 0);
+    assert_int_equal(fate.code, ERR_ACCEPTANCE_UNKNOWN);
+    assert_int_equal(count_items(bed), landed);
+    assert_true(store_is_fenced(bed->store));
+    bed_write(bed, &item_table, STORE_PUT, &row, NULL, &next);
+    bed_drain(bed);
+    assert_int_equal(next.code, ERR_STORE_FENCED); // of what came later nothing is in doubt
+}
+
+static void test_fenced_while_unknown_and_lost(struct bed *bed) {
+    taken_over_while_unknown(bed, &bed->faults.lost_commit_at, 0);
+}
+
+static void test_fenced_while_unknown_and_done(struct bed *bed) {
+    taken_over_while_unknown(bed, &bed->faults.unknown_commit_at, 1);
 }
 
 // A failed fsync leaves nothing to rely on.
@@ -338,7 +351,10 @@ const struct contract_case contract_faults[] = {
     {.name = "closing while a commit is unknown says so", .run = test_close_while_unknown, .needs_faults = true},
     {.name = "[E7] after a take-over every write fails and has no effect", .run = test_fenced},
     {.name = "[E7] a store that was taken over does not take itself back",
-     .run = test_fenced_while_unknown,
+     .run = test_fenced_while_unknown_and_lost,
+     .needs_faults = true},
+    {.name = "what may have been committed before a take-over is not said to be undone",
+     .run = test_fenced_while_unknown_and_done,
      .needs_faults = true},
     {.name = "a failed fsync ends the process",
      .run = test_fatal_ends_the_process,

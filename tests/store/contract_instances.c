@@ -180,7 +180,7 @@ static void test_a_dead_instance_does_not_resume(struct bed *bed) {
     store_row(write, &item_table, STORE_PUT, &late);
     bed_submit(bed, write, NULL, &fate);
     bed_drain(bed);
-    assert_int_equal(fate.code, ERR_STORE_FENCED);
+    assert_int_equal(fate.code, ERR_ACCEPTANCE_UNKNOWN);
     store_close(heir);
 }
 
@@ -230,7 +230,7 @@ static void test_an_unknown_commit_is_not_resolved_after_a_take_over(struct bed 
     assert_int_equal(faults.lost_commit_at, 0);
     take_over_at_last(bed, &row);
     faults.fail_claims = 0;
-    assert_int_equal(finish_write_by(other, bed, &fate), ERR_STORE_FENCED);
+    assert_int_equal(finish_write_by(other, bed, &fate), ERR_ACCEPTANCE_UNKNOWN);
     struct answer stale = bed_read(bed, &(struct store_query){.table = &item_table, .count = true});
     assert_int_equal(stale.n, 0);
     store_close(other);

@@ -32,7 +32,7 @@ def arguments():
 ARGUMENTS = arguments()
 
 from shop import TRADE, money, state_of, tender  # noqa: E402
-from weather import ENDED, PATIENCE_S, PAYERS, Weather  # noqa: E402
+from weather import CENTER, ENDED, PATIENCE_S, PAYERS, Weather  # noqa: E402
 from wire import Refused  # noqa: E402
 
 FAULTS = [("NO_ANSWER", "*", "*", 50, {}), ("UNAVAILABLE", "*", "*", 25, {}), ("ERROR", "*", "*", 25, {}),
@@ -112,26 +112,27 @@ def kill_often(weather):
             if weather.unfinished < ARGUMENTS.least:
                 break
         weather.kill()
-        print(f"  kill {number + 1}: {weather.kill_counts[-1]} trades unfinished", flush=True)
+        print(f"  kill {number + 1}: {weather.kill_counts[CENTER][-1]} trades unfinished", flush=True)
 
 
 def report(weather, buyers, counts, faults, seconds):
     outcomes = collections.Counter(buyer.state for buyer in buyers)
-    print(f"\n{len(buyers)} trades in {seconds:.0f} s, {len(weather.kill_counts)} kills (unfinished at each: "
-          f"{', '.join(map(str, weather.kill_counts)) or '-'})")
+    kill_counts, points = weather.kill_counts[CENTER], weather.points[CENTER]
+    print(f"\n{len(buyers)} trades in {seconds:.0f} s, {len(kill_counts)} kills (unfinished at each: "
+          f"{', '.join(map(str, kill_counts)) or '-'})")
     for name, n in sorted(outcomes.items()):
         print(f"  {n:5} {name}")
     print("what was durable and unfinished at the kills:")
-    for name, n in sorted(weather.points.items()):
+    for name, n in sorted(points.items()):
         print(f"  {n:5} {name}")
     print("check:", json.dumps(counts))
     for fault in faults[:40]:
         print("FAULT", fault)
     if ARGUMENTS.json:
         with open(ARGUMENTS.json, "w", encoding="utf-8") as file:
-            json.dump({"storm.trades": len(buyers), "storm.kills": len(weather.kill_counts), "storm.seconds": seconds,
-                       "storm.faults": len(faults), "storm.least_unfinished": min(weather.kill_counts or [0]),
-                       "storm.outcomes": outcomes, "storm.points": weather.points}, file, indent=1)
+            json.dump({"storm.trades": len(buyers), "storm.kills": len(kill_counts), "storm.seconds": seconds,
+                       "storm.faults": len(faults), "storm.least_unfinished": min(kill_counts or [0]),
+                       "storm.outcomes": outcomes, "storm.points": points}, file, indent=1)
 
 
 def main():
@@ -153,8 +154,9 @@ def main():
         faults += weather.settle()
         counts, lines = weather.check()
         faults += lines
-        if len(weather.kill_counts) < ARGUMENTS.kills or min(weather.kill_counts, default=0) < min(ARGUMENTS.least, 1):
-            faults.append(f"only {len(weather.kill_counts)} kills with at least {ARGUMENTS.least} trades unfinished")
+        kill_counts = weather.kill_counts[CENTER]
+        if len(kill_counts) < ARGUMENTS.kills or min(kill_counts, default=0) < min(ARGUMENTS.least, 1):
+            faults.append(f"only {len(kill_counts)} kills with at least {ARGUMENTS.least} trades unfinished")
         report(weather, buyers, counts, faults, time.monotonic() - begun)
         good = not faults and counts.get("faults") == 0
         print("the storm was weathered" if good else f"NOT weathered; again with --seed {weather.seed}")
