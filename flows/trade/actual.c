@@ -6,7 +6,6 @@
 #include "flows/trade/quote_again.h"
 #include "flows/trade/view.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 typedef Txcenter__Trade__V1__ActualLine told_line;
@@ -79,20 +78,26 @@ static bool take_lines(const struct trade *trade, told_line *const *told, size_t
 // ---- What it costs --------------------------------------------------------------------------------------------------
 
 // The benefits' parts of each line, when the line's is so much in all.
-static void share_among(combination_message *combination, const combination_message *chosen, size_t line, int64_t all,
+static bool share_among(combination_message *combination, const combination_message *chosen, size_t line, int64_t all,
                         struct arena *arena) {
     int64_t *weights = arena_calloc(arena, chosen->n_benefits + 1, sizeof *weights);
     int64_t *parts = arena_calloc(arena, chosen->n_benefits + 1, sizeof *parts);
-    if (!weights || !parts || chosen->n_benefits == 0)
-        return;
+    if (!weights || !parts)
+        return false;
     for (size_t i = 0; i < chosen->n_benefits; i++)
         weights[i] = chosen->benefits[i]->discount->minor_units;
-    if (!money_allocate(all, weights, chosen->n_benefits, parts))
-        return;
+    if (chosen->n_benefits == 0 || !money_allocate(all, weights, chosen->n_benefits, parts))
+        return true;
     for (size_t i = 0; i < chosen->n_benefits; i++) {
         combination->benefits[i]->line_discounts[line] = parts[i];
         combination->benefits[i]->discount->minor_units += parts[i];
     }
+    return true;
+}
+
+static bool set_money(Txcenter__Type__V1__Money **at, const char *currency, int64_t minor, struct arena *arena) {
+    *at = view_money(currency, minor, arena);
+    return *at != NULL;
 }
 
 static bool copy_benefits(combination_message *combination, const combination_message *chosen, const char *currency,
@@ -104,7 +109,8 @@ static bool copy_benefits(combination_message *combination, const combination_me
         if (!combination->benefits || !benefit || !lines)
             return false;
         *benefit = *chosen->benefits[i];
-        benefit->discount = view_money(currency, 0, arena);
+        if (!set_money(&benefit->discount, currency, 0, arena))
+            return false;
         benefit->line_discounts = lines;
         benefit->n_line_discounts = n_lines;
         combination->benefits[i] = benefit;
@@ -123,8 +129,8 @@ static combination_message *kept_within(const struct trade *trade, const struct 
         return NULL;
     *combination = *chosen;
     combination->line_shares = view_array(arena, actual->n);
-    combination->payable = view_money(row->currency, row->paid, arena);
-    if (!combination->line_shares || !copy_benefits(combination, chosen, row->currency, actual->n, arena))
+    if (!set_money(&combination->payable, row->currency, row->paid, arena) || !combination->line_shares ||
+        !copy_benefits(combination, chosen, row->currency, actual->n, arena))
         return NULL;
     for (size_t i = 0; i < actual->n; i++)
         lists[i] = actual->lines[i].list_price;
@@ -134,18 +140,18 @@ static combination_message *kept_within(const struct trade *trade, const struct 
         int64_t parts[SOLVER_LAYERS];
         Txcenter__Trade__V1__LineShare *share =
             VIEW_NEW(arena, txcenter__trade__v1__line_share, Txcenter__Trade__V1__LineShare);
-        if (!share || !money_allocate(lists[i] - nets[i], row->discount, SOLVER_LAYERS, parts))
+        if (!share || !set_money(&share->payable, row->currency, nets[i], arena) ||
+            !money_allocate(lists[i] - nets[i], row->discount, SOLVER_LAYERS, parts) ||
+            !discount_to_share(parts, row->currency, arena, share))
             return NULL;
-        discount_to_share(parts, row->currency, arena, share);
-        share->payable = view_money(row->currency, nets[i], arena);
         combination->line_shares[i] = share;
         for (int layer = 0; layer < SOLVER_LAYERS; layer++)
             total[layer] += parts[layer];
         int64_t saved = lists[i] - nets[i] - parts[SOLVER_LAYER_POINTS] - parts[SOLVER_LAYER_ROUNDING];
-        share_among(combination, chosen, i, saved, arena); // by benefits
+        if (!share_among(combination, chosen, i, saved, arena)) // by benefits
+            return NULL;
     }
-    discount_to_combination(total, row->currency, arena, combination);
-    return combination;
+    return discount_to_combination(total, row->currency, arena, combination) ? combination : NULL;
 }
 
 static bool price(const struct trade *trade, struct arena *arena, struct actual *actual, struct error *error) {
@@ -168,43 +174,50 @@ static bool price(const struct trade *trade, struct arena *arena, struct actual 
            error_set(error, ERR_OVERLOADED, "the adjustment needs too much memory");
 }
 
+// ---- As a quote -----------------------------------------------------------------------------------------------------
+
+// The version of the quote that it makes, packed; none when there is no room for it.
+static struct str packed(const struct trade *trade, const struct actual *actual, struct arena *arena) {
+    Txcenter__Trade__V1__Quote *quote = view_quote(trade_quote_row(trade, trade->row.ordered_version), arena);
+    combination_message chosen = *actual->combination, *combinations[] = {&chosen};
+    const char *currency = trade->row.currency;
+    if (!quote || !set_money(&quote->list_price, currency, actual->list_price, arena))
+        return STR_NONE;
+    chosen.combination_id = view_text("1");
+    quote->version = trade->row.quote_version + 1;
+    quote->combinations = combinations;
+    quote->n_combinations = 1;
+    for (size_t i = 0; i < quote->n_lines && i < actual->n; i++) {
+        quote->lines[i]->volume_centi = actual->lines[i].volume_centi;
+        if (!set_money(&quote->lines[i]->list_price, currency, actual->lines[i].list_price, arena))
+            return STR_NONE;
+    }
+    size_t size = txcenter__trade__v1__quote__get_packed_size(quote);
+    uint8_t *bytes = size <= TRADE_BLOB_MAX ? arena_alloc(arena, size + 1) : NULL;
+    return bytes ? str_n(bytes, txcenter__trade__v1__quote__pack(quote, bytes)) : STR_NONE;
+}
+
 bool actual_of(const struct trade *trade, told_line *const *told, size_t n_told, struct arena *arena,
                struct actual *ret_actual, struct error *error) {
     struct actual actual = {.n = 0};
     if (!take_lines(trade, told, n_told, &actual, error) || !price(trade, arena, &actual, error) || error_is(error))
         return false;
+    actual.quote = packed(trade, &actual, arena);
+    if (!actual.quote.ptr)
+        return error_set(error, ERR_OVERLOADED, "the adjustment needs too much memory");
     *ret_actual = actual;
     return true;
 }
 
-// ---- Keeping it -----------------------------------------------------------------------------------------------------
-
-void actual_keep(struct trade *trade, const struct actual *actual, struct arena *arena) {
+void actual_keep(struct trade *trade, const struct actual *actual) {
     const struct quote_row *kept = trade_quote_row(trade, trade->row.ordered_version);
-    Txcenter__Trade__V1__Quote *quote = view_quote(kept, arena);
-    combination_message chosen = *actual->combination, *combinations[] = {&chosen};
-    const char *currency = trade->row.currency;
-    assert(quote); // it was read to price it
-    chosen.combination_id = view_text("1");
-    struct quote_row key = {.version = trade->row.quote_version + 1};
-    quote->version = key.version;
-    quote->combinations = combinations;
-    quote->n_combinations = 1;
-    quote->list_price = view_money(currency, actual->list_price, arena);
-    for (size_t i = 0; i < quote->n_lines && i < actual->n; i++) {
-        quote->lines[i]->volume_centi = actual->lines[i].volume_centi;
-        quote->lines[i]->list_price = view_money(currency, actual->lines[i].list_price, arena);
-    }
-    key.created_ms = kept->created_ms;
-    key.expires_ms = kept->expires_ms;
-    key.degraded = kept->degraded;
-    key.facts = kept->facts;
-    size_t size = txcenter__trade__v1__quote__get_packed_size(quote);
-    uint8_t *bytes = arena_alloc(&trade->blobs, size + 1);
-    if (!bytes)
-        abort();
-    key.quote = str_n(bytes, txcenter__trade__v1__quote__pack(quote, bytes));
-    trade_add(trade, PART_QUOTE, &key);
-    trade_edit(trade)->quote_version = trade->row.ordered_version = key.version;
+    const struct quote_row row = {.version = trade->row.quote_version + 1,
+                                  .created_ms = kept->created_ms,
+                                  .expires_ms = kept->expires_ms,
+                                  .degraded = kept->degraded,
+                                  .facts = kept->facts,
+                                  .quote = trade_keep(trade, actual->quote)};
+    trade_add(trade, PART_QUOTE, &row);
+    trade_edit(trade)->quote_version = trade->row.ordered_version = row.version;
     str_copy(STR("1"), trade->row.combination_id, sizeof trade->row.combination_id);
 }

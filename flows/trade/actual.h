@@ -13,14 +13,16 @@ struct actual {
     size_t n;
     int64_t list_price;
     const Txcenter__Trade__V1__Combination *combination; // no more to pay than was authorised
+    struct str quote;                                    // the version of the quote that this makes, packed
 };
 
 // From what the caller says of each authorised line, once. Changes nothing. Fails with INVALID_REQUEST (lines that are
-// none, or missing), PUMP_AMOUNT_MISMATCH, PRICE_CHANGED, ADJUST_EXCEEDS, or as a quote does.
+// none, or missing), PUMP_AMOUNT_MISMATCH, PRICE_CHANGED, ADJUST_EXCEEDS, or as a quote does (OVERLOADED where the
+// arena has no room for all of it). What is made is borrowed from the arena.
 bool actual_of(const struct trade *trade, Txcenter__Trade__V1__ActualLine *const *told, size_t n_told,
                struct arena *arena, struct actual *ret_actual, struct error *error);
 
 // Keeps it as another version of the quote, the one that was ordered: whoever looks for what was chosen finds it.
-void actual_keep(struct trade *trade, const struct actual *actual, struct arena *arena);
+void actual_keep(struct trade *trade, const struct actual *actual);
 
 #endif

@@ -93,7 +93,7 @@ static bool goes_back(const struct trade *trade, const int64_t parts[TRADE_TENDE
 }
 
 // False, and nothing is changed, when one of the sagas that the money needs can't be started.
-static bool apply(struct saga_turn *turn, const struct actual *actual, struct arena *arena, struct error *error) {
+static bool apply(struct saga_turn *turn, const struct actual *actual, struct error *error) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct trade_row before = trade->row;
     int64_t parts[TRADE_TENDERS_MAX];
@@ -102,7 +102,7 @@ static bool apply(struct saga_turn *turn, const struct actual *actual, struct ar
         (goes_back(trade, parts) && !refund_plan_can_start(turn, ADJUST_REFUND_NO, error)))
         return false;
     struct trade_row *row = trade_edit(trade);
-    actual_keep(trade, actual, arena);
+    actual_keep(trade, actual);
     take_lines(trade, actual);
     row->points = actual->combination->points;
     row->coupons = (int32_t)actual->combination->n_coupon_ids;
@@ -171,7 +171,7 @@ static void execute(struct command *command) {
         command_refuse(command, &error);
     } else {
         struct saga_turn *turn = command_turn(command);
-        if (apply(turn, &actual, &command->arena, &error))
+        if (apply(turn, &actual, &error))
             command_made(command, turn, "adjusted");
         else
             command_give_up(command, turn, &error);

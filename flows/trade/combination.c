@@ -18,10 +18,9 @@ static bool add_shares(const struct solver_input *input, const struct solver_com
     for (size_t i = 0; combination->line_shares && i < input->n_lines; i++) {
         Txcenter__Trade__V1__LineShare *share =
             VIEW_NEW(arena, txcenter__trade__v1__line_share, Txcenter__Trade__V1__LineShare);
-        if (!share)
+        if (!share || !discount_to_share(found->shares[i].discount, currency, arena, share) ||
+            !(share->payable = view_money(currency, found->shares[i].payable, arena)))
             return false;
-        discount_to_share(found->shares[i].discount, currency, arena, share);
-        share->payable = view_money(currency, found->shares[i].payable, arena);
         combination->line_shares[combination->n_line_shares++] = share;
     }
     return combination->n_line_shares == input->n_lines;
@@ -119,12 +118,11 @@ combination_message *combination_view(const struct solver_input *input, const st
                                       size_t number, const char *currency, struct arena *arena) {
     combination_message *combination =
         VIEW_NEW(arena, txcenter__trade__v1__combination, Txcenter__Trade__V1__Combination);
-    if (!combination)
+    if (!combination || !discount_to_combination(found->discount, currency, arena, combination) ||
+        !(combination->payable = view_money(currency, found->payable, arena)))
         return NULL;
     combination->combination_id = view_text(arena_printf(arena, "%zu", number).ptr);
     combination->points = found->points;
-    discount_to_combination(found->discount, currency, arena, combination);
-    combination->payable = view_money(currency, found->payable, arena);
     bool whole = add_benefits(input, found, currency, arena, combination) &&
                  add_shares(input, found, currency, arena, combination) &&
                  add_tender_kinds(found, arena, combination) && add_quotas(found, arena, combination);

@@ -18,17 +18,18 @@ void discount_of_share(const Txcenter__Trade__V1__LineShare *share, int64_t ret_
 #undef X
 }
 
-void discount_to_combination(const int64_t discount[SOLVER_LAYERS], const char *currency, struct arena *arena,
+bool discount_to_combination(const int64_t discount[SOLVER_LAYERS], const char *currency, struct arena *arena,
                              Txcenter__Trade__V1__Combination *combination) {
-#define X(NAME, name, since) combination->name##_discount = view_money(currency, discount[SOLVER_LAYER_##NAME], arena);
-    SOLVER_LAYER_TABLE(X)
+#define X(NAME, name, since)                                                                                           \
+    &&(combination->name##_discount = view_money(currency, discount[SOLVER_LAYER_##NAME], arena))
+    return true SOLVER_LAYER_TABLE(X);
 #undef X
 }
 
-void discount_to_share(const int64_t discount[SOLVER_LAYERS], const char *currency, struct arena *arena,
+bool discount_to_share(const int64_t discount[SOLVER_LAYERS], const char *currency, struct arena *arena,
                        Txcenter__Trade__V1__LineShare *share) {
-#define X(NAME, name, since) share->name##_discount = view_money(currency, discount[SOLVER_LAYER_##NAME], arena);
-    SOLVER_LAYER_TABLE(X)
+#define X(NAME, name, since) &&(share->name##_discount = view_money(currency, discount[SOLVER_LAYER_##NAME], arena))
+    return true SOLVER_LAYER_TABLE(X);
 #undef X
 }
 

@@ -9,10 +9,10 @@
 void discount_of_combination(const Txcenter__Trade__V1__Combination *combination, int64_t ret_discount[SOLVER_LAYERS]);
 void discount_of_share(const Txcenter__Trade__V1__LineShare *share, int64_t ret_discount[SOLVER_LAYERS]);
 
-// In the arena; `currency` is borrowed.
-void discount_to_combination(const int64_t discount[SOLVER_LAYERS], const char *currency, struct arena *arena,
+// In the arena; `currency` is borrowed. False when the arena is full.
+bool discount_to_combination(const int64_t discount[SOLVER_LAYERS], const char *currency, struct arena *arena,
                              Txcenter__Trade__V1__Combination *combination);
-void discount_to_share(const int64_t discount[SOLVER_LAYERS], const char *currency, struct arena *arena,
+bool discount_to_share(const int64_t discount[SOLVER_LAYERS], const char *currency, struct arena *arena,
                        Txcenter__Trade__V1__LineShare *share);
 
 int64_t discount_sum(const int64_t discount[SOLVER_LAYERS]);

@@ -68,11 +68,12 @@ bool ledger_refunded(struct ledger *ledger, struct str refund_no, const struct l
 enum ledger_suspense { LEDGER_UNWANTED, LEDGER_CONFLICTED, LEDGER_RETURNED, LEDGER_KEPT, LEDGER_OTHERWISE };
 
 // Money that does not belong to the trade came, went back, or is kept; money goes another way than by its tender.
-// Whether money that is there, or went, stands on this account.
-bool ledger_is_money(struct str account);
-
+// Fails as ledger_paid does.
 bool ledger_suspense(struct ledger *ledger, enum ledger_suspense event, const struct ledger_leg *leg,
                      struct error *error);
+
+// Whether money that is there, or went, stands on this account.
+bool ledger_is_money(struct str account);
 
 // Whether the postings are a ledger: entries numbered 1, 2, … without gaps, each adding up to zero, no amount zero,
 // every account named. Fails with INTERNAL, naming the entry.

@@ -196,7 +196,7 @@ static struct saga_verdict paid(struct saga_turn *turn) {
         return close_unpaid(turn);
     return saga_wait(trade->row.order_expires_ms);
 }
-// ---- 6: what must follow payment ----------------------------------------------------------------------------------
+// ---- 5, 6: what must follow payment --------------------------------------------------------------------------------
 
 static void mark_paid(struct saga_call *call) {
     struct trade *trade = effect_trade(call);

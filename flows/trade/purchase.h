@@ -38,8 +38,7 @@ saga_legs_fn purchase_locks_coupons, purchase_locks_points, purchase_locks_stock
 saga_call_fn purchase_unlock_coupons, purchase_unfreeze_points, purchase_release_stock, purchase_unlock_quota;
 saga_call_fn purchase_close_order;
 
-// ---- For refund_goods.c: what was delivered, under which key
-// ---------------------------------------------------------
+// ---- For refund_goods.c: what was delivered, under which key -------------------------------------------------------
 
 void purchase_recharge_key(const struct trade *trade, char out[SAGA_KEY_MAX]);
 // Of the item's line, of its kind; what has been used already is a shortfall.

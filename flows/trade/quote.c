@@ -6,6 +6,7 @@
 #include "flows/trade/view.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 void quote_check(const struct trades *trades, const Txcenter__Trade__V1__Context *context,
                  Txcenter__Trade__V1__Line *const *lines, size_t n_lines, struct error *error) {
@@ -114,8 +115,9 @@ void quote_keep(struct saga_turn *turn, const Txcenter__Trade__V1__Context *cont
     quote->degraded = made->quote->n_degraded_sources > 0;
     size_t size = txcenter__trade__v1__quote__get_packed_size(made->quote);
     uint8_t *bytes = arena_alloc(&trade->blobs, size + 1);
-    if (bytes)
-        quote->quote = str_n(bytes, txcenter__trade__v1__quote__pack(made->quote, bytes));
+    if (!bytes)
+        abort(); // there is room (trade_has_room())
+    quote->quote = str_n(bytes, txcenter__trade__v1__quote__pack(made->quote, bytes));
     quote->facts = trade_keep(trade, made->facts);
     row->quoted_ms = now_ms;
     if (trade_is_editable(trade))
@@ -140,6 +142,11 @@ static bool quotable(const struct trade *trade, struct error *error) {
     return true;
 }
 
+static bool has_room(const struct trade *trade, const struct quote_made *made, struct error *error) {
+    return trade_has_room(trade, made->size + made->facts.len) ||
+           error_set(error, ERR_OVERLOADED, "the trade's versions are too large to keep another one");
+}
+
 static void quoted(void *ctx, const struct quote_made *made, const struct error *failed) {
     struct command *command = ctx;
     const Txcenter__Trade__V1__QuoteRequest *request = (const void *)command->request;
@@ -150,7 +157,7 @@ static void quoted(void *ctx, const struct quote_made *made, const struct error 
     }
     if (command->trade && !command_is_current(command))
         return;
-    if (command->trade && !quotable(command->trade, &error)) {
+    if (command->trade && (!quotable(command->trade, &error) || !has_room(command->trade, made, &error))) {
         command_refuse(command, &error);
         return;
     }

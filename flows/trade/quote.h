@@ -29,6 +29,7 @@ struct quote_wish {
 struct quote_made {
     Txcenter__Trade__V1__Quote *quote;
     struct str facts;
+    size_t size; // of the quote, packed: at most
 };
 typedef void quote_made_fn(void *ctx, const struct quote_made *made, const struct error *error);
 

@@ -188,7 +188,11 @@ static bool make(struct making *making, struct quote_made *made, struct error *e
         return false;
     made->quote = quote_of(making, &input, &result);
     made->facts = packed(facts, making->arena);
-    if (!made->quote || !made->facts.ptr || made->facts.len > TRADE_BLOB_MAX)
+    if (made->quote) {
+        made->quote->version = TRADE_VERSIONS_MAX; // at most: it is known when it is kept
+        made->size = txcenter__trade__v1__quote__get_packed_size(made->quote);
+    }
+    if (!made->quote || !made->facts.ptr || made->facts.len > TRADE_BLOB_MAX || made->size > TRADE_BLOB_MAX)
         return error_set(error, ERR_OVERLOADED, "the quote needs too much memory");
     return true;
 }

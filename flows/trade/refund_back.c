@@ -422,10 +422,17 @@ void refund_withdraw_gifts(struct saga_call *call) {
     activity_cancel_evaluation(&effect_adapters(call)->activity, &effect, &request, effect_done, call);
 }
 
+// Each is a matter of its own, up to a bound: an answer may name any number.
+enum { NAMED_MAX = 20 };
 static int32_t count_spent(struct saga_turn *turn, const char *what, char *const *ids, size_t n) {
+    char rest[SAGA_TEXT_MAX];
     trade_change(trade_of(saga_turn_subject(turn)), refund_leg_of_turn(turn));
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && i < NAMED_MAX; i++)
         note_spent(turn, what, ids[i], 0);
+    if (n > NAMED_MAX) {
+        str_print(rest, sizeof rest, "%zu more", n - NAMED_MAX);
+        note_spent(turn, what, rest, 0);
+    }
     return (int32_t)n;
 }
 

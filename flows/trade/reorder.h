@@ -11,8 +11,8 @@
 void reorder_ask(struct saga_turn *turn, const struct order_wish *wish,
                  const Txcenter__Trade__V1__Combination *combination);
 
-// The order is over: begins the next one. False when it can't: the trade is as it was, but for why (its quote has expired
-// meanwhile, say).
+// The order is over: begins the next one. False when it can't: the trade is as it was, but for why (its quote has
+// expired meanwhile, say).
 bool reorder_begin(struct saga_turn *turn);
 
 #endif

@@ -14,8 +14,7 @@
 // - A benefit fits when its condition scope holds a line at all and that scope's amount reaches the minimum: on list
 //   prices (ORIGINAL), or on what the benefits and points before it have left (DISCOUNTED).
 // - Its discount is at most its cap, and at most what is left in its benefit scope. One that would save nothing does
-// not
-//   fit: it would be spent for nothing.
+//   not fit: it would be spent for nothing.
 // - Points: the greatest number of whole steps within the balance, the rule's maximum, and the rule's share of what the
 //   benefits before them leave (rounded down).
 // - Tender-specific benefits presume that all of what is payable is paid by tenders of kinds that each of them names;
@@ -23,8 +22,7 @@
 // - Discounts are split over the lines by largest remainder in proportion to what is left of them (money_allocate);
 //   equal remainders go to the line that is smaller by (kind, code, amount, quantity, unit price).
 // - Used together are never: two of one exclusive group; one that names the other (its id, its group) as a conflict;
-// two
-//   activities, unless both stack; two level benefits that make the same line cheaper.
+//   two activities, unless both stack; two level benefits that make the same line cheaper.
 //
 // Which combination is better: lower payable, then fewer points, then fewer coupons, then the one that has the first
 // benefit by (expiry, id, source) that the other lacks.

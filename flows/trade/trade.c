@@ -16,7 +16,8 @@ const struct store_table *const trade_part_tables[TRADE_PARTS] = {
     [PART_LEDGER] = &ledger_table, [PART_MATTER] = &matter_table,
 };
 
-enum { BLOBS_MAX = 64 * 1024 * 1024 };
+// Of all that a trade keeps; and of that what is not for callers: parameters of its tenders, its history, its refunds.
+enum { BLOBS_MAX = 64 * 1024 * 1024, BLOBS_OWN = 16 * 1024 * 1024 };
 
 // ---- Rows ---------------------------------------------------------------------------------------------------------
 
@@ -105,6 +106,11 @@ struct str trade_keep(struct trade *trade, struct str bytes) {
     if (!kept.ptr)
         abort();
     return kept;
+}
+
+bool trade_has_room(const struct trade *trade, size_t bytes) {
+    size_t used = trade->blobs.used, most = BLOBS_MAX - BLOBS_OWN;
+    return used <= most && bytes <= most - used;
 }
 
 struct quote_row *trade_quote_row(const struct trade *trade, int32_t version) {

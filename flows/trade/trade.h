@@ -88,6 +88,8 @@ void *trade_add(struct trade *trade, enum trade_part part, const void *row);
 void trade_forget(struct trade *trade, enum trade_part part, void *row);
 // Bytes that live as long as the trade is in memory.
 struct str trade_keep(struct trade *trade, struct str bytes);
+// Whether there is room for so many that a caller wants kept: what the trade itself needs for its end is left free.
+bool trade_has_room(const struct trade *trade, size_t bytes);
 
 struct quote_row *trade_quote_row(const struct trade *trade, int32_t version);
 // The i-th line of the order (of one kind: quote_line.h; NULL: of any); NULL beyond the last.

@@ -1,4 +1,6 @@
 // Fill-ups that are authorised: what was dispensed is what is bought, priced and paid, and what follows waits for it.
+#include "flows/trade/actual.h"
+#include "flows/trade/internal.h"
 #include "flows/trade/load.h"
 #include "tests/flow/cases.h"
 #include "tests/flow/virtual.h"
@@ -343,6 +345,52 @@ static void test_what_can_not_be_started_changes_nothing(struct flow_bed *bed) {
     bed->leave_open = bed->not_compared = true; // what is in the way of the last two is there for ever
 }
 
+// What is needed for an adjustment is made before anything is changed: with too little room for it there is none.
+static void adjusted_with_room(struct flow_bed *bed, const struct flow_trade *trade, int64_t payable) {
+    enum { LEAST = 256, ENOUGH = 8 << 20 };
+    Txcenter__Trade__V1__ActualLine line = TXCENTER__TRADE__V1__ACTUAL_LINE__INIT, *lines[] = {&line};
+    Txcenter__Type__V1__Money amount = TXCENTER__TYPE__V1__MONEY__INIT;
+    amount.currency = (char *)(uintptr_t) "CNY";
+    amount.minor_units = 19000;
+    line.amount = &amount;
+    struct trades *trades = flow_virtual(bed)->center.trades;
+    const struct trade *found = CONTAINER_OF(map_find(&trades->resident, str_c(trade->no)), struct trade, node);
+    bool enough = false;
+    unsigned refused = 0;
+    for (size_t room = LEAST; !enough; room += room / 16) {
+        struct actual actual;
+        struct error error = {0};
+        struct arena arena;
+        assert_true(room < ENOUGH);
+        arena_init(&arena, room);
+        enough = actual_of(found, lines, 1, &arena, &actual, &error);
+        refused += !enough;
+        assert_true(enough == !error_is(&error));
+        if (enough) {
+            const Txcenter__Trade__V1__Quote *quote =
+                adapter_decode(actual.quote, &txcenter__trade__v1__quote__descriptor, &bed->arena);
+            assert_int_equal(quote->combinations[0]->payable->minor_units, payable);
+        }
+        arena_release(&arena);
+    }
+    assert_true(refused > 10);
+    const Txcenter__Trade__V1__Trade *after = adjusted(bed, trade, ACTUAL(19000));
+    assert_int_equal(after->paid->minor_units, payable);
+    assert_int_equal(after->combination->coupon_discount->minor_units, 19000 - payable);
+}
+
+static void test_an_adjustment_that_lacks_room_is_refused(struct flow_bed *bed) {
+    struct flow_trade trade;
+    bare(bed, &trade);
+    paid_by_wechat(bed, &trade);
+    adjusted_with_room(bed, &trade, 19000);
+    // Where the benefits are kept for the difference.
+    const char *id = coupon(bed, 15000, 20000);
+    authorised(bed, &trade, flow_text(bed, "required_coupon_ids[0]=%s exclude_points=true", id), "");
+    paid_by_wechat(bed, &trade);
+    adjusted_with_room(bed, &trade, trade.payable);
+}
+
 // An operator who ends the purchase before it is adjusted leaves a trade that is bought as it was authorised.
 static void test_a_purchase_that_is_terminated_counts_as_authorised(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -447,6 +495,7 @@ static const struct flow_case cases[] = {
     CASE(test_fewer_points_are_spent),
     CASE(test_a_cancel_before_it_is_adjusted_gives_everything_back),
     VIRTUAL(test_what_can_not_be_started_changes_nothing),
+    VIRTUAL(test_an_adjustment_that_lacks_room_is_refused),
     CASE(test_a_purchase_that_is_terminated_counts_as_authorised),
     CASE(test_what_can_not_go_back_waits_for_an_operator),
     VIRTUAL(test_an_adjustment_against_others),

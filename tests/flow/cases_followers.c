@@ -321,6 +321,27 @@ static void test_gifts_go_back_unless_they_were_used(struct flow_bed *bed) {
     }
 }
 
+// Of many that were used some are named, and how many more there are.
+static void test_of_many_gifts_that_were_used_some_are_named(struct flow_bed *bed) {
+    enum { MORE = 29, NAMED = 20 };
+    struct flow_trade trade;
+    for (int i = 0; i < MORE; i++)
+        flow_control(bed, "SetSpendRule", "rule_id=g%d name=gift least=CNY100", i);
+    flow_ordered_bare(bed, &trade);
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    for (int i = 0; i <= MORE; i++) // and the one that the world gives
+        flow_control(bed, "UseGift", "gift_id=%s", entry(bed, "activity", &trade, (size_t)i)->account);
+    refund(bed, &trade, "refund_no=G1 whole=true");
+    flow_until_still(bed, &trade);
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+    assert_int_equal(found->refunds[0]->gifts_spent, MORE + 1);
+    assert_int_equal(found->n_shortfalls, NAMED + 1);
+    assert_string_equal(found->shortfalls[NAMED]->text, "10 more");
+}
+
 // ---- Who is told ----------------------------------------------------------------------------------------------------
 
 // [S3-36] [S3-38] merchant end, big screen and dual-screen machine are told, and the user, by template, of the payment
@@ -381,6 +402,7 @@ static const struct flow_case cases[] = {
     CASE(test_fuel_and_goods_have_invoices_of_their_own),
     CASE(test_what_cost_nothing_is_not_invoiced),
     CASE(test_gifts_go_back_unless_they_were_used),
+    VIRTUAL(test_of_many_gifts_that_were_used_some_are_named),
     CASE(test_screens_and_user_are_told_of_payment_and_refund),
     CASE(test_the_newest_state_stands_at_the_stations),
     {.name = "test_the_stations_are_not_told_when_that_is_switched_off",

@@ -1,5 +1,7 @@
 // Quotes: what is kept, what an order may use of it, and what the sources may do.
+#include "flows/trade/internal.h"
 #include "tests/flow/cases.h"
+#include "tests/flow/virtual.h"
 
 typedef Txcenter__Trade__V1__Quote quote_message;
 
@@ -256,6 +258,29 @@ static void test_a_volume_is_priced_and_an_amount_is_measured(struct flow_bed *b
     assert_int_equal(quote->lines[0]->volume_centi, 1000);
 }
 
+// A trade keeps what its versions were made from, up to a bound, which leaves room for what it needs itself.
+static void test_versions_that_are_too_large_are_refused(struct flow_bed *bed) {
+    enum { FAT = 1 << 20 };
+    static char fat[FAT];
+    struct flow_trade trade = {0};
+    flow_quote(bed, &trade, FUEL_200, "");
+    struct trades *trades = flow_virtual(bed)->center.trades;
+    struct trade *found = CONTAINER_OF(map_find(&trades->resident, str_c(trade.no)), struct trade, node);
+    while (trade_has_room(found, FAT))
+        trade_keep(found, str_n(fat, FAT));
+    flow_quote(bed, &trade, FUEL_200, "");
+    while (trade_has_room(found, 1024))
+        trade_keep(found, str_n(fat, 1024));
+    flow_refused(bed, "OVERLOADED", "Quote", "trade_no=%s %s " FUEL_200, trade.no, flow_context(bed));
+    for (int i = 0; i < 15; i++)
+        trade_keep(found, str_n(fat, FAT));
+    flow_order(bed, &trade, "");
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+}
+
 static const struct flow_case cases[] = {
     CASE(test_a_quote_is_kept_as_it_was_answered),
     CASE(test_no_benefit_is_always_among_the_combinations),
@@ -277,6 +302,7 @@ static const struct flow_case cases[] = {
     CASE(test_a_pump_amount_may_be_off_by_one_unit_and_no_more),
     CASE(test_a_volume_is_priced_and_an_amount_is_measured),
     CASE_WITH(test_an_expired_quote_must_be_made_again, .quote_ttl_s = 2),
+    VIRTUAL(test_versions_that_are_too_large_are_refused),
 };
 
 CASES(quote);
