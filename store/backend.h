@@ -164,7 +164,7 @@ struct store_faults {
     // The next N reads report AGAIN, lists and others, as does what would revive their connections; and these N do
     // though the backend is there.
     _Atomic int64_t fail_reads, fail_lists, sick_reads;
-    _Atomic int64_t fail_take_overs;   // the next N take-overs report AGAIN
+    _Atomic int64_t fail_take_overs; // the next N take-overs report AGAIN
     void (*before_commit)(
         void *ctx); // called before each commit, on the writer's thread; may block. Set before opening
     void *before_commit_ctx;

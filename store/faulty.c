@@ -19,7 +19,7 @@ struct faulty_conn {
     struct backend_conn_ops ops; // without those that the inner one does not have
     struct backend_conn *inner;
     struct store_faults *faults;
-    bool writes, lists; // the others look up
+    bool writes, lists;             // the others look up
     bool staged, sealed;            // what is under way on the inner one; never but as store/backend.h has it
     enum backend_result at_the_end; // what is to come of the one that is sealed; OK: what comes of it
     bool lost;                      // the one that is sealed does not take place
@@ -196,7 +196,8 @@ static bool faulty_connect(struct store_backend *base, bool for_writing, struct 
     struct faulty_conn *conn = calloc(1, sizeof *conn);
     if (!conn)
         abort();
-    *conn = (struct faulty_conn){.base = {&conn->ops}, .ops = conn_ops, .faults = backend->faults, .writes = for_writing};
+    *conn =
+        (struct faulty_conn){.base = {&conn->ops}, .ops = conn_ops, .faults = backend->faults, .writes = for_writing};
     if (!backend->inner->ops->connect(backend->inner, for_writing, &conn->inner, error)) {
         free(conn);
         return false;

@@ -33,7 +33,7 @@ enum store_reader { READS_LOOKUPS, READS_LISTS, READERS };
 struct store_read {
     struct store_read *next;
     enum store_reader reader;
-    uint32_t failures; // of this read alone, the backend being there
+    uint32_t failures;  // of this read alone, the backend being there
     struct arena arena; // the query's texts, then the answer
     struct store_query query;
     store_rows_fn *done;

@@ -144,11 +144,10 @@ static bool start_threads(struct store *store, struct error *error) {
     static const struct {
         void *(*run)(void *);
         const char *name;
-    } workers[STORE_THREADS] = {
-        {writer_main, "store-writer"},
-        {lookups_main, "store-reader"},
-        {lists_main, "store-lists"},
-        {keeper_main, "store-keeper"}};
+    } workers[STORE_THREADS] = {{writer_main, "store-writer"},
+                                {lookups_main, "store-reader"},
+                                {lists_main, "store-lists"},
+                                {keeper_main, "store-keeper"}};
     unsigned n = store->options.lease_ms ? STORE_THREADS : STORE_THREADS - 1;
     for (unsigned i = 0; i < n; i++, store->n_threads++)
         if (!start(&store->threads[i], workers[i].run, store, workers[i].name))

@@ -9,8 +9,8 @@
 // without it nothing happens until store_pump() does one round on the calling thread (tests, simulation).
 //
 // Errors. A write or read fails with one of the STORE_* codes of base/err.h. A backend that is down fails nothing by
-// itself: the batch, or the read, is tried again with back-off, for as long as it takes. What can't be known (the connection was lost
-// during COMMIT) is read back, never guessed.
+// itself: the batch, or the read, is tried again with back-off, for as long as it takes. What can't be known (the
+// connection was lost during COMMIT) is read back, never guessed.
 #ifndef TXC_STORE_STORE_H
 #define TXC_STORE_STORE_H
 

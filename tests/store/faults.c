@@ -348,8 +348,8 @@ void faults_tables_are_locked(void **state) {
     load_check(scene->load);
 }
 
-// A list that takes longer than one may, here since somebody holds its table: the server ends it, and it fails alone and
-// at once. Nothing waits for it meanwhile.
+// A list that takes longer than one may, here since somebody holds its table: the server ends it, and it fails alone
+// and at once. Nothing waits for it meanwhile.
 void faults_a_list_is_stuck(void **state) {
     struct scene *scene = *state;
     enum { LISTS = 8 };
@@ -371,8 +371,8 @@ void faults_a_list_is_stuck(void **state) {
     assert_int_equal(stats(scene).retries, before);
     assert_false(stats(scene).down);
     other_does(scene, "UNLOCK TABLES");
-    assert_int_equal(
-        bed_read(&scene->bed, &(struct store_query){.table = &item_table, .limit = 10, .list = true}).code, ERR_OK);
+    assert_int_equal(bed_read(&scene->bed, &(struct store_query){.table = &item_table, .limit = 10, .list = true}).code,
+                     ERR_OK);
 }
 
 // ---- Servers that take nothing ----------------------------------------------------------------------------------

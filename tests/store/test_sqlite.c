@@ -118,9 +118,8 @@ static void test_a_read_has_an_end(void **state) {
     store_sqlite_read_max(backend, 0);
     struct error error;
     assert_true(store_open(backend, &s->bed.options, &s->bed.store, &error));
-    struct store_query nothing = {.table = &item_table,
-                                  .conds = {{.column = "note", .cmp = STORE_EQ, .text = STR("none has it")}},
-                                  .limit = 1};
+    struct store_query nothing = {
+        .table = &item_table, .conds = {{.column = "note", .cmp = STORE_EQ, .text = STR("none has it")}}, .limit = 1};
     for (int list = 0; list <= 1; list++) {
         nothing.list = list;
         struct answer answer = bed_read(&s->bed, &nothing);
