@@ -256,7 +256,8 @@ struct store_identity {
 void store_identity(const struct store *store, struct store_identity *ret_identity);
 
 // The store's own tables, which come with every schema and can be read like any other. Rows of store_slot_table may be
-// written by the slot's owner, to give it away; rows of store_instance_table only by the store.
+// written by the slot's owner, to give it away; rows of store_instance_table only by the store, but for an owner's row
+// that is missing.
 struct store_instance_row {
     char name[STORE_INSTANCE_MAX + 1];
     char address[STORE_ADDRESS_MAX + 1];
