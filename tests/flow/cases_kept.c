@@ -459,6 +459,33 @@ static void test_anomalies_are_listed_in_pages(struct flow_bed *bed) {
     put(bed, &anomaly_table, over, RAISED);
 }
 
+// What no release has written is not acted on: it is refused, and the process goes on.
+static void test_a_trade_that_makes_no_sense_is_left_alone(struct flow_bed *bed) {
+    static const struct {
+        int32_t trade, tender, refund, leg;
+    } bent[] = {{99, 0, 0, 0}, {0, 0, 0, 0}, {-1, 0, 0, 0}, {2, 77, 0, 0}, {2, 0, 77, 0}, {2, 0, 0, 77}};
+    for (size_t i = 0; i < sizeof bent / sizeof bent[0]; i++) {
+        struct trade_row row = {.version = 1, .state = bent[i].trade, .tenant_id = "T001", .created_ms = 1};
+        snprintf(row.trade_no, sizeof row.trade_no, "01M7YBK6QT3HKKBQ7APVMX%04zu", i);
+        struct tender_row tender = {.attempt_no = 1, .kind = KIND(CARD), .state = bent[i].tender};
+        struct refund_row refund = {.refund_no = "R", .state = bent[i].refund};
+        struct refund_leg_row leg = {.refund_no = "R", .state = bent[i].leg};
+        memcpy(tender.trade_no, row.trade_no, sizeof tender.trade_no);
+        memcpy(refund.trade_no, row.trade_no, sizeof refund.trade_no);
+        memcpy(leg.trade_no, row.trade_no, sizeof leg.trade_no);
+        put(bed, &trade_table, &row, 1);
+        put(bed, &tender_table, &tender, bent[i].tender != 0);
+        put(bed, &refund_table, &refund, bent[i].refund != 0);
+        put(bed, &refund_leg_table, &leg, bent[i].leg != 0);
+        flow_refused(bed, "STORE_CORRUPT", "GetTrade", "trade_no=%s", row.trade_no);
+        flow_refused(bed, "STORE_CORRUPT", "Cancel", "trade_no=%s", row.trade_no);
+        write_rows(bed, &trade_table, STORE_DELETE, &row, 1);
+        write_rows(bed, &tender_table, STORE_DELETE, &tender, 1);
+        write_rows(bed, &refund_table, STORE_DELETE, &refund, 1);
+        write_rows(bed, &refund_leg_table, STORE_DELETE, &leg, 1);
+    }
+}
+
 // ---- Lists of much ------------------------------------------------------------------------------------------------
 
 enum { OLD = 2500 };
@@ -674,6 +701,7 @@ static const struct flow_case cases[] = {
     KEPT(test_a_late_return_that_is_terminated_stays_with_the_operator),
     KEPT(test_amounts_that_do_not_add_up_are_raised),
     KEPT(test_anomalies_are_listed_in_pages),
+    KEPT(test_a_trade_that_makes_no_sense_is_left_alone),
     KEPT(test_a_page_looks_at_so_many_trades),
     KEPT(test_a_page_looks_at_so_many_matters),
     KEPT(test_a_death_while_it_goes_harms_nothing),
