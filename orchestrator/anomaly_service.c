@@ -135,6 +135,7 @@ static void list_anomalies(void *ctx, struct rpc_inbound *in, const ProtobufCMes
     struct store_query query = anomaly_query(&listing->filter);
     query.after = page->has_cursor ? &after : NULL;
     query.limit = LOOKS;
+    query.list = true;
     store_read(service->store, &query, rows_read, listing);
 }
 

@@ -178,6 +178,8 @@ void inbox_service_act(void *service, const struct inbox_row *row, saga_reply_fn
     const ProtobufCMessage *request = kind ? rpc_decode(kind->request, row->body, &kept->arena, &error) : NULL;
     if (!kind)
         error_set(&error, ERR_METHOD_UNKNOWN, "nothing is known of %s, which was kept", row->method);
+    else if (!kept->call.caller)
+        error_set(&error, ERR_OVERLOADED, "no memory for what was kept");
     if (request && kept->call.caller)
         kind->act(service, kept, kind->method, request);
     else

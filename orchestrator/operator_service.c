@@ -339,6 +339,7 @@ static void list_audit(void *service, struct rpc_inbound *in, const ProtobufCMes
         .descending = true,
         .after = page->has_cursor ? &after : NULL,
         .limit = page->size + 1,
+        .list = true,
     };
     if (*request->gid) {
         query.order = &audit_table.indexes[AUDIT_BY_GID];

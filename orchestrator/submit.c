@@ -232,10 +232,10 @@ static void seen(void *ctx, const struct saga_seen *seen, const struct error *er
         free_when_over(s);
     } else if (!seen && (error->code == ERR_SAGA_STATE || error->code == ERR_SAGA_NOT_FOUND)) {
         read_row(s);
-    } else if (!seen && error->code == ERR_SLOT_ELSEWHERE && s->durable) {
-        read_row(s);
     } else if (!seen && error->code == ERR_STORE_STALE) {
         look_up(s); // it was being loaded when the same saga was started here, in vain
+    } else if (!seen && s->durable) {
+        read_row(s); // it was accepted, whatever keeps it from being looked at
     } else if (!seen) {
         fail(s, error);
     } else if (is_same(s, seen->row.subject, seen->input)) {

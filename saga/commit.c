@@ -67,8 +67,10 @@ static void fail(struct saga_turn *turn, const struct error *error) {
     if (error->code != ERR_SHUTTING_DOWN && error->code != ERR_SLOT_ELSEWHERE && !is_repeat)
         engine_notice(turn->engine, SAGA_NOTICE_WRITE_FAILED, turn->opener ? turn->opener : turn->sagas[0], NULL,
                       SAGA_ACTION, err_info(error->code)->name, error->text);
-    for (struct saga_resident *kin = family->first; kin; kin = kin->kin_next)
+    for (struct saga_resident *kin = family->first; kin; kin = kin->kin_next) {
+        kin->lost_by = kin->lost ? kin->lost_by : error->code;
         kin->lost = kin->gone = true;
+    }
     if (is_final(error->code))
         suspect(turn, error->code);
     if (subject && !subject->failed) {

@@ -60,6 +60,7 @@ typedef void saga_loaded_fn(void *ctx, struct saga_resident *resident, const str
 
 struct saga_waiter {
     struct saga_waiter *next;
+    int64_t since_ms;
     saga_loaded_fn *done;
     void *ctx;
 };
@@ -95,6 +96,7 @@ struct saga_resident {
     bool dirty;         // ahead of its row
     bool ready;         // in the engine's list of sagas with something to do
     bool resuming;      // it may have been under way when another process died: to be counted before anything is done
+    enum err lost_by;   // how the write failed by which it was lost
     enum err write_refused; // the store refused what it wanted to write last time: to be parked before anything is done
     uint32_t failures;      // writes of its that failed in a row
     unsigned wake;
@@ -287,7 +289,8 @@ struct saga_waiter **waiter_add(struct saga_waiter **last, saga_loaded_fn *done,
 // `done` runs once when it is free, or has ended durably, or else is loaded afresh; never from within this call. As
 // many wait as commands are admitted.
 void resident_await(struct saga_resident *resident, saga_loaded_fn *done, void *ctx);
-void resident_serve(struct saga_resident *resident); // whoever waits, as long as it is free
+void waiters_fail(struct saga_waiter *waiter, const struct error *error); // and frees them
+void resident_serve(struct saga_resident *resident);                      // whoever waits, as long as it is free
 
 // turn.c
 struct saga_turn *turn_new(struct saga_engine *engine, struct saga_subject *subject, struct saga_resident *opener);

@@ -215,18 +215,21 @@ static void acted(void *ctx, const struct error *error) {
     engine_leave(engine);
 }
 
-// Whether it is to be left alone now. One whose rest is over is forgotten, and is as good as new.
-static bool is_left_alone(struct inbox *inbox, const struct inbox_row *row) {
-    int64_t now_ms = clock_now_ms(inbox->engine->options.clock);
-    for (struct item *item = inbox->items; item; item = item->next) {
-        if (strcmp(item->row.inbox_no, row->inbox_no) != 0)
-            continue;
-        if (item->rests_until_ms == 0 || now_ms < item->rests_until_ms)
-            return true;
-        item_free(item);
-        return false;
+// Whether it is to be left alone now.
+static bool is_left_alone(const struct inbox *inbox, const struct inbox_row *row) {
+    const struct item *item = inbox->items;
+    while (item && strcmp(item->row.inbox_no, row->inbox_no) != 0)
+        item = item->next;
+    return item != NULL;
+}
+
+// What has rested is forgotten, and is as good as new; its row may be another's by now, which has acted on it.
+static void forget_rested(struct inbox *inbox, int64_t now_ms) {
+    for (struct item *item = inbox->items, *next; item; item = next) {
+        next = item->next;
+        if (item->rests_until_ms && item->rests_until_ms <= now_ms)
+            item_free(item);
     }
-    return false;
 }
 
 static void act(struct inbox *inbox, const struct inbox_row *row) {
@@ -284,6 +287,7 @@ int64_t inbox_due(const struct inbox *inbox) {
 void inbox_tick(struct inbox *inbox, int64_t now_ms) {
     if (inbox_due(inbox) > now_ms)
         return;
+    forget_rested(inbox, now_ms);
     struct store_query query = {
         .table = &inbox_table, .after = inbox->has_cursor ? &inbox->cursor : NULL, .limit = PAGE};
     inbox->next_ms = INT64_MAX;

@@ -102,8 +102,11 @@ void saga_list_query(const struct saga_filter *filter, const struct saga_list_cu
                      struct saga_list_after *ret_after, struct store_query *ret_query) {
     enum order order = order_for(filter);
     bool of_troubles = is_of_troubles(order);
-    struct store_query query = {
-        .table = of_troubles ? &trouble_table : &saga_table, .order = index_for(order), .descending = true, .limit = 1};
+    struct store_query query = {.table = of_troubles ? &trouble_table : &saga_table,
+                                .order = index_for(order),
+                                .descending = true,
+                                .limit = 1,
+                                .list = true};
     add_equal(&query, filter, order);
     add_range(&query, filter, order);
     if (cursor) {
@@ -228,7 +231,7 @@ static void one_read(void *ctx, const struct error *error, const void *rows, siz
 
 // The sagas of what was found, in its order, which is that of their reads.
 static void read_found(struct saga_listing *listing) {
-    struct store_query query = {.table = &saga_table, .limit = 1};
+    struct store_query query = {.table = &saga_table, .limit = 1, .list = true};
     listing->n_awaited = listing->n_found;
     for (size_t i = 0; i < listing->n_found; i++) {
         query.conds[0] = (struct store_cond){"gid", STORE_EQ, .text = str_c(listing->found[i].gid)};

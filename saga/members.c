@@ -11,18 +11,20 @@
 #include <string.h>
 
 enum {
-    MEMBERS_MAX = STORE_LIMIT_MAX,
+    PAGES_MAX = 16, // of the instances' rows, which are never deleted
     NOBODY = -1,
     GIVE_MAX = 64,  // slots in a round
     ROUNDS = 4,     // in a lease
-    MISSED_MAX = 2, // whoever is alive renews in between, also after the database's clock has jumped
+    MISSED_MAX = 2, // rounds; whoever is alive renews in between, also after the database's clock has jumped
+    BACK_MS = 2000, // how much later than we others may be back after the database was away: their longest back-off
 };
 
 struct member {
     struct store_instance_row row;
     bool alive;
-    bool takes;      // slots that it is given: it is alive, and not about to leave
-    unsigned missed; // looks in a row at which its lease was over and had not moved
+    bool takes;        // slots that it is given: it is alive, and not about to leave
+    unsigned missed;   // rounds in a row in which its lease was over and had not moved
+    int64_t missed_ms; // when the last one was counted
     unsigned slots;
     int place; // in the list that replaces this one
 };
@@ -31,13 +33,21 @@ struct saga_members {
     struct saga_engine *engine;
     char me[STORE_INSTANCE_MAX + 1];
     char dead[STORE_INSTANCE_MAX + 1]; // who is being taken over from
-    struct member *list;
+    struct member *list;               // by name
     size_t n;
+    struct store_instance_row *rows; // of the look that is under way
+    size_t n_rows;
+    unsigned pages;
+    char lost[STORE_INSTANCE_MAX + 1]; // who owns slots, and had no row at the last look
+    unsigned lost_missed;
     int owner[SLOT_COUNT];        // index into the list
     int heir[SLOT_COUNT];         // of those that we are leaving
     bool handed[SLOT_COUNT];      // to its heir, in the write that is under way
     bool ours_before[SLOT_COUNT]; // what the dead one that we are taking over from owned: its sagas were cut off
     int64_t next_ms;              // when the lease is renewed
+    int64_t asked_ms;             // when it was last begun to be
+    int64_t looked_ms;            // when the present look was begun
+    int64_t back_ms;              // when our own lease was last renewed that had been over; 0: never
     bool renewing, reading, taking, giving, settled;
     uint32_t changes, changes_before; // to who owns what, by us: what was read before is out of date
     bool address_told;                // that somebody has ours, too
@@ -64,6 +74,7 @@ void members_free(struct saga_members *members) {
     if (!members)
         return;
     free(members->list);
+    free(members->rows);
     free(members);
 }
 
@@ -71,11 +82,13 @@ static int64_t now_ms(const struct saga_members *members) {
     return clock_now_ms(members->engine->options.clock);
 }
 
+static int compare_name(const void *name, const void *member) {
+    return strcmp(name, ((const struct member *)member)->row.name);
+}
+
 static int place_of(const struct member *list, size_t n, const char *name) {
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(list[i].row.name, name) == 0)
-            return (int)i;
-    return NOBODY;
+    const struct member *found = n ? bsearch(name, list, n, sizeof *list, compare_name) : NULL;
+    return found ? (int)(found - list) : NOBODY;
 }
 
 static int find(const struct saga_members *members, const char *name) {
@@ -282,6 +295,42 @@ static void take_over(struct saga_members *members) {
 
 // ---- Looking ------------------------------------------------------------------------------------------------------
 
+// A slot that was on its way to one whose row is gone.
+static void keep_heirless(struct saga_members *members) {
+    struct saga_engine *engine = members->engine;
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+        if (members->heir[slot] != NOBODY || members->handed[slot] || !slot_has_left(engine, slot))
+            continue;
+        slot_away(engine, slot);
+        slot_own(engine, slot, engine->mark);
+    }
+}
+
+static void found_again(void *ctx, const struct error *error) {
+    struct saga_members *members = ctx;
+    engine_enter(members->engine);
+    if (error && error->code != ERR_STORE_CONFLICT) // then it is there
+        tell_failure(members, error);
+    engine_leave(members->engine);
+}
+
+// An owner without a row, which somebody has deleted, or which a backup did not hold: it gets one, as that of a dead
+// one, and is taken over from like any other. Its incarnation is beyond all that it can have had, so that nothing of it
+// is committed later.
+static void see_lost(struct saga_members *members, const char *name) {
+    struct saga_engine *engine = members->engine;
+    members->lost_missed = strcmp(members->lost, name) == 0 ? members->lost_missed + 1 : 1;
+    str_copy(str_c(name), members->lost, sizeof members->lost);
+    if (!name[0] || members->lost_missed < MISSED_MAX)
+        return;
+    struct store_instance_row row = {.incarnation = now_ms(members) / 1000};
+    str_copy(str_c(name), row.name, sizeof row.name);
+    struct store_write *write = store_write_new(engine->options.store);
+    store_row(write, &store_instance_table, STORE_INSERT, &row);
+    store_submit(engine->options.store, write, NULL, found_again, members);
+    members->lost[0] = '\0';
+}
+
 static void see_owner(struct saga_members *members, const struct store_slot_row *row) {
     struct saga_engine *engine = members->engine;
     unsigned slot = (unsigned)row->slot;
@@ -311,9 +360,16 @@ static void slots_read(void *ctx, const struct error *error, const void *rows, s
     } else if (!engine->stopped && !engine->fenced) {
         for (size_t i = 0; i < members->n; i++)
             members->list[i].slots = 0;
-        for (size_t i = 0; i < n; i++)
-            if (row[i].slot >= 0 && row[i].slot < SLOT_COUNT)
-                see_owner(members, &row[i]);
+        const char *lost = "";
+        for (size_t i = 0; i < n; i++) {
+            if (row[i].slot < 0 || row[i].slot >= SLOT_COUNT)
+                continue;
+            see_owner(members, &row[i]);
+            if (row[i].owner[0] && members->owner[row[i].slot] == NOBODY)
+                lost = row[i].owner;
+        }
+        see_lost(members, lost);
+        keep_heirless(members);
         members->settled = true;
         // What a taking-over has brought is ours now; what it has not was not cut off by that.
         if (!members->taking)
@@ -339,9 +395,24 @@ static void check_address(struct saga_members *members) {
     }
 }
 
+// One more round in which a member has not renewed its lease. Looks may come faster than rounds, and others may be back
+// later than we when the database was away for all.
+static void miss(const struct saga_members *members, const struct member *before, struct member *member) {
+    int64_t lease_ms = members->engine->options.lease_ms, now = members->looked_ms;
+    member->missed = before ? before->missed : 0;
+    member->missed_ms = before ? before->missed_ms : 0;
+    bool early = member->missed > 0 && now - member->missed_ms < lease_ms / ROUNDS;
+    if (early || (members->back_ms && now - members->back_ms < lease_ms + BACK_MS))
+        return;
+    member->missed++;
+    member->missed_ms = now;
+}
+
 // Our own lease ends at the latest at a lease after the database's clock as it was at our last commit: whose ended
 // before that commit is dead.
-static void see_members(struct saga_members *members, const struct store_instance_row *rows, size_t n) {
+static void see_members(struct saga_members *members) {
+    const struct store_instance_row *rows = members->rows;
+    size_t n = members->n_rows;
     struct member *list = calloc(n + 1, sizeof *list);
     if (!list)
         abort();
@@ -355,7 +426,7 @@ static void see_members(struct saga_members *members, const struct store_instanc
         bool moved = before != NOBODY && members->list[before].row.lease_until_ms != rows[i].lease_until_ms;
         list[i] = (struct member){.row = rows[i], .alive = alive, .takes = alive && !rows[i].leaving};
         if (!alive && !moved)
-            list[i].missed = 1 + (before != NOBODY ? members->list[before].missed : 0);
+            miss(members, before != NOBODY ? &members->list[before] : NULL, &list[i]);
     }
     struct member *old = members->list;
     for (size_t i = 0; i < members->n; i++)
@@ -369,6 +440,18 @@ static void see_members(struct saga_members *members, const struct store_instanc
     members->n = n;
 }
 
+static void read_members(struct saga_members *members);
+
+static void keep_rows(struct saga_members *members, const struct store_instance_row *rows, size_t n) {
+    members->rows = realloc(members->rows, (members->n_rows + n + 1) * sizeof *rows);
+    if (!members->rows)
+        abort();
+    if (n > 0)
+        memcpy(members->rows + members->n_rows, rows, n * sizeof *rows);
+    members->n_rows += n;
+    members->pages++;
+}
+
 static void members_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct saga_members *members = ctx;
     struct saga_engine *engine = members->engine;
@@ -377,12 +460,25 @@ static void members_read(void *ctx, const struct error *error, const void *rows,
         members->reading = false;
         tell_failure(members, error);
     } else if (!engine->stopped) {
-        see_members(members, rows, n);
+        keep_rows(members, rows, n);
+        if (n == STORE_LIMIT_MAX && members->pages < PAGES_MAX) {
+            read_members(members);
+            engine_leave(engine);
+            return;
+        }
+        see_members(members);
         check_address(members);
         store_read(engine->options.store, &(struct store_query){.table = &store_slot_table, .limit = SLOT_COUNT},
                    slots_read, members);
     }
     engine_leave(engine);
+}
+
+static void read_members(struct saga_members *members) {
+    const struct store_query query = {.table = &store_instance_table,
+                                      .after = members->n_rows ? &members->rows[members->n_rows - 1] : NULL,
+                                      .limit = STORE_LIMIT_MAX};
+    store_read(members->engine->options.store, &query, members_read, members);
 }
 
 // Reads may be slow, or not be answered at all: no renewal waits for one.
@@ -391,8 +487,9 @@ static void look(struct saga_members *members) {
         return;
     members->reading = true;
     members->changes_before = members->changes;
-    store_read(members->engine->options.store,
-               &(struct store_query){.table = &store_instance_table, .limit = MEMBERS_MAX}, members_read, members);
+    members->looked_ms = now_ms(members);
+    members->n_rows = members->pages = 0;
+    read_members(members);
 }
 
 static void renewed(void *ctx, const struct error *error) {
@@ -403,6 +500,8 @@ static void renewed(void *ctx, const struct error *error) {
     members->next_ms = now_ms(members) + engine->options.lease_ms / ROUNDS;
     if (error)
         slots_note(engine, error);
+    if (now_ms(members) - members->asked_ms >= engine->options.lease_ms)
+        members->back_ms = now_ms(members);
     if (!error && !engine->stopped) {
         calls_send_withheld(engine);
         look(members);
@@ -425,6 +524,9 @@ void members_tick(struct saga_members *members, int64_t now) {
     if (members_due(members) > now)
         return;
     members->renewing = true;
+    members->asked_ms = now;
+    if (store_lease_left_ms(engine->options.store) == 0)
+        members->back_ms = now;
     struct store_write *write = store_write_new(engine->options.store);
     store_write_renews(write);
     store_submit(engine->options.store, write, NULL, renewed, members);

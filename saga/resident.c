@@ -84,17 +84,32 @@ static void unready(struct saga_resident *resident) {
         engine->ready_last = at;
 }
 
-// Whoever waited for one that is dropped gets it as it is loaded then.
-static void wait_afresh(struct saga_engine *engine, struct str gid, struct saga_waiter *waiter) {
-    struct error error;
-    if (waiter)
-        error_set(&error, ERR_SHUTTING_DOWN, NULL);
+void waiters_fail(struct saga_waiter *waiter, const struct error *error) {
     while (waiter) {
         struct saga_waiter *next = waiter->next;
-        if (engine->stopped)
-            waiter->done(waiter->ctx, NULL, &error);
-        else
-            saga_load(engine, gid, waiter->done, waiter->ctx);
+        waiter->done(waiter->ctx, NULL, error);
+        free(waiter);
+        waiter = next;
+    }
+}
+
+// Whether what is loaded afresh may meet the same at once: it is for who waits to come again, and for the sentinel to
+// load it again in its own time.
+static bool lasts(enum err lost_by) {
+    return lost_by == ERR_STORE_FULL || lost_by == ERR_STORE_UNAVAILABLE || lost_by == ERR_STORE_FENCED;
+}
+
+// Whoever waited for one that is dropped gets it as it is loaded then.
+static void wait_afresh(struct saga_engine *engine, struct str gid, enum err lost_by, struct saga_waiter *waiter) {
+    struct error error;
+    if (engine->stopped || lasts(lost_by)) {
+        error_set(&error, engine->stopped ? ERR_SHUTTING_DOWN : lost_by, NULL);
+        waiters_fail(waiter, &error);
+        return;
+    }
+    while (waiter) {
+        struct saga_waiter *next = waiter->next;
+        saga_load(engine, gid, waiter->done, waiter->ctx);
         free(waiter);
         waiter = next;
     }
@@ -104,6 +119,7 @@ void resident_drop(struct saga_resident *resident) {
     struct saga_engine *engine = resident->engine;
     struct saga_resident *parent = resident->parent;
     struct saga_waiter *waiters = resident->waiters;
+    enum err lost_by = resident->lost ? resident->lost_by : ERR_OK;
     char gid[SAGA_GID_MAX + 1];
     memcpy(gid, resident->saga.gid, sizeof gid);
     assert(resident->pins == 0);
@@ -130,7 +146,7 @@ void resident_drop(struct saga_resident *resident) {
     pool_give(&engine->resident_pool, resident);
     if (parent)
         resident_unpin(parent);
-    wait_afresh(engine, str_c(gid), waiters);
+    wait_afresh(engine, str_c(gid), lost_by, waiters);
 }
 
 void resident_pin(struct saga_resident *resident) {
@@ -180,6 +196,7 @@ void resident_await(struct saga_resident *resident, saga_loaded_fn *done, void *
     while (*last)
         last = &(*last)->next;
     waiter_add(last, done, ctx);
+    (*last)->since_ms = clock_now_ms(resident->engine->options.clock);
     resident_wake(resident, 0);
 }
 

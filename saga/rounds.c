@@ -102,6 +102,7 @@ static void read_page(struct round *round) {
     rounds->page_ms = rounds_now(rounds);
     round->query.after = round->has_cursor ? round->cursor : NULL;
     round->query.readable = round->readable;
+    round->query.list = true;
     store_read(rounds->engine->options.store, &round->query, page_read, round);
 }
 

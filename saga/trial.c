@@ -3,7 +3,10 @@
 // parked (E14).
 #include "saga/engine.h"
 
-enum { TRIAL_MS = 1000 };
+enum {
+    TRIAL_MS = 1000,
+    WAITED_MAX_MS = 5000, // by whoever wants a suspect: the trials of those before it may take hours
+};
 
 static int64_t later_ms(const struct saga_engine *engine) {
     return clock_now_ms(engine->options.clock) + TRIAL_MS;
@@ -39,9 +42,32 @@ void trial_forget(struct saga_resident *resident) {
         next_trial(resident->engine);
 }
 
+// Those who have waited for suspects for long enough, out of their lists.
+static struct saga_waiter *take_patient(const struct saga_engine *engine, int64_t now_ms) {
+    struct saga_waiter *taken = NULL;
+    for (size_t i = 1; i <= engine->suspects.count; i++) {
+        struct saga_waiter **at = &CONTAINER_OF(engine->suspects.nodes[i], struct saga_resident, suspect)->waiters;
+        while (*at) {
+            struct saga_waiter *waiter = *at;
+            if (now_ms - waiter->since_ms < WAITED_MAX_MS) {
+                at = &waiter->next;
+                continue;
+            }
+            *at = waiter->next;
+            waiter->next = taken;
+            taken = waiter;
+        }
+    }
+    return taken;
+}
+
 void trial_tick(struct saga_engine *engine, int64_t now_ms) {
+    struct error error;
     if (engine->trial_ms > now_ms)
         return;
+    error_set(&error, ERR_OVERLOADED, "the saga waits to be tried alone, behind %zu others", engine->suspects.count);
+    error.retry_after_ms = WAITED_MAX_MS;
+    waiters_fail(take_patient(engine, now_ms), &error);
     struct saga_resident *resident = engine->trial;
     if (resident && resident->gone)
         resident = NULL; // it was terminated, and stays as long as its children, which may wait for their own trials

@@ -23,7 +23,7 @@ enum backend_result {
     BACKEND_FATAL,          // fsync failed, corruption: the process must end
 };
 
-// One connection. Opened twice: for the writer and for the reader. Both may be in use at the same time.
+// One connection. Opened for the writer and for each reader, all of which may be in use at the same time.
 struct backend_conn {
     const struct backend_conn_ops *ops;
 };
@@ -82,7 +82,8 @@ struct backend_conn_ops {
     // NULL. Only BACKEND_FATAL counts.
     enum backend_result (*settle)(struct backend_conn *conn, struct error *error);
     // Rows into `arena`: an array of row structs. For a count query *ret_rows is NULL. The query was checked before. On
-    // BACKEND_REFUSED the error's code says why: STORE_REFUSED, or STORE_CORRUPT for a row that can't be read.
+    // BACKEND_REFUSED the error's code says why: STORE_REFUSED, STORE_CORRUPT for a row that can't be read, or
+    // STORE_UNAVAILABLE for what took longer than one read may.
     enum backend_result (*read)(struct backend_conn *conn, const struct store_query *query, struct arena *arena,
                                 void **ret_rows, size_t *ret_n, struct error *error);
     // Is the connection usable again? Reconnects where it was lost.
@@ -119,6 +120,8 @@ struct store_backend_ops {
 
 // The constructors. Each only keeps its parameters; connecting comes with store_open().
 struct store_backend *store_sqlite(const char *path);
+// How long one read may take there (default 20000).
+void store_sqlite_read_max(struct store_backend *sqlite, uint32_t ms);
 struct store_mariadb_options {
     const char *user, *password, *database, *unix_socket; // any may be NULL
     // One server or several, separated by commas, each "name" or "name:port" ("[::1]:port"): the nodes of one cluster,
@@ -127,7 +130,7 @@ struct store_mariadb_options {
     const char *tls_ca; // PEM file; NULL: no TLS
     unsigned port;      // of servers that are named without one
     uint32_t connect_timeout_ms;
-    uint32_t answer_timeout_ms; // after which a connection counts as lost (default 30000)
+    uint32_t answer_timeout_ms; // after which a connection counts as lost (default 30000); a read has two thirds of it
     bool overlaps;              // one batch is written while the one before is committed, on a second connection
     bool plain_statements; // no bulk statements, though the server offers them: for proxies that don't pass them on
 };
@@ -158,8 +161,10 @@ struct store_faults {
     _Atomic int64_t fail_stage_at;  // the Nth staging from now fails …
     _Atomic int64_t fail_stage_result; // … with this enum backend_result (default BACKEND_AGAIN)
     _Atomic int64_t fail_claims;       // the next N claims that resume report AGAIN
-    _Atomic int64_t fail_reads;        // the next N reads report AGAIN
-    _Atomic int64_t fail_take_overs;   // the next N take-overs report AGAIN
+    // The next N reads report AGAIN, lists and others, as does what would revive their connections; and these N do
+    // though the backend is there.
+    _Atomic int64_t fail_reads, fail_lists, sick_reads;
+    _Atomic int64_t fail_take_overs; // the next N take-overs report AGAIN
     void (*before_commit)(
         void *ctx); // called before each commit, on the writer's thread; may block. Set before opening
     void *before_commit_ctx;

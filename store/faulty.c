@@ -19,6 +19,7 @@ struct faulty_conn {
     struct backend_conn_ops ops; // without those that the inner one does not have
     struct backend_conn *inner;
     struct store_faults *faults;
+    bool writes, lists;             // the others look up
     bool staged, sealed;            // what is under way on the inner one; never but as store/backend.h has it
     enum backend_result at_the_end; // what is to come of the one that is sealed; OK: what comes of it
     bool lost;                      // the one that is sealed does not take place
@@ -151,17 +152,24 @@ static enum backend_result faulty_settle(struct backend_conn *base, struct error
     return inner->ops->settle ? inner->ops->settle(inner, error) : BACKEND_OK;
 }
 
+static bool cant_read(struct faulty_conn *conn) {
+    return one_of(conn->lists ? &conn->faults->fail_lists : &conn->faults->fail_reads);
+}
+
 static enum backend_result faulty_read(struct backend_conn *base, const struct store_query *query, struct arena *arena,
                                        void **ret_rows, size_t *ret_n, struct error *error) {
     struct faulty_conn *conn = (struct faulty_conn *)base;
-    if (one_of(&conn->faults->fail_reads))
+    conn->lists = query->list;
+    if (cant_read(conn) || one_of(&conn->faults->sick_reads))
         return injected(BACKEND_AGAIN, error);
     return conn->inner->ops->read(conn->inner, query, arena, ret_rows, ret_n, error);
 }
 
 static bool faulty_revive(struct backend_conn *base, struct error *error) {
-    struct backend_conn *inner = ((struct faulty_conn *)base)->inner;
-    return inner->ops->revive(inner, error);
+    struct faulty_conn *conn = (struct faulty_conn *)base;
+    if (!conn->writes && cant_read(conn))
+        return injected(BACKEND_AGAIN, error) == BACKEND_OK;
+    return conn->inner->ops->revive(conn->inner, error);
 }
 
 static void faulty_close(struct backend_conn *base) {
@@ -188,7 +196,8 @@ static bool faulty_connect(struct store_backend *base, bool for_writing, struct 
     struct faulty_conn *conn = calloc(1, sizeof *conn);
     if (!conn)
         abort();
-    *conn = (struct faulty_conn){.base = {&conn->ops}, .ops = conn_ops, .faults = backend->faults};
+    *conn =
+        (struct faulty_conn){.base = {&conn->ops}, .ops = conn_ops, .faults = backend->faults, .writes = for_writing};
     if (!backend->inner->ops->connect(backend->inner, for_writing, &conn->inner, error)) {
         free(conn);
         return false;

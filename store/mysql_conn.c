@@ -24,7 +24,8 @@ static enum backend_result failed(struct mysql_conn *conn, const char *doing, un
         conn->lost = true;
     enum backend_result result = mysql_error_meaning(code, text);
     error_set(error, mysql_error_code(result), "mariadb: %s: %s (%u)", doing, text, code);
-    return result;
+    // What took too long will do so again: it fails, and what is behind it goes on.
+    return conn->use == MYSQL_FOR_READING && mysql_error_is_overtime(code) ? BACKEND_REFUSED : result;
 }
 
 enum backend_result mysql_conn_failed(struct mysql_conn *conn, const char *doing, struct error *error) {
@@ -156,11 +157,25 @@ static bool limit_idle(struct mysql_conn *conn, struct error *error) {
     return limit_s > 0 || set(conn, "SET SESSION wait_timeout = 20", true, error);
 }
 
+static uint32_t answer_timeout_ms(const struct store_mariadb_options *options) {
+    return options->answer_timeout_ms ? options->answer_timeout_ms : ANSWER_TIMEOUT_S * 1000;
+}
+
+// A read is ended by the server, which says so, well before the connection counts as lost: else it would be asked for
+// again, and run once more beside what is left of it.
+static bool limit_reads(struct mysql_conn *conn, struct error *error) {
+    uint32_t limit_ms = answer_timeout_ms(conn->options) / 3 * 2;
+    char mariadb[64], mysql[64];
+    snprintf(mariadb, sizeof mariadb, "SET SESSION max_statement_time = %u.%03u", limit_ms / 1000, limit_ms % 1000);
+    snprintf(mysql, sizeof mysql, "SET SESSION max_execution_time = %u", limit_ms);
+    return set(conn, mariadb, false, error) && set(conn, mysql, false, error);
+}
+
 static bool set_session(struct mysql_conn *conn, struct error *error) {
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         if (!set(conn, settings[i].sql, settings[i].everywhere, error))
             return false;
-    if (conn->use != MYSQL_FOR_READING && !limit_idle(conn, error))
+    if (!(conn->use == MYSQL_FOR_READING ? limit_reads(conn, error) : limit_idle(conn, error)))
         return false;
     if (mysql_autocommit(conn->mysql, conn->use == MYSQL_FOR_WRITING ? 0 : 1) != 0) {
         mysql_conn_failed(conn, "autocommit", error);
@@ -200,7 +215,7 @@ static unsigned seconds(uint32_t ms, unsigned otherwise) {
 
 static void set_options(MYSQL *mysql, const struct store_mariadb_options *options) {
     unsigned connect_s = seconds(options->connect_timeout_ms, CONNECT_TIMEOUT_S);
-    unsigned answer_s = seconds(options->answer_timeout_ms, ANSWER_TIMEOUT_S);
+    unsigned answer_s = seconds(answer_timeout_ms(options), ANSWER_TIMEOUT_S);
     mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
     mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &answer_s);
     mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &answer_s);

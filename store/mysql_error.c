@@ -56,6 +56,10 @@ bool mysql_error_is_lost(unsigned code) {
     }
 }
 
+bool mysql_error_is_overtime(unsigned code) {
+    return code == ER_STATEMENT_TIMEOUT || code == MYSQL_QUERY_TIMEOUT;
+}
+
 // The number of the operating system's error, as servers write it: "Error writing file 'x' (Errcode: 28 …)", "(errno:",
 // "(OS errno", "Got error 28 …". Not a number elsewhere in the text, as in the file's name. 0: there is none.
 static int64_t os_error(const char *text) {

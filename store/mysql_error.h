@@ -13,4 +13,7 @@ enum backend_result mysql_error_meaning(unsigned code, const char *text);
 // What the callers of the store hear.
 enum err mysql_error_code(enum backend_result result);
 
+// A read that the server has ended because it took as long as one may.
+bool mysql_error_is_overtime(unsigned code);
+
 #endif

@@ -1,5 +1,5 @@
 // What the files that make up a store share: store.c (the owner's side), write.c, writer.c, reader.c. The mutex guards
-// the queues between the owner and the two threads; everything else has one owner, named below.
+// the queues between the owner and the threads; everything else has one owner, named below.
 #ifndef TXC_STORE_PARTS_H
 #define TXC_STORE_PARTS_H
 
@@ -27,8 +27,13 @@ struct store_write {
 // Writes and reads are kept for reuse, but for those that grew.
 enum { SPARE_WRITES_MAX = 256, SPARE_READS_MAX = 64, SPARE_BYTES_MAX = 64 * 1024, SPARE_ROWS_MAX = 64 };
 
+// Who answers a read. A list that takes long keeps lists waiting, and nothing else.
+enum store_reader { READS_LOOKUPS, READS_LISTS, READERS };
+
 struct store_read {
     struct store_read *next;
+    enum store_reader reader;
+    uint32_t failures;  // of this read alone, the backend being there
     struct arena arena; // the query's texts, then the answer
     struct store_query query;
     store_rows_fn *done;
@@ -70,7 +75,7 @@ void read_queue_add(struct read_queue *queue, struct store_read *read);
 struct store_read *read_queue_take(struct read_queue *queue);
 void read_destroy(struct store_read *read);
 
-// ---- The two workers --------------------------------------------------------------------------------------------
+// ---- The workers ------------------------------------------------------------------------------------------------
 
 // How long to leave the backend alone after failures in a row: at once, then retry_first_ms, doubling.
 struct back_off {
@@ -113,7 +118,7 @@ struct writer {
     char refuse_text[ERR_TEXT_MAX];
 };
 
-// The reader's alone.
+// A reader's alone.
 struct reader {
     struct backend_conn *conn;
     struct store_read *current;
@@ -134,10 +139,11 @@ enum worked {
     WORKED_LATER, // the backend is down: try again after back_off.wait_ms
 };
 
-enum { STORE_THREADS = 3 };
+enum { STORE_THREADS = 2 + READERS };
 
 enum worked writer_work(struct store *store);
-enum worked reader_work(struct store *store);
+enum worked reader_look_up(struct store *store);
+enum worked reader_list(struct store *store);
 enum worked keeper_work(struct store *store);
 bool keeper_deliver(struct store *store);                    // true when there was something
 bool writer_init(struct writer *writer, uint32_t batch_max); // false without memory
@@ -156,25 +162,25 @@ struct store {
     struct store_write *spare_writes; // kept with their memory
     struct store_read *spare_reads;
     uint32_t n_spare_writes, n_spare_reads;
-    uint32_t writes_in_flight, reads_in_flight; // submitted, not yet delivered
-    struct write_queue held;                    // by options.hold, until store_flush()
+    uint32_t writes_in_flight, reads_in_flight[READERS]; // submitted, not yet delivered
+    struct write_queue held;                             // by options.hold, until store_flush()
     bool delivering, closed;
-    int64_t writer_due_ms, reader_due_ms, keeper_due_ms; // without threads: when a back-off ends
+    int64_t writer_due_ms, reader_due_ms[READERS], keeper_due_ms; // without threads: when a back-off ends
 
     pthread_mutex_t mutex; // guards what follows
-    pthread_cond_t writer_wakes, reader_wakes, keeper_wakes;
+    pthread_cond_t writer_wakes, reader_wakes[READERS], keeper_wakes;
     struct write_queue writes, done_writes;
-    struct read_queue reads, done_reads;
+    struct read_queue reads[READERS], done_reads;
     struct store_stats stats;
     struct store_identity identity;
     bool closing, abandoned;
-    bool writer_sleeps, reader_sleeps, keeper_sleeps;
+    bool writer_sleeps, reader_sleeps[READERS], keeper_sleeps;
     struct taking taking;
 
     atomic_uint down; // set of enum store_down
     atomic_bool refusing, fenced;
     struct writer writer;
-    struct reader reader;
+    struct reader readers[READERS];
     struct keeper keeper;
     _Atomic int64_t lease_end_ms;
     atomic_bool leaving;

@@ -1,8 +1,10 @@
-// The reader: one query at a time, in order.
+// The readers: each takes one query at a time, in order.
 #include "store/parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { TRIES_MAX = 3 }; // of one read, by a backend that is there
 
 void read_queue_add(struct read_queue *queue, struct store_read *read) {
     read->next = NULL;
@@ -30,12 +32,17 @@ void read_destroy(struct store_read *read) {
     free(read);
 }
 
-static void finish(struct store *store, const struct error *error) {
-    struct reader *reader = &store->reader;
+// What lists wait for says nothing of the rest.
+static void set_down(struct store *store, const struct reader *reader, bool down) {
+    if (reader == &store->readers[READS_LOOKUPS])
+        store_set_down(store, DOWN_READER, down);
+}
+
+static void finish(struct store *store, struct reader *reader, const struct error *error) {
     struct store_read *read = reader->current;
     reader->current = NULL;
     if (reader->back_off.failures > 0)
-        store_set_down(store, DOWN_READER, false);
+        set_down(store, reader, false);
     reader->back_off = (struct back_off){0};
     if (error) {
         read->code = error->code;
@@ -50,23 +57,37 @@ static void finish(struct store *store, const struct error *error) {
         store->options.wake(store->options.wake_ctx);
 }
 
-static enum worked backend_down(struct store *store) {
-    struct reader *reader = &store->reader;
+static enum worked again_later(struct store *store, struct reader *reader) {
     if (store_is_closing(store)) {
         if (reader->last_try) {
             struct error error;
             error_set(&error, ERR_STORE_UNAVAILABLE, NULL);
-            finish(store, &error);
+            finish(store, reader, &error);
             return WORKED_SOME;
         }
         reader->last_try = true;
     }
     back_off_failed(&reader->back_off, &store->options);
-    store_set_down(store, DOWN_READER, reader->back_off.failures > 1);
     pthread_mutex_lock(&store->mutex);
     store->stats.retries++;
     pthread_mutex_unlock(&store->mutex);
     return reader->back_off.wait_ms ? WORKED_LATER : WORKED_SOME;
+}
+
+static enum worked backend_down(struct store *store, struct reader *reader) {
+    set_down(store, reader, true);
+    return again_later(store, reader);
+}
+
+// The connection is lost, or was in order: then it is this read that fails, and must not keep all others waiting.
+static enum worked read_failed(struct store *store, struct reader *reader, const struct error *error) {
+    struct store_read *read = reader->current;
+    if (++read->failures < TRIES_MAX)
+        return again_later(store, reader);
+    struct error why = *error;
+    why.code = ERR_STORE_UNAVAILABLE;
+    finish(store, reader, &why);
+    return WORKED_SOME;
 }
 
 enum { WIDEST = 1 << 20 }; // rows
@@ -85,11 +106,11 @@ static enum backend_result read_page(struct backend_conn *conn, struct store_rea
     return result;
 }
 
-enum worked reader_work(struct store *store) {
-    struct reader *reader = &store->reader;
+static enum worked reader_work(struct store *store, enum store_reader which) {
+    struct reader *reader = &store->readers[which];
     if (!reader->current) {
         pthread_mutex_lock(&store->mutex);
-        reader->current = read_queue_take(&store->reads);
+        reader->current = read_queue_take(&store->reads[which]);
         pthread_mutex_unlock(&store->mutex);
     }
     struct store_read *read = reader->current;
@@ -97,22 +118,30 @@ enum worked reader_work(struct store *store) {
         return WORKED_NOT;
     struct error error = {0};
     if (reader->back_off.failures > 0 && !reader->conn->ops->revive(reader->conn, &error))
-        return backend_down(store);
+        return backend_down(store, reader);
     void *rows = NULL;
     size_t n = 0;
     switch (read_page(reader->conn, read, &rows, &n, &error)) {
     case BACKEND_OK:
         read->rows = rows;
         read->n = n;
-        finish(store, NULL);
+        finish(store, reader, NULL);
         return WORKED_SOME;
     case BACKEND_FATAL: store_die(store, "reading", &error);
     case BACKEND_AGAIN:
-    case BACKEND_FULL: return backend_down(store);
+    case BACKEND_FULL: return read_failed(store, reader, &error);
     default:
         if (!error_is(&error))
             error_set(&error, ERR_STORE_REFUSED, NULL);
-        finish(store, &error);
+        finish(store, reader, &error);
         return WORKED_SOME;
     }
+}
+
+enum worked reader_look_up(struct store *store) {
+    return reader_work(store, READS_LOOKUPS);
+}
+
+enum worked reader_list(struct store *store) {
+    return reader_work(store, READS_LISTS);
 }

@@ -23,6 +23,8 @@ enum {
     CHECKPOINT_PAGES = 2000, // of the log, before they are copied back: each once, however often it was written
     OPEN_BUSY_MS = 5000,     // a tool may hold the file for a moment
     BUSY_MS = 1000,          // then the batch counts as failed, and new work is refused until it goes in
+    READ_MS = 20000,         // that one read may take
+    LOOK_STEPS = 10000,      // of its program, between two looks at the clock
     SQL_MAX = 64 * 1024,
 };
 
@@ -30,6 +32,7 @@ struct sqlite_backend {
     struct store_backend base;
     char *path;
     int lock; // -1: not held
+    uint32_t read_ms;
 };
 
 // Several new rows go in by one statement: it keeps the places in the table and its indexes where the last row went,
@@ -52,6 +55,8 @@ struct sqlite_conn {
     size_t n_writes;
     struct bulk_plan plan;
     struct statement_cache reads;
+    uint32_t read_ms;
+    int64_t read_until_ns;
     struct buf sql;
 };
 
@@ -495,6 +500,19 @@ static sqlite3_stmt *select_statement(struct sqlite_conn *conn, const struct sto
     return statement;
 }
 
+static int is_overtime(void *ctx) {
+    const struct sqlite_conn *conn = ctx;
+    return clock_monotonic_ns() > conn->read_until_ns;
+}
+
+// What took too long will do so again: it fails, and what is behind it goes on.
+static enum backend_result read_failure(struct sqlite_conn *conn, const struct store_table *table,
+                                        struct error *error) {
+    bool overtime = sqlite3_errcode(conn->db) == SQLITE_INTERRUPT;
+    enum backend_result result = failure(conn->db, table->name, error);
+    return overtime ? BACKEND_REFUSED : result;
+}
+
 static enum backend_result sqlite_read(struct backend_conn *base, const struct store_query *query, struct arena *arena,
                                        void **ret_rows, size_t *ret_n, struct error *error) {
     struct sqlite_conn *conn = (struct sqlite_conn *)base;
@@ -503,6 +521,7 @@ static enum backend_result sqlite_read(struct backend_conn *base, const struct s
     if (!statement)
         return failure(conn->db, query->table->name, error);
     bind_params(statement, params.list, params.n);
+    conn->read_until_ns = clock_monotonic_ns() + (int64_t)conn->read_ms * 1000000;
     struct row_page page = {
         .table = query->table, .arena = arena, .max = query->count ? 0 : query->limit, .readable = query->readable};
     size_t count = 0;
@@ -515,7 +534,7 @@ static enum backend_result sqlite_read(struct backend_conn *base, const struct s
             result = BACKEND_REFUSED;
     }
     if (result == BACKEND_OK && step != SQLITE_DONE)
-        result = failure(conn->db, query->table->name, error);
+        result = read_failure(conn, query->table, error);
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
     if (result == BACKEND_OK) {
@@ -584,6 +603,9 @@ static bool sqlite_connect(struct store_backend *base, bool for_writing, struct 
         if (!done)
             failure(conn->db, "preparing", error);
     } else if (done) {
+        conn->read_ms = ((struct sqlite_backend *)base)->read_ms;
+        conn->read_until_ns = INT64_MAX;
+        sqlite3_progress_handler(conn->db, LOOK_STEPS, is_overtime, conn);
         done = execute(conn->db, "PRAGMA query_only = ON", "opening", error);
     }
     if (!done) {
@@ -617,6 +639,10 @@ struct store_backend *store_sqlite(const char *path) {
     char *copy = strdup(path);
     if (!backend || !copy)
         abort();
-    *backend = (struct sqlite_backend){.base = {&backend_ops}, .path = copy, .lock = -1};
+    *backend = (struct sqlite_backend){.base = {&backend_ops}, .path = copy, .lock = -1, .read_ms = READ_MS};
     return &backend->base;
+}
+
+void store_sqlite_read_max(struct store_backend *base, uint32_t ms) {
+    ((struct sqlite_backend *)base)->read_ms = ms;
 }

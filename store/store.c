@@ -93,9 +93,18 @@ static void *writer_main(void *arg) {
     return NULL;
 }
 
-static void *reader_main(void *arg) {
-    struct store *store = arg;
-    work(store, reader_work, &store->reader_wakes, &store->reader_sleeps, &store->reads.n, &store->reader.back_off);
+static void read_with(struct store *store, enum store_reader reader, enum worked (*round)(struct store *store)) {
+    work(store, round, &store->reader_wakes[reader], &store->reader_sleeps[reader], &store->reads[reader].n,
+         &store->readers[reader].back_off);
+}
+
+static void *lookups_main(void *arg) {
+    read_with(arg, READS_LOOKUPS, reader_look_up);
+    return NULL;
+}
+
+static void *lists_main(void *arg) {
+    read_with(arg, READS_LISTS, reader_list);
     return NULL;
 }
 
@@ -120,7 +129,8 @@ static bool start(pthread_t *thread, void *(*run)(void *), struct store *store, 
 
 static void wake_all(struct store *store) {
     pthread_cond_signal(&store->writer_wakes);
-    pthread_cond_signal(&store->reader_wakes);
+    for (unsigned i = 0; i < READERS; i++)
+        pthread_cond_signal(&store->reader_wakes[i]);
     pthread_cond_signal(&store->keeper_wakes);
 }
 
@@ -134,8 +144,10 @@ static bool start_threads(struct store *store, struct error *error) {
     static const struct {
         void *(*run)(void *);
         const char *name;
-    } workers[STORE_THREADS] = {
-        {writer_main, "store-writer"}, {reader_main, "store-reader"}, {keeper_main, "store-keeper"}};
+    } workers[STORE_THREADS] = {{writer_main, "store-writer"},
+                                {lookups_main, "store-reader"},
+                                {lists_main, "store-lists"},
+                                {keeper_main, "store-keeper"}};
     unsigned n = store->options.lease_ms ? STORE_THREADS : STORE_THREADS - 1;
     for (unsigned i = 0; i < n; i++, store->n_threads++)
         if (!start(&store->threads[i], workers[i].run, store, workers[i].name))
@@ -169,14 +181,18 @@ static void drop_reads(struct read_queue *queue) {
 
 static void destroy(struct store *store) {
     writer_release(&store->writer);
-    if (store->reader.current)
-        read_destroy(store->reader.current);
-    if (store->reader.conn)
-        store->reader.conn->ops->close(store->reader.conn);
+    for (unsigned i = 0; i < READERS; i++) {
+        struct reader *reader = &store->readers[i];
+        if (reader->current)
+            read_destroy(reader->current);
+        if (reader->conn)
+            reader->conn->ops->close(reader->conn);
+        drop_reads(&store->reads[i]);
+        pthread_cond_destroy(&store->reader_wakes[i]);
+    }
     drop_writes(&store->held);
     drop_writes(&store->writes);
     drop_writes(&store->done_writes);
-    drop_reads(&store->reads);
     drop_reads(&store->done_reads);
     for (struct store_write *write; (write = store->spare_writes);) {
         store->spare_writes = write->next;
@@ -188,7 +204,6 @@ static void destroy(struct store *store) {
     }
     store_backend_free(store->backend);
     pthread_cond_destroy(&store->writer_wakes);
-    pthread_cond_destroy(&store->reader_wakes);
     pthread_cond_destroy(&store->keeper_wakes);
     pthread_mutex_destroy(&store->mutex);
     free((void *)(uintptr_t)store->tables);
@@ -233,9 +248,11 @@ static bool open_backend(struct store *store, struct error *error) {
     store_renewed(store, clock_now_ms(store->options.clock));
     if (backend->ops->claim(backend, &claim, &store->identity, error) != BACKEND_OK)
         return false;
-    if (!backend->ops->connect(backend, true, &store->writer.conn, error) ||
-        !backend->ops->connect(backend, false, &store->reader.conn, error))
+    if (!backend->ops->connect(backend, true, &store->writer.conn, error))
         return false;
+    for (unsigned i = 0; i < READERS; i++)
+        if (!backend->ops->connect(backend, false, &store->readers[i].conn, error))
+            return false;
     store->durability_warning = backend->ops->durability_warning ? backend->ops->durability_warning(backend) : NULL;
     return true;
 }
@@ -251,7 +268,8 @@ bool store_open(struct store_backend *backend, const struct store_options *optio
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&store->writer_wakes, &attributes);
-    pthread_cond_init(&store->reader_wakes, &attributes);
+    for (unsigned i = 0; i < READERS; i++)
+        pthread_cond_init(&store->reader_wakes[i], &attributes);
     pthread_cond_init(&store->keeper_wakes, &attributes);
     pthread_condattr_destroy(&attributes);
     const struct store_table *const *all = NULL;
@@ -288,7 +306,7 @@ void store_close(struct store *store) {
         // A back-off is not waited for: the workers give up after one more try.
         while (writer_work(store) != WORKED_NOT)
             ;
-        while (reader_work(store) != WORKED_NOT)
+        while (reader_look_up(store) != WORKED_NOT || reader_list(store) != WORKED_NOT)
             ;
         while (keeper_work(store) != WORKED_NOT)
             ;
@@ -367,22 +385,24 @@ static struct store_read *read_new(struct store *store) {
 
 void store_read(struct store *store, const struct store_query *query, store_rows_fn *done, void *ctx) {
     struct store_read *read = read_new(store);
+    enum store_reader reader = query->list ? READS_LISTS : READS_LOOKUPS;
+    read->reader = reader;
     read->done = done;
     read->ctx = ctx;
     struct error error = {0};
     if (store->closed)
         error_set(&error, ERR_SHUTTING_DOWN, NULL);
-    else if (store->reads_in_flight >= store->options.reads_max)
-        error_set(&error, ERR_OVERLOADED, "%u reads are waiting already", store->reads_in_flight);
+    else if (store->reads_in_flight[reader] >= store->options.reads_max)
+        error_set(&error, ERR_OVERLOADED, "%u reads are waiting already", store->reads_in_flight[reader]);
     else if (query_check(query, &error) && !query_copy(query, &read->arena, &read->query))
         error_set(&error, ERR_STORE_REFUSED, "the query is too large");
     read->code = error.code;
     memcpy(read->text, error.text, sizeof read->text);
-    store->reads_in_flight++;
+    store->reads_in_flight[reader]++;
     pthread_mutex_lock(&store->mutex);
-    read_queue_add(error_is(&error) ? &store->done_reads : &store->reads, read);
-    if (store->reader_sleeps)
-        pthread_cond_signal(&store->reader_wakes);
+    read_queue_add(error_is(&error) ? &store->done_reads : &store->reads[reader], read);
+    if (store->reader_sleeps[reader])
+        pthread_cond_signal(&store->reader_wakes[reader]);
     pthread_mutex_unlock(&store->mutex);
     if (error_is(&error) && store->options.wake)
         store->options.wake(store->options.wake_ctx);
@@ -411,7 +431,7 @@ static void deliver_write(struct store *store, struct store_write *write) {
 }
 
 static void deliver_read(struct store *store, struct store_read *read) {
-    store->reads_in_flight--;
+    store->reads_in_flight[read->reader]--;
     struct error error;
     read->done(read->ctx, error_of(read->code, read->text, &error), read->rows, read->n);
     if (store->n_spare_reads == SPARE_READS_MAX || read->arena.used > SPARE_BYTES_MAX) {
@@ -421,6 +441,7 @@ static void deliver_read(struct store *store, struct store_read *read) {
     arena_reset(&read->arena);
     read->rows = NULL;
     read->n = 0;
+    read->failures = 0;
     read->next = store->spare_reads;
     store->spare_reads = read;
     store->n_spare_reads++;
@@ -469,9 +490,12 @@ bool store_pump(struct store *store) {
     struct writer *writer = &store->writer;
     bool more = pump(store, writer_work, &writer->back_off, &store->writer_due_ms, &writer->n_through);
     bool writes_wait = more && (writer->now.n_ranges > 0 || writer->next.n_ranges > 0 || store->writes.n > 0);
-    bool reads_wait = pump(store, reader_work, &store->reader.back_off, &store->reader_due_ms, NULL);
+    bool lookups_wait = pump(store, reader_look_up, &store->readers[READS_LOOKUPS].back_off,
+                             &store->reader_due_ms[READS_LOOKUPS], NULL);
+    bool lists_wait =
+        pump(store, reader_list, &store->readers[READS_LISTS].back_off, &store->reader_due_ms[READS_LISTS], NULL);
     bool taking_waits = pump(store, keeper_work, &store->keeper.back_off, &store->keeper_due_ms, NULL);
-    return writes_wait || reads_wait || taking_waits;
+    return writes_wait || lookups_wait || lists_wait || taking_waits;
 }
 
 // ---- What it is and does ----------------------------------------------------------------------------------------

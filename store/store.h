@@ -4,13 +4,13 @@
 // durable.
 //
 // Threads. A store belongs to one thread, its owner (the loop). Every function here is called by the owner unless it
-// says otherwise; every callback runs on the owner, inside store_poll(). With `threaded` the store has a writer and a
-// reader thread of its own and calls options.wake (from those threads) when store_poll() has something to deliver;
+// says otherwise; every callback runs on the owner, inside store_poll(). With `threaded` the store has a writer and two
+// reader threads of its own and calls options.wake (from those threads) when store_poll() has something to deliver;
 // without it nothing happens until store_pump() does one round on the calling thread (tests, simulation).
 //
 // Errors. A write or read fails with one of the STORE_* codes of base/err.h. A backend that is down fails nothing by
-// itself: the batch is tried again with back-off, for as long as it takes. What can't be known (the connection was lost
-// during COMMIT) is read back, never guessed.
+// itself: the batch, or the read, is tried again with back-off, for as long as it takes. What can't be known (the
+// connection was lost during COMMIT) is read back, never guessed.
 #ifndef TXC_STORE_STORE_H
 #define TXC_STORE_STORE_H
 
@@ -111,7 +111,7 @@ struct store_options {
     void *hold_ctx;
     uint32_t batch_max;      // writes in one transaction (default 512)
     uint32_t queue_max;      // writes waiting (default 65536); see store_room()
-    uint32_t reads_max;      // reads waiting (default 4096); one more fails with OVERLOADED
+    uint32_t reads_max;      // lists waiting, and other reads (default 4096 each); one more fails with OVERLOADED
     uint32_t retry_first_ms; // back-off while the backend is down (default 50), doubling up to retry_max_ms (2000)
     uint32_t retry_max_ms;
     uint32_t lease_ms; // how long each commit keeps this instance's slots its own; 0: nobody may take them over
@@ -219,6 +219,8 @@ struct store_query {
     const void *after; // NULL, or a row whose order columns and key are the cursor (exclusive); copied by store_read
     uint32_t limit;    // 1..STORE_LIMIT_MAX
     bool count;        // answer only how many rows there are, counted up to `limit`; 0: all
+    bool list;         // of many rows, or of many looked at: what it waits for, and how long it takes, only other lists
+                       // wait for, too
     bool readable;     // leave out rows that do not fit their description, instead of failing; a page that is not full
                        // need not be the last then, an empty one is behind the last
 };
@@ -227,8 +229,10 @@ struct store_query {
 // query rows is NULL and n the count. On error rows is NULL.
 typedef void store_rows_fn(void *ctx, const struct error *error, const void *rows, size_t n);
 
-// Reads run in order of submission on the reader; they see every write whose callback has run. A query that does not
-// fit its table fails with STORE_REFUSED, a row that does not fit its description with STORE_CORRUPT.
+// Lists run in order of submission on one reader, everything else on another; they see every write whose callback has
+// run. A query that does not fit its table fails with STORE_REFUSED, a row that does not fit its description with
+// STORE_CORRUPT; one that takes longer than the backend lets it, or fails again and again where the backend answers,
+// with STORE_UNAVAILABLE.
 void store_read(struct store *store, const struct store_query *query, store_rows_fn *done, void *ctx);
 
 // ---- Driving ----------------------------------------------------------------------------------------------------
@@ -252,7 +256,8 @@ struct store_identity {
 void store_identity(const struct store *store, struct store_identity *ret_identity);
 
 // The store's own tables, which come with every schema and can be read like any other. Rows of store_slot_table may be
-// written by the slot's owner, to give it away; rows of store_instance_table only by the store.
+// written by the slot's owner, to give it away; rows of store_instance_table only by the store, but for an owner's row
+// that is missing.
 struct store_instance_row {
     char name[STORE_INSTANCE_MAX + 1];
     char address[STORE_ADDRESS_MAX + 1];

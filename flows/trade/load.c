@@ -7,6 +7,7 @@
 #include "flows/trade/archive.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/parts.h"
+#include "flows/trade/sound.h"
 
 #include <stdlib.h>
 
@@ -106,6 +107,7 @@ static void row_read_again(void *ctx, const struct error *error, const void *row
 
 static void part_read(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct load *load = ctx;
+    struct error unsound;
     if (error) {
         finish(load, error);
         return;
@@ -120,6 +122,8 @@ static void part_read(void *ctx, const struct error *error, const void *rows, si
     load->part += n < STORE_LIMIT_MAX; // else there may be more behind the last one
     if (load->part < (load->trade->row.matters > 0 ? TRADE_PARTS : PART_MATTER)) {
         read_part(load);
+    } else if (!sound_check(load->trade, &unsound)) {
+        finish(load, &unsound);
     } else if (load->keep) {
         finish(load, NULL);
     } else {

@@ -2,8 +2,8 @@
 #include "flows/trade/read.h"
 
 #include "flows/trade/command.h"
+#include "flows/trade/listing.h"
 #include "flows/trade/load.h"
-#include "flows/trade/reading.h"
 #include "flows/trade/view.h"
 
 #include <stdio.h>
@@ -58,94 +58,103 @@ static int64_t time_ms(const Google__Protobuf__Timestamp *time) {
     return time ? clock_moment_ms(time->seconds, time->nanos) : 0;
 }
 
-// A page token is "<created_ms>.<trade_no>" of the page's last trade.
+typedef Txcenter__Trade__V1__TradeFilter trade_filter;
+
+// A page token is "<created_ms>.<trade_no>" of the last trade that the page has looked at.
 static bool read_token(const char *token, struct trade_row *ret_after) {
     struct str rest = str_c(token), created = str_cut(&rest, '.');
     return str_to_i64(created, &ret_after->created_ms) && id_valid(rest) &&
            str_copy(rest, ret_after->trade_no, sizeof ret_after->trade_no);
 }
 
-static void add(struct store_query *query, size_t *n, struct store_cond cond) {
-    query->conds[(*n)++] = cond;
+static const char *token_of(const void *row, struct arena *arena) {
+    const struct trade_row *trade = row;
+    return arena_printf(arena, "%lld.%s", (long long)trade->created_ms, trade->trade_no).ptr;
 }
 
-static void filter_query(const Txcenter__Trade__V1__TradeFilter *filter, struct store_query *query) {
+static void add(struct store_query *query, struct store_cond cond) {
     size_t n = 0;
-    int index = TRADE_BY_CREATED;
-    if (filter && filter->tenant_id[0]) {
-        add(query, &n, (struct store_cond){.column = "tenant_id", .cmp = STORE_EQ, .text = str_c(filter->tenant_id)});
-        index = TRADE_BY_TENANT;
-    }
-    if (filter && filter->station_id[0]) {
-        add(query, &n, (struct store_cond){.column = "station_id", .cmp = STORE_EQ, .text = str_c(filter->station_id)});
-        index = TRADE_BY_STATION;
-    }
-    if (filter && filter->user_id[0]) {
-        add(query, &n, (struct store_cond){.column = "user_id", .cmp = STORE_EQ, .text = str_c(filter->user_id)});
-        index = TRADE_BY_USER;
-    }
-    if (filter && filter->state)
-        add(query, &n, (struct store_cond){.column = "state", .cmp = STORE_EQ, .integer = (int64_t)filter->state});
-    if (filter && filter->created_from)
-        add(query, &n,
-            (struct store_cond){.column = "created_ms", .cmp = STORE_GE, .integer = time_ms(filter->created_from)});
-    if (filter && filter->created_to)
-        add(query, &n,
-            (struct store_cond){.column = "created_ms", .cmp = STORE_LT, .integer = time_ms(filter->created_to)});
-    query->order = &trade_table.indexes[index];
+    while (query->conds[n].column)
+        n++;
+    query->conds[n] = cond;
 }
 
-static void listed(void *ctx, const struct error *error, const void *rows, size_t n) {
-    struct reading *reading = ctx;
-    struct arena *arena = &reading->arena;
-    if (error) {
-        reading_finish(reading, NULL, error);
-        return;
-    }
-    Txcenter__Trade__V1__ListTradesResponse *response =
-        VIEW_NEW(arena, txcenter__trade__v1__list_trades_response, Txcenter__Trade__V1__ListTradesResponse);
-    if (response && n > 0 && !(response->trades = view_array(arena, n)))
-        response = NULL;
-    const struct trade_row *row = rows;
-    for (size_t i = 0; response && i < n; i++) // the rows are borrowed until this returns, and so is the answer
-        if (!(response->trades[response->n_trades++] = view_trade_row(&row[i], arena)))
-            response = NULL;
-    if (response && n == (size_t)reading->page_size)
-        response->next_page_token =
-            view_text(arena_printf(arena, "%lld.%s", (long long)row[n - 1].created_ms, row[n - 1].trade_no).ptr);
-    reading_finish(reading, response ? &response->base : NULL, NULL);
+static void add_text(struct store_query *query, const char *column, const char *text) {
+    if (text[0])
+        add(query, (struct store_cond){.column = column, .cmp = STORE_EQ, .text = str_c(text)});
+}
+
+// Which index; what it does not decide is looked at row by row. With a tenant every row is one of that tenant's.
+static void filter_query(const trade_filter *filter, struct store_query *query) {
+    static const int indexes[][2] = {{TRADE_BY_CREATED, TRADE_BY_TENANT},
+                                     {TRADE_BY_STATION, TRADE_BY_TENANT_STATION},
+                                     {TRADE_BY_USER, TRADE_BY_TENANT_USER}};
+    int narrower = filter->user_id[0] ? 2 : filter->station_id[0] ? 1 : 0;
+    query->order = &trade_table.indexes[indexes[narrower][filter->tenant_id[0] != '\0']];
+    add_text(query, "tenant_id", filter->tenant_id);
+    if (narrower == 2)
+        add_text(query, "user_id", filter->user_id);
+    else if (narrower == 1)
+        add_text(query, "station_id", filter->station_id);
+    if (filter->created_from)
+        add(query,
+            (struct store_cond){.column = "created_ms", .cmp = STORE_GE, .integer = time_ms(filter->created_from)});
+    if (filter->created_to)
+        add(query,
+            (struct store_cond){.column = "created_ms", .cmp = STORE_LT, .integer = time_ms(filter->created_to)});
+}
+
+static bool trade_fits(const ProtobufCMessage *message, const void *row) {
+    const trade_filter *filter = ((const Txcenter__Trade__V1__ListTradesRequest *)(const void *)message)->filter;
+    const struct trade_row *trade = row;
+    return !filter || ((!filter->state || trade->state == (int32_t)filter->state) &&
+                       (!filter->station_id[0] || strcmp(trade->station_id, filter->station_id) == 0));
+}
+
+static void *trade_shown(const void *row, struct arena *arena) {
+    return view_trade_row(row, arena);
+}
+
+static void finish_trades(struct reading *reading, void **views, size_t n, char *next) {
+    Txcenter__Trade__V1__ListTradesResponse response = TXCENTER__TRADE__V1__LIST_TRADES_RESPONSE__INIT;
+    response.trades = (Txcenter__Trade__V1__Trade **)views;
+    response.n_trades = n;
+    response.next_page_token = next;
+    reading_finish(reading, &response.base, NULL);
+}
+
+static void check_filter(const trade_filter *filter, struct error *error) {
+    check_text(error, "filter.tenant_id", filter->tenant_id, 0, TRADE_ID_MAX);
+    check_text(error, "filter.user_id", filter->user_id, 0, TRADE_ID_MAX);
+    check_text(error, "filter.station_id", filter->station_id, 0, TRADE_ID_MAX);
+    check_range(error, "filter.state", (int64_t)filter->state, 0, TRADE_STATE(CONFLICTED));
+    check_moment(error, "filter.created_from", filter->created_from);
+    check_moment(error, "filter.created_to", filter->created_to);
 }
 
 void read_list(struct trades *trades, struct trade_call *call, const ProtobufCMessage *message) {
+    static const trade_filter everything = TXCENTER__TRADE__V1__TRADE_FILTER__INIT;
+    static const struct listing_kind kind = {trade_fits, trade_shown, token_of, finish_trades};
     const Txcenter__Trade__V1__ListTradesRequest *request = (const void *)message;
+    const trade_filter *filter = request->filter ? request->filter : &everything;
     struct reading *reading = reading_new(trades, call, message);
     struct trade_row after = {0};
     struct error error = {0};
     reading_take_page(reading, &error);
     if (request->page_token[0] && !read_token(request->page_token, &after))
         error_field(&error, "page_token", "is none of ours");
-    if (request->filter) {
-        check_text(&error, "filter.tenant_id", request->filter->tenant_id, 0, TRADE_ID_MAX);
-        check_text(&error, "filter.user_id", request->filter->user_id, 0, TRADE_ID_MAX);
-        check_text(&error, "filter.station_id", request->filter->station_id, 0, TRADE_ID_MAX);
-        check_range(&error, "filter.state", (int64_t)request->filter->state, 0, TRADE_STATE(CONFLICTED));
-        check_moment(&error, "filter.created_from", request->filter->created_from);
-        check_moment(&error, "filter.created_to", request->filter->created_to);
-    }
-    const char *tenant_id = request->filter ? request->filter->tenant_id : NULL;
-    if (error_is(&error) || !reading_may(reading, "filter.tenant_id", tenant_id, &error)) {
+    check_filter(filter, &error);
+    if (error_is(&error) || !reading_may(reading, "filter.tenant_id", filter->tenant_id, &error)) {
         reading_finish(reading, NULL, &error);
         return;
     }
-    struct store_query query = {.table = &trade_table, .descending = true, .limit = (uint32_t)reading->page_size};
-    filter_query(request->filter, &query);
-    if (request->filter) {
-        str_copy(str_c(request->filter->tenant_id), after.tenant_id, sizeof after.tenant_id);
-        str_copy(str_c(request->filter->user_id), after.user_id, sizeof after.user_id);
-        str_copy(str_c(request->filter->station_id), after.station_id, sizeof after.station_id);
-    }
+    struct store_query query = {.table = &trade_table, .descending = true};
+    filter_query(filter, &query);
+    str_copy(str_c(filter->tenant_id), after.tenant_id, sizeof after.tenant_id);
+    str_copy(str_c(filter->user_id), after.user_id, sizeof after.user_id);
+    str_copy(str_c(filter->station_id), after.station_id, sizeof after.station_id);
     query.after = request->page_token[0] ? &after : NULL;
-    store_read(trades->options.store, &query, listed, reading);
+    listing_read(reading, &kind, &query);
 }
 
 // ---- WatchTrade -----------------------------------------------------------------------------------------------------

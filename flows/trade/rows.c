@@ -30,7 +30,7 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I64(trade_row, version),
     STORE_COL_I32(trade_row, state),
     STORE_COL_I32(trade_row, closing),
-    STORE_COL_TEXT(trade_row, tenant_id),
+    STORE_COL_TEXT(trade_row, tenant_id, .fixed = true),
     STORE_COL_TEXT(trade_row, user_id),
     STORE_COL_TEXT(trade_row, station_id),
     STORE_COL_TEXT(trade_row, terminal_id),
@@ -55,7 +55,7 @@ static const struct store_column trade_row_columns[] = {
     STORE_COL_I64(trade_row, paid),
     STORE_COL_I64(trade_row, refunded),
     STORE_COL_I64(trade_row, refund_pending),
-    STORE_COL_I64(trade_row, created_ms),
+    STORE_COL_I64(trade_row, created_ms, .fixed = true),
     STORE_COL_I64(trade_row, updated_ms),
     STORE_COL_I64(trade_row, quoted_ms),
     STORE_COL_I64(trade_row, order_expires_ms),
@@ -97,6 +97,12 @@ static const struct store_index trade_indexes[] = {
     [TRADE_BY_USER] = {.name = "trade_by_user", .columns = {"user_id", "created_ms"}},
     [TRADE_BY_STATION] = {.name = "trade_by_station", .columns = {"station_id", "created_ms"}},
     [TRADE_BY_CLOSED] = {.name = "trade_by_closed", .columns = {"closed", "closed_ms"}, .since = 4},
+    [TRADE_BY_TENANT_USER] = {.name = "trade_by_tenant_user",
+                              .columns = {"tenant_id", "user_id", "created_ms"},
+                              .since = 5},
+    [TRADE_BY_TENANT_STATION] = {.name = "trade_by_tenant_station",
+                                 .columns = {"tenant_id", "station_id", "created_ms"},
+                                 .since = 5},
 };
 const struct store_table trade_table = {
     TABLE("trade", trade_row, 1, .indexes = trade_indexes, .n_indexes = STORE_COUNT(trade_indexes))};

@@ -127,7 +127,15 @@ struct trade_row {
     struct str history; // packed: state and time of each change
 };
 extern const struct store_table trade_table;
-enum { TRADE_BY_CREATED, TRADE_BY_TENANT, TRADE_BY_USER, TRADE_BY_STATION, TRADE_BY_CLOSED }; // indexes of trade_table
+enum { // indexes of trade_table
+    TRADE_BY_CREATED,
+    TRADE_BY_TENANT,
+    TRADE_BY_USER,
+    TRADE_BY_STATION,
+    TRADE_BY_CLOSED,
+    TRADE_BY_TENANT_USER,
+    TRADE_BY_TENANT_STATION,
+};
 
 // Whose fuel of a pump it is to pay for: of the rows of one fuelling, the order with the highest term (source.h).
 struct fuelling_row {

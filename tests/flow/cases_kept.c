@@ -4,6 +4,7 @@
 #include "tests/flow/notice.h"
 #include "tests/flow/virtual.h"
 #include "txcenter/saga/v1/operator.pb-c.h"
+#include "txcenter/trade/v1/operator.pb-c.h"
 
 #include <stdio.h>
 
@@ -354,16 +355,21 @@ static void durable(void *ctx, const struct error *error) {
 }
 
 // Behind the center's back.
-static void put(struct flow_bed *bed, const struct store_table *table, const void *rows, size_t n) {
+static void write_rows(struct flow_bed *bed, const struct store_table *table, enum store_verb verb, const void *rows,
+                       size_t n) {
     struct store *store = flow_virtual(bed)->center.store;
     struct store_group group = {0};
     struct store_write *write = store_write_new(store);
     bool done = false;
     for (size_t i = 0; i < n; i++)
-        store_row(write, table, STORE_PUT, (const char *)rows + i * table->row_size);
+        store_row(write, table, verb, (const char *)rows + i * table->row_size);
     store_submit(store, write, &group, durable, &done);
     while (!done)
         bed->ops->step(bed);
+}
+
+static void put(struct flow_bed *bed, const struct store_table *table, const void *rows, size_t n) {
+    write_rows(bed, table, STORE_PUT, rows, n);
 }
 
 // The ledger of a trade is off, or what was paid is: found in the round through all of them, and raised once.
@@ -451,6 +457,114 @@ static void test_anomalies_are_listed_in_pages(struct flow_bed *bed) {
         over[i].cleared_ms = over[i].last_ms;
     }
     put(bed, &anomaly_table, over, RAISED);
+}
+
+// What no release has written is not acted on: it is refused, and the process goes on.
+static void test_a_trade_that_makes_no_sense_is_left_alone(struct flow_bed *bed) {
+    static const struct {
+        int32_t trade, tender, refund, leg;
+    } bent[] = {{99, 0, 0, 0}, {0, 0, 0, 0}, {-1, 0, 0, 0}, {2, 77, 0, 0}, {2, 0, 77, 0}, {2, 0, 0, 77}};
+    for (size_t i = 0; i < sizeof bent / sizeof bent[0]; i++) {
+        struct trade_row row = {.version = 1, .state = bent[i].trade, .tenant_id = "T001", .created_ms = 1};
+        snprintf(row.trade_no, sizeof row.trade_no, "01M7YBK6QT3HKKBQ7APVMX%04zu", i);
+        struct tender_row tender = {.attempt_no = 1, .kind = KIND(CARD), .state = bent[i].tender};
+        struct refund_row refund = {.refund_no = "R", .state = bent[i].refund};
+        struct refund_leg_row leg = {.refund_no = "R", .state = bent[i].leg};
+        memcpy(tender.trade_no, row.trade_no, sizeof tender.trade_no);
+        memcpy(refund.trade_no, row.trade_no, sizeof refund.trade_no);
+        memcpy(leg.trade_no, row.trade_no, sizeof leg.trade_no);
+        put(bed, &trade_table, &row, 1);
+        put(bed, &tender_table, &tender, bent[i].tender != 0);
+        put(bed, &refund_table, &refund, bent[i].refund != 0);
+        put(bed, &refund_leg_table, &leg, bent[i].leg != 0);
+        flow_refused(bed, "STORE_CORRUPT", "GetTrade", "trade_no=%s", row.trade_no);
+        flow_refused(bed, "STORE_CORRUPT", "Cancel", "trade_no=%s", row.trade_no);
+        write_rows(bed, &trade_table, STORE_DELETE, &row, 1);
+        write_rows(bed, &tender_table, STORE_DELETE, &tender, 1);
+        write_rows(bed, &refund_table, STORE_DELETE, &refund, 1);
+        write_rows(bed, &refund_leg_table, STORE_DELETE, &leg, 1);
+    }
+}
+
+// ---- Lists of much ------------------------------------------------------------------------------------------------
+
+enum { OLD = 2500 };
+
+// The pages of a list of trades, all of which `bed` must find to hold `n` together.
+static size_t pages_of_trades(struct flow_bed *bed, const char *filter, size_t n) {
+    const char *token = "";
+    size_t found = 0, pages = 0;
+    do {
+        const Txcenter__Trade__V1__ListTradesResponse *page =
+            flow_must(bed, "ListTrades", "%s page_size=200 page_token=%s", filter, token);
+        found += page->n_trades;
+        pages++;
+        token = page->next_page_token;
+    } while (*token);
+    assert_int_equal(found, n);
+    return pages;
+}
+
+// Of one page at most 1000 trades are looked at, however many there are and however few fit; it says where it stopped.
+static void test_a_page_looks_at_so_many_trades(struct flow_bed *bed) {
+    static struct trade_row rows[OLD];
+    for (int i = 0; i < OLD; i++) {
+        rows[i] = (struct trade_row){.version = 1,
+                                     .state = i == 0 ? TRADE(CONFLICTED) : TRADE(QUOTED),
+                                     .created_ms = 1000000 + i / 3,
+                                     .updated_ms = 1000000 + i / 3,
+                                     .tenant_id = "T900",
+                                     .user_id = "old"};
+        snprintf(rows[i].trade_no, sizeof rows[i].trade_no, "01M7YBK6QT3HKKBQ7APVMW%04d", i);
+        snprintf(rows[i].station_id, sizeof rows[i].station_id, "S%d", i % 2);
+    }
+    put(bed, &trade_table, rows, OLD);
+    const char *conflicted = flow_text(bed, "filter.state=%d", TRADE(CONFLICTED));
+    assert_int_equal(pages_of_trades(bed, "filter.tenant_id=T900", OLD), (OLD + 199) / 200);
+    assert_int_equal(pages_of_trades(bed, flow_text(bed, "filter.tenant_id=T900 %s", conflicted), 1), 3);
+    assert_int_equal(pages_of_trades(bed, flow_text(bed, "filter.user_id=old %s", conflicted), 1), 3);
+    assert_int_equal(
+        pages_of_trades(bed, flow_text(bed, "filter.tenant_id=T900 filter.station_id=S0 %s", conflicted), 1), 2);
+    assert_int_equal(
+        pages_of_trades(bed, flow_text(bed, "filter.tenant_id=T900 filter.station_id=S1 %s", conflicted), 0), 2);
+    assert_int_equal(pages_of_trades(bed, "filter.tenant_id=T900 filter.user_id=old filter.station_id=S9", 0), 3);
+    // What is another tenant's is not even looked at.
+    assert_int_equal(pages_of_trades(bed, "filter.tenant_id=T901 filter.user_id=old", 0), 1);
+    assert_int_equal(pages_of_trades(bed, "filter.tenant_id=T901 filter.station_id=S0", 0), 1);
+    write_rows(bed, &trade_table, STORE_DELETE, rows, OLD);
+}
+
+// The same of matters; those of one trade are found by its number.
+static void test_a_page_looks_at_so_many_matters(struct flow_bed *bed) {
+    static struct matter_row rows[OLD];
+    enum { PAYOUT = TXCENTER__TRADE__V1__MATTER_KIND__MATTER_KIND_PAYOUT };
+    for (int i = 0; i < OLD; i++) {
+        rows[i] = (struct matter_row){.number = 1,
+                                      .kind = PAYOUT - (i < OLD - 1),
+                                      .outcome = 1,
+                                      .tenant_id = "T900",
+                                      .currency = "CNY",
+                                      .created_ms = 1000000 + i,
+                                      .settled_ms = 2000000 - i};
+        snprintf(rows[i].trade_no, sizeof rows[i].trade_no, "01M7YBK6QT3HKKBQ7APVMW%04d", i);
+    }
+    put(bed, &matter_table, rows, OLD);
+    size_t pages = 0, found = 0;
+    const char *token = "";
+    do {
+        const Txcenter__Trade__V1__ListMattersResponse *page =
+            flow_must(bed, "ListMatters", "filter.settled=true filter.kind=%d page_token=%s", PAYOUT, token);
+        found += page->n_matters;
+        pages++;
+        token = page->next_page_token;
+    } while (*token);
+    assert_int_equal(found, 1);
+    assert_int_equal(pages, 3);
+    const Txcenter__Trade__V1__ListMattersResponse *page =
+        flow_must(bed, "ListMatters", "filter.settled=true filter.trade_no=%s", rows[OLD - 1].trade_no);
+    assert_int_equal(page->n_matters, 1);
+    assert_string_equal(page->next_page_token, "");
+    write_rows(bed, &matter_table, STORE_DELETE, rows, OLD);
 }
 
 // ---- Deaths and races ---------------------------------------------------------------------------------------------
@@ -587,6 +701,9 @@ static const struct flow_case cases[] = {
     KEPT(test_a_late_return_that_is_terminated_stays_with_the_operator),
     KEPT(test_amounts_that_do_not_add_up_are_raised),
     KEPT(test_anomalies_are_listed_in_pages),
+    KEPT(test_a_trade_that_makes_no_sense_is_left_alone),
+    KEPT(test_a_page_looks_at_so_many_trades),
+    KEPT(test_a_page_looks_at_so_many_matters),
     KEPT(test_a_death_while_it_goes_harms_nothing),
     KEPT(test_a_death_at_any_commit_of_a_late_return),
     KEPT(test_what_comes_while_the_trade_goes),

@@ -1,4 +1,5 @@
 // Writes that fail: who fails with them, who goes on, and what is loaded afresh.
+#include "saga/peek.h"
 #include "tests/cmocka.h"
 #include "tests/saga/bed.h"
 
@@ -223,6 +224,45 @@ static void test_a_full_disk_is_gone_on_from(void **state) {
     bed_check_books(bed);
 }
 
+struct told {
+    bool heard;
+    enum err code;
+};
+
+static void hear(void *ctx, const struct saga_seen *seen, const struct error *error) {
+    struct told *told = ctx;
+    (void)seen;
+    told->heard = true;
+    told->code = error ? error->code : ERR_OK;
+}
+
+// Whoever waits for a saga that can't be taken up, since nothing can be written, is told so, and does not make it be
+// tried without a pause.
+static void test_who_waits_while_the_disk_is_full_is_told(void **state) {
+    struct saga_bed *bed = *state;
+    struct told told[3] = {0};
+    model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_SLOW, 20, 100);
+    bed_start(bed, &flow_pair, "one", "", NULL);
+    bed_run(bed, 10);
+    bed_kill(bed);
+    bed->faults.fail_result = BACKEND_FULL;
+    bed->faults.fail_for = 1000000;
+    bed->faults.fail_commit_at = 1;
+    bed_open(bed);
+    int64_t asked = bed->faults.commits;
+    for (int i = 0; i < 3; i++) {
+        saga_peek(bed->engine, STR("one"), hear, &told[i]);
+        bed_run(bed, 20000);
+        assert_true(told[i].heard);
+        assert_int_equal(told[i].code, ERR_STORE_FULL);
+    }
+    assert_true(bed->faults.commits - asked < 15);
+    bed->faults.fail_for = bed->faults.fail_commit_at = 0;
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+    bed_check_books(bed);
+}
+
 static void test_a_store_that_is_down_delays_and_fails_nothing(void **state) {
     struct saga_bed *bed = *state;
     struct bed_reply reply;
@@ -375,6 +415,7 @@ int main(void) {
         TEST(test_a_taken_gid_parks_the_parent_in_its_childs_turn),
         TEST(test_a_taken_gid_does_not_stand_in_a_signals_way),
         TEST(test_a_full_disk_is_gone_on_from),
+        TEST(test_who_waits_while_the_disk_is_full_is_told),
         TEST(test_a_store_that_is_down_delays_and_fails_nothing),
         TEST(test_a_commit_that_can_not_be_known_is_found_out),
         TEST(test_a_stale_owner_has_no_effect),

@@ -1,5 +1,6 @@
 // Restarts, the sentinel and eviction: who is found, how fast, and who is in memory.
 #include "saga/engine.h"
+#include "saga/peek.h"
 #include "tests/cmocka.h"
 #include "tests/saga/bed.h"
 
@@ -506,6 +507,39 @@ static void test_trials_outlive_a_bad_store(void **state) {
     bed_check_books(bed);
 }
 
+static void hear(void *ctx, const struct saga_seen *seen, const struct error *error) {
+    (void)seen;
+    *(enum err *)ctx = error ? error->code : ERR_OK;
+}
+
+// Whoever wants a saga that waits for its trial is told to come again, however many are to be tried before it.
+static void test_nobody_waits_for_long_for_a_suspect(void **state) {
+    enum { SUSPECTS = 30, UNHEARD = -1 };
+    struct saga_bed *bed = *state;
+    enum err told[SUSPECTS];
+    unsigned again = 0;
+    model_plan(&bed->model, "debit", SAGA_ACTION, MODEL_SLOW, 6 * SUSPECTS, 3000);
+    start_many(bed, &flow_pair, "s", SUSPECTS);
+    for (unsigned i = 0; i < 4; i++) {
+        bed_revive(bed);
+        bed_run(bed, 10);
+    }
+    for (unsigned i = 0; i < SUSPECTS; i++) {
+        gid_text gid;
+        told[i] = (enum err)UNHEARD;
+        saga_peek(bed->engine, str_c(name(gid, "s", i)), hear, &told[i]);
+    }
+    bed_run(bed, 8000);
+    for (unsigned i = 0; i < SUSPECTS; i++) {
+        assert_int_not_equal(told[i], UNHEARD);
+        again += told[i] == ERR_OVERLOADED;
+    }
+    assert_true(again > SUSPECTS / 2);
+    bed_settle(bed);
+    check_all(bed, "s", SUSPECTS, SAGA_SUCCEEDED);
+    bed_check_books(bed);
+}
+
 // [E14] what is written about one that waits for its trial is no resumption: loaded again, it waits again
 static void test_a_suspect_that_is_written_and_lost_is_still_tried_alone(void **state) {
     struct saga_bed *bed = *state;
@@ -598,6 +632,7 @@ int main(void) {
         TEST(test_eviction_and_a_signal_meet),
         TEST(test_innocent_suspects_are_tried_and_go_on),
         TEST(test_trials_outlive_a_bad_store),
+        TEST(test_nobody_waits_for_long_for_a_suspect),
         TEST(test_a_suspect_that_is_written_and_lost_is_still_tried_alone),
         TEST(test_a_trial_ends_with_its_saga),
         TEST(test_all_who_wait_for_a_row_are_told_when_it_is_dropped_at_once),

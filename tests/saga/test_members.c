@@ -285,6 +285,122 @@ static void test_a_short_pause_costs_nothing(void **state) {
     assert_int_equal(owned(&bed->nodes[0]), before);
 }
 
+// ---- A database that was away -------------------------------------------------------------------------------------
+
+static void set_down(struct node *node, bool down) {
+    node->faults.fail_result = BACKEND_AGAIN;
+    node->faults.fail_for = down ? 1000000 : 0;
+    node->faults.fail_commit_at = down;
+}
+
+static int64_t taken_over(const struct node *node) {
+    struct saga_stats stats;
+    saga_engine_stats(node->engine, &stats);
+    return stats.taken_over;
+}
+
+// All leases are over then, and one is back before the others, which must not be taken for dead: however often somebody
+// looks.
+static void test_who_is_back_first_takes_over_from_nobody_that_lives(void **state) {
+    struct bed *bed = with(state, NODES);
+    for (size_t i = 0; i < NODES; i++)
+        set_down(&bed->nodes[i], true);
+    run(bed, 4 * LEASE_MS);
+    for (size_t i = 0; i < NODES; i++) {
+        set_down(&bed->nodes[i], false);
+        for (int k = 0; k < 20; k++) {
+            run(bed, 100);
+            for (size_t m = 0; m <= i; m++)
+                saga_engine_look(bed->nodes[m].engine);
+        }
+    }
+    run(bed, 4 * LEASE_MS);
+    for (size_t i = 0; i < NODES; i++) {
+        assert_int_equal(taken_over(&bed->nodes[i]), 0);
+        assert_false(bed->nodes[i].fenced);
+    }
+    end_node(&bed->nodes[2], store_abandon); // and one that is dead is taken over from again
+    run(bed, TAKEN_MS + ROUND_MS);
+    assert_int_equal(owned(&bed->nodes[0]) + owned(&bed->nodes[1]), SLOT_COUNT);
+    check_apart(bed);
+}
+
+// Whoever waits for a dead one's slots looks all the time, and brings nothing forward by that.
+static void test_who_looks_often_takes_over_no_sooner(void **state) {
+    struct bed *bed = with(state, 2);
+    for (int round = 0; round < 5; round++) { // wherever in its round it is stopped
+        run(bed, 4 * ROUND_MS + LOOK_MS / 5);
+        bed->nodes[1].stopped = true;
+        for (int i = 0; i < LEASE_MS / 50; i++) {
+            run(bed, 50);
+            saga_engine_look(bed->nodes[0].engine);
+        }
+        bed->nodes[1].stopped = false;
+        tick(&bed->nodes[1]);
+    }
+    run(bed, 4 * ROUND_MS);
+    assert_int_equal(taken_over(&bed->nodes[0]), 0);
+    assert_false(bed->nodes[1].fenced);
+}
+
+// ---- Rows that are missing, or many -------------------------------------------------------------------------------
+
+static void written(void *ctx, const struct error *error) {
+    assert_null(error);
+    *(bool *)ctx = true;
+}
+
+static void change(struct bed *bed, enum store_verb verb, const struct store_instance_row *rows, size_t n) {
+    struct store *store = bed->nodes[0].store;
+    struct store_write *write = store_write_new(store);
+    bool done = false;
+    for (size_t i = 0; i < n; i++)
+        store_row(write, &store_instance_table, verb, &rows[i]);
+    store_submit(store, write, NULL, written, &done);
+    run(bed, 10);
+    assert_true(done);
+}
+
+// Somebody has deleted it, or a backup did not hold it.
+static void test_slots_of_one_without_a_row_are_taken(void **state) {
+    struct bed *bed = with(state, NODES);
+    end_node(&bed->nodes[2], store_abandon);
+    change(bed, STORE_DELETE, &(struct store_instance_row){.name = "node-2"}, 1);
+    run(bed, TAKEN_MS + 4 * ROUND_MS);
+    assert_int_equal(owned(&bed->nodes[0]) + owned(&bed->nodes[1]), SLOT_COUNT);
+    check_apart(bed);
+    open_node(bed, 2);
+    run(bed, 4 * ROUND_MS);
+    assert_in_range(owned(&bed->nodes[2]), SLOT_COUNT / NODES, SLOT_COUNT / NODES + 1);
+    for (size_t i = 0; i < NODES; i++)
+        assert_false(bed->nodes[i].fenced);
+}
+
+// One that lives and whose row is deleted is fenced: its slots are another's then, and it commits nothing any more.
+static void test_one_whose_row_is_deleted_ends(void **state) {
+    struct bed *bed = with(state, NODES);
+    change(bed, STORE_DELETE, &(struct store_instance_row){.name = "node-2"}, 1);
+    run(bed, TAKEN_MS + 4 * ROUND_MS);
+    assert_true(bed->nodes[2].fenced);
+    assert_int_equal(owned(&bed->nodes[0]) + owned(&bed->nodes[1]), SLOT_COUNT);
+    check_apart(bed);
+}
+
+// The rows of what ran once are never deleted: names may be new at each start.
+static void test_many_were_there_before(void **state) {
+    enum { BEFORE = 2300 };
+    static struct store_instance_row rows[BEFORE];
+    struct bed *bed = with(state, NODES);
+    for (size_t i = 0; i < BEFORE; i++)
+        snprintf(rows[i].name, sizeof rows[i].name, "before-%zu", i);
+    change(bed, STORE_INSERT, rows, BEFORE);
+    run(bed, 2 * ROUND_MS);
+    end_node(&bed->nodes[2], store_abandon);
+    run(bed, TAKEN_MS + ROUND_MS);
+    assert_int_equal(owned(&bed->nodes[0]) + owned(&bed->nodes[1]), SLOT_COUNT);
+    check_apart(bed);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -297,6 +413,11 @@ int main(void) {
         TEST(test_a_dead_one_is_taken_over_from_when_its_lease_is_over),
         TEST(test_one_that_was_stopped_for_longer_finds_out_and_drives_nothing_anew),
         TEST(test_a_short_pause_costs_nothing),
+        TEST(test_who_is_back_first_takes_over_from_nobody_that_lives),
+        TEST(test_who_looks_often_takes_over_no_sooner),
+        TEST(test_slots_of_one_without_a_row_are_taken),
+        TEST(test_one_whose_row_is_deleted_ends),
+        TEST(test_many_were_there_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,13 +157,17 @@ void bed_step(struct bed *bed) {
         bed->now_ms++;
 }
 
-void bed_drain(struct bed *bed) {
+static void run_until(struct bed *bed, const unsigned *more, const bool *done) {
     int64_t begun_ms = bed->now_ms;
-    while (bed->pending > 0) {
+    while (more ? *more > 0 : !*done) {
         bed_step(bed);
         if (bed->now_ms - begun_ms > (int64_t)PATIENCE_S * 1000)
             fail_msg("%u callbacks did not come in %d virtual seconds", bed->pending, PATIENCE_S);
     }
+}
+
+void bed_drain(struct bed *bed) {
+    run_until(bed, &bed->pending, NULL);
 }
 
 void bed_shut_gate(struct bed *bed) {
@@ -191,17 +195,11 @@ void bed_open_gate(struct bed *bed) {
 
 // ---- Reads ------------------------------------------------------------------------------------------------------
 
-struct reading {
-    struct bed *bed;
-    const struct store_table *table;
-    bool count;
-    struct answer answer;
-};
-
 static void answered(void *ctx, const struct error *error, const void *rows, size_t n) {
     struct reading *reading = ctx;
     struct answer *answer = &reading->answer;
     reading->bed->pending--;
+    reading->answered = true;
     answer->code = error ? error->code : ERR_OK;
     snprintf(answer->text, sizeof answer->text, "%s", error ? error->text : "");
     answer->n = n;
@@ -220,10 +218,19 @@ static void answered(void *ctx, const struct error *error, const void *rows, siz
     answer->rows = page.rows;
 }
 
-struct answer bed_read(struct bed *bed, const struct store_query *query) {
-    struct reading reading = {.bed = bed, .table = query->table, .count = query->count};
+void bed_ask(struct bed *bed, const struct store_query *query, struct reading *reading) {
+    *reading = (struct reading){.bed = bed, .table = query->table, .count = query->count};
     bed->pending++;
-    store_read(bed->store, query, answered, &reading);
+    store_read(bed->store, query, answered, reading);
+}
+
+struct answer bed_read(struct bed *bed, const struct store_query *query) {
+    struct reading reading;
+    bed_ask(bed, query, &reading);
     bed_drain(bed);
     return reading.answer;
+}
+
+void bed_await(struct bed *bed, const struct reading *reading) {
+    run_until(bed, NULL, &reading->answered);
 }

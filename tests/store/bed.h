@@ -101,6 +101,17 @@ struct answer {
 };
 struct answer bed_read(struct bed *bed, const struct store_query *query);
 
+// Asks, and waits later, by bed_drain().
+struct reading {
+    struct bed *bed;
+    const struct store_table *table;
+    bool count, answered;
+    struct answer answer;
+};
+void bed_ask(struct bed *bed, const struct store_query *query, struct reading *reading);
+// Waits for this one, whatever else is to come.
+void bed_await(struct bed *bed, const struct reading *reading);
+
 // The gate, for variants that are faulty: while it is shut, commits wait before they begin, so that what is submitted
 // meanwhile goes into one batch. Without threads there is nothing to shut: nothing runs until the bed is drained.
 void bed_shut_gate(struct bed *bed);

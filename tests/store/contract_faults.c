@@ -223,6 +223,43 @@ static void test_reads_while_down(struct bed *bed) {
     assert_int_equal(bed->faults.fail_reads, 0);
 }
 
+// A read that fails where the database is there is not tried for ever: all others wait for it.
+static void test_a_sick_read_fails_alone(struct bed *bed) {
+    struct item row = item("a", "x", 0, 0);
+    bed_put(bed, &item_table, &row);
+    bed->faults.sick_reads = 2;
+    assert_int_equal(count_items(bed), 1);
+    for (int list = 0; list <= 1; list++) {
+        bed->faults.sick_reads = 3;
+        struct answer answer = bed_read(bed, &(struct store_query){.table = &item_table, .count = true, .list = list});
+        assert_int_equal(answer.code, ERR_STORE_UNAVAILABLE);
+        assert_int_equal(bed->faults.sick_reads, 0);
+        assert_false(stats(bed).down);
+        assert_int_equal(count_items(bed), 1);
+    }
+}
+
+// Whatever a list waits for, everything else goes on, and new work is taken.
+static void test_nothing_waits_for_a_list(struct bed *bed) {
+    struct item row = item("a", "x", 0, 0);
+    struct reading list, lookup;
+    bed_put(bed, &item_table, &row);
+    bed->faults.fail_lists = 1000000;
+    bed_ask(bed, &(struct store_query){.table = &item_table, .limit = 10, .list = true}, &list);
+    bed_ask(bed, &(struct store_query){.table = &item_table, .limit = 1}, &lookup);
+    bed_await(bed, &lookup);
+    assert_int_equal(lookup.answer.n, 1);
+    while (bed->faults.fail_lists > 1000000 - 3) // it is tried, and waits
+        if (!bed->variant->threaded)
+            bed_step(bed);
+    assert_false(list.answered);
+    assert_true(store_room(bed->store) > 0);
+    assert_false(stats(bed).down);
+    bed->faults.fail_lists = 0;
+    bed_drain(bed);
+    assert_int_equal(list.answer.n, 1);
+}
+
 static void close_while_down(struct bed *bed, _Atomic int64_t *counter, enum err expected) {
     struct fate fates[BATCH] = {0};
     submit_batch(bed, fates, -1);
@@ -345,6 +382,10 @@ const struct contract_case contract_faults[] = {
      .needs_faults = true,
      .alone = true},
     {.name = "reads wait for a database that is down", .run = test_reads_while_down, .needs_faults = true},
+    {.name = "a read that fails again and again fails alone",
+     .run = test_a_sick_read_fails_alone,
+     .needs_faults = true},
+    {.name = "nothing waits for a list but lists", .run = test_nothing_waits_for_a_list, .needs_faults = true},
     {.name = "closing while the database is down fails what is queued",
      .run = test_close_while_down,
      .needs_faults = true},

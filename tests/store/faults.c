@@ -348,6 +348,33 @@ void faults_tables_are_locked(void **state) {
     load_check(scene->load);
 }
 
+// A list that takes longer than one may, here since somebody holds its table: the server ends it, and it fails alone
+// and at once. Nothing waits for it meanwhile.
+void faults_a_list_is_stuck(void **state) {
+    struct scene *scene = *state;
+    enum { LISTS = 8 };
+    struct reading lists[LISTS], lookup;
+    open_with(scene, &(struct store_mariadb_options){.user = "root", .answer_timeout_ms = 1000});
+    struct item row = item("a", "ann", 1, 0);
+    bed_put(&scene->bed, &item_table, &row);
+    other_does(scene, "LOCK TABLES item WRITE");
+    int64_t before = stats(scene).retries;
+    for (int i = 0; i < LISTS; i++)
+        bed_ask(&scene->bed, &(struct store_query){.table = &item_table, .limit = 10, .list = true}, &lists[i]);
+    bed_ask(&scene->bed, &(struct store_query){.table = &pair_table, .limit = 10}, &lookup);
+    bed_await(&scene->bed, &lookup);
+    assert_int_equal(lookup.answer.code, ERR_OK);
+    assert_false(lists[LISTS - 1].answered);
+    bed_drain(&scene->bed);
+    for (int i = 0; i < LISTS; i++)
+        assert_int_equal(lists[i].answer.code, ERR_STORE_UNAVAILABLE);
+    assert_int_equal(stats(scene).retries, before);
+    assert_false(stats(scene).down);
+    other_does(scene, "UNLOCK TABLES");
+    assert_int_equal(bed_read(&scene->bed, &(struct store_query){.table = &item_table, .limit = 10, .list = true}).code,
+                     ERR_OK);
+}
+
 // ---- Servers that take nothing ----------------------------------------------------------------------------------
 
 void faults_read_only_server(void **state) {

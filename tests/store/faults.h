@@ -20,6 +20,7 @@ void faults_deadlock(void **state);
 void faults_lock_wait_ends(void **state);
 void faults_odd_defaults(void **state);
 void faults_tables_are_locked(void **state);
+void faults_a_list_is_stuck(void **state);
 void faults_read_only_server(void **state);
 void faults_too_many_connections(void **state);
 

@@ -21,6 +21,7 @@ int main(void) {
         FAULTS_TEST(faults_lock_wait_ends, faults_set_up),
         FAULTS_TEST(faults_odd_defaults, faults_set_up),
         FAULTS_TEST(faults_tables_are_locked, faults_set_up),
+        FAULTS_TEST(faults_a_list_is_stuck, faults_set_up),
         FAULTS_TEST(faults_read_only_server, faults_set_up),
         FAULTS_TEST(faults_too_many_connections, faults_set_up),
     };

@@ -100,6 +100,38 @@ static void test_log_is_bounded(void **state) {
     assert_int_equal(count(&s->bed), n);
 }
 
+// A read that takes longer than one may is ended and fails alone: others are answered.
+static void test_a_read_has_an_end(void **state) {
+    struct state *s = *state;
+    enum { ROWS = 3000 };
+    struct store_write *write = store_write_new(s->bed.store);
+    for (int i = 0; i < ROWS; i++) {
+        struct item row = item("", "x", i, 0);
+        snprintf(row.id, sizeof row.id, "%d", i);
+        store_row(write, &item_table, STORE_INSERT, &row);
+    }
+    struct fate fate = {0};
+    bed_submit(&s->bed, write, NULL, &fate);
+    bed_drain(&s->bed);
+    bed_close(&s->bed);
+    struct store_backend *backend = store_sqlite(s->bed.place);
+    store_sqlite_read_max(backend, 0);
+    struct error error;
+    assert_true(store_open(backend, &s->bed.options, &s->bed.store, &error));
+    struct store_query nothing = {
+        .table = &item_table, .conds = {{.column = "note", .cmp = STORE_EQ, .text = STR("none has it")}}, .limit = 1};
+    for (int list = 0; list <= 1; list++) {
+        nothing.list = list;
+        struct answer answer = bed_read(&s->bed, &nothing);
+        assert_int_equal(answer.code, ERR_STORE_UNAVAILABLE);
+        assert_non_null(strstr(answer.text, "interrupted"));
+        assert_int_equal(bed_read(&s->bed, &(struct store_query){.table = &item_table, .limit = 1}).n, 1);
+    }
+    struct store_stats stats;
+    store_stats(s->bed.store, &stats);
+    assert_int_equal(stats.retries, 0);
+}
+
 // However many writes a batch may have, it has a size: what comes behind it goes into the next.
 static void test_a_batch_has_a_size(void **state) {
     struct state *s = *state;
@@ -323,6 +355,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_log_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_batch_has_a_size, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_read_has_an_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_commit_is_synced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failed_sync_ends_the_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failed_checkpoint_ends_the_process, set_up, tear_down),
