@@ -236,7 +236,7 @@ static void test_of_a_partly_spent_recharge_what_is_left_is_refunded(struct flow
 // the caller is told so at once
 static void test_a_refund_whose_trade_was_dropped_meanwhile_is_refused_at_once(struct flow_bed *bed) {
     struct flow_trade trade = {0};
-    recharged(bed, &trade);
+    flow_recharged(bed, &trade);
     flow_fault(bed, FAULT(DELAY), "card", "GetRecharge", "delay_ms=1000 count=1");
     struct flow_answer *answer = flow_send(bed, "Refund", "trade_no=%s whole=true", trade.no);
     flow_run_for(bed, 500);
