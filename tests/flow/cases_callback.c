@@ -224,6 +224,7 @@ static void test_a_callback_about_what_is_not_the_gateways_is_kept(struct flow_b
     flow_until_state(bed, &trade, TRADE(ORDERED));
     flow_until_tender(bed, &trade, 1, CARD, TENDER(CLOSED));
     tell_of(bed, &trade, others, PART);
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
     flow_until_still(bed, &trade);
     assert_tender(bed, &trade, 1, CARD, TENDER(CLOSED));
     assert_tender(bed, &trade, 1, CASH, TENDER(CLOSED));
