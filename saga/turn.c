@@ -440,10 +440,7 @@ static void note_survival(struct saga_turn *turn, struct saga_resident *resident
     turn->must_commit = turn->must_commit || waits || resident->engine->trial == resident; // then the next one is tried
 }
 
-void turn_run(struct saga_resident *resident) {
-    resident_serve(resident); // before its own events, or it would wait for as long as these come
-    if (resident->busy || resident->gone || !(resident->wake || resident->first))
-        return;
+static void run_own(struct saga_resident *resident) {
     if (must_be_tried(resident)) {
         trial_wait(resident);
         return;
@@ -461,6 +458,14 @@ void turn_run(struct saga_resident *resident) {
     apply_answers(turn, resident);
     note_survival(turn, resident, answered, wake & WAKE_RESUMED);
     turn_finish(turn);
+}
+
+void turn_run(struct saga_resident *resident) {
+    resident_pin(resident);   // a turn of those who are served may be refused at once, and drop it
+    resident_serve(resident); // before its own events, or it would wait for as long as these come
+    if (!resident->busy && !resident->gone && (resident->wake || resident->first))
+        run_own(resident);
+    resident_unpin(resident);
 }
 
 // ---- What commands and decisions can do ---------------------------------------------------------------------------

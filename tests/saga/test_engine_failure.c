@@ -378,6 +378,30 @@ static void test_reads_that_fail_are_tried_again(void **state) {
     bed_check_books(bed);
 }
 
+static const struct saga_operation end_it = {.act = SAGA_ACT_TERMINATE};
+
+// An operator who waits for a saga that is just being written, as the process stops, is told so.
+static void test_who_waits_for_a_busy_saga_is_told_of_the_stop(void **state) {
+    struct saga_bed *bed = *state;
+    struct bed_reply ended, signalled;
+    model_plan(&bed->model, "a", SAGA_ACTION, MODEL_SLOW, 1, 5000);
+    bed_start(bed, &flow_trip, "one", "", NULL);
+    bed_run(bed, 50);
+    bed->holds = true;
+    bed_signal(bed, "one", "any", "1", &signalled);
+    bed_operate(bed, "one", &end_it, &ended);
+    bed_run(bed, 10);
+    assert_false(ended.came);
+    bed->holds = false;
+    bed_close(bed);
+    assert_true(signalled.came && signalled.code == ERR_OK);
+    assert_true(ended.came);
+    assert_int_equal(ended.code, ERR_SHUTTING_DOWN);
+    bed_open(bed);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
+}
+
 // A stop in the middle: what was accepted is durable, nothing more is sent, the next process goes on.
 static void test_a_stop_is_no_crash(void **state) {
     struct saga_bed *bed = *state;
@@ -422,6 +446,7 @@ int main(void) {
         TEST(test_a_family_fails_together),
         TEST(test_a_lost_saga_is_asked_again),
         TEST(test_reads_that_fail_are_tried_again),
+        TEST(test_who_waits_for_a_busy_saga_is_told_of_the_stop),
         TEST(test_a_stop_is_no_crash),
     };
     return cmocka_run_group_tests_name("saga/engine: writes that fail", tests, NULL, NULL);
