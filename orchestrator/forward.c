@@ -42,7 +42,7 @@ struct hop {
     struct rpc_timer again;
     bool streams;
     bool stalled; // who reads the stream does not keep up
-    bool unsure; // an owner may have accepted it
+    bool unsure;  // an owner may have accepted it
 };
 
 struct forward {
