@@ -257,7 +257,7 @@ void faults_stopped_in_a_transaction(void **state) {
     take_over(scene);
     cutter_let_go(cutter);
     bed_drain(&scene->bed);
-    assert_int_equal(fate.code, ERR_STORE_FENCED);
+    assert_int_equal(fate.code, ERR_ACCEPTANCE_UNKNOWN);
     assert_int_equal(
         mariadb_ask(scene->variant.server, scene->bed.place, "SELECT COUNT(*) FROM item WHERE id = 'late'"), 0);
     bed_close(&scene->bed);
