@@ -21,7 +21,7 @@ void reorder_ask(struct saga_turn *turn, const struct order_wish *wish,
 // What whoever ordered is told.
 static bool refuse(struct trade *trade, enum err code) {
     struct trade_row *row = trade_edit(trade);
-    row->failure = code;
+    row->failure = (int32_t)code;
     str_fit(str_c(err_info(code)->name), row->reason, sizeof row->reason);
     str_fit(str_c(err_info(code)->text), row->text, sizeof row->text);
     return false;

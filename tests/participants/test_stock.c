@@ -273,7 +273,7 @@ static void test_a_world_that_makes_no_sense_is_refused_precisely(void **state) 
     static const struct {
         const char *method, *fields;
     } bad[] = {
-        {"SetGoods", "station_id=S001 sku=W500 kind=1 unit_price=CNY0"},
+        {"SetGoods", "station_id=S001 sku=W500 kind=1 unit_price=CNY-1"},
         {"SetGoods", "station_id=S001 sku=W500 kind=7 unit_price=CNY5"},
         {"SetGoods", "station_id=S001 sku=a,b kind=1 unit_price=CNY5"},
         {"SetGoods", "station_id=S001 sku=W500 kind=1 unit_price=CNY5 available=-1"},
