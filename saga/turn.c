@@ -463,9 +463,10 @@ static void run_own(struct saga_resident *resident) {
 void turn_run(struct saga_resident *resident) {
     resident_pin(resident);   // a turn of those who are served may be refused at once, and drop it
     resident_serve(resident); // before its own events, or it would wait for as long as these come
-    if (!resident->busy && !resident->gone && (resident->wake || resident->first))
-        run_own(resident);
+    bool goes_on = !resident->busy && !resident->gone && (resident->wake || resident->first);
     resident_unpin(resident);
+    if (goes_on)
+        run_own(resident);
 }
 
 // ---- What commands and decisions can do ---------------------------------------------------------------------------
