@@ -1,5 +1,5 @@
 // Several instances on one store, under virtual time: who owns what, when one leaves, dies, or is stopped for a while.
-#include "saga/saga.h"
+#include "saga/engine.h"
 #include "saga/tables.h"
 #include "store/backend.h"
 #include "tests/base/seeded.h"
@@ -18,6 +18,7 @@ struct node {
     struct store_faults faults;
     bool stopped; // as by SIGSTOP
     bool fenced, left;
+    unsigned shared; // how often it was told that another has its address
     char name[8];
 };
 
@@ -44,6 +45,8 @@ static void notice(void *ctx, const struct saga_notice *told) {
     struct node *node = ctx;
     if (told->kind == SAGA_NOTICE_FENCED)
         node->fenced = true;
+    if (told->kind == SAGA_NOTICE_ADDRESS_SHARED)
+        node->shared++;
 }
 
 static uint64_t any(void *ctx) {
@@ -63,7 +66,7 @@ static bool pump(void *ctx) {
     return did;
 }
 
-static void open_node(struct bed *bed, size_t i) {
+static void open_at(struct bed *bed, size_t i, const char *address) {
     struct node *node = &bed->nodes[i];
     struct error error = {0};
     *node = (struct node){.time = &bed->time, .alarm = {.fire = tick, .ctx = node}};
@@ -71,7 +74,7 @@ static void open_node(struct bed *bed, size_t i) {
     struct store_options storing = {.tables = bed->tables,
                                     .clock = &bed->time.clock,
                                     .instance = node->name,
-                                    .address = node->name,
+                                    .address = address ? address : node->name,
                                     .lease_ms = LEASE_MS};
     if (!store_open(store_faulty(store_memory_share(bed->disk), &node->faults), &storing, &node->store, &error))
         fail_msg("%s", error.text);
@@ -87,6 +90,10 @@ static void open_node(struct bed *bed, size_t i) {
     if (!saga_engine_new(&options, &node->engine, &error))
         fail_msg("%s", error.text);
     saga_engine_recover(node->engine);
+}
+
+static void open_node(struct bed *bed, size_t i) {
+    open_at(bed, i, NULL);
 }
 
 static void end_node(struct node *node, void (*end)(struct store *store)) {
@@ -386,6 +393,50 @@ static void test_one_whose_row_is_deleted_ends(void **state) {
     check_apart(bed);
 }
 
+// What is given to one that is gone before the write that says so stays where it was.
+static void test_slots_on_their_way_to_one_whose_row_is_gone_stay(void **state) {
+    struct bed *bed = with(state, 1);
+    struct saga_engine *engine = bed->nodes[0].engine;
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) // work that is not yet done holds them
+        slot_use(engine, slot);
+    open_node(bed, 1);
+    run(bed, 2 * ROUND_MS);
+    unsigned left = SLOT_COUNT - owned(&bed->nodes[0]);
+    assert_true(left > 0);
+    assert_int_equal(owned(&bed->nodes[1]), 0);
+    end_node(&bed->nodes[1], store_abandon);
+    change(bed, STORE_DELETE, &(struct store_instance_row){.name = "node-1"}, 1);
+    run(bed, 2 * ROUND_MS);
+    assert_int_equal(owned(&bed->nodes[0]), SLOT_COUNT - left);
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        slot_unuse(engine, slot);
+    run(bed, 2 * ROUND_MS);
+    assert_int_equal(owned(&bed->nodes[0]), SLOT_COUNT);
+    assert_false(bed->nodes[0].fenced);
+    open_node(bed, 1);
+    run(bed, 8 * ROUND_MS); // and they can be given again
+    assert_in_range(owned(&bed->nodes[1]), SLOT_COUNT / 2 - 1, SLOT_COUNT / 2 + 1);
+    check_apart(bed);
+}
+
+// Each that lives is told once; of one that is dead nobody is.
+static void test_who_shares_an_address_is_told(void **state) {
+    struct bed *bed = *state;
+    for (size_t i = 0; i < 2; i++)
+        open_at(bed, i, "127.0.0.1:50051");
+    open_node(bed, 2);
+    run(bed, 4 * ROUND_MS);
+    assert_int_equal(bed->nodes[0].shared, 1);
+    assert_int_equal(bed->nodes[1].shared, 1);
+    assert_int_equal(bed->nodes[2].shared, 0);
+    for (size_t i = 0; i < 2; i++)
+        end_node(&bed->nodes[i], store_abandon);
+    run(bed, TAKEN_MS + ROUND_MS);
+    open_at(bed, 0, "127.0.0.1:50051");
+    run(bed, 4 * ROUND_MS);
+    assert_int_equal(bed->nodes[0].shared, 0);
+}
+
 // The rows of what ran once are never deleted: names may be new at each start.
 static void test_many_were_there_before(void **state) {
     enum { BEFORE = 2300 };
@@ -417,6 +468,8 @@ int main(void) {
         TEST(test_who_looks_often_takes_over_no_sooner),
         TEST(test_slots_of_one_without_a_row_are_taken),
         TEST(test_one_whose_row_is_deleted_ends),
+        TEST(test_slots_on_their_way_to_one_whose_row_is_gone_stay),
+        TEST(test_who_shares_an_address_is_told),
         TEST(test_many_were_there_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
