@@ -95,8 +95,7 @@ static bool may_be_ended(struct chance *chance, const struct flow_trade *trade, 
 static void move_operator(struct chance *chance, const struct flow_trade *trade) {
     static const char *const acts[] = {"Retry", "Pause", "Resume", "Compensate"};
     struct flow_bed *bed = chance->bed;
-    const Txcenter__Saga__V1__ListSagasResponse *page =
-        flow_must(bed, "ListSagas", "filter.subject=%s filter.unfinished=true", trade->no);
+    const Txcenter__Saga__V1__ListSagasResponse *page = flow_unfinished(bed, trade->no);
     if (page->n_sagas == 0)
         return;
     const char *gid = page->sagas[dice(chance, (uint32_t)page->n_sagas)]->gid;

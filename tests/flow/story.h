@@ -68,6 +68,9 @@ const Txcenter__Trade__V1__Tender *flow_tender(struct flow_bed *bed, const struc
 // Runs until the trade is there; until its tender is.
 void flow_until_state(struct flow_bed *bed, const struct flow_trade *trade, int state);
 void flow_until_tender(struct flow_bed *bed, const struct flow_trade *trade, int attempt, int tender, int state);
+// Its sagas that have not ended; how many of them are parked.
+const Txcenter__Saga__V1__ListSagasResponse *flow_unfinished(struct flow_bed *bed, const char *trade_no);
+int flow_parked(struct flow_bed *bed, const char *trade_no);
 // Runs until every saga of the trade has ended or is parked.
 void flow_until_still(struct flow_bed *bed, const struct flow_trade *trade);
 // Runs until so many of its sagas are parked.
