@@ -85,6 +85,23 @@ void flow_completed(struct flow_bed *bed, struct flow_trade *trade) {
     flow_until_still(bed, trade);
 }
 
+void flow_completed_but(struct flow_bed *bed, struct flow_trade *trade, int kind, const char *system,
+                        const char *method, const char *more) {
+    flow_ordered(bed, trade);
+    flow_fault(bed, kind, system, method, more);
+    flow_pay(bed, trade);
+    flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
+    flow_until_state(bed, trade, TRADE(COMPLETED));
+}
+
+const Txcenter__Trade__V1__RefundResponse *flow_refunded(struct flow_bed *bed, const struct flow_trade *trade,
+                                                         const char *extent) {
+    const Txcenter__Trade__V1__RefundResponse *response = flow_must(bed, "Refund", "trade_no=%s %s", trade->no, extent);
+    assert_false(response->processing);
+    assert_int_equal(response->refund->state, REFUND(DONE));
+    return response;
+}
+
 void flow_recharging(struct flow_bed *bed, struct flow_trade *trade) {
     *trade = (struct flow_trade){0};
     flow_quote(bed, trade, flow_text(bed, "lines[0].recharge.card_no=%s lines[0].recharge.amount=CNY50000", bed->card),

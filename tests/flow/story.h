@@ -53,6 +53,14 @@ void flow_payer_pays_late(struct flow_bed *bed, const char *tender_no);
 // Ordered and paid with WeChat, and completed with everything that follows.
 void flow_completed(struct flow_bed *bed, struct flow_trade *trade);
 
+// Ordered; paid with WeChat and completed although this fault is there, perhaps not with everything that follows.
+void flow_completed_but(struct flow_bed *bed, struct flow_trade *trade, int kind, const char *system,
+                        const char *method, const char *more);
+
+// Refunds so much of it ("whole=true", …), which must be done when it is answered.
+const Txcenter__Trade__V1__RefundResponse *flow_refunded(struct flow_bed *bed, const struct flow_trade *trade,
+                                                         const char *extent);
+
 // A recharge of 500.00 that waits for its payer; and one that is paid and completed.
 void flow_recharging(struct flow_bed *bed, struct flow_trade *trade);
 void flow_recharged(struct flow_bed *bed, struct flow_trade *trade);
