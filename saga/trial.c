@@ -61,13 +61,20 @@ static struct saga_waiter *take_patient(const struct saga_engine *engine, int64_
     return taken;
 }
 
-void trial_tick(struct saga_engine *engine, int64_t now_ms) {
+static void fail_patient(struct saga_engine *engine, int64_t now_ms) {
+    struct saga_waiter *patient = take_patient(engine, now_ms);
     struct error error;
-    if (engine->trial_ms > now_ms)
+    if (!patient)
         return;
     error_set(&error, ERR_OVERLOADED, "the saga waits to be tried alone, behind %zu others", engine->suspects.count);
     error.retry_after_ms = WAITED_MAX_MS;
-    waiters_fail(take_patient(engine, now_ms), &error);
+    waiters_fail(patient, &error);
+}
+
+void trial_tick(struct saga_engine *engine, int64_t now_ms) {
+    if (engine->trial_ms > now_ms)
+        return;
+    fail_patient(engine, now_ms);
     struct saga_resident *resident = engine->trial;
     if (resident && resident->gone)
         resident = NULL; // it was terminated, and stays as long as its children, which may wait for their own trials

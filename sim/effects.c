@@ -195,18 +195,22 @@ static void repeat_action(struct sim_call *call, struct sim_record *record) {
     call->answer = record->answer;
 }
 
-static void run_action(struct sim_call *call) {
-    struct sim_record *record = find(call);
-    if (record) {
-        repeat_action(call, record);
-        return;
-    }
+static void apply(struct sim_call *call) {
     if (call->plan.reject)
         sim_reject(call, call->plan.code, "a rejection that was asked for");
     else
         call->method->apply(call);
     if (!call->answer.ptr && !error_is(&call->invalid))
         applied_bare(call);
+}
+
+static void run_action(struct sim_call *call) {
+    struct sim_record *record = find(call);
+    if (record) {
+        repeat_action(call, record);
+        return;
+    }
+    apply(call);
     if (error_is(&call->invalid))
         return;
     struct sim_stats *stats = &call->system->stats;
@@ -293,14 +297,7 @@ static void run_inquiry(struct sim_call *call) {
 
 void sim_effects_run(struct sim_call *call) {
     switch (call->method->op) {
-    case SIM_READ:
-        if (call->plan.reject)
-            sim_reject(call, call->plan.code, "a rejection that was asked for");
-        else
-            call->method->apply(call);
-        if (!call->answer.ptr && !error_is(&call->invalid))
-            applied_bare(call);
-        break;
+    case SIM_READ: apply(call); break;
     case SIM_ACTION: run_action(call); break;
     case SIM_COMPENSATE: run_compensation(call); break;
     case SIM_INQUIRE: run_inquiry(call); break;

@@ -141,10 +141,9 @@ enum worked {
 
 enum { STORE_THREADS = 2 + READERS };
 
-enum worked writer_work(struct store *store);
-enum worked reader_look_up(struct store *store);
-enum worked reader_list(struct store *store);
-enum worked keeper_work(struct store *store);
+typedef enum worked work_fn(struct store *store);
+work_fn writer_work, keeper_work;
+extern work_fn *const reader_works[READERS];
 bool keeper_deliver(struct store *store);                    // true when there was something
 bool writer_init(struct writer *writer, uint32_t batch_max); // false without memory
 void writer_release(struct writer *writer);

@@ -138,10 +138,12 @@ static enum worked reader_work(struct store *store, enum store_reader which) {
     }
 }
 
-enum worked reader_look_up(struct store *store) {
+static enum worked look_up(struct store *store) {
     return reader_work(store, READS_LOOKUPS);
 }
 
-enum worked reader_list(struct store *store) {
+static enum worked list(struct store *store) {
     return reader_work(store, READS_LISTS);
 }
+
+work_fn *const reader_works[READERS] = {[READS_LOOKUPS] = look_up, [READS_LISTS] = list};

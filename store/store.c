@@ -70,8 +70,8 @@ static void sleep_on(struct store *store, pthread_cond_t *cond, uint32_t wait_ms
 }
 
 // Round by round until the store closes and nothing is queued, or until it is abandoned.
-static void work(struct store *store, enum worked (*round)(struct store *store), pthread_cond_t *cond, bool *sleeps,
-                 const size_t *queued, const struct back_off *back_off) {
+static void work(struct store *store, work_fn *round, pthread_cond_t *cond, bool *sleeps, const size_t *queued,
+                 const struct back_off *back_off) {
     bool more = true;
     while (more) {
         enum worked came_to = round(store);
@@ -93,18 +93,18 @@ static void *writer_main(void *arg) {
     return NULL;
 }
 
-static void read_with(struct store *store, enum store_reader reader, enum worked (*round)(struct store *store)) {
-    work(store, round, &store->reader_wakes[reader], &store->reader_sleeps[reader], &store->reads[reader].n,
-         &store->readers[reader].back_off);
+static void read_as(struct store *store, enum store_reader reader) {
+    work(store, reader_works[reader], &store->reader_wakes[reader], &store->reader_sleeps[reader],
+         &store->reads[reader].n, &store->readers[reader].back_off);
 }
 
 static void *lookups_main(void *arg) {
-    read_with(arg, READS_LOOKUPS, reader_look_up);
+    read_as(arg, READS_LOOKUPS);
     return NULL;
 }
 
 static void *lists_main(void *arg) {
-    read_with(arg, READS_LISTS, reader_list);
+    read_as(arg, READS_LISTS);
     return NULL;
 }
 
@@ -306,8 +306,9 @@ void store_close(struct store *store) {
         // A back-off is not waited for: the workers give up after one more try.
         while (writer_work(store) != WORKED_NOT)
             ;
-        while (reader_look_up(store) != WORKED_NOT || reader_list(store) != WORKED_NOT)
-            ;
+        for (unsigned i = 0; i < READERS; i++)
+            while (reader_works[i](store) != WORKED_NOT)
+                ;
         while (keeper_work(store) != WORKED_NOT)
             ;
     }
@@ -469,8 +470,8 @@ size_t store_poll(struct store *store) {
 // ---- Without threads --------------------------------------------------------------------------------------------
 
 // Turns until nothing is queued, one more is `through`, or a back-off begins. True while there is more to do.
-static bool pump(struct store *store, enum worked (*round)(struct store *store), const struct back_off *back_off,
-                 int64_t *due_ms, const uint32_t *through) {
+static bool pump(struct store *store, work_fn *round, const struct back_off *back_off, int64_t *due_ms,
+                 const uint32_t *through) {
     uint32_t before = through ? *through : 0;
     int64_t now_ms = clock_now_ms(store->options.clock);
     if (back_off->failures > 0 && now_ms < *due_ms)
@@ -490,12 +491,12 @@ bool store_pump(struct store *store) {
     struct writer *writer = &store->writer;
     bool more = pump(store, writer_work, &writer->back_off, &store->writer_due_ms, &writer->n_through);
     bool writes_wait = more && (writer->now.n_ranges > 0 || writer->next.n_ranges > 0 || store->writes.n > 0);
-    bool lookups_wait = pump(store, reader_look_up, &store->readers[READS_LOOKUPS].back_off,
-                             &store->reader_due_ms[READS_LOOKUPS], NULL);
-    bool lists_wait =
-        pump(store, reader_list, &store->readers[READS_LISTS].back_off, &store->reader_due_ms[READS_LISTS], NULL);
+    bool reads_wait = false;
+    for (unsigned i = 0; i < READERS; i++)
+        if (pump(store, reader_works[i], &store->readers[i].back_off, &store->reader_due_ms[i], NULL))
+            reads_wait = true;
     bool taking_waits = pump(store, keeper_work, &store->keeper.back_off, &store->keeper_due_ms, NULL);
-    return writes_wait || lookups_wait || lists_wait || taking_waits;
+    return writes_wait || reads_wait || taking_waits;
 }
 
 // ---- What it is and does ----------------------------------------------------------------------------------------

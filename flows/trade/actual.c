@@ -95,11 +95,6 @@ static bool share_among(combination_message *combination, const combination_mess
     return true;
 }
 
-static bool set_money(Txcenter__Type__V1__Money **at, const char *currency, int64_t minor, struct arena *arena) {
-    *at = view_money(currency, minor, arena);
-    return *at != NULL;
-}
-
 static bool copy_benefits(combination_message *combination, const combination_message *chosen, const char *currency,
                           size_t n_lines, struct arena *arena) {
     combination->benefits = view_array(arena, chosen->n_benefits);
@@ -109,7 +104,7 @@ static bool copy_benefits(combination_message *combination, const combination_me
         if (!combination->benefits || !benefit || !lines)
             return false;
         *benefit = *chosen->benefits[i];
-        if (!set_money(&benefit->discount, currency, 0, arena))
+        if (!view_put_money(&benefit->discount, currency, 0, arena))
             return false;
         benefit->line_discounts = lines;
         benefit->n_line_discounts = n_lines;
@@ -129,7 +124,7 @@ static combination_message *kept_within(const struct trade *trade, const struct 
         return NULL;
     *combination = *chosen;
     combination->line_shares = view_array(arena, actual->n);
-    if (!set_money(&combination->payable, row->currency, row->paid, arena) || !combination->line_shares ||
+    if (!view_put_money(&combination->payable, row->currency, row->paid, arena) || !combination->line_shares ||
         !copy_benefits(combination, chosen, row->currency, actual->n, arena))
         return NULL;
     for (size_t i = 0; i < actual->n; i++)
@@ -140,7 +135,7 @@ static combination_message *kept_within(const struct trade *trade, const struct 
         int64_t parts[SOLVER_LAYERS];
         Txcenter__Trade__V1__LineShare *share =
             VIEW_NEW(arena, txcenter__trade__v1__line_share, Txcenter__Trade__V1__LineShare);
-        if (!share || !set_money(&share->payable, row->currency, nets[i], arena) ||
+        if (!share || !view_put_money(&share->payable, row->currency, nets[i], arena) ||
             !money_allocate(lists[i] - nets[i], row->discount, SOLVER_LAYERS, parts) ||
             !discount_to_share(parts, row->currency, arena, share))
             return NULL;
@@ -181,7 +176,7 @@ static struct str packed(const struct trade *trade, const struct actual *actual,
     Txcenter__Trade__V1__Quote *quote = view_quote(trade_quote_row(trade, trade->row.ordered_version), arena);
     combination_message chosen = *actual->combination, *combinations[] = {&chosen};
     const char *currency = trade->row.currency;
-    if (!quote || !set_money(&quote->list_price, currency, actual->list_price, arena))
+    if (!quote || !view_put_money(&quote->list_price, currency, actual->list_price, arena))
         return STR_NONE;
     chosen.combination_id = view_text("1");
     quote->version = trade->row.quote_version + 1;
@@ -189,7 +184,7 @@ static struct str packed(const struct trade *trade, const struct actual *actual,
     quote->n_combinations = 1;
     for (size_t i = 0; i < quote->n_lines && i < actual->n; i++) {
         quote->lines[i]->volume_centi = actual->lines[i].volume_centi;
-        if (!set_money(&quote->lines[i]->list_price, currency, actual->lines[i].list_price, arena))
+        if (!view_put_money(&quote->lines[i]->list_price, currency, actual->lines[i].list_price, arena))
             return STR_NONE;
     }
     size_t size = txcenter__trade__v1__quote__get_packed_size(quote);

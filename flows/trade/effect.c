@@ -18,12 +18,17 @@ struct adapter_effect effect_of(const struct saga_call *call) {
     };
 }
 
-struct adapter_effect effect_of_step(const struct saga_call *call, const struct saga_flow *flow, uint16_t step_id,
-                                     uint32_t generation, struct effect_whose *whose) {
+struct adapter_effect effect_under(const struct saga_call *call, const struct effect_whose *whose) {
     struct adapter_effect effect = effect_of(call);
-    saga_key(whose->gid, step_id, saga_call_leg(call), generation, whose->key);
     effect.key = whose->key;
     effect.gid = whose->gid;
+    return effect;
+}
+
+struct adapter_effect effect_of_step(const struct saga_call *call, const struct saga_flow *flow, uint16_t step_id,
+                                     uint32_t generation, struct effect_whose *whose) {
+    saga_key(whose->gid, step_id, saga_call_leg(call), generation, whose->key);
+    struct adapter_effect effect = effect_under(call, whose);
     for (uint8_t i = 0; i < flow->n_steps; i++)
         if (flow->steps[i].id == step_id)
             effect.step = flow->steps[i].name;

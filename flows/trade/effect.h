@@ -17,12 +17,15 @@ static inline struct adapters *effect_adapters(const struct saga_call *call) {
 // The effect of this call: its key, gid, step, and the trade's numbers.
 struct adapter_effect effect_of(const struct saga_call *call);
 
-// The effect of a step of another saga, whose gid is in `whose`, or of this one: what is sent for it says the same,
-// whichever saga sends it, so that it is a repeat.
 struct effect_whose {
     char gid[TRADE_GID_MAX];
-    char key[SAGA_KEY_MAX]; // filled in
+    char key[SAGA_KEY_MAX];
 };
+// The effect of this call under another's gid and key, as its compensation's is.
+struct adapter_effect effect_under(const struct saga_call *call, const struct effect_whose *whose);
+
+// The effect of a step of another saga, whose gid is in `whose`, or of this one: what is sent for it says the same,
+// whichever saga sends it, so that it is a repeat. Its key is filled in.
 struct adapter_effect effect_of_step(const struct saga_call *call, const struct saga_flow *flow, uint16_t step_id,
                                      uint32_t generation, struct effect_whose *whose);
 

@@ -330,16 +330,7 @@ static void execute_with_quote(struct command *command) {
     quote_trade_no(command, number);
     command->state = view_text(arena_str(&command->arena, str_c(number)).ptr);
     struct quote_wish wish = {
-        .trade_no = command->state,
-        .call_id = command->call->request_id,
-        .traceparent = command->call->traceparent,
-        .context = request->context,
-        .lines = request->lines,
-        .n_lines = request->n_lines,
-        .excluded = {[SOLVER_COUPON] = {request->excluded_coupon_ids, request->n_excluded_coupon_ids},
-                     [SOLVER_ACTIVITY] = {request->excluded_activity_ids, request->n_excluded_activity_ids}},
-        .exclude_points = request->exclude_points,
-        .exclude_level = request->exclude_level,
+        QUOTE_WISH_OF(command, request),
         .max_combinations = 1,
         .tender_kinds = kinds_of(request, &command->arena),
         .n_tender_kinds = request->n_tenders,

@@ -41,6 +41,8 @@ saga_call_fn purchase_close_order;
 // ---- For refund_goods.c: what was delivered, under which key -------------------------------------------------------
 
 void purchase_recharge_key(const struct trade *trade, char out[SAGA_KEY_MAX]);
+// Of what never came, so that it can't any more.
+saga_call_fn purchase_cancel_recharge;
 // Of the item's line, of its kind; what has been used already is a shortfall.
 void purchase_withdraw_item(struct saga_call *call, unsigned item);
 

@@ -69,24 +69,31 @@ void purchase_item_delivered(struct saga_turn *turn, enum saga_op op, enum outco
     answered(turn, LINE_ITEM, outcome);
 }
 
-static uint32_t generation_of(const struct line_row *line) {
-    return line->delivery ? (uint32_t)line->delivery : 1;
+static struct effect_whose delivery_of(const struct trade *trade, uint16_t step_id, const char *kind, unsigned leg) {
+    int32_t generation = trade_line_of(trade, kind, leg)->delivery;
+    struct effect_whose whose;
+    trade_purchase_gid(trade, whose.gid);
+    saga_key(whose.gid, step_id, (uint8_t)leg, generation ? (uint32_t)generation : 1, whose.key);
+    return whose;
 }
 
 void purchase_recharge_key(const struct trade *trade, char out[SAGA_KEY_MAX]) {
-    char gid[TRADE_GID_MAX];
-    trade_purchase_gid(trade, gid);
-    saga_key(gid, STEP_RECHARGE, 0, generation_of(trade_line_of(trade, LINE_RECHARGE, 0)), out);
+    const struct effect_whose whose = delivery_of(trade, STEP_RECHARGE, LINE_RECHARGE, 0);
+    str_copy(str_c(whose.key), out, SAGA_KEY_MAX);
+}
+
+// ---- Taken back, as the delivery's compensation ---------------------------------------------------------------------
+
+void purchase_cancel_recharge(struct saga_call *call) {
+    Participant__Card__V1__CancelRechargeRequest request = PARTICIPANT__CARD__V1__CANCEL_RECHARGE_REQUEST__INIT;
+    const struct effect_whose whose = delivery_of(effect_trade(call), STEP_RECHARGE, LINE_RECHARGE, 0);
+    struct adapter_effect effect = effect_under(call, &whose);
+    card_cancel_recharge(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
 }
 
 void purchase_withdraw_item(struct saga_call *call, unsigned item) {
-    struct trade *trade = effect_trade(call);
     Participant__Activity__V1__WithdrawItemRequest request = PARTICIPANT__ACTIVITY__V1__WITHDRAW_ITEM_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
-    char gid[TRADE_GID_MAX], key[SAGA_KEY_MAX];
-    trade_purchase_gid(trade, gid);
-    saga_key(gid, STEP_DELIVER_ITEMS, (uint8_t)item, generation_of(trade_line_of(trade, LINE_ITEM, item)), key);
-    effect.key = key; // the delivery's own: it is its compensation
-    effect.gid = gid;
+    const struct effect_whose whose = delivery_of(effect_trade(call), STEP_DELIVER_ITEMS, LINE_ITEM, item);
+    struct adapter_effect effect = effect_under(call, &whose);
     activity_withdraw(&effect_adapters(call)->activity, &effect, &request, effect_done_as_short, call);
 }

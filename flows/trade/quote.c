@@ -190,18 +190,9 @@ static void execute(struct command *command) {
         quote_trade_no(command, number);
     command->state = view_text(arena_str(&command->arena, str_c(number)).ptr);
     struct quote_wish wish = {
-        .trade_no = command->state,
-        .call_id = command->call->request_id,
-        .traceparent = command->call->traceparent,
-        .context = request->context,
-        .lines = request->lines,
-        .n_lines = request->n_lines,
+        QUOTE_WISH_OF(command, request),
         .required = {[SOLVER_COUPON] = {request->required_coupon_ids, request->n_required_coupon_ids},
                      [SOLVER_ACTIVITY] = {request->required_activity_ids, request->n_required_activity_ids}},
-        .excluded = {[SOLVER_COUPON] = {request->excluded_coupon_ids, request->n_excluded_coupon_ids},
-                     [SOLVER_ACTIVITY] = {request->excluded_activity_ids, request->n_excluded_activity_ids}},
-        .exclude_points = request->exclude_points,
-        .exclude_level = request->exclude_level,
         .max_combinations = request->max_combinations,
         .tender_kinds = request->tender_kinds,
         .n_tender_kinds = request->n_tender_kinds,

@@ -25,6 +25,14 @@ struct quote_wish {
     size_t n_tender_kinds;
 };
 
+// Of it what every command that quotes says with fields of these names, and whose trade's number is its state.
+#define QUOTE_WISH_OF(command, request)                                                                                \
+    .trade_no = (command)->state, .call_id = (command)->call->request_id, .traceparent = (command)->call->traceparent, \
+    .context = (request)->context, .lines = (request)->lines, .n_lines = (request)->n_lines,                           \
+    .excluded = {[SOLVER_COUPON] = {(request)->excluded_coupon_ids, (request)->n_excluded_coupon_ids},                 \
+                 [SOLVER_ACTIVITY] = {(request)->excluded_activity_ids, (request)->n_excluded_activity_ids}},          \
+    .exclude_points = (request)->exclude_points, .exclude_level = (request)->exclude_level
+
 // The result, in the arena that was given; `quote` has no version yet.
 struct quote_made {
     Txcenter__Trade__V1__Quote *quote;

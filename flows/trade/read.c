@@ -104,11 +104,17 @@ static void filter_query(const trade_filter *filter, struct store_query *query) 
             (struct store_cond){.column = "created_ms", .cmp = STORE_LT, .integer = time_ms(filter->created_to)});
 }
 
+static const trade_filter *filter_of(const ProtobufCMessage *message) {
+    static const trade_filter everything = TXCENTER__TRADE__V1__TRADE_FILTER__INIT;
+    const Txcenter__Trade__V1__ListTradesRequest *request = (const void *)message;
+    return request->filter ? request->filter : &everything;
+}
+
 static bool trade_fits(const ProtobufCMessage *message, const void *row) {
-    const trade_filter *filter = ((const Txcenter__Trade__V1__ListTradesRequest *)(const void *)message)->filter;
+    const trade_filter *filter = filter_of(message);
     const struct trade_row *trade = row;
-    return !filter || ((!filter->state || trade->state == (int32_t)filter->state) &&
-                       (!filter->station_id[0] || strcmp(trade->station_id, filter->station_id) == 0));
+    return (!filter->state || trade->state == (int32_t)filter->state) &&
+           (!filter->station_id[0] || strcmp(trade->station_id, filter->station_id) == 0);
 }
 
 static void *trade_shown(const void *row, struct arena *arena) {
@@ -133,10 +139,9 @@ static void check_filter(const trade_filter *filter, struct error *error) {
 }
 
 void read_list(struct trades *trades, struct trade_call *call, const ProtobufCMessage *message) {
-    static const trade_filter everything = TXCENTER__TRADE__V1__TRADE_FILTER__INIT;
     static const struct listing_kind kind = {trade_fits, trade_shown, token_of, finish_trades};
     const Txcenter__Trade__V1__ListTradesRequest *request = (const void *)message;
-    const trade_filter *filter = request->filter ? request->filter : &everything;
+    const trade_filter *filter = filter_of(message);
     struct reading *reading = reading_new(trades, call, message);
     struct trade_row after = {0};
     struct error error = {0};

@@ -204,10 +204,10 @@ static void recharge_known(void *ctx, const struct adapter_answer *answer) {
     struct command *command = ctx;
     const Participant__Card__V1__GetRechargeResponse *response =
         answer->outcome == OUTCOME_OK ? (const void *)answer->message : NULL;
+    int64_t reversible = response ? response->reversible->minor_units : -1; // else it is said when it is asked for
     saga_pass_end(command->trades->engine, command->state, answer->outcome, answer->code, answer->text);
     if (command_is_current(command))
-        start(command,
-              response ? response->reversible->minor_units : -1); // else the card system says it when it is asked
+        start(command, reversible);
 }
 
 // Of a recharge only what is not spent is refunded. The card system has the last word, in the refund's saga.

@@ -81,14 +81,7 @@ static void returned(struct saga_turn *turn, struct refund_row *refund) {
 
 // It is the payer's, and nobody's task any more: an operator's (matter_settle.c).
 static void stays_with_us(struct saga_turn *turn, const struct refund_leg_row *leg) {
-    char what[MATTER_WHAT_MAX + 1];
-    matter_of_leg(leg, what);
-    const struct matter matter = {.kind = MATTER_KIND(PAYOUT),
-                                  .what = what,
-                                  .reason = "RETURN_STOPPED",
-                                  .text = leg->detail,
-                                  .amount = leg->amount};
-    matter_hold(turn, &matter);
+    refund_leg_hold(turn, leg, "RETURN_STOPPED", NULL);
 }
 
 // Of what was authorised and not used. It is none of what was sold.

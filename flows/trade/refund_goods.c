@@ -41,18 +41,6 @@ unsigned refund_of_recharge(const struct saga_subject *subject, struct str input
     return lines_of(subject, input, LINE_RECHARGE);
 }
 
-// Under its own key: it is its compensation.
-static void cancel_recharge(struct saga_call *call) {
-    Participant__Card__V1__CancelRechargeRequest request = PARTICIPANT__CARD__V1__CANCEL_RECHARGE_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
-    char gid[TRADE_GID_MAX], key[SAGA_KEY_MAX];
-    trade_purchase_gid(effect_trade(call), gid);
-    purchase_recharge_key(effect_trade(call), key);
-    effect.key = key;
-    effect.gid = gid;
-    card_cancel_recharge(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
-}
-
 static void reverse_recharge(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     struct refund_row *refund = refund_leg_of_call(call);
@@ -74,7 +62,7 @@ static void reverse_recharge(struct saga_call *call) {
 
 void refund_reverse_recharge(struct saga_call *call) {
     if (refund_leg_of_call(call)->recharge == RECHARGE_NEVER)
-        cancel_recharge(call);
+        purchase_cancel_recharge(call);
     else
         reverse_recharge(call);
 }

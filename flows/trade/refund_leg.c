@@ -304,17 +304,21 @@ static bool is_left(const struct refund_row *refund, const struct refund_leg_row
     return refund_end_is_left(refund) && leg->state != REFUND_LEG_STATE(DONE) && !refund_leg_is_open(leg);
 }
 
-// An operator has another way, or the channel is tried again.
-static void hold(struct saga_turn *turn, const struct refund_leg_row *leg) {
+void refund_leg_hold(struct saga_turn *turn, const struct refund_leg_row *leg, const char *reason, const char *gid) {
     char what[MATTER_WHAT_MAX + 1];
     matter_of_leg(leg, what);
     const struct matter matter = {.kind = MATTER_KIND(PAYOUT),
                                   .what = what,
-                                  .reason = "PAYOUT_REFUSED",
+                                  .reason = reason,
                                   .text = leg->detail,
                                   .amount = leg->amount,
-                                  .gid = saga_turn_saga(turn)->gid};
+                                  .gid = gid};
     matter_hold(turn, &matter);
+}
+
+// An operator has another way, or the channel is tried again.
+static void hold(struct saga_turn *turn, const struct refund_leg_row *leg) {
+    refund_leg_hold(turn, leg, "PAYOUT_REFUSED", saga_turn_saga(turn)->gid);
 }
 
 // Parks.

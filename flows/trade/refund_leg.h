@@ -26,6 +26,9 @@ bool refund_leg_may_be(struct saga_turn *turn, const struct saga_ruling *ruling,
 // Whether the money may be on its way: what became of the leg's newest try is not known.
 bool refund_leg_is_open(const struct refund_leg_row *leg);
 
+// Its money is an operator's to pay out: a matter, for this reason. The saga that waits for it is `gid`; NULL: none.
+void refund_leg_hold(struct saga_turn *turn, const struct refund_leg_row *leg, const char *reason, const char *gid);
+
 // The channel refused it, and an operator has paid it out in another way, which the reference names: it is DONE. Should
 // the channel say later that it has paid it out after all, that is an operator's again.
 void refund_leg_paid_otherwise(struct saga_turn *turn, struct refund_leg_row *leg, const char *reference);

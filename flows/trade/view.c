@@ -64,7 +64,7 @@ static Txcenter__Trade__V1__Context *view_context(const struct trade_row *row, s
 
 // What a message holds besides texts of its row is put into it by one of these: false when the arena is full. Then
 // there is no message at all: whoever reads one without some of it would take it for how things are.
-static bool put_money(Txcenter__Type__V1__Money **at, const char *currency, int64_t minor, struct arena *arena) {
+bool view_put_money(Txcenter__Type__V1__Money **at, const char *currency, int64_t minor, struct arena *arena) {
     *at = view_money(currency, minor, arena);
     return *at != NULL;
 }
@@ -83,12 +83,12 @@ static bool put_text(char **at, struct str text, struct arena *arena) {
 // Who bore what of it, or what it was taken from.
 static bool put_parts(tender_message *tender, const struct tender_row *row, const char *currency, struct arena *arena) {
     if (tender_is_card(row))
-        return put_money(&tender->principal, currency, row->principal, arena) &&
-               put_money(&tender->bonus, currency, row->bonus, arena);
-    return row->paid_ms == 0 || (put_money(&tender->payer_amount, currency, row->payer_amount, arena) &&
-                                 put_money(&tender->gateway_discount, currency, row->gateway_discount, arena) &&
-                                 put_money(&tender->merchant_discount, currency, row->merchant_discount, arena) &&
-                                 put_money(&tender->settlement_amount, currency, row->settlement_amount, arena));
+        return view_put_money(&tender->principal, currency, row->principal, arena) &&
+               view_put_money(&tender->bonus, currency, row->bonus, arena);
+    return row->paid_ms == 0 || (view_put_money(&tender->payer_amount, currency, row->payer_amount, arena) &&
+                                 view_put_money(&tender->gateway_discount, currency, row->gateway_discount, arena) &&
+                                 view_put_money(&tender->merchant_discount, currency, row->merchant_discount, arena) &&
+                                 view_put_money(&tender->settlement_amount, currency, row->settlement_amount, arena));
 }
 
 static tender_message *view_tender(const struct trade *trade, const struct tender_row *row, struct arena *arena) {
@@ -102,8 +102,8 @@ static tender_message *view_tender(const struct trade *trade, const struct tende
     tender->account = view_text(row->account);
     tender->gateway_no = view_text(row->gateway_no);
     tender->detail = view_text(row->detail);
-    bool whole = put_money(&tender->amount, currency, row->amount, arena) &&
-                 put_money(&tender->refunded, currency, row->refunded, arena) &&
+    bool whole = view_put_money(&tender->amount, currency, row->amount, arena) &&
+                 view_put_money(&tender->refunded, currency, row->refunded, arena) &&
                  put_text(&tender->prepay_parameters, row->prepay_parameters, arena) &&
                  put_parts(tender, row, currency, arena);
     return whole ? tender : NULL;
@@ -128,7 +128,7 @@ Txcenter__Trade__V1__PaymentAttempt *view_attempt(const struct trade *trade, int
     attempt->text = view_text(row->text);
     attempt->tenders = view_array(arena, TRADE_TENDERS_MAX);
     if (!attempt->tenders ||
-        (row->rounding_off && !put_money(&attempt->rounding_off, trade->row.currency, row->rounding_off, arena)))
+        (row->rounding_off && !view_put_money(&attempt->rounding_off, trade->row.currency, row->rounding_off, arena)))
         return NULL;
     const struct tender_row *tender;
     for (int32_t i = 0; (tender = trade_tender(trade, attempt_no, i)); i++)
@@ -148,11 +148,11 @@ static Txcenter__Trade__V1__RefundLeg *view_leg(const struct trade *trade, const
     leg->tender_no = view_text(tender ? tender->tender_no : "");
     leg->state = (Txcenter__Trade__V1__RefundLegState)row->state;
     leg->detail = view_text(row->detail);
-    bool whole = put_money(&leg->amount, currency, row->amount, arena) &&
-                 put_money(&leg->payer_amount, currency, row->payer_amount, arena) &&
-                 put_money(&leg->gateway_discount, currency, row->gateway_discount, arena) &&
-                 put_money(&leg->merchant_discount, currency, row->merchant_discount, arena) &&
-                 put_money(&leg->settlement_amount, currency, row->settlement_amount, arena);
+    bool whole = view_put_money(&leg->amount, currency, row->amount, arena) &&
+                 view_put_money(&leg->payer_amount, currency, row->payer_amount, arena) &&
+                 view_put_money(&leg->gateway_discount, currency, row->gateway_discount, arena) &&
+                 view_put_money(&leg->merchant_discount, currency, row->merchant_discount, arena) &&
+                 view_put_money(&leg->settlement_amount, currency, row->settlement_amount, arena);
     return whole ? leg : NULL;
 }
 
@@ -174,7 +174,7 @@ Txcenter__Trade__V1__Refund *view_refund(const struct trade *trade, const char *
     refund->posted_business_date = view_text(row->posted_date);
     refund->gifts_spent = row->gifts_spent;
     refund->legs = view_array(arena, (size_t)row->legs);
-    if (!put_money(&refund->amount, trade->row.currency, row->amount, arena) ||
+    if (!view_put_money(&refund->amount, trade->row.currency, row->amount, arena) ||
         !put_time(&refund->created_at, row->created_ms, arena) || !put_time(&refund->done_at, row->done_ms, arena) ||
         (row->legs > 0 && !refund->legs))
         return NULL;
@@ -196,7 +196,7 @@ static bool add_ledger(trade_message *message, const struct trade *trade, struct
     for (size_t i = 0; message->ledger && (row = trade_at(trade, PART_LEDGER, i)); i++) {
         Txcenter__Trade__V1__LedgerPosting *posting =
             VIEW_NEW(arena, txcenter__trade__v1__ledger_posting, Txcenter__Trade__V1__LedgerPosting);
-        if (!posting || !put_money(&posting->amount, trade->row.currency, row->amount, arena) ||
+        if (!posting || !view_put_money(&posting->amount, trade->row.currency, row->amount, arena) ||
             !put_time(&posting->at, row->at_ms, arena))
             return false;
         posting->entry = row->entry;
@@ -304,7 +304,7 @@ static Txcenter__Trade__V1__Shortfall *view_shortfall(const struct trade *trade,
                                                       struct arena *arena) {
     Txcenter__Trade__V1__Shortfall *view =
         VIEW_NEW(arena, txcenter__trade__v1__shortfall, Txcenter__Trade__V1__Shortfall);
-    if (!view || !put_money(&view->amount, trade->row.currency, row->amount, arena) ||
+    if (!view || !view_put_money(&view->amount, trade->row.currency, row->amount, arena) ||
         !put_time(&view->created_at, row->created_ms, arena) || !put_time(&view->settled_at, row->settled_ms, arena))
         return NULL;
     view->number = row->number;
@@ -353,13 +353,13 @@ trade_message *view_trade_row(const struct trade_row *row, struct arena *arena) 
     message->posted_shift_id = view_text(row->posted_shift);
     message->posted_business_date = view_text(row->posted_date);
     bool whole = (message->context = view_context(row, arena)) != NULL &&
-                 put_money(&message->payable, row->currency, row->payable, arena) &&
-                 put_money(&message->paid, row->currency, row->paid, arena) &&
-                 put_money(&message->refunded, row->currency, row->refunded, arena) &&
+                 view_put_money(&message->payable, row->currency, row->payable, arena) &&
+                 view_put_money(&message->paid, row->currency, row->paid, arena) &&
+                 view_put_money(&message->refunded, row->currency, row->refunded, arena) &&
                  put_time(&message->created_at, row->created_ms, arena) &&
                  put_time(&message->order_expires_at, row->order_expires_ms, arena) &&
                  put_time(&message->paid_at, row->paid_ms, arena) &&
-                 (!row->authorised || put_money(&message->authorised, row->currency, row->authorised, arena)) &&
+                 (!row->authorised || view_put_money(&message->authorised, row->currency, row->authorised, arena)) &&
                  put_time(&message->adjusted_at, row->adjusted_ms, arena);
     return whole ? message : NULL;
 }

@@ -16,6 +16,8 @@ Txcenter__Trade__V1__Refund *view_refund(const struct trade *trade, const char *
 Txcenter__Trade__V1__Quote *view_quote(const struct quote_row *row, struct arena *arena);
 
 Txcenter__Type__V1__Money *view_money(const char *currency, int64_t minor, struct arena *arena);
+// The same into a message; false when the arena is full.
+bool view_put_money(Txcenter__Type__V1__Money **at, const char *currency, int64_t minor, struct arena *arena);
 Google__Protobuf__Timestamp *view_time(int64_t ms, struct arena *arena); // NULL for 0
 
 // Our view of a text that protobuf-c wants without const.

@@ -14,6 +14,7 @@ from harness import PROTOS, SYSTEMS, Client, Program, World, scratch
 from judge import Row
 from load import Front
 from mariadb import Mariadb
+from patience import until
 from scenarios import Stuck
 from stage import LIBRARY
 
@@ -227,18 +228,14 @@ class Cluster(OnMariadb):
         name = f"txcenter-{self.centers.index(center)}"
         return {slot for slot, owner in self.owners().items() if owner == name}
 
-    def until(self, holds, what):
-        end = time.monotonic() + TAKEN_OVER_S
-        while not holds():
-            if time.monotonic() > end:
-                raise Stuck(what)
-            time.sleep(0.02)
+    @staticmethod
+    def until(holds, what):
+        return until(holds, what, TAKEN_OVER_S, Stuck)
 
     def choose(self):
-        owned = []
-        self.until(lambda: owned.extend(c for c in self.centers if len(self.slots_of(c)) >= self.worth_killing) or owned,
-                   f"nobody owns {self.worth_killing} slots: {self.owners()}")
-        return self.random.choice(owned)
+        owners = self.until(lambda: [c for c in self.centers if len(self.slots_of(c)) >= self.worth_killing],
+                            lambda: f"nobody owns {self.worth_killing} slots: {self.owners()}")
+        return self.random.choice(owners)
 
     def die(self, center):
         words, weights = zip(*self.waits)

@@ -14,6 +14,7 @@ from harness import BIN
 from judge import Judge
 from kinds import FORGETFUL, KINDS
 from load import PAYERS, Load
+from patience import until
 from scenarios import Stuck
 from shop import SAGA, Sim
 from wire import Refused
@@ -92,11 +93,8 @@ class Torment:
         self.until_loaded()
 
     def until_loaded(self):
-        end = time.monotonic() + SETTLE_S
-        while len(self.load.acked) < 2 * self.least:
-            if time.monotonic() > end:
-                raise Stuck(f"only {len(self.load.acked)} sagas were accepted")
-            time.sleep(0.02)
+        until(lambda: len(self.load.acked) >= 2 * self.least,
+              lambda: f"only {len(self.load.acked)} sagas were accepted", SETTLE_S, Stuck)
 
     # ---- Deaths -----------------------------------------------------------------------------------------------------
 

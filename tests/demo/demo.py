@@ -27,6 +27,7 @@ ARGUMENTS = arguments()
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to stop
 
 from harness import BIN, World  # noqa: E402
+from patience import until  # noqa: E402
 from shop import Sim, state_of  # noqa: E402
 
 BOLD, DIM, GREEN, RED, PLAIN = ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m") if sys.stdout.isatty() else [""] * 5
@@ -87,13 +88,12 @@ class Demo:
 
     def until(self, trade_no, *states, seconds=30):
         """The trade once it is in one of these states."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        def there():
             trade = self.get(trade_no)
-            if trade["state"].removeprefix("TRADE_STATE_") in states:
-                return trade
-            time.sleep(0.05)
-        raise Wrong(f"{trade_no} is {trade['state']} after {seconds} s, not one of {states}")
+            return trade if trade["state"].removeprefix("TRADE_STATE_") in states else None
+
+        return until(there, lambda: f"{trade_no} is {self.get(trade_no)['state']} after {seconds} s, not one of {states}",
+                     seconds, Wrong)
 
     def get(self, trade_no):
         done = subprocess.run([os.path.join(BIN, "txctl"), "--server", self.server, "-o", "json", "trade", "get", trade_no],
@@ -183,12 +183,8 @@ class Demo:
 
     def settle(self):
         """Until nothing is under way any more."""
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            if not self.txctl_quiet("saga", "list", "--unfinished").get("sagas"):
-                return
-            time.sleep(0.1)
-        raise Wrong("sagas are still under way after 30 s")
+        until(lambda: not self.txctl_quiet("saga", "list", "--unfinished").get("sagas"),
+              "sagas are still under way after 30 s", 30, Wrong)
 
     def txctl_quiet(self, *words):
         done = subprocess.run([os.path.join(BIN, "txctl"), "--server", self.server, "-o", "json", *words],

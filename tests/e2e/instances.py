@@ -5,10 +5,10 @@ import socket
 import time
 
 from harness import PROTOS, Database, Program, World
+from patience import PATIENCE_S, until
 from shop import SAGA
 from wire import Client, Refused
 
-PATIENCE_S = 120
 # That lie in slots whose owners are told apart: GetTrade says nothing of an owner, the store does.
 OWNERS = "SELECT slot, owner FROM txcenter.slot"
 
@@ -77,12 +77,11 @@ class Instances(World):
 
     def until_owners(self, holds, what):
         """Waits until it holds of who owns what; returns that."""
-        end = time.monotonic() + PATIENCE_S
-        while not holds(owners := self.owners()):
-            if time.monotonic() > end:
-                raise AssertionError(f"{what}: { {i: len(slots) for i, slots in owners.items()} }")
-            time.sleep(0.05)
-        return owners
+        def fitting():
+            owners = self.owners()
+            return owners if holds(owners) else None
+
+        return until(fitting, lambda: f"{what}: { {i: len(slots) for i, slots in self.owners().items()} }")
 
     def until_balanced(self):
         """Until each instance that runs has its share, and knows it."""

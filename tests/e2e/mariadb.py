@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-import time
+
+from patience import until_serves
 
 
 class Mariadb:
@@ -26,11 +27,8 @@ class Mariadb:
                  "--tmpdir=" + self.tmp, "--innodb-log-file-size=64M", "--innodb-buffer-pool-size=128M", "--log-bin=bin", "--sync-binlog=1",
                  "--innodb-flush-log-at-trx-commit=1", "--pid-file=" + self.folder + ".pid", *user],
                 stdout=log, stderr=log)
-        end = time.monotonic() + 60
-        while self.sql("CREATE DATABASE IF NOT EXISTS txcenter") is None:
-            if time.monotonic() > end or self.process.poll() is not None:
-                raise AssertionError("mariadbd did not get ready; see " + self.log_path)
-            time.sleep(0.1)
+        until_serves(self.process, lambda: self.sql("CREATE DATABASE IF NOT EXISTS txcenter") is not None,
+                     "mariadbd did not get ready; see " + self.log_path)
         return self
 
     def sql(self, statement):

@@ -4,7 +4,8 @@ import os
 import signal
 import socket
 import subprocess
-import time
+
+from patience import until_serves
 
 
 class Redis:
@@ -19,11 +20,7 @@ class Redis:
             arguments += ["--requirepass", self.password]
         with open(os.path.join(self.folder, "redis.log"), "ab") as log:
             self.process = subprocess.Popen(["redis-server", *arguments], stdout=log, stderr=log)
-        end = time.monotonic() + 60
-        while not self.answers():
-            if time.monotonic() > end or self.process.poll() is not None:
-                raise AssertionError("redis-server did not get ready; see redis.log")
-            time.sleep(0.02)
+        until_serves(self.process, self.answers, "redis-server did not get ready; see redis.log")
         return self
 
     def answers(self):

@@ -4,10 +4,10 @@ Whatever happens then, one of the trades is paid, and the gateway has kept the m
 
 import itertools
 import signal
-import time
 
 import harness
-from instances import PATIENCE_S, Instances
+from instances import Instances
+from patience import until
 from shop import SIM, TRADE, Shop, Sim, money, state_of, tender
 from test_instances import slot_of
 from wire import Refused
@@ -64,14 +64,8 @@ class Fuelling(harness.Case):
     def state(self, trade_no):
         return state_of(self.clients[HERE].call(TRADE + "GetTrade", {"tradeNo": trade_no}).trade)
 
-    def until(self, holds, what):
-        end = time.monotonic() + PATIENCE_S
-        while not holds():
-            self.assertLess(time.monotonic(), end, what)
-            time.sleep(0.05)
-
     def until_state(self, trade_no, states):
-        self.until(lambda: self.state(trade_no) in states, f"{trade_no} is {self.state(trade_no)}, not one of {states}")
+        until(lambda: self.state(trade_no) in states, lambda: f"{trade_no} is {self.state(trade_no)}, not one of {states}")
 
     def offered(self, serial, driven_by):
         """Claimed, ordered, and offered to a payer who has not paid yet; with the tender's number."""
@@ -89,7 +83,7 @@ class Fuelling(harness.Case):
                    for entry in self.sim.ledger("payment", trade_no))
 
     def until_kept(self, trade_no, due):
-        self.until(lambda: self.kept(trade_no) == due, f"{trade_no}: {self.kept(trade_no)} are kept, not {due}")
+        until(lambda: self.kept(trade_no) == due, lambda: f"{trade_no}: {self.kept(trade_no)} are kept, not {due}")
 
     def one_is_paid(self, *trades):
         """Which one."""

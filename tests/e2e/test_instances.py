@@ -8,8 +8,9 @@ import signal
 import time
 
 import harness
-from instances import PATIENCE_S, Instances
+from instances import Instances
 from participant import ABORTED, Participant
+from patience import until
 from shop import OPERATOR, SAGA, TRADE, Shop, Sim, money, state_of, tender
 
 CALLBACK = "txcenter.callback.v1.CallbackService/"
@@ -303,10 +304,10 @@ class Wrong(harness.Case):
         self.until_emptied()
 
     def until_emptied(self):
-        end = time.monotonic() + PATIENCE_S
-        while rows := self.cluster.database.sql("SELECT slot, method FROM txcenter.inbox"):
-            self.assertLess(time.monotonic(), end, rows)
-            time.sleep(0.05)
+        until(lambda: not self.inbox(), lambda: f"the inbox holds {self.inbox()}")
+
+    def inbox(self):
+        return self.cluster.database.sql("SELECT slot, method FROM txcenter.inbox")
 
 
 class Returned(harness.Case):
@@ -365,12 +366,13 @@ class Returned(harness.Case):
         calls = [client.start(SAGA + "SubmitSaga", {"requestId": f"waits-{number}", "waitMs": 20000,
                                                      "saga": {"flow": "test.waits", "steps": steps}}, timeout=50)
                  for number in range(24)]
-        end = time.monotonic() + PATIENCE_S
-        while self.cluster.database.sql("SELECT COUNT(*) FROM txcenter.saga WHERE flow = 'test.waits'") != [["24"]]:
+
+        def all_wait():
             for call in calls:
                 self.assertFalse(call.done() and client.finish(call))
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.05)
+            return self.cluster.database.sql("SELECT COUNT(*) FROM txcenter.saga WHERE flow = 'test.waits'") == [["24"]]
+
+        until(all_wait, "not every saga has begun")
         self.taken_over(1).signal(signal.SIGCONT)
         begun = time.monotonic()
         self.cluster.centers[1].wait_ready()

@@ -6,6 +6,7 @@ import subprocess
 
 import aged
 import harness
+from patience import until
 from shop import SAGA, OPERATOR, Shop, Sim, state_of
 
 STATS = "txcenter.ops.v1.StatsService/GetStats"
@@ -48,8 +49,8 @@ class Kept:
 
     def until_ended(self, trade_no):
         """Everything about it, also what may follow later."""
-        while self.client.call(SAGA + "ListSagas", {"filter": {"subject": trade_no, "unfinished": True}}).sagas:
-            pass
+        unfinished = {"filter": {"subject": trade_no, "unfinished": True}}
+        until(lambda: not self.client.call(SAGA + "ListSagas", unfinished).sagas, f"{trade_no} does not end")
 
     def grow_old(self, days):
         self.center.center.stop()
@@ -58,8 +59,7 @@ class Kept:
         self.center.center.start()
 
     def until_archived(self, trade_no):
-        while not self.shop.get(trade_no).HasField("archived_at"):
-            pass
+        until(lambda: self.shop.get(trade_no).HasField("archived_at"), f"{trade_no} is not archived")
 
     def test_what_is_over_goes_whole_over_kill_9_and_late_money_comes_back(self):
         paid = [self.paid() for _ in range(TRADES)]
@@ -67,8 +67,7 @@ class Kept:
         for trade_no in [*paid, *(trade_no for trade_no, _ in cancelled)]:
             self.until_ended(trade_no)
         self.grow_old(100)  # the cancelled ones are over, what was paid can be refunded for a year
-        while stats_of(self.client)["retention.deleted"] < 4:
-            pass
+        until(lambda: stats_of(self.client)["retention.deleted"] >= 4, "nothing is deleted")
         self.center.center.kill()
         self.client.until_lost()
         self.center.center.start()
@@ -95,10 +94,11 @@ class Kept:
         self.assertEqual(0, len(self.client.call(OPERATOR + "ListAnomalies").anomalies))
 
     def until_returned(self, trade_no):
-        while True:
-            tender = self.shop.get(trade_no).attempts[0].tenders[0]
-            if state_of(tender) not in ("CLOSED", "RETURNING"):
-                return state_of(tender)
+        def state():
+            found = state_of(self.shop.get(trade_no).attempts[0].tenders[0])
+            return found if found not in ("CLOSED", "RETURNING") else None
+
+        return until(state, f"{trade_no} is not given back")
 
 
 class OnSqlite(Kept, harness.Case):

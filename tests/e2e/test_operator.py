@@ -164,15 +164,19 @@ class ManyParked(harness.Case):
 class Settled(harness.Case):
     """What an operator settles with txctl."""
 
-    # [E8] [S3-17] [A24] a shortfall and a callback for an unknown number: listed, settled once, with the reason kept
-    def test_matters_and_strays_are_listed_and_settled_from_txctl(self):
+    def short(self):
+        """A center, the other side, and a trade whose coupon was gone when it was to be used."""
         center = self.world(sim=["--auto-pay", "20"]).start()
-        sim = Sim(center.sim_client())
-        shop = Shop(center.client())
+        sim, shop = Sim(center.sim_client()), Shop(center.client())
         sim.fault("REJECT", "coupon", "UseCoupons", count=1, code="COUPON_UNAVAILABLE")
         trade = shop.order(mode="ORDER_MODE_DEDUCT_LATER")
         shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
         shop.until(trade.trade_no, "COMPLETED")
+        return center, sim, trade
+
+    # [E8] [S3-17] [A24] a shortfall and a callback for an unknown number: listed, settled once, with the reason kept
+    def test_matters_and_strays_are_listed_and_settled_from_txctl(self):
+        center, _, trade = self.short()
         listed = told(self, center, "matter", "list", "--trade", trade.trade_no, "--kind", "shortfall")
         [matter] = listed["matters"]
         self.assertEqual(("coupons", "COUPON_UNAVAILABLE"), (matter["what"], matter["reason"]))
@@ -190,13 +194,7 @@ class Settled(harness.Case):
 
     # [E8] [S3-17] [S3-49] what was gone is deducted after all when an operator says so: refused again it stays, with the newest reason
     def test_a_deduction_is_made_again_from_txctl(self):
-        center = self.world(sim=["--auto-pay", "20"]).start()
-        sim = Sim(center.sim_client())
-        shop = Shop(center.client())
-        sim.fault("REJECT", "coupon", "UseCoupons", count=1, code="COUPON_UNAVAILABLE")
-        trade = shop.order(mode="ORDER_MODE_DEDUCT_LATER")
-        shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
-        shop.until(trade.trade_no, "COMPLETED")
+        center, sim, trade = self.short()
         deduct = ["matter", "settle", trade.trade_no, "--number", "1", "--as", "deducted", "--reason", "it is back", "--wait", "20"]
         sim.fault("REJECT", "coupon", "UseCoupons", count=1, code="NOT_TODAY")
         again = told(self, center, *deduct)["matter"]

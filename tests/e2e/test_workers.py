@@ -4,10 +4,9 @@
 import os
 import signal
 import socket
-import time
 
 import harness
-from instances import PATIENCE_S
+from patience import until
 from shop import Shop
 
 
@@ -44,15 +43,9 @@ class Workers(harness.Case):
         rows = self.database.sql("SELECT owner, COUNT(*) FROM txcenter.slot GROUP BY owner")
         return {owner: int(n) for owner, n in rows}
 
-    def until(self, holds, what):
-        end = time.monotonic() + PATIENCE_S
-        while not holds():
-            self.assertLess(time.monotonic(), end, what)
-            time.sleep(0.05)
-
     def until_shared(self):
         shares = {f"txcenter-0-{i}" for i in range(3)}
-        self.until(lambda: set(self.owners()) == shares and min(self.owners().values()) >= 85, "not shared")
+        until(lambda: set(self.owners()) == shares and min(self.owners().values()) >= 85, "not shared")
 
     def buy(self, world, user):
         shop = Shop(world.client(), user=f"U{user:04}")
@@ -78,7 +71,7 @@ class Workers(harness.Case):
         self.until_shared()
         killed = self.children(world)[0]
         os.kill(killed, signal.SIGKILL)
-        self.until(lambda: len(self.children(world)) == 3 and killed not in self.children(world), "not started again")
+        until(lambda: len(self.children(world)) == 3 and killed not in self.children(world), "not started again")
         next(line for line in world.center.follow() if line["msg"] == "a worker has ended by itself, and is started again")
         self.buy(world, 6)
         self.until_shared()
@@ -88,7 +81,7 @@ class Workers(harness.Case):
         others = self.children(world)[1:]
         ends = (line for line in world.center.follow() if line["msg"] == "a worker has ended by itself, and is started again")
         for pause_ms in (200, 400, 800, 1600):
-            self.until(lambda: len(self.children(world)) == 3, "not started again")
+            until(lambda: len(self.children(world)) == 3, "not started again")
             killed = next(pid for pid in self.children(world) if pid not in others)
             os.kill(killed, signal.SIGKILL)
             said = next(ends)
@@ -138,7 +131,7 @@ class Workers(harness.Case):
         world = self.start()
         children = self.children(world)
         world.center.kill()
-        self.until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), "one is left")
+        until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), "one is left")
 
     def test_what_keeps_one_from_starting_ends_them_all(self):
         world = self.open(store={**self.database.config(), "database": "nowhere"})

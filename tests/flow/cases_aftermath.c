@@ -7,22 +7,6 @@
 typedef Txcenter__Trade__V1__RefundResponse refund_response;
 typedef Participant__Sim__V1__LedgerEntry ledger_entry;
 
-static const refund_response *refund(struct flow_bed *bed, const struct flow_trade *trade, const char *extent) {
-    const refund_response *response = flow_must(bed, "Refund", "trade_no=%s %s", trade->no, extent);
-    assert_int_equal(response->refund->state, REFUND(DONE));
-    return response;
-}
-
-// Paid and completed, while something of what may follow later fails.
-static void completed_but(struct flow_bed *bed, struct flow_trade *trade, int kind, const char *system,
-                          const char *method, const char *more) {
-    flow_ordered(bed, trade);
-    flow_fault(bed, kind, system, method, more);
-    flow_pay(bed, trade);
-    flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
-    flow_until_state(bed, trade, TRADE(COMPLETED));
-}
-
 static int64_t points_left(struct flow_bed *bed, const struct flow_trade *trade) {
     return flow_ledger(bed, "points", trade->no, "award").points -
            flow_ledger(bed, "points", trade->no, "claw_back").points;
@@ -52,7 +36,7 @@ static void test_a_coupon_comes_back_unless_its_time_is_over(struct flow_bed *be
     struct flow_trade trade;
     flow_completed(bed, &trade);
     flow_run_for(bed, INT64_C(8) * 86400000); // one of the two was good for seven days
-    refund(bed, &trade, "whole=true");
+    flow_refunded(bed, &trade, "whole=true");
     flow_until_still(bed, &trade);
     assert_string_equal(entry_of(bed, "coupon", &trade, "give_back", "-1")->state, "USABLE");
     assert_string_equal(entry_of(bed, "coupon", &trade, "give_back", "-3")->state, "EXPIRED");
@@ -68,7 +52,7 @@ static void test_an_earned_coupon_that_was_spent_does_not_hold_up_the_refund(str
     flow_pay(bed, &other);
     flow_payer_pays(bed, flow_tender_no(bed, &other, 1, 0));
     flow_until_state(bed, &other, TRADE(COMPLETED));
-    const refund_response *response = refund(bed, &trade, "whole=true");
+    const refund_response *response = flow_refunded(bed, &trade, "whole=true");
     assert_int_equal(response->trade->state, TRADE(REFUNDED));
     flow_until_still(bed, &trade);
     assert_int_equal(flow_ledger(bed, "coupon", trade.no, "withdraw").n, 0);
@@ -82,8 +66,8 @@ static void test_an_earned_coupon_that_was_spent_does_not_hold_up_the_refund(str
 // [A67] an issue that is being retried when everything is refunded never comes later
 static void test_an_issue_under_way_is_cancelled_by_the_refund(struct flow_bed *bed) {
     struct flow_trade trade;
-    completed_but(bed, &trade, FAULT(DOWN), "coupon", "IssueCoupons", "");
-    refund(bed, &trade, "whole=true");
+    flow_completed_but(bed, &trade, FAULT(DOWN), "coupon", "IssueCoupons", "");
+    flow_refunded(bed, &trade, "whole=true");
     flow_clear_faults(bed);
     flow_until_still(bed, &trade);
     assert_int_equal(flow_ledger(bed, "coupon", trade.no, "issue").n, 0);
@@ -99,7 +83,7 @@ static void test_awarded_points_that_were_spent_leave_a_shortfall(struct flow_be
     flow_control(bed, "SetPoints", "user_id=%s available=%d", bed->user, 40);
     // What was used comes back in the same moment: not before the award has been taken back.
     flow_fault(bed, FAULT(DELAY), "points", "GiveBackPoints", "delay_ms=300");
-    refund(bed, &trade, "whole=true");
+    flow_refunded(bed, &trade, "whole=true");
     flow_until_still(bed, &trade);
     const Txcenter__Trade__V1__Refund *kept = flow_get(bed, trade.no)->refunds[0];
     assert_int_equal(kept->points_clawed_back, 40);
@@ -116,7 +100,7 @@ static void test_a_refund_without_points_to_take_back_is_left_alone(struct flow_
     flow_completed(bed, &trade);
     for (int i = 0; i < 3; i++) {
         int64_t before = flow_stat(bed, "store.writes");
-        refund(bed, &trade, "amount=CNY10"); // 0.1 of a point, rounded down
+        flow_refunded(bed, &trade, "amount=CNY10"); // 0.1 of a point, rounded down
         flow_until_still(bed, &trade);
         flow_run_for(bed, 1000);
         writes[i] = flow_stat(bed, "store.writes") - before;
@@ -131,9 +115,9 @@ static void test_each_part_has_its_own_shortfall(struct flow_bed *bed) {
     struct flow_trade trade;
     flow_completed(bed, &trade);
     flow_control(bed, "SetPoints", "user_id=%s available=%d", bed->user, 10);
-    refund(bed, &trade, "amount=CNY2500"); // 25 of the 125 points
+    flow_refunded(bed, &trade, "amount=CNY2500"); // 25 of the 125 points
     flow_until_still(bed, &trade);
-    refund(bed, &trade, "amount=CNY5000"); // 50 more, and nothing is there
+    flow_refunded(bed, &trade, "amount=CNY5000"); // 50 more, and nothing is there
     flow_until_still(bed, &trade);
     const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
     assert_int_equal(found->refunds[0]->points_clawed_back, 10);
@@ -145,8 +129,8 @@ static void test_each_part_has_its_own_shortfall(struct flow_bed *bed) {
 // [A67] an award that is being retried when everything is refunded never comes later
 static void test_an_award_under_way_is_cancelled_by_the_refund(struct flow_bed *bed) {
     struct flow_trade trade;
-    completed_but(bed, &trade, FAULT(DOWN), "points", "AwardPoints", "");
-    refund(bed, &trade, "whole=true");
+    flow_completed_but(bed, &trade, FAULT(DOWN), "points", "AwardPoints", "");
+    flow_refunded(bed, &trade, "whole=true");
     flow_clear_faults(bed);
     flow_until_still(bed, &trade);
     assert_int_equal(flow_ledger(bed, "points", trade.no, "award").n, 0);
@@ -158,8 +142,8 @@ static void test_an_award_under_way_is_cancelled_by_the_refund(struct flow_bed *
 static void test_an_award_that_arrives_after_the_refund_is_refused(struct flow_bed *bed) {
     struct flow_trade trade;
     int late_ms = bed->ops->virtual_time ? 60000 : 2500;
-    completed_but(bed, &trade, FAULT(DELAY), "points", "AwardPoints", flow_text(bed, "delay_ms=%d", late_ms));
-    refund(bed, &trade, "whole=true");
+    flow_completed_but(bed, &trade, FAULT(DELAY), "points", "AwardPoints", flow_text(bed, "delay_ms=%d", late_ms));
+    flow_refunded(bed, &trade, "whole=true");
     flow_run_for(bed, late_ms + 500);
     flow_clear_faults(bed);
     flow_until_still(bed, &trade);
@@ -170,8 +154,8 @@ static void test_an_award_that_arrives_after_the_refund_is_refused(struct flow_b
 // [A67] an award that took place and whose answer was lost is taken back all the same
 static void test_an_award_whose_answer_was_lost_is_taken_back(struct flow_bed *bed) {
     struct flow_trade trade;
-    completed_but(bed, &trade, FAULT(NO_ANSWER), "points", "AwardPoints", "");
-    refund(bed, &trade, "whole=true");
+    flow_completed_but(bed, &trade, FAULT(NO_ANSWER), "points", "AwardPoints", "");
+    flow_refunded(bed, &trade, "whole=true");
     flow_clear_faults(bed);
     flow_until_still(bed, &trade);
     assert_int_equal(flow_ledger(bed, "points", trade.no, "award").n, 1);
@@ -181,8 +165,8 @@ static void test_an_award_whose_answer_was_lost_is_taken_back(struct flow_bed *b
 // [A67] a refund of a part waits with its share until the award has come
 static void test_a_part_takes_its_share_of_an_award_that_comes_later(struct flow_bed *bed) {
     struct flow_trade trade;
-    completed_but(bed, &trade, FAULT(DOWN), "points", "AwardPoints", "");
-    const refund_response *response = refund(bed, &trade, "amount=CNY2500");
+    flow_completed_but(bed, &trade, FAULT(DOWN), "points", "AwardPoints", "");
+    const refund_response *response = flow_refunded(bed, &trade, "amount=CNY2500");
     assert_int_equal(response->trade->state, TRADE(PARTIALLY_REFUNDED));
     assert_int_equal(flow_ledger(bed, "points", trade.no, "claw_back").n, 0);
     flow_clear_faults(bed);
@@ -194,9 +178,9 @@ static void test_a_part_takes_its_share_of_an_award_that_comes_later(struct flow
 // [A67] [A34] an award that waits for an operator when everything is refunded is not made by the operator's retry
 static void test_a_parked_award_is_not_made_after_the_refund(struct flow_bed *bed) {
     struct flow_trade trade;
-    completed_but(bed, &trade, FAULT(REJECT), "points", "AwardPoints", "count=1 code=NOT_NOW");
+    flow_completed_but(bed, &trade, FAULT(REJECT), "points", "AwardPoints", "count=1 code=NOT_NOW");
     flow_until_parked(bed, &trade, 1);
-    refund(bed, &trade, "whole=true");
+    flow_refunded(bed, &trade, "whole=true");
     flow_until_still(bed, &trade);
     flow_retry_parked(bed, &trade);
     flow_until_still(bed, &trade);
@@ -219,8 +203,8 @@ static void test_principal_and_bonus_come_back_apart(struct flow_bed *bed) {
     assert_int_equal(entry_of(bed, "card", &trade, "confirm", "/principal")->amount->minor_units, principal);
     assert_int_equal(entry_of(bed, "card", &trade, "confirm", "/bonus")->amount->minor_units, bonus);
     for (int i = 0; i < 3; i++)
-        refund(bed, &trade, "amount=CNY1111");
-    refund(bed, &trade, "whole=true");
+        flow_refunded(bed, &trade, "amount=CNY1111");
+    flow_refunded(bed, &trade, "whole=true");
     flow_until_still(bed, &trade);
     int64_t back[2] = {0};
     const Participant__Sim__V1__DumpLedgerResponse *page =
@@ -235,9 +219,9 @@ static void test_principal_and_bonus_come_back_apart(struct flow_bed *bed) {
 // [S3-15] [A32] settlement was down for the payment and the refund: afterwards its books are even
 static void test_settlement_is_even_though_it_was_down_for_both(struct flow_bed *bed) {
     struct flow_trade trade;
-    completed_but(bed, &trade, FAULT(DOWN), "settlement", "*", "");
-    refund(bed, &trade, "amount=CNY2500");
-    const refund_response *rest = refund(bed, &trade, "whole=true");
+    flow_completed_but(bed, &trade, FAULT(DOWN), "settlement", "*", "");
+    flow_refunded(bed, &trade, "amount=CNY2500");
+    const refund_response *rest = flow_refunded(bed, &trade, "whole=true");
     assert_int_equal(rest->trade->state, TRADE(REFUNDED));
     assert_int_equal(flow_ledger(bed, "settlement", trade.no, NULL).n, 0);
     flow_clear_faults(bed);
@@ -258,7 +242,7 @@ static void test_what_follows_a_refund_and_is_refused_waits_for_an_operator(stru
     flow_completed(bed, &trade);
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         flow_fault(bed, FAULT(REJECT), methods[i][0], methods[i][1], "count=1 code=NOT_NOW");
-    const refund_response *response = refund(bed, &trade, "whole=true");
+    const refund_response *response = flow_refunded(bed, &trade, "whole=true");
     assert_int_equal(response->trade->state, TRADE(REFUNDED));
     assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, BEST_200);
     for (int i = 0; i < 3; i++) { // some may still be on their way to being refused
@@ -294,7 +278,7 @@ static void test_every_operation_has_a_key_of_its_own(struct flow_bed *bed) {
     flow_payer_pays(bed, flow_tender_no(bed, &trade, 2, 1));
     flow_until_state(bed, &trade, TRADE(COMPLETED));
     for (int i = 0; i < 2; i++)
-        refund(bed, &trade, "amount=CNY1000");
+        flow_refunded(bed, &trade, "amount=CNY1000");
     flow_until_still(bed, &trade);
     for (size_t i = 0; i < sizeof systems / sizeof systems[0]; i++) {
         const Participant__Sim__V1__DumpEffectsResponse *page =

@@ -16,11 +16,7 @@ static void test_a_callback_before_our_answer_counts(struct flow_bed *bed) {
 // [A20] [S3-19] duplicates at the same time, under one nonce and under another, count once
 static void test_duplicate_callbacks_at_once_count_once(struct flow_bed *bed) {
     struct flow_trade trade;
-    flow_ordered(bed, &trade);
-    flow_fault(bed, FAULT(DUPLICATE_CALLBACK), "payment", "NotifyPayment", "");
-    flow_pay(bed, &trade);
-    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
-    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_completed_but(bed, &trade, FAULT(DUPLICATE_CALLBACK), "payment", "NotifyPayment", "");
     flow_until_still(bed, &trade);
     assert_int_equal(flow_ledger(bed, "order", trade.no, "paid").n, 1);
     assert_int_equal(flow_ledger(bed, "points", trade.no, "award").n, 1);
@@ -29,11 +25,7 @@ static void test_duplicate_callbacks_at_once_count_once(struct flow_bed *bed) {
 // [A21] a failure after a success changes nothing
 static void test_a_failure_after_a_success_changes_nothing(struct flow_bed *bed) {
     struct flow_trade trade;
-    flow_ordered(bed, &trade);
-    flow_fault(bed, FAULT(CONTRADICTING_CALLBACK), "payment", "NotifyPayment", "delay_ms=300");
-    flow_pay(bed, &trade);
-    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
-    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_completed_but(bed, &trade, FAULT(CONTRADICTING_CALLBACK), "payment", "NotifyPayment", "delay_ms=300");
     flow_run_for(bed, 1000);
     assert_state(bed, &trade, TRADE(COMPLETED));
     assert_tender(bed, &trade, 1, 0, TENDER(PAID));
@@ -337,11 +329,7 @@ static void test_a_success_of_the_order_before_goes_back_under_its_own_number(st
 // [A27] a lost callback is found by asking
 static void test_a_lost_callback_is_found_by_asking(struct flow_bed *bed) {
     struct flow_trade trade;
-    flow_ordered(bed, &trade);
-    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyPayment", "");
-    flow_pay(bed, &trade);
-    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
-    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_completed_but(bed, &trade, FAULT(LOST_CALLBACK), "payment", "NotifyPayment", "");
 }
 
 static void callback_at_a_crash(struct flow_bed *bed, bool before) {

@@ -1,7 +1,6 @@
 // Whatever chance brings: random calls in random order on random trades, while messages are lost, systems fail and
 // everybody dies now and then. At the end all must agree to the unit. Each seed is a run of its own, the same every
 // time.
-#include "base/splitmix.h"
 #include "tests/flow/cases.h"
 #include "tests/flow/virtual.h"
 
@@ -11,7 +10,7 @@
 enum { TRADES = 4, MOVES = 60, SEEDS = 24, PAUSE_MAX_MS = 3000 };
 
 struct chance {
-    uint64_t state;
+    struct seeded seeded;
     struct flow_bed *bed;
     struct flow_trade trades[TRADES];
     bool operators; // do something every now and then
@@ -20,22 +19,14 @@ struct chance {
 };
 
 static uint32_t dice(struct chance *chance, uint32_t sides) {
-    return (uint32_t)(splitmix_next(&chance->state) % sides);
+    return (uint32_t)seeded_below(&chance->seeded, sides);
 }
 
 static void fate(void *ctx, const char *method, unsigned nth, struct rpc_inproc_fate *ret) {
+    static const struct flow_network network = {.times = 25, .request_ms = 60000, .response_ms = 6000};
     struct chance *chance = ctx;
     (void)method, (void)nth;
-    ret->request_delay_ms = 1 + dice(chance, 30);
-    ret->response_delay_ms = 1 + dice(chance, 30);
-    switch (dice(chance, 25)) {
-    case 0: ret->drop_request = true; break;
-    case 1: ret->drop_response = true; break;
-    case 2: ret->drop_request = ret->refuse = true; break;
-    case 3: ret->request_delay_ms = dice(chance, 60000); break;
-    case 4: ret->response_delay_ms = dice(chance, 6000); break;
-    default: break;
-    }
+    flow_network_fate(&network, &chance->seeded, ret);
 }
 
 static const char *some_tenders(struct chance *chance, int64_t payable) {
@@ -95,8 +86,7 @@ static bool may_be_ended(struct chance *chance, const struct flow_trade *trade, 
 static void move_operator(struct chance *chance, const struct flow_trade *trade) {
     static const char *const acts[] = {"Retry", "Pause", "Resume", "Compensate"};
     struct flow_bed *bed = chance->bed;
-    const Txcenter__Saga__V1__ListSagasResponse *page =
-        flow_must(bed, "ListSagas", "filter.subject=%s filter.unfinished=true", trade->no);
+    const Txcenter__Saga__V1__ListSagasResponse *page = flow_unfinished(bed, trade->no);
     if (page->n_sagas == 0)
         return;
     const char *gid = page->sagas[dice(chance, (uint32_t)page->n_sagas)]->gid;
@@ -187,7 +177,7 @@ static void die(struct chance *chance) {
 static void run(struct flow_bed *bed, uint64_t seed, bool operators) {
     struct chance *chance = calloc(1, sizeof *chance);
     assert_non_null(chance);
-    chance->state = seed;
+    chance->seeded.state = seed;
     chance->bed = bed;
     chance->operators = operators;
     flow_control(bed, "SetPoints", "user_id=%s available=9000", bed->user);

@@ -4,15 +4,20 @@
 #include "tests/flow/notice.h"
 #include "tests/flow/virtual.h"
 
+// The payer is not asked yet.
+static void scan(struct flow_bed *bed, const struct flow_trade *trade, const char *tenders) {
+    flow_control(bed, "SetAutoPay", "rules[0].method=4 rules[0].result=3");
+    flow_pay_with(bed, trade, tenders, "");
+    flow_control(bed, "SetAutoPay", "%s", "");
+}
+
 // Ordered and scanned, the payer not asked yet. Where its time is to run out after the payer paid, that time is long
 // enough to get there on a slow machine.
 static void scanned(struct flow_bed *bed, struct flow_trade *trade, const char *more) {
     *trade = (struct flow_trade){0};
     flow_quote(bed, trade, FUEL_200, "");
     flow_order(bed, trade, more);
-    flow_control(bed, "SetAutoPay", "rules[0].method=4 rules[0].result=3");
-    flow_pay_with(bed, trade, flow_tenders(bed, 1, KIND(SCANNED), (int)trade->payable, "code"), "");
-    flow_control(bed, "SetAutoPay", "%s", "");
+    scan(bed, trade, flow_tenders(bed, 1, KIND(SCANNED), (int)trade->payable, "code"));
 }
 
 // The payer pays, and nobody tells.
@@ -45,6 +50,14 @@ static void assert_back_once(struct flow_bed *bed, const struct flow_trade *trad
 
 // ---- Told while a reversal is under way ---------------------------------------------------------------------------
 
+// Scanned and paid, which nobody has heard of; answers to its reversal are lost: so many, "": all.
+static void paid_unheard(struct flow_bed *bed, struct flow_trade *trade, const char *more, const char *lost) {
+    scanned(bed, trade, more);
+    flow_fault(bed, FAULT(DOWN), "payment", "QueryPayment", "");
+    pays_unnoticed(bed, flow_tender_no(bed, trade, 1, 0));
+    flow_fault(bed, FAULT(NO_ANSWER), "payment", "ReversePayment", lost);
+}
+
 static void told_while_reversed(struct flow_bed *bed, struct flow_trade *trade) {
     until_reversed(bed, trade);
     told(bed, trade, 0, PAYMENT(PAID), trade->payable);
@@ -55,10 +68,7 @@ static void told_while_reversed(struct flow_bed *bed, struct flow_trade *trade) 
 // [A59] [A25] the attempt's time is over, the answer to the reversal is lost, then its success is told
 static void test_a_success_told_while_the_expiry_reverses_it_does_not_count(struct flow_bed *bed) {
     struct flow_trade trade;
-    scanned(bed, &trade, "expires_in_seconds=3");
-    flow_fault(bed, FAULT(DOWN), "payment", "QueryPayment", "");
-    pays_unnoticed(bed, flow_tender_no(bed, &trade, 1, 0));
-    flow_fault(bed, FAULT(NO_ANSWER), "payment", "ReversePayment", "count=2");
+    paid_unheard(bed, &trade, "expires_in_seconds=3", "count=2");
     told_while_reversed(bed, &trade);
     assert_back_once(bed, &trade);
     assert_state(bed, &trade, TRADE(EXPIRED));
@@ -66,10 +76,7 @@ static void test_a_success_told_while_the_expiry_reverses_it_does_not_count(stru
 
 static void test_a_success_told_while_the_attempts_end_reverses_it_does_not_count(struct flow_bed *bed) {
     struct flow_trade trade;
-    scanned(bed, &trade, "");
-    flow_fault(bed, FAULT(DOWN), "payment", "QueryPayment", "");
-    pays_unnoticed(bed, flow_tender_no(bed, &trade, 1, 0));
-    flow_fault(bed, FAULT(NO_ANSWER), "payment", "ReversePayment", "count=2");
+    paid_unheard(bed, &trade, "", "count=2");
     told_while_reversed(bed, &trade);
     assert_state(bed, &trade, TRADE(ORDERED));
     flow_must(bed, "Cancel", "trade_no=%s", trade.no);
@@ -79,10 +86,7 @@ static void test_a_success_told_while_the_attempts_end_reverses_it_does_not_coun
 // [A59] [E8] what is being reversed was not paid, whatever an operator sees at the gateway meanwhile
 static void test_what_is_being_reversed_can_not_be_said_to_be_paid(struct flow_bed *bed) {
     struct flow_trade trade;
-    scanned(bed, &trade, "expires_in_seconds=3");
-    flow_fault(bed, FAULT(DOWN), "payment", "QueryPayment", "");
-    pays_unnoticed(bed, flow_tender_no(bed, &trade, 1, 0));
-    flow_fault(bed, FAULT(NO_ANSWER), "payment", "ReversePayment", "");
+    paid_unheard(bed, &trade, "expires_in_seconds=3", "");
     until_reversed(bed, &trade);
     flow_refused(bed, "SAGA_STATE", "Resolve", "gid=%s/pay/1 step=collect leg=0 outcome=1 reason=paid~there", trade.no);
     flow_clear_faults(bed);
@@ -96,10 +100,7 @@ static void test_what_is_being_reversed_can_not_be_said_to_be_paid(struct flow_b
 // [A59] [E2] that it is being reversed is known after a crash, too
 static void test_a_success_told_after_a_crash_in_the_reversal_does_not_count(struct flow_bed *bed) {
     struct flow_trade trade;
-    scanned(bed, &trade, "");
-    flow_fault(bed, FAULT(DOWN), "payment", "QueryPayment", "");
-    pays_unnoticed(bed, flow_tender_no(bed, &trade, 1, 0));
-    flow_fault(bed, FAULT(NO_ANSWER), "payment", "ReversePayment", "");
+    paid_unheard(bed, &trade, "", "");
     flow_must(bed, "Cancel", "trade_no=%s wait_ms=1", trade.no);
     until_reversed(bed, &trade);
     flow_crash_center(bed);
@@ -113,11 +114,8 @@ static void test_a_success_told_after_a_crash_in_the_reversal_does_not_count(str
 static void test_a_success_told_while_the_compensation_reverses_it_starts_no_second_return(struct flow_bed *bed) {
     struct flow_trade trade;
     flow_ordered(bed, &trade);
-    flow_control(bed, "SetAutoPay", "rules[0].method=4 rules[0].result=3");
-    flow_pay_with(bed, &trade,
-                  flow_tenders(bed, 2, KIND(SCANNED), (int)trade.payable - 100, "code", KIND(WECHAT), 100, "payer"),
-                  "");
-    flow_control(bed, "SetAutoPay", "%s", "");
+    scan(bed, &trade,
+         flow_tenders(bed, 2, KIND(SCANNED), (int)trade.payable - 100, "code", KIND(WECHAT), 100, "payer"));
     pays_unnoticed(bed, flow_tender_no(bed, &trade, 1, 0));
     flow_fault(bed, FAULT(NO_ANSWER), "payment", "ReversePayment", "");
     told(bed, &trade, 0, PAYMENT(FAILED), trade.payable - 100);
@@ -181,8 +179,16 @@ static void test_a_scanned_payer_around_a_cancel_pays_once_or_not_at_all(struct 
 
 // ---- A gateway that does not close --------------------------------------------------------------------------------
 
-static void refused_to_close(struct flow_bed *bed, const char *method) {
+// Cancelled, and the gateway refuses this for good.
+static void cancelled_in_vain(struct flow_bed *bed, const struct flow_trade *trade, const char *method) {
     flow_fault(bed, FAULT(REJECT), "payment", method, "code=NO_SUCH");
+    flow_must(bed, "Cancel", "trade_no=%s wait_ms=1", trade->no);
+    flow_until_parked(bed, trade, 1);
+}
+
+static void tried_again(struct flow_bed *bed, const struct flow_trade *trade) {
+    flow_clear_faults(bed);
+    flow_retry_parked(bed, trade);
 }
 
 // [E12] refused for good: parked for an operator, who has it tried again
@@ -190,12 +196,9 @@ static void test_a_close_that_is_refused_is_parked(struct flow_bed *bed) {
     struct flow_trade trade;
     flow_ordered(bed, &trade);
     flow_pay(bed, &trade);
-    refused_to_close(bed, "ClosePayment");
-    flow_must(bed, "Cancel", "trade_no=%s wait_ms=1", trade.no);
-    flow_until_parked(bed, &trade, 1);
+    cancelled_in_vain(bed, &trade, "ClosePayment");
     assert_state(bed, &trade, TRADE(CLOSING));
-    flow_clear_faults(bed);
-    flow_retry_parked(bed, &trade);
+    tried_again(bed, &trade);
     flow_until_state(bed, &trade, TRADE(CANCELLED));
 }
 
@@ -204,24 +207,18 @@ static void test_what_was_paid_while_its_close_was_parked_counts(struct flow_bed
     struct flow_trade trade;
     flow_ordered(bed, &trade);
     flow_pay(bed, &trade);
-    refused_to_close(bed, "ClosePayment");
-    flow_must(bed, "Cancel", "trade_no=%s wait_ms=1", trade.no);
-    flow_until_parked(bed, &trade, 1);
+    cancelled_in_vain(bed, &trade, "ClosePayment");
     flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
     flow_until_tender(bed, &trade, 1, 0, TENDER(PAID));
-    flow_clear_faults(bed);
-    flow_retry_parked(bed, &trade);
+    tried_again(bed, &trade);
     flow_until_state(bed, &trade, TRADE(REFUNDED));
 }
 
 static void test_a_reversal_that_is_refused_is_parked(struct flow_bed *bed) {
     struct flow_trade trade;
     scanned(bed, &trade, "");
-    refused_to_close(bed, "ReversePayment");
-    flow_must(bed, "Cancel", "trade_no=%s wait_ms=1", trade.no);
-    flow_until_parked(bed, &trade, 1);
-    flow_clear_faults(bed);
-    flow_retry_parked(bed, &trade);
+    cancelled_in_vain(bed, &trade, "ReversePayment");
+    tried_again(bed, &trade);
     flow_until_state(bed, &trade, TRADE(CANCELLED));
 }
 

@@ -20,21 +20,6 @@ static const struct record records[] = {
 };
 enum { N_RECORDS = sizeof records / sizeof records[0] };
 
-static void refund(struct flow_bed *bed, const struct flow_trade *trade, const char *extent) {
-    const Txcenter__Trade__V1__RefundResponse *response = flow_must(bed, "Refund", "trade_no=%s %s", trade->no, extent);
-    assert_int_equal(response->refund->state, REFUND(DONE));
-}
-
-// Paid and completed, while something of what follows fails.
-static void completed_but(struct flow_bed *bed, struct flow_trade *trade, int kind, const char *system,
-                          const char *method, const char *more) {
-    flow_ordered(bed, trade);
-    flow_fault(bed, kind, system, method, more);
-    flow_pay(bed, trade);
-    flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
-    flow_until_state(bed, trade, TRADE(COMPLETED));
-}
-
 static int64_t value(struct flow_sum sum) {
     return sum.amount + sum.points;
 }
@@ -90,7 +75,7 @@ static void test_parts_go_back_exactly_wherever_they_were_recorded(struct flow_b
     flow_until_state(bed, &trade, TRADE(COMPLETED));
     flow_until_still(bed, &trade);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        refund(bed, &trade, flow_text(bed, "amount=CNY%d", parts[i]));
+        flow_refunded(bed, &trade, flow_text(bed, "amount=CNY%d", parts[i]));
         flow_until_still(bed, &trade);
         refunded += parts[i];
         for (size_t k = 0; k < N_RECORDS; k++)
@@ -98,7 +83,7 @@ static void test_parts_go_back_exactly_wherever_they_were_recorded(struct flow_b
                              k == 3 ? BEST_200 / 100 - refunded / 100 : (BEST_200 - refunded) / records[k].unit);
     }
     assert_int_equal(flow_effects(bed, "invoice", trade.no, "IssueRedInvoice", EFFECT(APPLIED)), 3);
-    refund(bed, &trade, "whole=true");
+    flow_refunded(bed, &trade, "whole=true");
     flow_until_still(bed, &trade);
     for (size_t k = 0; k < N_RECORDS; k++)
         assert_nothing_left(bed, &trade, &records[k]);
@@ -131,9 +116,9 @@ static void test_what_has_not_come_never_comes_after_the_refund(struct flow_bed 
     for (size_t k = 0; k <= N_RECORDS; k++) {
         const struct record *record = k < N_RECORDS ? &records[k] : &gift;
         struct flow_trade trade;
-        completed_but(bed, &trade, FAULT(DOWN), record->system, record->method, "");
+        flow_completed_but(bed, &trade, FAULT(DOWN), record->system, record->method, "");
         assert_int_equal(follower(bed, &trade, record->follower), FOLLOWER(PENDING));
-        refund(bed, &trade, "whole=true");
+        flow_refunded(bed, &trade, "whole=true");
         assert_int_equal(follower(bed, &trade, record->follower), FOLLOWER(CANCELLED));
         flow_clear_faults(bed);
         flow_until_still(bed, &trade);
@@ -147,8 +132,8 @@ static void test_what_has_not_come_never_comes_after_the_refund(struct flow_bed 
 static void test_what_came_without_an_answer_is_taken_back(struct flow_bed *bed) {
     for (size_t k = 0; k < N_RECORDS; k++) {
         struct flow_trade trade;
-        completed_but(bed, &trade, FAULT(NO_ANSWER), records[k].system, records[k].method, "");
-        refund(bed, &trade, "whole=true");
+        flow_completed_but(bed, &trade, FAULT(NO_ANSWER), records[k].system, records[k].method, "");
+        flow_refunded(bed, &trade, "whole=true");
         flow_clear_faults(bed);
         flow_until_still(bed, &trade);
         assert_true(given(bed, &trade, &records[k]) > 0);
@@ -159,15 +144,15 @@ static void test_what_came_without_an_answer_is_taken_back(struct flow_bed *bed)
 static void test_a_part_waits_for_what_has_not_come_yet(struct flow_bed *bed) {
     for (size_t k = 0; k < N_RECORDS; k++) {
         struct flow_trade trade;
-        completed_but(bed, &trade, FAULT(DOWN), records[k].system, records[k].method, "");
-        refund(bed, &trade, "amount=CNY2500");
+        flow_completed_but(bed, &trade, FAULT(DOWN), records[k].system, records[k].method, "");
+        flow_refunded(bed, &trade, "amount=CNY2500");
         assert_int_equal(taken_back(bed, &trade, &records[k]), 0);
         flow_crash_center(bed); // and still knows that it waits
         flow_clear_faults(bed);
         flow_until_still(bed, &trade);
         assert_int_equal(given(bed, &trade, &records[k]), BEST_200 / records[k].unit);
         assert_int_equal(taken_back(bed, &trade, &records[k]), 2500 / records[k].unit);
-        refund(bed, &trade, "whole=true");
+        flow_refunded(bed, &trade, "whole=true");
         flow_until_still(bed, &trade);
     }
 }
@@ -177,9 +162,9 @@ static void test_a_part_waits_for_what_has_not_come_yet(struct flow_bed *bed) {
 static void test_what_an_operator_gives_up_is_not_taken_back(struct flow_bed *bed) {
     for (size_t k = 0; k < N_RECORDS; k++) {
         struct flow_trade trade;
-        completed_but(bed, &trade, FAULT(REJECT), records[k].system, records[k].method, "code=NOT_EVER");
+        flow_completed_but(bed, &trade, FAULT(REJECT), records[k].system, records[k].method, "code=NOT_EVER");
         flow_until_parked(bed, &trade, 1);
-        refund(bed, &trade, "refund_no=P1 amount=CNY2500");
+        flow_refunded(bed, &trade, "refund_no=P1 amount=CNY2500");
         flow_run_for(bed, 50);
         flow_refused(bed, "SAGA_STATE", "Skip", "gid=%s/refund/P1 step=%s reason=table", trade.no, records[k].reverse);
         flow_must(bed, "Skip", "gid=%s/1 step=%s reason=never", trade.no, records[k].step);
@@ -188,7 +173,7 @@ static void test_what_an_operator_gives_up_is_not_taken_back(struct flow_bed *be
         assert_int_equal(follower(bed, &trade, records[k].follower), FOLLOWER(CANCELLED));
         assert_int_equal(given(bed, &trade, &records[k]), 0);
         assert_int_equal(taken_back(bed, &trade, &records[k]), 0);
-        refund(bed, &trade, "whole=true"); // benefits for the next one
+        flow_refunded(bed, &trade, "whole=true"); // benefits for the next one
         flow_until_still(bed, &trade);
     }
 }
@@ -231,7 +216,7 @@ static void test_the_same_money_is_not_invoiced_twice(struct flow_bed *bed) {
     assert_int_equal(flow_ledger(bed, "invoice", trade.no, NULL).n, 0);
     flow_must(bed, "Skip", "gid=%s/1 step=issue_fuel_invoice reason=invoiced~before", trade.no);
     flow_until_still(bed, &trade);
-    refund(bed, &trade, "whole=true");
+    flow_refunded(bed, &trade, "whole=true");
     flow_until_still(bed, &trade);
     flow_fault(bed, FAULT(NO_ANSWER), "invoice", "IssueInvoice", "count=3");
     flow_completed(bed, &trade);
@@ -258,16 +243,16 @@ static void test_fuel_and_goods_have_invoices_of_their_own(struct flow_bed *bed)
     flow_until_still(bed, &trade);
     assert_int_equal(flow_effects(bed, "invoice", trade.no, "IssueInvoice", EFFECT(APPLIED)), 2);
     assert_int_equal(flow_ledger(bed, "invoice", trade.no, "record").amount, LIST_200 + COLA_2);
-    refund(bed, &trade,
-           flow_text(bed, "lines.indexes[0]=1 split[0].tender_no=%s split[0].amount=CNY%d",
-                     flow_tender_no(bed, &trade, 1, 1), COLA_2));
+    flow_refunded(bed, &trade,
+                  flow_text(bed, "lines.indexes[0]=1 split[0].tender_no=%s split[0].amount=CNY%d",
+                            flow_tender_no(bed, &trade, 1, 1), COLA_2));
     flow_until_still(bed, &trade);
     assert_int_equal(flow_effects(bed, "invoice", trade.no, "IssueRedInvoice", EFFECT(APPLIED)), 1);
     assert_int_equal(flow_ledger(bed, "invoice", trade.no, "reverse").amount, COLA_2);
-    refund(bed, &trade, "amount=CNY7001");
+    flow_refunded(bed, &trade, "amount=CNY7001");
     flow_until_still(bed, &trade);
     assert_int_equal(flow_effects(bed, "invoice", trade.no, "IssueRedInvoice", EFFECT(APPLIED)), 2);
-    refund(bed, &trade, "whole=true");
+    flow_refunded(bed, &trade, "whole=true");
     flow_until_still(bed, &trade);
     assert_int_equal(flow_ledger(bed, "invoice", trade.no, "cancel").amount, LIST_200 - 7001);
     assert_int_equal(follower(bed, &trade, "goods_invoice"), FOLLOWER(APPLIED));
@@ -304,10 +289,10 @@ static void test_gifts_go_back_unless_they_were_used(struct flow_bed *bed) {
         const char *gift = entry(bed, "activity", &trade, 0)->account;
         if (used)
             flow_control(bed, "UseGift", "gift_id=%s", gift);
-        refund(bed, &trade, "refund_no=G1 amount=CNY2500");
+        flow_refunded(bed, &trade, "refund_no=G1 amount=CNY2500");
         flow_until_still(bed, &trade);
         assert_int_equal(flow_ledger(bed, "activity", trade.no, "take_back").n, 0);
-        refund(bed, &trade, "refund_no=G2 whole=true");
+        flow_refunded(bed, &trade, "refund_no=G2 whole=true");
         flow_until_still(bed, &trade);
         assert_int_equal(flow_ledger(bed, "activity", trade.no, "take_back").n, !used);
         const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
@@ -334,7 +319,7 @@ static void test_of_many_gifts_that_were_used_some_are_named(struct flow_bed *be
     flow_until_still(bed, &trade);
     for (int i = 0; i <= MORE; i++) // and the one that the world gives
         flow_control(bed, "UseGift", "gift_id=%s", entry(bed, "activity", &trade, (size_t)i)->account);
-    refund(bed, &trade, "refund_no=G1 whole=true");
+    flow_refunded(bed, &trade, "refund_no=G1 whole=true");
     flow_until_still(bed, &trade);
     const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
     assert_int_equal(found->refunds[0]->gifts_spent, MORE + 1);
@@ -349,7 +334,7 @@ static void test_of_many_gifts_that_were_used_some_are_named(struct flow_bed *be
 static void test_screens_and_user_are_told_of_payment_and_refund(struct flow_bed *bed) {
     struct flow_trade trade;
     flow_completed(bed, &trade);
-    refund(bed, &trade, "refund_no=T1 amount=CNY2500");
+    flow_refunded(bed, &trade, "refund_no=T1 amount=CNY2500");
     flow_until_still(bed, &trade);
     static const char *const screens[] = {"[MERCHANT_END]", "[BIG_SCREEN]", "[DUAL_SCREEN]"};
     for (size_t i = 0; i < 2; i++)
@@ -368,14 +353,14 @@ static void test_screens_and_user_are_told_of_payment_and_refund(struct flow_bed
 static void test_the_newest_state_stands_at_the_stations(struct flow_bed *bed) {
     struct flow_trade trade;
     int late_ms = bed->ops->virtual_time ? 60000 : 1500;
-    completed_but(bed, &trade, FAULT(DELAY), "os", "SyncOrder", flow_text(bed, "count=1 delay_ms=%d", late_ms));
-    refund(bed, &trade, "amount=CNY2500");
+    flow_completed_but(bed, &trade, FAULT(DELAY), "os", "SyncOrder", flow_text(bed, "count=1 delay_ms=%d", late_ms));
+    flow_refunded(bed, &trade, "amount=CNY2500");
     flow_until_still(bed, &trade);
     flow_run_for(bed, late_ms + 500);
     const Participant__Sim__V1__DumpLedgerResponse *page =
         flow_control(bed, "DumpLedger", "system=os trade_no=%s", trade.no);
     assert_string_equal(page->entries[page->n_entries - 1]->state, "PARTIALLY_REFUNDED");
-    refund(bed, &trade, "whole=true");
+    flow_refunded(bed, &trade, "whole=true");
     flow_until_still(bed, &trade);
     page = flow_control(bed, "DumpLedger", "system=os trade_no=%s", trade.no);
     assert_string_equal(page->entries[page->n_entries - 1]->state, "REFUNDED");
@@ -385,7 +370,7 @@ static void test_the_newest_state_stands_at_the_stations(struct flow_bed *bed) {
 static void test_the_stations_are_not_told(struct flow_bed *bed) {
     struct flow_trade trade;
     flow_completed(bed, &trade);
-    refund(bed, &trade, "whole=true");
+    flow_refunded(bed, &trade, "whole=true");
     flow_until_still(bed, &trade);
     assert_int_equal(flow_effects(bed, "os", trade.no, "SyncOrder", EFFECT(APPLIED)), 0);
     assert_int_equal(flow_ledger(bed, "os", trade.no, NULL).n, 0);

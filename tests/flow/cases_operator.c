@@ -45,7 +45,7 @@ static int visit(struct flow_bed *bed, const struct flow_spot *spot, const struc
     flow_play_out(bed, &trade);
     flow_until_still(bed, &trade);
     give_back(bed, &trade);
-    return flow_parked(bed, &trade);
+    return flow_parked(bed, trade.no);
 }
 
 static void sweep_spots(struct flow_bed *bed, const struct sweep *sweep) {
@@ -120,8 +120,7 @@ static void terminate_again(struct flow_bed *bed, const struct flow_spot *spot, 
                             const char *gid, const void *ctx) {
     (void)spot, (void)gid, (void)ctx;
     for (int times = 0; times < 3; times++) {
-        const Txcenter__Saga__V1__ListSagasResponse *page =
-            flow_must(bed, "ListSagas", "filter.subject=%s filter.unfinished=true page_size=200", trade->no);
+        const Txcenter__Saga__V1__ListSagasResponse *page = flow_unfinished(bed, trade->no);
         for (size_t i = 0; i < page->n_sagas; i++)
             if (strcmp(page->sagas[i]->flow, "trade.refund") == 0)
                 flow_ask(bed, "Terminate", "gid=%s reason=table", page->sagas[i]->gid);
@@ -191,10 +190,8 @@ static void say_anything(struct flow_bed *bed, const struct flow_spot *spot, con
     const char *gid = spot->reach(bed, &trade);
     say_of_all(bed, spot, &trade, gid, said);
     flow_play_out(bed, &trade);
-    bool over = !((const Txcenter__Saga__V1__ListSagasResponse *)flow_must(
-                      bed, "ListSagas", "filter.subject=%s filter.unfinished=true", trade.no))
-                     ->n_sagas;
-    if (!over && flow_parked(bed, &trade) == 0)
+    bool over = flow_unfinished(bed, trade.no)->n_sagas == 0;
+    if (!over && flow_parked(bed, trade.no) == 0)
         fail_msg("%s, %s: what is unfinished waits for nobody", spot->name, said ? said : "skip");
 }
 
@@ -235,7 +232,7 @@ static void refuse_skip(struct flow_bed *bed, const struct no_skip *row) {
     if (!strstr(answer->text, row->why))
         fail_msg("%s: \"%s\" does not say \"%s\"", row->step, answer->text, row->why);
     flow_play_out(bed, &trade);
-    assert_int_equal(flow_parked(bed, &trade), 0);
+    assert_int_equal(flow_parked(bed, trade.no), 0);
 }
 
 // [E8] money and benefits are not skipped; the operator is told what to do instead
@@ -319,7 +316,7 @@ static void test_a_paid_trade_whose_saga_was_terminated_can_be_refunded(struct f
     flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
     assert_state(bed, &trade, TRADE(REFUNDED));
     flow_until_still(bed, &trade);
-    assert_int_equal(flow_parked(bed, &trade), 0);
+    assert_int_equal(flow_parked(bed, trade.no), 0);
     assert_nothing_held(bed, &trade);
     assert_true(flow_ledger(bed, "coupon", trade.no, "lock").n > 0);
     assert_int_equal(flow_ledger(bed, "settlement", trade.no, NULL).n, 0);

@@ -22,13 +22,6 @@ static void completed_with_three(struct flow_bed *bed, struct flow_trade *trade)
     flow_until_still(bed, trade);
 }
 
-static const refund_response *refund(struct flow_bed *bed, const struct flow_trade *trade, const char *extent) {
-    const refund_response *response = flow_must(bed, "Refund", "trade_no=%s %s", trade->no, extent);
-    assert_false(response->processing);
-    assert_int_equal(response->refund->state, REFUND(DONE));
-    return response;
-}
-
 static const refund_message *refund_of(struct flow_bed *bed, const struct flow_trade *trade, const char *refund_no) {
     const trade_message *found = flow_get(bed, trade->no);
     for (size_t i = 0; i < found->n_refunds; i++)
@@ -66,7 +59,7 @@ static void until_leg(struct flow_bed *bed, const struct flow_trade *trade, cons
 static void test_a_whole_refund_gives_everything_back(struct flow_bed *bed) {
     struct flow_trade trade;
     completed_with_three(bed, &trade);
-    const refund_response *response = refund(bed, &trade, "whole=true reason=wrong~fuel refund_no=RMA-1");
+    const refund_response *response = flow_refunded(bed, &trade, "whole=true reason=wrong~fuel refund_no=RMA-1");
     assert_int_equal(response->trade->state, TRADE(REFUNDED));
     assert_true(response->refund->final);
     assert_int_equal(response->refund->amount->minor_units, BEST_200);
@@ -96,7 +89,7 @@ static void test_parts_add_up_and_the_last_takes_the_rest(struct flow_bed *bed) 
     int64_t taken = 0;
     completed_with_three(bed, &trade);
     for (size_t i = 0; i < 4; i++) {
-        const refund_response *response = refund(bed, &trade, flow_text(bed, "amount=CNY%d", parts[i]));
+        const refund_response *response = flow_refunded(bed, &trade, flow_text(bed, "amount=CNY%d", parts[i]));
         taken += parts[i];
         assert_int_equal(response->trade->state, TRADE(PARTIALLY_REFUNDED));
         assert_int_equal(response->trade->refunded->minor_units, taken);
@@ -106,7 +99,7 @@ static void test_parts_add_up_and_the_last_takes_the_rest(struct flow_bed *bed) 
         assert_int_equal(flow_ledger(bed, "coupon", trade.no, "give_back").n, 0);
         assert_int_equal(flow_ledger(bed, "points", trade.no, "give_back").n, 0);
     }
-    const refund_response *last = refund(bed, &trade, "whole=true");
+    const refund_response *last = flow_refunded(bed, &trade, "whole=true");
     assert_int_equal(last->refund->amount->minor_units, BEST_200 - taken);
     assert_true(last->refund->final);
     assert_int_equal(last->trade->state, TRADE(REFUNDED));
@@ -125,7 +118,7 @@ static void test_a_part_is_spread_over_the_tenders_exactly(struct flow_bed *bed)
     int64_t left[3] = {CARD_PART, WECHAT_PART, ALIPAY_PART}, all = BEST_200;
     for (int i = 0; i < 5; i++) {
         int64_t amount = 1237 + i, sum = 0;
-        const refund_message *made = refund(bed, &trade, flow_text(bed, "amount=CNY%d", (int)amount))->refund;
+        const refund_message *made = flow_refunded(bed, &trade, flow_text(bed, "amount=CNY%d", (int)amount))->refund;
         assert_int_equal(made->n_legs, 3);
         for (size_t k = 0; k < 3; k++) {
             int64_t leg = made->legs[k]->amount->minor_units, floor = amount * left[k] / all;
@@ -160,9 +153,9 @@ static void test_lines_give_back_their_net_shares(struct flow_bed *bed) {
     flow_until_state(bed, &trade, TRADE(COMPLETED));
     flow_refused(bed, "INVALID_REQUEST", "Refund", "trade_no=%s lines.indexes[0]=3", trade.no);
     flow_refused(bed, "INVALID_REQUEST", "Refund", "trade_no=%s lines.indexes[0]=1 lines.indexes[1]=1", trade.no);
-    assert_int_equal(refund(bed, &trade, "lines.indexes[0]=1")->refund->amount->minor_units, shares[1]);
+    assert_int_equal(flow_refunded(bed, &trade, "lines.indexes[0]=1")->refund->amount->minor_units, shares[1]);
     flow_refused(bed, "REFUND_EXCEEDS_REST", "Refund", "trade_no=%s lines.indexes[0]=1", trade.no);
-    const refund_response *rest = refund(bed, &trade, "lines.indexes[0]=0 lines.indexes[1]=2");
+    const refund_response *rest = flow_refunded(bed, &trade, "lines.indexes[0]=0 lines.indexes[1]=2");
     assert_int_equal(rest->refund->amount->minor_units, shares[0] + shares[2]);
     assert_true(rest->refund->final);
     assert_int_equal(rest->trade->state, TRADE(REFUNDED));
@@ -184,17 +177,17 @@ static void test_a_refund_can_be_split_by_its_caller(struct flow_bed *bed) {
                  "trade_no=%s amount=CNY%d split[0].tender_no=%s split[0].amount=CNY%d", trade.no, CARD_PART + 1, card,
                  CARD_PART + 1);
     const refund_message *made =
-        refund(bed, &trade,
-               flow_text(bed,
-                         "amount=CNY1000 split[0].tender_no=%s split[0].amount=CNY400 split[1].tender_no=%s "
-                         "split[1].amount=CNY600",
-                         wechat, card))
+        flow_refunded(bed, &trade,
+                      flow_text(bed,
+                                "amount=CNY1000 split[0].tender_no=%s split[0].amount=CNY400 split[1].tender_no=%s "
+                                "split[1].amount=CNY600",
+                                wechat, card))
             ->refund;
     assert_int_equal(made->n_legs, 2);
     assert_int_equal(flow_tender(bed, &trade, 1, 0)->refunded->minor_units, 600);
     assert_int_equal(flow_tender(bed, &trade, 1, 1)->refunded->minor_units, 400);
     assert_int_equal(flow_tender(bed, &trade, 1, 2)->refunded->minor_units, 0);
-    refund(bed, &trade, "whole=true");
+    flow_refunded(bed, &trade, "whole=true");
 }
 
 // [A40] more than what is left is refused, and changes nothing
@@ -202,11 +195,11 @@ static void test_more_than_is_left_is_refused(struct flow_bed *bed) {
     struct flow_trade trade;
     flow_completed(bed, &trade);
     flow_refused(bed, "REFUND_EXCEEDS_REST", "Refund", "trade_no=%s amount=CNY%d", trade.no, BEST_200 + 1);
-    refund(bed, &trade, "amount=CNY5000");
+    flow_refunded(bed, &trade, "amount=CNY5000");
     flow_refused(bed, "REFUND_EXCEEDS_REST", "Refund", "trade_no=%s amount=CNY%d", trade.no, BEST_200 - 4999);
     assert_int_equal(refunded_of(bed, &trade), 5000);
     assert_int_equal(flow_get(bed, trade.no)->n_refunds, 1);
-    refund(bed, &trade, flow_text(bed, "amount=CNY%d", BEST_200 - 5000)); // exactly the rest
+    flow_refunded(bed, &trade, flow_text(bed, "amount=CNY%d", BEST_200 - 5000)); // exactly the rest
     assert_state(bed, &trade, TRADE(REFUNDED));
     flow_refused(bed, "REFUND_EXCEEDS_REST", "Refund", "trade_no=%s amount=CNY1", trade.no);
     flow_refused(bed, "REFUND_EXCEEDS_REST", "Refund", "trade_no=%s whole=true", trade.no);
@@ -253,7 +246,7 @@ static void test_after_the_window_a_refund_is_refused(struct flow_bed *bed) {
     struct flow_trade trade;
     flow_completed(bed, &trade);
     flow_run_for(bed, 86400000 - 60000);
-    refund(bed, &trade, "amount=CNY100");
+    flow_refunded(bed, &trade, "amount=CNY100");
     flow_run_for(bed, 61000);
     flow_refused(bed, "NOT_REFUNDABLE", "Refund", "trade_no=%s amount=CNY100", trade.no);
     flow_refused(bed, "NOT_REFUNDABLE", "Cancel", "trade_no=%s", trade.no);
@@ -283,7 +276,7 @@ static void test_parts_at_once_never_exceed_what_was_paid(struct flow_bed *bed) 
     assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount +
                          flow_ledger(bed, "card", trade.no, "refund").amount,
                      done);
-    assert_int_equal(refund(bed, &trade, "whole=true")->refund->amount->minor_units, BEST_200 - done);
+    assert_int_equal(flow_refunded(bed, &trade, "whole=true")->refund->amount->minor_units, BEST_200 - done);
 }
 
 // [A41] what is under way is reserved; the rest that is refunded meanwhile ends the trade only with it
@@ -299,8 +292,9 @@ static void test_a_refund_beside_one_that_is_under_way(struct flow_bed *bed) {
     // The rest, but nothing more from the card.
     const char *wechat = flow_tender_no(bed, &trade, 1, 1);
     const refund_message *quick =
-        refund(bed, &trade,
-               flow_text(bed, "refund_no=quick amount=CNY1000 split[0].tender_no=%s split[0].amount=CNY1000", wechat))
+        flow_refunded(
+            bed, &trade,
+            flow_text(bed, "refund_no=quick amount=CNY1000 split[0].tender_no=%s split[0].amount=CNY1000", wechat))
             ->refund;
     assert_false(quick->final);
     assert_state(bed, &trade, TRADE(PARTIALLY_REFUNDED));
@@ -323,7 +317,7 @@ static void test_refunds_are_listed_by_their_numbers(struct flow_bed *bed) {
     const trade_message *answered = NULL;
     flow_completed(bed, &trade);
     for (size_t i = 0; i < 3; i++)
-        answered = refund(bed, &trade, flow_text(bed, "refund_no=%s amount=CNY100", asked[i]))->trade;
+        answered = flow_refunded(bed, &trade, flow_text(bed, "refund_no=%s amount=CNY100", asked[i]))->trade;
     const trade_message *read = flow_get(bed, trade.no);
     assert_int_equal(answered->n_refunds, 3);
     assert_int_equal(answered->n_saga_gids, read->n_saga_gids);
@@ -500,7 +494,7 @@ static void test_refunds_with_similar_numbers_are_told_apart(struct flow_bed *be
                flow_text(bed, "code=NO_BALANCE count=1 key_prefix=%s/refund/A/20.1/", trade.no));
     flow_must(bed, "Refund", "trade_no=%s refund_no=A amount=CNY5000 wait_ms=100", trade.no);
     flow_until_parked(bed, &trade, 1);
-    refund(bed, &trade, "refund_no=A-1 amount=CNY5000");
+    flow_refunded(bed, &trade, "refund_no=A-1 amount=CNY5000");
     flow_retry_parked(bed, &trade); // leg 1 of A for the second time, not leg 2 of A-1
     flow_until_still(bed, &trade);
     assert_int_equal(refund_of(bed, &trade, "A")->state, REFUND(DONE));
@@ -512,13 +506,13 @@ static void test_an_accepted_leg_is_finished_by_callback_or_by_asking(struct flo
     struct flow_trade trade;
     flow_completed(bed, &trade);
     flow_fault(bed, FAULT(DOWN), "payment", "QueryRefund", "");
-    refund(bed, &trade, "amount=CNY1000"); // by its callback alone
+    flow_refunded(bed, &trade, "amount=CNY1000"); // by its callback alone
     flow_clear_faults(bed);
     flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyRefund", "");
-    refund(bed, &trade, "amount=CNY2000"); // by asking alone
+    flow_refunded(bed, &trade, "amount=CNY2000"); // by asking alone
     flow_clear_faults(bed);
     flow_fault(bed, FAULT(DUPLICATE_CALLBACK), "payment", "NotifyRefund", "");
-    refund(bed, &trade, "amount=CNY3000");
+    flow_refunded(bed, &trade, "amount=CNY3000");
     assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").n, 3);
     assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, 6000);
 }
@@ -549,7 +543,7 @@ static void test_lost_answers_of_a_refund_double_nothing(struct flow_bed *bed) {
     completed_with_three(bed, &trade);
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         flow_fault(bed, FAULT(NO_ANSWER), methods[i][0], methods[i][1], "count=1");
-    refund(bed, &trade, "whole=true");
+    flow_refunded(bed, &trade, "whole=true");
     flow_until_still(bed, &trade);
     assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, BEST_200 - CARD_PART);
     assert_int_equal(flow_ledger(bed, "card", trade.no, "refund").amount, CARD_PART);

@@ -300,20 +300,11 @@ static enum err judge(void *ctx, const struct ledger_key *key) {
 }
 
 static void fate(void *ctx, const char *method, unsigned nth, struct rpc_inproc_fate *ret) {
+    static const struct flow_network network = {.times = 12, .request_ms = 20000, .response_ms = 3000};
     struct chance *chance = ctx;
     (void)method, (void)nth;
-    if (chance->calm)
-        return;
-    ret->request_delay_ms = 1 + dice(chance, 30);
-    ret->response_delay_ms = 1 + dice(chance, 30);
-    switch (dice(chance, 12)) {
-    case 0: ret->drop_request = true; break;
-    case 1: ret->drop_response = true; break;
-    case 2: ret->drop_request = ret->refuse = true; break;
-    case 3: ret->request_delay_ms = dice(chance, 20000); break;
-    case 4: ret->response_delay_ms = dice(chance, 3000); break;
-    default: break;
-    }
+    if (!chance->calm)
+        flow_network_fate(&network, &chance->seeded, ret);
 }
 
 static request_message *random_request(struct flow_bed *bed, struct chance *chance) {

@@ -48,8 +48,7 @@ static bool all_still(struct flow_bed *bed, const void *ctx) {
     struct made *made = (struct made *)(uintptr_t)ctx;
     made->parked = 0;
     for (size_t i = 0; i < made->n; i++) {
-        const Txcenter__Saga__V1__ListSagasResponse *page =
-            flow_must(bed, "ListSagas", "filter.subject=%s filter.unfinished=true page_size=200", made->trade_nos[i]);
+        const Txcenter__Saga__V1__ListSagasResponse *page = flow_unfinished(bed, made->trade_nos[i]);
         for (size_t k = 0; k < page->n_sagas; k++) {
             if (!page->sagas[k]->parked)
                 return false;

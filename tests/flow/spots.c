@@ -4,8 +4,6 @@
 
 enum { PART = 1000 };
 
-typedef Txcenter__Saga__V1__ListSagasResponse saga_page;
-
 static const char *purchase_of(struct flow_bed *bed, const struct flow_trade *trade) {
     return flow_text(bed, "%s/1", trade->no);
 }
@@ -23,14 +21,29 @@ void flow_provide(struct flow_bed *bed, unsigned n) {
     flow_control(bed, "SetCard", "card_no=%s user_id=%s principal=CNY30000 bonus=CNY9000", bed->card, bed->user);
 }
 
+// ---- What holds it there --------------------------------------------------------------------------------------------
+
+static void refuses(struct flow_bed *bed, const char *system, const char *method, const char *code) {
+    flow_fault(bed, FAULT(REJECT), system, method, flow_text(bed, "code=%s", code));
+}
+
+static void is_silent(struct flow_bed *bed, const char *system, const char *method) {
+    flow_fault(bed, FAULT(NO_ANSWER), system, method, "");
+}
+
+static void cancel(struct flow_bed *bed, const struct flow_trade *trade) {
+    flow_must(bed, "Cancel", "trade_no=%s wait_ms=0", trade->no);
+}
+
 // ---- An order -----------------------------------------------------------------------------------------------------
 
 // Asked for, and held by a fault.
-static void ordering(struct flow_bed *bed, struct flow_trade *trade) {
+static const char *ordering(struct flow_bed *bed, struct flow_trade *trade) {
     *trade = (struct flow_trade){0};
     flow_quote(bed, trade, FUEL_200, "");
     flow_send(bed, "PlaceOrder", "trade_no=%s quote_version=%d wait_ms=0", trade->no, trade->version);
     flow_run_for(bed, 20);
+    return purchase_of(bed, trade);
 }
 
 static void ordered(struct flow_bed *bed, struct flow_trade *trade) {
@@ -41,14 +54,12 @@ static void ordered(struct flow_bed *bed, struct flow_trade *trade) {
 
 static const char *locking(struct flow_bed *bed, struct flow_trade *trade) {
     flow_fault(bed, FAULT(DELAY), "coupon", "LockCoupons", "delay_ms=2000");
-    ordering(bed, trade);
-    return purchase_of(bed, trade);
+    return ordering(bed, trade);
 }
 
 static const char *creating_order(struct flow_bed *bed, struct flow_trade *trade) {
-    flow_fault(bed, FAULT(NO_ANSWER), "order", "CreateOrder", "");
-    ordering(bed, trade);
-    return purchase_of(bed, trade);
+    is_silent(bed, "order", "CreateOrder");
+    return ordering(bed, trade);
 }
 
 static const char *waiting(struct flow_bed *bed, struct flow_trade *trade) {
@@ -58,8 +69,8 @@ static const char *waiting(struct flow_bed *bed, struct flow_trade *trade) {
 
 static const char *undoing(struct flow_bed *bed, struct flow_trade *trade) {
     ordered(bed, trade);
-    flow_fault(bed, FAULT(REJECT), "coupon", "UnlockCoupons", "code=NOT_NOW");
-    flow_must(bed, "Cancel", "trade_no=%s wait_ms=0", trade->no);
+    refuses(bed, "coupon", "UnlockCoupons", "NOT_NOW");
+    cancel(bed, trade);
     flow_until_parked(bed, trade, 1);
     return purchase_of(bed, trade);
 }
@@ -96,15 +107,15 @@ static const char *being_paid(struct flow_bed *bed, struct flow_trade *trade) {
 
 static const char *closing(struct flow_bed *bed, struct flow_trade *trade) {
     half_paid(bed, trade);
-    flow_fault(bed, FAULT(NO_ANSWER), "payment", "*", "");
-    flow_must(bed, "Cancel", "trade_no=%s wait_ms=0", trade->no);
+    is_silent(bed, "payment", "*");
+    cancel(bed, trade);
     flow_run_for(bed, 5000);
     return purchase_of(bed, trade);
 }
 
 static const char *freezing(struct flow_bed *bed, struct flow_trade *trade) {
     ordered(bed, trade);
-    flow_fault(bed, FAULT(NO_ANSWER), "card", "FreezeCard", "");
+    is_silent(bed, "card", "FreezeCard");
     pay(bed, trade, KIND(WECHAT), 20);
     return payment_of(bed, trade);
 }
@@ -112,7 +123,7 @@ static const char *freezing(struct flow_bed *bed, struct flow_trade *trade) {
 static const char *creating(struct flow_bed *bed, struct flow_trade *trade) {
     ordered(bed, trade);
     flow_fault(bed, FAULT(NO_ANSWER), "payment", "CreatePayment", "count=1");
-    flow_fault(bed, FAULT(NO_ANSWER), "payment", "Inquire", "");
+    is_silent(bed, "payment", "Inquire");
     pay(bed, trade, KIND(WECHAT), 20);
     return payment_of(bed, trade);
 }
@@ -129,8 +140,8 @@ static const char *collecting(struct flow_bed *bed, struct flow_trade *trade) {
 
 static const char *confirming(struct flow_bed *bed, struct flow_trade *trade) {
     paying(bed, trade);
-    flow_fault(bed, FAULT(NO_ANSWER), "card", "ConfirmCard", "");
-    flow_fault(bed, FAULT(NO_ANSWER), "card", "Inquire", "");
+    is_silent(bed, "card", "ConfirmCard");
+    is_silent(bed, "card", "Inquire");
     all_pay(bed, trade);
     flow_run_for(bed, 5000);
     return payment_of(bed, trade);
@@ -139,15 +150,15 @@ static const char *confirming(struct flow_bed *bed, struct flow_trade *trade) {
 // The gateway will not close one of them.
 static const char *not_closed(struct flow_bed *bed, struct flow_trade *trade) {
     half_paid(bed, trade);
-    flow_fault(bed, FAULT(REJECT), "payment", "ClosePayment", "code=BUSY");
-    flow_must(bed, "Cancel", "trade_no=%s wait_ms=0", trade->no);
+    refuses(bed, "payment", "ClosePayment", "BUSY");
+    cancel(bed, trade);
     flow_until_parked(bed, trade, 1);
     return payment_of(bed, trade);
 }
 
 static const char *taking_back(struct flow_bed *bed, struct flow_trade *trade) {
     paying(bed, trade);
-    flow_fault(bed, FAULT(REJECT), "card", "ReleaseCard", "code=BUSY");
+    refuses(bed, "card", "ReleaseCard", "BUSY");
     flow_payer_fails(bed, flow_tender_no(bed, trade, 1, 1), "NO_MONEY");
     flow_until_parked(bed, trade, 1);
     return payment_of(bed, trade);
@@ -155,10 +166,10 @@ static const char *taking_back(struct flow_bed *bed, struct flow_trade *trade) {
 
 static const char *reversing(struct flow_bed *bed, struct flow_trade *trade) {
     ordered(bed, trade);
-    flow_fault(bed, FAULT(REJECT), "payment", "ReversePayment", "code=BUSY");
-    flow_fault(bed, FAULT(NO_ANSWER), "payment", "ClosePayment", "");
+    refuses(bed, "payment", "ReversePayment", "BUSY");
+    is_silent(bed, "payment", "ClosePayment");
     pay(bed, trade, KIND(SCANNED), 3000);
-    flow_must(bed, "Cancel", "trade_no=%s wait_ms=0", trade->no);
+    cancel(bed, trade);
     flow_run_for(bed, 20000);
     return payment_of(bed, trade);
 }
@@ -171,24 +182,24 @@ static void bought(struct flow_bed *bed, struct flow_trade *trade) {
 }
 
 static const char *paid(struct flow_bed *bed, struct flow_trade *trade) {
-    flow_fault(bed, FAULT(REJECT), "order", "MarkPaid", "code=BUSY");
+    refuses(bed, "order", "MarkPaid", "BUSY");
     bought(bed, trade);
     flow_until_parked(bed, trade, 1);
     return purchase_of(bed, trade);
 }
 
 static const char *using(struct flow_bed *bed, struct flow_trade *trade) {
-    flow_fault(bed, FAULT(REJECT), "coupon", "UseCoupons", "code=BUSY");
-    flow_fault(bed, FAULT(REJECT), "points", "DeductPoints", "code=BUSY");
+    refuses(bed, "coupon", "UseCoupons", "BUSY");
+    refuses(bed, "points", "DeductPoints", "BUSY");
     bought(bed, trade);
     flow_run_for(bed, 5000);
     return purchase_of(bed, trade);
 }
 
 static const char *rewarding(struct flow_bed *bed, struct flow_trade *trade) {
-    flow_fault(bed, FAULT(REJECT), "points", "AwardPoints", "code=BUSY");
-    flow_fault(bed, FAULT(NO_ANSWER), "coupon", "IssueCoupons", "");
-    flow_fault(bed, FAULT(REJECT), "settlement", "RecordTrade", "code=BUSY");
+    refuses(bed, "points", "AwardPoints", "BUSY");
+    is_silent(bed, "coupon", "IssueCoupons");
+    refuses(bed, "settlement", "RecordTrade", "BUSY");
     bought(bed, trade);
     flow_until_state(bed, trade, TRADE(COMPLETED));
     flow_run_for(bed, 5000);
@@ -209,39 +220,43 @@ static void completed(struct flow_bed *bed, struct flow_trade *trade) {
     flow_until_still(bed, trade);
 }
 
+static const char *refund_all(struct flow_bed *bed, const struct flow_trade *trade) {
+    return refund(bed, trade, "whole=true");
+}
+
 static const char *refund_waiting(struct flow_bed *bed, struct flow_trade *trade) {
     paid(bed, trade);
-    return refund(bed, trade, "whole=true");
+    return refund_all(bed, trade);
 }
 
 // A leg is accepted and never heard of again, one is refused, one is unknown.
 static const char *refunding(struct flow_bed *bed, struct flow_trade *trade) {
     completed(bed, trade);
-    flow_fault(bed, FAULT(NO_ANSWER), "card", "RefundCard", "");
+    is_silent(bed, "card", "RefundCard");
     flow_fault(bed, FAULT(REJECT), "payment", "RefundPayment", "code=BALANCE_SHORT count=1");
     flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyRefund", "");
-    flow_fault(bed, FAULT(NO_ANSWER), "payment", "QueryRefund", "");
-    return refund(bed, trade, "whole=true");
+    is_silent(bed, "payment", "QueryRefund");
+    return refund_all(bed, trade);
 }
 
 static const char *refund_refused(struct flow_bed *bed, struct flow_trade *trade) {
     completed(bed, trade);
-    flow_fault(bed, FAULT(REJECT), "payment", "RefundPayment", "code=BALANCE_SHORT");
+    refuses(bed, "payment", "RefundPayment", "BALANCE_SHORT");
     return refund(bed, trade, "amount=CNY5000");
 }
 
 static const char *refund_marking(struct flow_bed *bed, struct flow_trade *trade) {
     completed(bed, trade);
-    flow_fault(bed, FAULT(REJECT), "order", "MarkRefunded", "code=BUSY");
-    flow_fault(bed, FAULT(REJECT), "points", "*", "code=BUSY");
-    flow_fault(bed, FAULT(REJECT), "coupon", "*", "code=BUSY");
-    return refund(bed, trade, "whole=true");
+    refuses(bed, "order", "MarkRefunded", "BUSY");
+    refuses(bed, "points", "*", "BUSY");
+    refuses(bed, "coupon", "*", "BUSY");
+    return refund_all(bed, trade);
 }
 
 static const char *returning(struct flow_bed *bed, struct flow_trade *trade) {
     paying(bed, trade);
     flow_must(bed, "Cancel", "trade_no=%s", trade->no);
-    flow_fault(bed, FAULT(REJECT), "payment", "RefundPayment", "code=BALANCE_SHORT");
+    refuses(bed, "payment", "RefundPayment", "BALANCE_SHORT");
     flow_payer_pays_late(bed, flow_tender_no(bed, trade, 1, 1));
     flow_until_parked(bed, trade, 1);
     return flow_text(bed, "%s/refund/late-1-1", trade->no);
@@ -250,15 +265,15 @@ static const char *returning(struct flow_bed *bed, struct flow_trade *trade) {
 // Whether the balance is taken is not known.
 static const char *reversing_recharge(struct flow_bed *bed, struct flow_trade *trade) {
     flow_recharged(bed, trade);
-    flow_fault(bed, FAULT(NO_ANSWER), "card", "ReverseRecharge", "");
-    return refund(bed, trade, "whole=true");
+    is_silent(bed, "card", "ReverseRecharge");
+    return refund_all(bed, trade);
 }
 
 // It is taken, and its money is refused.
 static const char *recharge_refused(struct flow_bed *bed, struct flow_trade *trade) {
     flow_recharged(bed, trade);
-    flow_fault(bed, FAULT(REJECT), "payment", "RefundPayment", "code=BALANCE_SHORT");
-    return refund(bed, trade, "whole=true");
+    refuses(bed, "payment", "RefundPayment", "BALANCE_SHORT");
+    return refund_all(bed, trade);
 }
 
 // An operator has said that it was credited, which it never was; and the card system is out of reach.
@@ -269,13 +284,13 @@ static const char *recharge_missing(struct flow_bed *bed, struct flow_trade *tra
     flow_until_state(bed, trade, TRADE(PAID));
     flow_must(bed, "Resolve", "gid=%s step=recharge outcome=1 reason=spot", purchase_of(bed, trade));
     flow_until_state(bed, trade, TRADE(COMPLETED));
-    return refund(bed, trade, "whole=true");
+    return refund_all(bed, trade);
 }
 
 // Of a trade that cost nothing, and is not complete.
 static const char *refund_of_nothing(struct flow_bed *bed, struct flow_trade *trade) {
     flow_for_nothing(bed, trade);
-    return refund(bed, trade, "whole=true");
+    return refund_all(bed, trade);
 }
 
 // All the rest has gone back beside it.
@@ -296,8 +311,8 @@ static const char *recalling_order(struct flow_bed *bed, struct flow_trade *trad
 
 static const char *recalling_payment(struct flow_bed *bed, struct flow_trade *trade) {
     const char *gid = confirming(bed, trade);
-    flow_fault(bed, FAULT(REJECT), "card", "CancelConfirm", "code=BUSY");
-    flow_fault(bed, FAULT(REJECT), "payment", "ClosePayment", "code=BUSY");
+    refuses(bed, "card", "CancelConfirm", "BUSY");
+    refuses(bed, "payment", "ClosePayment", "BUSY");
     flow_must(bed, "Terminate", "gid=%s reason=spot", gid);
     flow_run_for(bed, 5000);
     return flow_text(bed, "%s/recall/pay/1", trade->no);
@@ -340,12 +355,8 @@ const size_t n_flow_spots = sizeof flow_spots / sizeof flow_spots[0];
 
 // ---- Going on -----------------------------------------------------------------------------------------------------
 
-static const saga_page *unfinished(struct flow_bed *bed, const struct flow_trade *trade) {
-    return flow_must(bed, "ListSagas", "filter.subject=%s filter.unfinished=true page_size=200", trade->no);
-}
-
 static void resume_all(struct flow_bed *bed, const struct flow_trade *trade) {
-    const saga_page *page = unfinished(bed, trade);
+    const Txcenter__Saga__V1__ListSagasResponse *page = flow_unfinished(bed, trade->no);
     for (size_t i = 0; i < page->n_sagas; i++)
         if (page->sagas[i]->paused)
             flow_must(bed, "Resume", "gid=%s reason=spot", page->sagas[i]->gid);
@@ -360,20 +371,12 @@ static void all_payers_pay(struct flow_bed *bed, const struct flow_trade *trade)
                 flow_text(bed, "tender_no=%s result=1 force=true", found->attempts[i]->tenders[k]->tender_no));
 }
 
-int flow_parked(struct flow_bed *bed, const struct flow_trade *trade) {
-    const saga_page *page = unfinished(bed, trade);
-    int n = 0;
-    for (size_t i = 0; i < page->n_sagas; i++)
-        n += page->sagas[i]->parked;
-    return n;
-}
-
 void flow_play_out(struct flow_bed *bed, const struct flow_trade *trade) {
     flow_clear_faults(bed);
     resume_all(bed, trade);
     all_payers_pay(bed, trade);
     flow_run_for(bed, 3600000); // every order has expired by then
-    for (int tries = 0; tries < 3 && flow_parked(bed, trade) > 0; tries++) {
+    for (int tries = 0; tries < 3 && flow_parked(bed, trade->no) > 0; tries++) {
         flow_retry_parked(bed, trade);
         flow_run_for(bed, 600000);
     }

@@ -23,7 +23,4 @@ void flow_provide(struct flow_bed *bed, unsigned n);
 // still pay, parked steps are tried again, and there is time enough for all of it.
 void flow_play_out(struct flow_bed *bed, const struct flow_trade *trade);
 
-// How many of its sagas are parked.
-int flow_parked(struct flow_bed *bed, const struct flow_trade *trade);
-
 #endif

@@ -85,6 +85,23 @@ void flow_completed(struct flow_bed *bed, struct flow_trade *trade) {
     flow_until_still(bed, trade);
 }
 
+void flow_completed_but(struct flow_bed *bed, struct flow_trade *trade, int kind, const char *system,
+                        const char *method, const char *more) {
+    flow_ordered(bed, trade);
+    flow_fault(bed, kind, system, method, more);
+    flow_pay(bed, trade);
+    flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
+    flow_until_state(bed, trade, TRADE(COMPLETED));
+}
+
+const Txcenter__Trade__V1__RefundResponse *flow_refunded(struct flow_bed *bed, const struct flow_trade *trade,
+                                                         const char *extent) {
+    const Txcenter__Trade__V1__RefundResponse *response = flow_must(bed, "Refund", "trade_no=%s %s", trade->no, extent);
+    assert_false(response->processing);
+    assert_int_equal(response->refund->state, REFUND(DONE));
+    return response;
+}
+
 void flow_recharging(struct flow_bed *bed, struct flow_trade *trade) {
     *trade = (struct flow_trade){0};
     flow_quote(bed, trade, flow_text(bed, "lines[0].recharge.card_no=%s lines[0].recharge.amount=CNY50000", bed->card),
@@ -168,7 +185,7 @@ void flow_until_tender(struct flow_bed *bed, const struct flow_trade *trade, int
                   protobuf_c_enum_descriptor_get_value(&txcenter__trade__v1__tender_state__descriptor, state)->name));
 }
 
-static const Txcenter__Saga__V1__ListSagasResponse *unfinished(struct flow_bed *bed, const char *trade_no) {
+const Txcenter__Saga__V1__ListSagasResponse *flow_unfinished(struct flow_bed *bed, const char *trade_no) {
     return flow_must(bed, "ListSagas", "filter.subject=%s filter.unfinished=true page_size=200", trade_no);
 }
 
@@ -179,9 +196,13 @@ static int parked_of(const Txcenter__Saga__V1__ListSagasResponse *page) {
     return parked;
 }
 
+int flow_parked(struct flow_bed *bed, const char *trade_no) {
+    return parked_of(flow_unfinished(bed, trade_no));
+}
+
 static bool is_still(struct flow_bed *bed, const void *ctx) {
     const struct awaited *awaited = ctx;
-    const Txcenter__Saga__V1__ListSagasResponse *page = unfinished(bed, awaited->trade_no);
+    const Txcenter__Saga__V1__ListSagasResponse *page = flow_unfinished(bed, awaited->trade_no);
     return parked_of(page) == (int)page->n_sagas;
 }
 
@@ -192,7 +213,7 @@ void flow_until_still(struct flow_bed *bed, const struct flow_trade *trade) {
 
 static bool has_parked(struct flow_bed *bed, const void *ctx) {
     const struct awaited *awaited = ctx;
-    return parked_of(unfinished(bed, awaited->trade_no)) == awaited->n;
+    return flow_parked(bed, awaited->trade_no) == awaited->n;
 }
 
 void flow_until_parked(struct flow_bed *bed, const struct flow_trade *trade, int n) {
@@ -201,7 +222,7 @@ void flow_until_parked(struct flow_bed *bed, const struct flow_trade *trade, int
 }
 
 void flow_retry_parked(struct flow_bed *bed, const struct flow_trade *trade) {
-    const Txcenter__Saga__V1__ListSagasResponse *page = unfinished(bed, trade->no);
+    const Txcenter__Saga__V1__ListSagasResponse *page = flow_unfinished(bed, trade->no);
     for (size_t i = 0; i < page->n_sagas; i++)
         if (page->sagas[i]->parked)
             flow_must(bed, "Retry", "gid=%s reason=the~cause~is~mended", page->sagas[i]->gid);

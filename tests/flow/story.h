@@ -53,6 +53,14 @@ void flow_payer_pays_late(struct flow_bed *bed, const char *tender_no);
 // Ordered and paid with WeChat, and completed with everything that follows.
 void flow_completed(struct flow_bed *bed, struct flow_trade *trade);
 
+// Ordered; paid with WeChat and completed although this fault is there, perhaps not with everything that follows.
+void flow_completed_but(struct flow_bed *bed, struct flow_trade *trade, int kind, const char *system,
+                        const char *method, const char *more);
+
+// Refunds so much of it ("whole=true", …), which must be done when it is answered.
+const Txcenter__Trade__V1__RefundResponse *flow_refunded(struct flow_bed *bed, const struct flow_trade *trade,
+                                                         const char *extent);
+
 // A recharge of 500.00 that waits for its payer; and one that is paid and completed.
 void flow_recharging(struct flow_bed *bed, struct flow_trade *trade);
 void flow_recharged(struct flow_bed *bed, struct flow_trade *trade);
@@ -68,6 +76,9 @@ const Txcenter__Trade__V1__Tender *flow_tender(struct flow_bed *bed, const struc
 // Runs until the trade is there; until its tender is.
 void flow_until_state(struct flow_bed *bed, const struct flow_trade *trade, int state);
 void flow_until_tender(struct flow_bed *bed, const struct flow_trade *trade, int attempt, int tender, int state);
+// Its sagas that have not ended; how many of them are parked.
+const Txcenter__Saga__V1__ListSagasResponse *flow_unfinished(struct flow_bed *bed, const char *trade_no);
+int flow_parked(struct flow_bed *bed, const char *trade_no);
 // Runs until every saga of the trade has ended or is parked.
 void flow_until_still(struct flow_bed *bed, const struct flow_trade *trade);
 // Runs until so many of its sagas are parked.

@@ -36,6 +36,19 @@ static void decide(void *ctx, const struct rpc_method *method, struct rpc_inproc
         bed->fate(bed->fate_ctx, name, nth, fate);
 }
 
+void flow_network_fate(const struct flow_network *network, struct seeded *seeded, struct rpc_inproc_fate *ret) {
+    ret->request_delay_ms = 1 + (int64_t)seeded_below(seeded, 30);
+    ret->response_delay_ms = 1 + (int64_t)seeded_below(seeded, 30);
+    switch (seeded_below(seeded, network->times)) {
+    case 0: ret->drop_request = true; break;
+    case 1: ret->drop_response = true; break;
+    case 2: ret->drop_request = ret->refuse = true; break;
+    case 3: ret->request_delay_ms = (int64_t)seeded_below(seeded, (uint64_t)network->request_ms); break;
+    case 4: ret->response_delay_ms = (int64_t)seeded_below(seeded, (uint64_t)network->response_ms); break;
+    default: break;
+    }
+}
+
 void flow_set_fate(struct flow_bed *bed, flow_fate_fn *fate, void *ctx) {
     struct virtual_bed *v = flow_virtual(bed);
     v->fate = fate;

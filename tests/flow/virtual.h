@@ -2,6 +2,7 @@
 #ifndef TXC_TESTS_FLOW_VIRTUAL_H
 #define TXC_TESTS_FLOW_VIRTUAL_H
 
+#include "tests/base/seeded.h"
 #include "tests/flow/bed.h"
 #include "tests/flow/center.h"
 #include "tests/participants/inproc_sim.h"
@@ -30,5 +31,13 @@ struct virtual_bed {
 struct virtual_bed *flow_virtual(struct flow_bed *bed);
 
 void flow_set_fate(struct flow_bed *bed, flow_fate_fn *fate, void *ctx);
+
+// One call of a network that takes up to 30 ms each way, and by chance, five times in so many, loses a message, refuses
+// it, or has it late by up to so much.
+struct flow_network {
+    uint32_t times;
+    int64_t request_ms, response_ms;
+};
+void flow_network_fate(const struct flow_network *network, struct seeded *seeded, struct rpc_inproc_fate *ret);
 
 #endif

@@ -1,6 +1,7 @@
 // Refund arithmetic: exact over any sequence of refunds, never more than what is left.
 #include "flows/trade/allocation.h"
 #include "tests/base/seeded.h"
+#include "tests/flows/arena.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,8 +11,6 @@
 #include <cmocka.h>
 
 enum { TENDERS_MAX = 5, LINES_MAX = 6, REFUNDS_MAX = 40, TRADES = 3000 };
-
-static struct arena arena;
 
 // A paid trade with what its refunds have taken.
 struct trade {
@@ -367,18 +366,6 @@ static void test_shares_out_of_range_are_refused_and_never_below_zero(void **sta
     assert_int_equal(due, -7);
     assert_true(allocation_due(10, 1, 2, 7, &due)); // an earlier refund failed after its claw-back
     assert_int_equal(due, 0);
-}
-
-static int arena_setup(void **state) {
-    (void)state;
-    arena_init(&arena, 1 << 20);
-    return 0;
-}
-
-static int arena_teardown(void **state) {
-    (void)state;
-    arena_release(&arena);
-    return 0;
 }
 
 int main(void) {

@@ -1,6 +1,7 @@
 // What the systems tell of benefits becomes what the solver reads, and what it finds a message.
 #include "flows/trade/combination.h"
 #include "flows/trade/rule.h"
+#include "tests/flows/arena.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +17,6 @@ typedef Txcenter__Type__V1__Money money_message;
 #define ACTIVITY(name) PARTICIPANT__DISCOUNT__V1__ACTIVITY_KIND__ACTIVITY_KIND_##name
 #define UNIT(name) PARTICIPANT__DISCOUNT__V1__QUOTA_UNIT__QUOTA_UNIT_##name
 
-static struct arena arena;
 static char cny[] = "CNY", usd[] = "USD", fuel[] = "fuel", goods[] = "goods", wechat[] = "WECHAT", id[] = "a-1",
             group[] = "g", other[] = "x";
 
@@ -248,18 +248,6 @@ static void test_a_combination_names_its_benefits_tenders_and_quota(void **state
     assert_int_equal(message->n_quotas, 1);
     assert_string_equal(message->quotas[0]->activity_id, id);
     assert_int_equal(message->quotas[0]->quantity, 77);
-}
-
-static int arena_setup(void **state) {
-    (void)state;
-    arena_init(&arena, SOLVER_ARENA_BYTES);
-    return 0;
-}
-
-static int arena_teardown(void **state) {
-    (void)state;
-    arena_release(&arena);
-    return 0;
 }
 
 int main(void) {

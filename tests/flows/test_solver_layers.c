@@ -1,5 +1,6 @@
 // The solver's layers and the kinds of rules in them, at their boundaries: levels, activities, tenders, quota, bearers.
 #include "flows/trade/solver.h"
+#include "tests/flows/arena.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,8 +13,6 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { NOW = 1000 };
-
-static struct arena arena;
 
 // 50.00 litres at 8.00.
 static const struct solver_line fuel = {
@@ -396,18 +395,6 @@ static void test_each_share_is_borne_by_largest_remainder_and_the_station_bears_
     assert_int_equal(n, 1);
     solver_borne(&benefit, 7, parts);
     assert_int_equal(parts[0], 7);
-}
-
-static int arena_setup(void **state) {
-    (void)state;
-    arena_init(&arena, SOLVER_ARENA_BYTES);
-    return 0;
-}
-
-static int arena_teardown(void **state) {
-    (void)state;
-    arena_release(&arena);
-    return 0;
 }
 
 int main(void) {

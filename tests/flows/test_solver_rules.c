@@ -1,5 +1,6 @@
 // The solver's rules one by one, at their boundaries.
 #include "flows/trade/solver.h"
+#include "tests/flows/arena.h"
 #include "tests/flows/solver_world.h"
 
 #include <setjmp.h>
@@ -16,8 +17,6 @@
     ((struct solver_line){.kind = STR(line_kind), .code = STR(line_code), .amount = (line_amount)})
 
 enum { NOW = 1000 };
-
-static struct arena arena;
 
 // Prices a purchase of `n_lines` lines with `n_benefits` coupons.
 static struct solver_input purchase(const struct solver_line *lines, size_t n_lines,
@@ -444,18 +443,6 @@ static void test_too_little_memory_is_an_error_wherever_it_ends(void **state) {
         failures++;
     }
     assert_true(failures > 10);
-}
-
-static int arena_setup(void **state) {
-    (void)state;
-    arena_init(&arena, SOLVER_ARENA_BYTES);
-    return 0;
-}
-
-static int arena_teardown(void **state) {
-    (void)state;
-    arena_release(&arena);
-    return 0;
 }
 
 int main(void) {
