@@ -109,8 +109,19 @@ static void add_mariadb(const struct mariadb_server *server, struct arguments *a
         snprintf(arguments->texts[0], ARGUMENT_MAX, "/usr/sbin/mariadbd");
 }
 
+// Only its configuration says where it spills to; otherwise two that listen nowhere take the same folder.
+static void write_tidb_config(const char *path, const char *folder) {
+    FILE *file = fopen(path, "w");
+    if (!file || fprintf(file, "tmp-storage-path = \"%s/tmp\"\n", folder) < 0 || fclose(file) != 0)
+        server_die(path, strerror(errno));
+}
+
 static void add_tidb(const struct mariadb_server *server, struct arguments *arguments) {
+    char config[112];
+    snprintf(config, sizeof config, "%s/tidb.toml", server->folder);
+    write_tidb_config(config, server->folder);
     add(arguments, "build/tidb/tidb-server");
+    add(arguments, "-config=%s", config);
     add(arguments, "-store=unistore");
     add(arguments, "-path=%s/data", server->folder);
     add(arguments, "-temp-dir=%s/tmp", server->folder);
