@@ -125,6 +125,7 @@ static void add_tidb(const struct mariadb_server *server, struct arguments *argu
     add(arguments, "-store=unistore");
     add(arguments, "-path=%s/data", server->folder);
     add(arguments, "-temp-dir=%s/tmp", server->folder);
+    add(arguments, "-log-slow-query=%s/slow.log", server->folder);
     add(arguments, "-socket=%s", server->socket);
     add(arguments, "-host=127.0.0.1");
     add(arguments, "-P=0");
