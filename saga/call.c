@@ -194,7 +194,17 @@ static void drop(struct saga_call *call) {
     call_free(call);
 }
 
+// What was withheld until the lease is renewed: put off then, it would be taken for the next call of the leg.
+static void let_go_of_held(struct saga_resident *resident, uint8_t leg) {
+    uint16_t kept = 0;
+    for (uint16_t i = 0; i < resident->n_held; i++)
+        if (resident->held[i].leg != leg)
+            resident->held[kept++] = resident->held[i];
+    resident->n_held = kept;
+}
+
 void call_let_go(struct saga_resident *resident, uint8_t leg) {
+    let_go_of_held(resident, leg);
     for (struct saga_answer_event *answer = resident->first; answer; answer = answer->next)
         answer->late = answer->late || answer->leg == leg; // came, and was not looked at yet
     for (struct saga_call *call = resident->calls, *next; call; call = next) {

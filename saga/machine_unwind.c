@@ -17,9 +17,15 @@ static bool is_ahead_of_answers(const struct saga_instance *saga, const struct s
     return false;
 }
 
+// The record says that it is being undone before anything of that is sent, or that something behind it is: by this an
+// operator is kept from stating what its requests are made from (E11), and what a process dies of is found (E14). An
+// answer that leads here is that of a later step's compensation, or is committed anyway.
 static void undo_in_time(struct work *work, struct saga_leg *leg) {
-    if (!is_ahead_of_answers(work->instance, leg))
-        work_undo(work, leg);
+    if (is_ahead_of_answers(work->instance, leg))
+        return;
+    work_undo(work, leg);
+    if (work->event->kind != SAGA_EV_ANSWERED)
+        work_commit(work);
 }
 
 // A child is undone like a step of its own, once its end is known.

@@ -68,6 +68,35 @@ static void test_what_was_withheld_is_not_sent_when_an_operator_was_faster(void 
     assert_int_equal(bed_status(bed, "three"), SAGA_FAILED);
 }
 
+// [E8] a compensation that was withheld when its outcome was stated is let go of: it neither goes out beside the one
+// that an operator wants then, nor does it put that one off
+static void test_what_was_withheld_and_stated_is_not_in_the_way_of_the_next_attempt(void **state) {
+    struct saga_bed *bed = *state;
+    const struct saga_operation no = {.act = SAGA_ACT_RESOLVE, .step = STR("a"), .outcome = OUTCOME_REJECTED};
+    const struct saga_operation retry = {.act = SAGA_ACT_RETRY};
+    struct bed_reply stated, tried;
+    model_plan(&bed->model, "pivot", SAGA_ACTION, MODEL_REFUSE, 1, 0);
+    model_plan(&bed->model, "c", SAGA_COMPENSATE, MODEL_SLOW, 1, LEASE_MS + 200);
+    bed_start(bed, &flow_trip, "one", "", NULL);
+    while (model_requests(&bed->model, "one/3/1", SAGA_COMPENSATE) == 0)
+        assert_true(bed_step(bed));
+    bed->holds = true;
+    bed_run(bed, LEASE_MS + 400);
+    assert_int_equal(store_lease_left_ms(bed->store), 0);
+    assert_int_equal(model_state(&bed->model, "one/3/1"), MODEL_COMPENSATED);
+    assert_int_equal(model_requests(&bed->model, "one/1/1", SAGA_COMPENSATE), 0);
+    bed_operate(bed, "one", &no, &stated);
+    bed_operate(bed, "one", &retry, &tried);
+    bed->holds = false;
+    bed_wait(bed, &stated);
+    bed_wait(bed, &tried);
+    assert_int_equal(stated.code, ERR_OK);
+    assert_int_equal(tried.code, ERR_OK);
+    bed_settle(bed);
+    assert_int_equal(bed_status(bed, "one"), SAGA_FAILED);
+    assert_int_equal(model_requests(&bed->model, "one/1/1", SAGA_COMPENSATE), 1);
+}
+
 // [E7] while it is renewed in time, nothing waits for it
 static void test_a_lease_that_is_renewed_holds_nothing_up(void **state) {
     struct saga_bed *bed = *state;
@@ -117,6 +146,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_nothing_is_sent_when_the_lease_is_over, set_up, bed_tear_down),
         cmocka_unit_test_setup_teardown(test_who_has_left_a_slot_gives_no_numbers_in_it, set_up, bed_tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_withheld_is_not_sent_when_an_operator_was_faster, set_up,
+                                        bed_tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_withheld_and_stated_is_not_in_the_way_of_the_next_attempt, set_up,
                                         bed_tear_down),
         cmocka_unit_test_setup_teardown(test_a_lease_that_is_renewed_holds_nothing_up, set_up, bed_tear_down),
     };

@@ -1,6 +1,7 @@
 #include "tests/simulation/disk.h"
 
 #include "tests/simulation/center.h"
+#include "tests/simulation/lurker.h"
 #include "tests/simulation/watch.h"
 #include "tests/simulation/world.h"
 
@@ -84,7 +85,7 @@ void disk_settle(struct disk *disk) {
 }
 
 // What happens to this commit instead of taking place; BACKEND_OK: nothing does.
-static enum backend_result commit_fault(struct disk *disk, struct error *error) {
+static enum backend_result commit_fault(struct disk *disk, const struct store_op *ops, size_t n, struct error *error) {
     if (disk->center->dying)
         return fault(BACKEND_AGAIN, ERR_STORE_UNAVAILABLE, error);
     if (center_dies_at(disk->center, DIE_BEFORE_COMMIT)) {
@@ -97,7 +98,7 @@ static enum backend_result commit_fault(struct disk *disk, struct error *error) 
         return fault(BACKEND_AGAIN, ERR_STORE_UNAVAILABLE, error);
     if (world_now->store_weather.full)
         return fault(BACKEND_FULL, ERR_STORE_FULL, error);
-    if (happens(disk, world_now->store_weather.odd_percent))
+    if (happens(disk, world_now->store_weather.odd_percent) || lurkers_refuse(ops, n))
         return fault(BACKEND_REFUSED, ERR_STORE_REFUSED, error);
     return BACKEND_OK;
 }
@@ -133,7 +134,7 @@ static enum backend_result heard(struct disk *disk, uint32_t unknown, struct err
 static enum backend_result disk_commit(struct backend_conn *base, const struct backend_fence *fence,
                                        const struct store_op *ops, size_t n, struct error *error) {
     struct disk *disk = ((struct disk_conn *)base)->disk;
-    enum backend_result result = commit_fault(disk, error);
+    enum backend_result result = commit_fault(disk, ops, n, error);
     if (result != BACKEND_OK)
         return result;
     uint32_t unknown = take_unknown();
@@ -171,7 +172,7 @@ static enum backend_result disk_seal(struct backend_conn *base, const struct bac
     struct sealed *sealed = &disk->sealed;
     *sealed = (struct sealed){.fence = *fence, .ops = disk->staged, .n = disk->n_staged};
     disk_drop(base);
-    enum backend_result result = commit_fault(disk, error);
+    enum backend_result result = commit_fault(disk, sealed->ops, sealed->n, error);
     if (result != BACKEND_OK)
         return result;
     sealed->unknown = take_unknown();

@@ -265,6 +265,16 @@ static void make_siege(struct sim_flows *flows, uint64_t seed) {
         ask->decide = step_decide;
         ask->ask = step_send;
         traits_of(flow, ask)->decide = DECIDES_ASK;
+    } else if (draw_chance(&dice, 70)) {
+        flow->steps[1].legs = step_three_legs; // one gives up, one is refused, and one is still on its way
+    }
+    if (draw_chance(&dice, 50)) {
+        // The pivot is not reached without a commit: whatever else may have been sent, the saga can turn round.
+        struct saga_step *later = &flow->steps[3];
+        later->run = later->undo = later->inquire = NULL;
+        later->decide = step_decide;
+        traits_of(flow, later)->decide = DECIDES_LATER;
+        traits_of(flow, later)->wait_ms = draw_between(&dice, 1, 500);
     }
     flows->n_names++;
 }

@@ -48,9 +48,9 @@ static struct seeded dice_of(const struct exchange *exchange, const char *purpos
     return draw_stream(world_now->seed, text, exchange->attempt * 16 + copy);
 }
 
-static enum fate draw_fate(const struct exchange *exchange, unsigned *ret_times) {
+static enum fate draw_fate(const char *key, enum saga_op op, unsigned *ret_times) {
     char text[SAGA_KEY_MAX + 64];
-    snprintf(text, sizeof text, "fate %s %d", exchange->effect->key, exchange->op);
+    snprintf(text, sizeof text, "fate %s %d", key, op);
     struct seeded dice = draw_stream(world_now->seed, text, 0);
     *ret_times = draw_chance(&dice, 80) ? draw_between(&dice, 1, 6) : UINT32_MAX;
     return world_fate(seeded_next(&dice));
@@ -59,7 +59,7 @@ static enum fate draw_fate(const struct exchange *exchange, unsigned *ret_times)
 // How it fares this time.
 static enum fate fate_of(const struct exchange *exchange) {
     unsigned times;
-    enum fate fate = draw_fate(exchange, &times);
+    enum fate fate = draw_fate(exchange->effect->key, exchange->op, &times);
     bool acts = exchange->op == SAGA_ACTION || exchange->question, fixed = exchange->effect->book->fixed;
     if (world_now->calm)
         return FATE_FINE;
@@ -70,6 +70,17 @@ static enum fate fate_of(const struct exchange *exchange) {
     case FATE_SPOILT: return FATE_FINE;
     default: return exchange->attempt <= times ? fate : FATE_FINE;
     }
+}
+
+bool network_refuses(const struct saga_instance *saga, const struct saga_leg *leg) {
+    char key[SAGA_KEY_MAX];
+    unsigned times;
+    saga_leg_key(saga, leg, key);
+    const struct effect *effect = ledger_effect(&world_now->ledger, key);
+    if (leg->state == LEG_INQUIRING)
+        return effect && (effect->state == EFFECT_REJECTED || effect->state == EFFECT_UNDONE);
+    bool fixed = ledger_book(&world_now->ledger, saga->gid)->fixed;
+    return saga_leg_in_flight(leg) && !fixed && draw_fate(key, saga_leg_op(leg), &times) == FATE_NO;
 }
 
 // ---- Exchanges ----------------------------------------------------------------------------------------------------

@@ -16,6 +16,9 @@ void network_send(struct center *center, struct saga_call *call, const char *bod
 // The participant's entry for a leg, made when it is new: its key may be called later.
 struct effect *network_effect(const struct saga_instance *saga, const struct saga_leg *leg);
 
+// Whether the call that the leg has on its way will be refused, as far as it is up to its participant.
+bool network_refuses(const struct saga_instance *saga, const struct saga_leg *leg);
+
 // Another process takes over from this one, or will: what became of its actions that are under way is not known.
 void network_unknown(const struct center *center);
 

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { NUMBER_OF_HELP = 100000 };
+enum { NUMBER_OF_HELP = 100000, NUMBER_OF_STRIKE = 1000000 };
 
 // ---- The participants' books --------------------------------------------------------------------------------------
 
@@ -78,22 +78,42 @@ static const struct saga_leg *choose_leg(const struct saga_instance *saga, enum 
     return chosen;
 }
 
-static void state_outcome(struct client *client, const struct saga_instance *saga, const struct saga_leg *leg,
-                          struct seeded *dice) {
-    bool undoing = is_undoing(leg);
+// Puts it down for the client to state, and makes it so. False: that can't be.
+static bool state(struct client *client, const struct saga_instance *saga, const struct saga_leg *leg,
+                  enum outcome outcome) {
     char key[SAGA_KEY_MAX];
     saga_leg_key(saga, leg, key);
-    enum saga_op op = undoing ? SAGA_COMPENSATE : SAGA_ACTION;
-    const struct effect *known = ledger_effect(&world_now->ledger, key);
-    bool took_place = known && known->state == EFFECT_APPLIED;
-    bool says_ok = undoing || !acts(saga, leg) ? draw_chance(dice, 60) : took_place;
-    client->operation.outcome = says_ok ? OUTCOME_OK : OUTCOME_REJECTED;
-    enum effect_state state = needed(saga, leg, op, client->operation.outcome);
+    enum effect_state state = needed(saga, leg, is_undoing(leg) ? SAGA_COMPENSATE : SAGA_ACTION, outcome);
+    client->operation.outcome = outcome;
     if (state == EFFECT_NONE)
-        return;
+        return true;
     make_true(network_effect(saga, leg), state);
     if (state == EFFECT_APPLIED)
         memcpy(client->operation.key, key, sizeof key);
+    return is_true(ledger_effect(&world_now->ledger, key), state);
+}
+
+static bool took_place(const struct saga_instance *saga, const struct saga_leg *leg) {
+    char key[SAGA_KEY_MAX];
+    saga_leg_key(saga, leg, key);
+    const struct effect *known = ledger_effect(&world_now->ledger, key);
+    return known && known->state == EFFECT_APPLIED;
+}
+
+static void state_outcome(struct client *client, const struct saga_instance *saga, const struct saga_leg *leg,
+                          struct seeded *dice) {
+    bool says_ok = is_undoing(leg) || !acts(saga, leg) ? draw_chance(dice, 60) : took_place(saga, leg);
+    state(client, saga, leg, says_ok ? OUTCOME_OK : OUTCOME_REJECTED);
+}
+
+static void mean(struct client *client, const struct saga_leg *leg) {
+    snprintf(client->operation.step, sizeof client->operation.step, "%s", leg->step->name);
+    client->operation.leg = leg->leg;
+}
+
+static void put_body(struct client *client) {
+    snprintf(client->body, sizeof client->body, "%s %s %u %d", saga_act_name(client->operation.act),
+             client->operation.step, client->operation.leg, client->operation.outcome);
 }
 
 void operator_decide(struct client *client, enum saga_act act) {
@@ -107,15 +127,13 @@ void operator_decide(struct client *client, enum saga_act act) {
         struct saga_instance saga = durable_instance(row);
         const struct saga_leg *leg = saga_status_ended(saga.status) ? NULL : choose_leg(&saga, act, &dice);
         if (leg && draw_chance(&dice, 90)) {
-            snprintf(client->operation.step, sizeof client->operation.step, "%s", leg->step->name);
-            client->operation.leg = leg->leg;
+            mean(client, leg);
             if (act == SAGA_ACT_RESOLVE)
                 state_outcome(client, &saga, leg, &dice);
         }
         saga_instance_release(&saga);
     }
-    snprintf(client->body, sizeof client->body, "%s %s %u %d", saga_act_name(act), client->operation.step,
-             client->operation.leg, client->operation.outcome);
+    put_body(client);
 }
 
 struct saga_operation operator_operation(const struct client *client, char answer[SAGA_ANSWER_MAX + 512]) {
@@ -136,6 +154,35 @@ static struct client *send(const char *gid, enum saga_act act, int64_t delay_ms)
     operator_decide(client, act);
     world_now->time.timers.set(&world_now->time, &client->timer, world_now->time.now_ms + delay_ms);
     return client;
+}
+
+// Whether the flow lets operators say anything about the leg, and what this one says is so, or can be.
+static bool may_be_stated(const struct saga_instance *saga, const struct saga_leg *leg, enum outcome outcome) {
+    if (is_undoing(leg))
+        return true;
+    if (leg->step->decide && !leg->step->ruled)
+        return false;
+    return !acts(saga, leg) || took_place(saga, leg) == (outcome == OUTCOME_OK);
+}
+
+bool operator_strikes(const struct saga_instance *saga, const struct saga_leg *leg,
+                      const struct operator_strike *strike) {
+    bool states = strike->act == SAGA_ACT_RESOLVE;
+    if (!durable_saga(saga->gid)) // one that is just being started may never have been
+        return false;
+    if (states && !may_be_stated(saga, leg, strike->outcome))
+        return false;
+    struct client *client = client_new(ITEM_OPERATE, saga->gid, NUMBER_OF_STRIKE + strike->number);
+    client->operation.act = strike->act;
+    client->operation.outcome = strike->outcome;
+    client->hint = (int)world_now->running->name; // where it was seen
+    if (states || strike->act == SAGA_ACT_SKIP)
+        mean(client, leg);
+    if (states)
+        state(client, saga, leg, strike->outcome);
+    put_body(client);
+    world_now->time.timers.set(&world_now->time, &client->timer, strike->at_ms);
+    return true;
 }
 
 // Whoever has stopped a saga lets it go on after a while, mostly.

@@ -18,6 +18,16 @@ void operator_answered(const struct client *client);
 // A saga was parked: somebody may see to it, sooner or later.
 void operator_hears_of_parked(const char *gid);
 
+// Acts in that moment on a leg as it looks now. False: what is to be stated is not so, and can't be made so.
+struct operator_strike {
+    enum saga_act act;
+    enum outcome outcome;
+    int64_t at_ms;
+    uint32_t number; // among all strikes
+};
+bool operator_strikes(const struct saga_instance *saga, const struct saga_leg *leg,
+                      const struct operator_strike *strike);
+
 // Looks at a saga that has not ended: puts right what stands in its way, and lets it go on.
 void operator_help(const struct saga_row *row, uint32_t number);
 

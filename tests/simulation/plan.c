@@ -1,5 +1,7 @@
 #include "tests/simulation/plan.h"
 
+#include "tests/simulation/lurker.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -8,7 +10,7 @@ static const char *const kind_names[ITEM_KINDS] = {
     [ITEM_POKE] = "poke",         [ITEM_MISUSE] = "misuse", [ITEM_TAKEN] = "taken", [ITEM_WEATHER] = "weather",
     [ITEM_HOLD] = "hold",         [ITEM_OUTAGE] = "outage", [ITEM_STORE] = "store", [ITEM_CRASH] = "crash",
     [ITEM_CLOSE] = "close",       [ITEM_PAUSE] = "pause",   [ITEM_JUMP] = "jump",   [ITEM_ROLLBACK] = "rollback",
-    [ITEM_OPERATOR] = "operator",
+    [ITEM_OPERATOR] = "operator", [ITEM_LURKER] = "lurker",
 };
 
 static const char *const trouble_names[STORE_TROUBLES] = {
@@ -145,6 +147,8 @@ static void make_shape(struct shape *shape, uint64_t seed) {
         shape->fates[FATE_NO] = draw_between(&dice, 50, 250);
         shape->fates[FATE_CLOSED] = draw_between(&dice, 50, 250);
         shape->fates[FATE_FLAKY] = draw_between(&dice, 50, 250);
+        shape->fates[FATE_SILENT] = draw_between(&dice, 20, 150);
+        shape->fates[FATE_HUGE] = draw_between(&dice, 50, 200);
         shape->fates[FATE_LETHAL] = draw_chance(&dice, 50) ? 0 : draw_between(&dice, 10, 60);
     }
 }
@@ -286,12 +290,25 @@ static void make_faults(struct plan *plan) {
         make_restart(plan, ITEM_ROLLBACK, &dice);
 }
 
+static void make_lurkers(struct plan *plan) {
+    struct seeded dice = draw_stream(plan->seed, "lurkers", 0);
+    bool siege = plan->shape.siege;
+    uint32_t n = draw_chance(&dice, siege ? 90 : 45) ? draw_between(&dice, siege ? 3 : 1, LURKERS_MAX) : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct item *item = add(plan, ITEM_LURKER, &dice);
+        item->at_ms /= 4;
+        item->for_ms = down_ms(&dice); // where it kills
+        lurker_draw(item, i, siege, &dice);
+    }
+}
+
 void plan_make(struct plan *plan, uint64_t seed) {
     *plan = (struct plan){.seed = seed};
     make_shape(&plan->shape, seed);
     for (uint32_t k = 0; k < plan->shape.sagas; k++)
         make_saga(plan, k);
     make_faults(plan);
+    make_lurkers(plan);
 }
 
 // ---- Describing ---------------------------------------------------------------------------------------------------
@@ -331,6 +348,7 @@ static void describe_fault(const struct item *item, char *out, size_t size) {
     case ITEM_OPERATOR:
         snprintf(out, size, "operators see to %u%% of what is parked, within %u ms", item->a, item->b);
         break;
+    case ITEM_LURKER: lurker_describe(item, out, size); break;
     case ITEM_JUMP:
         snprintf(out, size, "%s clock jumps by %lld ms", item->a ? "the database's" : "the wall",
                  (long long)item->delta_ms);

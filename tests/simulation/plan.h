@@ -47,6 +47,7 @@ enum item_kind {
     ITEM_JUMP,     // the wall clock moves by `delta_ms`: who starts from now on sees it; with `a` the database's does
     ITEM_OPERATOR, // from then on operators see to `a` percent of what is parked, within `b` ms, without much care
     ITEM_ROLLBACK, // an instance starts again as an older release, which does not know the newest flows
+    ITEM_LURKER,   // from then on somebody hunts steps in state `b` of sagas of status `a`; what for is `c`
     ITEM_KINDS
 };
 

@@ -37,6 +37,20 @@ class Simulation(unittest.TestCase):
         self.assertEqual(trace, play("--seed", "41", "--trace"))
         self.assertGreater(len(trace[1].splitlines()), 100)
 
+    # what lurkers do is an item like any other: without it the rest of the plan goes its way, and with it alone nothing happens
+    def test_a_lurker_is_an_item_that_can_be_left_out(self):
+        seed, trace = next((seed, trace) for seed in range(1, 60) for trace in [play("--seed", str(seed), "--trace")[1]]
+                           if "a lurker strikes" in trace)
+        items = [int(number) for number in re.findall(r"plan +(\d+) +at ", trace)]
+        lurkers = [int(number) for number in re.findall(r"plan +(\d+) +at [\d.]+ +a lurker ", trace)]
+        others = ",".join(str(item) for item in items if item not in lurkers)
+        code, output, _ = play("--seed", str(seed), "--only", others, "--trace")
+        self.assertEqual(code, 0, output[-2000:])
+        self.assertNotIn("lurker", output)
+        code, output, _ = play("--seed", str(seed), "--only", ",".join(map(str, lurkers)), "--trace")
+        self.assertEqual(code, 0, output[-2000:])
+        self.assertNotIn("strikes", output)
+
     def test_what_is_broken_on_purpose_is_noticed(self):
         for plant, rules in (("forgetful", {"once"}), ("rollback", {"E2", "E10", "E1", "E13", "E16", "E5", "E6", "books", "money"}),
                              ("unfenced", {"E7"}), ("torn", {"E13"}), ("amnesia", {"E10"}), ("reordered", {"E16"}),

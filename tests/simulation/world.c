@@ -211,6 +211,7 @@ static void happen(void *ctx) {
     case ITEM_STORE: begin_store_trouble(item); break;
     case ITEM_OPERATOR: world_now->operators = item; break;
     case ITEM_HOLD: operator_hold(item, number); break;
+    case ITEM_LURKER: lurker_begin(item, number); break;
     case ITEM_JUMP:
         world_now->jumped = world_now->jumped || !item->a;
         *(item->a ? &world_now->database_offset_ms : &world_now->wall_offset_ms) += item->delta_ms;

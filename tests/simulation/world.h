@@ -8,6 +8,7 @@
 #include "store/backend.h"
 #include "tests/simulation/flows.h"
 #include "tests/simulation/ledger.h"
+#include "tests/simulation/lurker.h"
 #include "tests/simulation/plan.h"
 #include "tests/simulation/plant.h"
 #include "tests/simulation/trace.h"
@@ -77,6 +78,7 @@ struct world {
     struct exchange *exchanges; // that have not ended everywhere
     struct weather weather;
     const struct item *operators; // how those act who look at what is parked; NULL: there are none
+    struct lurkers lurkers;
     int64_t wall_offset_ms, database_offset_ms;
     bool jumped;            // the wall clock
     size_t terminated_gone; // sagas that were terminated and are deleted
