@@ -75,6 +75,10 @@ void refund_mark(struct saga_call *call) {
     Participant__Order__V1__MarkRefundedRequest request = PARTICIPANT__ORDER__V1__MARK_REFUNDED_REQUEST__INIT;
     Txcenter__Type__V1__Money amount = effect_money(trade, refund->amount);
     struct adapter_effect effect = effect_of(call);
+    if (trade->row.paid == 0 && trade->row.authorised > 0) {
+        saga_call_ok(call, STR_NONE); // with what was not used it was told that nothing is left (adjust_mark())
+        return;
+    }
     request.refund_no = refund->refund_no;
     request.amount = &amount;
     request.full = refund->final;

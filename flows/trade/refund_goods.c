@@ -18,7 +18,8 @@ void refund_goods_note(struct trade *trade, const struct refund_row *refund) {
     struct line_row *line;
     for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)); i++) {
         bool all = line->refund_done == line->payable && (line->payable > 0 || refund->final);
-        if (!all || line->returned_by[0])
+        bool none = line->quantity == 0 && line->volume_centi == 0 && line->list_price == 0; // was bought of it
+        if (!all || none || line->returned_by[0])
             continue;
         trade_change(trade, line);
         str_copy(str_c(refund->refund_no), line->returned_by, sizeof line->returned_by);
