@@ -32,6 +32,10 @@ unsigned adjust_does_not(const struct saga_subject *subject, struct str input) {
     return !adjust_applies(subject, input);
 }
 
+bool adjust_left_nothing(const struct trade *trade) {
+    return trade->row.adjust == ADJUST_DONE && trade->row.list_price == 0;
+}
+
 // ---- The money ----------------------------------------------------------------------------------------------------
 
 // What each tender has too much, when so much less is to pay.
@@ -61,8 +65,8 @@ static void conclude(struct saga_turn *turn) {
     trade_edit(trade)->adjust = ADJUST_DONE;
     trade->row.adjusted_ms = saga_turn_now(turn);
     after_paid(trade);
-    if (trade->row.list_price == 0)
-        after_refunded(trade); // nothing was bought: nothing follows
+    if (adjust_left_nothing(trade))
+        after_refunded(trade); // nothing follows
     capture_start(turn);
     trade_purchase_gid(trade, gid);
     saga_turn_poke(turn, str_c(gid));

@@ -23,6 +23,9 @@ bool adjust_to_nothing(struct saga_turn *turn, struct error *error);
 // Whether it could be in this turn; also of a trade that is just about to be paid.
 bool adjust_can_be_nothing(struct saga_turn *turn, struct error *error);
 
+// It has been adjusted, and nothing was bought.
+bool adjust_left_nothing(const struct trade *trade);
+
 // Nothing will be adjusted any more: all that was authorised counts as bought. The trade is paid, and still to be
 // adjusted.
 void adjust_as_authorised(struct saga_turn *turn);

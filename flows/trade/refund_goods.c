@@ -4,6 +4,7 @@
 
 #include "adapters/card/card.h"
 #include "adapters/goods/goods.h"
+#include "flows/trade/adjust.h"
 #include "flows/trade/moved.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/quote_line.h"
@@ -164,12 +165,12 @@ void refund_return_stock(struct saga_call *call) {
             back->quantity = line->quantity;
             request.n_lines++;
         }
-    if (request.n_lines == 0) {
-        saga_call_ok(call, STR_NONE);
+    if ((trade->row.missed & MISSED_STOCK) && (request.n_lines > 0 || adjust_left_nothing(trade))) {
+        purchase_release_stock(call); // they never left
         return;
     }
-    if (trade->row.missed & MISSED_STOCK) {
-        purchase_release_stock(call); // they never left
+    if (request.n_lines == 0) {
+        saga_call_ok(call, STR_NONE);
         return;
     }
     request.refund_no = view_text(refund->refund_no);

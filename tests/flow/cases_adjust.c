@@ -390,6 +390,41 @@ static void test_a_cancel_is_answered_when_what_was_taken_is_back(struct flow_be
     assert_came_to_nothing(bed, &trade, OF_CARD);
 }
 
+// [E8] an operator ends the purchase before it has let go of what was locked: the refund does
+static void test_what_a_terminated_purchase_still_holds_is_free_with_its_refund(struct flow_bed *bed) {
+    static const char *const releases[][2] = {
+        {"coupon", "UnlockCoupons"}, {"points", "UnfreezePoints"}, {"goods", "ReleaseStock"}};
+    struct flow_trade trade;
+    for (int later = 0; later < 2; later++) {
+        paid_by_card_and_code(bed, &trade, BASKET, later ? "mode=2" : "");
+        for (size_t i = 0; i < sizeof releases / sizeof releases[0]; i++)
+            flow_fault(bed, FAULT(REJECT), releases[i][0], releases[i][1],
+                       flow_text(bed, "code=STUCK count=1 key_prefix=%s", trade.no));
+        flow_must(bed, "Cancel", "trade_no=%s wait_ms=0", trade.no);
+        flow_until_parked(bed, &trade, 1);
+        flow_must(bed, "Terminate", "gid=%s/1 reason=stuck", trade.no);
+        flow_until_state(bed, &trade, TRADE(REFUNDED));
+        flow_until_still(bed, &trade);
+        assert_nothing_held(bed, &trade);
+        flow_clear_faults(bed);
+    }
+    // So does the refund of what was dispensed, where an adjustment has lost a coupon.
+    const char *id = coupon(bed, 2000, 15000);
+    authorised(bed, &trade, flow_text(bed, "required_coupon_ids[0]=%s exclude_points=true", id), "");
+    paid_by_wechat(bed, &trade);
+    flow_fault(bed, FAULT(REJECT), "coupon", "*", flow_text(bed, "code=STUCK key_prefix=%s", trade.no));
+    flow_must(bed, "Adjust", "trade_no=%s " ACTUAL(1), trade.no);
+    flow_until_parked(bed, &trade, 1);
+    flow_must(bed, "Terminate", "gid=%s/1 reason=stuck", trade.no);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_clear_faults(bed);
+    assert_int_equal(flow_get(bed, trade.no)->combination->n_coupon_ids, 0);
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_until_still(bed, &trade);
+    assert_nothing_held(bed, &trade);
+    bed->not_compared = true; // what follows a payment never comes
+}
+
 // [A39] what was dispensed is known by then: that is what was bought, and a cancel is its refund
 static void test_a_cancel_after_it_is_adjusted_refunds_what_was_dispensed(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -664,6 +699,7 @@ static const struct flow_case cases[] = {
     CASE(test_a_release_whose_answer_is_lost_is_made_once),
     VIRTUAL_WITH(test_a_fill_up_is_cancelled_at_any_time, .a_day_of_refunds = true),
     CASE(test_a_cancel_is_answered_when_what_was_taken_is_back),
+    CASE(test_what_a_terminated_purchase_still_holds_is_free_with_its_refund),
     CASE(test_a_cancel_after_it_is_adjusted_refunds_what_was_dispensed),
     VIRTUAL(test_what_can_not_be_started_changes_nothing),
     VIRTUAL(test_an_adjustment_that_lacks_room_is_refused),
