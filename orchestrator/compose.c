@@ -63,6 +63,7 @@ static void *make_trades(struct center *center) {
         .callback_keys = center->callback_keys,
         .callback_window_ms = (int64_t)config->callback.window_s * SECOND_MS,
         .resident_max = config->limits.resident_trades_max,
+        .resident_bytes_max = config->limits.resident_trades_bytes_max,
         .watchers_max = config->limits.watchers_max,
         .cache = center->cache,
     };

@@ -226,7 +226,11 @@ static const struct config_row limit_rows[] = {
           "Most bytes of the requests of these calls together; beyond it OVERLOADED, lists first, payments last."),
     COUNT(config_limits, resident_sagas_max, 64, 1000000, "sagas", "20000",
           "Most sagas in memory; those that only wait give way."),
-    COUNT(config_limits, resident_trades_max, 64, 1000000, "trades", "20000", "Most trades in memory."),
+    COUNT(config_limits, resident_trades_max, 64, 1000000, "trades", "20000",
+          "Most trades in memory; those that nobody uses give way."),
+    COUNT(config_limits, resident_trades_bytes_max, 1048576, 4294967295, "bytes", "1073741824",
+          "Most bytes of the trades in memory; beyond it those that nobody uses give way, and new quotes are refused "
+          "(OVERLOADED) until enough have."),
     COUNT(config_limits, wait_max_ms, 0, 30000, "ms", "30000", "Longest `wait_ms` that a call may ask for."),
     COUNT(config_limits, watchers_max, 0, 100000, "streams", "1000",
           "Most streams that watch trades, and as many that watch sagas."),

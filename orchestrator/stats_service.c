@@ -53,6 +53,7 @@ static const struct {
     COUNTER("retention.oldest_kept_s", sagas.oldest_kept_s, "age of the oldest that has ended and is still there"),
     COUNTER("retention.behind_s", sagas.behind_s, "for how long what goes now should be gone: not rising"),
     COUNTER("trades.resident", trades.resident, "trades in memory now"),
+    COUNTER("trades.resident_bytes", trades.resident_bytes, "their bytes"),
     COUNTER("trades.waiting", trades.waiting, "calls waiting for their outcome now"),
     COUNTER("trades.watching", trades.watching, "streams watching a trade now"),
     COUNTER("trades.commands", trades.commands, "calls that change a trade"),

@@ -149,6 +149,10 @@ static combination_message *kept_within(const struct trade *trade, const struct 
     return discount_to_combination(total, row->currency, arena, combination) ? combination : NULL;
 }
 
+static bool too_large(struct error *error) {
+    return error_set(error, ERR_OVERLOADED, "the adjustment needs too much memory");
+}
+
 static bool price(const struct trade *trade, struct arena *arena, struct actual *actual, struct error *error) {
     const struct quote_row *kept = trade_quote_row(trade, trade->row.ordered_version);
     const Txcenter__Trade__V1__QuoteFacts *facts =
@@ -165,8 +169,7 @@ static bool price(const struct trade *trade, struct arena *arena, struct actual 
     actual->combination = combination;
     if (actual->combination && actual->combination->payable->minor_units > trade->row.paid)
         actual->combination = kept_within(trade, actual, chosen, arena);
-    return actual->combination || error_is(error) ||
-           error_set(error, ERR_OVERLOADED, "the adjustment needs too much memory");
+    return actual->combination || error_is(error) || too_large(error);
 }
 
 // ---- As a quote -----------------------------------------------------------------------------------------------------
@@ -184,6 +187,7 @@ static struct str packed(const struct trade *trade, const struct actual *actual,
     quote->n_combinations = 1;
     for (size_t i = 0; i < quote->n_lines && i < actual->n; i++) {
         quote->lines[i]->volume_centi = actual->lines[i].volume_centi;
+        quote->lines[i]->quantity = actual->lines[i].quantity;
         if (!view_put_money(&quote->lines[i]->list_price, currency, actual->lines[i].list_price, arena))
             return STR_NONE;
     }
@@ -199,7 +203,46 @@ bool actual_of(const struct trade *trade, told_line *const *told, size_t n_told,
         return false;
     actual.quote = packed(trade, &actual, arena);
     if (!actual.quote.ptr)
-        return error_set(error, ERR_OVERLOADED, "the adjustment needs too much memory");
+        return too_large(error);
+    *ret_actual = actual;
+    return true;
+}
+
+// No benefit, no points, no quota, and nothing to pay.
+static combination_message *without_anything(const struct trade *trade, size_t n_lines, struct arena *arena) {
+    static const int64_t none[SOLVER_LAYERS];
+    const char *currency = trade->row.currency;
+    combination_message *combination =
+        VIEW_NEW(arena, txcenter__trade__v1__combination, Txcenter__Trade__V1__Combination);
+    if (!combination || !view_put_money(&combination->payable, currency, 0, arena) ||
+        !discount_to_combination(none, currency, arena, combination) ||
+        !(combination->line_shares = view_array(arena, n_lines)))
+        return NULL;
+    for (; combination->n_line_shares < n_lines; combination->n_line_shares++) {
+        Txcenter__Trade__V1__LineShare *share =
+            VIEW_NEW(arena, txcenter__trade__v1__line_share, Txcenter__Trade__V1__LineShare);
+        if (!share || !view_put_money(&share->payable, currency, 0, arena) ||
+            !discount_to_share(none, currency, arena, share))
+            return NULL;
+        combination->line_shares[combination->n_line_shares] = share;
+    }
+    return combination;
+}
+
+bool actual_nothing(const struct trade *trade, struct arena *arena, struct actual *ret_actual, struct error *error) {
+    struct actual actual = {.n = 0};
+    const struct line_row *row;
+    for (; actual.n < TRADE_LINES_MAX && (row = trade_line_of(trade, NULL, (unsigned)actual.n)); actual.n++) {
+        struct quote_line *line = &actual.lines[actual.n];
+        *line = line_of(row);
+        line->volume_centi = line->quantity = line->list_price = 0;
+    }
+    actual.combination = without_anything(trade, actual.n, arena);
+    if (!actual.combination)
+        return too_large(error);
+    actual.quote = packed(trade, &actual, arena);
+    if (!actual.quote.ptr)
+        return too_large(error);
     *ret_actual = actual;
     return true;
 }

@@ -22,6 +22,9 @@ struct actual {
 bool actual_of(const struct trade *trade, Txcenter__Trade__V1__ActualLine *const *told, size_t n_told,
                struct arena *arena, struct actual *ret_actual, struct error *error);
 
+// The same where nothing was bought of any line, whatever its kind. Fails with OVERLOADED alone.
+bool actual_nothing(const struct trade *trade, struct arena *arena, struct actual *ret_actual, struct error *error);
+
 // Keeps it as another version of the quote, the one that was ordered: whoever looks for what was chosen finds it.
 void actual_keep(struct trade *trade, const struct actual *actual);
 

@@ -19,6 +19,8 @@ typedef Txcenter__Trade__V1__AdjustRequest adjust_request;
 // Whoever adjusts pokes us; should that be lost with the process, this is how late it is noticed.
 enum { POKE_LOST_MS = 60000 };
 
+enum { NOTHING_ARENA_MAX = 8 << 20 }; // for one kept quote, read and packed again
+
 // ---- Which --------------------------------------------------------------------------------------------------------
 
 unsigned adjust_applies(const struct saga_subject *subject, struct str input) {
@@ -28,6 +30,10 @@ unsigned adjust_applies(const struct saga_subject *subject, struct str input) {
 
 unsigned adjust_does_not(const struct saga_subject *subject, struct str input) {
     return !adjust_applies(subject, input);
+}
+
+bool adjust_left_nothing(const struct trade *trade) {
+    return trade->row.adjust == ADJUST_DONE && trade->row.list_price == 0;
 }
 
 // ---- The money ----------------------------------------------------------------------------------------------------
@@ -59,8 +65,8 @@ static void conclude(struct saga_turn *turn) {
     trade_edit(trade)->adjust = ADJUST_DONE;
     trade->row.adjusted_ms = saga_turn_now(turn);
     after_paid(trade);
-    if (trade->row.list_price == 0)
-        after_refunded(trade); // nothing was bought: nothing follows
+    if (adjust_left_nothing(trade))
+        after_refunded(trade); // nothing follows
     capture_start(turn);
     trade_purchase_gid(trade, gid);
     saga_turn_poke(turn, str_c(gid));
@@ -78,6 +84,7 @@ static void take_lines(struct trade *trade, const struct actual *actual) {
         const Txcenter__Trade__V1__LineShare *share = actual->combination->line_shares[i];
         trade_change(trade, row);
         row->volume_centi = actual->lines[i].volume_centi;
+        row->quantity = actual->lines[i].quantity;
         row->list_price = actual->lines[i].list_price;
         row->payable = share->payable->minor_units;
         discount_of_share(share, row->discount);
@@ -116,6 +123,25 @@ static bool apply(struct saga_turn *turn, const struct actual *actual, struct er
     take_less(trade, parts);
     conclude(turn);
     return true;
+}
+
+bool adjust_can_be_nothing(struct saga_turn *turn, struct error *error) {
+    struct arena arena;
+    struct actual actual;
+    arena_init(&arena, NOTHING_ARENA_MAX);
+    bool can = actual_nothing(trade_of(saga_turn_subject(turn)), &arena, &actual, error);
+    arena_release(&arena);
+    return can && capture_can_start(turn, error) && refund_plan_can_start(turn, ADJUST_REFUND_NO, error);
+}
+
+bool adjust_to_nothing(struct saga_turn *turn, struct error *error) {
+    struct arena arena;
+    struct actual actual;
+    arena_init(&arena, NOTHING_ARENA_MAX);
+    bool done =
+        actual_nothing(trade_of(saga_turn_subject(turn)), &arena, &actual, error) && apply(turn, &actual, error);
+    arena_release(&arena);
+    return done;
 }
 
 // ---- The purchase's steps -----------------------------------------------------------------------------------------

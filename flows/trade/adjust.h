@@ -5,6 +5,9 @@
 //
 // The benefits are those that were chosen, as far as they still fit: a threshold that is lost loses its discount. But
 // nobody pays more than was authorised: where it would come to more, the benefits are kept for the difference.
+//
+// A cancel before that is an adjustment to nothing, of all lines, and a refund of nothing after it: it tells the others
+// that the order came to nothing, and the trade ends REFUNDED. A cancel after it is a refund of what was dispensed.
 #ifndef TXC_FLOWS_TRADE_ADJUST_H
 #define TXC_FLOWS_TRADE_ADJUST_H
 
@@ -12,6 +15,16 @@
 
 // Whether the order is one that is adjusted: a leg each, from its start to its end.
 saga_legs_fn adjust_applies, adjust_does_not;
+
+// A cancel that comes before it is known what was dispensed, or that finds a fill-up paid: nothing was bought, of any
+// of its lines. What was frozen of cards is released, what other tenders gave goes back, what was locked is free.
+// False, and nothing is changed, when that can't be kept, or one of the sagas that the money needs can't be started.
+bool adjust_to_nothing(struct saga_turn *turn, struct error *error);
+// Whether it could be in this turn; also of a trade that is just about to be paid.
+bool adjust_can_be_nothing(struct saga_turn *turn, struct error *error);
+
+// It has been adjusted, and nothing was bought.
+bool adjust_left_nothing(const struct trade *trade);
 
 // Nothing will be adjusted any more: all that was authorised counts as bought. The trade is paid, and still to be
 // adjusted.

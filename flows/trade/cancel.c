@@ -1,8 +1,8 @@
-// The command Cancel: an unpaid trade is closed; one that is found paid is refunded whole.
+// The command Cancel: an unpaid trade is closed; one that is found paid is refunded whole; a fill-up of which nothing
+// is known to have been dispensed is adjusted to nothing first, so that nothing is taken that would have to go back.
 #include "flows/trade/cancel.h"
 
 #include "flows/trade/adjust.h"
-#include "flows/trade/capture.h"
 #include "flows/trade/purchase_end.h"
 #include "flows/trade/refund_command.h"
 #include "flows/trade/refund_end.h"
@@ -58,7 +58,18 @@ static bool cancellable(const struct trade *trade, int64_t now_ms, struct error 
         return error_set(error, ERR_NOT_CANCELLABLE, "its payment does not match: an operator decides");
     if (trade_is_paid(trade) && trade_refund(trade, STR(REFUND_CANCELLED_NO)))
         return error_set(error, ERR_ALREADY_PAID, "refund what is left");
-    return !trade_is_paid(trade) || refund_command_allowed(trade, now_ms, error);
+    bool refunds = trade_is_paid(trade) && trade->row.adjust != ADJUST_AWAITED;
+    return !refunds || refund_command_allowed(trade, now_ms, error);
+}
+
+static bool give_back(struct saga_turn *turn, const char *reason, struct error *error) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_plan plan = {.refund_no = REFUND_CANCELLED_NO, .reason = reason};
+    bool adjusts = trade->row.adjust == ADJUST_AWAITED;
+    if (adjusts && !(refund_plan_can_start(turn, plan.refund_no, error) && adjust_to_nothing(turn, error)))
+        return false;
+    refund_plan_rest(trade, &plan);
+    return refund_plan_start(turn, &plan, error);
 }
 
 static void execute(struct command *command) {
@@ -69,19 +80,14 @@ static void execute(struct command *command) {
         command_refuse(command, &error);
         return;
     }
-    struct refund_plan plan = {.refund_no = REFUND_CANCELLED_NO, .reason = request->reason};
     struct saga_turn *turn = command_turn(command);
     if (nothing_to_do(trade)) {
         // The answer says how it is.
     } else if (trade_is_paid(trade)) {
-        bool adjusts = trade->row.adjust == ADJUST_AWAITED;
-        refund_plan_rest(trade, &plan);
-        if ((adjusts && !capture_can_start(turn, &error)) || !refund_plan_start(turn, &plan, &error)) {
+        if (!give_back(turn, request->reason, &error)) {
             command_give_up(command, turn, &error);
             return;
         }
-        if (adjusts)
-            adjust_as_authorised(turn); // the refund waits for it
     } else if (closable(trade)) {
         close_trade(turn, request->reason);
     } else {
@@ -97,7 +103,9 @@ static bool under_way(const struct command *command, const struct trade *trade, 
     str_to_i64(command->ref, &purchase_no);
     if (purchase_no != trade->row.purchase_no)
         return false;
-    return closable(trade) || (trade_is_paid(trade) && refund && !refund_end_is_over(refund));
+    const struct refund_row *unused = trade_refund(trade, STR(ADJUST_REFUND_NO)); // what was taken of a fill-up
+    bool goes_back = (refund && !refund_end_is_over(refund)) || (unused && !refund_end_is_over(unused));
+    return closable(trade) || (trade_is_paid(trade) && goes_back);
 }
 
 static bool outcome(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,

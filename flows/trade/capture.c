@@ -56,6 +56,10 @@ static void captured(struct saga_turn *turn, enum saga_op op, enum outcome outco
     arena_release(&arena);
 }
 
+static void add_shortfall(struct saga_turn *turn, const struct tender_row *tender, const char *reason) {
+    shortfall_add(turn, &(struct shortfall){SHORTFALL_CARD, reason, tender->tender_no, tender->amount, 0});
+}
+
 // The trade is paid all the same.
 static void note_untaken(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
@@ -67,7 +71,7 @@ static void note_untaken(struct saga_turn *turn) {
         if (happened == SAGA_HAPPENED || tender->amount == 0)
             continue;
         const char *reason = happened == SAGA_HAPPENED_NOT ? "NOT_TAKEN" : "NOT_KNOWN_TO_BE_TAKEN";
-        shortfall_add(turn, &(struct shortfall){SHORTFALL_CARD, reason, tender->tender_no, tender->amount, 0});
+        add_shortfall(turn, tender, reason);
     }
 }
 
@@ -134,6 +138,18 @@ bool capture_can_start(struct saga_turn *turn, struct error *error) {
     return !applies(trade, input) || saga_turn_can_start(turn, str_c(gid), error);
 }
 
+// Nobody will take it: of what a card still has frozen its own time is over some day.
+static void note_unstarted(struct saga_turn *turn, struct str input, const char *why) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    unsigned cards = payment_cards(&trade->subject, input);
+    for (unsigned i = 0; i < cards; i++) {
+        const struct tender_row *tender = payment_card(trade, input, (uint8_t)i);
+        if (tender->amount > 0)
+            add_shortfall(turn, tender, "NOT_TAKEN");
+    }
+    trades_alert(trade->trades, "what a card is to pay can't be taken", trade, why);
+}
+
 void capture_start(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     char gid[TRADE_GID_MAX], input[INPUT_MAX];
@@ -145,6 +161,6 @@ void capture_start(struct saga_turn *turn) {
     trade_edit(trade)->capturing = 1;
     if (!saga_turn_start(turn, &start, &error)) {
         trade->row.capturing = 0;
-        trades_alert(trade->trades, "what a card is to pay can't be taken", trade, error.text);
+        note_unstarted(turn, str_c(input), error.text);
     }
 }

@@ -13,7 +13,8 @@ void capture_gid(const struct trade *trade, char out[TRADE_GID_MAX]);
 bool capture_can_start(struct saga_turn *turn, struct error *error);
 
 // In the turn in which the order is adjusted: its tenders are what is to be taken. Nothing is started where no card
-// pays.
+// pays. Where it can't be started (and an operator's terminate takes place all the same), what is not taken is a
+// shortfall.
 void capture_start(struct saga_turn *turn);
 
 #endif

@@ -31,6 +31,11 @@ static inline int64_t trades_now(const struct trades *trades) {
     return clock_now_ms(trades->options.clock);
 }
 
+// Those in memory are as large as they may be together: no quote is added to them.
+static inline bool trades_weigh_too_much(const struct trades *trades) {
+    return trades->options.resident_bytes_max > 0 && trades->stats.resident_bytes > trades->options.resident_bytes_max;
+}
+
 void trades_alert(struct trades *trades, const char *what, const struct trade *trade, const char *detail);
 void trades_alarm_at(struct trades *trades, int64_t due_ms);
 

@@ -3,9 +3,8 @@
 //
 //   event       postings
 //   paid        tender:<no> + its amount, discount:<kind> + what it bore, sales - the list price
-//   adjusted    tender:<no> - what is not taken of it, suspense:<no> - what goes back of it, discount:<kind> - what is
-//   less
-//               of it, sales + what is less of the list price
+//   adjusted    tender:<no> - what is not taken of it, suspense:<no> - what goes back of it,
+//               discount:<kind> - what is less of it, sales + what is less of the list price
 //   refunded    tender:<no> - its leg, discount:<kind> - its part, sales + both
 //   unwanted    tender:<no> + the money, suspense:<no> - the same      (late, double: to be given back)
 //   conflicted  tender:<no> + the money, suspense:<no> - the same      (does not match: the operator's)

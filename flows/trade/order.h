@@ -20,9 +20,9 @@ bool order_allowed(const struct trade *trade, const struct order_wish *wish, int
                    const Txcenter__Trade__V1__Combination **ret_combination, struct error *error);
 // The combination of the quote with this id ("": the best); NULL when there is none.
 const Txcenter__Trade__V1__Combination *order_choice(const Txcenter__Trade__V1__Quote *quote, const char *id);
-// Puts the order into the turn: starts its saga, then lines, amounts, state; with `pay`, the planned attempt too. The
-// trade must have been looked at by order_allowed(), the tenders by pay_amounts(). False, and nothing is changed, when
-// the saga can't be started.
+// Puts the order into the turn: lines, amounts, state, and the start of its saga; with `pay`, the planned attempt too,
+// which begins when the order number is known (purchase.c: ordered()). The trade must have been looked at by
+// order_allowed(), the tenders by pay_amounts(). False, and nothing is changed, when the saga can't be started.
 bool order_start(struct saga_turn *turn, const struct order_wish *wish,
                  const Txcenter__Trade__V1__Combination *combination, const struct pay_wish *pay, struct error *error);
 

@@ -24,8 +24,9 @@ bool pay_amounts(const struct pay_wish *wish, int64_t payable, const char *curre
                  struct error *error);
 // Whether the trade may be tried to be paid once more.
 bool pay_may_attempt(const struct trade *trade, struct error *error);
+// Adds the trade's next attempt with its tenders, PLANNED: of these amounts, as pay_amounts() has looked at them.
 struct pay_attempt_row *pay_plan(struct saga_turn *turn, const struct pay_wish *wish, const int64_t *amounts);
-// The outcome of a call that pays: `wait_for` as in the API.
+// Whether a call that pays has come to its outcome, with an error where the attempt failed; `wait_for` as in the API.
 bool pay_outcome(const struct trade *trade, int32_t attempt_no, int32_t wait_for, struct error *ret_error);
 
 extern const struct command_kind pay_kind;

@@ -421,6 +421,14 @@ void payment_undo_confirm(struct saga_call *call) {
 
 // ---- 6: settle, the watershed -------------------------------------------------------------------------------------
 
+static void go_back(struct saga_turn *turn) {
+    struct error error = {0};
+    bool adjusts = trade_of(saga_turn_subject(turn))->row.adjust != ADJUST_NONE;
+    bool whole = !adjusts || adjust_to_nothing(turn, &error);
+    assert(whole); // it can be: can_go_back()
+    refund_plan_cancelled(turn);
+}
+
 void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     int64_t now_ms = saga_turn_now(turn);
@@ -450,10 +458,8 @@ void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt) {
     trade_set_state(trade, TRADE_STATE(PAID), now_ms);
     bool cancelled = row->closing == CLOSING_CANCEL;
     row->closing = CLOSING_NO;
-    if (cancelled && row->adjust != ADJUST_NONE)
-        adjust_as_authorised(turn);
     if (cancelled)
-        refund_plan_cancelled(turn); // the cancel came too late: everything goes back
+        go_back(turn); // the cancel came too late
     purchase_end_poke(turn);
 }
 
@@ -461,7 +467,7 @@ void payment_settle(struct saga_turn *turn, struct pay_attempt_row *attempt) {
 static bool can_go_back(struct saga_turn *turn, struct error *error) {
     const struct trade_row *row = &trade_of(saga_turn_subject(turn))->row;
     return row->closing != CLOSING_CANCEL || (refund_plan_can_start(turn, REFUND_CANCELLED_NO, error) &&
-                                              (row->adjust == ADJUST_NONE || capture_can_start(turn, error)));
+                                              (row->adjust == ADJUST_NONE || adjust_can_be_nothing(turn, error)));
 }
 
 static struct saga_verdict settle(struct saga_turn *turn) {

@@ -53,8 +53,7 @@ typedef void purchase_use_fn(struct saga_call *call, const struct adapter_effect
 
 struct purchase_holding {
     uint16_t hold_step, use_step;
-    enum trade_missed missed; // when it was held, and never used
-    saga_legs_fn *applies;
+    enum trade_missed missed;       // when it was held, and never used
     enum err refused;               // what whoever ordered is told when it can't be held
     const char *what, *participant; // as a shortfall calls it; who uses it
     purchase_use_fn *use;

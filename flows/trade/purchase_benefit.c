@@ -198,11 +198,11 @@ static void list_stock(const struct trade *trade, struct stock_lines *stock) {
     const struct line_row *row;
     stock->n = 0;
     for (unsigned i = 0; (row = trade_line_of(trade, LINE_GOODS, i)) && stock->n < TRADE_LINES_MAX; i++) {
-        Participant__Goods__V1__StockLine *line = &stock->lines[stock->n];
+        Participant__Goods__V1__StockLine *line = stock->list[stock->n] = &stock->lines[stock->n];
         participant__goods__v1__stock_line__init(line);
         line->sku = view_text(row->code);
         line->quantity = row->quantity;
-        stock->list[stock->n++] = line;
+        stock->n += row->quantity > 0; // a cancel has left none of it (adjust.h)
     }
 }
 
@@ -241,7 +241,12 @@ static void deduct_stock(struct saga_call *call, const struct adapter_effect *ef
     request.station_id = view_text(trade->row.station_id);
     request.lines = stock.list;
     request.n_lines = stock.n;
-    goods_deduct(&effect_adapters(call)->goods, effect, &request, done, call);
+    if (stock.n > 0)
+        goods_deduct(&effect_adapters(call)->goods, effect, &request, done, call);
+    else if (key[0])
+        purchase_release_stock(call); // nothing was bought
+    else
+        saga_call_ok(call, STR_NONE);
 }
 
 void purchase_deduct_stock(struct saga_call *call) {
@@ -337,7 +342,6 @@ const struct purchase_holding purchase_holdings[PURCHASE_HOLDINGS] = {
     {.hold_step = STEP_LOCK_COUPONS,
      .use_step = STEP_USE_COUPONS,
      .missed = MISSED_COUPONS,
-     .applies = purchase_has_coupons,
      .refused = ERR_BENEFIT_UNAVAILABLE,
      .what = SHORTFALL_COUPONS,
      .participant = "coupon",
@@ -345,7 +349,6 @@ const struct purchase_holding purchase_holdings[PURCHASE_HOLDINGS] = {
     {.hold_step = STEP_FREEZE_POINTS,
      .use_step = STEP_DEDUCT_POINTS,
      .missed = MISSED_POINTS,
-     .applies = purchase_has_points,
      .refused = ERR_BENEFIT_UNAVAILABLE,
      .what = SHORTFALL_POINTS,
      .participant = "points",
@@ -353,7 +356,6 @@ const struct purchase_holding purchase_holdings[PURCHASE_HOLDINGS] = {
     {.hold_step = STEP_RESERVE_STOCK,
      .use_step = STEP_DEDUCT_STOCK,
      .missed = MISSED_STOCK,
-     .applies = purchase_has_stock,
      .refused = ERR_OUT_OF_STOCK,
      .what = SHORTFALL_STOCK,
      .participant = "goods",
@@ -361,7 +363,6 @@ const struct purchase_holding purchase_holdings[PURCHASE_HOLDINGS] = {
     {.hold_step = STEP_LOCK_QUOTA,
      .use_step = STEP_USE_QUOTA,
      .missed = MISSED_QUOTA,
-     .applies = purchase_has_quota,
      .refused = ERR_BENEFIT_UNAVAILABLE,
      .what = SHORTFALL_QUOTA,
      .participant = "discount",

@@ -39,6 +39,10 @@ void purchase_deliver_item(struct saga_call *call) {
     const struct line_row *line = trade_line_of(trade, LINE_ITEM, saga_call_leg(call));
     Participant__Activity__V1__DeliverItemRequest request = PARTICIPANT__ACTIVITY__V1__DELIVER_ITEM_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
+    if (line->quantity == 0) {
+        saga_call_ok(call, STR_NONE); // a cancel has left none of it (adjust.h)
+        return;
+    }
     request.user_id = view_text(trade->row.user_id);
     request.station_id = view_text(trade->row.station_id);
     request.sku = view_text(line->code);

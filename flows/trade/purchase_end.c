@@ -151,7 +151,7 @@ static void stop_unpaid(struct saga_turn *turn) {
 static void stop_paid(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     for (size_t i = 0; i < PURCHASE_HOLDINGS; i++)
-        if (purchase_holdings[i].applies(&trade->subject, STR_NONE))
+        if (saga_instance_leg(saga_turn_saga(turn), purchase_holdings[i].use_step, 0)) // though nothing is left to use
             purchase_end_missed(turn, purchase_holdings[i].use_step, purchase_holdings[i].missed);
     purchase_end_missed(turn, STEP_RECHARGE, MISSED_RECHARGE);
     purchase_end_missed(turn, STEP_DELIVER_ITEMS, MISSED_ITEMS);

@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "flows/trade/combination.h"
 #include "flows/trade/internal.h"
+#include "flows/trade/parts.h"
 #include "flows/trade/quote_input.h"
 #include "flows/trade/quote_source.h"
 #include "flows/trade/view.h"
@@ -209,6 +210,13 @@ static void conclude(void *ctx, const struct quote_sources *sources) {
 
 void quote_make(struct trades *trades, const struct quote_wish *wish, struct arena *arena, quote_made_fn *done,
                 void *ctx) {
+    struct error error;
+    trade_evict(trades);
+    if (trades_weigh_too_much(trades)) {
+        error_set(&error, ERR_OVERLOADED, "the trades in memory are as large as they may be together");
+        done(ctx, NULL, &error);
+        return;
+    }
     struct making *making = calloc(1, sizeof *making);
     if (!making)
         abort();

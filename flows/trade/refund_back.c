@@ -10,6 +10,7 @@
 #include "adapters/order/order.h"
 #include "adapters/points/points.h"
 #include "adapters/settlement/settlement.h"
+#include "flows/trade/adjust.h"
 #include "flows/trade/after.h"
 #include "flows/trade/bearers.h"
 #include "flows/trade/books.h"
@@ -42,16 +43,24 @@ unsigned refund_of_user(const struct saga_subject *subject, struct str input) {
     return refund_of_trade(subject, input) && trade_has_user(trade_of_const(subject));
 }
 
+// What the trade uses, or may still hold though an adjustment has left nothing of it to use. Where nothing was bought
+// that is known only when the purchase is over.
+static unsigned with(const struct saga_subject *subject, struct str input, int64_t used, enum trade_missed missed) {
+    const struct trade *trade = trade_of_const(subject);
+    bool may_hold = (trade->row.missed & (int32_t)missed) || adjust_left_nothing(trade);
+    return refund_of_trade(subject, input) && (used > 0 || may_hold);
+}
+
 unsigned refund_with_coupons(const struct saga_subject *subject, struct str input) {
-    return refund_of_trade(subject, input) && trade_of_const(subject)->row.coupons > 0;
+    return with(subject, input, trade_of_const(subject)->row.coupons, MISSED_COUPONS);
 }
 
 unsigned refund_with_points(const struct saga_subject *subject, struct str input) {
-    return refund_of_trade(subject, input) && trade_of_const(subject)->row.points > 0;
+    return with(subject, input, trade_of_const(subject)->row.points, MISSED_POINTS);
 }
 
 unsigned refund_with_quota(const struct saga_subject *subject, struct str input) {
-    return refund_of_trade(subject, input) && trade_of_const(subject)->row.quotas > 0;
+    return with(subject, input, trade_of_const(subject)->row.quotas, MISSED_QUOTA);
 }
 
 unsigned refund_tells_os(const struct saga_subject *subject, struct str input) {
@@ -75,6 +84,10 @@ void refund_mark(struct saga_call *call) {
     Participant__Order__V1__MarkRefundedRequest request = PARTICIPANT__ORDER__V1__MARK_REFUNDED_REQUEST__INIT;
     Txcenter__Type__V1__Money amount = effect_money(trade, refund->amount);
     struct adapter_effect effect = effect_of(call);
+    if (trade->row.paid == 0 && trade->row.authorised > 0) {
+        saga_call_ok(call, STR_NONE); // with what was not used it was told that nothing is left (adjust_mark())
+        return;
+    }
     request.refund_no = refund->refund_no;
     request.amount = &amount;
     request.full = refund->final;
@@ -134,18 +147,20 @@ void refund_mark_ruled(struct saga_turn *turn, const struct saga_ruling *ruling)
 
 // For what only the last refund gives back. True, and the call is answered or undoes the lock, when this one is not the
 // last, or when the order has never used it.
-static bool not_used(struct saga_call *call, enum trade_missed missed, saga_call_fn *unlock) {
+static bool not_used(struct saga_call *call, int64_t used, enum trade_missed missed, saga_call_fn *unlock) {
     if (is_not_final(call))
         return true;
-    if (!(effect_trade(call)->row.missed & (int32_t)missed))
-        return false;
-    unlock(call);
-    return true;
+    bool never = effect_trade(call)->row.missed & (int32_t)missed;
+    if (never)
+        unlock(call);
+    else if (used == 0)
+        saga_call_ok(call, STR_NONE); // the purchase has let go of it
+    return never || used == 0;
 }
 
 void refund_give_back_coupons(struct saga_call *call) {
     struct arena arena;
-    if (not_used(call, MISSED_COUPONS, purchase_unlock_coupons))
+    if (not_used(call, effect_trade(call)->row.coupons, MISSED_COUPONS, purchase_unlock_coupons))
         return;
     arena_init(&arena, CHOSEN_ARENA_MAX);
     Participant__Coupon__V1__GiveBackCouponsRequest request = PARTICIPANT__COUPON__V1__GIVE_BACK_COUPONS_REQUEST__INIT;
@@ -158,7 +173,7 @@ void refund_give_back_coupons(struct saga_call *call) {
 
 void refund_give_back_points(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
-    if (not_used(call, MISSED_POINTS, purchase_unfreeze_points))
+    if (not_used(call, effect_trade(call)->row.points, MISSED_POINTS, purchase_unfreeze_points))
         return;
     Participant__Points__V1__GiveBackPointsRequest request = PARTICIPANT__POINTS__V1__GIVE_BACK_POINTS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
@@ -179,7 +194,7 @@ void refund_points_given_back(struct saga_turn *turn, enum saga_op op, enum outc
 
 void refund_give_back_quota(struct saga_call *call) {
     struct arena arena;
-    if (not_used(call, MISSED_QUOTA, purchase_unlock_quota))
+    if (not_used(call, effect_trade(call)->row.quotas, MISSED_QUOTA, purchase_unlock_quota))
         return;
     arena_init(&arena, CHOSEN_ARENA_MAX);
     Participant__Discount__V1__GiveBackQuotaRequest request = PARTICIPANT__DISCOUNT__V1__GIVE_BACK_QUOTA_REQUEST__INIT;

@@ -4,6 +4,7 @@
 
 #include "adapters/card/card.h"
 #include "adapters/goods/goods.h"
+#include "flows/trade/adjust.h"
 #include "flows/trade/moved.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/quote_line.h"
@@ -18,7 +19,8 @@ void refund_goods_note(struct trade *trade, const struct refund_row *refund) {
     struct line_row *line;
     for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)); i++) {
         bool all = line->refund_done == line->payable && (line->payable > 0 || refund->final);
-        if (!all || line->returned_by[0])
+        bool none = line->quantity == 0 && line->volume_centi == 0 && line->list_price == 0; // was bought of it
+        if (!all || none || line->returned_by[0])
             continue;
         trade_change(trade, line);
         str_copy(str_c(refund->refund_no), line->returned_by, sizeof line->returned_by);
@@ -151,12 +153,12 @@ void refund_return_stock(struct saga_call *call) {
             back->quantity = line->quantity;
             request.n_lines++;
         }
-    if (request.n_lines == 0) {
-        saga_call_ok(call, STR_NONE);
+    if ((trade->row.missed & MISSED_STOCK) && (request.n_lines > 0 || adjust_left_nothing(trade))) {
+        purchase_release_stock(call); // they never left
         return;
     }
-    if (trade->row.missed & MISSED_STOCK) {
-        purchase_release_stock(call); // they never left
+    if (request.n_lines == 0) {
+        saga_call_ok(call, STR_NONE);
         return;
     }
     request.refund_no = view_text(refund->refund_no);

@@ -50,8 +50,8 @@ static bool occasion_of(struct saga_call *call, struct occasion *ret_occasion) {
                           refund->done_ms,      refund->entry,     .refunded = refunded_by(trade, refund->entry)};
     if (ret_occasion->refunded == row->paid)
         ret_occasion->state = "REFUNDED";
-    if (ret_occasion->entry == 0)
-        ret_occasion->entry = 1; // of a trade that cost nothing: behind its payment, which has none either
+    if (ret_occasion->entry == 0) // a trade that cost nothing: behind its payment, and what that was adjusted to
+        ret_occasion->entry = 1 + (row->paid == 0 ? row->adjust_entry : 0);
     return true;
 }
 

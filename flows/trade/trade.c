@@ -303,6 +303,20 @@ static bool has_money(const struct trade *trade) {
     return false;
 }
 
+static bool is_resident(const struct trade *trade) {
+    return trade->node.key.ptr != NULL;
+}
+
+// What it takes of memory, about: all but what calls that wait for it have of their own.
+static void weigh(struct trade *trade) {
+    int64_t bytes = (int64_t)(sizeof *trade + trade->blobs.used);
+    for (int part = 0; part < TRADE_PARTS; part++)
+        bytes += (int64_t)(trade->parts[part].n * (sizeof(struct trade_item) + trade_part_tables[part]->row_size));
+    if (is_resident(trade))
+        trade->trades->stats.resident_bytes += bytes - trade->bytes;
+    trade->bytes = bytes;
+}
+
 static void write_rows(struct trade *trade, struct store_write *write) {
     if (trade->row.state == TRADE_STATE(CONFLICTED) && !has_money(trade))
         trade->row.unsold = 1;
@@ -329,6 +343,7 @@ static void flush(struct saga_subject *subject, struct store_write *write) {
         archive_flush(trade, write);
     else if (is_dirty(trade))
         write_rows(trade, write);
+    weigh(trade);
     trade_waiters_look(trade, write);
 }
 
@@ -353,16 +368,13 @@ static void lru_append(struct trade *trade) {
     trades->newest = trade;
 }
 
-static bool is_resident(const struct trade *trade) {
-    return trade->node.key.ptr != NULL;
-}
-
 void trade_leave_memory(struct trade *trade) {
     if (!is_resident(trade))
         return;
     map_remove(&trade->trades->resident, &trade->node);
     trade->node.key = STR_NONE;
     trade->trades->stats.resident--;
+    trade->trades->stats.resident_bytes -= trade->bytes;
     lru_remove(trade);
     saga_subject_release(&trade->subject); // the memory's own hold
 }
@@ -407,6 +419,8 @@ void trade_enter_memory(struct trade *trade) {
     lru_append(trade);
     saga_subject_hold(&trade->subject);
     trade->trades->stats.resident++;
+    trade->trades->stats.resident_bytes += trade->bytes;
+    weigh(trade);
 }
 
 void trade_touch(struct trade *trade) {
@@ -423,14 +437,20 @@ struct trade *trade_new(struct trades *trades, const char *trade_no) {
     return trade;
 }
 
+static bool is_full(const struct trades *trades) {
+    return trades->resident.count > trades->options.resident_max || trades_weigh_too_much(trades);
+}
+
+// What is in use now comes to the other end, so that it doesn't hide those behind it.
 void trade_evict(struct trades *trades) {
-    struct trade *trade = trades->oldest;
-    for (int looked = 0; trade && looked < 16 && trades->resident.count > trades->options.resident_max; looked++) {
-        struct trade *next = trade->newer;
+    enum { LOOKS = 16 };
+    for (int looked = 0; looked < LOOKS && trades->oldest && is_full(trades); looked++) {
+        struct trade *trade = trades->oldest;
         // What is only in memory is an answer that will be given again (saga_answered_fn).
         if (trade->subject.refs == 1 && trade->subject.group.in_flight == 0 && !trade->waiters)
             trade_leave_memory(trade);
-        trade = next;
+        else
+            trade_touch(trade);
     }
 }
 

@@ -62,6 +62,7 @@ struct trade {
     struct trade_waiter *waiters;
     uint32_t n_waiters, n_streams; // calls; watchers
     int64_t flushes, commits;      // turns flushed and turns known to be durable
+    int64_t bytes;                 // that it takes of memory, as it was flushed last
     struct trade *older, *newer;   // of those in memory, by last use
 };
 

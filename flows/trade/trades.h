@@ -53,7 +53,10 @@ struct trades_options {
     const char *os_caller; // or of none that this caller has made: it is that system; NULL: there is none
     const struct trade_callback_key *callback_keys; // ended by a NULL id
     int64_t callback_window_ms;
-    uint32_t resident_max; // trades in memory beyond which those that nobody uses are dropped
+    // Trades in memory, and their bytes, beyond which those that nobody uses are dropped; beyond the bytes no quote is
+    // made, either. 0 bytes: any.
+    uint32_t resident_max;
+    int64_t resident_bytes_max;
     uint32_t watchers_max;
     // How long what has ended is kept, at least, from then on; 0: for ever. By enum trade_closed; its sagas are
     // kept as long as the engine says, and it with them. What stays of its tenders then, and callbacks that named
@@ -87,7 +90,7 @@ void trades_on_alarm(struct trades *trades, void (*alarm)(void *ctx, int64_t due
 void trades_hurry(struct trades *trades);
 
 struct trades_stats {
-    int64_t resident, waiting, watching, commands, callbacks, unknown_callbacks, conflicts, returned;
+    int64_t resident, resident_bytes, waiting, watching, commands, callbacks, unknown_callbacks, conflicts, returned;
     int64_t degraded; // quotes without one of their sources
     int64_t shared;   // questions that another quote's answer was good for
     // What waits for operators, of all instances, as it was counted last: since it changed here, and within ten

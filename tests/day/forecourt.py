@@ -49,6 +49,7 @@ class Filler(Customer):
             return
         if self.plan.ending.startswith("cancelled"):
             self.cancel()
+            self.check_nothing(self.wait_for_end())
             self.happened["cancelled with all that was authorised"] += 1
             return
         self.adjust()
@@ -69,6 +70,12 @@ class Filler(Customer):
         told = self.dispensed(before.quote.lines[0])
         self.call("Adjust", {"tradeNo": self.trade_no, "lines": [told]})
         self.check(before, self.wait_for_end(), told)
+
+    def check_nothing(self, after):
+        """Nothing was bought, and of no card was anything taken that would have had to go back."""
+        taken = sum(tender.amount.minor_units for tender in tenders_of(after))
+        if taken or after.paid.minor_units or any(refund.amount.minor_units for refund in after.refunds):
+            raise Fault(f"{taken} was taken, {after.paid.minor_units} paid for what was cancelled before it was dispensed")
 
     def check(self, before, after, told):
         """The trade is what was dispensed, and no more than that was taken of anybody."""

@@ -1,6 +1,9 @@
 #!/usr/bin/python3
-"""One fuelling, two trades, two centers on one database: whoever drives a trade goes away between its claim and its payment.
-Whatever happens then, one of the trades is paid, and the gateway has kept the money of that one alone."""
+"""Fuel, and two centers on one database: whoever drives a trade goes away in the middle of it.
+
+One fuelling, two trades, and the driver goes between the claim and the payment of one: one of the trades is paid, and the gateway
+has kept the money of that one alone. A fill-up that is authorised, and its driver goes before, while and after it is told what was
+dispensed: whoever drives it then takes of the card what was used, once, and gives the rest back."""
 
 import itertools
 import signal
@@ -14,13 +17,16 @@ from wire import Refused
 
 GONE, HERE = 0, 1  # the instance that goes away, and the one that stays
 PRICE = 15700
+USERS = 200  # nobody comes twice
+AUTHORISED, OF_CARD, DISPENSED = 20000, 5000, 15000
+USED_OF_CARD = OF_CARD * DISPENSED // AUTHORISED
 PAID, ENDED = {"PAID", "COMPLETED"}, {"CANCELLED", "FAILED", "EXPIRED"}
 
 
 class Fuelling(harness.Case):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Instances(2, sim=["--users", "60"])
+        cls.cluster = Instances(2, sim=["--users", str(USERS)])
         cls.addClassCleanup(cls.cluster.close)
         cls.cluster.start()
         cls.clients = [cls.cluster.client_of(i) for i in range(2)]
@@ -40,10 +46,10 @@ class Fuelling(harness.Case):
             "unitPrice": money(785), "amount": money(PRICE)})
         return serial
 
-    def quoted(self, serial, driven_by):
-        """Of a user of its own, without benefits; in a slot of this instance."""
-        shop = Shop(self.clients[HERE], user=f"U{next(self.numbers) % 50 + 5:04}")
-        line = {"fuel": {"oilCode": "92#", "nozzle": "1", "pumpSerial": serial}}
+    def quoted(self, fuel, driven_by):
+        """Of a user of its own; in a slot of this instance."""
+        shop = Shop(self.clients[HERE], user=f"U{next(self.numbers) % (USERS - 10) + 5:04}")
+        line = {"fuel": {"oilCode": "92#", "nozzle": "1", **fuel}}
         while True:
             quoted = shop.client.call(TRADE + "Quote", shop._fields({"context": shop.context, "lines": [line], "maxCombinations": 10}))
             if slot_of(quoted.trade_no) in self.owners[driven_by]:
@@ -51,7 +57,11 @@ class Fuelling(harness.Case):
 
     def order(self, serial, driven_by, **fields):
         """Asked for; it may take until somebody drives both."""
-        shop, quoted = self.quoted(serial, driven_by)
+        return self.order_fuel({"pumpSerial": serial}, driven_by, **fields)
+
+    def order_fuel(self, fuel, driven_by, **fields):
+        """Without benefits."""
+        shop, quoted = self.quoted(fuel, driven_by)
         combination = quoted.quote.combinations[-1].combination_id
         request = {"tradeNo": quoted.trade_no, "quoteVersion": quoted.quote.version, "combinationId": combination,
                    "mode": "ORDER_MODE_DEDUCT_LATER", **fields}
@@ -179,6 +189,95 @@ class Fuelling(harness.Case):
         self.until_state(newer, PAID)
         self.sim.payer_pays(their_tender, force=True)
         self.assertEqual(newer, self.one_is_paid(older, newer))
+
+    # ---- Fill-ups -----------------------------------------------------------------------------------------------------
+
+    def authorised(self, driven_by):
+        """With a card and a payer, who is yet to pay: the trade, and the payer's tender."""
+        shop, trade_no = self.order_fuel({"amount": money(AUTHORISED), "authorised": True}, driven_by, waitMs=20000)
+        card = shop.context["userId"].replace("U", "C")
+        paying = shop.pay(shop.get(trade_no), [tender("CARD", OF_CARD, card), tender("WECHAT", AUTHORISED - OF_CARD, "nobody")])
+        return shop, trade_no, paying.attempt.tenders[1].tender_no
+
+    def filling_up(self):
+        """Authorised and paid."""
+        shop, trade_no, their_tender = self.authorised(GONE)
+        self.sim.payer_pays(their_tender)
+        self.until_state(trade_no, {"PAID"})
+        return shop, trade_no
+
+    def insist(self, shop, method, **fields):
+        """Until somebody drives it. What was heard by whoever is gone is not done twice."""
+        request = shop._fields(fields)
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return shop.client.call(TRADE + method, request)
+            except Refused as refused:
+                if not refused.is_passing or time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+
+    def adjust(self, shop, trade_no):
+        return self.insist(shop, "Adjust", tradeNo=trade_no, lines=[{"index": 0, "amount": money(DISPENSED)}])
+
+    def of_card(self, trade_no, kind):
+        return sum(entry.amount.minor_units for entry in self.sim.ledger("card", trade_no) if entry.kind == kind)
+
+    def is_settled(self, trade_no, state, of_card, of_payer):
+        """The trade is there, and that was taken for good, of the card and of the payer, once."""
+        self.until_state(trade_no, {state})
+        self.until_kept(trade_no, of_payer)
+        self.until(lambda: self.of_card(trade_no, "release") == OF_CARD - of_card, f"{trade_no}: the card is still frozen")
+        self.assertEqual((OF_CARD, of_card, 0), tuple(self.of_card(trade_no, kind) for kind in ("freeze", "confirm", "refund")))
+        trade = self.clients[HERE].call(TRADE + "GetTrade", {"tradeNo": trade_no}).trade
+        self.assertEqual((AUTHORISED, of_card + of_payer), (trade.authorised.minor_units, trade.paid.minor_units))
+
+    def fill_up(self, goes):
+        """Four fill-ups, whose driver goes away in the middle of each. Returns what each must come to."""
+        self.addCleanup(self.sim.clear)
+        offered_to, offered, their_tender = self.authorised(GONE)
+        awaiting, awaited = self.filling_up()
+        capturing, captured = self.filling_up()
+        cancelling, cancelled = self.filling_up()
+        for method in ("ConfirmCard", "ReleaseCard"):  # it is done, and nobody hears of it
+            self.sim.fault("NO_ANSWER", "card", method)
+        self.sim.fault("DOWN", "payment", "RefundPayment")
+        self.adjust(capturing, captured)
+        self.insist(cancelling, "Cancel", tradeNo=cancelled, waitMs=0)
+        self.until(lambda: self.of_card(captured, "confirm") and self.of_card(cancelled, "release"), "nothing was asked of the cards")
+        goes()
+        self.sim.payer_pays(their_tender)  # while nobody drives it
+        self.adjust(awaiting, awaited)
+        self.taken_over()
+        self.sim.clear()
+        self.until_state(offered, {"PAID"})
+        self.adjust(offered_to, offered)
+        used = ("COMPLETED", USED_OF_CARD, DISPENSED - USED_OF_CARD)
+        return [(offered, *used), (awaited, *used), (captured, *used), (cancelled, "REFUNDED", 0, 0)]
+
+    def settle_up(self, settled):
+        for trade in settled:
+            self.is_settled(*trade)
+        for stats in self.sim.stats().values():
+            self.assertEqual(0, stats.took_effect_twice, stats.system)
+
+    # [A63] [A29] its driver is killed
+    def test_a_fill_up_is_settled_once_when_its_driver_dies(self):
+        self.settle_up(self.fill_up(self.killed))
+
+    # [A63] it stops in good order, and gives its work away
+    def test_a_fill_up_is_settled_once_when_its_driver_leaves(self):
+        self.settle_up(self.fill_up(self.leaves))
+
+    # [A63] [E7] it is silent for so long that the other takes over, and then goes on with what it knew
+    def test_a_fill_up_is_settled_once_when_its_driver_comes_back_with_what_it_knew(self):
+        settled = self.fill_up(self.silent)
+        self.settle_up(settled)
+        self.gone.signal(signal.SIGCONT)
+        self.gone.wait_ready()  # it starts anew
+        self.cluster.until_balanced()
+        self.settle_up(settled)
 
 
 if __name__ == "__main__":

@@ -261,25 +261,186 @@ static void test_fewer_points_are_spent(struct flow_bed *bed) {
     }
 }
 
-// A cancel before it is adjusted gives everything back; so does one that finds it paid.
-static void test_a_cancel_before_it_is_adjusted_gives_everything_back(struct flow_bed *bed) {
+// ---- Cancelled before anything was dispensed ------------------------------------------------------------------------
+
+#define BASKET                                                                                                         \
+    FILL_UP " lines[1].goods.sku=COLA lines[1].goods.quantity=2 lines[2].goods.sku=WHEEL lines[2].goods.quantity=3"
+enum { OF_CARD = 2500 };
+
+// Nothing was bought: nothing is taken of the card, nothing is sold, used or given, and the rest has gone back.
+static void assert_came_to_nothing(struct flow_bed *bed, const struct flow_trade *trade, int64_t of_card) {
+    static const char *const never[][2] = {{"card", "confirm"},   {"card", "refund"},      {"goods", "deduct"},
+                                           {"goods", "return"},   {"activity", "deliver"}, {"coupon", "use"},
+                                           {"points", "deduct"},  {"points", "award"},     {"discount", "use"},
+                                           {"invoice", "record"}, {"settlement", "record"}};
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade->no);
+    assert_int_equal(found->state, TRADE(REFUNDED));
+    assert_int_equal(found->authorised->minor_units, trade->payable);
+    assert_int_equal(found->paid->minor_units, 0);
+    assert_int_equal(found->refunded->minor_units, 0);
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
+        assert_int_equal(flow_ledger(bed, never[i][0], trade->no, never[i][1]).n, 0);
+    assert_int_equal(flow_ledger(bed, "card", trade->no, "release").amount, of_card);
+    assert_int_equal(flow_ledger(bed, "payment", trade->no, "refunded").amount, trade->payable - of_card);
+    assert_int_equal(flow_ledger(bed, "order", trade->no, "refunded").amount, trade->payable);
+    assert_int_equal(flow_ledger(bed, "order", trade->no, "refunded").n, 1);
+    assert_nothing_held(bed, trade);
+}
+
+static void paid_by_card_and_code(struct flow_bed *bed, struct flow_trade *trade, const char *lines, const char *mode) {
+    *trade = (struct flow_trade){0};
+    flow_quote(bed, trade, lines, "");
+    flow_order(bed, trade, mode);
+    flow_pay_with(
+        bed, trade,
+        flow_tenders(bed, 2, KIND(CARD), OF_CARD, bed->card, KIND(SCANNED), (int)trade->payable - OF_CARD, "code"),
+        "wait_for=2");
+    flow_until_state(bed, trade, TRADE(PAID));
+}
+
+// [A39] [A63] [A37] a cancel before it is adjusted releases everything, as an adjustment to nothing does, whatever else
+// is in the basket; however often it is said
+static void test_a_cancel_before_it_is_adjusted_takes_nothing(struct flow_bed *bed) {
+    for (int later = 0; later < 2; later++) {
+        struct flow_trade trade;
+        paid_by_card_and_code(bed, &trade, BASKET, later ? "mode=2" : "");
+        for (int again = 0; again < 2; again++) {
+            const Txcenter__Trade__V1__CancelResponse *cancelled =
+                flow_must(bed, "Cancel", "trade_no=%s reason=drives~on request_id=first-%s", trade.no, trade.no);
+            assert_false(cancelled->processing);
+            assert_int_equal(cancelled->trade->state, TRADE(REFUNDED));
+            assert_string_equal(cancelled->refund->reason, "drives on");
+            assert_int_equal(cancelled->refund->state, REFUND(DONE));
+            assert_int_equal(cancelled->refund->amount->minor_units, 0);
+            assert_int_equal(cancelled->trade->unused->state, REFUND(DONE));
+            assert_int_equal(cancelled->trade->unused->amount->minor_units, trade.payable - OF_CARD);
+        }
+        flow_until_still(bed, &trade);
+        assert_came_to_nothing(bed, &trade, OF_CARD);
+        const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+        assert_int_equal(found->quote->lines[0]->volume_centi, 0);
+        assert_int_equal(found->quote->lines[1]->quantity, 0);
+        assert_int_equal(found->quote->lines[2]->quantity, 0);
+        flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+        flow_refused(bed, "ADJUST_REFUSED", "Adjust", "trade_no=%s " ACTUAL(100), trade.no);
+        flow_refused(bed, "REFUND_EXCEEDS_REST", "Refund", "trade_no=%s whole=true", trade.no);
+        flow_until_still(bed, &trade);
+        assert_came_to_nothing(bed, &trade, OF_CARD);
+    }
+}
+
+// [A39] [A35] so does one that finds it paid, because its callback was lost
+static void test_a_cancel_that_finds_a_fill_up_paid_takes_nothing(struct flow_bed *bed) {
     struct flow_trade trade;
     bare(bed, &trade);
-    flow_pay_with(bed, &trade, flow_tenders(bed, 2, KIND(CARD), 5000, bed->card, KIND(SCANNED), 15000, "code"),
-                  "wait_for=2");
-    flow_until_state(bed, &trade, TRADE(PAID));
-    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
-    flow_until_state(bed, &trade, TRADE(REFUNDED));
-    flow_until_still(bed, &trade);
-    flow_refused(bed, "ADJUST_REFUSED", "Adjust", "trade_no=%s " ACTUAL(100), trade.no);
-    bare(bed, &trade);
     flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyPayment", "");
-    flow_pay(bed, &trade);
-    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_pay_with(bed, &trade, flow_tenders(bed, 2, KIND(CARD), 5000, bed->card, KIND(WECHAT), 15000, "payer"), "");
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 1));
     flow_must(bed, "Cancel", "trade_no=%s", trade.no);
     flow_until_state(bed, &trade, TRADE(REFUNDED));
     flow_until_still(bed, &trade);
+    assert_came_to_nothing(bed, &trade, 5000);
 }
+
+// [A30] [A63] that the release was done is not known, or it can't be done for a while: it is done once, and so is what
+// goes back
+static void test_a_release_whose_answer_is_lost_is_made_once(struct flow_bed *bed) {
+    static const int faults[] = {FAULT(ERROR), FAULT(NO_ANSWER), FAULT(DOWN)};
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        struct flow_trade trade;
+        paid_by_card_and_code(bed, &trade, FILL_UP, "");
+        flow_fault(bed, faults[i], "card", "ReleaseCard", "count=3");
+        flow_fault(bed, faults[i], "payment", "RefundPayment", "count=3");
+        flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+        flow_until_state(bed, &trade, TRADE(REFUNDED));
+        flow_until_still(bed, &trade);
+        assert_came_to_nothing(bed, &trade, OF_CARD);
+        flow_clear_faults(bed);
+    }
+}
+
+// [A37] it can be given up as long as it is not adjusted, which a purchase that is complete can't be refunded
+static void test_a_fill_up_is_cancelled_at_any_time(struct flow_bed *bed) {
+    enum { LONGER_THAN_THE_WINDOW_MS = 25 * 3600 * 1000 };
+    struct flow_trade trade, whole;
+    bare(bed, &whole);
+    paid_by_card(bed, &whole);
+    adjusted(bed, &whole, ACTUAL(15000));
+    bare(bed, &trade);
+    flow_pay_with(bed, &trade, flow_tenders(bed, 1, KIND(SCANNED), LIST_200, "code"), "wait_for=2");
+    flow_until_state(bed, &trade, TRADE(PAID));
+    flow_run_for(bed, LONGER_THAN_THE_WINDOW_MS);
+    flow_refused(bed, "NOT_REFUNDABLE", "Cancel", "trade_no=%s", whole.no);
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+    flow_until_still(bed, &trade);
+    assert_came_to_nothing(bed, &trade, 0);
+}
+
+// [A39] who waits for a cancel is answered when the money has gone back, too
+static void test_a_cancel_is_answered_when_what_was_taken_is_back(struct flow_bed *bed) {
+    struct flow_trade trade;
+    paid_by_card_and_code(bed, &trade, FILL_UP, "");
+    flow_fault(bed, FAULT(DELAY), "payment", "RefundPayment", "delay_ms=3000");
+    const Txcenter__Trade__V1__CancelResponse *cancelled =
+        flow_must(bed, "Cancel", "trade_no=%s wait_ms=1000", trade.no);
+    assert_true(cancelled->processing);
+    assert_int_equal(cancelled->refund->state, REFUND(DONE));
+    assert_int_equal(cancelled->trade->unused->state, REFUND(PENDING));
+    flow_until_still(bed, &trade);
+    assert_came_to_nothing(bed, &trade, OF_CARD);
+}
+
+// [E8] an operator ends the purchase before it has let go of what was locked: the refund does
+static void test_what_a_terminated_purchase_still_holds_is_free_with_its_refund(struct flow_bed *bed) {
+    static const char *const releases[][2] = {
+        {"coupon", "UnlockCoupons"}, {"points", "UnfreezePoints"}, {"goods", "ReleaseStock"}};
+    struct flow_trade trade;
+    for (int later = 0; later < 2; later++) {
+        paid_by_card_and_code(bed, &trade, BASKET, later ? "mode=2" : "");
+        for (size_t i = 0; i < sizeof releases / sizeof releases[0]; i++)
+            flow_fault(bed, FAULT(REJECT), releases[i][0], releases[i][1],
+                       flow_text(bed, "code=STUCK count=1 key_prefix=%s", trade.no));
+        flow_must(bed, "Cancel", "trade_no=%s wait_ms=0", trade.no);
+        flow_until_parked(bed, &trade, 1);
+        flow_must(bed, "Terminate", "gid=%s/1 reason=stuck", trade.no);
+        flow_until_state(bed, &trade, TRADE(REFUNDED));
+        flow_until_still(bed, &trade);
+        assert_nothing_held(bed, &trade);
+        flow_clear_faults(bed);
+    }
+    // So does the refund of what was dispensed, where an adjustment has lost a coupon.
+    const char *id = coupon(bed, 2000, 15000);
+    authorised(bed, &trade, flow_text(bed, "required_coupon_ids[0]=%s exclude_points=true", id), "");
+    paid_by_wechat(bed, &trade);
+    flow_fault(bed, FAULT(REJECT), "coupon", "*", flow_text(bed, "code=STUCK key_prefix=%s", trade.no));
+    flow_must(bed, "Adjust", "trade_no=%s " ACTUAL(1), trade.no);
+    flow_until_parked(bed, &trade, 1);
+    flow_must(bed, "Terminate", "gid=%s/1 reason=stuck", trade.no);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_clear_faults(bed);
+    assert_int_equal(flow_get(bed, trade.no)->combination->n_coupon_ids, 0);
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_until_still(bed, &trade);
+    assert_nothing_held(bed, &trade);
+    bed->not_compared = true; // what follows a payment never comes
+}
+
+// [A39] what was dispensed is known by then: that is what was bought, and a cancel is its refund
+static void test_a_cancel_after_it_is_adjusted_refunds_what_was_dispensed(struct flow_bed *bed) {
+    struct flow_trade trade;
+    bare(bed, &trade);
+    paid_by_card(bed, &trade);
+    flow_fault(bed, FAULT(DELAY), "card", "ConfirmCard", "delay_ms=300"); // is being captured
+    flow_must(bed, "Adjust", "trade_no=%s " ACTUAL(15000), trade.no);
+    const Txcenter__Trade__V1__CancelResponse *cancelled = flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+    assert_int_equal(cancelled->refund->amount->minor_units, 15000);
+    flow_until_state(bed, &trade, TRADE(REFUNDED));
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_ledger(bed, "card", trade.no, "confirm").amount, 15000);
+    assert_int_equal(flow_ledger(bed, "card", trade.no, "refund").amount, 15000);
+}
+
+// ---- What can't be started ------------------------------------------------------------------------------------------
 
 static struct saga_verdict stay(struct saga_turn *turn) {
     return saga_wait(saga_turn_now(turn) + 3600000);
@@ -316,11 +477,12 @@ static void refused_whole(struct flow_bed *bed, struct flow_trade *trade, const 
 
 // Where a saga that it needs can't be started, a fill-up is neither adjusted nor cancelled by half
 static void test_what_can_not_be_started_changes_nothing(struct flow_bed *bed) {
-    static const char *const of_refund[][3] = {{"refund/unused", "Adjust", ACTUAL(15000)},
-                                               {"refund/cancel", "Cancel", ""}};
+    static const char *const of_refund[][3] = {
+        {"refund/unused", "Adjust", ACTUAL(15000)}, {"refund/unused", "Cancel", ""}, {"refund/cancel", "Cancel", ""}};
     static const char *const of_card[][2] = {{"Adjust", ACTUAL(15000)}, {"Cancel", ""}};
+    static const char *const needed[] = {"refund/cancel", "refund/unused", "capture/1"};
     struct flow_trade trade;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         refused_whole(bed, &trade, of_refund[i][0], of_refund[i][1], of_refund[i][2]);
         // What needs no such saga goes on from where it was.
         const Txcenter__Trade__V1__Trade *found = adjusted(bed, &trade, ACTUAL(20000));
@@ -333,16 +495,18 @@ static void test_what_can_not_be_started_changes_nothing(struct flow_bed *bed) {
     for (size_t i = 0; i < 2; i++)
         refused_whole(bed, &trade, "capture/1", of_card[i][0], of_card[i][1]);
     // Nor is it paid, where a cancel finds that it is and all of it is to go back.
-    bare(bed, &trade);
-    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyPayment", "");
-    flow_pay(bed, &trade);
-    get_in_the_way(bed, flow_text(bed, "%s/refund/cancel", trade.no));
-    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
-    flow_must(bed, "Cancel", "trade_no=%s wait_ms=0", trade.no);
-    flow_run_for(bed, 5000);
-    assert_state(bed, &trade, TRADE(CLOSING));
-    assert_tender(bed, &trade, 1, 0, TENDER(PAID));
-    bed->leave_open = bed->not_compared = true; // what is in the way of the last two is there for ever
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        bare(bed, &trade);
+        flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyPayment", "");
+        flow_pay_with(bed, &trade, flow_tenders(bed, 2, KIND(CARD), 5000, bed->card, KIND(WECHAT), 15000, "payer"), "");
+        get_in_the_way(bed, flow_text(bed, "%s/%s", trade.no, needed[i]));
+        flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 1));
+        flow_must(bed, "Cancel", "trade_no=%s wait_ms=0", trade.no);
+        flow_run_for(bed, 5000);
+        assert_state(bed, &trade, TRADE(CLOSING));
+        assert_tender(bed, &trade, 1, 1, TENDER(PAID));
+    }
+    bed->leave_open = bed->not_compared = true; // what is in the way of the last ones is there for ever
 }
 
 // What is needed for an adjustment is made before anything is changed: with too little room for it there is none.
@@ -405,6 +569,31 @@ static void test_a_purchase_that_is_terminated_counts_as_authorised(struct flow_
     flow_until_still(bed, &trade);
 }
 
+// [E8] where even the taking can't be started then, what is not taken is a matter, which an operator settles
+static void test_a_capture_that_can_not_start_is_a_shortfall(struct flow_bed *bed) {
+    struct flow_trade trade;
+    bare(bed, &trade);
+    flow_pay_with(bed, &trade, flow_tenders(bed, 2, KIND(CARD), 5000, bed->card, KIND(SCANNED), 15000, "code"),
+                  "wait_for=2");
+    flow_until_state(bed, &trade, TRADE(PAID));
+    get_in_the_way(bed, flow_text(bed, "%s/capture/1", trade.no));
+    flow_must(bed, "Terminate", "gid=%s/1 reason=stuck", trade.no);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    const Txcenter__Trade__V1__ListMattersResponse *open =
+        flow_must(bed, "ListMatters", "filter.trade_no=%s", trade.no);
+    assert_int_equal(open->n_matters, 1);
+    assert_int_equal(open->matters[0]->kind, TXCENTER__TRADE__V1__MATTER_KIND__MATTER_KIND_SHORTFALL);
+    assert_string_equal(open->matters[0]->what, "card");
+    assert_string_equal(open->matters[0]->reason, "NOT_TAKEN");
+    assert_string_equal(open->matters[0]->text, flow_tender_no(bed, &trade, 1, 0));
+    assert_int_equal(open->matters[0]->amount->minor_units, 5000);
+    flow_must(bed, "SettleMatter", "trade_no=%s number=1 outcome=2 reason=paid~in~cash", trade.no);
+    open = flow_must(bed, "ListMatters", "filter.trade_no=%s", trade.no);
+    assert_int_equal(open->n_matters, 0);
+    bed->leave_open = bed->not_compared =
+        true; // the card still has the money, and what was in the way is there for ever
+}
+
 // [A75] a channel that can't give back what was not used parks that alone: the trade goes on
 static void test_what_can_not_go_back_waits_for_an_operator(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -420,33 +609,45 @@ static void test_what_can_not_go_back_waits_for_an_operator(struct flow_bed *bed
     assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, 5000);
 }
 
-// Two who adjust at once, and one who cancels: one of them is heard.
+// Two who adjust at once, and one who cancels before them, between, or behind: one of them is heard first, and what the
+// card pays is what that one has said.
 static void test_an_adjustment_against_others(struct flow_bed *bed) {
-    for (int apart_ms = 0; apart_ms <= APART_MAX_MS; apart_ms++) {
+    int heard[3] = {0};
+    for (int apart_ms = -APART_MAX_MS; apart_ms <= APART_MAX_MS; apart_ms++) {
         struct flow_trade trade;
-        struct flow_answer *answers[3];
-        int good = 0;
+        struct flow_answer *adjusts[2], *cancel = NULL;
         bare(bed, &trade);
         paid_by_card(bed, &trade);
-        answers[0] = flow_send(bed, "Adjust", "trade_no=%s " ACTUAL(15000), trade.no);
-        answers[1] = flow_send(bed, "Adjust", "trade_no=%s " ACTUAL(10000), trade.no);
-        if (apart_ms)
-            flow_run_for(bed, apart_ms);
-        answers[2] = flow_send(bed, "Cancel", "trade_no=%s", trade.no);
-        for (int i = 0; i < 3; i++)
-            flow_wait(bed, answers[i]);
-        for (int i = 0; i < 2; i++) {
-            good += answers[i]->message != NULL;
-            if (!answers[i]->message)
-                assert_verdict(answers[i], "ADJUST_REFUSED");
+        if (apart_ms < 0) {
+            cancel = flow_send(bed, "Cancel", "trade_no=%s", trade.no);
+            flow_run_for(bed, -apart_ms - 1);
         }
-        assert_int_equal(good, 1);
+        adjusts[0] = flow_send(bed, "Adjust", "trade_no=%s " ACTUAL(15000), trade.no);
+        adjusts[1] = flow_send(bed, "Adjust", "trade_no=%s " ACTUAL(10000), trade.no);
+        if (apart_ms > 0)
+            flow_run_for(bed, apart_ms);
+        if (!cancel)
+            cancel = flow_send(bed, "Cancel", "trade_no=%s", trade.no);
+        flow_wait(bed, cancel);
+        assert_non_null(cancel->message);
+        int64_t taken = 0;
+        for (int i = 0; i < 2; i++) {
+            flow_wait(bed, adjusts[i]);
+            if (!adjusts[i]->message) {
+                assert_verdict(adjusts[i], "ADJUST_REFUSED");
+                continue;
+            }
+            assert_int_equal(taken, 0);
+            taken = i == 0 ? 15000 : 10000;
+        }
+        heard[taken == 0 ? 2 : taken == 15000 ? 0 : 1]++;
         flow_until_state(bed, &trade, TRADE(REFUNDED));
         flow_until_still(bed, &trade);
-        int64_t taken = flow_ledger(bed, "card", trade.no, "confirm").amount;
-        assert_int_equal(taken, answers[0]->message ? 15000 : 10000);
+        assert_int_equal(flow_ledger(bed, "card", trade.no, "confirm").amount, taken);
+        assert_int_equal(flow_ledger(bed, "card", trade.no, "release").amount, LIST_200 - taken);
         assert_int_equal(flow_ledger(bed, "card", trade.no, "refund").amount, taken);
     }
+    assert_true(heard[0] + heard[1] > 0 && heard[2] > 0);
 }
 
 // The gid of the refund is in use: somebody else's saga, or one whose writes are just failing.
@@ -493,10 +694,17 @@ static const struct flow_case cases[] = {
     CASE(test_nobody_pays_more_than_was_authorised),
     CASE(test_what_was_let_off_in_cash_is_no_benefit),
     CASE(test_fewer_points_are_spent),
-    CASE(test_a_cancel_before_it_is_adjusted_gives_everything_back),
+    CASE(test_a_cancel_before_it_is_adjusted_takes_nothing),
+    CASE(test_a_cancel_that_finds_a_fill_up_paid_takes_nothing),
+    CASE(test_a_release_whose_answer_is_lost_is_made_once),
+    VIRTUAL_WITH(test_a_fill_up_is_cancelled_at_any_time, .a_day_of_refunds = true),
+    CASE(test_a_cancel_is_answered_when_what_was_taken_is_back),
+    CASE(test_what_a_terminated_purchase_still_holds_is_free_with_its_refund),
+    CASE(test_a_cancel_after_it_is_adjusted_refunds_what_was_dispensed),
     VIRTUAL(test_what_can_not_be_started_changes_nothing),
     VIRTUAL(test_an_adjustment_that_lacks_room_is_refused),
     CASE(test_a_purchase_that_is_terminated_counts_as_authorised),
+    VIRTUAL(test_a_capture_that_can_not_start_is_a_shortfall),
     CASE(test_what_can_not_go_back_waits_for_an_operator),
     VIRTUAL(test_an_adjustment_against_others),
     VIRTUAL(test_an_adjustment_whose_refund_can_not_start_changes_nothing),

@@ -145,19 +145,34 @@ static void taken_over(struct flow_bed *bed) {
     until_ended(bed, &newer, TRADE(REFUNDED));
 }
 
-// A fill-up that was authorised with a card and a code, adjusted to less.
-static void filled_up(struct flow_bed *bed) {
-    struct flow_trade trade = {0};
+// A fill-up that is authorised with a card and a code.
+static void authorised(struct flow_bed *bed, struct flow_trade *trade) {
+    *trade = (struct flow_trade){0};
     const struct flow_answer *quoted =
         flow_insist(bed, "Quote", "%s " FUEL_200 " lines[0].fuel.authorised=true", flow_context(bed));
     assert_non_null(quoted->message);
-    snprintf(trade.no, sizeof trade.no, "%s", fields_text(quoted->message, "trade_no"));
-    INSIST(bed, "PlaceOrder", "trade_no=%s quote_version=1 accept_degraded=true", trade.no);
-    until(bed, &trade, TRADE(ORDERED));
-    trade.payable = seen(bed, trade.no)->payable->minor_units;
-    INSIST(bed, "Pay", "trade_no=%s wait_for=2 %s", trade.no,
-           flow_tenders(bed, 2, KIND(CARD), 2500, bed->card, KIND(SCANNED), (int)trade.payable - 2500, "code"));
-    until(bed, &trade, TRADE(PAID));
+    snprintf(trade->no, sizeof trade->no, "%s", fields_text(quoted->message, "trade_no"));
+    INSIST(bed, "PlaceOrder", "trade_no=%s quote_version=1 accept_degraded=true", trade->no);
+    until(bed, trade, TRADE(ORDERED));
+    trade->payable = seen(bed, trade->no)->payable->minor_units;
+    INSIST(bed, "Pay", "trade_no=%s wait_for=2 %s", trade->no,
+           flow_tenders(bed, 2, KIND(CARD), 2500, bed->card, KIND(SCANNED), (int)trade->payable - 2500, "code"));
+    until(bed, trade, TRADE(PAID));
+}
+
+// Cancelled before anything was dispensed.
+static void never_filled_up(struct flow_bed *bed) {
+    struct flow_trade trade;
+    authorised(bed, &trade);
+    INSIST(bed, "Cancel", "trade_no=%s", trade.no);
+    until_ended(bed, &trade, TRADE(REFUNDED));
+    assert_int_equal(seen(bed, trade.no)->paid->minor_units, 0);
+}
+
+// Adjusted to less.
+static void filled_up(struct flow_bed *bed) {
+    struct flow_trade trade;
+    authorised(bed, &trade);
     INSIST(bed, "Adjust", "trade_no=%s lines[0].index=0 lines[0].amount=CNY6000", trade.no);
     until_ended(bed, &trade, TRADE(COMPLETED));
     INSIST(bed, "Cancel", "trade_no=%s", trade.no); // its benefits are for the next
@@ -232,9 +247,9 @@ static void refund_ended(struct flow_bed *bed) {
 
 typedef void story_fn(struct flow_bed *bed);
 static story_fn *const stories[] = {
-    bought_and_given_back, never_paid, ended_by_operators, refund_ended, edited, taken_over, filled_up,
-    deducted_after_all,    half_paid};
-enum { STORIES = 9, COMMITS_MAX = 400 };
+    bought_and_given_back, never_paid,         ended_by_operators, refund_ended, edited, taken_over, filled_up,
+    never_filled_up,       deducted_after_all, half_paid};
+enum { STORIES = sizeof stories / sizeof stories[0], COMMITS_MAX = 400 };
 
 // Who fails to pay does so by himself; the rule is said again after each death, which forgets it.
 static void set_payers(struct flow_bed *bed) {

@@ -281,6 +281,62 @@ static void test_versions_that_are_too_large_are_refused(struct flow_bed *bed) {
     flow_until_still(bed, &trade);
 }
 
+// ---- How much is in memory ------------------------------------------------------------------------------------------
+
+enum { IN_USE = 20 };
+
+// So many that wait for their payers.
+static void in_use(struct flow_bed *bed, struct flow_trade trades[IN_USE]) {
+    for (int i = 0; i < IN_USE; i++) {
+        flow_ordered_bare(bed, &trades[i]);
+        flow_pay(bed, &trades[i]);
+    }
+}
+
+// Those that nobody uses give way, though the oldest are all in use.
+static void test_trades_in_use_do_not_hide_those_that_nobody_uses(struct flow_bed *bed) {
+    struct trades *trades = flow_virtual(bed)->center.trades;
+    struct flow_trade used[IN_USE], quoted = {0};
+    in_use(bed, used);
+    trades->options.resident_max = 4;
+    for (int i = 0; i < 3 * IN_USE; i++) {
+        quoted = (struct flow_trade){0};
+        flow_quote(bed, &quoted, FUEL_200, "");
+    }
+    assert_true(trades->resident.count >= IN_USE && trades->resident.count < IN_USE + IN_USE / 2);
+    flow_order(bed, &quoted, "");
+}
+
+// What trades in memory take is counted by the byte: those that nobody uses give way, and are there when they are
+// wanted; where all are in use no quote is added to them, and what was begun goes on.
+static void test_trades_in_memory_are_bounded_by_their_bytes(struct flow_bed *bed) {
+    enum { FAT = 1 << 20, MOST = 8 * FAT };
+    static char fat[FAT];
+    struct trades *trades = flow_virtual(bed)->center.trades;
+    struct flow_trade first = {0}, trade = {0}, used[IN_USE];
+    trades->options.resident_bytes_max = MOST;
+    flow_quote(bed, &first, FUEL_200, "");
+    for (int i = 0; i < 4 * MOST / FAT; i++) {
+        trade = (struct flow_trade){0};
+        flow_quote(bed, &trade, FUEL_200, "");
+        trade_keep(CONTAINER_OF(map_find(&trades->resident, str_c(trade.no)), struct trade, node), str_n(fat, FAT));
+        flow_quote(bed, &trade, FUEL_200, "");
+        assert_true(trades->stats.resident_bytes <= MOST + 2 * FAT);
+    }
+    assert_null(map_find(&trades->resident, str_c(first.no)));
+    flow_order(bed, &first, "");
+    flow_must(bed, "Cancel", "trade_no=%s", first.no);
+    in_use(bed, used);
+    trades->options.resident_bytes_max = 1;
+    flow_refused(bed, "OVERLOADED", "Quote", "%s " FUEL_200, flow_context(bed));
+    for (int i = 0; i < IN_USE; i++) {
+        flow_payer_pays(bed, flow_tender_no(bed, &used[i], 1, 0));
+        flow_until_state(bed, &used[i], TRADE(COMPLETED));
+    }
+    trades->options.resident_bytes_max = MOST;
+    flow_quote(bed, &trade, FUEL_200, "");
+}
+
 static const struct flow_case cases[] = {
     CASE(test_a_quote_is_kept_as_it_was_answered),
     CASE(test_no_benefit_is_always_among_the_combinations),
@@ -303,6 +359,8 @@ static const struct flow_case cases[] = {
     CASE(test_a_volume_is_priced_and_an_amount_is_measured),
     CASE_WITH(test_an_expired_quote_must_be_made_again, .quote_ttl_s = 2),
     VIRTUAL(test_versions_that_are_too_large_are_refused),
+    VIRTUAL(test_trades_in_use_do_not_hide_those_that_nobody_uses),
+    VIRTUAL(test_trades_in_memory_are_bounded_by_their_bytes),
 };
 
 CASES(quote);

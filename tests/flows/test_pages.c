@@ -1,4 +1,6 @@
-// flows/trade/FLOWS.md says on one page each what buying, paying and refunding do: as the flows' tables say it.
+// flows/trade/FLOWS.md says on one page each what buying, paying, capturing and refunding do: as the flows' tables say
+// it.
+#include "flows/trade/capture.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/refund.h"
@@ -33,13 +35,19 @@ static void draw_payment(struct buf *out) {
     draw_flow(out, &payment_flow);
 }
 
+static void draw_capture(struct buf *out) {
+    draw_flow(out, &capture_flow);
+}
+
 static void draw_refund(struct buf *out) {
     draw_flow(out, &refund_flow);
 }
 
 int main(int argc, char **argv) {
-    static const struct page_picture pictures[] = {
-        {"purchase", NULL, draw_purchase}, {"payment", NULL, draw_payment}, {"refund", NULL, draw_refund}};
+    static const struct page_picture pictures[] = {{"purchase", NULL, draw_purchase},
+                                                   {"payment", NULL, draw_payment},
+                                                   {"capture", NULL, draw_capture},
+                                                   {"refund", NULL, draw_refund}};
     return page_main(argc, argv,
                      &(struct page){.path = "flows/trade/FLOWS.md",
                                     .program = "flows.pages",
