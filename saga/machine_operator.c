@@ -125,6 +125,9 @@ static void retried(struct work *work) {
         else if (saga_leg_timed(saga, leg))
             work_again(work, leg);
     }
+    // What is parked may be of a stage whose turn has not come, and nothing of the one that is undone be under way.
+    if (saga->status == SAGA_COMPENSATING)
+        work_unwind(work);
 }
 
 // Whatever it may have done is still undone, should the saga turn round.

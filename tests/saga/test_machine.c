@@ -16,6 +16,9 @@ static const struct saga_step trip_steps[] = {
 };
 static const struct saga_flow trip = {.name = "trip", .version = 1, .steps = trip_steps, .n_steps = 7};
 
+// The same without a watershed, so that an operator can turn it round whatever is under way.
+static const struct saga_flow stroll = {.name = "stroll", .version = 1, .steps = trip_steps, .n_steps = 3};
+
 static const struct saga_step pair_steps[] = {{STEP_CALL(1, 1, "a")}, {STEP_CALL(2, 2, "b")}};
 static const struct saga_flow pair = {.name = "pair", .version = 1, .steps = pair_steps, .n_steps = 2};
 
@@ -567,6 +570,18 @@ static const struct hand_case cases[] = {
       {"resume", "inquire c commit", "compensating a=rejected b=retrying c=inquiring"},
       {"suspected", "parked c commit", "compensating a=rejected b=retrying c=undo-parked"},
       {"refuses resolve b ok", "a step behind it is being undone: its turn comes behind that", NULL}}},
+    // [E8] what an operator's retry was accepted for is done at once, not when the saga is loaded next
+    {"retried when nothing was parked of the stage that is undone: it goes on with that",
+     &stroll,
+     {{"start", NULL, NULL},
+      {"resume", NULL, NULL},
+      {"big a", "parked a commit", NULL},
+      {"compensate", NULL, "compensating a=parked b=running"},
+      {"suspected", "", "compensating a=parked b=retrying"},
+      {"due", "parked", NULL},
+      {"retry", "inquire c commit", "compensating a=parked b=retrying c=inquiring"},
+      {"unseen c", "undo c commit", NULL},
+      {"ok c", "undo b inquire a", "compensating a=inquiring b=undoing c=undone"}}},
     {"resumed when it was parked: it stays so",
      &trip,
      {{"start", NULL, NULL},
