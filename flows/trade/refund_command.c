@@ -77,9 +77,12 @@ static bool is_taken(const struct trade *trade) {
     return false;
 }
 
-// Of a fill-up. What cost nothing has been taken from its shelf all the same.
+// Of a fill-up. What cost nothing has been taken from its shelf all the same; what a terminated purchase still holds is
+// let go of by its refund.
 static bool is_nothing(const struct trade *trade) {
-    return trade->row.list_price == 0 && trade_lines_of(trade, LINE_GOODS) + trade_lines_of(trade, LINE_ITEM) == 0;
+    bool holds = trade->row.missed & (MISSED_COUPONS | MISSED_POINTS | MISSED_QUOTA);
+    return trade->row.list_price == 0 && !holds &&
+           trade_lines_of(trade, LINE_GOODS) + trade_lines_of(trade, LINE_ITEM) == 0;
 }
 
 bool refund_command_allowed(const struct trade *trade, int64_t now_ms, struct error *error) {
