@@ -1,8 +1,6 @@
 """What lasts: recovery with very many sagas under way, very many that wait, and more load than can be served."""
 
-import os
 import shutil
-import statistics
 import threading
 import time
 

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from harness import BIN, Program
+from harness import Program
 
 UNDONE = ("undone", "empty")
 

@@ -28,7 +28,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to stop
 
 from harness import BIN, World  # noqa: E402
 from patience import until  # noqa: E402
-from shop import Sim, state_of  # noqa: E402
+from shop import Sim  # noqa: E402
 
 BOLD, DIM, GREEN, RED, PLAIN = ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m") if sys.stdout.isatty() else [""] * 5
 

@@ -209,14 +209,16 @@ class Fuelling(harness.Case):
     def insist(self, shop, method, **fields):
         """Until somebody drives it. What was heard by whoever is gone is not done twice."""
         request = shop._fields(fields)
-        end = time.monotonic() + PATIENCE_S
-        while True:
+
+        def answered():
             try:
                 return shop.client.call(TRADE + method, request)
             except Refused as refused:
-                if not refused.is_passing or time.monotonic() > end:
+                if not refused.is_passing:
                     raise
-                time.sleep(0.05)
+                return None
+
+        return until(answered, "nobody drives it")
 
     def adjust(self, shop, trade_no):
         return self.insist(shop, "Adjust", tradeNo=trade_no, lines=[{"index": 0, "amount": money(DISPENSED)}])
@@ -228,7 +230,7 @@ class Fuelling(harness.Case):
         """The trade is there, and that was taken for good, of the card and of the payer, once."""
         self.until_state(trade_no, {state})
         self.until_kept(trade_no, of_payer)
-        self.until(lambda: self.of_card(trade_no, "release") == OF_CARD - of_card, f"{trade_no}: the card is still frozen")
+        until(lambda: self.of_card(trade_no, "release") == OF_CARD - of_card, f"{trade_no}: the card is still frozen")
         self.assertEqual((OF_CARD, of_card, 0), tuple(self.of_card(trade_no, kind) for kind in ("freeze", "confirm", "refund")))
         trade = self.clients[HERE].call(TRADE + "GetTrade", {"tradeNo": trade_no}).trade
         self.assertEqual((AUTHORISED, of_card + of_payer), (trade.authorised.minor_units, trade.paid.minor_units))
@@ -245,7 +247,7 @@ class Fuelling(harness.Case):
         self.sim.fault("DOWN", "payment", "RefundPayment")
         self.adjust(capturing, captured)
         self.insist(cancelling, "Cancel", tradeNo=cancelled, waitMs=0)
-        self.until(lambda: self.of_card(captured, "confirm") and self.of_card(cancelled, "release"), "nothing was asked of the cards")
+        until(lambda: self.of_card(captured, "confirm") and self.of_card(cancelled, "release"), "nothing was asked of the cards")
         goes()
         self.sim.payer_pays(their_tender)  # while nobody drives it
         self.adjust(awaiting, awaited)
