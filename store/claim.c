@@ -6,15 +6,16 @@
 
 enum { SQL_BYTES = 400 };
 
-// What the instance's row says: incarnation, batch_no.
+// What the instance's row says.
 struct found {
-    int64_t values[2];
+    int64_t incarnation, batch_no, token;
     bool some;
 };
 
 static void keep_row(void *ctx, const struct str *values, size_t n) {
     struct found *found = ctx;
-    found->some = n == 2 && str_to_i64(values[0], &found->values[0]) && str_to_i64(values[1], &found->values[1]);
+    found->some = n == 3 && str_to_i64(values[0], &found->incarnation) && str_to_i64(values[1], &found->batch_no) &&
+                  str_to_i64(values[2], &found->token);
 }
 
 void claim_fence(struct buf *sql, enum sql_dialect dialect) {
@@ -62,14 +63,17 @@ static enum backend_result take_slots(struct sql_session *session, const struct 
     return session->run(session, sql, &owner, 1, NULL, NULL, NULL, error);
 }
 
+static enum backend_result taken_over(const struct backend_claim *claim, struct error *error) {
+    error_set(error, ERR_STORE_FENCED, "another process took over the instance %s", claim->instance);
+    return BACKEND_FENCED;
+}
+
 static enum backend_result in_transaction(struct sql_session *session, const struct backend_claim *claim, bool shared,
-                                          struct store_identity *ret_identity, struct error *error) {
+                                          struct error *error) {
     int64_t raised = 0;
     enum backend_result result = raise(session, claim, &raised, error);
-    if (result == BACKEND_OK && raised == 0 && claim->kind != CLAIM_OPEN) {
-        error_set(error, ERR_STORE_FENCED, "another process took over the instance %s", claim->instance);
-        return BACKEND_FENCED;
-    }
+    if (result == BACKEND_OK && raised == 0 && claim->kind != CLAIM_OPEN)
+        return taken_over(claim, error);
     if (result == BACKEND_OK && raised == 0) {
         result = insert(session, claim, error);
         if (result == BACKEND_OK)
@@ -77,21 +81,29 @@ static enum backend_result in_transaction(struct sql_session *session, const str
     }
     if (result == BACKEND_OK && claim->kind != CLAIM_RESUME)
         result = take_slots(session, claim, shared, error);
-    if (result != BACKEND_OK)
-        return result;
+    return result;
+}
+
+// Once the claim is committed: a Galera node that rolls a transaction back, because another node won, need not tell it
+// when it was answering a SELECT, and commits what is left. With another's token in the row, another has it.
+static enum backend_result read_back(struct sql_session *session, const struct backend_claim *claim,
+                                     struct store_identity *ret_identity, struct error *error) {
     struct found found = {0};
     struct sql_param name = sql_text(claim->instance);
-    result = session->run(session, "SELECT incarnation, batch_no FROM instance WHERE name = ?", &name, 1, keep_row,
-                          &found, NULL, error);
-    if (result == BACKEND_OK && !found.some) {
+    enum backend_result result =
+        session->run(session, "SELECT incarnation, batch_no, token FROM instance WHERE name = ?", &name, 1, keep_row,
+                     &found, NULL, error);
+    if (result != BACKEND_OK)
+        return result;
+    if (!found.some) {
         error_set(error, ERR_STORE_CORRUPT, "the row of the instance %s can't be read", claim->instance);
         return BACKEND_FATAL;
     }
-    if (result == BACKEND_OK) {
-        *ret_identity = (struct store_identity){.incarnation = found.values[0], .batch_no = found.values[1]};
-        snprintf(ret_identity->name, sizeof ret_identity->name, "%s", claim->instance);
-    }
-    return result;
+    if (found.token != claim->token)
+        return taken_over(claim, error);
+    *ret_identity = (struct store_identity){.incarnation = found.incarnation, .batch_no = found.batch_no};
+    snprintf(ret_identity->name, sizeof ret_identity->name, "%s", claim->instance);
+    return BACKEND_OK;
 }
 
 static enum backend_result begin_transaction(struct sql_session *session, const char *begin, struct error *error) {
@@ -111,14 +123,11 @@ static enum backend_result end_transaction(struct sql_session *session, enum bac
 
 static enum backend_result try_claim(struct sql_session *session, const char *begin, const struct backend_claim *claim,
                                      bool shared, struct store_identity *ret_identity, struct error *error) {
-    struct store_identity identity = {0};
     enum backend_result result = begin_transaction(session, begin, error);
     if (result == BACKEND_OK)
-        result = in_transaction(session, claim, shared, &identity, error);
+        result = in_transaction(session, claim, shared, error);
     result = end_transaction(session, result, error);
-    if (result == BACKEND_OK)
-        *ret_identity = identity;
-    return result;
+    return result == BACKEND_OK ? read_back(session, claim, ret_identity, error) : result;
 }
 
 enum backend_result claim_instance(struct sql_session *session, const char *begin, const struct backend_claim *claim,

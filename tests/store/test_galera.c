@@ -173,7 +173,7 @@ static void *open_one(void *arg) {
 static void test_one_name_at_two_nodes(void **state) {
     struct scene *scene = *state;
     bed_close(&scene->bed);
-    for (int round = 0; round < 10; round++) {
+    for (int round = 0; round < 20; round++) {
         struct opening openings[2] = {{.bed = &scene->bed, .hosts = galera_hosts(scene->galera, 0)},
                                       {.bed = &scene->bed, .hosts = galera_hosts(scene->galera, 1)}};
         pthread_t threads[2];
@@ -183,12 +183,13 @@ static void test_one_name_at_two_nodes(void **state) {
             pthread_join(threads[i], NULL);
         enum err codes[2];
         for (int i = 0; i < 2; i++) {
-            if (!openings[i].store)
+            if (!openings[i].store && openings[i].error.code != ERR_STORE_FENCED)
                 fail_msg("%s", openings[i].error.text);
-            codes[i] = write_one(openings[i].store, "which", i ? "second" : "first");
+            codes[i] = openings[i].store ? write_one(openings[i].store, "which", i ? "second" : "first")
+                                         : openings[i].error.code; // told already as it began
         }
-        assert_true((codes[0] == ERR_OK && codes[1] == ERR_STORE_FENCED) ||
-                    (codes[1] == ERR_OK && codes[0] == ERR_STORE_FENCED));
+        if (codes[codes[0] == ERR_OK] != ERR_STORE_FENCED || codes[codes[0] != ERR_OK] != ERR_OK)
+            fail_msg("%s and %s", err_info(codes[0])->name, err_info(codes[1])->name);
         for (int i = 0; i < 2; i++)
             store_close(openings[i].store);
         bed_open(&scene->bed, item_tables);
