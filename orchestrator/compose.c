@@ -4,7 +4,6 @@
 #include "orchestrator/authorize.h"
 #include "orchestrator/caching.h"
 #include "orchestrator/keeping.h"
-#include "orchestrator/observe.h"
 #include "orchestrator/storage.h"
 #include "saga/tables.h"
 #include "txc_descriptors.h"
@@ -293,6 +292,7 @@ static bool serve(struct center *center, struct error *error) {
         .authorize_ctx = &center->authority,
         .descriptor_set = str_n(txc_descriptors, (size_t)(txc_descriptors_end - txc_descriptors)),
         .observe = observe_call,
+        .observe_ctx = &center->observer,
     };
     center->trade_service = trade_service_new(center->trades, center->store, config->store.queue_max);
     center->saga_service = (struct saga_service){

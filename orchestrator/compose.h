@@ -8,6 +8,7 @@
 #include "orchestrator/config.h"
 #include "orchestrator/forward.h"
 #include "orchestrator/inbox.h"
+#include "orchestrator/observe.h"
 #include "orchestrator/operator_service.h"
 #include "orchestrator/participants.h"
 #include "orchestrator/saga_service.h"
@@ -44,6 +45,7 @@ struct center {
     struct rpc_server *server;
     struct rpc_timer engine_timer, trades_timer, vitals_timer, hurry_timer, cut_timer;
     struct vitals vitals;
+    struct observer observer;
     bool serving, stopping, fenced;
     bool asked;         // it stops because it was told to
     int64_t asked_ms;   // when

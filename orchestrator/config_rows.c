@@ -352,7 +352,8 @@ static const struct config_row callback_key_rows[] = {
              "With `rate_per_s`: how many may go at once after a pause."),                                             \
         GATE(struct_name, waiting_max, 1, 65536, "calls", "1000",                                                      \
              "Most calls that wait in line, core steps first, and half of it for them alone; those that find no room " \
-             "come about a minute later."),                                                                            \
+             "come about a minute later. While more than half is taken, no saga of a caller's that begins with it is " \
+             "accepted."),                                                                                             \
         GATE(struct_name, failures_max, 0, 65536, "calls", "20",                                                       \
              "After so many failures in a row (unavailable, silent, broken) nothing is sent but single probes; 0 is "  \
              "never."),                                                                                                \

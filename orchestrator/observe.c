@@ -1,5 +1,6 @@
 #include "orchestrator/observe.h"
 
+#include "base/clock.h"
 #include "orchestrator/authorize.h"
 
 enum { FIELDS_MAX = 12 };
@@ -46,11 +47,24 @@ enum log_level observe_call_level(int grpc_status) {
     }
 }
 
+void observe_counted(struct observer *observer, int64_t now_ms) {
+    for (int i = 0; i < OBSERVE_STATUSES; i++) {
+        uint64_t n = log_limit_held_back(&observer->refused[i], now_ms);
+        if (n > 0)
+            LOG(observe_call_level(i), "more calls were refused", LOG_C("status", err_status_name(i)),
+                LOG_INT("calls", (int64_t)n));
+    }
+}
+
+static bool may_be_told(struct observer *observer, int grpc_status) {
+    int last = OBSERVE_STATUSES - 1, status = grpc_status > 0 && grpc_status < last ? grpc_status : last;
+    return grpc_status == OK || log_limit_take(&observer->refused[status], clock_now_ms(clock_system()));
+}
+
 void observe_call(void *ctx, const struct rpc_method *method, struct rpc_inbound *in, int grpc_status,
                   int64_t duration_us) {
-    (void)ctx;
     enum log_level level = observe_call_level(grpc_status);
-    if (!log_enabled(level))
+    if (!log_enabled(level) || !may_be_told(ctx, grpc_status))
         return;
     char path[RPC_PATH_MAX];
     struct line line = {.n = 0};

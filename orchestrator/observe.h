@@ -4,13 +4,24 @@
 #define TXC_ORCHESTRATOR_OBSERVE_H
 
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "rpc/server.h"
 #include "saga/saga.h"
 
-// For rpc_server_options.observe; `ctx` is not used. What went well is for debugging; what the caller did wrong is
-// information; that we or a remote system can't keep up is a warning; faults of ours are errors.
+// What it keeps of the calls that were refused, by google.rpc.Code (of one that is not known in the last place). Begins
+// as zeroes.
+enum { OBSERVE_STATUSES = 18 };
+struct observer {
+    struct log_limit refused[OBSERVE_STATUSES];
+};
+
+// For rpc_server_options.observe; `ctx` is a struct observer. What went well is for debugging; what the caller did
+// wrong is information; that we or a remote system can't keep up is a warning; faults of ours are errors. Of refusals
+// with one status so many have lines of their own, the others are counted.
 void observe_call(void *ctx, const struct rpc_method *method, struct rpc_inbound *in, int grpc_status,
                   int64_t duration_us);
+// To be called about every second: tells how many were only counted.
+void observe_counted(struct observer *observer, int64_t now_ms);
 enum log_level observe_call_level(int grpc_status);
 
 // For saga_options.notice; `ctx` is not used.

@@ -269,18 +269,18 @@ static void stored(void *ctx, const struct error *error) {
 
 // Whether a saga of this gid may have been submitted lately: then it is looked for before it is inserted. A row that is
 // there already costs its whole batch a second commit, and callers that were not answered ask again all at once.
-static bool is_recent(struct submit *submit, const char *gid) {
-    uint64_t hash = str_hash(str_c(gid)), *place = &submit->recent[hash % RECENT];
-    bool recent = *place == hash;
-    *place = hash;
-    return recent;
+static bool is_recent(const struct submit *submit, const char *gid) {
+    uint64_t hash = str_hash(str_c(gid));
+    return submit->recent[hash % RECENT] == hash;
 }
 
 static void start(struct submission *s) {
     struct saga_engine *engine = s->submit->options.engine;
+    struct error error = {0};
+    uint64_t hash = str_hash(str_c(s->gid));
+    s->submit->recent[hash % RECENT] = hash;
     struct saga_turn *turn = saga_turn_begin(engine, NULL);
     struct saga_start start = {.made = s->flow, .gid = str_c(s->gid), .input = s->input, .about = str_c(s->about)};
-    struct error error;
     if (!saga_turn_start(turn, &start, &error)) {
         saga_turn_abandon(turn);
         if (error.code == ERR_SAGA_EXISTS)
@@ -385,6 +385,13 @@ static bool check(const struct submit *submit, const request_message *request, s
 
 // ---- Calls ----------------------------------------------------------------------------------------------------------
 
+static void saga_gid(struct rpc_inbound *in, const request_message *request, char out[SAGA_GID_MAX + 1]) {
+    if (*request->gid)
+        str_copy(str_c(request->gid), out, SAGA_GID_MAX + 1);
+    else
+        submit_gid(str_c(rpc_inbound_caller(in)->name), str_c(request->request_id), out);
+}
+
 static struct submission *submission_new(struct submit *submit, struct rpc_inbound *in,
                                          const request_message *request) {
     struct submission *s = calloc(1, sizeof *s);
@@ -397,12 +404,28 @@ static struct submission *submission_new(struct submit *submit, struct rpc_inbou
                                                                          : (int64_t)submit->options.wait_max_ms;
     saga_owner(rpc_inbound_caller(in)->name, s->about);
     str_copy(str_c(request->request_id), s->request_id, sizeof s->request_id);
-    if (*request->gid)
-        str_copy(str_c(request->gid), s->gid, sizeof s->gid);
-    else
-        submit_gid(str_c(rpc_inbound_caller(in)->name), str_c(request->request_id), s->gid);
+    saga_gid(in, request, s->gid);
     call_context(in)->notes->gid = arena_str(rpc_inbound_arena(in), str_c(s->gid));
     return s;
+}
+
+// Whether what its first stage calls can take one more; before anything is made of the call, since there may be many.
+// What may have been accepted already has its room.
+static bool has_room(const struct submit *submit, struct rpc_inbound *in, const request_message *request,
+                     struct error *error) {
+    char gid[SAGA_GID_MAX + 1];
+    saga_gid(in, request, gid);
+    if (is_recent(submit, gid))
+        return true;
+    const Txcenter__Saga__V1__SagaDefinition *saga = request->saga;
+    size_t n = saga ? saga->n_steps : 0;
+    int first = n > 0 && saga->steps[0]->stage ? saga->steps[0]->stage : 1;
+    for (size_t i = 0; i < n && (i == 0 || saga->steps[i]->stage == first); i++) {
+        const Txcenter__Saga__V1__StepCall *action = saga->steps[i]->action;
+        if (action && !saga_engine_has_room(submit->options.engine, action->target, error))
+            return false;
+    }
+    return true;
 }
 
 // The flow, which takes the arena, and the saga's input.
@@ -433,7 +456,9 @@ static struct submission *accept(struct submit *submit, struct rpc_inbound *in, 
         error_set(error, ERR_SUBMIT_DISABLED, NULL);
         return NULL;
     }
-    if (!check(submit, request, error) || !admission_check(options->store, options->queue_max, RPC_TIER_NORMAL, error))
+    if (!check(submit, request, error) ||
+        !admission_check(options->store, options->queue_max, RPC_TIER_NORMAL, error) ||
+        !has_room(submit, in, request, error))
         return NULL;
     const struct saga_flow *flow = make_flow(submit, in, request, arena, &input, error);
     if (!flow)

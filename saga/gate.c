@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WAITING_MAX = 1000, CORE = 0, NON_CORE, LINES };
+enum { WAITING_MAX = 1000, CROWDED_RETRY_MS = 200, CORE = 0, NON_CORE, LINES };
 
 struct line {
     struct saga_call *first, *last;
@@ -224,9 +224,13 @@ static void put_off(struct gate *gate, struct saga_call *call, int64_t now) {
     call_put_off(call, later_ms(gate->gates, now), why);
 }
 
+static uint32_t waiting_max(const struct gate *gate) {
+    return gate->valve.limits.waiting_max ? gate->valve.limits.waiting_max : WAITING_MAX;
+}
+
 // Half of the line is kept for core steps, as long as it has two places.
 static bool line_is_full(const struct gate *gate, enum valve_use use) {
-    uint32_t most = gate->valve.limits.waiting_max ? gate->valve.limits.waiting_max : WAITING_MAX;
+    uint32_t most = waiting_max(gate);
     return waiting(gate) >= most || (use != VALVE_CORE && most > 1 && gate->lines[NON_CORE].n >= most / 2);
 }
 
@@ -455,6 +459,20 @@ static void count_paused(void *ctx, struct map_node *node) {
 
 int64_t gates_crowded_out(const struct gates *gates) {
     return gates->crowded_out;
+}
+
+bool gates_are_crowded(const struct gates *gates, const char *participant) {
+    const struct gate *gate = gate_find(gates, participant);
+    bool answers = gate && gate->valve.state == SAGA_BREAKER_CLOSED && gate->valve.slow_start == 0;
+    return answers && !gate->paused && waiting(gate) > waiting_max(gate) / 2;
+}
+
+bool saga_engine_has_room(const struct saga_engine *engine, const char *participant, struct error *error) {
+    if (!gates_are_crowded(engine->gates, participant))
+        return true;
+    error_set(error, ERR_OVERLOADED, "%s is called for as much already as it can take", participant);
+    error->retry_after_ms = CROWDED_RETRY_MS;
+    return false;
 }
 
 size_t gates_paused(const struct gates *gates) {

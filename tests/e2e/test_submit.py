@@ -7,6 +7,7 @@ import threading
 import grpc
 import harness
 from participant import ABORTED, NOT_FOUND, UNAVAILABLE, Participant, no
+from patience import until
 from shop import OPERATOR, SAGA
 
 SUBMIT = SAGA + "SubmitSaga"
@@ -514,6 +515,47 @@ class Forms(Submitting):
         listed = self.client.call(SAGA + "ListSagas", {"filter": {"flow": "shop.f1"}}).sagas
         self.assertEqual([("shop.f1", 0)], [(saga.flow, saga.flow_version) for saga in listed])
         self.refused("INVALID_REQUEST", self.client, SAGA + "CountSagas", {"filter": {"status": 77}})
+
+
+class Crowded(Submitting):
+    config = {"targets": {"in_flight_max": 1, "waiting_max": 8}}
+
+    def gate(self):
+        participants = self.client.call(OPERATOR + "ListParticipants").participants
+        return next((each for each in participants if each.name == self.target), None)
+
+    def fill(self):
+        """Submits until it is refused; the gids, and the refusal."""
+        gids = []
+        while len(gids) < 20:
+            try:
+                gids.append(self.submit(self.step("Reserve"), name=f"r-{len(gids)}", wait_ms=0).saga.gid)
+            except harness.Refused as refusal:
+                return gids, refusal
+            until(lambda: (gate := self.gate()) and gate.in_flight + gate.waiting == len(gids), "a call is neither out nor in line")
+        raise AssertionError("everything was accepted")
+
+    def test_more_than_a_participant_can_take_is_refused_and_what_was_accepted_is_not_put_off(self):
+        go = self.hold("Reserve")
+        gids, refusal = self.fill()
+        self.assertEqual(("RESOURCE_EXHAUSTED", "OVERLOADED", 6), (refusal.code, refusal.reason, len(gids)))
+        self.assertGreater(refusal.retry_after_s, 0)
+        self.assertEqual(gids[0], self.submit(self.step("Reserve"), name="r-0", wait_ms=0).saga.gid, "it was accepted")
+        go.set()
+        for gid in gids:
+            self.assertEqual(SUCCEEDED, self.ended(gid).status)
+        self.assertEqual(SUCCEEDED, self.submit(self.step("Reserve"), name=f"r-{len(gids)}").saga.status)
+        self.assertEqual(0, self.gate().put_off)
+
+    def test_a_flood_of_refusals_is_counted_in_the_log(self):
+        self.hold("Reserve")
+        gids, _ = self.fill()
+        for _ in range(200):
+            self.refuse("OVERLOADED", self.step("Reserve"), name=f"r-{len(gids)}")
+        told = lambda: [line for line in self.center.center.lines() if line.get("status") == "RESOURCE_EXHAUSTED"]
+        counted = lambda: sum(line.get("calls", 1) for line in told())
+        until(lambda: counted() == 201, lambda: f"{counted()} of 201 refusals are told of")
+        self.assertLess(len(told()), 201)
 
 
 class Closed(harness.Case):

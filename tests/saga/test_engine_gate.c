@@ -244,6 +244,51 @@ static void test_what_finds_no_room_in_line_is_put_off(void **state) {
     bed_release(&bed);
 }
 
+static bool has_room(struct saga_bed *bed) {
+    struct error error = {0};
+    bool has = saga_engine_has_room(bed->engine, flow_pair.steps[0].participant, &error);
+    assert_int_equal(error.code, has ? ERR_OK : ERR_OVERLOADED);
+    return has;
+}
+
+// So that what was accepted finds room in line, and is not put off.
+static void test_nothing_new_is_begun_while_half_of_the_line_is_taken(void **state) {
+    (void)state;
+    struct saga_bed bed;
+    open_with(&bed, (struct saga_gate_limits){.in_flight_max = 1, .waiting_max = 8});
+    model_plan(&bed.model, "debit", SAGA_ACTION, MODEL_SLOW, 8, 300);
+    unsigned n = 0;
+    for (; has_room(&bed) && n < 20; n++) {
+        char gid[16];
+        snprintf(gid, sizeof gid, "s%u", n);
+        bed_start(&bed, &flow_pair, gid, "", NULL);
+        bed_run(&bed, 10);
+    }
+    assert_int_equal(seen(&bed).waiting, 5);
+    assert_int_equal(n, 6);
+    bed_settle(&bed);
+    assert_int_equal(seen(&bed).put_off, 0);
+    assert_true(has_room(&bed));
+    must_all_be(&bed, n, SAGA_SUCCEEDED);
+    bed_release(&bed);
+}
+
+// Of one that is paused, or does not answer, nobody knows how long that lasts: sagas are begun, and wait.
+static void test_sagas_are_begun_for_one_that_is_paused_or_does_not_answer(void **state) {
+    (void)state;
+    struct saga_bed bed;
+    open_with(&bed, (struct saga_gate_limits){.in_flight_max = 1, .waiting_max = 8});
+    must_pause(&bed, true);
+    start_many(&bed, &flow_pair, 7);
+    bed_run(&bed, 50);
+    assert_int_equal(seen(&bed).waiting, 7);
+    assert_true(has_room(&bed));
+    must_pause(&bed, false);
+    bed_settle(&bed);
+    must_all_be(&bed, 7, SAGA_SUCCEEDED);
+    bed_release(&bed);
+}
+
 // ---- A participant that is paused ---------------------------------------------------------------------------------
 
 // [E8] durable, audited, refused when it is so already
@@ -686,6 +731,8 @@ int main(void) {
         cmocka_unit_test(test_steps_that_are_not_core_leave_half_of_the_line),
         cmocka_unit_test(test_what_waited_goes_out_behind_what_is_being_written),
         cmocka_unit_test(test_what_finds_no_room_in_line_is_put_off),
+        cmocka_unit_test(test_nothing_new_is_begun_while_half_of_the_line_is_taken),
+        cmocka_unit_test(test_sagas_are_begun_for_one_that_is_paused_or_does_not_answer),
         cmocka_unit_test(test_a_paused_participant_gets_no_calls),
         cmocka_unit_test(test_what_was_admitted_before_a_pause_waits_again),
         cmocka_unit_test(test_a_pause_is_known_to_other_instances_within_a_second),

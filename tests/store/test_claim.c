@@ -39,8 +39,7 @@ static struct scribe scribe_with(int64_t rows, const char *token) {
 
 static enum backend_result claim(struct scribe *scribe, enum backend_claim_kind kind,
                                  struct store_identity *ret_identity, struct error *error) {
-    struct backend_claim claim = {
-        .instance = "one", .address = "here", .token = TOKEN, .lease_ms = 1000, .kind = kind};
+    struct backend_claim claim = {.instance = "one", .address = "here", .token = TOKEN, .lease_ms = 1000, .kind = kind};
     return claim_instance(&scribe->base, "BEGIN", &claim, true, ret_identity, error);
 }
 

@@ -116,9 +116,8 @@ static void on_list(void *service, struct rpc_inbound *in, const ProtobufCMessag
     Txcenter__Trade__V1__Trade *trades[] = {sample_trade(in)};
     response.trades = trades;
     response.n_trades = *request->page_token ? 0 : 1;
-    response.next_page_token = (char[]){"second"};
-    if (*request->page_token)
-        response.next_page_token = (char[]){""};
+    static char second[] = "second", none[] = "";
+    response.next_page_token = *request->page_token ? none : second;
     rpc_reply(in, &response.base);
 }
 
