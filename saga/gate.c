@@ -6,7 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WAITING_MAX = 1000, CROWDED_RETRY_MS = 200, CORE = 0, NON_CORE, LINES };
+enum {
+    WAITING_MAX = 1000,
+    LONG_WAIT_MS = 200, // for a place in line; what comes all at once after a pause of the store's is soon through
+    CROWDED_RETRY_MS = 200,
+};
+
+enum { CORE, NON_CORE, LINES };
 
 struct line {
     struct saga_call *first, *last;
@@ -463,8 +469,10 @@ int64_t gates_crowded_out(const struct gates *gates) {
 
 bool gates_are_crowded(const struct gates *gates, const char *participant) {
     const struct gate *gate = gate_find(gates, participant);
-    bool answers = gate && gate->valve.state == SAGA_BREAKER_CLOSED && gate->valve.slow_start == 0;
-    return answers && !gate->paused && waiting(gate) > waiting_max(gate) / 2;
+    const struct saga_call *first = gate ? next_in_line(gate) : NULL;
+    if (!first || gate->paused || gate->valve.state != SAGA_BREAKER_CLOSED || gate->valve.slow_start > 0)
+        return false;
+    return waiting(gate) > waiting_max(gate) / 2 || now_ms(gates) - first->since_ms > LONG_WAIT_MS;
 }
 
 bool saga_engine_has_room(const struct saga_engine *engine, const char *participant, struct error *error) {

@@ -538,7 +538,8 @@ class Crowded(Submitting):
     def test_more_than_a_participant_can_take_is_refused_and_what_was_accepted_is_not_put_off(self):
         go = self.hold("Reserve")
         gids, refusal = self.fill()
-        self.assertEqual(("RESOURCE_EXHAUSTED", "OVERLOADED", 6), (refusal.code, refusal.reason, len(gids)))
+        self.assertEqual(("RESOURCE_EXHAUSTED", "OVERLOADED"), (refusal.code, refusal.reason))
+        self.assertIn(len(gids), range(2, 7), "one is out, at least one waits, and at most five")
         self.assertGreater(refusal.retry_after_s, 0)
         self.assertEqual(gids[0], self.submit(self.step("Reserve"), name="r-0", wait_ms=0).saga.gid, "it was accepted")
         go.set()

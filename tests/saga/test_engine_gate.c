@@ -273,6 +273,24 @@ static void test_nothing_new_is_begun_while_half_of_the_line_is_taken(void **sta
     bed_release(&bed);
 }
 
+// However short the line is: what comes would wait for longer.
+static void test_nothing_new_is_begun_behind_who_has_waited_for_long(void **state) {
+    (void)state;
+    struct saga_bed bed;
+    open_with(&bed, (struct saga_gate_limits){.in_flight_max = 1, .waiting_max = 100});
+    model_plan(&bed.model, "debit", SAGA_ACTION, MODEL_SLOW, 8, 300);
+    start_many(&bed, &flow_pair, 4);
+    bed_run(&bed, 150);
+    assert_int_equal(seen(&bed).waiting, 3);
+    assert_true(has_room(&bed));
+    bed_run(&bed, 100);
+    assert_int_equal(seen(&bed).waiting, 3);
+    assert_false(has_room(&bed));
+    bed_settle(&bed);
+    assert_true(has_room(&bed));
+    bed_release(&bed);
+}
+
 // Of one that is paused, or does not answer, nobody knows how long that lasts: sagas are begun, and wait.
 static void test_sagas_are_begun_for_one_that_is_paused_or_does_not_answer(void **state) {
     (void)state;
@@ -732,6 +750,7 @@ int main(void) {
         cmocka_unit_test(test_what_waited_goes_out_behind_what_is_being_written),
         cmocka_unit_test(test_what_finds_no_room_in_line_is_put_off),
         cmocka_unit_test(test_nothing_new_is_begun_while_half_of_the_line_is_taken),
+        cmocka_unit_test(test_nothing_new_is_begun_behind_who_has_waited_for_long),
         cmocka_unit_test(test_sagas_are_begun_for_one_that_is_paused_or_does_not_answer),
         cmocka_unit_test(test_a_paused_participant_gets_no_calls),
         cmocka_unit_test(test_what_was_admitted_before_a_pause_waits_again),
