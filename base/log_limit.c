@@ -15,9 +15,7 @@ bool log_limit_take(struct log_limit *limit, int64_t now_ms) {
     return false;
 }
 
-uint64_t log_limit_held_back(struct log_limit *limit, int64_t now_ms) {
-    if (limit->held_back == 0 || now_ms / SECOND_MS == limit->second)
-        return 0;
+uint64_t log_limit_held_back(struct log_limit *limit) {
     uint64_t n = limit->held_back;
     limit->held_back = 0;
     return n;

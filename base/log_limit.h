@@ -18,7 +18,7 @@ struct log_limit {
 // Whether a line may be written now.
 bool log_limit_take(struct log_limit *limit, int64_t now_ms);
 
-// How many were held back in a second that is over; they are forgotten then.
-uint64_t log_limit_held_back(struct log_limit *limit, int64_t now_ms);
+// How many were held back since this was last asked.
+uint64_t log_limit_held_back(struct log_limit *limit);
 
 #endif

@@ -335,6 +335,7 @@ bool center_open(struct center *center, struct config *config, bool returning, s
 }
 
 void center_close(struct center *center) {
+    observe_counted(&center->observer);
     if (center->engine)
         saga_engine_stop(center->engine);
     cache_stop(center->cache); // what waits for it asks the participants

@@ -344,7 +344,7 @@ static const struct config_row callback_key_rows[] = {
         .name = #key, .type = CONFIG_COUNT, .offset = OFFSET(struct_name, gate.key), .min = (least), .max = (most),    \
         .unit = (unit_name), .fallback = (normal), .text = (about)                                                     \
     }
-#define GATE_ROWS(struct_name, at_once, line)                                                                          \
+#define GATE_ROWS(struct_name, at_once, line, beside)                                                                  \
     GATE(struct_name, in_flight_max, 1, 65536, "calls", at_once,                                                       \
          "Most calls to it at once, a quarter of them for core steps alone; the others wait in line."),                \
         GATE(struct_name, rate_per_s, 0, 1000000, "calls/s", "0", "Most calls to it in a second; 0 is no limit."),     \
@@ -352,9 +352,7 @@ static const struct config_row callback_key_rows[] = {
              "With `rate_per_s`: how many may go at once after a pause."),                                             \
         GATE(struct_name, waiting_max, 1, 65536, "calls", line,                                                        \
              "Most calls that wait in line, core steps first, and half of it for them alone; those that find no room " \
-             "come about a minute later. While more than half is taken, or the first has waited for 200 ms, no saga "  \
-             "of a "                                                                                                   \
-             "caller's that begins with it is accepted."),                                                             \
+             "come about a minute later." beside),                                                                     \
         GATE(struct_name, failures_max, 0, 65536, "calls", "20",                                                       \
              "After so many failures in a row (unavailable, silent, broken) nothing is sent but single probes; 0 is "  \
              "never."),                                                                                                \
@@ -369,7 +367,7 @@ static const struct config_row participant_rows[] = {
     TEXT(config_participant, target, 1024, &target_form, "127.0.0.1:7700", "Where it is; the default is txsim's."),
     COUNT(config_participant, deadline_ms, 1, 60000, "ms", "3000",
           "The longest that one call may take; a step's own deadline may be shorter."),
-    GATE_ROWS(config_participant, "1024", "1000"),
+    GATE_ROWS(config_participant, "1024", "1000", ""),
     PATH(config_participant, tls_ca, "Who signed its certificate, PEM; set, the connection is TLS."),
     PATH(config_participant, certificate, "Our certificate for it, PEM (mutual TLS)."),
     PATH(config_participant, key, "Its private key, PEM."),
@@ -398,7 +396,9 @@ static const struct config_row submit_rows[] = {
 };
 
 static const struct config_row target_rows[] = {
-    GATE_ROWS(config_targets, "256", "4096"),
+    GATE_ROWS(config_targets, "256", "4096",
+              " While half of them are taken, or the first has waited for 200 ms, no saga that begins with it is "
+              "accepted."),
     COUNT(config_targets, gates_max, 16, 65536, "targets", "1024",
           "Most remote systems that are told apart at once, the center's own among them; idle ones make room."),
 };

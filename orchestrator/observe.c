@@ -47,9 +47,9 @@ enum log_level observe_call_level(int grpc_status) {
     }
 }
 
-void observe_counted(struct observer *observer, int64_t now_ms) {
+void observe_counted(struct observer *observer) {
     for (int i = 0; i < OBSERVE_STATUSES; i++) {
-        uint64_t n = log_limit_held_back(&observer->refused[i], now_ms);
+        uint64_t n = log_limit_held_back(&observer->refused[i]);
         if (n > 0)
             LOG(observe_call_level(i), "more calls were refused", LOG_C("status", err_status_name(i)),
                 LOG_INT("calls", (int64_t)n));
@@ -58,7 +58,9 @@ void observe_counted(struct observer *observer, int64_t now_ms) {
 
 static bool may_be_told(struct observer *observer, int grpc_status) {
     int last = OBSERVE_STATUSES - 1, status = grpc_status > 0 && grpc_status < last ? grpc_status : last;
-    return grpc_status == OK || log_limit_take(&observer->refused[status], clock_now_ms(clock_system()));
+    enum log_level level = observe_call_level(grpc_status);
+    return level == LOG_DEBUG || level == LOG_ERROR ||
+           log_limit_take(&observer->refused[status], clock_now_ms(clock_system()));
 }
 
 void observe_call(void *ctx, const struct rpc_method *method, struct rpc_inbound *in, int grpc_status,

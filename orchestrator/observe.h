@@ -17,11 +17,11 @@ struct observer {
 
 // For rpc_server_options.observe; `ctx` is a struct observer. What went well is for debugging; what the caller did
 // wrong is information; that we or a remote system can't keep up is a warning; faults of ours are errors. Of refusals
-// with one status so many have lines of their own, the others are counted.
+// with one status so many have lines of their own and the others are counted, but for faults of ours.
 void observe_call(void *ctx, const struct rpc_method *method, struct rpc_inbound *in, int grpc_status,
                   int64_t duration_us);
-// To be called about every second: tells how many were only counted.
-void observe_counted(struct observer *observer, int64_t now_ms);
+// To be called about every second, and at the end: tells how many were only counted.
+void observe_counted(struct observer *observer);
 enum log_level observe_call_level(int grpc_status);
 
 // For saga_options.notice; `ctx` is not used.

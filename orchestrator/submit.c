@@ -32,7 +32,7 @@ struct submit {
     struct heap waits; // submissions by when they must be answered
     struct rpc_timer timer;
     int64_t timer_ms; // INT64_MAX: not set
-    uint32_t n_waiting;
+    uint32_t n_waiting, n_starting;
     bool hurried;
     uint64_t recent[RECENT]; // hashes of gids, each in its place; see is_recent()
 };
@@ -257,6 +257,7 @@ static void look_up(struct submission *s) {
 static void stored(void *ctx, const struct error *error) {
     struct submission *s = ctx;
     s->pending--;
+    s->submit->n_starting--;
     if (!s->in) {
         free_when_over(s);
     } else if (error && error->code == ERR_STORE_CONFLICT) {
@@ -274,11 +275,24 @@ static bool is_recent(const struct submit *submit, const char *gid) {
     return submit->recent[hash % RECENT] == hash;
 }
 
+// Whether what its first stage calls can take one more. What is in memory was accepted, and has its room.
+static bool has_room(const struct submission *s, const Txcenter__Saga__V1__SagaDefinition *saga, struct error *error) {
+    const struct saga_engine *engine = s->submit->options.engine;
+    if (saga_engine_has(engine, str_c(s->gid)))
+        return true;
+    int first = saga->steps[0]->stage ? saga->steps[0]->stage : 1; // 0: the next one
+    for (size_t i = 0; i < saga->n_steps && (i == 0 || saga->steps[i]->stage == first); i++) {
+        const Txcenter__Saga__V1__StepCall *action = saga->steps[i]->action;
+        bool core = !saga->steps[i]->non_core;
+        if (action && !saga_engine_has_room(engine, action->target, core, s->submit->n_starting, error))
+            return false;
+    }
+    return true;
+}
+
 static void start(struct submission *s) {
     struct saga_engine *engine = s->submit->options.engine;
     struct error error = {0};
-    uint64_t hash = str_hash(str_c(s->gid));
-    s->submit->recent[hash % RECENT] = hash;
     struct saga_turn *turn = saga_turn_begin(engine, NULL);
     struct saga_start start = {.made = s->flow, .gid = str_c(s->gid), .input = s->input, .about = str_c(s->about)};
     if (!saga_turn_start(turn, &start, &error)) {
@@ -290,8 +304,11 @@ static void start(struct submission *s) {
         return;
     }
     s->flow = NULL;
+    uint64_t hash = str_hash(str_c(s->gid));
+    s->submit->recent[hash % RECENT] = hash;
     saga_watch(engine, str_c(s->gid), &s->watch);
     s->pending++;
+    s->submit->n_starting++;
     saga_turn_commit(turn, stored, s);
 }
 
@@ -385,13 +402,6 @@ static bool check(const struct submit *submit, const request_message *request, s
 
 // ---- Calls ----------------------------------------------------------------------------------------------------------
 
-static void saga_gid(struct rpc_inbound *in, const request_message *request, char out[SAGA_GID_MAX + 1]) {
-    if (*request->gid)
-        str_copy(str_c(request->gid), out, SAGA_GID_MAX + 1);
-    else
-        submit_gid(str_c(rpc_inbound_caller(in)->name), str_c(request->request_id), out);
-}
-
 static struct submission *submission_new(struct submit *submit, struct rpc_inbound *in,
                                          const request_message *request) {
     struct submission *s = calloc(1, sizeof *s);
@@ -404,28 +414,12 @@ static struct submission *submission_new(struct submit *submit, struct rpc_inbou
                                                                          : (int64_t)submit->options.wait_max_ms;
     saga_owner(rpc_inbound_caller(in)->name, s->about);
     str_copy(str_c(request->request_id), s->request_id, sizeof s->request_id);
-    saga_gid(in, request, s->gid);
+    if (*request->gid)
+        str_copy(str_c(request->gid), s->gid, sizeof s->gid);
+    else
+        submit_gid(str_c(rpc_inbound_caller(in)->name), str_c(request->request_id), s->gid);
     call_context(in)->notes->gid = arena_str(rpc_inbound_arena(in), str_c(s->gid));
     return s;
-}
-
-// Whether what its first stage calls can take one more; before anything is made of the call, since there may be many.
-// What may have been accepted already has its room.
-static bool has_room(const struct submit *submit, struct rpc_inbound *in, const request_message *request,
-                     struct error *error) {
-    char gid[SAGA_GID_MAX + 1];
-    saga_gid(in, request, gid);
-    if (is_recent(submit, gid))
-        return true;
-    const Txcenter__Saga__V1__SagaDefinition *saga = request->saga;
-    size_t n = saga ? saga->n_steps : 0;
-    int first = n > 0 && saga->steps[0]->stage ? saga->steps[0]->stage : 1;
-    for (size_t i = 0; i < n && (i == 0 || saga->steps[i]->stage == first); i++) {
-        const Txcenter__Saga__V1__StepCall *action = saga->steps[i]->action;
-        if (action && !saga_engine_has_room(submit->options.engine, action->target, error))
-            return false;
-    }
-    return true;
 }
 
 // The flow, which takes the arena, and the saga's input.
@@ -456,9 +450,7 @@ static struct submission *accept(struct submit *submit, struct rpc_inbound *in, 
         error_set(error, ERR_SUBMIT_DISABLED, NULL);
         return NULL;
     }
-    if (!check(submit, request, error) ||
-        !admission_check(options->store, options->queue_max, RPC_TIER_NORMAL, error) ||
-        !has_room(submit, in, request, error))
+    if (!check(submit, request, error) || !admission_check(options->store, options->queue_max, RPC_TIER_NORMAL, error))
         return NULL;
     const struct saga_flow *flow = make_flow(submit, in, request, arena, &input, error);
     if (!flow)
@@ -486,6 +478,8 @@ void submit_saga(struct submit *submit, struct rpc_inbound *in) {
         fail_as(s, ERR_SLOT_ELSEWHERE, NULL);
     else if (is_recent(submit, s->gid))
         look_up(s);
+    else if (!has_room(s, request->saga, &error))
+        fail(s, &error);
     else
         start(s);
 }

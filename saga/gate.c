@@ -467,16 +467,18 @@ int64_t gates_crowded_out(const struct gates *gates) {
     return gates->crowded_out;
 }
 
-bool gates_are_crowded(const struct gates *gates, const char *participant) {
-    const struct gate *gate = gate_find(gates, participant);
-    const struct saga_call *first = gate ? next_in_line(gate) : NULL;
-    if (!first || gate->paused || gate->valve.state != SAGA_BREAKER_CLOSED || gate->valve.slow_start > 0)
-        return false;
-    return waiting(gate) > waiting_max(gate) / 2 || now_ms(gates) - first->since_ms > LONG_WAIT_MS;
+// Of the places that calls of its kind can have, half are for sagas that are under way.
+static bool is_crowded(const struct gate *gate, bool core, uint32_t more, int64_t now) {
+    const struct line *line = &gate->lines[core ? CORE : NON_CORE];
+    uint32_t most = core ? waiting_max(gate) - gate->lines[NON_CORE].n : waiting_max(gate) / 2;
+    return line->n + more > most / 2 || (line->first && now - line->first->since_ms > LONG_WAIT_MS);
 }
 
-bool saga_engine_has_room(const struct saga_engine *engine, const char *participant, struct error *error) {
-    if (!gates_are_crowded(engine->gates, participant))
+bool saga_engine_has_room(const struct saga_engine *engine, const char *participant, bool core, uint32_t more,
+                          struct error *error) {
+    const struct gate *gate = gate_find(engine->gates, participant);
+    bool answers = gate && !gate->paused && gate->valve.state == SAGA_BREAKER_CLOSED && gate->valve.slow_start == 0;
+    if (!answers || !is_crowded(gate, core, more, now_ms(engine->gates)))
         return true;
     error_set(error, ERR_OVERLOADED, "%s is called for as much already as it can take", participant);
     error->retry_after_ms = CROWDED_RETRY_MS;

@@ -5,9 +5,9 @@
 // time. A part of everything that is bounded is kept for core steps: a quarter of the calls at once and of the bucket,
 // half of the line. So what is not core may be as slow as it likes.
 //
-// Whoever begins sagas asks first: half of the line is for those that are under way, so that these find room in it, and
-// a center that is asked for more than it can do refuses what is new instead of putting off what it has accepted. So it
-// does, too, when the line has become slow, however short it is.
+// Whoever begins sagas asks first (saga_engine_has_room()): half of the line is for those that are under way, so that
+// these find room in it, and a center that is asked for more than it can do refuses what is new instead of putting off
+// what it has accepted. So it does, too, when the line has become slow, however short it is.
 #ifndef TXC_SAGA_GATE_H
 #define TXC_SAGA_GATE_H
 
@@ -36,9 +36,6 @@ void gate_set_pause(struct gates *gates, const struct participant_row *row, bool
 // Whether it has a gate at present, and is paused.
 bool gates_have(const struct gates *gates, const char *participant, bool *ret_paused);
 size_t gates_paused(const struct gates *gates);
-// Whether half of its line is taken, or its first has waited for long, though it answers, has done so for a while, and
-// is not paused.
-bool gates_are_crowded(const struct gates *gates, const char *participant);
 // How often a core call found no room though fewer of its kind were under way than there is room kept for them: never.
 int64_t gates_crowded_out(const struct gates *gates);
 

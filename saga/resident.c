@@ -32,6 +32,10 @@ struct saga_resident *resident_find(struct saga_engine *engine, struct str gid) 
     return node ? CONTAINER_OF(node, struct saga_resident, node) : NULL;
 }
 
+bool saga_engine_has(const struct saga_engine *engine, struct str gid) {
+    return map_find(&engine->residents, gid) != NULL;
+}
+
 static void join_family(struct saga_resident *resident) {
     struct saga_subject *subject = resident->subject;
     struct saga_resident *parent = resident->parent;

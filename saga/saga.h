@@ -203,10 +203,15 @@ void saga_engine_free(struct saga_engine *engine);
 // Whether it is known whose slots are whose. Before that everything is elsewhere.
 bool saga_engine_settled(const struct saga_engine *engine);
 
-// Whether one more saga that begins with the participant can be begun with a prospect of being driven now. False with
-// OVERLOADED when so much waits for it that the saga would soon be put off, though it answers: where it does not, or is
-// paused, sagas are begun and wait. Only whoever begins one for a caller who can come back asks.
-bool saga_engine_has_room(const struct saga_engine *engine, const char *participant, struct error *error);
+// Whether one more saga whose first stage calls the participant, in a core step or another, can be begun with a
+// prospect of being driven now, beside `more` that were begun and have not come to it yet. False with OVERLOADED when
+// so much waits for it that the saga would soon be put off, though it answers: where it does not, or is paused, sagas
+// are begun and wait. Only whoever begins one for a caller who can come back asks.
+bool saga_engine_has_room(const struct saga_engine *engine, const char *participant, bool core, uint32_t more,
+                          struct error *error);
+
+// Whether the saga is in memory: it was accepted, and has not ended.
+bool saga_engine_has(const struct saga_engine *engine, struct str gid);
 
 // Whether this instance drives what is in the slot (id_slot()). What is asked of others is refused with SLOT_ELSEWHERE.
 bool saga_engine_owns(const struct saga_engine *engine, unsigned slot);

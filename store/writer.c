@@ -347,6 +347,8 @@ static enum worked resolve(struct store *store, struct write_range *range) {
     }
     if (result != BACKEND_OK)
         return backend_down(store);
+    if (identity.incarnation <= store->identity.incarnation)
+        return backend_down(store); // what was read is not what was raised
     int64_t before = store->identity.batch_no;
     if (identity.batch_no != before && identity.batch_no != before + 1) {
         error_set(&error, ERR_STORE_CORRUPT, "batch_no is %lld, which must be %lld or one more",

@@ -183,13 +183,13 @@ static void run_until(struct load *load, int64_t end_ns) {
     int64_t part_ns = load->every_ms * 1000000;
     epoch_ns = epoch_ns ? epoch_ns : clock_monotonic_ns();
     for (int64_t now; (now = clock_monotonic_ns()) < end_ns;) {
-        int64_t until_ns = now + SECOND_NS / 20 < end_ns ? now + SECOND_NS / 20 : end_ns;
+        int64_t until_ns = now + SECOND_NS / 20;
         if (load->rate > 0) {
-            int64_t next_ns = begin_due(load, epoch_ns, &sent);
+            int64_t next_ns = begin_due(load, epoch_ns, &sent), read_ns = clock_monotonic_ns() + READ_NS;
             until_ns = next_ns < until_ns ? next_ns : until_ns;
-            if (until_ns < now + READ_NS)
-                until_ns = now + READ_NS;
+            until_ns = until_ns < read_ns ? read_ns : until_ns;
         }
+        until_ns = until_ns < end_ns ? until_ns : end_ns;
         bare_run(&load->bare, until_ns);
         if (part_ns && now - load->part.begun_ns >= part_ns) {
             print(load, &load->part, now);
@@ -198,6 +198,9 @@ static void run_until(struct load *load, int64_t end_ns) {
         if (load->count && load->begun >= load->count && load->in_flight == 0)
             return;
     }
+    // What should have begun by now and has not.
+    int64_t due = load->rate > 0 ? (int64_t)((double)(end_ns - epoch_ns) / 1e9 * load->rate) : 0;
+    load->whole.unsent += due > sent ? (uint64_t)(due - sent) : 0;
 }
 
 static void run(struct load *load) {

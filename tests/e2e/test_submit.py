@@ -524,12 +524,18 @@ class Crowded(Submitting):
         participants = self.client.call(OPERATOR + "ListParticipants").participants
         return next((each for each in participants if each.name == self.target), None)
 
+    def slow(self, **fields):
+        """A step whose answer is waited for."""
+        step = self.step("Reserve", **fields)
+        step["action"]["deadlineMs"] = 60000
+        return step
+
     def fill(self):
         """Submits until it is refused; the gids, and the refusal."""
         gids = []
         while len(gids) < 20:
             try:
-                gids.append(self.submit(self.step("Reserve"), name=f"r-{len(gids)}", wait_ms=0).saga.gid)
+                gids.append(self.submit(self.slow(), name=f"r-{len(gids)}", wait_ms=0).saga.gid)
             except harness.Refused as refusal:
                 return gids, refusal
             until(lambda: (gate := self.gate()) and gate.in_flight + gate.waiting == len(gids), "a call is neither out nor in line")
@@ -541,7 +547,16 @@ class Crowded(Submitting):
         self.assertEqual(("RESOURCE_EXHAUSTED", "OVERLOADED"), (refusal.code, refusal.reason))
         self.assertIn(len(gids), range(2, 7), "one is out, at least one waits, and at most five")
         self.assertGreater(refusal.retry_after_s, 0)
-        self.assertEqual(gids[0], self.submit(self.step("Reserve"), name="r-0", wait_ms=0).saga.gid, "it was accepted")
+        self.assertEqual(gids[0], self.submit(self.slow(), name="r-0", wait_ms=0).saga.gid, "it was accepted")
+        awaited = {"name": "told", "signal": {"name": "go", "timeoutMs": "60000"}}
+        self.refuse("OVERLOADED", awaited, self.slow(stage=1), name="beside")  # two in its first stage
+        later = self.submit(awaited, self.slow(), name="later", wait_ms=0).saga  # it may be free by then
+        self.assertEqual(RUNNING, later.status)
+        self.center.center.kill()
+        self.center.start(sim=False)
+        self.client = self.center.client("alice")
+        until(lambda: (gate := self.gate()) and gate.waiting, "nothing waits again")
+        self.assertEqual(gids[0], self.submit(self.slow(), name="r-0", wait_ms=0).saga.gid, "it was accepted before")
         go.set()
         for gid in gids:
             self.assertEqual(SUCCEEDED, self.ended(gid).status)
@@ -551,8 +566,10 @@ class Crowded(Submitting):
     def test_a_flood_of_refusals_is_counted_in_the_log(self):
         self.hold("Reserve")
         gids, _ = self.fill()
-        for _ in range(200):
-            self.refuse("OVERLOADED", self.step("Reserve"), name=f"r-{len(gids)}")
+        request = {"requestId": f"r-{len(gids)}", "saga": self.saga(self.slow())}
+        for call in [self.client.start(SUBMIT, request, timeout=60) for _ in range(200)]:
+            with self.assertRaises(harness.Refused):
+                self.client.finish(call)
         told = lambda: [line for line in self.center.center.lines() if line.get("status") == "RESOURCE_EXHAUSTED"]
         counted = lambda: sum(line.get("calls", 1) for line in told())
         until(lambda: counted() == 201, lambda: f"{counted()} of 201 refusals are told of")

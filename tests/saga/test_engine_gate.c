@@ -244,11 +244,15 @@ static void test_what_finds_no_room_in_line_is_put_off(void **state) {
     bed_release(&bed);
 }
 
-static bool has_room(struct saga_bed *bed) {
+static bool has_room_for(struct saga_bed *bed, bool core, uint32_t more) {
     struct error error = {0};
-    bool has = saga_engine_has_room(bed->engine, flow_pair.steps[0].participant, &error);
+    bool has = saga_engine_has_room(bed->engine, flow_pair.steps[0].participant, core, more, &error);
     assert_int_equal(error.code, has ? ERR_OK : ERR_OVERLOADED);
     return has;
+}
+
+static bool has_room(struct saga_bed *bed) {
+    return has_room_for(bed, true, 0);
 }
 
 // So that what was accepted finds room in line, and is not put off.
@@ -266,9 +270,14 @@ static void test_nothing_new_is_begun_while_half_of_the_line_is_taken(void **sta
     }
     assert_int_equal(seen(&bed).waiting, 5);
     assert_int_equal(n, 6);
+    assert_true(has_room_for(&bed, false, 0)); // they have a line of their own
     bed_settle(&bed);
     assert_int_equal(seen(&bed).put_off, 0);
-    assert_true(has_room(&bed));
+    // Those that were begun and have not come to it count, too.
+    assert_true(has_room_for(&bed, true, 4));
+    assert_false(has_room_for(&bed, true, 5));
+    assert_true(has_room_for(&bed, false, 2));
+    assert_false(has_room_for(&bed, false, 3));
     must_all_be(&bed, n, SAGA_SUCCEEDED);
     bed_release(&bed);
 }
@@ -302,6 +311,18 @@ static void test_sagas_are_begun_for_one_that_is_paused_or_does_not_answer(void 
     assert_int_equal(seen(&bed).waiting, 7);
     assert_true(has_room(&bed));
     must_pause(&bed, false);
+    bed_settle(&bed);
+    must_all_be(&bed, 7, SAGA_SUCCEEDED);
+    bed_release(&bed);
+    open_with(&bed,
+              (struct saga_gate_limits){
+                  .in_flight_max = 1, .waiting_max = 8, .failures_max = 1, .open_first_ms = 1000, .open_max_ms = 8000});
+    model_plan(&bed.model, "debit", SAGA_ACTION, MODEL_AGAIN, 1, 0);
+    start_many(&bed, &flow_pair, 7);
+    bed_run(&bed, 500);
+    assert_int_equal(seen(&bed).state, SAGA_BREAKER_OPEN);
+    assert_true(seen(&bed).waiting > 5);
+    assert_true(has_room(&bed));
     bed_settle(&bed);
     must_all_be(&bed, 7, SAGA_SUCCEEDED);
     bed_release(&bed);
