@@ -538,8 +538,8 @@ static const struct config_row anomaly_flow_rows[] = {
             COUNT(config_retry, attempts, 1, 100000, "attempts", times, "After so many the policy is exhausted."),     \
             COUNT(config_retry, jitter_percent, 0, 100, "%", jitter, "How much each pause may differ, either way."),   \
             COUNT(config_retry, hold_ms, 0, HOUR_MS, "ms", hold,                                                       \
-                  "Where the saga can still turn round it does, when its remote system takes no calls for so long "    \
-                  "(paused, or not answering); 0: it waits."),                                                         \
+                  "Where the saga can still turn round it does, when a call can't be sent for so long (it is paused, " \
+                  "does not answer, or has too many before it); 0: it waits."),                                        \
     }
 static const struct config_row quick_rows[] = RETRY_ROWS("100", "1000", "6", "20", "15000");
 static const struct config_row stubborn_rows[] = RETRY_ROWS("200", "30000", "40", "20", "0");

@@ -42,7 +42,7 @@ struct submission {
     struct submit *submit;
     struct rpc_inbound *in;       // NULL: answered
     struct str input;             // of the saga; in the call's arena
-    const struct saga_flow *flow; // NULL: it is the saga's, or was of no use
+    const struct saga_flow *flow; // NULL: the saga has it
     struct saga_watch watch;
     struct heap_node until;
     unsigned pending; // callbacks that are still to come

@@ -323,9 +323,9 @@ int64_t gates_due(const struct gates *gates) {
 
 void gates_tick(struct gates *gates, int64_t now) {
     struct heap_node *least;
-    char why[SAGA_WHY_MAX] = "";
     while ((least = heap_least(&gates->holds)) && least->key <= now) {
         struct saga_call *call = CONTAINER_OF(least, struct saga_call, hold);
+        char why[SAGA_WHY_MAX] = "others are before it";
         refusal(call->gate, use_of(call), now, why);
         step_out(call);
         call->stage = CALL_NEW;
@@ -467,11 +467,14 @@ int64_t gates_crowded_out(const struct gates *gates) {
     return gates->crowded_out;
 }
 
-// Of the places that calls of its kind can have, half are for sagas that are under way.
+// Of the places in line that calls of its kind can have, half are for sagas that are under way; who can go needs none.
 static bool is_crowded(const struct gate *gate, bool core, uint32_t more, int64_t now) {
     const struct line *line = &gate->lines[core ? CORE : NON_CORE];
     uint32_t most = core ? waiting_max(gate) - gate->lines[NON_CORE].n : waiting_max(gate) / 2;
-    return line->n + more > most / 2 || (line->first && now - line->first->since_ms > LONG_WAIT_MS);
+    uint32_t at_once = gate->valve.limits.in_flight_max, out = gate->valve.in_flight;
+    uint32_t can_go = at_once == 0 ? UINT32_MAX / 2 : at_once > out ? at_once - out : 0;
+    uint32_t places = most / 2 + (line->n == 0 ? can_go : 0);
+    return line->n + more > places || (line->first && now - line->first->since_ms > LONG_WAIT_MS);
 }
 
 bool saga_engine_has_room(const struct saga_engine *engine, const char *participant, bool core, uint32_t more,

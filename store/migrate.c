@@ -150,9 +150,13 @@ static bool make_slots(struct sql_session *session, struct buf *sql, struct erro
     // In SQLite all of the migration is one transaction already. Elsewhere each row would be synced by itself.
     if (session->dialect == SQL_SQLITE)
         return insert_slots(session, sql, error);
-    return session->run(session, "START TRANSACTION", NULL, 0, NULL, NULL, NULL, error) == BACKEND_OK &&
-           insert_slots(session, sql, error) &&
-           session->run(session, "COMMIT", NULL, 0, NULL, NULL, NULL, error) == BACKEND_OK;
+    bool done = session->run(session, "START TRANSACTION", NULL, 0, NULL, NULL, NULL, error) == BACKEND_OK &&
+                insert_slots(session, sql, error) &&
+                session->run(session, "COMMIT", NULL, 0, NULL, NULL, NULL, error) == BACKEND_OK;
+    struct error ignored;
+    if (!done) // else the next try would read within it
+        session->run(session, "ROLLBACK", NULL, 0, NULL, NULL, NULL, &ignored);
+    return done;
 }
 
 bool migrate_schema(struct sql_session *session, const struct store_table *const *tables, struct error *error) {

@@ -217,7 +217,7 @@ void invoicing_issue(struct saga_call *call) {
 
 static void issue_red(struct saga_call *call, enum after_benefit benefit) {
     struct trade *trade = effect_trade(call);
-    const struct refund_row *refund = refund_leg_of_call(call);
+    const struct refund_row *refund = refund_of_call(call);
     enum invoice_kind kind = kind_of_benefit(benefit);
     Participant__Invoice__V1__IssueRedInvoiceRequest request =
         PARTICIPANT__INVOICE__V1__ISSUE_RED_INVOICE_REQUEST__INIT;
@@ -240,7 +240,7 @@ static void issue_red(struct saga_call *call, enum after_benefit benefit) {
 }
 
 void invoicing_take_back(struct saga_call *call, enum after_benefit benefit) {
-    if (!refund_leg_of_call(call)->final) {
+    if (!refund_of_call(call)->final) {
         issue_red(call, benefit);
         return;
     }

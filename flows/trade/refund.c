@@ -21,9 +21,10 @@ static unsigned its_legs(const struct saga_subject *subject, struct str input) {
 
 // ---- 1: captured --------------------------------------------------------------------------------------------------
 
+// No money goes back before the purchase has been worked off, deductions of its shortfalls included.
 static struct saga_verdict captured(struct saga_turn *turn) {
     const struct trade *trade = trade_of(saga_turn_subject(turn));
-    const struct refund_row *refund = refund_leg_of_turn(turn);
+    const struct refund_row *refund = refund_of_turn(turn);
     bool worked_off = trade->row.completed_ms > 0 && !deduction_any_open(trade);
     if (refund->kind != REFUND_OF_TRADE || refund->stopped || worked_off)
         return saga_done();
@@ -33,7 +34,7 @@ static struct saga_verdict captured(struct saga_turn *turn) {
 // ---- 4: refunded --------------------------------------------------------------------------------------------------
 
 static struct saga_verdict refunded(struct saga_turn *turn) {
-    refund_end_paid_out(turn, refund_leg_of_turn(turn));
+    refund_end_paid_out(turn, refund_of_turn(turn));
     return saga_done();
 }
 

@@ -70,7 +70,7 @@ unsigned refund_tells_os(const struct saga_subject *subject, struct str input) {
 // For a call that only the refund makes after which nothing is left, which is known when its money is back. True, and
 // the call is answered, when there is something left.
 static bool is_not_final(struct saga_call *call) {
-    if (refund_leg_of_call(call)->final)
+    if (refund_of_call(call)->final)
         return false;
     saga_call_ok(call, STR_NONE);
     return true;
@@ -80,7 +80,7 @@ static bool is_not_final(struct saga_call *call) {
 
 void refund_mark(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
-    struct refund_row *refund = refund_leg_of_call(call);
+    struct refund_row *refund = refund_of_call(call);
     Participant__Order__V1__MarkRefundedRequest request = PARTICIPANT__ORDER__V1__MARK_REFUNDED_REQUEST__INIT;
     Txcenter__Type__V1__Money amount = effect_money(trade, refund->amount);
     struct adapter_effect effect = effect_of(call);
@@ -118,7 +118,7 @@ static bool others_unmarked(const struct trade *trade, const struct refund_row *
 
 struct saga_verdict refund_marked(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct refund_row *refund = refund_leg_of_turn(turn);
+    struct refund_row *refund = refund_of_turn(turn);
     struct saga_verdict failed;
     if (refund_asked_in_vain(turn, &failed))
         return failed;
@@ -135,7 +135,7 @@ struct saga_verdict refund_marked(struct saga_turn *turn) {
 }
 
 void refund_mark_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
-    struct refund_row *refund = refund_leg_of_turn(turn);
+    struct refund_row *refund = refund_of_turn(turn);
     if (ruling->act == SAGA_ACT_RESOLVE && ruling->outcome != OUTCOME_OK)
         return;
     trade_change(trade_of(saga_turn_subject(turn)), refund);
@@ -145,8 +145,8 @@ void refund_mark_ruled(struct saga_turn *turn, const struct saga_ruling *ruling)
 
 // ---- What the order has used ---------------------------------------------------------------------------------------
 
-// For what only the last refund gives back. True, and the call is answered or undoes the lock, when this one is not the
-// last, or when the order has never used it.
+// For what only the last refund gives back. True when nothing more is to be done: this refund is not the last, or the
+// order has never used it. Then the call is answered, or has sent the unlock.
 static bool not_used(struct saga_call *call, int64_t used, enum trade_missed missed, saga_call_fn *unlock) {
     if (is_not_final(call))
         return true;
@@ -165,7 +165,7 @@ void refund_give_back_coupons(struct saga_call *call) {
     arena_init(&arena, CHOSEN_ARENA_MAX);
     Participant__Coupon__V1__GiveBackCouponsRequest request = PARTICIPANT__COUPON__V1__GIVE_BACK_COUPONS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    request.refund_no = refund_leg_of_call(call)->refund_no;
+    request.refund_no = refund_of_call(call)->refund_no;
     request.n_coupon_ids = chosen_coupons(effect_trade(call), &arena, &request.coupon_ids);
     coupon_give_back(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
     arena_release(&arena);
@@ -177,7 +177,7 @@ void refund_give_back_points(struct saga_call *call) {
         return;
     Participant__Points__V1__GiveBackPointsRequest request = PARTICIPANT__POINTS__V1__GIVE_BACK_POINTS_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    request.refund_no = refund_leg_of_call(call)->refund_no;
+    request.refund_no = refund_of_call(call)->refund_no;
     request.user_id = view_text(trade->row.user_id);
     request.points = trade->row.points;
     points_give_back(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
@@ -187,8 +187,9 @@ void refund_points_given_back(struct saga_turn *turn, enum saga_op op, enum outc
     (void)op;
     (void)answer;
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct refund_row *refund = trade_change(trade, refund_leg_of_turn(turn));
-    if (outcome == OUTCOME_OK && refund->final)
+    struct refund_row *refund = trade_change(trade, refund_of_turn(turn));
+    bool never = trade->row.missed & MISSED_POINTS;
+    if (outcome == OUTCOME_OK && refund->final && !never)
         refund->points_given_back = trade->row.points;
 }
 
@@ -199,7 +200,7 @@ void refund_give_back_quota(struct saga_call *call) {
     arena_init(&arena, CHOSEN_ARENA_MAX);
     Participant__Discount__V1__GiveBackQuotaRequest request = PARTICIPANT__DISCOUNT__V1__GIVE_BACK_QUOTA_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
-    request.refund_no = refund_leg_of_call(call)->refund_no;
+    request.refund_no = refund_of_call(call)->refund_no;
     request.n_lines = chosen_quota(effect_trade(call), &arena, &request.lines);
     discount_give_back(&effect_adapters(call)->discount, &effect, &request, effect_done_bare, call);
     arena_release(&arena);
@@ -239,7 +240,7 @@ static void cancel_award(struct saga_call *call, enum after_benefit benefit) {
 
 static void claw_back(struct saga_call *call, enum after_benefit benefit) {
     struct trade *trade = effect_trade(call);
-    struct refund_row *refund = refund_leg_of_call(call);
+    struct refund_row *refund = refund_of_call(call);
     struct adapter_effect effect = effect_of(call);
     char key[SAGA_KEY_MAX];
     after_key(trade, benefit, key);
@@ -261,7 +262,7 @@ static void note_spent(struct saga_turn *turn, const char *what, const char *tex
 
 static void note_clawed_back(struct saga_turn *turn, struct str answer) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct refund_row *refund = refund_leg_of_turn(turn);
+    struct refund_row *refund = refund_of_turn(turn);
     struct arena arena;
     arena_init(&arena, 65536);
     const Participant__Points__V1__ClawBackPointsResponse *response =
@@ -291,7 +292,7 @@ static void cancel_growth(struct saga_call *call, enum after_benefit benefit) {
 
 static void reverse_growth(struct saga_call *call, enum after_benefit benefit) {
     struct trade *trade = effect_trade(call);
-    struct refund_row *refund = refund_leg_of_call(call);
+    struct refund_row *refund = refund_of_call(call);
     Participant__Level__V1__ReverseGrowthRequest request = PARTICIPANT__LEVEL__V1__REVERSE_GROWTH_REQUEST__INIT;
     Txcenter__Type__V1__Money refunded = effect_money(trade, refund->amount);
     struct adapter_effect effect = effect_of(call);
@@ -312,7 +313,7 @@ static void cancel_marketing(struct saga_call *call, enum after_benefit benefit)
 
 static void reverse_marketing(struct saga_call *call, enum after_benefit benefit) {
     struct trade *trade = effect_trade(call);
-    struct refund_row *refund = refund_leg_of_call(call);
+    struct refund_row *refund = refund_of_call(call);
     Participant__Marketing__V1__ReverseTradeRequest request = PARTICIPANT__MARKETING__V1__REVERSE_TRADE_REQUEST__INIT;
     Txcenter__Type__V1__Money refunded = effect_money(trade, refund->amount);
     struct adapter_effect effect = effect_of(call);
@@ -370,7 +371,7 @@ static bool may_take(const struct back *back, const struct trade *trade, const s
 
 struct saga_verdict refund_taken_back(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct refund_row *refund = refund_leg_of_turn(turn);
+    struct refund_row *refund = refund_of_turn(turn);
     const struct back *back = back_of(saga_turn_step(turn)->id);
     const struct saga_asked *asked = saga_turn_asked(turn);
     struct saga_verdict failed;
@@ -392,7 +393,7 @@ struct saga_verdict refund_taken_back(struct saga_turn *turn) {
 // What was to be taken back was, by somebody else, or, when the step is skipped, is not.
 void refund_take_back_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct refund_row *refund = refund_leg_of_turn(turn);
+    struct refund_row *refund = refund_of_turn(turn);
     enum after_benefit benefit = back_of(saga_turn_step(turn)->id)->benefit;
     bool skipped = ruling->act == SAGA_ACT_SKIP;
     if (!skipped && ruling->outcome != OUTCOME_OK)
@@ -441,7 +442,7 @@ void refund_withdraw_gifts(struct saga_call *call) {
 enum { NAMED_MAX = 20 };
 static int32_t count_spent(struct saga_turn *turn, const char *what, char *const *ids, size_t n) {
     char rest[SAGA_TEXT_MAX];
-    trade_change(trade_of(saga_turn_subject(turn)), refund_leg_of_turn(turn));
+    trade_change(trade_of(saga_turn_subject(turn)), refund_of_turn(turn));
     for (size_t i = 0; i < n && i < NAMED_MAX; i++)
         note_spent(turn, what, ids[i], 0);
     if (n > NAMED_MAX) {
@@ -458,7 +459,7 @@ void refund_coupons_withdrawn(struct saga_turn *turn, enum saga_op op, enum outc
     const Participant__Coupon__V1__WithdrawCouponsResponse *response =
         effect_answer(answer, &participant__coupon__v1__withdraw_coupons_response__descriptor, &arena);
     if (outcome == OUTCOME_OK && response)
-        refund_leg_of_turn(turn)->coupons_spent =
+        refund_of_turn(turn)->coupons_spent =
             count_spent(turn, SHORTFALL_COUPONS_SPENT, response->spent_ids, response->n_spent_ids);
     arena_release(&arena);
 }
@@ -470,14 +471,14 @@ void refund_gifts_withdrawn(struct saga_turn *turn, enum saga_op op, enum outcom
     const Participant__Activity__V1__CancelEvaluationResponse *response =
         effect_answer(answer, &participant__activity__v1__cancel_evaluation_response__descriptor, &arena);
     if (outcome == OUTCOME_OK && response)
-        refund_leg_of_turn(turn)->gifts_spent =
+        refund_of_turn(turn)->gifts_spent =
             count_spent(turn, SHORTFALL_GIFTS_SPENT, response->used_ids, response->n_used_ids);
     arena_release(&arena);
 }
 
 void refund_reverse_settlement(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
-    struct refund_row *refund = refund_leg_of_call(call);
+    struct refund_row *refund = refund_of_call(call);
     struct arena arena;
     if (refund_end_came_to_nothing(refund) || trade->row.missed & MISSED_SETTLEMENT) {
         saga_call_ok(call, STR_NONE); // there is nothing to reverse
@@ -503,7 +504,7 @@ void refund_reverse_settlement(struct saga_call *call) {
 }
 
 void refund_settlement_reversed(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
-    struct refund_row *refund = trade_change(trade_of(saga_turn_subject(turn)), refund_leg_of_turn(turn));
+    struct refund_row *refund = trade_change(trade_of(saga_turn_subject(turn)), refund_of_turn(turn));
     struct arena arena;
     (void)op;
     arena_init(&arena, 65536);

@@ -225,7 +225,7 @@ static void stop(struct saga_turn *turn, struct refund_row *refund) {
 }
 
 struct saga_verdict refund_end_ended(struct saga_turn *turn) {
-    struct refund_row *refund = refund_leg_of_turn(turn);
+    struct refund_row *refund = refund_of_turn(turn);
     if (saga_turn_saga(turn)->status == SAGA_TERMINATED && refund_end_is_over(refund))
         leave(turn, refund);
     else if (saga_turn_saga(turn)->status == SAGA_TERMINATED)

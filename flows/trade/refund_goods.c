@@ -45,7 +45,7 @@ unsigned refund_of_recharge(const struct saga_subject *subject, struct str input
 
 static void reverse_recharge(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
-    struct refund_row *refund = refund_leg_of_call(call);
+    struct refund_row *refund = refund_of_call(call);
     Participant__Card__V1__ReverseRechargeRequest request = PARTICIPANT__CARD__V1__REVERSE_RECHARGE_REQUEST__INIT;
     Txcenter__Type__V1__Money amount = effect_money(trade, refund->amount);
     struct effect_whose whose; // of the refund's first saga, whichever asks
@@ -63,7 +63,7 @@ static void reverse_recharge(struct saga_call *call) {
 }
 
 void refund_reverse_recharge(struct saga_call *call) {
-    if (refund_leg_of_call(call)->recharge == RECHARGE_NEVER)
+    if (refund_of_call(call)->recharge == RECHARGE_NEVER)
         purchase_cancel_recharge(call);
     else
         reverse_recharge(call);
@@ -99,7 +99,7 @@ static void reversed(struct trade *trade, struct refund_row *refund) {
 // also to the saga that follows when this one is terminated.
 struct saga_verdict refund_recharge_reversed(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct refund_row *refund = refund_leg_of_turn(turn);
+    struct refund_row *refund = refund_of_turn(turn);
     const struct saga_asked *asked = saga_turn_asked(turn);
     struct saga_verdict failed;
     if (asked && asked->outcome == OUTCOME_REJECTED) {
@@ -121,7 +121,7 @@ struct saga_verdict refund_recharge_reversed(struct saga_turn *turn) {
 // OK: it is done. REJECTED: nothing was taken.
 void refund_recharge_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct refund_row *refund = refund_leg_of_turn(turn);
+    struct refund_row *refund = refund_of_turn(turn);
     if (ruling->outcome == OUTCOME_OK)
         reversed(trade, refund);
     else
@@ -140,7 +140,7 @@ unsigned refund_of_items(const struct saga_subject *subject, struct str input) {
 
 void refund_return_stock(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
-    const struct refund_row *refund = refund_leg_of_call(call);
+    const struct refund_row *refund = refund_of_call(call);
     Participant__Goods__V1__StockLine lines[TRADE_LINES_MAX], *list[TRADE_LINES_MAX];
     Participant__Goods__V1__ReturnStockRequest request = PARTICIPANT__GOODS__V1__RETURN_STOCK_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
@@ -171,7 +171,7 @@ void refund_return_stock(struct saga_call *call) {
 void refund_withdraw_item(struct saga_call *call) {
     const struct trade *trade = effect_trade(call);
     const struct line_row *line = trade_line_of(trade, LINE_ITEM, saga_call_leg(call));
-    if (!comes_back(line, refund_leg_of_call(call)))
+    if (!comes_back(line, refund_of_call(call)))
         saga_call_ok(call, STR_NONE);
     else
         purchase_withdraw_item(call, saga_call_leg(call));

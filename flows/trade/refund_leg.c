@@ -50,7 +50,7 @@ static int32_t generation_named(const struct refund_leg_row *leg, const char *nu
 }
 
 static struct refund_leg_row *call_leg(const struct saga_call *call) {
-    return trade_refund_leg(effect_trade(call), refund_leg_of_call(call)->refund_no, saga_call_leg(call));
+    return trade_refund_leg(effect_trade(call), refund_of_call(call)->refund_no, saga_call_leg(call));
 }
 
 // Of the refund's first saga, whichever asks.
@@ -80,6 +80,7 @@ struct asked_refund {
     char tender_no[TENDER_NO_MAX + 1];
     int64_t amount;
     char currency[4];
+    bool queried; // else it is to be made
 };
 
 static struct asked_refund asked_of(const struct trade *trade, const struct refund_leg_row *leg) {
@@ -90,9 +91,10 @@ static struct asked_refund asked_of(const struct trade *trade, const struct refu
 }
 
 static bool is_answered(const struct asked_refund *asked, const Participant__Payment__V1__PaymentRefund *refund) {
-    return refund->state == GATEWAY_REFUND(NOT_FOUND) ||
-           (strcmp(refund->tender_no, asked->tender_no) == 0 && refund->amount &&
-            refund->amount->minor_units == asked->amount && strcmp(refund->amount->currency, asked->currency) == 0);
+    if (refund->state == GATEWAY_REFUND(NOT_FOUND))
+        return asked->queried;
+    return strcmp(refund->tender_no, asked->tender_no) == 0 && refund->amount &&
+           refund->amount->minor_units == asked->amount && strcmp(refund->amount->currency, asked->currency) == 0;
 }
 
 // QueryRefund answers as RefundPayment does.
@@ -123,6 +125,7 @@ static struct asked_refund *asking(struct saga_call *call, const struct refund_l
         abort();
     *asked = asked_of(effect_trade(call), leg);
     asked->call = call;
+    asked->queried = leg->state == REFUND_LEG_STATE(ACCEPTED);
     return asked;
 }
 
@@ -329,7 +332,7 @@ static struct saga_verdict refused(struct saga_turn *turn, const struct refund_l
 
 struct saga_verdict refund_leg_paid_out(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    const struct refund_row *refund = refund_leg_of_turn(turn);
+    const struct refund_row *refund = refund_of_turn(turn);
     struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, saga_turn_leg(turn));
     const struct saga_asked *asked = saga_turn_asked(turn);
     bool definite = asked && (asked->outcome == OUTCOME_OK || asked->outcome == OUTCOME_REJECTED);
@@ -421,7 +424,7 @@ enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__P
 
 bool refund_leg_may_be(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error) {
     const struct refund_leg_row *leg =
-        trade_refund_leg(trade_of(saga_turn_subject(turn)), refund_leg_of_turn(turn)->refund_no, saga_turn_leg(turn));
+        trade_refund_leg(trade_of(saga_turn_subject(turn)), refund_of_turn(turn)->refund_no, saga_turn_leg(turn));
     if (ruling->outcome == OUTCOME_REJECTED && leg->state == REFUND_LEG_STATE(DONE))
         return error_set(error, ERR_SAGA_STATE, "the gateway has said that the money went back");
     return true;
@@ -430,7 +433,7 @@ bool refund_leg_may_be(struct saga_turn *turn, const struct saga_ruling *ruling,
 // OK: the money is back, in this way or another. REJECTED: it is not, and will not be by the newest try.
 void refund_leg_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct refund_leg_row *leg = trade_refund_leg(trade, refund_leg_of_turn(turn)->refund_no, saga_turn_leg(turn));
+    struct refund_leg_row *leg = trade_refund_leg(trade, refund_of_turn(turn)->refund_no, saga_turn_leg(turn));
     bool paid = ruling->outcome == OUTCOME_OK;
     set_leg(turn, leg, paid ? REFUND_LEG_STATE(DONE) : REFUND_LEG_STATE(FAILED));
     str_fit(str_c(ruling->text), leg->detail, sizeof leg->detail);

@@ -6,10 +6,10 @@
 #include "participant/payment/v1/payment.pb-c.h"
 
 // The refund of the saga whose turn, or call, it is.
-static inline struct refund_row *refund_leg_of_turn(struct saga_turn *turn) {
+static inline struct refund_row *refund_of_turn(struct saga_turn *turn) {
     return trade_refund(trade_of(saga_turn_subject(turn)), saga_turn_input(turn));
 }
-static inline struct refund_row *refund_leg_of_call(const struct saga_call *call) {
+static inline struct refund_row *refund_of_call(const struct saga_call *call) {
     return trade_refund(trade_of(saga_call_subject(call)), saga_call_input(call));
 }
 
@@ -39,7 +39,8 @@ void refund_leg_handed_over(struct trade *trade, struct refund_leg_row *leg);
 // The leg stays unpaid: its refund was terminated.
 void refund_leg_stop(struct saga_turn *turn, struct refund_leg_row *leg);
 
-// What the gateway says of one of our refunds. Only the newest try of a leg changes how the leg stands. What was not
+// What the gateway says of one of our refunds. Only the newest try of a leg changes how the leg stands, but
+// for an older one that was paid out after all before the newest was. What was not
 // learnt has changed nothing, and is for an operator.
 enum refund_learnt {
     REFUND_LEARNT,

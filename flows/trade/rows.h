@@ -68,16 +68,16 @@ enum trade_stopped {
     STOPPED_LEFT,     // nobody does: the trade ends with its last payment attempt
 };
 
-// What a paid trade's saga, which an operator has terminated (or a step of it skipped), is known not to have done; a
-// refund does not take it back.
+// What a paid trade's saga is known not to have done, because an operator has terminated it (or skipped a step of it),
+// or because it was gone when it was to be deducted; a refund does not take it back.
 enum trade_missed {
-    MISSED_COUPONS = 1,    // locked, and not used
-    MISSED_POINTS = 2,     // frozen, and not deducted
+    MISSED_COUPONS = 1,    // not used
+    MISSED_POINTS = 2,     // not deducted
     MISSED_SETTLEMENT = 4, // not recorded
     MISSED_STOCK = 8,      // reserved, and not deducted
     MISSED_RECHARGE = 16,  // not credited
     MISSED_ITEMS = 32,     // not all delivered
-    MISSED_QUOTA = 64,     // locked, and not used
+    MISSED_QUOTA = 64,     // not used
 };
 
 struct trade_row {

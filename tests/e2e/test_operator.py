@@ -174,7 +174,7 @@ class Settled(harness.Case):
         shop.until(trade.trade_no, "COMPLETED")
         return center, sim, trade
 
-    # [E8] [S3-17] [A24] a shortfall and a callback for an unknown number: listed, settled once, with the reason kept
+    # [E8] [S3-17] a shortfall: listed, settled once, with the reason kept; no stray is there
     def test_matters_and_strays_are_listed_and_settled_from_txctl(self):
         center, _, trade = self.short()
         listed = told(self, center, "matter", "list", "--trade", trade.trade_no, "--kind", "shortfall")

@@ -279,6 +279,11 @@ static void test_a_refund_answer_of_another_amount_is_parked(struct flow_bed *be
     refunded_otherwise(bed, "refund.amount.minor_units=1");
 }
 
+// Nor one that knows nothing of what it was asked to make.
+static void test_a_refund_that_is_not_found_as_it_is_made_is_parked(struct flow_bed *bed) {
+    refunded_otherwise(bed, "refund.state=1");
+}
+
 static void test_a_refund_answer_of_another_tender_is_parked(struct flow_bed *bed) {
     refunded_otherwise(bed, "refund.tender_no=OTHER");
 }
@@ -327,6 +332,7 @@ static const struct flow_case cases[] = {
     CASE(test_a_trades_next_order_may_have_the_number_of_the_one_before),
     CASE_WITH(test_a_refund_notice_that_does_not_match_changes_nothing, .a_day_of_refunds = true),
     CASE(test_a_refund_answer_of_another_amount_is_parked),
+    CASE(test_a_refund_that_is_not_found_as_it_is_made_is_parked),
     CASE(test_a_refund_answer_of_another_tender_is_parked),
     CASE(test_a_refund_of_a_subsidised_payment_says_who_bears_it),
 };

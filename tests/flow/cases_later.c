@@ -130,9 +130,11 @@ static void test_points_that_pay_all_and_are_gone_are_not_given_back(struct flow
     assert_state(bed, &trade, TRADE(REFUNDED));
     assert_int_equal(flow_ledger(bed, "points", trade.no, "give_back").n, 0);
     assert_int_equal(flow_effects(bed, "points", trade.no, "UnfreezePoints", EFFECT(APPLIED)), 0);
+    assert_int_equal(flow_get(bed, trade.no)->refunds[0]->points_given_back, 0);
     flow_must(bed, "Refund", "trade_no=%s whole=true wait_ms=10000", other.no);
     flow_until_still(bed, &other);
     assert_int_equal(flow_ledger(bed, "points", other.no, "give_back").points, POINTS);
+    assert_int_equal(flow_get(bed, other.no)->refunds[0]->points_given_back, POINTS);
 }
 
 // [E9] an answer that comes when an operator has ended its saga finds no trade any more: it is only noted

@@ -241,7 +241,8 @@ static void test_a_callback_of_failure_fails_the_trade_where_that_was_asked_for(
     assert_nothing_held(bed, &trade);
 }
 
-// [A26] two asynchronous tenders: one pays, one fails: the card is released, the other closed, what was paid goes back
+// [A26] [S3-52] [S3-53] two asynchronous tenders: one pays, one fails: the card is released, the other closed, what was
+// paid goes back
 static void two_tenders(struct flow_bed *bed, bool fails_first) {
     struct flow_trade trade;
     flow_ordered(bed, &trade);

@@ -75,6 +75,7 @@ static void test_all_sources_are_late_at_the_same_time(struct flow_bed *bed) {
 
 // ---- Kept facts -----------------------------------------------------------------------------------------------------
 
+// [S3-13]
 static void test_a_price_that_is_kept_is_not_asked_for_again(struct flow_bed *bed) {
     begin(bed);
     assert_int_equal(quoted_price(bed), USUAL);

@@ -274,10 +274,10 @@ static void test_nothing_new_is_begun_while_half_of_the_line_is_taken(void **sta
     bed_settle(&bed);
     assert_int_equal(seen(&bed).put_off, 0);
     // Those that were begun and have not come to it count, too.
-    assert_true(has_room_for(&bed, true, 4));
-    assert_false(has_room_for(&bed, true, 5));
-    assert_true(has_room_for(&bed, false, 2));
-    assert_false(has_room_for(&bed, false, 3));
+    assert_true(has_room_for(&bed, true, 1 + 4)); // of whom one can go
+    assert_false(has_room_for(&bed, true, 1 + 5));
+    assert_true(has_room_for(&bed, false, 1 + 2));
+    assert_false(has_room_for(&bed, false, 1 + 3));
     must_all_be(&bed, n, SAGA_SUCCEEDED);
     bed_release(&bed);
 }
