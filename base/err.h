@@ -24,7 +24,7 @@ enum outcome {
     X(SCOPE_MISSING, 4, 7, REJECTED, "the caller lacks the scope that this method needs")                             \
     X(TENANT_FORBIDDEN, 5, 7, REJECTED, "the caller does not belong to the tenant of this trade")                     \
     X(METHOD_UNKNOWN, 6, 12, REJECTED, "this server has no such method; reflection lists those it has")               \
-    X(OVERLOADED, 7, 8, RETRY, "a queue is full; nothing was accepted, try again after the given delay")              \
+    X(OVERLOADED, 7, 8, RETRY, "too much is under way already; the call did nothing, try again after the given delay") \
     X(MESSAGE_TOO_LARGE, 8, 8, REJECTED, "the message is larger than the configured maximum")                         \
     X(SHUTTING_DOWN, 9, 14, RETRY, "this instance is stopping; try again, another will answer")                       \
     X(INTERNAL, 10, 13, UNKNOWN, "a fault of this server; the operators are told")                                    \
