@@ -273,7 +273,7 @@ static void answered(void *ctx, const struct rpc_result *result) {
     } else if (result->outcome != OUTCOME_OK && result->reason[0] == '\0') {
         hop->unsure = true; // the connection was lost, or the slot has moved
         try_again(hop);
-    } else if (hop->unsure && result->outcome == OUTCOME_RETRY) {
+    } else if (hop->unsure && !hop->streams && result->outcome == OUTCOME_RETRY) {
         give_up(hop); // it says nothing of the call that had no answer
     } else {
         pass(hop, result);

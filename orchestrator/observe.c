@@ -56,9 +56,8 @@ void observe_counted(struct observer *observer) {
     }
 }
 
-static bool may_be_told(struct observer *observer, int grpc_status) {
+static bool may_be_told(struct observer *observer, int grpc_status, enum log_level level) {
     int last = OBSERVE_STATUSES - 1, status = grpc_status > 0 && grpc_status < last ? grpc_status : last;
-    enum log_level level = observe_call_level(grpc_status);
     return level == LOG_DEBUG || level == LOG_ERROR ||
            log_limit_take(&observer->refused[status], clock_now_ms(clock_system()));
 }
@@ -66,7 +65,7 @@ static bool may_be_told(struct observer *observer, int grpc_status) {
 void observe_call(void *ctx, const struct rpc_method *method, struct rpc_inbound *in, int grpc_status,
                   int64_t duration_us) {
     enum log_level level = observe_call_level(grpc_status);
-    if (!log_enabled(level) || !may_be_told(ctx, grpc_status))
+    if (!log_enabled(level) || !may_be_told(ctx, grpc_status, level))
         return;
     char path[RPC_PATH_MAX];
     struct line line = {.n = 0};

@@ -45,6 +45,7 @@ struct submission {
     const struct saga_flow *flow; // NULL: the saga has it
     struct saga_watch watch;
     struct heap_node until;
+    uint64_t gid_hash;
     unsigned pending; // callbacks that are still to come
     bool durable;     // the saga is
     bool waits;       // for the outcome; counted
@@ -270,31 +271,28 @@ static void stored(void *ctx, const struct error *error) {
 
 // Whether a saga of this gid may have been submitted lately: then it is looked for before it is inserted. A row that is
 // there already costs its whole batch a second commit, and callers that were not answered ask again all at once.
-static bool is_recent(const struct submit *submit, const char *gid) {
-    uint64_t hash = str_hash(str_c(gid));
-    return submit->recent[hash % RECENT] == hash;
+static bool is_recent(const struct submission *s) {
+    return s->submit->recent[s->gid_hash % RECENT] == s->gid_hash;
 }
 
 // Whether what its first stage calls can take one more. What is in memory was accepted, and has its room.
 static bool has_room(const struct submission *s, const Txcenter__Saga__V1__SagaDefinition *saga, struct error *error) {
     const struct saga_engine *engine = s->submit->options.engine;
-    if (saga_engine_has(engine, str_c(s->gid)))
-        return true;
-    int first = saga->steps[0]->stage ? saga->steps[0]->stage : 1; // 0: the next one
-    for (size_t i = 0; i < saga->n_steps && (i == 0 || saga->steps[i]->stage == first); i++) {
+    const struct saga_step *steps = s->flow->steps; // of the definition's, in their order
+    for (size_t i = 0; i < saga->n_steps && steps[i].stage == steps[0].stage; i++) {
         const Txcenter__Saga__V1__StepCall *action = saga->steps[i]->action;
-        bool core = !saga->steps[i]->non_core;
+        bool core = steps[i].tier == SAGA_CORE;
         if (action && !saga_engine_has_room(engine, action->target, core, s->submit->n_starting, error))
-            return false;
+            return saga_engine_has(engine, str_c(s->gid));
     }
     return true;
 }
 
 static void start(struct submission *s) {
     struct saga_engine *engine = s->submit->options.engine;
-    struct error error = {0};
     struct saga_turn *turn = saga_turn_begin(engine, NULL);
     struct saga_start start = {.made = s->flow, .gid = str_c(s->gid), .input = s->input, .about = str_c(s->about)};
+    struct error error;
     if (!saga_turn_start(turn, &start, &error)) {
         saga_turn_abandon(turn);
         if (error.code == ERR_SAGA_EXISTS)
@@ -304,8 +302,7 @@ static void start(struct submission *s) {
         return;
     }
     s->flow = NULL;
-    uint64_t hash = str_hash(str_c(s->gid));
-    s->submit->recent[hash % RECENT] = hash;
+    s->submit->recent[s->gid_hash % RECENT] = s->gid_hash;
     saga_watch(engine, str_c(s->gid), &s->watch);
     s->pending++;
     s->submit->n_starting++;
@@ -418,6 +415,7 @@ static struct submission *submission_new(struct submit *submit, struct rpc_inbou
         str_copy(str_c(request->gid), s->gid, sizeof s->gid);
     else
         submit_gid(str_c(rpc_inbound_caller(in)->name), str_c(request->request_id), s->gid);
+    s->gid_hash = str_hash(str_c(s->gid));
     call_context(in)->notes->gid = arena_str(rpc_inbound_arena(in), str_c(s->gid));
     return s;
 }
@@ -476,7 +474,7 @@ void submit_saga(struct submit *submit, struct rpc_inbound *in) {
     answer_by(s, WAIT_MAX_MS); // to become durable
     if (!saga_engine_owns(submit->options.engine, id_slot(str_c(s->gid))))
         fail_as(s, ERR_SLOT_ELSEWHERE, NULL);
-    else if (is_recent(submit, s->gid))
+    else if (is_recent(s))
         look_up(s);
     else if (!has_room(s, request->saga, &error))
         fail(s, &error);

@@ -269,7 +269,7 @@ int64_t members_due(const struct saga_members *members);
 void members_give(struct saga_members *members); // those that have left
 
 // resident.c
-struct saga_resident *resident_find(struct saga_engine *engine, struct str gid);
+struct saga_resident *resident_find(const struct saga_engine *engine, struct str gid);
 // A new resident in the map; takes `instance` and `subject`'s reference.
 struct saga_resident *resident_add(struct saga_engine *engine, struct saga_instance *instance,
                                    struct saga_subject *subject, struct saga_resident *parent, struct str input);

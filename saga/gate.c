@@ -145,6 +145,12 @@ static const char *refusal(const struct gate *gate, enum valve_use use, int64_t 
     return out;
 }
 
+// The same of one that waits: when it could go itself, others are before it.
+static void why_it_waits(const struct gate *gate, enum valve_use use, int64_t now, char out[SAGA_WHY_MAX]) {
+    if (!refusal(gate, use, now, out))
+        snprintf(out, SAGA_WHY_MAX, "%s: others are before it", gate->name);
+}
+
 static bool is_open(const struct gate *gate, enum valve_use use, int64_t now) {
     return gate->gates->known && !gate->paused && !valve_refusal(&gate->valve, use, now);
 }
@@ -226,7 +232,7 @@ static int64_t later_ms(const struct gates *gates, int64_t now) {
 static void put_off(struct gate *gate, struct saga_call *call, int64_t now) {
     char why[SAGA_WHY_MAX];
     gate->put_off++;
-    refusal(gate, use_of(call), now, why);
+    why_it_waits(gate, use_of(call), now, why);
     call_put_off(call, later_ms(gate->gates, now), why);
 }
 
@@ -325,8 +331,8 @@ void gates_tick(struct gates *gates, int64_t now) {
     struct heap_node *least;
     while ((least = heap_least(&gates->holds)) && least->key <= now) {
         struct saga_call *call = CONTAINER_OF(least, struct saga_call, hold);
-        char why[SAGA_WHY_MAX] = "others are before it";
-        refusal(call->gate, use_of(call), now, why);
+        char why[SAGA_WHY_MAX];
+        why_it_waits(call->gate, use_of(call), now, why);
         step_out(call);
         call->stage = CALL_NEW;
         call_put_off(call, now, why);
@@ -496,11 +502,10 @@ size_t gates_paused(const struct gates *gates) {
 
 bool saga_call_waits(const struct saga_engine *engine, struct str gid, uint16_t step_id, uint8_t leg,
                      char out[SAGA_WHY_MAX], int64_t *ret_since_ms) {
-    struct saga_resident *resident = resident_find((struct saga_engine *)(uintptr_t)engine, gid);
+    struct saga_resident *resident = resident_find(engine, gid);
     for (const struct saga_call *call = resident ? resident->calls : NULL; call; call = call->next)
         if (call->stage == CALL_WAITS && call->step_id == step_id && call->leg == leg) {
-            if (!refusal(call->gate, use_of(call), now_ms(engine->gates), out))
-                snprintf(out, SAGA_WHY_MAX, "%s: others are before it", call->gate->name);
+            why_it_waits(call->gate, use_of(call), now_ms(engine->gates), out);
             *ret_since_ms = call->since_ms;
             return true;
         }

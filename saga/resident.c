@@ -27,13 +27,13 @@ void resident_touch(struct saga_resident *resident) {
 
 // ---- Coming and going ---------------------------------------------------------------------------------------------
 
-struct saga_resident *resident_find(struct saga_engine *engine, struct str gid) {
+struct saga_resident *resident_find(const struct saga_engine *engine, struct str gid) {
     struct map_node *node = map_find(&engine->residents, gid);
     return node ? CONTAINER_OF(node, struct saga_resident, node) : NULL;
 }
 
 bool saga_engine_has(const struct saga_engine *engine, struct str gid) {
-    return map_find(&engine->residents, gid) != NULL;
+    return resident_find(engine, gid) != NULL;
 }
 
 static void join_family(struct saga_resident *resident) {

@@ -106,27 +106,12 @@ static enum backend_result read_back(struct sql_session *session, const struct b
     return BACKEND_OK;
 }
 
-static enum backend_result begin_transaction(struct sql_session *session, const char *begin, struct error *error) {
-    return session->run(session, begin, NULL, 0, NULL, NULL, NULL, error);
-}
-
-// COMMIT when all went well, else ROLLBACK; gives what came of it.
-static enum backend_result end_transaction(struct sql_session *session, enum backend_result result,
-                                           struct error *error) {
-    struct error ignored;
-    if (result == BACKEND_OK)
-        result = session->run(session, "COMMIT", NULL, 0, NULL, NULL, NULL, error);
-    if (result != BACKEND_OK)
-        session->run(session, "ROLLBACK", NULL, 0, NULL, NULL, NULL, &ignored);
-    return result;
-}
-
 static enum backend_result try_claim(struct sql_session *session, const char *begin, const struct backend_claim *claim,
                                      bool shared, struct store_identity *ret_identity, struct error *error) {
-    enum backend_result result = begin_transaction(session, begin, error);
+    enum backend_result result = session_begin(session, begin, error);
     if (result == BACKEND_OK)
         result = in_transaction(session, claim, shared, error);
-    result = end_transaction(session, result, error);
+    result = session_end(session, result, error);
     return result == BACKEND_OK ? read_back(session, claim, ret_identity, error) : result;
 }
 
@@ -162,10 +147,10 @@ static enum backend_result take(struct sql_session *session, const struct backen
 enum backend_result claim_take_over(struct sql_session *session, const char *begin,
                                     const struct backend_take_over *from, bool *ret_taken, struct error *error) {
     bool taken = false;
-    enum backend_result result = begin_transaction(session, begin, error);
+    enum backend_result result = session_begin(session, begin, error);
     if (result == BACKEND_OK)
         result = take(session, from, &taken, error);
-    result = end_transaction(session, result, error);
+    result = session_end(session, result, error);
     if (result == BACKEND_OK)
         *ret_taken = taken;
     return result;

@@ -129,16 +129,16 @@ static bool store_version(struct sql_session *session, int64_t version, struct b
     return session->run(session, sql->ptr, params, 2, NULL, NULL, NULL, error) == BACKEND_OK;
 }
 
-static bool insert_slots(struct sql_session *session, struct buf *sql, struct error *error) {
+static enum backend_result insert_slots(struct sql_session *session, struct buf *sql, struct error *error) {
     buf_clear(sql);
     sql_write(sql, session->dialect, &store_slot_table, STORE_INSERT, 1);
     for (int64_t slot = 0; slot < SLOT_COUNT; slot++) {
         struct sql_param params[] = {sql_integer(slot), sql_text("")};
         enum backend_result result = session->run(session, sql->ptr, params, 2, NULL, NULL, NULL, error);
         if (result != BACKEND_OK && result != BACKEND_CONFLICT)
-            return false;
+            return result;
     }
-    return true;
+    return BACKEND_OK;
 }
 
 static bool make_slots(struct sql_session *session, struct buf *sql, struct error *error) {
@@ -149,14 +149,11 @@ static bool make_slots(struct sql_session *session, struct buf *sql, struct erro
         return true;
     // In SQLite all of the migration is one transaction already. Elsewhere each row would be synced by itself.
     if (session->dialect == SQL_SQLITE)
-        return insert_slots(session, sql, error);
-    bool done = session->run(session, "START TRANSACTION", NULL, 0, NULL, NULL, NULL, error) == BACKEND_OK &&
-                insert_slots(session, sql, error) &&
-                session->run(session, "COMMIT", NULL, 0, NULL, NULL, NULL, error) == BACKEND_OK;
-    struct error ignored;
-    if (!done) // else the next try would read within it
-        session->run(session, "ROLLBACK", NULL, 0, NULL, NULL, NULL, &ignored);
-    return done;
+        return insert_slots(session, sql, error) == BACKEND_OK;
+    enum backend_result result = session_begin(session, "START TRANSACTION", error);
+    if (result == BACKEND_OK)
+        result = insert_slots(session, sql, error);
+    return session_end(session, result, error) == BACKEND_OK;
 }
 
 bool migrate_schema(struct sql_session *session, const struct store_table *const *tables, struct error *error) {

@@ -18,6 +18,12 @@ struct sql_session {
                                session_row_fn *row, void *ctx, int64_t *ret_changed, struct error *error);
 };
 
+// `begin` is the statement by which the database begins a transaction.
+enum backend_result session_begin(struct sql_session *session, const char *begin, struct error *error);
+
+// COMMIT when all went well, else ROLLBACK; gives what came of it.
+enum backend_result session_end(struct sql_session *session, enum backend_result result, struct error *error);
+
 static inline struct sql_param sql_text(const char *text) {
     return (struct sql_param){.is_text = true, .text = str_c(text)};
 }

@@ -119,13 +119,13 @@ static void refund_answered(void *ctx, const struct adapter_answer *answer) {
     free(asked);
 }
 
-static struct asked_refund *asking(struct saga_call *call, const struct refund_leg_row *leg) {
+static struct asked_refund *asking(struct saga_call *call, const struct refund_leg_row *leg, bool queried) {
     struct asked_refund *asked = malloc(sizeof *asked);
     if (!asked)
         abort();
     *asked = asked_of(effect_trade(call), leg);
     asked->call = call;
-    asked->queried = leg->state == REFUND_LEG_STATE(ACCEPTED);
+    asked->queried = queried;
     return asked;
 }
 
@@ -145,7 +145,7 @@ static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, 
     if (leg->state == REFUND_LEG_STATE(ACCEPTED)) {
         Participant__Payment__V1__QueryRefundRequest request = PARTICIPANT__PAYMENT__V1__QUERY_REFUND_REQUEST__INIT;
         request.refund_no = number;
-        payment_query_refund(gateway, &effect, &request, refund_answered, asking(call, leg));
+        payment_query_refund(gateway, &effect, &request, refund_answered, asking(call, leg, true));
         return;
     }
     Participant__Payment__V1__RefundPaymentRequest request = PARTICIPANT__PAYMENT__V1__REFUND_PAYMENT_REQUEST__INIT;
@@ -153,7 +153,7 @@ static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, 
     request.tender_no = tender->tender_no;
     request.refund_no = number;
     request.amount = &amount;
-    payment_refund(gateway, &effect, &request, refund_answered, asking(call, leg));
+    payment_refund(gateway, &effect, &request, refund_answered, asking(call, leg, false));
 }
 
 // Cash is given back at the counter.

@@ -39,9 +39,9 @@ void refund_leg_handed_over(struct trade *trade, struct refund_leg_row *leg);
 // The leg stays unpaid: its refund was terminated.
 void refund_leg_stop(struct saga_turn *turn, struct refund_leg_row *leg);
 
-// What the gateway says of one of our refunds. Only the newest try of a leg changes how the leg stands, but
-// for an older one that was paid out after all before the newest was. What was not
-// learnt has changed nothing, and is for an operator.
+// What the gateway says of one of our refunds. Only the newest try of a leg changes how the leg stands, but for
+// an older one that was paid out after all before the newest was. What was not learnt has changed nothing, and is for
+// an operator.
 enum refund_learnt {
     REFUND_LEARNT,
     REFUND_UNKNOWN,         // no leg has this number
