@@ -8,10 +8,10 @@ import harness
 from harness import resident_kb
 from two_step import PATH, Center, Sqlite, Steps, definition, load, submit_request
 
-# Under way at one target: in flight, or in the line before it; one more would be put off for a minute, which is no recovery.
-# The sagas of a recovery are spread over as many targets as that takes.
-CALLS_A_TARGET = 1250
-TARGETS_MAX = 200
+# In flight at one target; what would stand in line before one that holds its answers is refused. The sagas of a recovery
+# are spread over as many targets as that takes.
+CALLS_A_TARGET = 2000
+TARGETS_MAX = 64  # that bench_load takes turns with
 LIST_PAGES = 300
 PATIENT = {"first_ms": 1000, "max_ms": 1000}  # a participant that holds its answers is asked again and again
 
@@ -60,13 +60,16 @@ class Endurance:
 
     def recovery(self):
         count = self.options.sagas
-        targets = min(TARGETS_MAX, -(-count // CALLS_A_TARGET))
+        n_targets = -(-count // CALLS_A_TARGET)
+        if n_targets > TARGETS_MAX:
+            raise SystemExit(f"--sagas: at most {TARGETS_MAX * CALLS_A_TARGET}")
         print(f"\nrecovery of {count} sagas under way at kill -9", flush=True)
-        holding = Steps(self.folder, 3600000, [0] * targets).start()
-        center = Center(holding, self.store, {"submit": {"targets": holding.targets, "channels_max": 256}}).start()
+        holding = Steps(self.folder, 3600000, [0] * n_targets).start()
+        center = Center(holding, self.store, {"targets": {"in_flight_max": CALLS_A_TARGET}}).start()
         steps = Steps(self.folder, 0, holding.ports)
         try:
-            self.fill(center, [submit_request(definition(target, PATIENT, deadline_ms=60000), 0) for target in holding.targets], count)
+            requests = [submit_request(definition(target, PATIENT, deadline_ms=60000), 0) for target in holding.targets]
+            self.fill(center, requests, count)
             self.figures["recovery.sagas"] = count
             self.figures["recovery.full_resident_kb"] = resident_kb(center.pid)
             center.world.kill_center()
