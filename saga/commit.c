@@ -136,7 +136,9 @@ static void committed(void *ctx, const struct error *error) {
 
 static void number_events(struct saga_turn *turn) {
     for (struct turn_event *event = turn->events; event; event = event->next) {
-        event->row.seq = ++turn->engine->slots[event->row.slot].outbox_seq;
+        int64_t *last = &turn->engine->slots[event->row.slot].outbox_seq;
+        *last = event->row.created_ms > *last ? event->row.created_ms : *last + 1;
+        event->row.seq = *last;
         saga_turn_row(turn, &outbox_table, STORE_INSERT, &event->row);
     }
     turn->events = NULL;

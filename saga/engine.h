@@ -48,11 +48,11 @@ enum slot_state {
 
 struct saga_slot {
     enum slot_state state;
-    int64_t giver;    // the mark of who left it to us in order; 0: its last owner was cut off by a death
-    uint16_t cut_off; // so often
-    bool numbered;    // outbox_seq is known
-    int64_t outbox_seq;
-    uint32_t users; // sagas in memory or on their way there, turns
+    int64_t giver;      // the mark of who left it to us in order; 0: its last owner was cut off by a death
+    uint16_t cut_off;   // so often
+    bool numbered;      // outbox_seq is known
+    int64_t outbox_seq; // no event of the slot has a greater number
+    uint32_t users;     // sagas in memory or on their way there, turns
 };
 
 // Somebody waits for a saga to be in memory.
@@ -322,7 +322,7 @@ void turn_event_about(struct saga_turn *turn, const char *type, const struct tur
 
 // commit.c
 void turn_finish(struct saga_turn *turn); // makes it durable when it must be, else lets its calls go at once
-void engine_number(struct saga_engine *engine, unsigned slot, int64_t seq); // the last number of the slot's outbox
+void engine_number(struct saga_engine *engine, unsigned slot, int64_t seq); // no event of it has a greater one
 // Those that wait for numbers, when the engine stops or their slots leave: they fail.
 void engine_refuse_turns(struct saga_engine *engine);
 void engine_drop_turns(struct saga_engine *engine); // all of them: the store is gone
@@ -430,7 +430,7 @@ void sentinel_watch(struct saga_sentinel *sentinel, unsigned slot);
 void sentinel_forget(struct saga_sentinel *sentinel, unsigned slot);
 void sentinel_tick(struct saga_sentinel *sentinel, int64_t now_ms);
 int64_t sentinel_due(const struct saga_sentinel *sentinel);
-// The last number of the slot's outbox is wanted: engine_number() gets it.
+// A number is wanted that no event of the slot is behind: engine_number() gets it.
 void sentinel_number(struct saga_sentinel *sentinel, unsigned slot);
 // What is due in the slot up to here is in memory.
 int64_t sentinel_horizon(const struct saga_sentinel *sentinel, unsigned slot);

@@ -117,9 +117,8 @@ static struct look look_at_saga(struct chore *chore, const struct round_page *pa
     int64_t least_ms = least_kept_ms(retention, row->flow), now = now_ms(retention);
     bool own = !flow || !flow->estate;
     if (!own || least_ms == INT64_MAX || row->created_ms + least_ms > now) {
-        struct saga_row *skip = chore->skip; // to the next flow
-        *skip = (struct saga_row){.created_ms = INT64_MAX};
-        memcpy(skip->flow, row->flow, sizeof skip->flow);
+        *chore->skip = (struct saga_row){.created_ms = INT64_MAX}; // to the next flow
+        memcpy(chore->skip->flow, row->flow, sizeof row->flow);
         return (struct look){.looked = LOOKED_SKIP, .since_ms = own ? row->ended_ms : 0, .over_ms = INT64_MAX};
     }
     bool foreign = row->flow_version > 0 && !flow && row->subject[0]; // a newer release's: what goes with it?
@@ -151,16 +150,11 @@ static struct look look_at_aged(struct chore *chore, const struct round_page *pa
                : keep();
 }
 
-// Events, slot by slot. The last one of a slot stays: the next one's number follows from it (E16).
+// Events. The last one stays: the numbers that follow are behind it, whatever the clock says then (E16).
 static struct look look_at_event(struct chore *chore, const struct round_page *page, size_t i) {
-    const struct outbox_row *row = (const struct outbox_row *)page->rows + i;
     struct look look = look_at_aged(chore, page, i);
-    bool last_of_page = i + 1 == page->n;
-    if (look.looked == LOOKED_GOES && last_of_page && page->full && i > 0)
-        look.looked = LOOKED_TURN;
-    else if (look.looked != LOOKED_GOES || last_of_page || row[1].slot != row->slot)
-        look.looked = LOOKED_SKIP;
-    *(struct outbox_row *)chore->skip = (struct outbox_row){.slot = row->slot, .seq = INT64_MAX};
+    if (look.looked == LOOKED_GOES && i + 1 == page->n)
+        look.looked = page->full ? LOOKED_TURN : LOOKED_STOP;
     return look;
 }
 
@@ -202,11 +196,9 @@ static void note(struct chore *chore, const struct look *look) {
         chore->oldest_ms = 0; // that was the one
 }
 
-// Behind a row that was skipped with all that are like it.
-static bool is_skipped(const struct chore *chore, const void *row) {
-    if (chore->round.query.table == &saga_table)
-        return strcmp(((const struct saga_row *)row)->flow, ((const struct saga_row *)chore->skip)->flow) == 0;
-    return ((const struct outbox_row *)row)->slot == ((const struct outbox_row *)chore->skip)->slot;
+// Behind a saga that was skipped with all of its flow.
+static bool is_skipped(const struct chore *chore, const struct saga_row *row) {
+    return strcmp(row->flow, chore->skip->flow) == 0;
 }
 
 static void look_at_rows(struct chore *chore, const struct round_page *page) {
@@ -264,9 +256,6 @@ static struct chore *add_chore(struct saga_retention *retention, const struct st
     retention->chores = chores;
     retention->chores[retention->n_chores++] = chore;
     chore->retention = retention;
-    chore->skip = calloc(1, table->row_size);
-    if (!chore->skip)
-        abort();
     chore->round = (struct round){.query = {.table = table, .limit = retention->options->batch},
                                   .look = look_through,
                                   .passed = passed,
@@ -300,6 +289,9 @@ static void add_sagas(struct saga_retention *retention) {
     chore->round.query.order = order;
     chore->look = look_at_saga;
     chore->leave = leaving_saga;
+    chore->skip = calloc(1, sizeof *chore->skip);
+    if (!chore->skip)
+        abort();
     set_whole(chore);
 }
 
@@ -339,7 +331,6 @@ static void add_own(struct saga_retention *retention) {
         if (own[i].table == &outbox_table) {
             chore->look = look_at_event; // of which it takes two to know that one is not the last
             chore->round.query.limit = chore->round.query.limit < 2 ? 2 : chore->round.query.limit;
-            set_whole(chore);
         }
     }
 }

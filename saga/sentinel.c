@@ -18,7 +18,7 @@ enum watch_phase {
     WATCH_SCAN,   // what is due is read
 };
 
-// The last number of a slot's outbox, which is asked for when it is first needed.
+// A number that no event of a slot is behind: the greatest of all slots, asked for when the slot first needs one.
 enum watch_number {
     NUMBER_UNWANTED,
     NUMBER_ASKED,
@@ -218,10 +218,7 @@ static void number_read(void *ctx, const struct error *error, const void *rows, 
 }
 
 static void ask_number(struct watch *watch) {
-    struct store_query query = {.table = &outbox_table,
-                                .conds = {{.column = "slot", .cmp = STORE_EQ, .integer = watch->slot}},
-                                .descending = true,
-                                .limit = 1};
+    struct store_query query = {.table = &outbox_table, .descending = true, .limit = 1};
     watch->number = NUMBER_ASKED;
     watch->asking = true;
     store_read(watch->sentinel->engine->options.store, &query, number_read, watch);

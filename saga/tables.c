@@ -114,7 +114,7 @@ const struct store_table request_table = {
 };
 
 static const struct store_column outbox_columns[] = {
-    STORE_COL_I32(outbox_row, slot),       STORE_COL_I64(outbox_row, seq),
+    STORE_COL_I64(outbox_row, seq),        STORE_COL_I32(outbox_row, slot),
     STORE_COL_TEXT(outbox_row, type),      STORE_COL_TEXT(outbox_row, gid),
     STORE_COL_TEXT(outbox_row, subject),   STORE_COL_BLOB(outbox_row, payload, 4096),
     STORE_COL_I64(outbox_row, created_ms),

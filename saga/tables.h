@@ -77,10 +77,12 @@ struct request_row {
 extern const struct store_table request_table;
 enum { REQUEST_BY_CREATED }; // indexes of request_table
 
-// Events in the order of their commits: seq is assigned per slot by the loop (E16).
+// Events. Those of a slot have rising numbers in the order of their commits, given by the loop (E16): the time in
+// milliseconds, or one more than the slot's last. So what is inserted comes near the end of the table, whatever its
+// slot.
 struct outbox_row {
-    int32_t slot;
     int64_t seq;
+    int32_t slot;
     char type[41];
     char gid[SAGA_GID_MAX + 1];
     char subject[SAGA_SUBJECT_MAX + 1];
