@@ -12,7 +12,7 @@ from two_step import PATH, Center, Sqlite, Steps, definition, load, submit_reque
 # are spread over as many targets as that takes.
 CALLS_A_TARGET = 2000
 TARGETS_MAX = 64  # that bench_load takes turns with
-LIST_PAGES = 300
+LIST_PAGES, PAGE = 300, 50
 PATIENT = {"first_ms": 1000, "max_ms": 1000}  # a participant that holds its answers is asked again and again
 
 
@@ -108,6 +108,8 @@ class Endurance:
 
     def waiting(self):
         count, first = self.options.waiting, self.options.waiting // 10
+        if count <= LIST_PAGES * PAGE:
+            raise SystemExit(f"--waiting: more than {LIST_PAGES * PAGE}, so that the list has pages enough")
         saga = {"flow": "bench.waiting", "steps": [{"name": "wait", "signal": {"name": "go", "timeout_ms": 2592000000}}]}
         print(f"\n{count} waiting sagas", flush=True)
         steps = Steps(self.folder).start()
@@ -137,15 +139,15 @@ class Endurance:
         for _ in range(LIST_PAGES):
             begun = time.monotonic()
             page = client.call("txcenter.saga.v1.SagaService/ListSagas",
-                               {"filter": {"unfinished": True}, "page_size": 50, "page_token": token})
+                               {"filter": {"unfinished": True}, "page_size": PAGE, "page_token": token})
             took.append((time.monotonic() - begun) * 1000)
             token = page.next_page_token
-            if len(page.sagas) != 50 or not token:
+            if len(page.sagas) != PAGE or not token:
                 raise AssertionError("the list ended")
         took.sort()
         self.figures["waiting.page_p50_ms"], self.figures["waiting.page_p99_ms"] = took[len(took) // 2], took[len(took) * 99 // 100]
-        print("  a page of 50 takes {:.1f} ms, p99 {:.1f} ms".format(
-            self.figures["waiting.page_p50_ms"], self.figures["waiting.page_p99_ms"]), flush=True)
+        print("  a page of {} takes {:.1f} ms, p99 {:.1f} ms".format(
+            PAGE, self.figures["waiting.page_p50_ms"], self.figures["waiting.page_p99_ms"]), flush=True)
 
     # ---- Overload -------------------------------------------------------------------------------------------------------
 
