@@ -397,7 +397,7 @@ static const struct config_row submit_rows[] = {
 
 static const struct config_row target_rows[] = {
     GATE_ROWS(config_targets, "256", "4096",
-              " While more than half are taken, or the first has waited for 200 ms, no saga that begins with it is "
+              " While half of them are taken, or the first has waited for 200 ms, no saga that begins with it is "
               "accepted."),
     COUNT(config_targets, gates_max, 16, 65536, "targets", "1024",
           "Most remote systems that are told apart at once, the center's own among them; idle ones make room."),

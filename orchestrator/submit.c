@@ -32,7 +32,7 @@ struct submit {
     struct heap waits; // submissions by when they must be answered
     struct rpc_timer timer;
     int64_t timer_ms; // INT64_MAX: not set
-    uint32_t n_waiting, n_starting;
+    uint32_t n_waiting;
     bool hurried;
     uint64_t recent[RECENT]; // hashes of gids, each in its place; see is_recent()
 };
@@ -46,6 +46,8 @@ struct submission {
     struct saga_watch watch;
     struct heap_node until;
     uint64_t gid_hash;
+    struct saga_place *places; // of the calls of its first stage, until it is durable
+    size_t n_places;
     unsigned pending; // callbacks that are still to come
     bool durable;     // the saga is
     bool waits;       // for the outcome; counted
@@ -255,10 +257,18 @@ static void look_up(struct submission *s) {
 
 // ---- A new one ------------------------------------------------------------------------------------------------------
 
+static void give_places(struct submission *s) {
+    for (size_t i = 0; i < s->n_places; i++)
+        saga_place_give(&s->places[i]);
+    free(s->places);
+    s->places = NULL;
+    s->n_places = 0;
+}
+
 static void stored(void *ctx, const struct error *error) {
     struct submission *s = ctx;
     s->pending--;
-    s->submit->n_starting--;
+    give_places(s);
     if (!s->in) {
         free_when_over(s);
     } else if (error && error->code == ERR_STORE_CONFLICT) {
@@ -276,14 +286,22 @@ static bool is_recent(const struct submission *s) {
 }
 
 // Whether what its first stage calls can take one more. What is in memory was accepted, and has its room.
-static bool has_room(const struct submission *s, const Txcenter__Saga__V1__SagaDefinition *saga, struct error *error) {
-    const struct saga_engine *engine = s->submit->options.engine;
+static bool take_places(struct submission *s, const Txcenter__Saga__V1__SagaDefinition *saga, struct error *error) {
+    struct saga_engine *engine = s->submit->options.engine;
     const struct saga_step *steps = s->flow->steps; // of the definition's, in their order
-    for (size_t i = 0; i < saga->n_steps && steps[i].stage == steps[0].stage; i++) {
+    size_t n = 0;
+    while (n < saga->n_steps && steps[n].stage == steps[0].stage)
+        n++;
+    s->places = calloc(n + 1, sizeof *s->places);
+    if (!s->places)
+        abort();
+    for (size_t i = 0; i < n; i++) {
         const Txcenter__Saga__V1__StepCall *action = saga->steps[i]->action;
         bool core = steps[i].tier == SAGA_CORE;
-        if (action && !saga_engine_has_room(engine, action->target, core, s->submit->n_starting, error))
+        if (action && !saga_place_take(engine, action->target, core, &s->places[s->n_places++], error)) {
+            give_places(s);
             return saga_engine_has(engine, str_c(s->gid));
+        }
     }
     return true;
 }
@@ -295,6 +313,7 @@ static void start(struct submission *s) {
     struct error error;
     if (!saga_turn_start(turn, &start, &error)) {
         saga_turn_abandon(turn);
+        give_places(s);
         if (error.code == ERR_SAGA_EXISTS)
             look_up(s);
         else
@@ -305,7 +324,6 @@ static void start(struct submission *s) {
     s->submit->recent[s->gid_hash % RECENT] = s->gid_hash;
     saga_watch(engine, str_c(s->gid), &s->watch);
     s->pending++;
-    s->submit->n_starting++;
     saga_turn_commit(turn, stored, s);
 }
 
@@ -476,7 +494,7 @@ void submit_saga(struct submit *submit, struct rpc_inbound *in) {
         fail_as(s, ERR_SLOT_ELSEWHERE, NULL);
     else if (is_recent(s))
         look_up(s);
-    else if (!has_room(s, request->saga, &error))
+    else if (!take_places(s, request->saga, &error))
         fail(s, &error);
     else
         start(s);

@@ -17,6 +17,7 @@ enum { CORE, NON_CORE, LINES };
 struct line {
     struct saga_call *first, *last;
     uint32_t n;
+    uint32_t promised; // places of sagas that are being begun
 };
 
 struct gate {
@@ -89,7 +90,9 @@ static uint32_t waiting(const struct gate *gate) {
 
 static void drop_idle(void *ctx, struct map_node *node) {
     struct gate *gate = CONTAINER_OF(node, struct gate, node);
-    if (!gate->configured && !gate->paused && waiting(gate) == 0 && valve_is_idle(&gate->valve, now_ms(ctx)))
+    bool promised = gate->lines[CORE].promised || gate->lines[NON_CORE].promised;
+    if (!gate->configured && !gate->paused && !promised && waiting(gate) == 0 &&
+        valve_is_idle(&gate->valve, now_ms(ctx)))
         gate_free(gate);
 }
 
@@ -474,24 +477,37 @@ int64_t gates_crowded_out(const struct gates *gates) {
 }
 
 // Of the places in line that calls of its kind can have, half are for sagas that are under way; who can go needs none.
-static bool is_crowded(const struct gate *gate, bool core, uint32_t more, int64_t now) {
+static bool is_crowded(const struct gate *gate, bool core, int64_t now) {
     const struct line *line = &gate->lines[core ? CORE : NON_CORE];
     uint32_t most = core ? waiting_max(gate) - gate->lines[NON_CORE].n : waiting_max(gate) / 2;
-    uint32_t at_once = gate->valve.limits.in_flight_max, out = gate->valve.in_flight;
-    uint32_t can_go = at_once == 0 ? UINT32_MAX / 2 : at_once > out ? at_once - out : 0;
-    uint32_t places = most / 2 + (line->n == 0 ? can_go : 0);
-    return line->n + more > places || (line->first && now - line->first->since_ms > LONG_WAIT_MS);
+    uint32_t can_go = line->n == 0 ? valve_free(&gate->valve, core ? VALVE_CORE : VALVE_LATER, now) : 0;
+    return (uint64_t)line->n + line->promised >= ((uint64_t)most + 1) / 2 + can_go ||
+           (line->first && now - line->first->since_ms > LONG_WAIT_MS);
 }
 
-bool saga_engine_has_room(const struct saga_engine *engine, const char *participant, bool core, uint32_t more,
-                          struct error *error) {
-    const struct gate *gate = gate_find(engine->gates, participant);
-    bool answers = gate && !gate->paused && gate->valve.state == SAGA_BREAKER_CLOSED && gate->valve.slow_start == 0;
-    if (!answers || !is_crowded(gate, core, more, now_ms(engine->gates)))
+bool saga_place_take(struct saga_engine *engine, const char *participant, bool core, struct saga_place *ret_place,
+                     struct error *error) {
+    struct gates *gates = engine->gates;
+    struct gate *gate = gate_for(gates, participant);
+    *ret_place = (struct saga_place){.gate = gate, .core = core};
+    if (!gate)
         return true;
-    error_set(error, ERR_OVERLOADED, "%s is called for as much already as it can take", participant);
-    error->retry_after_ms = CROWDED_RETRY_MS;
-    return false;
+    bool answers =
+        gates->known && !gate->paused && gate->valve.state == SAGA_BREAKER_CLOSED && gate->valve.slow_start == 0;
+    if (answers && is_crowded(gate, core, now_ms(gates))) {
+        ret_place->gate = NULL;
+        error_set(error, ERR_OVERLOADED, "%s is called for as much already as it can take", participant);
+        error->retry_after_ms = CROWDED_RETRY_MS;
+        return false;
+    }
+    gate->lines[core ? CORE : NON_CORE].promised++;
+    return true;
+}
+
+void saga_place_give(struct saga_place *place) {
+    if (place->gate)
+        place->gate->lines[place->core ? CORE : NON_CORE].promised--;
+    place->gate = NULL;
 }
 
 size_t gates_paused(const struct gates *gates) {

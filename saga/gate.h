@@ -5,7 +5,7 @@
 // time. A part of everything that is bounded is kept for core steps: a quarter of the calls at once and of the bucket,
 // half of the line. So what is not core may be as slow as it likes.
 //
-// Whoever begins sagas asks first (saga_engine_has_room()): half of the line is for those that are under way, so that
+// Whoever begins sagas asks first (saga_place_take()): half of the line is for those that are under way, so that
 // these find room in it, and a center that is asked for more than it can do refuses what is new instead of putting off
 // what it has accepted. So it does, too, when the line has become slow, however short it is.
 #ifndef TXC_SAGA_GATE_H

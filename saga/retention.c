@@ -117,8 +117,9 @@ static struct look look_at_saga(struct chore *chore, const struct round_page *pa
     int64_t least_ms = least_kept_ms(retention, row->flow), now = now_ms(retention);
     bool own = !flow || !flow->estate;
     if (!own || least_ms == INT64_MAX || row->created_ms + least_ms > now) {
-        *chore->skip = (struct saga_row){.created_ms = INT64_MAX}; // to the next flow
-        memcpy(chore->skip->flow, row->flow, sizeof row->flow);
+        struct saga_row *skip = chore->skip; // to the next flow
+        *skip = (struct saga_row){.created_ms = INT64_MAX};
+        memcpy(skip->flow, row->flow, sizeof skip->flow);
         return (struct look){.looked = LOOKED_SKIP, .since_ms = own ? row->ended_ms : 0, .over_ms = INT64_MAX};
     }
     bool foreign = row->flow_version > 0 && !flow && row->subject[0]; // a newer release's: what goes with it?
@@ -150,11 +151,18 @@ static struct look look_at_aged(struct chore *chore, const struct round_page *pa
                : keep();
 }
 
-// Events. The last one stays: the numbers that follow are behind it, whatever the clock says then (E16).
+// Events, in the order of their numbers, which is that of time but where a clock was ahead: those that were numbered
+// then come behind those that are too young. The last one of all stays, so that the numbers that follow are behind it,
+// whatever the clock says (E16).
 static struct look look_at_event(struct chore *chore, const struct round_page *page, size_t i) {
+    const struct outbox_row *row = (const struct outbox_row *)page->rows + i;
     struct look look = look_at_aged(chore, page, i);
+    int64_t now = now_ms(chore->retention);
     if (look.looked == LOOKED_GOES && i + 1 == page->n)
-        look.looked = page->full ? LOOKED_TURN : LOOKED_STOP;
+        look.looked = page->full && i > 0 ? LOOKED_TURN : LOOKED_KEEP;
+    else if (look.looked == LOOKED_STOP)
+        look.looked = row->seq > now ? LOOKED_KEEP : LOOKED_SKIP;
+    *(struct outbox_row *)chore->skip = (struct outbox_row){.seq = now, .slot = INT32_MAX};
     return look;
 }
 
@@ -196,9 +204,11 @@ static void note(struct chore *chore, const struct look *look) {
         chore->oldest_ms = 0; // that was the one
 }
 
-// Behind a saga that was skipped with all of its flow.
-static bool is_skipped(const struct chore *chore, const struct saga_row *row) {
-    return strcmp(row->flow, chore->skip->flow) == 0;
+// Behind a row that was skipped with all that are like it.
+static bool is_skipped(const struct chore *chore, const void *row) {
+    if (chore->round.query.table == &saga_table)
+        return strcmp(((const struct saga_row *)row)->flow, ((const struct saga_row *)chore->skip)->flow) == 0;
+    return ((const struct outbox_row *)row)->seq <= ((const struct outbox_row *)chore->skip)->seq;
 }
 
 static void look_at_rows(struct chore *chore, const struct round_page *page) {
@@ -256,6 +266,9 @@ static struct chore *add_chore(struct saga_retention *retention, const struct st
     retention->chores = chores;
     retention->chores[retention->n_chores++] = chore;
     chore->retention = retention;
+    chore->skip = calloc(1, table->row_size);
+    if (!chore->skip)
+        abort();
     chore->round = (struct round){.query = {.table = table, .limit = retention->options->batch},
                                   .look = look_through,
                                   .passed = passed,
@@ -289,9 +302,6 @@ static void add_sagas(struct saga_retention *retention) {
     chore->round.query.order = order;
     chore->look = look_at_saga;
     chore->leave = leaving_saga;
-    chore->skip = calloc(1, sizeof *chore->skip);
-    if (!chore->skip)
-        abort();
     set_whole(chore);
 }
 
@@ -331,6 +341,7 @@ static void add_own(struct saga_retention *retention) {
         if (own[i].table == &outbox_table) {
             chore->look = look_at_event; // of which it takes two to know that one is not the last
             chore->round.query.limit = chore->round.query.limit < 2 ? 2 : chore->round.query.limit;
+            set_whole(chore);
         }
     }
 }

@@ -33,7 +33,7 @@ struct chore {
     const struct saga_aged *aged;
     void *ctx; // of these
     int32_t closed;
-    struct saga_row *skip;        // of the sagas
+    void *skip;
     int64_t oldest_ms, behind_ms; // when the oldest that is kept ended; since when what goes now is over
     struct store_write *write;
     size_t n_write; // rows in it

@@ -1,5 +1,6 @@
 #include "saga/rounds.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -37,12 +38,17 @@ bool rounds_owns(const struct rounds *rounds, unsigned slot) {
 }
 
 unsigned rounds_slot_of(const struct store_table *table, const void *row) {
+    for (size_t i = 0; i < table->n_columns; i++) {
+        const struct store_column *column = &table->columns[i];
+        int32_t slot;
+        if (strcmp(column->name, "slot") != 0)
+            continue;
+        memcpy(&slot, (const char *)row + column->offset, sizeof slot);
+        return (unsigned)slot % SLOT_COUNT;
+    }
     const struct store_column *first = &table->columns[0];
-    int32_t slot;
-    if (first->type == STORE_TEXT)
-        return id_slot(str_c((const char *)row + first->offset));
-    memcpy(&slot, (const char *)row + first->offset, sizeof slot);
-    return (unsigned)slot % SLOT_COUNT;
+    assert(first->type == STORE_TEXT);
+    return id_slot(str_c((const char *)row + first->offset));
 }
 
 void round_move(struct round *round, const void *row) {

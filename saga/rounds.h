@@ -51,7 +51,8 @@ int64_t rounds_due(const struct rounds *rounds);
 void rounds_tick(struct rounds *rounds, int64_t now_ms);
 int64_t rounds_now(const struct rounds *rounds);
 
-// Whether this instance sees to the slot; the slot of a row: its first column says it, or is hashed.
+// Whether this instance sees to the slot; the slot of a row: its column of this name says it, or its
+// first one is hashed.
 bool rounds_owns(const struct rounds *rounds, unsigned slot);
 unsigned rounds_slot_of(const struct store_table *table, const void *row);
 

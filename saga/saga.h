@@ -203,12 +203,20 @@ void saga_engine_free(struct saga_engine *engine);
 // Whether it is known whose slots are whose. Before that everything is elsewhere.
 bool saga_engine_settled(const struct saga_engine *engine);
 
+// A place in a participant's line, for the call of a saga that is being begun.
+struct saga_place {
+    struct gate *gate; // NULL: none
+    bool core;
+};
+
 // Whether one more saga whose first stage calls the participant, in a core step or another, can be begun with a
-// prospect of being driven now, beside `more` that were begun and have not come to it yet. False with OVERLOADED when
-// so much waits for it that the saga would soon be put off, though it answers: where it does not, or is paused, sagas
-// are begun and wait. Only whoever begins one for a caller who can come back asks.
-bool saga_engine_has_room(const struct saga_engine *engine, const char *participant, bool core, uint32_t more,
-                          struct error *error);
+// prospect of being driven now. True: a place is kept for this call until it is given back, which must be when the saga
+// is durable (then the call comes by itself) or was not begun. False with OVERLOADED when so much waits there, or is
+// about to come, that the saga would soon be put off, though the participant answers: where it does not, or is paused,
+// sagas are begun and wait. Only whoever begins one for a caller who can come back asks.
+bool saga_place_take(struct saga_engine *engine, const char *participant, bool core, struct saga_place *ret_place,
+                     struct error *error);
+void saga_place_give(struct saga_place *place);
 
 // Whether the saga is in memory: it was accepted, and has not ended.
 bool saga_engine_has(const struct saga_engine *engine, struct str gid);

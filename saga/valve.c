@@ -46,13 +46,36 @@ static int64_t interval_ns(const struct valve *valve) {
     return (SECOND_NS + valve->limits.rate_per_s - 1) / valve->limits.rate_per_s;
 }
 
+static int64_t burst_of(const struct valve *valve, enum valve_use use) {
+    uint32_t whole = at_least_one(valve->limits.burst);
+    return use == VALVE_CORE ? whole : whole - kept(whole);
+}
+
 // When the bucket has a token again. As time is told in milliseconds, what comes within one comes at once.
 static int64_t token_ms(const struct valve *valve, enum valve_use use) {
     if (valve->limits.rate_per_s == 0)
         return 0;
-    uint32_t whole = at_least_one(valve->limits.burst);
-    int64_t burst = use == VALVE_CORE ? whole : whole - kept(whole);
-    return (valve->arrival_ns - (burst - 1) * interval_ns(valve)) / MS_NS;
+    return (valve->arrival_ns - (burst_of(valve, use) - 1) * interval_ns(valve)) / MS_NS;
+}
+
+static uint32_t tokens(const struct valve *valve, enum valve_use use, int64_t now_ms) {
+    if (valve->limits.rate_per_s == 0)
+        return UINT32_MAX;
+    int64_t burst = burst_of(valve, use), ahead_ns = valve->arrival_ns - now_ms * MS_NS;
+    int64_t taken = ahead_ns <= 0 ? 0 : (ahead_ns + interval_ns(valve) - 1) / interval_ns(valve);
+    return taken < burst ? (uint32_t)(burst - taken) : 0;
+}
+
+static uint32_t less(uint32_t n, uint32_t taken, uint32_t most) {
+    uint32_t rest = taken < most ? most - taken : 0;
+    return rest < n ? rest : n;
+}
+
+uint32_t valve_free(const struct valve *valve, enum valve_use use, int64_t now_ms) {
+    uint32_t most = at_once(valve), n = less(tokens(valve, use, now_ms), valve->in_flight, most);
+    if (use != VALVE_CORE)
+        n = less(n, valve->in_flight - valve->taken[VALVE_CORE], at_least_one(most - kept(most)));
+    return use == VALVE_LATER ? less(n, valve->taken[VALVE_LATER], at_least_one(most / 2)) : n;
 }
 
 bool valve_is_shut(const struct valve *valve, int64_t now_ms) {

@@ -44,6 +44,9 @@ bool valve_is_shut(const struct valve *valve, int64_t now_ms);
 // Why the next call can't go now, in words; NULL: it can.
 const char *valve_refusal(const struct valve *valve, enum valve_use use, int64_t now_ms);
 
+// How many calls of this use could go at once.
+uint32_t valve_free(const struct valve *valve, enum valve_use use, int64_t now_ms);
+
 // Whether a core call finds no room though fewer of its kind are under way than there is room kept for them. Never.
 bool valve_crowds_out(const struct valve *valve);
 

@@ -77,14 +77,16 @@ static void pay_out_card(struct saga_call *call, struct refund_leg_row *leg, str
 // What is asked of the gateway for a leg, as its answer must say again.
 struct asked_refund {
     struct saga_call *call;
+    char refund_no[GATEWAY_REFUND_NO_MAX];
     char tender_no[TENDER_NO_MAX + 1];
     int64_t amount;
     char currency[4];
     bool queried; // else it is to be made
 };
 
-static struct asked_refund asked_of(const struct trade *trade, const struct refund_leg_row *leg) {
+static struct asked_refund asked_of(const struct trade *trade, const struct refund_leg_row *leg, int32_t generation) {
     struct asked_refund asked = {.amount = leg->amount};
+    gateway_refund_no(leg, generation, asked.refund_no);
     memcpy(asked.tender_no, trade_tender(trade, leg->attempt_no, leg->tender)->tender_no, sizeof asked.tender_no);
     memcpy(asked.currency, trade->row.currency, sizeof asked.currency);
     return asked;
@@ -93,8 +95,9 @@ static struct asked_refund asked_of(const struct trade *trade, const struct refu
 static bool is_answered(const struct asked_refund *asked, const Participant__Payment__V1__PaymentRefund *refund) {
     if (refund->state == GATEWAY_REFUND(NOT_FOUND))
         return asked->queried;
-    return strcmp(refund->tender_no, asked->tender_no) == 0 && refund->amount &&
-           refund->amount->minor_units == asked->amount && strcmp(refund->amount->currency, asked->currency) == 0;
+    return strcmp(refund->refund_no, asked->refund_no) == 0 && strcmp(refund->tender_no, asked->tender_no) == 0 &&
+           refund->amount && refund->amount->minor_units == asked->amount &&
+           strcmp(refund->amount->currency, asked->currency) == 0;
 }
 
 // QueryRefund answers as RefundPayment does.
@@ -112,7 +115,7 @@ static void refund_answered(void *ctx, const struct adapter_answer *answer) {
         answer->outcome == OUTCOME_OK ? refund_in(answer->bytes, &arena) : NULL;
     if (answer->outcome == OUTCOME_OK && !(refund && is_answered(asked, refund)))
         saga_call_done(asked->call, OUTCOME_UNKNOWN, ERR_PARTICIPANT_BROKEN, NULL,
-                       "the answer names another tender, amount or currency", STR_NONE);
+                       "the answer names another refund, tender, amount or currency", STR_NONE);
     else
         effect_done(asked->call, answer);
     arena_release(&arena);
@@ -123,7 +126,7 @@ static struct asked_refund *asking(struct saga_call *call, const struct refund_l
     struct asked_refund *asked = malloc(sizeof *asked);
     if (!asked)
         abort();
-    *asked = asked_of(effect_trade(call), leg);
+    *asked = asked_of(effect_trade(call), leg, leg->generation);
     asked->call = call;
     asked->queried = queried;
     return asked;
@@ -380,7 +383,7 @@ struct refund_leg_row *refund_leg_come_right(const struct trade *trade,
         leg->state != REFUND_LEG_STATE(FAILED) || notice->state != GATEWAY_REFUND(DONE) ||
         refund_end_is_over(trade_refund(trade, str_c(leg->refund_no))))
         return NULL;
-    const struct asked_refund asked = asked_of(trade, leg);
+    const struct asked_refund asked = asked_of(trade, leg, generation);
     return is_answered(&asked, notice) ? leg : NULL;
 }
 
@@ -400,7 +403,7 @@ enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__P
     const struct refund_row *refund = trade_refund(trade, str_c(leg->refund_no));
     if (refund_end_is_over(refund) && leg->state != REFUND_LEG_STATE(DONE))
         return notice->state == GATEWAY_REFUND(DONE) ? REFUND_PAID_OUT_BEFORE : REFUND_LEARNT;
-    const struct asked_refund asked = asked_of(trade, leg);
+    const struct asked_refund asked = asked_of(trade, leg, generation);
     if (!is_answered(&asked, notice))
         return REFUND_MISMATCHED;
     if (leg->otherwise && notice->state == GATEWAY_REFUND(DONE))

@@ -545,7 +545,7 @@ class Crowded(Submitting):
         go = self.hold("Reserve")
         gids, refusal = self.fill()
         self.assertEqual(("RESOURCE_EXHAUSTED", "OVERLOADED"), (refusal.code, refusal.reason))
-        self.assertIn(len(gids), range(2, 7), "one is out, at least one waits, and at most five")
+        self.assertIn(len(gids), range(2, 6), "one is out, at least one waits, and at most four")
         self.assertGreater(refusal.retry_after_s, 0)
         self.assertEqual(gids[0], self.submit(self.slow(), name="r-0", wait_ms=0).saga.gid, "it was accepted")
         awaited = {"name": "told", "signal": {"name": "go", "timeoutMs": "60000"}}

@@ -288,6 +288,10 @@ static void test_a_refund_answer_of_another_tender_is_parked(struct flow_bed *be
     refunded_otherwise(bed, "refund.tender_no=OTHER");
 }
 
+static void test_a_refund_answer_of_another_refund_is_parked(struct flow_bed *bed) {
+    refunded_otherwise(bed, "refund.refund_no=OTHER");
+}
+
 // [A61] who bears what of a refund is known: the payer gets back what the payer paid
 static void test_a_refund_of_a_subsidised_payment_says_who_bears_it(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -334,6 +338,7 @@ static const struct flow_case cases[] = {
     CASE(test_a_refund_answer_of_another_amount_is_parked),
     CASE(test_a_refund_that_is_not_found_as_it_is_made_is_parked),
     CASE(test_a_refund_answer_of_another_tender_is_parked),
+    CASE(test_a_refund_answer_of_another_refund_is_parked),
     CASE(test_a_refund_of_a_subsidised_payment_says_who_bears_it),
 };
 

@@ -413,10 +413,51 @@ static void test_a_damaged_row_stops_nobody_else(void **state) {
     }
 }
 
+static bool ends_soon(unsigned i) {
+    struct client *client = &host->clients[i];
+    time_t from = time(NULL);
+    saga_signal(host->engine, str_c(client->gid), STR("go"), STR("1"), STR_NONE, signalled, client);
+    do
+        read_status(client);
+    while (!saga_status_ended(client->status) && time(NULL) - from < 10);
+    return saga_status_ended(client->status);
+}
+
+// [E5] so does an event
+static void test_a_damaged_event_stops_nobody_else(void **state) {
+    (void)state;
+    host->mute = true;
+    for (unsigned i = 1; i < 5; i++) {
+        host->clients[i].asked = true;
+        start(&host->clients[i]);
+    }
+    while (host->n_calls < 8)
+        step();
+    kill_host();
+    host->mute = false;
+    open_host();
+    while (!saga_engine_recovered(host->engine))
+        step();
+    assert_true(ends_soon(1));
+    kill_host();
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(host->path, &db), SQLITE_OK);
+    const char *damage = "UPDATE outbox SET type = hex(zeroblob(100)) WHERE seq = (SELECT max(seq) FROM outbox)";
+    assert_int_equal(sqlite3_exec(db, damage, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_changes(db), 1);
+    sqlite3_close(db);
+    open_host();
+    while (!saga_engine_recovered(host->engine))
+        step();
+    for (unsigned i = 2; i < 5; i++)
+        assert_true(ends_soon(i));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sagas_outlive_the_deaths_of_the_process, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_damaged_row_stops_nobody_else, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_damaged_event_stops_nobody_else, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_stop_hands_everything_over, setup, teardown),
     };
     return cmocka_run_group_tests_name("saga/engine over SQLite and its threads", tests, NULL, NULL);

@@ -209,6 +209,14 @@ static void test_only_what_is_in_slots_of_ours_goes(void **state) {
     assert_int_equal(n, kept);
     for (size_t i = 0; i < n; i++)
         assert_int_equal(rows[i].slot % 2, 1);
+    days(&bed, 4);
+    struct store_query events = {.table = &outbox_table, .limit = 100};
+    const struct outbox_row *told = bed_rows(&bed, &events, &n);
+    unsigned odd = 0;
+    for (size_t i = 0; i < n; i++)
+        odd += (unsigned)told[i].slot % 2;
+    assert_int_equal(odd, kept);
+    assert_in_range(n, kept, kept + 1); // and the last one
     bed_release(&bed);
 }
 
@@ -277,6 +285,26 @@ static void test_the_last_event_stays_for_its_number(void **state) {
     rows = bed_rows(bed, &query, &n);
     assert_int_equal(n, 2);
     assert_true(rows[1].slot == (int32_t)id_slot(STR("s1")) && rows[1].seq > last);
+}
+
+// One event that was written while the clock was a year ahead holds up no other.
+static void test_an_event_from_the_future_holds_up_no_other(void **state) {
+    struct saga_bed *bed = *state;
+    bed->time.now_ms += 365 * DAY_MS;
+    make(bed, "s1");
+    bed_kill(bed);
+    bed->time.now_ms -= 365 * DAY_MS;
+    bed_open(bed);
+    for (int i = 2; i < 20; i++) {
+        char gid[8];
+        snprintf(gid, sizeof gid, "s%d", i);
+        make(bed, gid);
+        if (i == 10)
+            bed_revive(bed); // those that come now are numbered behind it
+        days(bed, 1);
+    }
+    days(bed, 20);
+    assert_in_range(bed_count(bed, &outbox_table), 1, 2); // that one, and the last
 }
 
 static void test_what_operators_did_goes_by_its_own_time(void **state) {
@@ -427,6 +455,7 @@ int main(void) {
         cmocka_unit_test(test_only_what_is_in_slots_of_ours_goes),
         TEST(test_a_request_is_known_for_as_long_as_is_stated),
         TEST(test_the_last_event_stays_for_its_number),
+        TEST(test_an_event_from_the_future_holds_up_no_other),
         TEST(test_what_operators_did_goes_by_its_own_time),
         OPENS(test_a_backlog_goes_at_the_stated_rate),
         TEST(test_the_oldest_that_is_kept_is_known),
