@@ -45,6 +45,7 @@ struct center {
     struct rpc_server *server;
     struct rpc_timer engine_timer, trades_timer, vitals_timer, hurry_timer, cut_timer;
     struct vitals vitals;
+    unsigned looks; // at them
     struct observer observer;
     bool serving, stopping, fenced;
     bool asked;         // it stops because it was told to

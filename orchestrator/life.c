@@ -2,14 +2,18 @@
 #include "base/log.h"
 #include "orchestrator/compose.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
 enum {
     VITALS_EVERY_MS = 1000,
-    AGAIN_MS = 1000, // after a signal to stop, until another one means "at once"
-    CUT_MS = 5000,   // after drain_ms
-    LEAVE_MS = 3000, // that the others' taking over is waited for, once nothing else is
+    AGAIN_MS = 1000,       // after a signal to stop, until another one means "at once"
+    CUT_MS = 5000,         // after drain_ms
+    TRIM_LOOKS = 10,       // from one look at what is free in memory to the next
+    TRIM_LEAST = 16 << 20, // bytes that are free before they are given back
+    TRIM_PAD = 4 << 20,    // that stay, so that what comes next needs not ask for them
+    LEAVE_MS = 3000,       // that the others' taking over is waited for, once nothing else is
 };
 
 // ---- Ending -------------------------------------------------------------------------------------------------------
@@ -110,6 +114,12 @@ void center_fenced(struct center *center) {
 
 // ---- Vitals -------------------------------------------------------------------------------------------------------
 
+// What a burst took and freed goes back to the machine. The C library keeps it, where it lies between what is in use.
+static void return_memory(struct center *center) {
+    if (++center->looks % TRIM_LOOKS == 0 && mallinfo2().fordblks > TRIM_LEAST)
+        malloc_trim(TRIM_PAD);
+}
+
 static void look(void *ctx) {
     struct center *center = ctx;
     struct vitals_seen seen = {.drift_ms = clock_drift_ms()};
@@ -137,6 +147,7 @@ static void look(void *ctx) {
     if (center->server)
         rpc_server_set_health(center->server, !seen.store_down);
     observe_counted(&center->observer);
+    return_memory(center);
     set_timer(center, &center->vitals_timer, look, VITALS_EVERY_MS);
 }
 
