@@ -84,6 +84,10 @@ static struct gate *gate_find(const struct gates *gates, const char *name) {
     return node ? CONTAINER_OF(node, struct gate, node) : NULL;
 }
 
+static struct line *line_for(struct gate *gate, bool core) {
+    return &gate->lines[core ? CORE : NON_CORE];
+}
+
 static uint32_t waiting(const struct gate *gate) {
     return gate->lines[CORE].n + gate->lines[NON_CORE].n;
 }
@@ -165,7 +169,7 @@ static enum valve_use use_of(const struct saga_call *call) {
 // ---- The lines ----------------------------------------------------------------------------------------------------
 
 static struct line *line_of(const struct saga_call *call) {
-    return &call->gate->lines[use_of(call) == VALVE_CORE ? CORE : NON_CORE];
+    return line_for(call->gate, use_of(call) == VALVE_CORE);
 }
 
 static struct saga_call *next_in_line(const struct gate *gate) {
@@ -477,8 +481,8 @@ int64_t gates_crowded_out(const struct gates *gates) {
 }
 
 // Of the places in line that calls of its kind can have, half are for sagas that are under way; who can go needs none.
-static bool is_crowded(const struct gate *gate, bool core, int64_t now) {
-    const struct line *line = &gate->lines[core ? CORE : NON_CORE];
+static bool is_crowded(struct gate *gate, bool core, int64_t now) {
+    const struct line *line = line_for(gate, core);
     uint32_t most = core ? waiting_max(gate) - gate->lines[NON_CORE].n : waiting_max(gate) / 2;
     uint32_t can_go = line->n == 0 ? valve_free(&gate->valve, core ? VALVE_CORE : VALVE_LATER, now) : 0;
     return (uint64_t)line->n + line->promised >= ((uint64_t)most + 1) / 2 + can_go ||
@@ -500,13 +504,13 @@ bool saga_place_take(struct saga_engine *engine, const char *participant, bool c
         error->retry_after_ms = CROWDED_RETRY_MS;
         return false;
     }
-    gate->lines[core ? CORE : NON_CORE].promised++;
+    line_for(gate, core)->promised++;
     return true;
 }
 
 void saga_place_give(struct saga_place *place) {
     if (place->gate)
-        place->gate->lines[place->core ? CORE : NON_CORE].promised--;
+        line_for(place->gate, place->core)->promised--;
     place->gate = NULL;
 }
 

@@ -218,8 +218,7 @@ static void number_read(void *ctx, const struct error *error, const void *rows, 
 }
 
 static void ask_number(struct watch *watch) {
-    // One that can't be read is passed, for the damage must not stop every slot: the clock numbers what comes behind
-    // it.
+    // One that can't be read is passed, or the damage would stop every slot: the clock numbers what comes behind it.
     struct store_query query = {.table = &outbox_table, .descending = true, .limit = 1, .readable = true};
     watch->number = NUMBER_ASKED;
     watch->asking = true;

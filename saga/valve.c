@@ -28,14 +28,25 @@ static uint32_t at_least_one(uint32_t n) {
     return n ? n : 1;
 }
 
+static uint32_t less(uint32_t n, uint32_t taken, uint32_t most) {
+    uint32_t rest = taken < most ? most - taken : 0;
+    return rest < n ? rest : n;
+}
+
+// How many of `n` find room among those that may go at once.
+static uint32_t room_for(const struct valve *valve, enum valve_use use, uint32_t n) {
+    uint32_t most = at_once(valve);
+    n = less(n, valve->in_flight, most);
+    if (use != VALVE_CORE)
+        n = less(n, valve->in_flight - valve->taken[VALVE_CORE], at_least_one(most - kept(most)));
+    return use == VALVE_LATER ? less(n, valve->taken[VALVE_LATER], at_least_one(most / 2)) : n;
+}
+
 // What is kept for core steps is theirs also while more than the rest is under way, because less may be than before.
 static bool has_room(const struct valve *valve, enum valve_use use) {
-    uint32_t most = at_once(valve), core = valve->taken[VALVE_CORE], others = valve->in_flight - core;
-    if (use == VALVE_CORE)
-        return valve->in_flight < most ||
-               (core < kept(most) && (!valve->limits.in_flight_max || valve->in_flight < valve->limits.in_flight_max));
-    return valve->in_flight < most && others < at_least_one(most - kept(most)) &&
-           (use != VALVE_LATER || valve->taken[VALVE_LATER] < at_least_one(most / 2));
+    return room_for(valve, use, 1) > 0 ||
+           (use == VALVE_CORE && valve->taken[VALVE_CORE] < kept(at_once(valve)) &&
+            (!valve->limits.in_flight_max || valve->in_flight < valve->limits.in_flight_max));
 }
 
 bool valve_crowds_out(const struct valve *valve) {
@@ -66,16 +77,8 @@ static uint32_t tokens(const struct valve *valve, enum valve_use use, int64_t no
     return taken < burst ? (uint32_t)(burst - taken) : 0;
 }
 
-static uint32_t less(uint32_t n, uint32_t taken, uint32_t most) {
-    uint32_t rest = taken < most ? most - taken : 0;
-    return rest < n ? rest : n;
-}
-
 uint32_t valve_free(const struct valve *valve, enum valve_use use, int64_t now_ms) {
-    uint32_t most = at_once(valve), n = less(tokens(valve, use, now_ms), valve->in_flight, most);
-    if (use != VALVE_CORE)
-        n = less(n, valve->in_flight - valve->taken[VALVE_CORE], at_least_one(most - kept(most)));
-    return use == VALVE_LATER ? less(n, valve->taken[VALVE_LATER], at_least_one(most / 2)) : n;
+    return room_for(valve, use, tokens(valve, use, now_ms));
 }
 
 bool valve_is_shut(const struct valve *valve, int64_t now_ms) {

@@ -137,8 +137,6 @@ static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, 
     struct effect_whose whose;
     struct adapter_effect effect = leg_effect(call, leg, &whose);
     effect.order_no = trade_attempt(effect_trade(call), leg->attempt_no)->order_no; // the trade may have a newer one
-    char number[GATEWAY_REFUND_NO_MAX];
-    gateway_refund_no(leg, leg->generation, number);
     if (tender->undo == UNDO_REVERSED) {
         Participant__Payment__V1__QueryPaymentRequest request = PARTICIPANT__PAYMENT__V1__QUERY_PAYMENT_REQUEST__INIT;
         request.tender_no = tender->tender_no;
@@ -147,16 +145,18 @@ static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, 
     }
     if (leg->state == REFUND_LEG_STATE(ACCEPTED)) {
         Participant__Payment__V1__QueryRefundRequest request = PARTICIPANT__PAYMENT__V1__QUERY_REFUND_REQUEST__INIT;
-        request.refund_no = number;
-        payment_query_refund(gateway, &effect, &request, refund_answered, asking(call, leg, true));
+        struct asked_refund *asked = asking(call, leg, true);
+        request.refund_no = asked->refund_no;
+        payment_query_refund(gateway, &effect, &request, refund_answered, asked);
         return;
     }
     Participant__Payment__V1__RefundPaymentRequest request = PARTICIPANT__PAYMENT__V1__REFUND_PAYMENT_REQUEST__INIT;
     Txcenter__Type__V1__Money amount = effect_money(effect_trade(call), leg->amount);
+    struct asked_refund *asked = asking(call, leg, false);
     request.tender_no = tender->tender_no;
-    request.refund_no = number;
+    request.refund_no = asked->refund_no;
     request.amount = &amount;
-    payment_refund(gateway, &effect, &request, refund_answered, asking(call, leg, false));
+    payment_refund(gateway, &effect, &request, refund_answered, asked);
 }
 
 // Cash is given back at the counter.

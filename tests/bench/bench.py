@@ -20,7 +20,7 @@ import peers  # noqa: E402
 import profile_rooms  # noqa: E402
 import purchases  # noqa: E402
 import quotes  # noqa: E402
-from endurance import Endurance  # noqa: E402
+from endurance import SAGAS_MAX, WAITING_MIN, Endurance  # noqa: E402
 from harness import BIN, World, cpu_ns, resident_kb  # noqa: E402
 from sagas import Sagas  # noqa: E402
 from two_step import MariadbStore, Sqlite  # noqa: E402
@@ -81,6 +81,10 @@ def arguments():
     parser.add_argument("--json", metavar="FILE", default="build/bench.json")
     parser.add_argument("--data", metavar="FOLDER", default="build/bench")
     options = parser.parse_args()
+    if options.sagas > SAGAS_MAX:
+        parser.error(f"--sagas: at most {SAGAS_MAX}")
+    if options.waiting is not None and options.waiting < WAITING_MIN:
+        parser.error(f"--waiting: at least {WAITING_MIN}, so that the list has pages enough")
     options.pairs = options.pairs or (2 if options.quick else 10)
     return options
 

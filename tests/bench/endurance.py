@@ -11,8 +11,9 @@ from two_step import PATH, Center, Sqlite, Steps, definition, load, submit_reque
 # In flight at one target; what would stand in line before one that holds its answers is refused. The sagas of a recovery
 # are spread over as many targets as that takes.
 CALLS_A_TARGET = 2000
-TARGETS_MAX = 64  # that bench_load takes turns with
+SAGAS_MAX = 64 * CALLS_A_TARGET  # as bench_load takes turns with so many targets
 LIST_PAGES, PAGE = 300, 50
+WAITING_MIN = LIST_PAGES * PAGE + 1
 PATIENT = {"first_ms": 1000, "max_ms": 1000}  # a participant that holds its answers is asked again and again
 
 
@@ -61,8 +62,6 @@ class Endurance:
     def recovery(self):
         count = self.options.sagas
         n_targets = -(-count // CALLS_A_TARGET)
-        if n_targets > TARGETS_MAX:
-            raise SystemExit(f"--sagas: at most {TARGETS_MAX * CALLS_A_TARGET}")
         print(f"\nrecovery of {count} sagas under way at kill -9", flush=True)
         holding = Steps(self.folder, 3600000, [0] * n_targets).start()
         center = Center(holding, self.store, {"targets": {"in_flight_max": CALLS_A_TARGET}}).start()
@@ -108,8 +107,6 @@ class Endurance:
 
     def waiting(self):
         count, first = self.options.waiting, self.options.waiting // 10
-        if count <= LIST_PAGES * PAGE:
-            raise SystemExit(f"--waiting: more than {LIST_PAGES * PAGE}, so that the list has pages enough")
         saga = {"flow": "bench.waiting", "steps": [{"name": "wait", "signal": {"name": "go", "timeout_ms": 2592000000}}]}
         print(f"\n{count} waiting sagas", flush=True)
         steps = Steps(self.folder).start()
