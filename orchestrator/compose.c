@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { TABLES_MAX = 64, SECOND_MS = 1000 };
+enum { TABLES_MAX = 64, SECOND_MS = 1000, BUSY_MAX_MS = 100 };
 #define DAY_MS INT64_C(86400000)
 
 // ---- Businesses ---------------------------------------------------------------------------------------------------
@@ -285,6 +285,7 @@ static bool serve(struct center *center, struct error *error) {
         .tls = {.certificate = config->tls.certificate, .key = config->tls.key, .client_ca = config->tls.client_ca},
         .message_max = config->limits.message_max_bytes,
         .in_flight_max = config->limits.in_flight_max,
+        .busy_max_ms = BUSY_MAX_MS,
         .caller_in_flight_max = config->limits.caller_in_flight_max,
         .bytes_in_flight_max = config->limits.bytes_in_flight_max,
         .drain_ms = config->drain_ms ? config->drain_ms : 1, // 0 would be the server's own default

@@ -12,8 +12,9 @@
 #include <stdlib.h>
 
 enum {
-    BATCH_MAX = 8192, // completions taken at once
-    STREAK_MAX = 64,  // completions handled one by one, but for arrivals, before all that is ready is taken at once
+    BATCH_MAX = 8192,  // completions taken at once
+    STREAK_MAX = 64,   // completions handled one by one, but for arrivals, before all that is ready is taken at once
+    IDLE_NS = 5000000, // a wait of so long was one; so often the loop looks whether there is nothing to do
 };
 
 struct completion {
@@ -35,6 +36,7 @@ struct rpc_loop {
     atomic_bool wake_pending;
 
     struct completion *batch; // of BATCH_MAX
+    int64_t idle_ns;          // when there was last nothing to do
     struct rpc_signals *signals;
     bool stopping;
     bool inside; // a callback is running
@@ -79,6 +81,7 @@ struct rpc_loop *rpc_loop_new(void) {
                                  gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     loop->woken.done = run_wakers;
+    loop->idle_ns = clock_monotonic_ns();
     loop->batch = rpc_alloc(BATCH_MAX * sizeof *loop->batch);
     return loop;
 }
@@ -178,14 +181,27 @@ static void fire_due(struct rpc_loop *loop) {
     }
 }
 
-// The next completion. With something to be done at rest it looks instead of waiting, twice for the reason above.
-static bool take(struct rpc_loop *loop, struct completion *ret_completion) {
-    if (!loop->rests)
-        return next(loop, next_deadline(loop, INT64_MAX), ret_completion);
-    bool taken = false;
-    for (int look = 0; !taken && look < 2; look++)
-        taken = next(loop, gpr_time_0(GPR_CLOCK_MONOTONIC), ret_completion);
+// The next completion. With something to be done at rest it looks instead of waiting, twice for the reason above; now
+// and then it looks before it waits, to see whether there is ever nothing.
+static bool take(struct rpc_loop *loop, int64_t wait_ms, struct completion *ret_completion) {
+    int64_t from_ns = clock_monotonic_ns();
+    if (loop->rests || from_ns - loop->idle_ns > IDLE_NS) {
+        for (int look = 0; look < 2; look++)
+            if (next(loop, gpr_time_0(GPR_CLOCK_MONOTONIC), ret_completion))
+                return true;
+        loop->idle_ns = from_ns;
+    }
+    if (loop->rests)
+        return false;
+    bool taken = next(loop, next_deadline(loop, wait_ms), ret_completion);
+    int64_t now_ns = clock_monotonic_ns();
+    if (now_ns - from_ns > IDLE_NS)
+        loop->idle_ns = now_ns;
     return taken;
+}
+
+int64_t rpc_loop_busy_ms(const struct rpc_loop *loop) {
+    return (clock_monotonic_ns() - loop->idle_ns) / 1000000;
 }
 
 void rpc_loop_run(struct rpc_loop *loop) {
@@ -193,7 +209,7 @@ void rpc_loop_run(struct rpc_loop *loop) {
     struct completion completion;
     loop->stopping = false;
     for (size_t streak = 0, busy = 0; !loop->stopping;) {
-        bool some = take(loop, &completion);
+        bool some = take(loop, INT64_MAX, &completion);
         if (some) {
             streak += !completion.tag->arrival;
             handle(loop, completion);
@@ -216,7 +232,7 @@ void rpc_loop_stop(struct rpc_loop *loop) {
 void rpc_loop_once(struct rpc_loop *loop, int64_t wait_ms) {
     assert(!loop->inside);
     struct completion first;
-    if (next(loop, next_deadline(loop, loop->rests ? 0 : wait_ms), &first)) {
+    if (take(loop, wait_ms, &first)) {
         handle(loop, first);
         handle_all(loop);
     }

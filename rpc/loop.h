@@ -67,6 +67,10 @@ struct rpc_rest {
 };
 void rpc_loop_at_rest(struct rpc_loop *loop, struct rpc_rest *rest);
 
+// For how long there has always been something to do; a few milliseconds mean nothing. What comes then may wait unseen
+// until the loop gets to it.
+int64_t rpc_loop_busy_ms(const struct rpc_loop *loop);
+
 // Signals (SIGTERM, SIGINT, …) delivered as calls on the loop, not in a handler; several of one kind may come as one.
 // Once per loop. Call before starting threads of your own: it blocks the signals in this thread and in those that it
 // starts, and waits for them on one thread. (gRPC's threads have every signal blocked.)

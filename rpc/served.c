@@ -14,15 +14,29 @@ enum {
     ARENA_FACTOR = 8, // a call's memory, in greatest messages
     OVERLOADED_RETRY_MS = 200,
     SHUTDOWN_RETRY_MS = 100,
-    PROMPT_MS = 250,   // a message that takes longer may be waited for only as long as there is room
-    REFUSED_MAX = 256, // refusals that are not sent yet; more of them are made short
+    BUSY_FOR_NS = 1000000000, // a server that was too busy counts as that for so long
+    PROMPT_MS = 250,          // a message that takes longer may be waited for only as long as there is room
+    REFUSED_MAX = 256,        // refusals that are not sent yet; more of them are made short
 };
 
-// How full the server may be, in hundredths of a limit, for a call of each tier to be let in.
+// How full the server may be, in hundredths of a limit, for a call of each tier to be let in; while it is too busy.
 static const uint32_t tier_percent[] = {[RPC_TIER_LOW] = 70, [RPC_TIER_NORMAL] = 85, [RPC_TIER_HIGH] = 100};
+static const uint32_t busy_percent[] = {[RPC_TIER_LOW] = 20, [RPC_TIER_NORMAL] = 25, [RPC_TIER_HIGH] = 100};
 
 static uint64_t part_of(const struct rpc_served *served, uint64_t most) {
     return most * tier_percent[served->route->route->tier] / 100;
+}
+
+static uint64_t busy_most(const struct rpc_served *served) {
+    uint64_t most = served->server->options.in_flight_max;
+    return (most * busy_percent[served->route->route->tier] + 99) / 100;
+}
+
+static bool too_busy(struct rpc_server *server) {
+    int64_t now_ns = clock_monotonic_ns();
+    if (server->options.busy_max_ms && rpc_loop_busy_ms(server->loop) >= server->options.busy_max_ms)
+        server->busy_until_ns = now_ns + BUSY_FOR_NS;
+    return now_ns < server->busy_until_ns;
 }
 
 // ---- Life ---------------------------------------------------------------------------------------------------------
@@ -216,6 +230,10 @@ static bool take_room(struct rpc_served *served, struct error *error) {
     if (route->own) {
         most = route->most;
         now = route->calls;
+    } else if (now >= busy_most(served) && too_busy(server)) {
+        error_set(error, ERR_OVERLOADED, "more comes than can be done");
+        error->retry_after_ms = OVERLOADED_RETRY_MS;
+        return false;
     }
     if (now >= most && !push_out(served)) {
         error_set(error, ERR_OVERLOADED, "%u calls are being served", now);

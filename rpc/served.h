@@ -32,6 +32,7 @@ struct rpc_served_caller {
 
 struct rpc_server {
     struct rpc_loop *loop;
+    int64_t busy_until_ns; // on the monotonic clock
     struct rpc_server_options options;
     grpc_server *core; // NULL before the start
     int *ports;

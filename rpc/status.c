@@ -8,7 +8,7 @@
 
 enum { METADATA_MAX = 16, DETAILS_MAX = 3 };
 
-#define TYPE_PREFIX "type.googleapis.com/"
+#define TYPE_URL(name) "type.googleapis.com/google.rpc." name
 
 static void clean(char *chars) {
     size_t len = strlen(chars);
@@ -42,23 +42,22 @@ struct details {
     bool full; // the arena is
 };
 
-static void add(struct details *details, const ProtobufCMessage *message) {
+// protobuf-c's messages have no const text.
+static char *text(const char *chars) {
+    return (char *)(uintptr_t)chars;
+}
+
+static void add(struct details *details, const char *url, const ProtobufCMessage *message) {
     Google__Protobuf__Any *any = arena_alloc(details->arena, sizeof *any);
-    struct str url = arena_printf(details->arena, TYPE_PREFIX "%s", message->descriptor->name);
     struct str value = rpc_encode(message, details->arena);
-    if (!any || !url.ptr || !value.ptr) {
+    if (!any || !value.ptr) {
         details->full = true;
         return;
     }
     google__protobuf__any__init(any);
-    any->type_url = (char *)(uintptr_t)url.ptr;
+    any->type_url = text(url);
     any->value = (ProtobufCBinaryData){value.len, (uint8_t *)(uintptr_t)value.ptr};
     details->list[details->n++] = any;
-}
-
-// protobuf-c's messages have no const text.
-static char *text(const char *chars) {
-    return (char *)(uintptr_t)chars;
 }
 
 static void add_reason(struct details *details, const struct error *error, const char *const *metadata) {
@@ -73,7 +72,7 @@ static void add_reason(struct details *details, const struct error *error, const
         entries[i].value = text(metadata[2 * i + 1]);
         list[info.n_metadata++] = &entries[i];
     }
-    add(details, &info.base);
+    add(details, TYPE_URL("ErrorInfo"), &info.base);
 }
 
 static void add_violations(struct details *details, const struct error *error) {
@@ -86,7 +85,7 @@ static void add_violations(struct details *details, const struct error *error) {
         violations[i].description = text(error->fields[i].what);
         list[bad.n_field_violations++] = &violations[i];
     }
-    add(details, &bad.base);
+    add(details, TYPE_URL("BadRequest"), &bad.base);
 }
 
 static void add_delay(struct details *details, uint32_t delay_ms) {
@@ -95,7 +94,7 @@ static void add_delay(struct details *details, uint32_t delay_ms) {
     delay.nanos = (int32_t)(delay_ms % 1000) * 1000000;
     Google__Rpc__RetryInfo retry = GOOGLE__RPC__RETRY_INFO__INIT;
     retry.retry_delay = &delay;
-    add(details, &retry.base);
+    add(details, TYPE_URL("RetryInfo"), &retry.base);
 }
 
 struct str rpc_status_encode(const struct error *error, const char *const *metadata, struct arena *arena) {

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RUSH_MS = 200 };
+
 static const struct rpc_call_options patient = {.deadline_ms = ECHO_PATIENCE_MS};
 
 // ---- Who may call -------------------------------------------------------------------------------------------------
@@ -237,6 +239,64 @@ static void a_flood_of_what_matters_less_keeps_no_payment_out(void **state) {
     echo_stop(&echo);
 }
 
+// The loop has something to do all the time, and three calls come meanwhile.
+struct rush {
+    struct rpc_timer timer;
+    struct echo *echo;
+    struct echo_got list, quote, pay;
+};
+
+static void rush(void *ctx) {
+    struct rush *rush = ctx;
+    EchoRequest request = ECHO_REQUEST;
+    rpc_call(rush->echo->channel, &echo_list, &request.base, &patient, echo_done, &rush->list);
+    rpc_call(rush->echo->channel, &echo_quote, &request.base, &patient, echo_done, &rush->quote);
+    rpc_call(rush->echo->channel, &echo_method, &request.base, &patient, echo_done, &rush->pay);
+    rpc_loop_wake(rush->echo->loop);
+    for (int64_t until_ns = clock_monotonic_ns() + RUSH_MS * 1000000; clock_monotonic_ns() < until_ns;)
+        continue;
+}
+
+static void run_rush(struct rush *made, struct echo *echo) {
+    *made = (struct rush){.timer = {.fire = rush, .ctx = made}, .echo = echo};
+    rpc_timer_set(echo->loop, &made->timer, clock_now_ms(rpc_loop_clock(echo->loop)));
+    echo_until(echo->loop, &made->list.times, 1);
+    echo_until(echo->loop, &made->quote.times, 1);
+    echo_until(echo->loop, &made->pay.times, 1);
+}
+
+static void a_server_without_rest_takes_less_of_what_matters_less(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 20, .busy_max_ms = RUSH_MS}, NULL);
+    static const struct {
+        size_t held;
+        int list, quote;
+    } steps[] = {{3, 0, 0}, {4, 8, 0}, {5, 8, 8}, {16, 8, 8}};
+    struct echo_got held = {0}, got = {0};
+    struct rush made;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        hold(&echo, &held, steps[i].held - echo.service.n_held);
+        run_rush(&made, &echo);
+        assert_int_equal(made.list.status, steps[i].list);
+        assert_int_equal(made.quote.status, steps[i].quote);
+        assert_int_equal(made.pay.status, 0);
+    }
+    assert_string_equal(made.quote.reason, "OVERLOADED");
+    assert_int_equal(made.quote.outcome, OUTCOME_RETRY);
+    assert_true(made.quote.error.retry_after_ms > 0);
+    // Soon it counts as rested.
+    EchoRequest request = ECHO_REQUEST;
+    int64_t until_ms = clock_now_ms(rpc_loop_clock(echo.loop)) + ECHO_PATIENCE_MS;
+    do {
+        rpc_loop_once(echo.loop, 2 * RUSH_MS); // to wait is no work
+        echo_call(&echo, &echo_quote, &request, &got);
+    } while (got.status != 0 && clock_now_ms(rpc_loop_clock(echo.loop)) < until_ms);
+    assert_int_equal(got.status, 0);
+    release_all(&echo, &held, 16);
+    echo_stop(&echo);
+}
+
 // [S3-12] [S3-68] one caller's flood leaves room for the others, and its own lists for its own payments
 static void one_caller_has_its_part_and_no_more(void **state) {
     (void)state;
@@ -450,6 +510,7 @@ int main(void) {
         cmocka_unit_test(a_long_message_arrives_whole),
         cmocka_unit_test(what_matters_less_is_refused_first),
         cmocka_unit_test(a_flood_of_what_matters_less_keeps_no_payment_out),
+        cmocka_unit_test(a_server_without_rest_takes_less_of_what_matters_less),
         cmocka_unit_test(one_caller_has_its_part_and_no_more),
         cmocka_unit_test(requests_that_matter_less_have_a_part_of_the_bytes),
         cmocka_unit_test(requests_together_have_a_bound_too),
