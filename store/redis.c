@@ -8,12 +8,12 @@
 #include "store/cache_kind.h"
 #include "store/cache_value.h"
 #include "store/redis_conn.h"
+#include "store/thread.h"
 
 #include <assert.h>
 #include <endian.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -494,13 +494,8 @@ struct cache *cache_redis(const struct cache_options *options, const struct cach
     redis->pause_ms = at->retry_first_ms;
     pthread_mutex_init(&redis->mutex, NULL);
     redis->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    // Signals are the owner's; a write to a connection that was lost must not end the process either.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = redis->bell < 0 ? -1 : pthread_create(&redis->thread, NULL, run, redis);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed)
+    // Without signals, too: a write to a connection that was lost must not end the process.
+    if (redis->bell < 0 || !thread_start(&redis->thread, run, redis, "cache"))
         abort();
     return &redis->base;
 }

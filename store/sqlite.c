@@ -1,9 +1,12 @@
 // SQLite: one file, one process. WAL, synced at every commit: a commit is one write and one fsync of the log. What
 // SQLite leaves to chance is decided here: a second process is kept out by a lock on a file beside the database, and
 // the log is copied back into the database by settle(), not inside a commit, where SQLite would swallow a failed fsync.
+// Commits go on beside it, on a thread of its own; only what they add meanwhile the writer copies, now and then, for a
+// log begins anew when all of it was copied.
 #include "store/backend.h"
 #include "store/bulk.h"
 #include "store/claim.h"
+#include "store/errand.h"
 #include "store/migrate.h"
 #include "store/row.h"
 #include "store/schema.h"
@@ -21,6 +24,7 @@
 
 enum {
     CHECKPOINT_PAGES = 2000, // of the log, before they are copied back: each once, however often it was written
+    LOG_PAGES = 16000,       // before it begins anew; as many as journal_size_limit leaves of the file
     OPEN_BUSY_MS = 5000,     // a tool may hold the file for a moment
     BUSY_MS = 1000,          // then the batch counts as failed, and new work is refused until it goes in
     READ_MS = 20000,         // that one read may take
@@ -49,7 +53,11 @@ struct write_statements {
 struct sqlite_conn {
     struct backend_conn base;
     sqlite3 *db;
-    int log_pages; // as of the last commit
+    int log_pages;          // as of the last commit
+    int asked_pages;        // of them, those that were there when they were to be copied back
+    int anew_pages;         // when it is to begin anew
+    struct errand *copying; // of the log; the writer's alone
+    sqlite3 *copier;        // the connection that it has
     sqlite3_stmt *begin, *fence, *commit;
     struct write_statements writes[STORE_TABLES_MAX];
     size_t n_writes;
@@ -456,15 +464,52 @@ static int note_log(void *ctx, sqlite3 *db, const char *name, int pages) {
     return SQLITE_OK;
 }
 
+static enum backend_result copy_back(void *ctx, struct error *error) {
+    sqlite3 *db = ctx;
+    if (sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
+        return BACKEND_OK;
+    // A reader in the way or a full disk only make the log longer; it is asked for again.
+    return failure(db, "checkpoint", error) == BACKEND_FATAL ? BACKEND_FATAL : BACKEND_OK;
+}
+
+// SQLite syncs the database file only when nothing was added to the log meanwhile. So the writer, which goes on until
+// then, would one day have all of it to sync.
+static enum backend_result copy_beside(void *ctx, struct error *error) {
+    enum backend_result result = copy_back(ctx, error);
+    sqlite3_file *file = NULL;
+    sqlite3_file_control(ctx, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (result != BACKEND_OK || !file || !file->pMethods)
+        return result;
+    int rc = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+    if (rc == SQLITE_OK)
+        return BACKEND_OK;
+    error_set(error, ERR_STORE_CORRUPT, "sqlite: checkpoint: %s (%d)", sqlite3_errstr(rc), rc);
+    return BACKEND_FATAL;
+}
+
 static enum backend_result sqlite_settle(struct backend_conn *base, struct error *error) {
     struct sqlite_conn *conn = (struct sqlite_conn *)base;
-    if (conn->log_pages < CHECKPOINT_PAGES)
+    enum backend_result result;
+    if (!errand_ended(conn->copying, &result, error))
         return BACKEND_OK;
-    conn->log_pages = 0;
-    if (sqlite3_wal_checkpoint_v2(conn->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
-        return BACKEND_OK;
-    // A reader in the way or a full disk only make the log longer; the next commit asks again.
-    return failure(conn->db, "checkpoint", error) == BACKEND_FATAL ? BACKEND_FATAL : BACKEND_OK;
+    if (result != BACKEND_OK)
+        return result;
+    if (conn->log_pages < conn->asked_pages) { // it has begun anew
+        conn->asked_pages = 0;
+        conn->anew_pages = LOG_PAGES;
+    }
+    int more = conn->log_pages - conn->asked_pages;
+    bool too_long = conn->log_pages >= conn->anew_pages + LOG_PAGES; // more was added each time than the copy takes
+    if (conn->log_pages >= conn->anew_pages && (more < CHECKPOINT_PAGES || too_long)) {
+        conn->asked_pages = conn->log_pages;
+        conn->anew_pages = conn->log_pages + CHECKPOINT_PAGES; // unless a reader is in the way
+        return copy_back(conn->db, error);
+    }
+    if (more >= CHECKPOINT_PAGES) {
+        conn->asked_pages = conn->log_pages;
+        errand_start(conn->copying);
+    }
+    return BACKEND_OK;
 }
 
 // ---- Reading ----------------------------------------------------------------------------------------------------
@@ -557,6 +602,8 @@ static void finalize(void *statement) {
 
 static void sqlite_close(struct backend_conn *base) {
     struct sqlite_conn *conn = (struct sqlite_conn *)base;
+    errand_free(conn->copying);
+    sqlite3_close(conn->copier);
     sqlite3_finalize(conn->begin);
     sqlite3_finalize(conn->fence);
     sqlite3_finalize(conn->commit);
@@ -582,31 +629,42 @@ static const struct backend_conn_ops conn_ops = {
     .close = sqlite_close,
 };
 
+static bool prepare_writing(struct sqlite_conn *conn, struct sqlite_backend *backend, struct error *error) {
+    sqlite3_wal_hook(conn->db, note_log, conn);
+    conn->anew_pages = LOG_PAGES;
+    conn->begin = prepare(conn, STR("BEGIN IMMEDIATE"));
+    claim_fence(&conn->sql, SQL_SQLITE);
+    conn->fence = prepare(conn, buf_str(&conn->sql));
+    conn->commit = prepare(conn, STR("COMMIT"));
+    if (!conn->begin || !conn->fence || !conn->commit) {
+        failure(conn->db, "preparing", error);
+        return false;
+    }
+    if (open_database(backend, &conn->copier, error))
+        conn->copying = errand_new(copy_beside, conn->copier, "store-copier", error);
+    return conn->copying;
+}
+
+static bool prepare_reading(struct sqlite_conn *conn, const struct sqlite_backend *backend, struct error *error) {
+    conn->read_ms = backend->read_ms;
+    conn->read_until_ns = INT64_MAX;
+    sqlite3_progress_handler(conn->db, LOOK_STEPS, is_overtime, conn);
+    return execute(conn->db, "PRAGMA query_only = ON", "opening", error);
+}
+
 static bool sqlite_connect(struct store_backend *base, bool for_writing, struct backend_conn **ret_conn,
                            struct error *error) {
+    struct sqlite_backend *backend = (struct sqlite_backend *)base;
     struct sqlite_conn *conn = calloc(1, sizeof *conn);
     if (!conn)
         return error_set(error, ERR_INTERNAL, "no memory");
     conn->base.ops = &conn_ops;
     conn->reads.close = finalize;
     buf_init(&conn->sql, SQL_MAX);
-    bool done = open_database((struct sqlite_backend *)base, &conn->db, error);
-    if (done)
+    bool done = open_database(backend, &conn->db, error);
+    if (done) {
         sqlite3_busy_timeout(conn->db, BUSY_MS);
-    if (done && for_writing) {
-        sqlite3_wal_hook(conn->db, note_log, conn);
-        conn->begin = prepare(conn, STR("BEGIN IMMEDIATE"));
-        claim_fence(&conn->sql, SQL_SQLITE);
-        conn->fence = prepare(conn, buf_str(&conn->sql));
-        conn->commit = prepare(conn, STR("COMMIT"));
-        done = conn->begin && conn->fence && conn->commit;
-        if (!done)
-            failure(conn->db, "preparing", error);
-    } else if (done) {
-        conn->read_ms = ((struct sqlite_backend *)base)->read_ms;
-        conn->read_until_ns = INT64_MAX;
-        sqlite3_progress_handler(conn->db, LOOK_STEPS, is_overtime, conn);
-        done = execute(conn->db, "PRAGMA query_only = ON", "opening", error);
+        done = for_writing ? prepare_writing(conn, backend, error) : prepare_reading(conn, backend, error);
     }
     if (!done) {
         sqlite_close(&conn->base);

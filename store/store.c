@@ -4,9 +4,9 @@
 
 #include "store/query.h"
 #include "store/schema.h"
+#include "store/thread.h"
 
 #include <assert.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -115,18 +115,6 @@ static void *keeper_main(void *arg) {
     return NULL;
 }
 
-// Signals are the program's main thread's to handle.
-static bool start(pthread_t *thread, void *(*run)(void *), struct store *store, const char *name) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(thread, NULL, run, store) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started)
-        pthread_setname_np(*thread, name);
-    return started;
-}
-
 static void wake_all(struct store *store) {
     pthread_cond_signal(&store->writer_wakes);
     for (unsigned i = 0; i < READERS; i++)
@@ -150,7 +138,7 @@ static bool start_threads(struct store *store, struct error *error) {
                                 {keeper_main, "store-keeper"}};
     unsigned n = store->options.lease_ms ? STORE_THREADS : STORE_THREADS - 1;
     for (unsigned i = 0; i < n; i++, store->n_threads++)
-        if (!start(&store->threads[i], workers[i].run, store, workers[i].name))
+        if (!thread_start(&store->threads[i], workers[i].run, store, workers[i].name))
             break;
     if (store->n_threads == n)
         return true;

@@ -3,25 +3,34 @@
 #include "tests/store/sick_disk.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 static struct sick_disk disk = {.space = -1};
 static sqlite3_vfs *healthy;
 static sqlite3_vfs sick;
 
-// The default VFS has one table of methods for each way of locking; a program meets one or two.
+// The default VFS has one table of methods for each way of locking, of which a program meets one or two; there is one
+// of ours for the database and one for other files.
 enum { TABLES_MAX = 4 };
-static struct {
+static struct table {
     const sqlite3_io_methods *original;
     sqlite3_io_methods ours;
+    bool database;
 } tables[TABLES_MAX];
 
-static const sqlite3_io_methods *original_of(const sqlite3_file *file) {
+static const struct table *table_of(const sqlite3_file *file) {
     for (int i = 0; i < TABLES_MAX; i++)
         if (file->pMethods == &tables[i].ours)
-            return tables[i].original;
+            return &tables[i];
     return NULL;
+}
+
+static const sqlite3_io_methods *original_of(const sqlite3_file *file) {
+    return table_of(file)->original;
 }
 
 static int sick_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 offset) {
@@ -42,10 +51,33 @@ static int sick_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int6
     return original->xWrite(file, bytes, n, offset);
 }
 
+enum { MOMENT_NS = 30000000 };
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t synced = PTHREAD_COND_INITIALIZER;
+
+static void wait_for_a_sync(void) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += MOMENT_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&mutex);
+    int64_t before = atomic_load(&disk.syncs);
+    while (atomic_load(&disk.syncs) == before && pthread_cond_timedwait(&synced, &mutex, &until) == 0)
+        continue;
+    pthread_mutex_unlock(&mutex);
+}
+
 static int sick_sync(sqlite3_file *file, int flags) {
+    pthread_mutex_lock(&mutex);
     atomic_fetch_add(&disk.syncs, 1);
+    pthread_cond_broadcast(&synced);
+    pthread_mutex_unlock(&mutex);
     int64_t at = atomic_load(&disk.sync_fails_at);
-    if (at == 1)
+    bool database = table_of(file)->database;
+    if (database && atomic_load(&disk.copy_waits))
+        wait_for_a_sync();
+    if (at == 1 || (atomic_load(&disk.copy_fails) && database))
         return SQLITE_IOERR_FSYNC;
     if (at > 1)
         atomic_store(&disk.sync_fails_at, at - 1);
@@ -61,9 +93,9 @@ static int sick_file_control(sqlite3_file *file, int op, void *arg) {
     return original_of(file)->xFileControl(file, op, arg);
 }
 
-static const sqlite3_io_methods *ours_for(const sqlite3_io_methods *original) {
+static const sqlite3_io_methods *ours_for(const sqlite3_io_methods *original, bool database) {
     for (int i = 0; i < TABLES_MAX; i++) {
-        if (tables[i].original == original)
+        if (tables[i].original == original && tables[i].database == database)
             return &tables[i].ours;
         if (!tables[i].original) {
             tables[i].ours = *original;
@@ -71,6 +103,7 @@ static const sqlite3_io_methods *ours_for(const sqlite3_io_methods *original) {
             tables[i].ours.xSync = sick_sync;
             tables[i].ours.xFileControl = sick_file_control;
             tables[i].original = original;
+            tables[i].database = database;
             return &tables[i].ours;
         }
     }
@@ -83,7 +116,7 @@ static int sick_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     if (rc != SQLITE_OK)
         return rc;
     // Opening is the test's main thread's: the tables are complete before the store's threads run.
-    file->pMethods = ours_for(file->pMethods);
+    file->pMethods = ours_for(file->pMethods, flags & SQLITE_OPEN_MAIN_DB);
     assert(file->pMethods);
     return SQLITE_OK;
 }
