@@ -37,6 +37,10 @@ GOALS = (
     ("quote.even.off.1.p50_of_slowest", "<=", 1.5, "p50 of a quote whose seven sources take 10 ms each, of that, one in flight"),
     ("quote.slow_facts.memory.1.p50_ms", "<=", 20, "p50 of a quote with slow facts that are kept in memory, ms"),
     ("quote.slow_facts.redis.1.p50_ms", "<=", 20, "p50 of a quote with slow facts that are kept in Redis, ms"),
+    ("solver.mixed.p99_us", "<=", 5000, "the best of 20 candidates for 10 lines, p99, µs of CPU"),
+    ("solver.mixed.max_us", "<=", 20000, "at most, for which the loop stands still, µs"),
+    ("solver.mixed.exact_percent", ">=", 99.9, "percent of the worlds whose best is found"),
+    ("solver.abundant.p99_us", "<=", 5000, "where far more than usual go together, p99, µs"),
     ("saga.sqlite.64.ratio.median", ">=", 0.8, "of the ceiling on SQLite, 64 in flight"),
     ("saga.sqlite.64.p99_ms", "<=", 20, "p99 on SQLite, 64 in flight, ms"),
     ("saga.mariadb.64.ratio.median", ">=", 0.75, "of the ceiling on MariaDB, 64 in flight"),
@@ -59,7 +63,8 @@ GOALS = (
     ("overload.normal_again_s", "<=", 5, "after the overload until normal again, s"),
 )
 # What --all runs besides: name and arguments; {data} is a new folder.
-OTHERS = (("store", ["--seconds", "2", "{data}"]), ("rpc", ["2"]), ("solver", []))
+OTHERS = (("store", ["--seconds", "2", "{data}"]), ("rpc", ["2"]))
+SOLVER_COLUMNS = ("candidates", "p50_us", "p99_us", "max_us", "p99_nodes", "exact_percent")
 
 
 def arguments():
@@ -69,6 +74,7 @@ def arguments():
     parser.add_argument("--two-step", action="store_true", help="only two-step sagas beside the ceiling")
     parser.add_argument("--quote", action="store_true", help="only quotes, with sources that take their time")
     parser.add_argument("--purchases", action="store_true", help="only whole purchases, plain and full")
+    parser.add_argument("--solver", action="store_true", help="only the search for the best discounts: 20 candidates, 10 lines")
     parser.add_argument("--profile", action="store_true", help="only where the instructions go, of a saga and of a full purchase")
     parser.add_argument("--peer", choices=["dtm"], help="only two-step sagas by turns with this peer, which is built first (needs Go)")
     parser.add_argument("--recovery", action="store_true", help="only the recovery after kill -9 with --sagas under way")
@@ -77,7 +83,7 @@ def arguments():
     parser.add_argument("--overload", action="store_true", help="only 70 %% and 150 %% of the greatest throughput at a fixed rate")
     parser.add_argument("--importance", action="store_true", help="only paying, by turns with a slow system beside it and without")
     parser.add_argument("--pairs", type=int, metavar="N", default=None, help="of runs for the ratio to the ceiling or a peer (10)")
-    parser.add_argument("--all", action="store_true", help="store, rpc and solver too")
+    parser.add_argument("--all", action="store_true", help="store and rpc too")
     parser.add_argument("--json", metavar="FILE", default="build/bench.json")
     parser.add_argument("--data", metavar="FOLDER", default="build/bench")
     options = parser.parse_args()
@@ -156,6 +162,14 @@ class Bench:
     def quotes(self):
         quotes.measure(2 if self.options.quick else 6, self.figures)
 
+    def solver(self):
+        print(f"\nsolver, {2000 if self.options.quick else 20000} worlds of each kind", flush=True)
+        said = subprocess.run([os.path.join(BENCH, "bench_solver"), str(2000 if self.options.quick else 20000)],
+                              capture_output=True, text=True, check=True).stdout
+        print(said, end="")
+        for words in (line.split() for line in said.splitlines()[2:]):
+            self.figures.update({f"solver.{words[0]}.{name}": float(word) for name, word in zip(SOLVER_COLUMNS, words[1:])})
+
     def importance(self):
         importance.measure(self.options.pairs, 3 if self.options.quick else 10, self.figures)
 
@@ -206,12 +220,13 @@ class Bench:
         """What was asked for by name, or what is measured when nothing was."""
         options = self.options
         asked = [self.sagas] * options.two_step + [self.quotes] * options.quote + [self.purchases] * options.purchases
+        asked += [self.solver] * options.solver
         asked += [self.peer] * bool(options.peer) + [self.importance] * options.importance + [self.profile] * options.profile
         for wanted, part in ((options.recovery, Endurance.recovery), (options.waiting, Endurance.waiting),
                              (options.overload, Endurance.overload)):
             if wanted:
                 asked.append(functools.partial(self.lasting, part))
-        return asked or [self.idle, self.sagas, self.quotes, self.purchases] + [self.others] * options.all
+        return asked or [self.idle, self.sagas, self.quotes, self.solver, self.purchases] + [self.others] * options.all
 
 
 def main():

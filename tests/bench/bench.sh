@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Measures the release build and compares with what the figures should be.
 #
-# usage: ./dev bench [--quick] [--mariadb] [--all] [--two-step] [--quote] [--purchases] [--profile] [--peer dtm]
-#                    [--recovery [--sagas N]] [--waiting N] [--overload] [--importance] [--pairs N] [--json FILE] [--data FOLDER]
+# usage: ./dev bench [--quick] [--mariadb] [--all] [--two-step] [--quote] [--solver] [--purchases] [--profile]
+#                    [--peer dtm] [--recovery [--sagas N]] [--waiting N] [--overload] [--importance] [--pairs N]
+#                    [--json FILE] [--data FOLDER]
 #
 # Without options: idle figures; sagas of two steps that come from outside (SubmitSaga), with 1, 16, 64 and 256 in flight
-# and at fixed rates, beside the bare ceiling; quotes; whole purchases. On SQLite, with --mariadb on MariaDB too; --all adds
-# store, rpc and solver by themselves. These run only what they name:
+# and at fixed rates, beside the bare ceiling; quotes; the solver; whole purchases. On SQLite, with --mariadb on MariaDB too;
+# --all adds store and rpc by themselves. These run only what they name:
 #   --two-step       the sagas of two steps
 #   --quote          quotes whose sources take their time, with the cache off, in memory and in Redis
+#   --solver         the search for the best discounts: 20 candidates, 10 lines, CPU time
 #   --purchases      whole purchases: plain ones, and full ones with coupon, points, card and WeChat
 #   --profile        where the instructions go (callgrind): a saga beside the ceiling, a full purchase
 #   --peer dtm       DTM v1.19.0, by turns with the center on the same MariaDB; built of its Go module the first time

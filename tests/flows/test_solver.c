@@ -1,5 +1,5 @@
 // Properties of the solver over many random worlds.
-//   flows.solver [worlds [seed]]     (default 20000 1)
+//   flows.solver [worlds [seed]]     (default 100000 1)
 // The model is compared over all of them, what needs several searches for each world over some.
 #include "tests/flows/solver_model.h"
 #include "tests/flows/solver_world.h"
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { WORLDS = 20000 };
+enum { WORLDS = 100000 };
 
 // What one property test goes through; the failing world's seed is in `seed`.
 struct run {
@@ -357,7 +357,7 @@ static void check_replay(struct run *run, const struct solver_input *input,
 
 static void test_replaying_a_kept_combination_gives_the_same_price(void **state) {
     struct run *run = *state;
-    for (uint64_t i = 0, n = worlds / 4; i < n; i++) {
+    for (uint64_t i = 0, n = worlds / 20; i < n; i++) {
         struct entropy entropy;
         struct solver_result result;
         next_world(run, i, &entropy);
@@ -370,7 +370,7 @@ static void test_replaying_a_kept_combination_gives_the_same_price(void **state)
 
 static void test_replay_says_legal_exactly_where_the_model_does(void **state) {
     struct run *run = *state;
-    for (uint64_t i = 0, n = worlds / 4; i < n; i++) {
+    for (uint64_t i = 0, n = worlds / 20; i < n; i++) {
         struct entropy entropy;
         next_world(run, i, &entropy);
         const struct solver_input *input = &run->world.input;
@@ -419,7 +419,7 @@ static void check_same(struct run *run, const struct world *a, const struct worl
 
 static void test_the_order_of_the_input_does_not_matter(void **state) {
     struct run *run = *state;
-    for (uint64_t i = 0, n = worlds / 4; i < n; i++) {
+    for (uint64_t i = 0, n = worlds / 20; i < n; i++) {
         struct entropy entropy;
         struct world shuffled;
         next_world(run, i, &entropy);
@@ -430,7 +430,7 @@ static void test_the_order_of_the_input_does_not_matter(void **state) {
 
 static void test_one_more_benefit_never_raises_what_is_payable(void **state) {
     struct run *run = *state;
-    for (uint64_t i = 0, n = worlds / 4; i < n; i++) {
+    for (uint64_t i = 0, n = worlds / 20; i < n; i++) {
         struct entropy entropy;
         struct solver_result with, without;
         next_world(run, i, &entropy);
@@ -453,7 +453,7 @@ static void test_one_more_benefit_never_raises_what_is_payable(void **state) {
 static void test_an_exhausted_budget_is_said_and_gives_legal_combinations(void **state) {
     struct run *run = *state;
     size_t cut = 0;
-    for (uint64_t i = 0, n = worlds / 10; i < n; i++) {
+    for (uint64_t i = 0, n = worlds / 50; i < n; i++) {
         struct entropy entropy;
         struct solver_result result, exact;
         next_world(run, i, &entropy);
@@ -473,7 +473,7 @@ static void test_an_exhausted_budget_is_said_and_gives_legal_combinations(void *
 static void test_more_than_twenty_candidates_give_legal_combinations_in_any_order_of_input(void **state) {
     struct run *run = *state;
     size_t beamed = 0;
-    for (uint64_t i = 0, n = worlds / 100; i < n; i++) {
+    for (uint64_t i = 0, n = worlds / 500; i < n; i++) {
         struct entropy entropy = {.seeded = {i}};
         struct solver_result result;
         struct world shuffled;
@@ -494,7 +494,7 @@ static void test_more_than_twenty_candidates_give_legal_combinations_in_any_orde
 // Counted in nodes, so that it does not depend on the machine; the benchmark says how long they take.
 static void test_of_twenty_mixed_benefits_the_best_is_found_within_the_budget(void **state) {
     struct run *run = *state;
-    uint64_t n = worlds / 20, exact = 0;
+    uint64_t n = worlds / 100, exact = 0;
     for (uint64_t i = 0; i < n; i++) {
         struct entropy entropy = {.seeded = {i}};
         struct solver_result result;
