@@ -12,9 +12,10 @@
 #include <stdlib.h>
 
 enum {
-    BATCH_MAX = 8192,  // completions taken at once
-    STREAK_MAX = 64,   // completions handled one by one, but for arrivals, before all that is ready is taken at once
-    IDLE_NS = 5000000, // a wait of so long was one; so often the loop looks whether there is nothing to do
+    BATCH_MAX = 8192,   // completions taken at once
+    STREAK_MAX = 64,    // completions handled one by one, but for arrivals, before all that is ready is taken at once
+    IDLE_NS = 5000000,  // a wait of so long was one; so often the loop looks whether there is nothing to do
+    LONG_NS = 20000000, // a callback that takes longer says nothing of how much there is to do
 };
 
 struct completion {
@@ -39,7 +40,8 @@ struct rpc_loop {
     int64_t idle_ns;          // when there was last nothing to do
     struct rpc_signals *signals;
     bool stopping;
-    bool inside; // a callback is running
+    bool inside;        // a callback is running
+    int64_t entered_ns; // since when
 };
 
 // abseil looks for deadlocks at every lock in builds without NDEBUG, as Debian's is; a fifth of a call's CPU.
@@ -52,6 +54,18 @@ void *rpc_alloc(size_t size) {
     if (!ptr)
         abort();
     return ptr;
+}
+
+static void enter(struct rpc_loop *loop) {
+    loop->inside = true;
+    loop->entered_ns = clock_monotonic_ns();
+}
+
+static void leave(struct rpc_loop *loop) {
+    loop->inside = false;
+    int64_t took_ns = clock_monotonic_ns() - loop->entered_ns;
+    if (took_ns > LONG_NS)
+        loop->idle_ns += took_ns - LONG_NS;
 }
 
 static void run_wakers(struct rpc_tag *tag, bool ok) {
@@ -87,9 +101,9 @@ struct rpc_loop *rpc_loop_new(void) {
 }
 
 static void handle(struct rpc_loop *loop, struct completion completion) {
-    loop->inside = true;
+    enter(loop);
     completion.tag->done(completion.tag, completion.ok);
-    loop->inside = false;
+    leave(loop);
 }
 
 void rpc_loop_free(struct rpc_loop *loop) {
@@ -156,9 +170,9 @@ static void run_rests(struct rpc_loop *loop) {
     while (rest) {
         struct rpc_rest *then = rest->next; // it may ask again
         rest->asked = false;
-        loop->inside = true;
+        enter(loop);
         rest->run(rest->ctx);
-        loop->inside = false;
+        leave(loop);
         rest = then;
     }
 }
@@ -175,9 +189,9 @@ static void fire_due(struct rpc_loop *loop) {
             return;
         heap_remove(&loop->timers, node);
         struct rpc_timer *timer = CONTAINER_OF(node, struct rpc_timer, node);
-        loop->inside = true;
+        enter(loop);
         timer->fire(timer->ctx);
-        loop->inside = false;
+        leave(loop);
     }
 }
 

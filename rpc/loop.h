@@ -67,8 +67,8 @@ struct rpc_rest {
 };
 void rpc_loop_at_rest(struct rpc_loop *loop, struct rpc_rest *rest);
 
-// For how long there has always been something to do; a few milliseconds mean nothing. What comes then may wait unseen
-// until the loop gets to it.
+// For how long there has always been something to do; a few milliseconds mean nothing. Of what took long by itself, as
+// when the process was stopped meanwhile, only a little counts.
 int64_t rpc_loop_busy_ms(const struct rpc_loop *loop);
 
 // Signals (SIGTERM, SIGINT, …) delivered as calls on the loop, not in a handler; several of one kind may come as one.

@@ -32,11 +32,25 @@ static uint64_t busy_most(const struct rpc_served *served) {
     return (most * busy_percent[served->route->route->tier] + 99) / 100;
 }
 
-static bool too_busy(struct rpc_server *server) {
+// For how much longer the server counts as too busy; 0: it doesn't.
+static uint32_t busy_for_ms(struct rpc_server *server) {
     int64_t now_ns = clock_monotonic_ns();
     if (server->options.busy_max_ms && rpc_loop_busy_ms(server->loop) >= server->options.busy_max_ms)
         server->busy_until_ns = now_ns + BUSY_FOR_NS;
-    return now_ns < server->busy_until_ns;
+    int64_t left_ns = server->busy_until_ns - now_ns;
+    return left_ns > 0 ? (uint32_t)((left_ns + 999999) / 1000000) : 0;
+}
+
+// Whether the server is too busy for one call more of this tier, of `now` calls; then what the caller hears.
+static bool too_busy(struct rpc_served *served, uint32_t now, struct error *error) {
+    if (now < busy_most(served))
+        return false;
+    uint32_t left_ms = busy_for_ms(served->server);
+    if (left_ms == 0)
+        return false;
+    error_set(error, ERR_OVERLOADED, "more comes than can be done");
+    error->retry_after_ms = left_ms > OVERLOADED_RETRY_MS ? left_ms : OVERLOADED_RETRY_MS;
+    return true;
 }
 
 // ---- Life ---------------------------------------------------------------------------------------------------------
@@ -230,10 +244,8 @@ static bool take_room(struct rpc_served *served, struct error *error) {
     if (route->own) {
         most = route->most;
         now = route->calls;
-    } else if (now >= busy_most(served) && too_busy(server)) {
-        error_set(error, ERR_OVERLOADED, "more comes than can be done");
-        error->retry_after_ms = OVERLOADED_RETRY_MS;
-        return false;
+    } else if (busy_most(served) < most && too_busy(served, now, error)) {
+        return false; // what matters most still gets in at the cost of others
     }
     if (now >= most && !push_out(served)) {
         error_set(error, ERR_OVERLOADED, "%u calls are being served", now);

@@ -10,7 +10,7 @@ struct errand {
     void *ctx;
     pthread_t thread;
     pthread_mutex_t mutex; // of what follows
-    pthread_cond_t asked_for;
+    pthread_cond_t asked_for, ended;
     bool asked, closing;
     enum backend_result result;
     struct error error;
@@ -31,9 +31,17 @@ static void *work(void *arg) {
         errand->result = result;
         errand->error = error;
         errand->asked = false;
+        pthread_cond_broadcast(&errand->ended);
     }
     pthread_mutex_unlock(&errand->mutex);
     return NULL;
+}
+
+static void release(struct errand *errand) {
+    pthread_cond_destroy(&errand->asked_for);
+    pthread_cond_destroy(&errand->ended);
+    pthread_mutex_destroy(&errand->mutex);
+    free(errand);
 }
 
 struct errand *errand_new(errand_fn *run, void *ctx, const char *name, struct error *error) {
@@ -42,11 +50,10 @@ struct errand *errand_new(errand_fn *run, void *ctx, const char *name, struct er
         *errand = (struct errand){.run = run, .ctx = ctx, .result = BACKEND_OK};
         pthread_mutex_init(&errand->mutex, NULL);
         pthread_cond_init(&errand->asked_for, NULL);
+        pthread_cond_init(&errand->ended, NULL);
         if (thread_start(&errand->thread, work, errand, name))
             return errand;
-        pthread_cond_destroy(&errand->asked_for);
-        pthread_mutex_destroy(&errand->mutex);
-        free(errand);
+        release(errand);
     }
     error_set(error, ERR_INTERNAL, "no memory or no thread");
     return NULL;
@@ -71,6 +78,15 @@ bool errand_ended(struct errand *errand, enum backend_result *ret_result, struct
     return ended;
 }
 
+void errand_wait(struct errand *errand) {
+    if (!errand)
+        return;
+    pthread_mutex_lock(&errand->mutex);
+    while (errand->asked)
+        pthread_cond_wait(&errand->ended, &errand->mutex);
+    pthread_mutex_unlock(&errand->mutex);
+}
+
 void errand_free(struct errand *errand) {
     if (!errand)
         return;
@@ -79,7 +95,5 @@ void errand_free(struct errand *errand) {
     pthread_cond_signal(&errand->asked_for);
     pthread_mutex_unlock(&errand->mutex);
     pthread_join(errand->thread, NULL);
-    pthread_cond_destroy(&errand->asked_for);
-    pthread_mutex_destroy(&errand->mutex);
-    free(errand);
+    release(errand);
 }

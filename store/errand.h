@@ -19,7 +19,10 @@ void errand_start(struct errand *errand);
 // Whether it is not under way; then what came of the last time (BACKEND_OK when there was none), with its error.
 bool errand_ended(struct errand *errand, enum backend_result *ret_result, struct error *error);
 
-// Waits until it has ended. NULL is fine.
+// Waits until it is not under way. NULL is fine.
+void errand_wait(struct errand *errand);
+
+// Waits as well. NULL is fine.
 void errand_free(struct errand *errand);
 
 #endif

@@ -1,8 +1,8 @@
 // SQLite: one file, one process. WAL, synced at every commit: a commit is one write and one fsync of the log. What
 // SQLite leaves to chance is decided here: a second process is kept out by a lock on a file beside the database, and
-// the log is copied back into the database by settle(), not inside a commit, where SQLite would swallow a failed fsync.
-// Commits go on beside it, on a thread of its own; only what they add meanwhile the writer copies, now and then, for a
-// log begins anew when all of it was copied.
+// the log is copied back into the database outside of commits, where SQLite would swallow a failed fsync: on a thread
+// of its own, beside which they go on. A log begins anew when all of it was copied; so what was added meanwhile the
+// writer copies now and then, in settle().
 #include "store/backend.h"
 #include "store/bulk.h"
 #include "store/claim.h"
@@ -54,9 +54,10 @@ struct sqlite_conn {
     struct backend_conn base;
     sqlite3 *db;
     int log_pages;          // as of the last commit
-    int asked_pages;        // of them, those that were there when they were to be copied back
+    int asked_pages;        // of them, those that were there when it was last to be copied back
+    int copied_pages;       // those that were copied, at least; the errand's while it is under way
     int anew_pages;         // when it is to begin anew
-    struct errand *copying; // of the log; the writer's alone
+    struct errand *copying; // the log beside commits; the writer's alone
     sqlite3 *copier;        // the connection that it has
     sqlite3_stmt *begin, *fence, *commit;
     struct write_statements writes[STORE_TABLES_MAX];
@@ -233,6 +234,11 @@ static bool open_database(struct sqlite_backend *backend, sqlite3 **ret_db, stru
     }
     *ret_db = db;
     return true;
+}
+
+// Closing this connection, be it the last, leaves the log as it is.
+static void keep_log(sqlite3 *db) {
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
 // ---- The session of migrations and claims -----------------------------------------------------------------------
@@ -464,9 +470,12 @@ static int note_log(void *ctx, sqlite3 *db, const char *name, int pages) {
     return SQLITE_OK;
 }
 
-static enum backend_result copy_back(void *ctx, struct error *error) {
-    sqlite3 *db = ctx;
-    if (sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
+static enum backend_result copy_back(struct sqlite_conn *conn, sqlite3 *db, struct error *error) {
+    int copied;
+    int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, &copied);
+    if (copied >= 0)
+        conn->copied_pages = copied;
+    if (rc == SQLITE_OK)
         return BACKEND_OK;
     // A reader in the way or a full disk only make the log longer; it is asked for again.
     return failure(db, "checkpoint", error) == BACKEND_FATAL ? BACKEND_FATAL : BACKEND_OK;
@@ -475,9 +484,10 @@ static enum backend_result copy_back(void *ctx, struct error *error) {
 // SQLite syncs the database file only when nothing was added to the log meanwhile. So the writer, which goes on until
 // then, would one day have all of it to sync.
 static enum backend_result copy_beside(void *ctx, struct error *error) {
-    enum backend_result result = copy_back(ctx, error);
+    struct sqlite_conn *conn = ctx;
+    enum backend_result result = copy_back(conn, conn->copier, error);
     sqlite3_file *file = NULL;
-    sqlite3_file_control(ctx, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    sqlite3_file_control(conn->copier, "main", SQLITE_FCNTL_FILE_POINTER, &file);
     if (result != BACKEND_OK || !file || !file->pMethods)
         return result;
     int rc = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
@@ -487,25 +497,31 @@ static enum backend_result copy_beside(void *ctx, struct error *error) {
     return BACKEND_FATAL;
 }
 
+// In SQLite before 3.51.3 a log that begins anew just when another connection begins to copy it can lose commits
+// ("WAL-reset bug"). It begins anew only when all of it was copied; so what is copied beside commits is never a log of
+// which that may be so: there are pages more than SQLite said that it had copied.
 static enum backend_result sqlite_settle(struct backend_conn *base, struct error *error) {
     struct sqlite_conn *conn = (struct sqlite_conn *)base;
     enum backend_result result;
+    // Each time more was added than copying it leaves for the writer: now commits wait.
+    bool too_long = conn->log_pages >= conn->anew_pages + LOG_PAGES;
+    if (too_long)
+        errand_wait(conn->copying);
     if (!errand_ended(conn->copying, &result, error))
         return BACKEND_OK;
     if (result != BACKEND_OK)
         return result;
-    if (conn->log_pages < conn->asked_pages) { // it has begun anew
-        conn->asked_pages = 0;
+    if (conn->log_pages < conn->asked_pages || conn->log_pages < conn->copied_pages) { // it has begun anew
+        conn->asked_pages = conn->copied_pages = 0;
         conn->anew_pages = LOG_PAGES;
     }
-    int more = conn->log_pages - conn->asked_pages;
-    bool too_long = conn->log_pages >= conn->anew_pages + LOG_PAGES; // more was added each time than the copy takes
-    if (conn->log_pages >= conn->anew_pages && (more < CHECKPOINT_PAGES || too_long)) {
+    int more = conn->log_pages - conn->copied_pages;
+    if (too_long || (conn->log_pages >= conn->anew_pages && more < CHECKPOINT_PAGES)) {
         conn->asked_pages = conn->log_pages;
         conn->anew_pages = conn->log_pages + CHECKPOINT_PAGES; // unless a reader is in the way
-        return copy_back(conn->db, error);
+        return copy_back(conn, conn->db, error);
     }
-    if (more >= CHECKPOINT_PAGES) {
+    if (more >= CHECKPOINT_PAGES && conn->log_pages - conn->asked_pages >= CHECKPOINT_PAGES) {
         conn->asked_pages = conn->log_pages;
         errand_start(conn->copying);
     }
@@ -602,6 +618,13 @@ static void finalize(void *statement) {
 
 static void sqlite_close(struct backend_conn *base) {
     struct sqlite_conn *conn = (struct sqlite_conn *)base;
+    // SQLite copies the log when the last connection closes, and then deletes it. Not after a sync that failed: what
+    // was not synced may look as if it were.
+    struct error error;
+    enum backend_result result;
+    errand_wait(conn->copying);
+    if (conn->copying && errand_ended(conn->copying, &result, &error) && result == BACKEND_FATAL)
+        keep_log(conn->db);
     errand_free(conn->copying);
     sqlite3_close(conn->copier);
     sqlite3_finalize(conn->begin);
@@ -640,8 +663,10 @@ static bool prepare_writing(struct sqlite_conn *conn, struct sqlite_backend *bac
         failure(conn->db, "preparing", error);
         return false;
     }
-    if (open_database(backend, &conn->copier, error))
-        conn->copying = errand_new(copy_beside, conn->copier, "store-copier", error);
+    if (open_database(backend, &conn->copier, error)) {
+        keep_log(conn->copier);
+        conn->copying = errand_new(copy_beside, conn, "store-copier", error);
+    }
     return conn->copying;
 }
 
@@ -649,6 +674,7 @@ static bool prepare_reading(struct sqlite_conn *conn, const struct sqlite_backen
     conn->read_ms = backend->read_ms;
     conn->read_until_ns = INT64_MAX;
     sqlite3_progress_handler(conn->db, LOOK_STEPS, is_overtime, conn);
+    keep_log(conn->db);
     return execute(conn->db, "PRAGMA query_only = ON", "opening", error);
 }
 

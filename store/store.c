@@ -168,7 +168,6 @@ static void drop_reads(struct read_queue *queue) {
 }
 
 static void destroy(struct store *store) {
-    writer_release(&store->writer);
     for (unsigned i = 0; i < READERS; i++) {
         struct reader *reader = &store->readers[i];
         if (reader->current)
@@ -178,6 +177,7 @@ static void destroy(struct store *store) {
         drop_reads(&store->reads[i]);
         pthread_cond_destroy(&store->reader_wakes[i]);
     }
+    writer_release(&store->writer); // last, for SQLite tidies up when its last connection closes
     drop_writes(&store->held);
     drop_writes(&store->writes);
     drop_writes(&store->done_writes);

@@ -171,9 +171,10 @@ void bare_serve(struct bare *bare, char *const *addresses, struct bare_method *m
 
 // ---- Calling ------------------------------------------------------------------------------------------------------
 
-grpc_channel *bare_channel(const char *target) {
-    grpc_arg arg = {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)GRPC_ARG_ENABLE_RETRIES};
-    grpc_channel_args args = {1, &arg};
+grpc_channel *bare_channel(const char *target, int number) {
+    grpc_arg arg[] = {{.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)GRPC_ARG_ENABLE_RETRIES},
+                      {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t) "txc.number", .value.integer = number}};
+    grpc_channel_args args = {2, arg};
     grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
     grpc_channel *channel = grpc_channel_create(target, credentials, &args);
     grpc_channel_credentials_release(credentials);

@@ -90,8 +90,9 @@ struct bare_out {
     void (*done)(struct bare_out *out, grpc_status_code status, struct str answer, struct str text);
 };
 
-// gRPC's own retries are off, as in the center. Exits when it can't be made.
-grpc_channel *bare_channel(const char *target);
+// gRPC's own retries are off, as in the center. Channels to one target share a connection when their numbers are the
+// same. Exits when it can't be made.
+grpc_channel *bare_channel(const char *target, int number);
 
 // A path of the channel; it must stay where it is.
 void *bare_path(grpc_channel *channel, const char *path);

@@ -193,7 +193,7 @@ int main(int argc, char **argv) {
     }
     signal(SIGTERM, stop);
     bare_init(&ceiling.bare, durable, NULL);
-    ceiling.channel = bare_channel(argv[2]);
+    ceiling.channel = bare_channel(argv[2], 0);
     ceiling_store_open(argv[3], wake, NULL);
     bare_serve(&ceiling.bare, (char *[]){argv[1], NULL}, &method, 1, ACCEPTS);
     while (!ceiling.stopped)

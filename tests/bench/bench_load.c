@@ -6,7 +6,7 @@
 // can't hide it (no coordinated omission).
 //
 //   bench_load TARGET PATH --request FILE… --seconds S [--warm S] (--in-flight N | --rate R) [--count N]
-//              [--every-ms N] [--deadline-ms N] [--pid NAME=PID]… [--quiet]
+//              [--every-ms N] [--deadline-ms N] [--connections N] [--pid NAME=PID]… [--quiet]
 //
 // Prints one JSON object: calls, calls a second, quantiles, the CPU time that each named process and this one took for
 // a call, and how many calls ended otherwise than OK, by status. With --every-ms a line of the same for each such time.
@@ -26,6 +26,7 @@
 
 enum {
     PIDS_MAX = 8,
+    CONNECTIONS_MAX = 1024,
     REQUESTS_MAX = 64,
     REQUEST_MAX = 16 * 1024,
     MARKS_MAX = 16,
@@ -65,13 +66,15 @@ struct call {
 
 struct load {
     struct bare bare;
-    grpc_channel *channel;
-    void *path;
+    struct {
+        grpc_channel *channel;
+        void *path;
+    } connections[CONNECTIONS_MAX];
     struct request requests[REQUESTS_MAX];
     size_t n_requests;
     char run[ID_LEN + 1];
     double seconds, warm_s, rate;
-    int64_t in_flight_wanted, count, every_ms, deadline_ms;
+    int64_t n_connections, in_flight_wanted, count, every_ms, deadline_ms;
     struct process pids[PIDS_MAX];
     size_t n_pids;
     bool stopping, quiet;
@@ -120,6 +123,7 @@ static void begin(struct load *load, int64_t at_ns) {
         abort();
     *call = (struct call){.load = load, .begun_ns = at_ns, .out.done = ended};
     const struct request *request = &load->requests[(size_t)load->begun % load->n_requests];
+    size_t at = (size_t)(load->begun % load->n_connections);
     char name[ID_LEN + 1];
     snprintf(name, sizeof name, "%.*s%012" PRId64, ID_LEN - 12, load->run, load->begun++);
     grpc_slice slice;
@@ -128,7 +132,8 @@ static void begin(struct load *load, int64_t at_ns) {
     for (size_t i = 0; i < request->n_marks; i++)
         memcpy(bytes + request->marks[i], name, ID_LEN);
     load->in_flight++;
-    bare_call(&load->bare, load->channel, load->path, NULL, 0, slice, load->deadline_ms, &call->out);
+    bare_call(&load->bare, load->connections[at].channel, load->connections[at].path, NULL, 0, slice, load->deadline_ms,
+              &call->out);
 }
 
 // ---- Figures ------------------------------------------------------------------------------------------------------
@@ -262,6 +267,7 @@ static bool take_option(struct load *load, const char *name, char *value) {
         {"--seconds", &load->seconds, NULL},
         {"--warm", &load->warm_s, NULL},
         {"--rate", &load->rate, NULL},
+        {"--connections", NULL, &load->n_connections},
         {"--in-flight", NULL, &load->in_flight_wanted},
         {"--count", NULL, &load->count},
         {"--every-ms", NULL, &load->every_ms},
@@ -288,7 +294,7 @@ static bool take_option(struct load *load, const char *name, char *value) {
 }
 
 int main(int argc, char **argv) {
-    static struct load load = {.deadline_ms = 35000, .seconds = 5};
+    static struct load load = {.deadline_ms = 35000, .seconds = 5, .n_connections = 1};
     bool fits = argc > 3;
     static char own_pid[32];
     for (int i = 3; fits && i < argc; i++) {
@@ -299,10 +305,11 @@ int main(int argc, char **argv) {
         else
             fits = false;
     }
+    fits = fits && load.n_connections >= 1 && load.n_connections <= CONNECTIONS_MAX;
     if (!fits || load.n_requests == 0 || (load.rate <= 0 && load.in_flight_wanted <= 0)) {
         fprintf(stderr,
                 "usage: bench_load TARGET PATH --request FILE… --seconds S [--warm S] (--in-flight N | --rate R) "
-                "[--count N] [--every-ms N] [--deadline-ms N] [--pid NAME=PID]… [--quiet]\n");
+                "[--count N] [--every-ms N] [--deadline-ms N] [--connections N] [--pid NAME=PID]… [--quiet]\n");
         return 2;
     }
     snprintf(own_pid, sizeof own_pid, "load=%d", (int)getpid());
@@ -313,8 +320,10 @@ int main(int argc, char **argv) {
     mallopt(M_TOP_PAD, TOP_PAD_BYTES);
     id_make(clock_now_ms(clock_system()), 0, id_random, NULL, load.run);
     bare_init(&load.bare, NULL, NULL);
-    load.channel = bare_channel(argv[1]);
-    load.path = bare_path(load.channel, argv[2]);
+    for (int i = 0; i < load.n_connections; i++) {
+        load.connections[i].channel = bare_channel(argv[1], i);
+        load.connections[i].path = bare_path(load.connections[i].channel, argv[2]);
+    }
     run(&load);
     _Exit(0);
 }

@@ -78,6 +78,10 @@ bool echo_each(void *ctx, const ProtobufCMessage *message);
 // Runs the loop until `*counter` is at least `n`; fails the test when that takes too long.
 void echo_until(struct rpc_loop *loop, const size_t *counter, size_t n);
 
+// Gives the loop something to do all the time, in small pieces: for so long, then runs `then`, and on until *counter is
+// at least `n`.
+void echo_rush(struct echo *echo, int64_t ms, void (*then)(void *ctx), void *ctx, const size_t *counter, size_t n);
+
 // Calls and waits.
 void echo_call(struct echo *echo, const struct rpc_method *method, const EchoRequest *request, struct echo_got *got);
 

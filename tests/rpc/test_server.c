@@ -239,30 +239,24 @@ static void a_flood_of_what_matters_less_keeps_no_payment_out(void **state) {
     echo_stop(&echo);
 }
 
-// The loop has something to do all the time, and three calls come meanwhile.
-struct rush {
-    struct rpc_timer timer;
+// Three calls that come to a server that has something to do all the time.
+struct newcomers {
     struct echo *echo;
     struct echo_got list, quote, pay;
 };
 
-static void rush(void *ctx) {
-    struct rush *rush = ctx;
+static void begin_three(void *ctx) {
+    struct newcomers *three = ctx;
     EchoRequest request = ECHO_REQUEST;
-    rpc_call(rush->echo->channel, &echo_list, &request.base, &patient, echo_done, &rush->list);
-    rpc_call(rush->echo->channel, &echo_quote, &request.base, &patient, echo_done, &rush->quote);
-    rpc_call(rush->echo->channel, &echo_method, &request.base, &patient, echo_done, &rush->pay);
-    rpc_loop_wake(rush->echo->loop);
-    for (int64_t until_ns = clock_monotonic_ns() + RUSH_MS * 1000000; clock_monotonic_ns() < until_ns;)
-        continue;
+    rpc_call(three->echo->channel, &echo_list, &request.base, &patient, echo_done, &three->list);
+    rpc_call(three->echo->channel, &echo_quote, &request.base, &patient, echo_done, &three->quote);
+    rpc_call(three->echo->channel, &echo_method, &request.base, &patient, echo_done, &three->pay);
 }
 
-static void run_rush(struct rush *made, struct echo *echo) {
-    *made = (struct rush){.timer = {.fire = rush, .ctx = made}, .echo = echo};
-    rpc_timer_set(echo->loop, &made->timer, clock_now_ms(rpc_loop_clock(echo->loop)));
-    echo_until(echo->loop, &made->list.times, 1);
-    echo_until(echo->loop, &made->quote.times, 1);
-    echo_until(echo->loop, &made->pay.times, 1);
+static void until_ended(struct newcomers *three) {
+    echo_until(three->echo->loop, &three->list.times, 1);
+    echo_until(three->echo->loop, &three->quote.times, 1);
+    echo_until(three->echo->loop, &three->pay.times, 1);
 }
 
 static void a_server_without_rest_takes_less_of_what_matters_less(void **state) {
@@ -274,17 +268,19 @@ static void a_server_without_rest_takes_less_of_what_matters_less(void **state) 
         int list, quote;
     } steps[] = {{3, 0, 0}, {4, 8, 0}, {5, 8, 8}, {16, 8, 8}};
     struct echo_got held = {0}, got = {0};
-    struct rush made;
+    struct newcomers three;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         hold(&echo, &held, steps[i].held - echo.service.n_held);
-        run_rush(&made, &echo);
-        assert_int_equal(made.list.status, steps[i].list);
-        assert_int_equal(made.quote.status, steps[i].quote);
-        assert_int_equal(made.pay.status, 0);
+        three = (struct newcomers){.echo = &echo};
+        echo_rush(&echo, RUSH_MS, begin_three, &three, &three.pay.times, 1);
+        until_ended(&three);
+        assert_int_equal(three.list.status, steps[i].list);
+        assert_int_equal(three.quote.status, steps[i].quote);
+        assert_int_equal(three.pay.status, 0);
     }
-    assert_string_equal(made.quote.reason, "OVERLOADED");
-    assert_int_equal(made.quote.outcome, OUTCOME_RETRY);
-    assert_true(made.quote.error.retry_after_ms > 0);
+    assert_string_equal(three.quote.reason, "OVERLOADED");
+    assert_int_equal(three.quote.outcome, OUTCOME_RETRY);
+    assert_in_range(three.quote.error.retry_after_ms, 500, 1000); // what is left of the second
     // Soon it counts as rested.
     EchoRequest request = ECHO_REQUEST;
     int64_t until_ms = clock_now_ms(rpc_loop_clock(echo.loop)) + ECHO_PATIENCE_MS;
@@ -294,6 +290,34 @@ static void a_server_without_rest_takes_less_of_what_matters_less(void **state) 
     } while (got.status != 0 && clock_now_ms(rpc_loop_clock(echo.loop)) < until_ms);
     assert_int_equal(got.status, 0);
     release_all(&echo, &held, 16);
+    echo_stop(&echo);
+}
+
+static void stand_still(void *ctx) {
+    begin_three(ctx);
+    for (int64_t end_ns = clock_monotonic_ns() + 3 * RUSH_MS * INT64_C(1000000); clock_monotonic_ns() < end_ns;)
+        continue;
+}
+
+// One callback that takes long, as when the process was stopped; calls that come one after another, for long.
+static void a_server_that_stood_still_or_has_a_little_to_do_takes_all(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 20, .busy_max_ms = RUSH_MS}, NULL);
+    struct echo_got held = {0}, got;
+    hold(&echo, &held, 13);
+    struct newcomers three = {.echo = &echo};
+    struct rpc_timer timer = {.fire = stand_still, .ctx = &three};
+    rpc_timer_set(echo.loop, &timer, clock_now_ms(rpc_loop_clock(echo.loop)));
+    until_ended(&three);
+    assert_int_equal(three.list.status + three.quote.status + three.pay.status, 0);
+    EchoRequest request = ECHO_REQUEST;
+    for (int64_t end_ns = clock_monotonic_ns() + 3 * RUSH_MS * INT64_C(1000000); clock_monotonic_ns() < end_ns;) {
+        rpc_loop_once(echo.loop, 1);
+        echo_call(&echo, &echo_quote, &request, &got);
+        assert_int_equal(got.status, 0);
+    }
+    release_all(&echo, &held, 13);
     echo_stop(&echo);
 }
 
@@ -511,6 +535,7 @@ int main(void) {
         cmocka_unit_test(what_matters_less_is_refused_first),
         cmocka_unit_test(a_flood_of_what_matters_less_keeps_no_payment_out),
         cmocka_unit_test(a_server_without_rest_takes_less_of_what_matters_less),
+        cmocka_unit_test(a_server_that_stood_still_or_has_a_little_to_do_takes_all),
         cmocka_unit_test(one_caller_has_its_part_and_no_more),
         cmocka_unit_test(requests_that_matter_less_have_a_part_of_the_bytes),
         cmocka_unit_test(requests_together_have_a_bound_too),

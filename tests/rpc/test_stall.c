@@ -214,6 +214,39 @@ static void calls_without_a_message_keep_nobody_out(void **state) {
     echo_stop(&echo);
 }
 
+struct payment {
+    struct echo *echo;
+    struct echo_got got;
+};
+
+static void pay(void *ctx) {
+    static const struct rpc_call_options patient = {.deadline_ms = ECHO_PATIENCE_MS};
+    struct payment *payment = ctx;
+    EchoRequest request = ECHO_REQUEST;
+    rpc_call(payment->echo->channel, &echo_method, &request.base, &patient, echo_done, &payment->got);
+}
+
+// Nor where the server has no rest, and refuses what matters less.
+static void a_busy_server_too_lets_a_payment_in_instead_of_them(void **state) {
+    (void)state;
+    enum { BUSY_MS = 300 }; // longer than a message may take
+    struct echo echo;
+    echo_start(
+        &echo,
+        &(struct rpc_server_options){.in_flight_max = 20, .peer_wait_ms = ECHO_PATIENCE_MS, .busy_max_ms = BUSY_MS},
+        NULL);
+    struct peer peer;
+    peer_open(&peer, &echo);
+    stall(&peer, &echo, echo_path, 20);
+    until_in_flight(&echo, 20);
+    struct payment payment = {.echo = &echo};
+    echo_rush(&echo, BUSY_MS, pay, &payment, &payment.got.times, 1);
+    assert_int_equal(payment.got.status, 0);
+    hear(&peer, &echo, "the server is full, and the call's message has not come");
+    peer_close(&peer);
+    echo_stop(&echo);
+}
+
 static void a_flood_that_reads_nothing_is_kept_in_bounds(void **state) {
     (void)state;
     enum { PEERS = 4, CALLS = 2000, IN_FLIGHT_MAX = 50, REFUSED_MAX = 256 };
@@ -247,6 +280,7 @@ int main(void) {
         cmocka_unit_test(a_call_whose_message_does_not_come_in_time_is_ended),
         cmocka_unit_test(a_connection_that_says_nothing_is_closed),
         cmocka_unit_test(calls_without_a_message_keep_nobody_out),
+        cmocka_unit_test(a_busy_server_too_lets_a_payment_in_instead_of_them),
         cmocka_unit_test(a_flood_that_reads_nothing_is_kept_in_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

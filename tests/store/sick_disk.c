@@ -68,6 +68,12 @@ static void wait_for_a_sync(void) {
     pthread_mutex_unlock(&mutex);
 }
 
+static enum sick_copies who(void) {
+    char name[16] = "";
+    pthread_getname_np(pthread_self(), name, sizeof name);
+    return strcmp(name, "store-copier") == 0 ? SICK_BESIDE : SICK_OTHERS;
+}
+
 static int sick_sync(sqlite3_file *file, int flags) {
     pthread_mutex_lock(&mutex);
     atomic_fetch_add(&disk.syncs, 1);
@@ -75,9 +81,9 @@ static int sick_sync(sqlite3_file *file, int flags) {
     pthread_mutex_unlock(&mutex);
     int64_t at = atomic_load(&disk.sync_fails_at);
     bool database = table_of(file)->database;
-    if (database && atomic_load(&disk.copy_waits))
+    for (int left = atomic_load(&disk.copy_waits); database && left > 0 && who() == SICK_BESIDE; left--)
         wait_for_a_sync();
-    if (at == 1 || (atomic_load(&disk.copy_fails) && database))
+    if (at == 1 || (database && atomic_load(&disk.copy_fails) & (int)who()))
         return SQLITE_IOERR_FSYNC;
     if (at > 1)
         atomic_store(&disk.sync_fails_at, at - 1);

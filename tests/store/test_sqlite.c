@@ -27,8 +27,7 @@ static int set_up(void **state) {
     s->disk = sick_disk_install();
     s->disk->space = -1;
     s->disk->sync_fails_at = 0;
-    s->disk->copy_fails = false;
-    s->disk->copy_waits = false;
+    s->disk->copy_fails = s->disk->copy_waits = 0;
     bed_create(&s->bed, &variant);
     bed_open(&s->bed, item_tables);
     *state = s;
@@ -107,7 +106,7 @@ static enum err put_many(struct bed *bed, int i) {
 static void test_log_is_bounded(void **state) {
     struct state *s = *state;
     int n = 0;
-    s->disk->copy_waits = true; // so that there is always a commit beside it
+    s->disk->copy_waits = 1; // so that there is always a commit beside it
     while (n < 800)
         assert_int_equal(put_many(&s->bed, n++), ERR_OK);
     assert_true(log_size(&s->bed) < LOG_MAX);
@@ -119,6 +118,15 @@ static void test_log_is_bounded(void **state) {
         assert_int_equal(put_many(&s->bed, n++), ERR_OK);
     assert_true(log_size(&s->bed) < LOG_MAX);
     assert_int_equal(count(&s->bed), n * MANY);
+}
+
+// More is added each time that the log is copied than copying it leaves: one day commits wait until all of it is.
+static void test_log_is_bounded_however_slowly_it_is_copied(void **state) {
+    struct state *s = *state;
+    s->disk->copy_waits = 60;
+    for (int n = 0; n < 900; n++)
+        assert_int_equal(put_many(&s->bed, n), ERR_OK);
+    assert_true(log_size(&s->bed) < LOG_MAX);
 }
 
 // A read that takes longer than one may is ended and fails alone: others are answered.
@@ -153,28 +161,32 @@ static void test_a_read_has_an_end(void **state) {
     assert_int_equal(stats.retries, 0);
 }
 
+enum { LARGE_BYTES = 12 << 20, LARGE_ROWS = LARGE_BYTES / ITEM_BODY_MAX };
+
+static struct store_write *large_write(struct bed *bed, int i) {
+    static const char bytes[ITEM_BODY_MAX];
+    struct store_write *write = store_write_new(bed->store);
+    for (int k = 0; k < LARGE_ROWS; k++) {
+        struct item row = item("", "x", i, 0);
+        snprintf(row.id, sizeof row.id, "%d-%d", i, k);
+        row.body = str_n(bytes, sizeof bytes);
+        store_row(write, &item_table, STORE_INSERT, &row);
+    }
+    return write;
+}
+
 // However many writes a batch may have, it has a size: what comes behind it goes into the next.
 static void test_a_batch_has_a_size(void **state) {
     struct state *s = *state;
-    static const char bytes[ITEM_BODY_MAX];
     struct fate fates[5] = {0};
-    enum { MEGABYTES = 12, ROWS = MEGABYTES * 1024 * 1024 / ITEM_BODY_MAX };
-    for (int i = 0; i < 5; i++) {
-        struct store_write *write = store_write_new(s->bed.store);
-        for (int k = 0; k < ROWS; k++) {
-            struct item row = item("", "x", i, 0);
-            snprintf(row.id, sizeof row.id, "%d-%d", i, k);
-            row.body = str_n(bytes, sizeof bytes);
-            store_row(write, &item_table, STORE_INSERT, &row);
-        }
-        bed_submit(&s->bed, write, NULL, &fates[i]);
-    }
+    for (int i = 0; i < 5; i++)
+        bed_submit(&s->bed, large_write(&s->bed, i), NULL, &fates[i]);
     bed_drain(&s->bed);
     struct store_stats stats;
     store_stats(s->bed.store, &stats);
     assert_int_equal(stats.writes, 5);
     assert_int_equal(stats.commits, 2); // three of them are more than 32 MB
-    assert_int_equal(count(&s->bed), 5 * ROWS);
+    assert_int_equal(count(&s->bed), 5 * LARGE_ROWS);
 }
 
 static void test_every_commit_is_synced(void **state) {
@@ -186,8 +198,8 @@ static void test_every_commit_is_synced(void **state) {
     }
 }
 
-// Writes into an empty database in a child until it ends; returns how. At most `most` writes.
-static int ends_how(struct state *s, int most) {
+// Writes into an empty database on this disk, in a child, until it ends; returns how. At most `most` writes.
+static int ends_how(struct state *s, const struct sick_disk *disk, int most) {
     bed_close(&s->bed);
     kind_sqlite.destroy(&s->bed);
     kind_sqlite.create(&s->bed);
@@ -199,8 +211,9 @@ static int ends_how(struct state *s, int most) {
         if (!freopen("/dev/null", "w", stderr))
             _exit(2);
         bed_open(&s->bed, item_tables);
-        s->disk->sync_fails_at = most > 1 ? 0 : 1;
-        s->disk->copy_fails = most > 1;
+        s->disk->sync_fails_at = disk->sync_fails_at;
+        s->disk->copy_fails = disk->copy_fails;
+        s->disk->copy_waits = disk->copy_waits;
         for (int n = 0; n < most; n++) {
             put_many(&s->bed, n);
             store_pump(s->bed.store);
@@ -215,18 +228,40 @@ static int ends_how(struct state *s, int most) {
 
 static void test_failed_sync_ends_the_process(void **state) {
     struct state *s = *state;
-    int status = ends_how(s, 1);
+    int status = ends_how(s, &(struct sick_disk){.sync_fails_at = 1}, 1);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
 // The sync of the database file after copying the log back, beside which every commit's succeeds: SQLite itself would
-// pass over its failure. What was committed is in the log.
+// pass over its failure. What was committed is in the log. Once it is the one beside commits, once the writer's own.
 static void test_failed_checkpoint_ends_the_process(void **state) {
     struct state *s = *state;
-    int status = ends_how(s, 120); // less than after what the writer itself copies
-    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    size_t n = count(&s->bed);
-    assert_true(n >= MANY && n % MANY == 0);
+    static const enum sick_copies fails[] = {SICK_BESIDE, SICK_OTHERS};
+    for (int i = 0; i < 2; i++) {
+        struct sick_disk disk = {.copy_fails = (int)fails[i], .copy_waits = fails[i] == SICK_OTHERS};
+        int status = ends_how(s, &disk, 1200);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+        size_t n = count(&s->bed);
+        assert_true(n >= MANY && n % MANY == 0);
+    }
+}
+
+// Nor is the log deleted after it, when the store is closed before anybody heard of the failure.
+static void test_failed_checkpoint_keeps_the_log(void **state) {
+    struct state *s = *state;
+    s->disk->copy_fails = SICK_BESIDE;
+    struct fate fate = {0};
+    bed_submit(&s->bed, large_write(&s->bed, 0), NULL, &fate);
+    bed_drain(&s->bed);
+    assert_int_equal(fate.code, ERR_OK);
+    bed_close(&s->bed);
+    assert_true(log_size(&s->bed) > LARGE_BYTES);
+    bed_open(&s->bed, item_tables);
+    assert_int_equal(count(&s->bed), LARGE_ROWS);
+    s->disk->copy_fails = 0;
+    bed_close(&s->bed);
+    assert_int_equal(log_size(&s->bed), 0);
+    bed_open(&s->bed, item_tables);
 }
 
 static void test_second_store_is_refused(void **state) {
@@ -367,11 +402,13 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_log_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_log_is_bounded_however_slowly_it_is_copied, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_batch_has_a_size, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_read_has_an_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_commit_is_synced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failed_sync_ends_the_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failed_checkpoint_ends_the_process, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failed_checkpoint_keeps_the_log, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_second_store_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_there_are_no_leases, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_address_has_its_length, set_up, tear_down),
