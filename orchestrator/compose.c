@@ -56,6 +56,7 @@ static void *make_trades(struct center *center) {
         .query_max_ms = config->payment.query_max_ms,
         .refund_window_ms = config->trade.refund_window_days * DAY_MS,
         .refund_first = config->trade.refund_first,
+        .shortfall = config->trade.shortfall,
         .wait_max_ms = config->limits.wait_max_ms,
         .os_off = config->trade.os_sync == CONFIG_OFF,
         .os_caller = config->trade.os_caller,

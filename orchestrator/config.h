@@ -43,6 +43,7 @@ struct config_trade {
     uint32_t order_ttl_s, order_ttl_max_s;
     uint32_t refund_window_days;
     enum trade_refund_first refund_first;
+    enum trade_shortfall shortfall;
     const char *currency, *timezone, *merchant_id;
     enum config_switch os_sync;
     const char *os_caller; // NULL: none

@@ -123,6 +123,10 @@ static const struct config_word refund_first_words[] = {{"alike", TRADE_REFUND_A
                                                         {"card", TRADE_REFUND_CARD, NULL},
                                                         {"gateway", TRADE_REFUND_GATEWAY, NULL},
                                                         {0}};
+static const struct config_word shortfall_words[] = {
+    {"stands", TRADE_SHORTFALL_STANDS, "it stays paid, and an operator settles what was missing"},
+    {"refunds", TRADE_SHORTFALL_REFUNDS, "all of it is refunded, delivered or not"},
+    {0}};
 static const struct config_word switches[] = {{"on", CONFIG_ON, NULL}, {"off", CONFIG_OFF, NULL}, {0}};
 static const struct config_word levels[] = {
     {"debug", LOG_DEBUG, NULL}, {"info", LOG_INFO, NULL}, {"warn", LOG_WARN, NULL}, {"error", LOG_ERROR, NULL}, {0}};
@@ -253,6 +257,9 @@ static const struct config_row trade_rows[] = {
     COUNT(config_trade, refund_window_days, 0, 3650, "days", "365", "How long after the payment a refund can be made."),
     WORD(config_trade, refund_first, refund_first_words, "alike",
          "Which tenders give back before the others, where a refund does not say; alike: each in proportion."),
+    WORD(config_trade, shortfall, shortfall_words, "stands",
+         "What becomes of a trade that was ordered in the mode DEDUCT_LATER and is paid, where coupons, points, stock or "
+         "quota are gone when they are to be deducted."),
     TEXT(config_trade, currency, 3, &currency_form, "CNY", "The currency of prices."),
     TEXT(config_trade, timezone, 64, &timezone_form, "Asia/Shanghai",
          "The stations' time zone: business dates are theirs."),

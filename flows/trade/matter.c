@@ -15,8 +15,7 @@ struct matter_row *matter_numbered(const struct trade *trade, int32_t number) {
     return NULL;
 }
 
-static struct matter_row *matter_about(const struct trade *trade, Txcenter__Trade__V1__MatterKind kind,
-                                       const char *what) {
+struct matter_row *matter_about(const struct trade *trade, Txcenter__Trade__V1__MatterKind kind, const char *what) {
     struct matter_row *row;
     for (size_t i = 0; (row = trade_at(trade, PART_MATTER, i)); i++)
         if (row->kind == (int32_t)kind && strcmp(row->what, what) == 0)

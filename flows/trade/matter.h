@@ -24,7 +24,9 @@ void matter_hold(struct saga_turn *turn, const struct matter *matter);
 // One that is open (if there is one) is over, without an operator's settling it.
 void matter_over(struct saga_turn *turn, Txcenter__Trade__V1__MatterKind kind, const char *what, const char *why);
 
-// The matter of this number; NULL.
+// The matter of this kind about this; NULL.
+struct matter_row *matter_about(const struct trade *trade, Txcenter__Trade__V1__MatterKind kind, const char *what);
+// That of this number; NULL.
 struct matter_row *matter_numbered(const struct trade *trade, int32_t number);
 bool matter_is_open(const struct matter_row *row);
 bool matter_any_open(const struct trade *trade);

@@ -13,6 +13,7 @@
 #include "flows/trade/purchase_step.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/retire.h"
+#include "flows/trade/shortfall.h"
 #include "flows/trade/tell.h"
 #include "flows/trade/view.h"
 
@@ -216,6 +217,7 @@ static void mark_paid(struct saga_call *call) {
 
 static struct saga_verdict completed(struct saga_turn *turn) {
     purchase_end_complete(turn);
+    shortfall_refund(turn);
     return saga_done();
 }
 // ---- The table ----------------------------------------------------------------------------------------------------

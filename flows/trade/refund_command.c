@@ -40,7 +40,7 @@ static void check_extent(const struct trades *trades, const refund_request *requ
 // Part of a gid and of the gateway's refund number: letters, digits, '_' and '-', and none of our own numbers.
 static bool is_refund_no(const char *refund_no) {
     if (str_starts(str_c(refund_no), STR("late-")) || strcmp(refund_no, REFUND_CANCELLED_NO) == 0 ||
-        strcmp(refund_no, ADJUST_REFUND_NO) == 0)
+        strcmp(refund_no, REFUND_SHORTFALL_NO) == 0 || strcmp(refund_no, ADJUST_REFUND_NO) == 0)
         return false;
     for (const char *c = refund_no; *c; c++)
         if (!((*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || *c == '_' ||
@@ -57,7 +57,7 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
     if (request->refund_no[0] && !is_refund_no(request->refund_no))
         error_field(error, "refund_no",
                     "may hold letters, digits, '_' and '-', and is none of our own (late-…, " REFUND_CANCELLED_NO
-                    ", " ADJUST_REFUND_NO ")");
+                    ", " REFUND_SHORTFALL_NO ", " ADJUST_REFUND_NO ")");
     check_text(error, "reason", request->reason, 0, 200);
     check_extent(trades, request, error);
     if (request->n_split > TRADE_TENDERS_MAX)

@@ -30,6 +30,8 @@ bool refund_plan_start(struct saga_turn *turn, const struct refund_plan *plan, s
 void refund_plan_cancelled(struct saga_turn *turn);
 enum { REFUND_CANCELLED_NO_MAX = 16 };
 #define REFUND_CANCELLED_NO "cancel"
+// Of a trade whose shortfall is not to stand (shortfall.h).
+#define REFUND_SHORTFALL_NO "shortfall"
 
 // This tender's money was not wanted: so much of it goes back. Once, however often it is said; again only once an
 // operator has ended a return before it was paid out. Fails as refund_plan_start() does.

@@ -2,6 +2,8 @@
 
 #include "flows/trade/effect.h"
 #include "flows/trade/matter.h"
+#include "flows/trade/purchase.h"
+#include "flows/trade/refund_plan.h"
 
 enum { ARENA_MAX = 65536 };
 
@@ -27,4 +29,31 @@ bool shortfall_of_answer(struct saga_turn *turn, struct str answer, const char *
         shortfall_add(turn, &(struct shortfall){what, kept->reason, kept->text, amount, points});
     arena_release(&arena);
     return kept != NULL;
+}
+
+// An operator who tries it again just now is not disturbed.
+static bool is_open(const struct trade *trade, const char *what) {
+    const struct matter_row *row = matter_about(trade, MATTER_KIND(SHORTFALL), what);
+    return row && matter_is_open(row) && !row->gid[0];
+}
+
+void shortfall_refund(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    if (trade->trades->options.shortfall != TRADE_SHORTFALL_REFUNDS)
+        return;
+    bool any = false;
+    for (size_t i = 0; i < PURCHASE_HOLDINGS; i++)
+        any = any || is_open(trade, purchase_holdings[i].what);
+    struct refund_plan plan = {.refund_no = REFUND_SHORTFALL_NO, .reason = "not all that was ordered was there"};
+    struct error error = {0};
+    refund_plan_rest(trade, &plan);
+    if (!any || (plan.amount == 0 && trade->row.refund_count > 0)) // all of it is on its way back
+        return;
+    if (!refund_plan_start(turn, &plan, &error)) {
+        trades_alert(trade->trades, "refund of a trade with a shortfall can't start", trade, error.text);
+        return;
+    }
+    for (size_t i = 0; i < PURCHASE_HOLDINGS; i++)
+        if (is_open(trade, purchase_holdings[i].what))
+            matter_over(turn, MATTER_KIND(SHORTFALL), purchase_holdings[i].what, "the trade is refunded instead");
 }

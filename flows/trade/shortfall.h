@@ -23,6 +23,9 @@ struct shortfall {
 };
 void shortfall_add(struct saga_turn *turn, const struct shortfall *shortfall);
 
+// With everything that could be used used: refunds the trade, where its shortfalls are not to stand (trade_shortfall).
+void shortfall_refund(struct saga_turn *turn);
+
 // Of an answer that effect_done_as_short() has kept: whether it is a shortfall, which is added then.
 bool shortfall_of_answer(struct saga_turn *turn, struct str answer, const char *what, int64_t amount, int64_t points);
 

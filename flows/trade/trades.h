@@ -25,6 +25,10 @@ enum trade_closed {
 // Which tenders give back before the others, where a refund does not say.
 enum trade_refund_first { TRADE_REFUND_ALIKE, TRADE_REFUND_CASH, TRADE_REFUND_CARD, TRADE_REFUND_GATEWAY };
 
+// What becomes of a paid trade whose benefits, goods or quota were gone when they were to be used: it stands, and an
+// operator settles the shortfall; or all of it is refunded.
+enum trade_shortfall { TRADE_SHORTFALL_STANDS, TRADE_SHORTFALL_REFUNDS };
+
 struct trade_callback_key {
     const char *id;
     struct str secret;
@@ -48,6 +52,7 @@ struct trades_options {
     int64_t query_first_ms, query_max_ms; // a tender without a callback is queried after, then with doubling pauses
     int64_t refund_window_ms;
     enum trade_refund_first refund_first;
+    enum trade_shortfall shortfall;
     int64_t wait_max_ms;
     bool os_off;           // the stations' own system is told of no order
     const char *os_caller; // or of none that this caller has made: it is that system; NULL: there is none

@@ -25,6 +25,7 @@ struct flow_settings {
     int32_t kept_days;           // what has ended is kept so long; 0: for ever
     uint32_t rows_max;           // of a trade that is deleted in one transaction
     bool cash_first;             // refunds are taken from cash before they are from anything else
+    bool shortfall_refunds;      // a trade whose benefits were gone is refunded
     bool os_off;                 // the stations' own system is told of nothing
     const char *os_caller;       // it is this caller
     int32_t facts_ttl_s;         // what changes slowly is kept so long; 0: it is asked for each time

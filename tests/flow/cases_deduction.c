@@ -21,9 +21,11 @@ static const struct used {
     {"quota", "discount", "UseQuota", "use", FUEL_200, "exclude_points=true context.channel=app", "QUOTA_EXHAUSTED"},
 };
 enum { KINDS = sizeof all_used / sizeof all_used[0] };
+// What its ledger calls the giving back.
+static const char *const back[KINDS] = {"give_back", "give_back", "return", "give_back"};
 
-// Paid and completed, and refused so often when it was to be used; the first time by the purchase itself.
-static void short_of(struct flow_bed *bed, struct flow_trade *trade, const struct used *used, int refusals) {
+// Paid, and refused so often when it was to be used; the first time by the purchase itself.
+static void pay_short(struct flow_bed *bed, struct flow_trade *trade, const struct used *used, int refusals) {
     *trade = (struct flow_trade){0};
     flow_quote(bed, trade, used->lines, used->quote);
     flow_order(bed, trade, "mode=2");
@@ -31,6 +33,11 @@ static void short_of(struct flow_bed *bed, struct flow_trade *trade, const struc
                flow_text(bed, "code=%s count=%d key_prefix=%s", used->no, refusals, trade->no));
     flow_pay(bed, trade);
     flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
+}
+
+// Completed as well.
+static void short_of(struct flow_bed *bed, struct flow_trade *trade, const struct used *used, int refusals) {
+    pay_short(bed, trade, used, refusals);
     flow_until_state(bed, trade, TRADE(COMPLETED));
     flow_until_still(bed, trade);
     assert_int_equal(flow_get(bed, trade->no)->n_shortfalls, 1);
@@ -67,7 +74,6 @@ static void given_back(struct flow_bed *bed, const struct flow_trade *trade) {
 
 // [E8] [S3-17] [S3-49] each kind: tried again it is used, once; the matter is settled, and a refund gives it back
 static void test_what_was_gone_is_deducted_after_all(struct flow_bed *bed) {
-    static const char *const back[KINDS] = {"give_back", "give_back", "return", "give_back"};
     for (size_t i = 0; i < KINDS; i++) {
         const struct used *used = &all_used[i];
         struct flow_trade trade;
@@ -231,6 +237,39 @@ static void test_of_two_that_try_it_again_one_does(struct flow_bed *bed) {
     assert_int_equal(listed(bed, &trade, "filter.settled=true")->n_matters, 1);
 }
 
+// [S3-49] where a shortfall is not to stand, all that was paid goes back, and nothing that was never used; what is whole
+// stands
+static void test_a_shortfall_that_is_not_to_stand_is_refunded(struct flow_bed *bed) {
+    for (size_t i = 0; i < KINDS; i++) {
+        const struct used *used = &all_used[i];
+        struct flow_trade trade;
+        pay_short(bed, &trade, used, 1);
+        flow_until_state(bed, &trade, TRADE(REFUNDED));
+        flow_until_still(bed, &trade);
+        const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+        assert_int_equal(found->n_shortfalls, 1);
+        assert_int_equal(found->n_refunds, 1);
+        assert_string_equal(found->refunds[0]->refund_no, "shortfall");
+        assert_int_equal(found->refunded->minor_units, trade.payable);
+        assert_int_equal(uses(bed, &trade, used, EFFECT(APPLIED)), 0);
+        assert_int_equal(flow_ledger(bed, used->system, trade.no, back[i]).n, 0);
+        assert_int_equal(listed(bed, &trade, "")->n_matters, 0);
+        const matters *over = listed(bed, &trade, "filter.settled=true");
+        assert_int_equal(over->n_matters, 1);
+        assert_int_equal(over->matters[0]->outcome, AS(OVER));
+        flow_settle(bed);
+    }
+    struct flow_trade whole = {0};
+    flow_quote(bed, &whole, FUEL_200, "");
+    flow_order(bed, &whole, "mode=2");
+    flow_pay(bed, &whole);
+    flow_payer_pays(bed, flow_tender_no(bed, &whole, 1, 0));
+    flow_until_state(bed, &whole, TRADE(COMPLETED));
+    flow_until_still(bed, &whole);
+    flow_refused(bed, "INVALID_REQUEST", "Refund", "trade_no=%s whole=true refund_no=shortfall", whole.no);
+    assert_int_equal(flow_get(bed, whole.no)->n_refunds, 0);
+}
+
 static const struct flow_case cases[] = {
     CASE(test_what_was_gone_is_deducted_after_all),
     CASE(test_what_is_refused_again_stays_open),
@@ -239,6 +278,7 @@ static const struct flow_case cases[] = {
     CASE(test_a_try_that_was_ended_is_not_made_twice),
     CASE(test_an_operator_knows_what_became_of_a_try),
     CASE(test_of_two_that_try_it_again_one_does),
+    CASE_WITH(test_a_shortfall_that_is_not_to_stand_is_refunded, .shortfall_refunds = true),
 };
 
 CASES(deduction);

@@ -83,10 +83,10 @@ static void configure(const struct process_bed *bed) {
                bed->folder, bed->folder);
     buf_printf(&config,
                "trade: {quote_ttl_s: %d, quote_budget_ms: 2000, refund_window_days: %d, os_sync: %s, os_caller: %s, "
-               "refund_first: %s}\n",
+               "refund_first: %s, shortfall: %s}\n",
                settings->quote_ttl_s ? settings->quote_ttl_s : 900, settings->a_day_of_refunds ? 1 : 365,
                settings->os_off ? "off" : "on", settings->os_caller ? settings->os_caller : "nobody",
-               settings->cash_first ? "cash" : "alike");
+               settings->cash_first ? "cash" : "alike", settings->shortfall_refunds ? "refunds" : "stands");
     buf_printf(&config,
                "quote: {user_ms: %d, coupons_ms: %d, level_ms: 0, points_ms: 0, points_rule_ms: 0, activities_ms: 0}\n",
                settings->user_ms, settings->coupons_ms);

@@ -27,7 +27,8 @@ static bool fits(const struct flow_bed *bed, const struct flow_settings *setting
            has->callers == settings->callers && has->a_day_of_refunds == settings->a_day_of_refunds &&
            has->os_off == settings->os_off && has->os_caller == settings->os_caller &&
            has->facts_ttl_s == settings->facts_ttl_s && has->user_ms == settings->user_ms &&
-           has->coupons_ms == settings->coupons_ms && has->cash_first == settings->cash_first;
+           has->coupons_ms == settings->coupons_ms && has->cash_first == settings->cash_first &&
+           has->shortfall_refunds == settings->shortfall_refunds;
 }
 
 static struct flow_bed *bed_for(const struct running *running) {
