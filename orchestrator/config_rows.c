@@ -258,7 +258,8 @@ static const struct config_row trade_rows[] = {
     WORD(config_trade, refund_first, refund_first_words, "alike",
          "Which tenders give back before the others, where a refund does not say; alike: each in proportion."),
     WORD(config_trade, shortfall, shortfall_words, "stands",
-         "What becomes of a trade that was ordered in the mode DEDUCT_LATER and is paid, where coupons, points, stock or "
+         "What becomes of a trade that was ordered in the mode DEDUCT_LATER and is paid, where coupons, points, stock "
+         "or "
          "quota are gone when they are to be deducted."),
     TEXT(config_trade, currency, 3, &currency_form, "CNY", "The currency of prices."),
     TEXT(config_trade, timezone, 64, &timezone_form, "Asia/Shanghai",

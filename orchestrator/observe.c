@@ -137,7 +137,8 @@ void observe_saga(void *ctx, const struct saga_notice *notice) {
     if (!log_enabled(level))
         return;
     struct line line = {.n = 0};
-    bool of_trade = str_starts(str_c(notice->flow), STR("trade."));
+    // Of the trades' own sagas; "trade" are trades themselves, whose amounts don't add up, say.
+    bool of_trade = str_starts(str_c(notice->flow), STR("trade.")) || strcmp(notice->flow, "trade") == 0;
     add_text(&line, of_trade ? "trade_no" : "subject", str_c(notice->subject));
     add_text(&line, "gid", str_c(notice->gid));
     add_text(&line, "flow", str_c(notice->flow));

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """What an operator sees and does when a step is refused by its system."""
 
-import json
 import os
 import subprocess
 
 import harness
+from ctl import state_of_saga, txctl, until_ended
 from shop import OPERATOR, SAGA, Shop, Sim
 
 PATIENCE = {"retry": {"leisurely": {"first_ms": 10, "max_ms": 20, "attempts": 3}}}
@@ -159,87 +159,6 @@ class ManyParked(harness.Case):
         for trade, (system, method) in zip(trades, refusals):
             applied = [effect for effect in sim.effects(system, trade.trade_no) if effect.method == method and effect.state == 1]
             self.assertEqual(1, len(applied), system)
-
-
-class Settled(harness.Case):
-    """What an operator settles with txctl."""
-
-    def short(self):
-        """A center, the other side, and a trade whose coupon was gone when it was to be used."""
-        center = self.world(sim=["--auto-pay", "20"]).start()
-        sim, shop = Sim(center.sim_client()), Shop(center.client())
-        sim.fault("REJECT", "coupon", "UseCoupons", count=1, code="COUPON_UNAVAILABLE")
-        trade = shop.order(mode="ORDER_MODE_DEDUCT_LATER")
-        shop.pay(trade, waitFor="WAIT_FOR_OUTCOME")
-        shop.until(trade.trade_no, "COMPLETED")
-        return center, sim, trade
-
-    # [E8] [S3-17] a shortfall: listed, settled once, with the reason kept; no stray is there
-    def test_matters_and_strays_are_listed_and_settled_from_txctl(self):
-        center, _, trade = self.short()
-        listed = told(self, center, "matter", "list", "--trade", trade.trade_no, "--kind", "shortfall")
-        [matter] = listed["matters"]
-        self.assertEqual(("coupons", "COUPON_UNAVAILABLE"), (matter["what"], matter["reason"]))
-        settle = ["matter", "settle", trade.trade_no, "--number", str(matter["number"]), "--reason", "goodwill"]
-        self.assertNotEqual(0, txctl(self, center, *settle, "--as", "kept"))
-        settled = told(self, center, *settle, "--as", "written-off")["matter"]
-        self.assertEqual(("MATTER_OUTCOME_WRITTEN_OFF", "goodwill"), (settled["outcome"], settled["note"]))
-        self.assertNotEqual(0, txctl(self, center, *settle, "--as", "collected"))
-        self.assertFalse(told(self, center, "matter", "list", "--trade", trade.trade_no).get("matters"))
-        audit = told(self, center, "audit", "list", trade.trade_no)["entries"]
-        self.assertEqual([("settle-matter", "goodwill", "WRITTEN_OFF")],
-                         [(entry["action"], entry["reason"], entry["after"]) for entry in audit])
-        self.assertFalse(told(self, center, "stray", "list").get("strays"))
-        self.assertNotEqual(0, txctl(self, center, "stray", "settle", "never-seen", "--key", "e2e", "--as", "ignored", "--reason", "none"))
-
-    # [E8] [S3-17] [S3-49] what was gone is deducted after all when an operator says so: refused again it stays, with the newest reason
-    def test_a_deduction_is_made_again_from_txctl(self):
-        center, sim, trade = self.short()
-        deduct = ["matter", "settle", trade.trade_no, "--number", "1", "--as", "deducted", "--reason", "it is back", "--wait", "20"]
-        sim.fault("REJECT", "coupon", "UseCoupons", count=1, code="NOT_TODAY")
-        again = told(self, center, *deduct)["matter"]
-        self.assertEqual(("NOT_TODAY", 1), (again["reason"], again["tries"]))
-        self.assertNotIn("settledAt", again)
-        sim.fault("DOWN", "coupon", "UseCoupons")
-        waiting = run_txctl(center, [*deduct[:-1], "0", "-o", "json"])
-        self.assertEqual(4, waiting.returncode, waiting.stderr)  # accepted, and still processing
-        gid = json.loads(waiting.stdout)["matter"]["gid"]
-        sim.clear()
-        self.assertEqual("SUCCEEDED", state_of_saga(until_ended(center.client("olga"), gid)))
-        [settled] = told(self, center, "matter", "list", "--trade", trade.trade_no, "--settled")["matters"]
-        self.assertEqual(("MATTER_OUTCOME_DEDUCTED", "it is back", 2), (settled["outcome"], settled["note"], settled["tries"]))
-        used = [effect for effect in sim.effects("coupon", trade.trade_no) if effect.method == "UseCoupons" and effect.state == 1]
-        self.assertEqual(1, len(used))
-
-
-def state_of_saga(saga):
-    return saga.DESCRIPTOR.fields_by_name["status"].enum_type.values_by_number[saga.status].name.partition("_STATUS_")[2]
-
-
-def run_txctl(center, words):
-    return subprocess.run([os.path.join(harness.BIN, "txctl"), "--server", center.center_target, *words], capture_output=True, text=True,
-                          timeout=harness.READY_S, check=False)
-
-
-def txctl(case, center, *words):
-    """Its exit code; what it says of a success is nothing bad."""
-    done = run_txctl(center, words)
-    case.assertEqual(done.returncode == 0, done.stderr == "", done.stderr)
-    return done.returncode
-
-
-def told(case, center, *words):
-    """What it answers as JSON."""
-    done = run_txctl(center, (*words, "-o", "json"))
-    case.assertEqual((0, ""), (done.returncode, done.stderr))
-    return json.loads(done.stdout)
-
-
-def until_ended(client, gid):
-    """The saga once it has ended."""
-    for response in client.stream(SAGA + "WatchSaga", {"gid": gid}, timeout=60):
-        saga = response.saga
-    return saga
 
 
 if __name__ == "__main__":

@@ -237,8 +237,8 @@ static void test_of_two_that_try_it_again_one_does(struct flow_bed *bed) {
     assert_int_equal(listed(bed, &trade, "filter.settled=true")->n_matters, 1);
 }
 
-// [S3-49] where a shortfall is not to stand, all that was paid goes back, and nothing that was never used; what is whole
-// stands
+// [S3-49] where a shortfall is not to stand, all that was paid goes back, and nothing that was never used; what is
+// whole stands
 static void test_a_shortfall_that_is_not_to_stand_is_refunded(struct flow_bed *bed) {
     for (size_t i = 0; i < KINDS; i++) {
         const struct used *used = &all_used[i];
