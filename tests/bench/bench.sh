@@ -3,7 +3,7 @@
 #
 # usage: ./dev bench [--quick] [--mariadb] [--all] [--two-step] [--quote] [--solver] [--purchases] [--profile]
 #                    [--peer dtm] [--recovery [--sagas N]] [--waiting N] [--overload] [--importance] [--pairs N]
-#                    [--json FILE] [--data FOLDER]
+#                    [--strict] [--json FILE] [--data FOLDER]
 #
 # Without options: idle figures; sagas of two steps that come from outside (SubmitSaga), with 1, 16, 64 and 256 in flight
 # and at fixed rates, beside the bare ceiling; quotes; the solver; whole purchases. On SQLite, with --mariadb on MariaDB too;
@@ -20,7 +20,7 @@
 #   --importance     paying, by turns with a system beside it that answers in 30 s and without
 # Ratios come from --pairs (10) pairs of runs in turn. Data lies in FOLDER (build/bench), which must be on a disk: memory
 # would make commits free. Everything goes by flat names into FILE (build/bench.json). A goal that is missed is said, and
-# is no failure: this machine may be busy or slow.
+# is a failure only with --strict (exit code 1): this machine may be busy or slow.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . scripts/say.sh
