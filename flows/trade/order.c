@@ -30,9 +30,17 @@ const combination_message *order_choice(const Txcenter__Trade__V1__Quote *quote,
     return NULL;
 }
 
-static bool orderable(const struct trade *trade, const struct order_wish *wish, struct error *error) {
-    bool edited = trade_is_editable(trade) && wish->quote_version > trade->row.ordered_version;
-    if (trade->row.state == TRADE_STATE(QUOTED) || edited)
+// Whether it is not what is ordered already: a newer version, or another combination of the same one. `chosen` is NULL
+// when the version has no such combination.
+static bool is_another(const struct trade *trade, const struct order_wish *wish, const combination_message *chosen) {
+    if (wish->quote_version != trade->row.ordered_version)
+        return wish->quote_version > trade->row.ordered_version;
+    return !chosen || strcmp(chosen->combination_id, trade->row.combination_id) != 0;
+}
+
+static bool orderable(const struct trade *trade, const struct order_wish *wish, const combination_message *chosen,
+                      struct error *error) {
+    if (trade->row.state == TRADE_STATE(QUOTED) || (trade_is_editable(trade) && is_another(trade, wish, chosen)))
         return true;
     if (trade_is_paid(trade))
         return error_set(error, ERR_ALREADY_PAID, NULL);
@@ -51,9 +59,11 @@ static bool differs(const Txcenter__Type__V1__Money *payable, const Txcenter__Ty
 
 bool order_allowed(const struct trade *trade, const struct order_wish *wish, int64_t now_ms, struct arena *arena,
                    const combination_message **ret_combination, struct error *error) {
-    if (!orderable(trade, wish, error))
-        return false;
     const struct quote_row *row = trade_quote_row(trade, wish->quote_version);
+    const Txcenter__Trade__V1__Quote *quote = view_quote(row, arena);
+    const combination_message *chosen = quote ? order_choice(quote, wish->combination_id) : NULL;
+    if (!orderable(trade, wish, chosen, error))
+        return false;
     if (!row)
         return error_set(error, ERR_QUOTE_NOT_FOUND, NULL);
     if (row->version != trade->row.quote_version)
@@ -62,10 +72,8 @@ bool order_allowed(const struct trade *trade, const struct order_wish *wish, int
         return error_set(error, ERR_QUOTE_EXPIRED, NULL);
     if (row->degraded && !wish->accept_degraded)
         return error_set(error, ERR_QUOTE_DEGRADED, NULL);
-    const Txcenter__Trade__V1__Quote *quote = view_quote(row, arena);
     if (!quote)
         return error_set(error, ERR_STORE_CORRUPT, "the kept quote can't be read");
-    const combination_message *chosen = order_choice(quote, wish->combination_id);
     if (!chosen)
         return error_set(error, ERR_COMBINATION_UNKNOWN, NULL);
     if (wish->expected_payable && wish->expected_payable->minor_units != chosen->payable->minor_units)

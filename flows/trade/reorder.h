@@ -1,7 +1,7 @@
-// An order that holds nothing is ordered again after an edit: first the order that there is comes to its end, its
-// tenders closed until each is definite; then, in the same turn, the next one begins under the same trade number. What
-// is to be ordered is durable from the command on (trade_row.next_*). Should the closing find the order paid, it
-// stands, and nothing is ordered.
+// An order that holds nothing is ordered again after an edit, or with another combination of the same kept quote: first
+// the order that there is comes to its end, its tenders closed until each is definite; then, in the same turn, the next
+// one begins under the same trade number. What is to be ordered is durable from the command on (trade_row.next_*).
+// Should the closing find the order paid, it stands, and nothing is ordered.
 #ifndef TXC_FLOWS_TRADE_REORDER_H
 #define TXC_FLOWS_TRADE_REORDER_H
 

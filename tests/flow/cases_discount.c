@@ -228,8 +228,8 @@ static void test_an_order_uses_the_kept_price_though_the_activity_has_changed(st
     assert_int_equal(trade.payable, LIST_200 - 1000);
 }
 
-// [A77] [S3-45] an activity that is forced is in every combination but that without benefits, one that is excluded in
-// none; one that does not run here is refused
+// [A77] an activity that is forced is in every combination but that without benefits, one that is excluded in none; one
+// that does not run here is refused
 static void test_an_activity_is_forced_or_excluded(struct flow_bed *bed) {
     struct flow_trade trade = {0};
     run_activity(bed, "small", OFF(100));

@@ -1,4 +1,5 @@
-// An order that holds nothing is edited: quoted and ordered again under its trade number, without a cancel.
+// An order that holds nothing is edited: quoted and ordered again under its trade number, without a cancel; or another
+// of its kept combinations is chosen.
 #include "tests/flow/cases.h"
 #include "tests/flow/virtual.h"
 
@@ -14,6 +15,13 @@ static void ordered_later(struct flow_bed *bed, struct flow_trade *trade) {
 
 static struct flow_answer *order_again(struct flow_bed *bed, const struct flow_trade *trade) {
     return flow_send(bed, "PlaceOrder", "trade_no=%s quote_version=%d " LATER, trade->no, trade->version);
+}
+
+// Of one of the combinations that are kept, from 0.
+static int64_t payable_of(struct flow_bed *bed, const struct flow_trade *trade, size_t i) {
+    const Txcenter__Trade__V1__Quote *quote = flow_get(bed, trade->no)->quote;
+    assert_true(i < quote->n_combinations);
+    return quote->combinations[i]->payable->minor_units;
 }
 
 static int64_t refunded_at_gateway(struct flow_bed *bed, const struct flow_trade *trade) {
@@ -145,13 +153,19 @@ static void test_when_both_get_paid_the_surplus_goes_back_once(struct flow_bed *
     }
 }
 
-// [S3-48] only a newer version, and with PlaceOrder alone
+// [S3-48] only a newer version, or another combination of the same one while it is the newest, and with PlaceOrder
+// alone
 static void test_what_is_no_edit_is_refused(struct flow_bed *bed) {
     struct flow_trade trade;
     ordered_later(bed, &trade);
     flow_refused(bed, "CANCEL_FIRST", "PlaceOrder", "trade_no=%s quote_version=1 " LATER, trade.no);
+    flow_refused(bed, "CANCEL_FIRST", "PlaceOrder", "trade_no=%s quote_version=1 combination_id=1 " LATER, trade.no);
+    flow_refused(bed, "CANCEL_FIRST", "OrderPay", "trade_no=%s quote_version=1 combination_id=2 %s", trade.no,
+                 flow_tenders(bed, 1, KIND(WECHAT), (int)payable_of(bed, &trade, 1), "payer"));
     flow_quote(bed, &trade, FUEL_300, "");
     flow_refused(bed, "CANCEL_FIRST", "PlaceOrder", "trade_no=%s quote_version=1 " LATER, trade.no);
+    flow_refused(bed, "QUOTE_SUPERSEDED", "PlaceOrder", "trade_no=%s quote_version=1 combination_id=2 " LATER,
+                 trade.no);
     flow_refused(bed, "QUOTE_NOT_FOUND", "PlaceOrder", "trade_no=%s quote_version=3 " LATER, trade.no);
     flow_refused(bed, "CANCEL_FIRST", "OrderPay", "trade_no=%s quote_version=2 %s", trade.no,
                  flow_tenders(bed, 1, KIND(WECHAT), 22500, "payer"));
@@ -259,6 +273,181 @@ static void test_an_edit_against_the_payer(struct flow_bed *bed) {
     }
 }
 
+// ---- Switching ----------------------------------------------------------------------------------------------------
+
+// The order that there is is the n-th, of this combination of the version that was kept first; those before it are
+// closed.
+static void assert_switched(struct flow_bed *bed, const struct flow_trade *trade, const char *combination, int64_t n) {
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade->no);
+    assert_int_equal(found->state, TRADE(ORDERED));
+    assert_string_equal(found->combination->combination_id, combination);
+    assert_int_equal(found->payable->minor_units, found->combination->payable->minor_units);
+    assert_int_equal(found->quote->version, 1);
+    assert_int_equal(flow_ledger(bed, "order", trade->no, "create").n, n);
+    assert_int_equal(flow_ledger(bed, "order", trade->no, "close").n, n - 1);
+}
+
+// [S3-45] the payer switches between the kept combinations as often as they like: there and back, with a payment open,
+// too. No new version is made and nothing is asked again; each has the amount that it was shown with, and every order
+// number finds the trade
+static void test_the_payer_switches_between_the_kept_combinations(struct flow_bed *bed) {
+    static const char *const ids[] = {"2", "1", "3", "2", "1", "2"};
+    enum { SWITCHES = sizeof ids / sizeof ids[0], SHOWN = 3 };
+    struct flow_trade trade;
+    char numbers[SWITCHES + 1][80];
+    int64_t shown[SHOWN];
+    ordered_later(bed, &trade);
+    memcpy(numbers[0], trade.order_no, sizeof numbers[0]);
+    for (size_t i = 0; i < SHOWN; i++)
+        shown[i] = payable_of(bed, &trade, i);
+    assert_true(shown[0] < shown[1] && shown[1] <= shown[2]);
+    int64_t asked = flow_calls(bed, "user") + flow_calls(bed, "oil") + flow_calls(bed, "coupon");
+    for (int i = 0; i < SWITCHES; i++) {
+        if (i >= SHOWN)
+            flow_pay(bed, &trade);
+        flow_order(bed, &trade, flow_text(bed, LATER " combination_id=%s", ids[i]));
+        assert_int_equal(trade.payable, shown[ids[i][0] - '1']);
+        assert_switched(bed, &trade, ids[i], i + 2);
+        memcpy(numbers[i + 1], trade.order_no, sizeof numbers[0]);
+        for (int k = 0; k <= i; k++)
+            assert_string_not_equal(numbers[k], numbers[i + 1]);
+    }
+    // Points that a payment freezes come back with it.
+    assert_int_equal(flow_ledger(bed, "points", trade.no, "freeze").points,
+                     flow_ledger(bed, "points", trade.no, "unfreeze").points);
+    assert_int_equal(flow_calls(bed, "user") + flow_calls(bed, "oil") + flow_calls(bed, "coupon"), asked);
+    for (int i = 0; i <= SWITCHES; i++)
+        assert_found_by(bed, &trade, numbers[i]);
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 4, 0));
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+    assert_int_equal(found->paid->minor_units, shown[1]);
+    assert_int_equal(found->quote->version, 1);
+    assert_string_equal(found->combination->combination_id, "2");
+    flow_refused(bed, "ALREADY_PAID", "PlaceOrder", "trade_no=%s quote_version=1 combination_id=3 " LATER, trade.no);
+}
+
+// [S3-45] [S3-48] an order that has locked what it chose is cancelled first; a combination that is not kept is none
+static void test_what_can_not_be_switched_to_is_refused(struct flow_bed *bed) {
+    struct flow_trade trade;
+    ordered_later(bed, &trade);
+    flow_refused(bed, "COMBINATION_UNKNOWN", "PlaceOrder", "trade_no=%s quote_version=1 combination_id=99 " LATER,
+                 trade.no);
+    flow_refused(bed, "AMOUNT_MISMATCH", "PlaceOrder",
+                 "trade_no=%s quote_version=1 combination_id=2 expected_payable=CNY%d " LATER, trade.no, BEST_200);
+    assert_switched(bed, &trade, "1", 1);
+    flow_order(bed, &trade, "combination_id=2"); // this one locks first
+    assert_switched(bed, &trade, "2", 2);
+    flow_refused(bed, "CANCEL_FIRST", "PlaceOrder", "trade_no=%s quote_version=1 combination_id=3 " LATER, trade.no);
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+    flow_refused(bed, "TRADE_ENDED", "PlaceOrder", "trade_no=%s quote_version=1 combination_id=3", trade.no);
+    assert_nothing_held(bed, &trade);
+}
+
+// [A3] [S3-45] a combination is kept as long as its quote
+static void test_a_switch_after_the_quote_expired_is_refused(struct flow_bed *bed) {
+    struct flow_trade trade;
+    ordered_later(bed, &trade);
+    flow_run_for(bed, 2100);
+    flow_refused(bed, "QUOTE_EXPIRED", "PlaceOrder", "trade_no=%s quote_version=1 combination_id=2 " LATER, trade.no);
+    assert_switched(bed, &trade, "1", 1);
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+}
+
+// [S3-45] [A10] a duplicate of an older PlaceOrder that comes late switches nothing back, not after a crash either
+static void test_a_late_duplicate_of_an_older_choice_changes_nothing(struct flow_bed *bed) {
+    struct flow_trade trade;
+    ordered_later(bed, &trade);
+    const char *second = flow_text(bed, "request_id=second-%u trade_no=%s quote_version=1 combination_id=2 " LATER,
+                                   bed->test_no, trade.no),
+               *third = flow_text(bed, "request_id=third-%u trade_no=%s quote_version=1 combination_id=3 " LATER,
+                                  bed->test_no, trade.no);
+    const Txcenter__Trade__V1__PlaceOrderResponse *chosen = flow_must(bed, "PlaceOrder", "%s", second);
+    flow_must(bed, "PlaceOrder", "%s", third);
+    for (int crashed = 0; crashed < 2; crashed++) {
+        const Txcenter__Trade__V1__PlaceOrderResponse *again = flow_must(bed, "PlaceOrder", "%s", second);
+        assert_string_equal(again->trade->order_no, chosen->trade->order_no); // what was answered then
+        assert_switched(bed, &trade, "3", 3);
+        if (!crashed)
+            flow_crash_center(bed);
+    }
+    trade.payable = payable_of(bed, &trade, 2);
+    flow_pay(bed, &trade);
+    flow_must(bed, "PlaceOrder", "%s", second);
+    assert_state(bed, &trade, TRADE(PAYING));
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    flow_must(bed, "PlaceOrder", "%s", second);
+    assert_int_equal(flow_get(bed, trade.no)->paid->minor_units, trade.payable);
+    assert_int_equal(flow_ledger(bed, "order", trade.no, "create").n, 3);
+}
+
+// [S3-45] [A10] choices and their duplicates at the same time: each that is accepted makes one order, the last of them
+// stands, and the others are told to ask again
+static void test_choices_at_the_same_time_are_made_one_by_one(struct flow_bed *bed) {
+    enum { AT_ONCE = 12, CHOICES = 3 };
+    struct flow_answer *answers[AT_ONCE];
+    struct flow_trade trade;
+    bool accepted[CHOICES] = {false};
+    ordered_later(bed, &trade);
+    const char *older = flow_text(bed, "request_id=older-%u trade_no=%s quote_version=1 combination_id=3 " LATER,
+                                  bed->test_no, trade.no);
+    flow_must(bed, "PlaceOrder", "%s", older);
+    flow_order(bed, &trade, LATER " combination_id=1");
+    for (int i = 0; i < AT_ONCE; i++)
+        answers[i] = i % CHOICES == 2 ? flow_send(bed, "PlaceOrder", "%s", older)
+                                      : flow_send(bed, "PlaceOrder",
+                                                  "request_id=choice-%u-%d trade_no=%s quote_version=1 "
+                                                  "combination_id=%d " LATER,
+                                                  bed->test_no, i % CHOICES, trade.no, i % CHOICES + 2);
+    for (int i = 0; i < AT_ONCE; i++) {
+        flow_wait(bed, answers[i]);
+        accepted[i % CHOICES] = accepted[i % CHOICES] || answers[i]->message;
+        if (!answers[i]->message)
+            assert_verdict(answers[i], "CANCEL_FIRST");
+    }
+    assert_true(accepted[2]); // its answer is there since
+    assert_true(accepted[0] || accepted[1]);
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+    const char *stands = found->combination->combination_id;
+    assert_true((accepted[0] && strcmp(stands, "2") == 0) || (accepted[1] && strcmp(stands, "3") == 0));
+    assert_switched(bed, &trade, stands, 3 + accepted[0] + accepted[1]);
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+}
+
+// [S3-45] [A25] a switch against the payer of the order that there is, at every distance in time: one order is bought,
+// and what was paid for the other goes back
+static void test_a_switch_against_the_payer(struct flow_bed *bed) {
+    for (int apart_ms = -APART_MAX_MS; apart_ms <= APART_MAX_MS; apart_ms++) {
+        struct flow_trade trade;
+        struct flow_answer *answer = NULL;
+        ordered_later(bed, &trade);
+        flow_pay(bed, &trade);
+        for (int at_ms = -APART_MAX_MS; at_ms <= APART_MAX_MS; at_ms++) {
+            if (at_ms == apart_ms)
+                answer = flow_send(bed, "PlaceOrder", "trade_no=%s quote_version=1 combination_id=2 " LATER, trade.no);
+            if (at_ms == 0)
+                flow_payer_pays_late(bed, flow_tender_no(bed, &trade, 1, 0));
+            flow_run_for(bed, 1);
+        }
+        flow_wait(bed, answer);
+        flow_run_for(bed, 10000); // what comes late has come
+        bool ordered = answer->message != NULL;
+        if (!ordered)
+            assert_verdict(answer, "ALREADY_PAID");
+        assert_state(bed, &trade, ordered ? TRADE(ORDERED) : TRADE(COMPLETED));
+        assert_int_equal(refunded_at_gateway(bed, &trade), ordered);
+        assert_int_equal(flow_ledger(bed, "order", trade.no, "create").n, 1 + ordered);
+        flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+        flow_until_still(bed, &trade);
+    }
+}
+
 static const struct flow_case cases[] = {
     CASE(test_an_edited_order_is_ordered_again_under_its_trade_number),
     CASE(test_the_number_of_a_replaced_order_changes_nothing),
@@ -270,5 +459,11 @@ static const struct flow_case cases[] = {
     CASE_WITH(test_an_edit_whose_quote_expires_meanwhile_is_not_ordered, .quote_ttl_s = 3),
     CASE(test_one_edit_makes_one_order),
     VIRTUAL(test_an_edit_against_the_payer),
+    CASE(test_the_payer_switches_between_the_kept_combinations),
+    CASE(test_what_can_not_be_switched_to_is_refused),
+    CASE_WITH(test_a_switch_after_the_quote_expired_is_refused, .quote_ttl_s = 2),
+    CASE(test_a_late_duplicate_of_an_older_choice_changes_nothing),
+    CASE(test_choices_at_the_same_time_are_made_one_by_one),
+    VIRTUAL(test_a_switch_against_the_payer),
 };
 CASES(edit);

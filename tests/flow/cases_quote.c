@@ -193,7 +193,7 @@ static void test_quoting_never_touches_the_order_system(struct flow_bed *bed) {
     assert_int_equal(flow_effects(bed, "coupon", trade.no, "LockCoupons", EFFECT(APPLIED)), 0);
 }
 
-// [S3-45] the chosen combination can be any of the kept ones
+// The chosen combination can be any of the kept ones.
 static void test_any_kept_combination_can_be_ordered(struct flow_bed *bed) {
     struct flow_trade trade = {0};
     const quote_message *quote = flow_quote(bed, &trade, FUEL_200, "");
