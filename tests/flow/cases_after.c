@@ -65,7 +65,7 @@ static void paid(struct flow_bed *bed, struct flow_trade *trade) {
     flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
 }
 
-// [S3-30] [S3-33] [S3-34] [S3-35] [S3-36] [S3-37] [S3-38] [S3-39] [S3-40] [S3-41] [S3-51] benefits are used, the order
+// [S3-30] [S3-33] [S3-34] [S3-35] [S3-37] [S3-38] [S3-39] [S3-40] [S3-41] [S3-51] benefits are used, the order
 // is marked, points are awarded, a coupon is issued, growth and activities follow, an invoice is made, and settlement,
 // marketing, screens, user and stations are told
 static void test_everything_follows_a_payment_once(struct flow_bed *bed) {

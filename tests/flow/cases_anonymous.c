@@ -119,7 +119,8 @@ static int64_t booked(const Txcenter__Trade__V1__Trade *trade, const char *accou
     return sum;
 }
 
-// [A78] [A53] cash is recorded as taken, and what is let off is a posting of its own; refunds give back what was paid
+// [A78] [A53] cash is recorded as taken, and what is let off is a posting of its own, which settlement is told the
+// station bears; refunds give back what was paid, and take from the station what it bore, to the last of it
 static void test_what_is_let_off_has_an_entry_of_its_own(struct flow_bed *bed) {
     struct flow_trade trade;
     quoted(bed, &trade,
@@ -141,10 +142,20 @@ static void test_what_is_let_off_has_an_entry_of_its_own(struct flow_bed *bed) {
     assert_int_equal(found->attempts[0]->rounding_off->minor_units, off);
     assert_int_equal(booked(found, "discount:rounding"), off);
     assert_int_equal(booked(found, "sales"), -(cash + off));
+    assert_int_equal(flow_settled(bed, trade.no, "borne", "station"), off);
+    assert_int_equal(flow_ledger(bed, "settlement", trade.no, "borne").amount, off); // and nobody else anything
+    assert_int_equal(flow_settled(bed, trade.no, "record", "discount:rounding"), off);
+    assert_int_equal(flow_settled(bed, trade.no, "record", "sales"), -(cash + off));
     flow_refused(bed, "REFUND_EXCEEDS_REST", "Refund", "trade_no=%s amount=CNY%d", trade.no, (int)cash + 1);
     flow_must(bed, "Refund", "trade_no=%s lines.indexes[0]=0", trade.no);
+    flow_until_still(bed, &trade);
+    int64_t back = flow_settled(bed, trade.no, "unborne", "station");
+    assert_true(back > 0 && back < off); // this line's part
     flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
     flow_until_still(bed, &trade);
+    assert_int_equal(flow_settled(bed, trade.no, "unborne", "station"), off);
+    assert_int_equal(flow_ledger(bed, "settlement", trade.no, "unborne").amount, off);
+    assert_int_equal(flow_settled(bed, trade.no, "reverse", "discount:rounding"), -off);
     found = flow_get(bed, trade.no);
     assert_int_equal(found->state, TRADE(REFUNDED));
     assert_int_equal(booked(found, "discount:rounding"), 0);

@@ -3,18 +3,6 @@
 
 enum { PARTS = 7 };
 
-// What settlement has of the trade under this kind on this account.
-static int64_t posted(struct flow_bed *bed, const char *trade_no, const char *kind, const char *account) {
-    const Participant__Sim__V1__DumpLedgerResponse *page =
-        flow_control(bed, "DumpLedger", "system=settlement trade_no=%s", trade_no);
-    int64_t sum = 0;
-    assert_string_equal(page->next_page_token, "");
-    for (size_t i = 0; i < page->n_entries; i++)
-        if (strcmp(page->entries[i]->kind, kind) == 0 && strcmp(page->entries[i]->account, account) == 0)
-            sum += page->entries[i]->amount->minor_units;
-    return sum;
-}
-
 // In how many postings of this kind the shift is this one.
 static int postings_in(struct flow_bed *bed, const char *trade_no, const char *kind, const char *shift) {
     const Participant__Sim__V1__DumpLedgerResponse *page =
@@ -62,7 +50,7 @@ static void test_each_bearer_gets_back_exactly_what_it_bore(struct flow_bed *bed
         all += found->combination->benefits[i]->discount->minor_units;
     assert_true(all >= 1337);
     assert_int_equal(flow_ledger(bed, "settlement", trade.no, "borne").amount, all);
-    assert_true(posted(bed, trade.no, "borne", "third_party") >= 445);
+    assert_true(flow_settled(bed, trade.no, "borne", "third_party") >= 445);
     for (int part = 0; part < PARTS; part++) {
         int64_t left = trade.payable - flow_get(bed, trade.no)->refunded->minor_units;
         if (part == PARTS - 1)
@@ -71,13 +59,13 @@ static void test_each_bearer_gets_back_exactly_what_it_bore(struct flow_bed *bed
             flow_must(bed, "Refund", "trade_no=%s amount=CNY%d", trade.no, (int)(left / 3));
         flow_until_still(bed, &trade);
         for (int i = 0; i < 3; i++) {
-            int64_t back = posted(bed, trade.no, "unborne", bearers[i]);
-            assert_true(back >= before[i] && back <= posted(bed, trade.no, "borne", bearers[i]));
+            int64_t back = flow_settled(bed, trade.no, "unborne", bearers[i]);
+            assert_true(back >= before[i] && back <= flow_settled(bed, trade.no, "borne", bearers[i]));
             before[i] = back;
         }
     }
     for (int i = 0; i < 3; i++)
-        assert_int_equal(before[i], posted(bed, trade.no, "borne", bearers[i]));
+        assert_int_equal(before[i], flow_settled(bed, trade.no, "borne", bearers[i]));
     assert_int_equal(flow_ledger(bed, "settlement", trade.no, "unborne").amount, all);
 }
 
@@ -130,39 +118,85 @@ static void test_a_sale_is_posted_in_its_shift(struct flow_bed *bed) {
     assert_string_equal(found->posted_business_date, "2026-03-01");
 }
 
-// [A65] the shift closes before the callback, before the record, and before the refund: each is posted to the shift
-// that is open by then, and the trade still says in which it was made
+// It was made in the shift `made`, and stands in `posted` of that date, with all that settlement was told of it;
+// nothing of it stands in the one in which it was made.
+static void assert_sale_in(struct flow_bed *bed, const struct flow_trade *trade, const char *made, const char *posted,
+                           const char *date) {
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade->no);
+    assert_string_equal(found->context->shift_id, made);
+    assert_string_equal(found->context->business_date, "2026-03-01");
+    assert_string_equal(found->posted_shift_id, posted);
+    assert_string_equal(found->posted_business_date, date);
+    assert_true(postings_in(bed, trade->no, "record", posted) > 0);
+    assert_int_equal(postings_in(bed, trade->no, "record", posted),
+                     flow_ledger(bed, "settlement", trade->no, "record").n);
+    assert_int_equal(postings_in(bed, trade->no, "borne", posted),
+                     flow_ledger(bed, "settlement", trade->no, "borne").n);
+    assert_int_equal(flow_ledger(bed, "settlement", trade->no, "record").amount, 0);
+}
+
+// The same of its only refund: of the shift in which the sale was made, posted to this one.
+static void assert_refund_in(struct flow_bed *bed, const struct flow_trade *trade, const char *posted,
+                             const char *date) {
+    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade->no);
+    assert_int_equal(found->n_refunds, 1);
+    assert_string_equal(found->refunds[0]->posted_shift_id, posted);
+    assert_string_equal(found->refunds[0]->posted_business_date, date);
+    assert_true(postings_in(bed, trade->no, "reverse", posted) > 0);
+    assert_int_equal(postings_in(bed, trade->no, "reverse", posted),
+                     flow_ledger(bed, "settlement", trade->no, "reverse").n);
+    assert_int_equal(postings_in(bed, trade->no, "unborne", posted),
+                     flow_ledger(bed, "settlement", trade->no, "unborne").n);
+}
+
+// [A65] the shift closes before the callback and before the refund: each is posted to the shift that is open by then,
+// and the trade still says in which it was made
 static void test_what_comes_after_the_shift_closed_is_posted_to_the_open_one(struct flow_bed *bed) {
     struct flow_trade trade;
+    const char *a = flow_text(bed, "A-%s", bed->user), *b = flow_text(bed, "B-%s", bed->user),
+               *c = flow_text(bed, "C-%s", bed->user);
     paying_in(bed, &trade, "A");
     close_shift(bed, "A", "B", "2026-03-01");
     flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0)); // its callback
     flow_until_state(bed, &trade, TRADE(COMPLETED));
     flow_until_still(bed, &trade);
-    const char *b = flow_text(bed, "B-%s", bed->user), *c = flow_text(bed, "C-%s", bed->user);
-    const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
-    assert_string_equal(found->context->shift_id, flow_text(bed, "A-%s", bed->user));
-    assert_string_equal(found->posted_shift_id, b);
-    assert_true(postings_in(bed, trade.no, "record", b) > 0);
+    assert_sale_in(bed, &trade, a, b, "2026-03-01");
     close_shift(bed, "B", "C", "2026-03-02");
     flow_must(bed, "Refund", "trade_no=%s amount=CNY1000", trade.no);
     flow_until_still(bed, &trade);
-    found = flow_get(bed, trade.no);
-    assert_string_equal(found->refunds[0]->posted_shift_id, c);
-    assert_string_equal(found->refunds[0]->posted_business_date, "2026-03-02");
-    assert_string_equal(found->posted_shift_id, b); // the sale stays where it is
-    assert_int_equal(postings_in(bed, trade.no, "reverse", b), 0);
-    assert_true(postings_in(bed, trade.no, "reverse", c) > 0);
-    // A record that settlement could not take in time.
+    assert_refund_in(bed, &trade, c, "2026-03-02");
+    assert_sale_in(bed, &trade, a, b, "2026-03-01"); // it stays where it is
+}
+
+// [A65] settlement can't take the record, nor the refund's, while their shift is open: each is posted once, to the one
+// that is open when settlement is back. Nothing of either is in the shift that was closed
+static void test_a_record_that_is_late_for_its_shift_is_posted_to_the_open_one(struct flow_bed *bed) {
+    struct flow_trade trade;
+    const char *d = flow_text(bed, "D-%s", bed->user), *e = flow_text(bed, "E-%s", bed->user),
+               *f = flow_text(bed, "F-%s", bed->user);
     paying_in(bed, &trade, "D");
-    flow_fault(bed, FAULT(UNAVAILABLE), "settlement", "RecordTrade", "count=2");
-    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_fault(bed, FAULT(UNAVAILABLE), "settlement", "RecordTrade", "");
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0)); // while the shift is open
     flow_until_state(bed, &trade, TRADE(COMPLETED));
+    assert_int_equal(flow_ledger(bed, "settlement", trade.no, NULL).n, 0);
+    assert_string_equal(flow_get(bed, trade.no)->posted_shift_id, ""); // it isn't yet
     close_shift(bed, "D", "E", "2026-03-02");
+    flow_clear_faults(bed);
     flow_until_still(bed, &trade);
-    found = flow_get(bed, trade.no);
-    assert_string_equal(found->context->shift_id, flow_text(bed, "D-%s", bed->user));
-    assert_true(flow_ledger(bed, "settlement", trade.no, "record").n > 0);
+    assert_sale_in(bed, &trade, d, e, "2026-03-02");
+    flow_fault(bed, FAULT(UNAVAILABLE), "settlement", "ReverseTrade", "");
+    flow_must(bed, "Refund", "trade_no=%s whole=true wait_ms=100", trade.no);
+    flow_until_state(bed, &trade, TRADE(REFUNDED));
+    assert_int_equal(flow_ledger(bed, "settlement", trade.no, "reverse").n, 0);
+    flow_control(bed, "CloseShift",
+                 "station_id=S001 shift_id=%s business_date=2026-03-02 next_shift_id=%s next_business_date=2026-03-03",
+                 e, f);
+    flow_clear_faults(bed);
+    flow_until_still(bed, &trade);
+    assert_refund_in(bed, &trade, f, "2026-03-03");
+    assert_sale_in(bed, &trade, d, e, "2026-03-02");
+    assert_int_equal(flow_ledger(bed, "settlement", trade.no, "record").n,
+                     flow_ledger(bed, "settlement", trade.no, "reverse").n); // each posting goes back
 }
 
 static const struct flow_case cases[] = {
@@ -170,5 +204,6 @@ static const struct flow_case cases[] = {
     CASE(test_bearers_are_exact_when_parts_go_back_at_once),
     CASE(test_a_sale_is_posted_in_its_shift),
     CASE(test_what_comes_after_the_shift_closed_is_posted_to_the_open_one),
+    CASE(test_a_record_that_is_late_for_its_shift_is_posted_to_the_open_one),
 };
 CASES(books);

@@ -408,6 +408,41 @@ static void test_of_two_that_race_for_a_daily_limit_one_wins(struct flow_bed *be
     assert_int_equal(quota(bed, &trades[won], "use"), LITRES_200);
 }
 
+// [A80] a limit of each card: two users who have one card between them share it, at the same time, too; who has another
+// card has a limit of their own
+static void test_a_limit_is_each_card_s(struct flow_bed *bed) {
+    struct flow_trade trades[2] = {{.version = 0}, {.version = 0}}, own = {0}, refused = {0};
+    run_activity(bed, "carded", LIMIT "activity.quota_unit=3 quota_each=3000 quota_by=1 quota_daily=true");
+    flow_control(bed, "SetUser", "user_id=%s name=other card_no=%s plate_no=", bed->other_user, bed->card);
+    const quote_message *made = quote(bed, &trades[0], FUEL_200, "");
+    assert_int_equal(made->combinations[0]->quotas[0]->quantity, LITRES_200);
+    quote_for_other(bed, &trades[1]);
+    int won = won_by(bed, trades);
+    flow_control(bed, "SetUser", "user_id=%s name=other card_no=%s plate_no=", bed->other_user, bed->other_card);
+    quote_for_other(bed, &own);
+    flow_order(bed, &own, "");
+    assert_int_equal(quota(bed, &own, "lock"), LITRES_200);
+    trades[won].payable = LIST_200;
+    pay(bed, &trades[won]);
+    assert_int_equal(quota(bed, &trades[won], "use"), LITRES_200);
+    quote(bed, &refused, FUEL_200, ""); // the card's, whoever comes with it
+    flow_refused(bed, "BENEFIT_UNAVAILABLE", "PlaceOrder", "trade_no=%s quote_version=1", refused.no);
+}
+
+// A benefit that each card has once: shown to who comes with a card that has it left, and not to who has used it.
+static void test_a_benefit_is_each_card_s(struct flow_bed *bed) {
+    struct flow_trade trade = {0}, other = {0};
+    run_activity(bed, "carded", OFF(1000) TIMES "quota_each=1 quota_by=1");
+    assert_int_equal(best(quote(bed, &trade, FUEL_200, "")), LIST_200 - 1000);
+    flow_order(bed, &trade, "");
+    flow_control(bed, "SetUser", "user_id=%s name=other card_no=%s plate_no=", bed->other_user, bed->card);
+    assert_int_equal(best(quote_for_other(bed, &other)), LIST_200);
+    flow_control(bed, "SetUser", "user_id=%s name=other card_no=%s plate_no=", bed->other_user, bed->other_card);
+    assert_int_equal(best(quote_for_other(bed, &other)), LIST_200 - 1000);
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+    assert_int_equal(best(quote(bed, &other, FUEL_200, "")), LIST_200 - 1000);
+}
+
 // [A80] a day's limit is the day's
 static void test_the_next_day_has_a_limit_of_its_own(struct flow_bed *bed) {
     struct flow_trade today = {0}, tomorrow = {0};
@@ -515,6 +550,8 @@ static const struct flow_case cases[] = {
     CASE(test_quota_of_an_order_that_comes_to_nothing_is_unlocked),
     CASE(test_of_two_that_race_for_the_last_quota_one_wins),
     CASE(test_of_two_that_race_for_a_daily_limit_one_wins),
+    CASE(test_a_limit_is_each_card_s),
+    CASE(test_a_benefit_is_each_card_s),
     VIRTUAL(test_the_next_day_has_a_limit_of_its_own),
     CASE(test_a_lock_of_quota_whose_answer_is_lost_is_found_by_asking),
     CASE(test_quota_that_is_gone_is_a_shortfall),

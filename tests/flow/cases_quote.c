@@ -84,6 +84,52 @@ static void test_each_edit_makes_a_new_version_that_kills_the_old_one(struct flo
     assert_string_equal(flow_get(bed, trade.no)->quote->lines[0]->code, "95#");
 }
 
+static bool offers(const quote_message *quote, const char *coupon_id) {
+    for (size_t i = 0; i < quote->n_combinations; i++)
+        for (size_t k = 0; k < quote->combinations[i]->n_coupon_ids; k++)
+            if (strcmp(quote->combinations[i]->coupon_ids[k], coupon_id) == 0)
+                return true;
+    return false;
+}
+
+// [S3-43] another pump, another amount: the combinations are made anew, each time, of what fits that. At the pump of
+// 92# the coupon for 95# is in none, at that of 95# it is offered; 100.00 are too little for the one from 200.00 on.
+// Going back to the first pump offers what it did at first
+static void test_another_pump_or_amount_makes_new_combinations(struct flow_bed *bed) {
+    static const struct {
+        const char *fuel;
+        int64_t list, best;
+        bool for_95, from_200;
+    } edits[] = {
+        {"lines[0].fuel.oil_code=92# lines[0].fuel.nozzle=1 lines[0].fuel.amount=CNY20000", LIST_200, BEST_200, false,
+         true},
+        {"lines[0].fuel.oil_code=95# lines[0].fuel.nozzle=2 lines[0].fuel.amount=CNY20000", LIST_200, BEST_200, true,
+         true},
+        {"lines[0].fuel.oil_code=92# lines[0].fuel.nozzle=1 lines[0].fuel.amount=CNY10000", 10000, 4800, false, false},
+        {"lines[0].fuel.oil_code=95# lines[0].fuel.nozzle=2 lines[0].fuel.volume_centi=1000", 8180, 3971, false, false},
+        {"lines[0].fuel.oil_code=92# lines[0].fuel.nozzle=1 lines[0].fuel.amount=CNY20000", LIST_200, BEST_200, false,
+         true},
+    };
+    struct flow_trade trade = {0};
+    const char *from_200 = flow_text(bed, "K%s-1", bed->user + 1), *for_95 = flow_text(bed, "K%s-4", bed->user + 1);
+    for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
+        const quote_message *quote = flow_quote(bed, &trade, edits[i].fuel, "max_combinations=10");
+        assert_int_equal(quote->version, i + 1);
+        assert_int_equal(payable_of(quote, 0), edits[i].best);
+        assert_int_equal(payable_of(quote, quote->n_combinations - 1), edits[i].list);
+        assert_int_equal(offers(quote, for_95), edits[i].for_95);
+        assert_int_equal(offers(quote, from_200), edits[i].from_200);
+        // What was offered before is no more, though it has the same number.
+        if (i > 0)
+            flow_refused(bed, "QUOTE_SUPERSEDED", "PlaceOrder", "trade_no=%s quote_version=%d combination_id=1",
+                         trade.no, (int)i);
+    }
+    flow_refused(bed, "INVALID_REQUEST", "Quote", "trade_no=%s %s %s", trade.no, flow_context(bed),
+                 "lines[0].fuel.oil_code=92# lines[0].fuel.nozzle=2 lines[0].fuel.amount=CNY20000");
+    flow_order(bed, &trade, "combination_id=1");
+    assert_int_equal(trade.payable, BEST_200);
+}
+
 // [A5] what the front end showed is compared with the kept quote
 static void test_an_amount_that_differs_from_the_quote_is_refused(struct flow_bed *bed) {
     struct flow_trade trade = {0};
@@ -342,6 +388,7 @@ static const struct flow_case cases[] = {
     CASE(test_no_benefit_is_always_among_the_combinations),
     CASE(test_an_order_uses_the_kept_quote_though_the_price_has_changed),
     CASE(test_each_edit_makes_a_new_version_that_kills_the_old_one),
+    CASE(test_another_pump_or_amount_makes_new_combinations),
     CASE(test_an_amount_that_differs_from_the_quote_is_refused),
     CASE(test_a_coupon_that_was_spent_in_between_is_noticed),
     CASE(test_a_quote_without_the_coupon_system_is_degraded),

@@ -221,6 +221,17 @@ void flow_until_parked(struct flow_bed *bed, const struct flow_trade *trade, int
     flow_until(bed, has_parked, &awaited, flow_text(bed, "%d sagas must be parked", n));
 }
 
+int64_t flow_settled(struct flow_bed *bed, const char *trade_no, const char *kind, const char *account) {
+    const Participant__Sim__V1__DumpLedgerResponse *page =
+        flow_control(bed, "DumpLedger", "system=settlement trade_no=%s", trade_no);
+    int64_t sum = 0;
+    assert_string_equal(page->next_page_token, "");
+    for (size_t i = 0; i < page->n_entries; i++)
+        if (strcmp(page->entries[i]->kind, kind) == 0 && strcmp(page->entries[i]->account, account) == 0)
+            sum += page->entries[i]->amount->minor_units;
+    return sum;
+}
+
 void flow_retry_parked(struct flow_bed *bed, const struct flow_trade *trade) {
     const Txcenter__Saga__V1__ListSagasResponse *page = flow_unfinished(bed, trade->no);
     for (size_t i = 0; i < page->n_sagas; i++)

@@ -87,6 +87,9 @@ void flow_until_parked(struct flow_bed *bed, const struct flow_trade *trade, int
 // An operator tries every parked saga of the trade again.
 void flow_retry_parked(struct flow_bed *bed, const struct flow_trade *trade);
 
+// What settlement has of the trade under this kind on this account ("borne": by this bearer).
+int64_t flow_settled(struct flow_bed *bed, const char *trade_no, const char *kind, const char *account);
+
 // A counter of StatsService.
 int64_t flow_stat(struct flow_bed *bed, const char *name);
 

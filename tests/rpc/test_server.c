@@ -321,7 +321,7 @@ static void a_server_that_stood_still_or_has_a_little_to_do_takes_all(void **sta
     echo_stop(&echo);
 }
 
-// [S3-12] [S3-68] one caller's flood leaves room for the others, and its own lists for its own payments
+// [S3-12] one caller's flood leaves room for the others, and its own lists for its own payments
 static void one_caller_has_its_part_and_no_more(void **state) {
     (void)state;
     struct echo echo;
