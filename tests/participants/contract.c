@@ -55,13 +55,20 @@ static void run_one(void **state) {
     assert_int_equal(bed_stat(bed, test->row->system, "took_effect_twice"), 0);
 }
 
-// Every action and every compensation of every system has a row.
+static bool only_reads(const struct sim_system_def *def) {
+    for (size_t i = 0; i < def->n_methods; i++)
+        if (def->methods[i].op != SIM_READ)
+            return false;
+    return true;
+}
+
+// Every action and every compensation of every system has a row; of a system that has none, every read.
 static void covers_every_method(void **state) {
     (void)state;
     for (size_t i = 0; i < SIM_SYSTEMS; i++)
         for (size_t k = 0; k < sim_system_defs[i]->n_methods; k++) {
             const struct sim_method *method = &sim_system_defs[i]->methods[k];
-            bool covered = method->op == SIM_READ || method->op == SIM_INQUIRE;
+            bool covered = method->op == SIM_INQUIRE || (method->op == SIM_READ && !only_reads(sim_system_defs[i]));
             for (const struct contract_row *row = contract_rows; row->system; row++)
                 covered |=
                     strcmp(row->system, sim_system_defs[i]->name) == 0 &&
@@ -73,10 +80,10 @@ static void covers_every_method(void **state) {
 
 static void add_tests(struct suite *suite, struct CMUnitTest *tests, struct test *runs, char (*names)[NAME_SIZE],
                       size_t *n) {
-    tests[(*n)++] = (struct CMUnitTest){"every keyed method has a row", covers_every_method, NULL, NULL, NULL};
+    tests[(*n)++] = (struct CMUnitTest){"every method has a row", covers_every_method, NULL, NULL, NULL};
     for (const struct contract_row *row = contract_rows; row->system; row++)
         for (const struct contract_case *it = contract_cases; it->name; it++) {
-            if (it->needs_undo && !row->undo)
+            if ((it->needs_undo && !row->undo) || it->reads != !row->kind)
                 continue;
             assert_true(*n < TESTS_MAX);
             snprintf(names[*n], NAME_SIZE, "%s %s%s%s: %s", row->system, row->method, row->undo ? "/" : "",

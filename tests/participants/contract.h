@@ -1,5 +1,7 @@
-// The contract of keyed calls (proto/participant/type/v1/effect.proto) as one suite over every action of every
-// participant: rows say how to make a valid request, cases what must hold for each.
+// The contract of calls (proto/participant/type/v1/effect.proto) as one suite over every action of every participant:
+// rows say how to make a valid request, cases what must hold for each. The systems user and oil have no action, so no
+// key of theirs is ever kept, inquired or compensated: of them every read has a row, with what the contract says of
+// reads.
 #ifndef TXC_TESTS_PARTICIPANTS_CONTRACT_H
 #define TXC_TESTS_PARTICIPANTS_CONTRACT_H
 
@@ -13,7 +15,7 @@ enum { CONTRACT_BEFORE_MAX = 3 };
 struct contract_row {
     const char *system, *method, *fields;
     const char *undo, *undo_fields; // the compensation; NULL: it has none
-    const char *kind;               // what the action posts to the ledger …
+    const char *kind;               // what the action posts to the ledger; NULL: it is a read …
     size_t postings;                // … and how often
     struct {
         const char *system, *method, *fields;
@@ -32,7 +34,7 @@ struct contract_run {
 struct contract_case {
     const char *name;
     void (*run)(struct contract_run *run);
-    bool needs_undo, crashes;
+    bool needs_undo, crashes, reads; // reads: it is about them, and about nothing else
 };
 extern const struct contract_case contract_cases[]; // ends with a case without a name
 

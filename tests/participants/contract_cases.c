@@ -278,25 +278,90 @@ static void action_and_compensation_at_once(struct contract_run *run) {
     assert_true(postings(run) == 0 || postings(run) == run->row->postings);
 }
 
+// ---- Reads -----------------------------------------------------------------------------------------------------
+
+// As the center asks: without a key.
+static struct bed_answer look(const struct contract_run *run) {
+    struct bed_call call = action(run);
+    call.key = NULL;
+    return bed_ask(run->bed, &call);
+}
+
+static void fail_look(const struct contract_run *run, const char *kind_and_more) {
+    bed_control(run->bed, "SetFault",
+                bed_text(run->bed, "fault.system=%s fault.method=%s fault.count=1 %s", run->row->system,
+                         run->row->method, kind_and_more));
+}
+
+static void a_read_leaves_nothing_behind(struct contract_run *run) {
+    struct bed_answer first = look(run), second = look(run), keyed = act(run), again = act(run);
+    assert_verdict(run->bed, &first, "APPLIED");
+    assert_same(&first, &second);
+    assert_same(&first, &keyed);
+    assert_same(&first, &again);
+    struct bed_answer effects = bed_control(run->bed, "DumpEffects", bed_text(run->bed, "system=%s", run->row->system));
+    assert_int_equal(fields_count(effects.message, "effects"), 0);
+    assert_int_equal(bed_ledger(run->bed, run->row->system, run->key, NULL).n, 0);
+}
+
+// A refusal, an error, a lost answer: asked again, it answers as if nothing had been.
+static void a_failed_read_is_forgotten(struct contract_run *run) {
+    struct bed_answer first = look(run);
+    fail_look(run, "fault.kind=5 fault.code=NOT_TODAY");
+    struct bed_answer rejected = look(run), answer = look(run);
+    assert_verdict(run->bed, &rejected, "REJECTED NOT_TODAY");
+    assert_same(&first, &answer);
+    fail_look(run, "fault.kind=2");
+    struct bed_answer refused = look(run);
+    assert_int_equal(refused.outcome, OUTCOME_RETRY);
+    fail_look(run, "fault.kind=4");
+    struct bed_answer broken = look(run);
+    assert_int_equal(broken.outcome, OUTCOME_UNKNOWN);
+    fail_look(run, "fault.kind=3");
+    struct bed_call call = action(run);
+    call.key = NULL;
+    call.deadline_ms = 100;
+    struct bed_answer silent = bed_ask(run->bed, &call);
+    assert_int_equal(silent.outcome, OUTCOME_UNKNOWN);
+    answer = look(run);
+    assert_same(&first, &answer);
+}
+
+static void a_read_after_a_crash(struct contract_run *run) {
+    struct bed_answer first = look(run);
+    bed_crash(run->bed);
+    struct bed_answer second = look(run);
+    assert_verdict(run->bed, &first, "APPLIED");
+    assert_same(&first, &second);
+}
+
 const struct contract_case contract_cases[] = {
-    {"a repeat has the same answer and no second effect [S3-19] [S3-20]", a_repeat_answers_alike, false, false},
-    {"duplicates at once have one effect and one answer [S3-21]", duplicates_at_once, false, false},
-    {"an inquiry says never seen before, and the action's answer after", an_inquiry_before_and_after, false, false},
-    {"a rejection is kept and repeated", a_rejection_is_repeated, false, false},
-    {"a transient error is not remembered", a_transient_error_is_not_remembered, false, false},
-    {"an effect whose answer was lost is found and not done twice [S3-19]", an_effect_without_an_answer, false, false},
-    {"a key of another method is refused", another_method_under_the_key, false, false},
-    {"a repeat with another body is answered alike and counted", a_changed_repeat_is_counted, false, false},
-    {"a call without a key is malformed", a_key_is_wanted, false, false},
-    {"a repeat after kill -9 has the same answer and no second effect [S3-19]", a_repeat_after_a_crash, false, true},
-    {"a call in the middle of a kill -9 takes effect once when repeated [S3-19]", a_crash_in_the_middle, false, true},
-    {"a rejection survives kill -9", a_rejection_survives_a_crash, false, true},
-    {"a compensation undoes once; its action does not come back [E4]", a_compensation_undoes, true, false},
-    {"an empty compensation is applied and the late action refused [E4]", empty_and_late, true, false},
-    {"empty and late hold over kill -9 [E4]", empty_and_late_over_a_crash, true, true},
-    {"what was undone stays undone over kill -9 [E4]", an_undone_effect_stays_undone_over_a_crash, true, true},
-    {"a compensation of a rejected action is applied and changes nothing", a_rejected_action_is_undone_by_nothing, true,
+    {"a repeat has the same answer and no second effect [S3-19] [S3-20]", a_repeat_answers_alike, false, false, false},
+    {"duplicates at once have one effect and one answer [S3-21]", duplicates_at_once, false, false, false},
+    {"an inquiry says never seen before, and the action's answer after", an_inquiry_before_and_after, false, false,
      false},
-    {"action and compensation at once end with no effect [E4] [S3-21]", action_and_compensation_at_once, true, false},
+    {"a rejection is kept and repeated", a_rejection_is_repeated, false, false, false},
+    {"a transient error is not remembered", a_transient_error_is_not_remembered, false, false, false},
+    {"an effect whose answer was lost is found and not done twice [S3-19]", an_effect_without_an_answer, false, false,
+     false},
+    {"a key of another method is refused", another_method_under_the_key, false, false, false},
+    {"a repeat with another body is answered alike and counted", a_changed_repeat_is_counted, false, false, false},
+    {"a call without a key is malformed", a_key_is_wanted, false, false, false},
+    {"a repeat after kill -9 has the same answer and no second effect [S3-19]", a_repeat_after_a_crash, false, true,
+     false},
+    {"a call in the middle of a kill -9 takes effect once when repeated [S3-19]", a_crash_in_the_middle, false, true,
+     false},
+    {"a rejection survives kill -9", a_rejection_survives_a_crash, false, true, false},
+    {"a compensation undoes once; its action does not come back [E4]", a_compensation_undoes, true, false, false},
+    {"an empty compensation is applied and the late action refused [E4]", empty_and_late, true, false, false},
+    {"empty and late hold over kill -9 [E4]", empty_and_late_over_a_crash, true, true, false},
+    {"what was undone stays undone over kill -9 [E4]", an_undone_effect_stays_undone_over_a_crash, true, true, false},
+    {"a compensation of a rejected action is applied and changes nothing", a_rejected_action_is_undone_by_nothing, true,
+     false, false},
+    {"action and compensation at once end with no effect [E4] [S3-21]", action_and_compensation_at_once, true, false,
+     false},
+    {"a read answers alike each time and leaves nothing behind", a_read_leaves_nothing_behind, .reads = true},
+    {"a read that failed is forgotten, also where it was refused", a_failed_read_is_forgotten, .reads = true},
+    {"a read after kill -9 has the same answer", a_read_after_a_crash, .crashes = true, .reads = true},
     {.name = NULL},
 };

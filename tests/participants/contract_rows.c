@@ -280,5 +280,14 @@ const struct contract_row contract_rows[] = {
      .fields = "tenant_id=G1 station_id=S001 terminal_id=P1 serial=$n paid=CNY900",
      .kind = "offline",
      .postings = 1},
+    {.system = "user", .method = "GetUser", .fields = "user_id=U0001"},
+    {.system = "oil", .method = "GetPrice", .fields = "station_id=S001 oil_code=92# nozzle=1"},
+    {.system = "oil", .method = "GetPump", .fields = "station_id=S001 nozzle=2"},
+    {.system = "oil",
+     .method = "GetPumpRecord",
+     .fields = "station_id=S001 nozzle=1 serial=s$n",
+     .before =
+         {{"sim", "AddPumpRecord",
+           "station_id=S001 nozzle=1 serial=s$n oil_code=92# volume_centi=1000 unit_price=CNY768 amount=CNY7680"}}},
     {.system = NULL},
 };
