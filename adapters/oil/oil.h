@@ -6,7 +6,6 @@
 #include "participant/oil/v1/oil.pb-c.h"
 
 ADAPTER_FUNCTION(oil_get_price, Participant__Oil__V1__GetPriceRequest)
-ADAPTER_FUNCTION(oil_get_pump, Participant__Oil__V1__GetPumpRequest)
 ADAPTER_FUNCTION(oil_get_pump_record, Participant__Oil__V1__GetPumpRecordRequest)
 
 #endif

@@ -265,7 +265,6 @@ static void test_an_inquiry_whose_kept_answer_is_garbage_is_unknown(void **state
 static const struct adapter_method *const rows[] = {
     &user_get_method,
     &oil_get_price_method,
-    &oil_get_pump_method,
     &oil_get_pump_record_method,
     &order_create_method,
     &order_close_method,
