@@ -49,6 +49,7 @@ enum outcome {
     X(RESUMED_TOO_OFTEN, 48, 13, UNKNOWN, "the process died several times while it drove this saga; it is parked")    \
     X(SUBMIT_DISABLED, 49, 9, REJECTED, "no target is configured that submitted sagas may call; set submit.targets")   \
     X(STOPPED_BY_OPERATOR, 50, 9, REJECTED, "an operator turned the saga round, or terminated it")                    \
+    X(KEY_TOO_OLD, 51, 9, UNKNOWN, "the remote system may have forgotten this call, which is not sent again: state what became of it") \
     X(PARTICIPANT_REJECTED, 60, 9, REJECTED, "a remote system definitely refused")                                    \
     X(PARTICIPANT_UNAVAILABLE, 61, 14, RETRY, "a remote system can't be reached or is overloaded; it did nothing")    \
     X(PARTICIPANT_SILENT, 62, 4, UNKNOWN, "a remote system did not answer; what it did is not known yet")             \

@@ -265,6 +265,7 @@ static bool make_engine(struct center *center, struct error *error) {
             .jitter_percent = config->retry[i].jitter_percent,
             .hold_ms = config->retry[i].hold_ms,
         };
+    options.machine.keys_ms = config->limits.keys_days * DAY_MS;
     center->engine_timer = (struct rpc_timer){.fire = tick_engine, .ctx = center};
     if (!saga_engine_new(&options, &center->engine, error))
         return false;

@@ -240,6 +240,10 @@ static const struct config_row limit_rows[] = {
     COUNT(config_limits, wait_max_ms, 0, 30000, "ms", "30000", "Longest `wait_ms` that a call may ask for."),
     COUNT(config_limits, watchers_max, 0, 100000, "streams", "1000",
           "Most streams that watch trades, and as many that watch sagas."),
+    COUNT(
+        config_limits, keys_days, 0, 3650, "days", "30",
+        "For so long every remote system remembers a key and its answer. A step that was first sent longer ago is not "
+        "sent again, nor undone, but parked (`KEY_TOO_OLD`). 0: they never forget."),
 };
 
 static const struct config_row log_rows[] = {

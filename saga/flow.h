@@ -72,6 +72,7 @@ struct saga_verdict {
     int64_t until_ms; // WAIT: decide again at this time at the latest (and after each poke or signal)
     enum err code;    // REJECT, PARK: why
     const char *text; // REJECT, PARK: copied; NULL for the code's own
+    bool reads;       // ASK: the question changes nothing there, whatever it is answered
 };
 
 // Looks at the saga and its subject, changes the subject, says how it stands. Runs inside a turn: what it changes is

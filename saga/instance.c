@@ -240,8 +240,8 @@ static bool fits_step(const struct saga_leg *leg) {
         (state & OF_WAITS && step->run) || (state & IN(ASKING) && !step->ask) ||
         (state & (OF_UNDOING | IN(UNDONE)) && !step->undo))
         return false;
-    return leg->generation > 0 && leg->due_ms >= 0 && leg->held_ms >= 0 && (step->child || leg->child == CHILD_NONE) &&
-           (step->run || !(leg->may_have_run || leg->unknown));
+    return leg->generation > 0 && leg->due_ms >= 0 && leg->held_ms >= 0 && leg->sent_ms >= 0 &&
+           (step->child || leg->child == CHILD_NONE) && (step->run || !(leg->may_have_run || leg->unknown));
 }
 
 // A stage is entered when every core leg before it is settled. (Not so backwards: what is undone may only be suspected

@@ -95,6 +95,7 @@ static void put_leg(struct pen *pen, const struct saga_leg *leg) {
     put_number(pen, saga_Leg_kept_tag, leg->kept.came ? 1 + (uint64_t)leg->kept.outcome : 0);
     put_number(pen, saga_Leg_kept_never_seen_tag, leg->kept.never_seen);
     put_bytes(pen, saga_Leg_kept_answer_tag, leg->kept.answer);
+    put_number(pen, saga_Leg_sent_ms_tag, (uint64_t)leg->sent_ms);
 }
 
 static void put_signal(struct pen *pen, const struct saga_signal *signal) {
@@ -106,7 +107,7 @@ static void put_signal(struct pen *pen, const struct saga_signal *signal) {
 
 // What the record takes at most.
 static size_t most_bytes(const struct saga_instance *instance) {
-    enum { NUMBERS_MAX = 20 * 13 + 2 * VARINT_MAX }; // of a leg or a signal: a tag and a value; room is asked for two
+    enum { NUMBERS_MAX = 21 * 13 + 2 * VARINT_MAX }; // of a leg or a signal: a tag and a value; room is asked for two
     size_t most = NUMBERS_MAX + sizeof instance->reason + sizeof instance->text;
     for (uint8_t i = 0; i < instance->n_legs; i++)
         most += NUMBERS_MAX + sizeof instance->legs[i].reason + sizeof instance->legs[i].text +
@@ -184,6 +185,7 @@ static bool decode_leg(pb_istream_t *stream, const pb_field_t *field, void **arg
         .code = (enum err)record.code,
         .child = (enum leg_child)record.child,
         .held_ms = record.held_ms,
+        .sent_ms = record.sent_ms,
     };
     memcpy(leg->reason, record.reason, sizeof leg->reason);
     memcpy(leg->text, record.text, sizeof leg->text);

@@ -24,8 +24,32 @@ void work_commit(struct work *work) {
     work_effect(work, SAGA_FX_COMMIT, NULL, SAGA_ACTION);
 }
 
+// A call that may take effect is about to be sent. False, with the reason noted, when its participant may have
+// forgotten the key.
+static bool may_send(struct work *work, struct saga_leg *leg) {
+    int64_t keys_ms = work->machine->keys_ms, now_ms = work->event->now_ms;
+    if (keys_ms && leg->sent_ms && now_ms - leg->sent_ms >= keys_ms) {
+        work_note(leg, ERR_KEY_TOO_OLD, NULL, NULL);
+        return false;
+    }
+    leg->sent_first = !leg->sent_ms;
+    if (leg->sent_first)
+        leg->sent_ms = now_ms;
+    return true;
+}
+
+// What was out is known not to have been done: of that nobody remembers anything.
+static void note_unsent(struct saga_leg *leg) {
+    if (leg->sent_first && leg->state != LEG_INQUIRING)
+        leg->sent_ms = 0;
+    leg->sent_first = false;
+}
+
 void work_call(struct work *work, struct saga_leg *leg, enum saga_op op) {
-    work_effect(work, SAGA_FX_CALL, leg, op);
+    if (op == SAGA_INQUIRE || may_send(work, leg))
+        work_effect(work, SAGA_FX_CALL, leg, op);
+    else
+        work_park(work, leg, op == SAGA_COMPENSATE ? LEG_UNDO_PARKED : LEG_PARKED);
 }
 
 int64_t saga_backoff_ms(const struct saga_retry *retry, uint32_t attempt, uint64_t random) {
@@ -361,6 +385,8 @@ static void answered(struct work *work) {
         keep(work, leg);
         return;
     }
+    if (work->event->outcome == OUTCOME_RETRY)
+        note_unsent(leg);
     leg->held_ms = work->event->uncounted ? leg->held_ms : 0;
     answers_of(leg, work->event->op)(work, leg);
 }
@@ -411,6 +437,7 @@ static void held(struct work *work) {
         return;
     work_note(leg, event->code, event->reason, event->text);
     work_commit(work);
+    note_unsent(leg);
     leg->held_ms = leg->held_ms ? leg->held_ms : event->since_ms;
     if (leg->state == LEG_ASKING)
         give_up_asking(work, leg, event->until_ms);
@@ -464,6 +491,18 @@ static void look(struct work *work, struct saga_leg *leg) {
         work_effect(work, SAGA_FX_DECIDE, leg, SAGA_ACTION);
 }
 
+// Where the question may act, its key must not be too old for that.
+static void ask(struct work *work, struct saga_leg *leg) {
+    assert(leg->step->ask);
+    if (!work->event->verdict.reads && !may_send(work, leg)) {
+        work_park(work, leg, LEG_PARKED);
+        return;
+    }
+    work_move(leg, LEG_ASKING);
+    work_commit(work); // what the question is made from
+    work_effect(work, SAGA_FX_ASK, leg, SAGA_INQUIRE);
+}
+
 // A decision that waits looks again in the future, or it would keep the loop busy with nothing else.
 static void wait_until(struct work *work, struct saga_leg *leg, int64_t until_ms) {
     if (until_ms <= work->event->now_ms)
@@ -491,12 +530,7 @@ static void decided(struct work *work) {
         work_note(leg, event->verdict.code, NULL, event->verdict.text);
         work_park(work, leg, LEG_PARKED);
         break;
-    case SAGA_ASK:
-        assert(leg->step->ask);
-        work_move(leg, LEG_ASKING);
-        work_commit(work); // what the question is made from
-        work_effect(work, SAGA_FX_ASK, leg, SAGA_INQUIRE);
-        break;
+    case SAGA_ASK: ask(work, leg); break;
     }
 }
 
@@ -548,9 +582,16 @@ static bool lets_through(const struct saga_leg *leg) {
     return true;
 }
 
+static void assume_sent(const struct work *work, struct saga_leg *leg) {
+    leg->may_have_run = leg->unknown = true;
+    if (!leg->sent_ms)
+        leg->sent_ms = work->event->since_ms ? work->event->since_ms : work->event->now_ms;
+}
+
 // Which calls may have been sent since the record was written, without the record knowing: those of the stages that can
-// be reached from it without a commit.
-void work_assume_sent(struct saga_instance *saga) {
+// be reached from it without a commit. None of them was before that.
+void work_assume_sent(struct work *work) {
+    struct saga_instance *saga = work->instance;
     if (saga->status == SAGA_COMPENSATING)
         return;
     bool reachable = true;
@@ -561,7 +602,7 @@ void work_assume_sent(struct saga_instance *saga) {
             if (leg->state == LEG_IDLE && starts_durably(saga, leg))
                 return; // nor is there anything behind it
             if (leg->step->run && (leg->state == LEG_IDLE || leg->state == LEG_RUNNING || leg->state == LEG_RETRYING))
-                leg->may_have_run = leg->unknown = true;
+                assume_sent(work, leg);
             reachable = reachable && lets_through(leg);
         }
         // The pivot's success is durable before anything behind it is sent.
@@ -608,7 +649,7 @@ static void send_later(struct work *work, struct saga_leg *leg) {
 
 static void resumed(struct work *work) {
     struct saga_instance *saga = work->instance;
-    work_assume_sent(saga);
+    work_assume_sent(work);
     for (uint8_t i = 0; saga->paused && i < saga->n_legs; i++)
         send_later(work, &saga->legs[i]);
     if (saga->paused)

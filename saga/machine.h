@@ -69,7 +69,11 @@ struct saga_leg {
     int64_t due_ms;  // RETRYING, WAITING, UNDO_RETRYING
     int64_t held_ms; // since when no call of it goes out, because its participant takes none; 0: they do
     int64_t started_ms, ended_ms;
-    enum err code; // of the last failure
+    // The first call under its present key that took effect there, or may have: from then on its participant remembers
+    // the key, for saga_machine.keys_ms. 0: there was none, or the record is of before this was noted.
+    int64_t sent_ms;
+    bool sent_first; // not stored: the call that is out is that one
+    enum err code;   // of the last failure
     char reason[SAGA_CODE_MAX];
     char text[SAGA_TEXT_MAX];
     struct str answer; // owned (malloc); of the action, kept for later steps
@@ -130,10 +134,10 @@ struct saga_event {
     bool never_seen; // ANSWERED to an inquiry
     bool
         uncounted; // ANSWERED: the call only tried whether its participant is back; should it not be, again at until_ms
-    int64_t since_ms, until_ms;  // HELD: since when it waits to be sent
-    enum err code;               // ANSWERED not OK; HELD; SUSPECTED
-    const char *reason, *text;   // of an operator's event: the text is why
-    struct str answer;           // borrowed; copied where kept
+    int64_t since_ms, until_ms; // HELD: since when it waits to be sent; RESUMED, SUSPECTED: when its record was written
+    enum err code;              // ANSWERED not OK; HELD; SUSPECTED
+    const char *reason, *text;  // of an operator's event: the text is why
+    struct str answer;          // borrowed; copied where kept
     struct saga_verdict verdict; // DECIDED
 };
 
@@ -166,6 +170,9 @@ struct saga_effects {
 
 struct saga_machine {
     struct saga_retry patience[SAGA_PATIENCES];
+    // For so long participants remember a key. What was first sent longer ago may be done twice when it is sent again,
+    // and what is to be undone may be taken for never done: it parks (KEY_TOO_OLD). 0: they never forget.
+    int64_t keys_ms;
 };
 
 // Makes the legs of a new instance: asks every step how many it has. False (error set) when there would be too many;

@@ -104,8 +104,10 @@ static void retry_parked(struct work *work, struct saga_leg *leg) {
         work_undo(work, leg);
         return;
     }
-    if (leg->refused)
+    if (leg->refused) {
         leg->generation++;
+        leg->sent_ms = 0; // another key
+    }
     if (leg->child >= CHILD_FAILED)
         leg->child = CHILD_NONE; // another child
     leg->refused = false;

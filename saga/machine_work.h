@@ -19,6 +19,7 @@ void work_status(struct saga_instance *saga, enum saga_status to);
 // machine.c
 void work_effect(struct work *work, enum saga_effect_kind kind, const struct saga_leg *leg, enum saga_op op);
 void work_commit(struct work *work);
+// Parks the leg instead when its key is too old, but for an inquiry.
 void work_call(struct work *work, struct saga_leg *leg, enum saga_op op);
 void work_note(struct saga_leg *leg, enum err code, const char *reason, const char *text); // why it failed
 void work_run(struct work *work, struct saga_leg *leg);                                    // or inquires first
@@ -34,7 +35,7 @@ void work_go_on(struct work *work); // after anything changed: further forward, 
 void work_end(struct work *work, enum saga_status status);
 // What may have been sent since the record was written, without the record knowing, counts as sent: it is undone should
 // the saga turn round, and what it was made from can't be skipped.
-void work_assume_sent(struct saga_instance *saga);
+void work_assume_sent(struct work *work);
 
 // machine_unwind.c
 // Inquires first where what became of it isn't known and can be asked; else the compensation is sent anyway.

@@ -387,9 +387,13 @@ static void apply_wakes(struct saga_turn *turn, struct saga_resident *resident, 
         unsigned why;
         enum saga_event_kind kind;
     } kinds[] = {{WAKE_RESUMED, SAGA_EV_RESUMED}, {WAKE_TIMER, SAGA_EV_TIMER}, {WAKE_POKED, SAGA_EV_POKED}};
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (wake & kinds[i].why)
-            turn_apply(turn, resident, kinds[i].kind);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (!(wake & kinds[i].why))
+            continue;
+        struct saga_event event = turn_event_of(turn, kinds[i].kind);
+        event.since_ms = resident->updated_ms;
+        turn_event(turn, resident, &event);
+    }
     turn->must_commit = turn->must_commit || wake & WAKE_FLUSH;
     if (wake & (WAKE_RESUMED | WAKE_POKED))
         poke_looked(turn, resident);
@@ -417,6 +421,7 @@ static void take_up(struct saga_resident *resident) {
         resident->resume_count = 0;
         struct saga_event event = turn_event_of(turn, SAGA_EV_SUSPECTED);
         event.code = why;
+        event.since_ms = resident->updated_ms;
         turn_event(turn, resident, &event);
         if (saga_instance_parked(&resident->saga))
             resident->wake &= ~(unsigned)WAKE_RESUMED;

@@ -97,6 +97,10 @@ static inline struct saga_verdict saga_done(void) {
 static inline struct saga_verdict saga_ask(void) {
     return (struct saga_verdict){.answer = SAGA_ASK};
 }
+// The question only looks: it may be asked however old the leg's key is.
+static inline struct saga_verdict saga_ask_to_know(void) {
+    return (struct saga_verdict){.answer = SAGA_ASK, .reads = true};
+}
 static inline struct saga_verdict saga_wait(int64_t until_ms) {
     return (struct saga_verdict){.answer = SAGA_WAIT, .until_ms = until_ms};
 }

@@ -361,7 +361,7 @@ static struct saga_verdict pending(struct saga_turn *turn, struct tender_row *te
         trade_change(trade, tender);
         tender->next_query_ms = tender_next_query_ms(trade, &tender->queries, now_ms);
     } else if (now_ms >= tender->next_query_ms) {
-        return saga_ask();
+        return saga_ask_to_know();
     }
     return saga_wait(tender->next_query_ms < attempt->deadline_ms ? tender->next_query_ms : attempt->deadline_ms);
 }

@@ -282,7 +282,7 @@ static struct saga_verdict wait_for_gateway(struct saga_turn *turn, struct refun
         trade_change(trade, leg);
         leg->next_query_ms = tender_next_query_ms(trade, &leg->queries, now_ms);
     } else if (now_ms >= leg->next_query_ms) {
-        return saga_ask();
+        return saga_ask_to_know();
     }
     return saga_wait(leg->next_query_ms);
 }

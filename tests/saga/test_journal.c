@@ -46,6 +46,7 @@ static struct saga_instance full(void) {
     leg[0].answer = saga_copy_bytes(str_n("an\0swer", 7));
     leg[0].started_ms = 1700000000001;
     leg[0].ended_ms = 1700000000777;
+    leg[0].sent_ms = 1700000000002;
     leg[1].state = LEG_RETRYING;
     leg[1].may_have_run = leg[1].unknown = leg[1].refused = true;
     leg[1].attempts = 4000000000;
@@ -86,7 +87,7 @@ static struct saga_instance largest(void) {
         struct saga_leg *leg = &saga.legs[i];
         *leg = (struct saga_leg){.step = leg->step, .state = LEG_UNDONE, .may_have_run = true, .unknown = true};
         leg->attempts = leg->generation = UINT32_MAX;
-        leg->due_ms = leg->started_ms = leg->ended_ms = INT64_MAX;
+        leg->due_ms = leg->started_ms = leg->ended_ms = leg->sent_ms = INT64_MAX;
         leg->code = (enum err)INT32_MAX;
         str_fit(str_c(text), leg->reason, sizeof leg->reason);
         str_fit(str_c(text), leg->text, sizeof leg->text);
@@ -129,6 +130,7 @@ static void assert_equal(const struct saga_instance *a, const struct saga_instan
         assert_int_equal(x.child, y.child);
         assert_true(x.attempts == y.attempts && x.generation == y.generation);
         assert_true(x.due_ms == y.due_ms && x.started_ms == y.started_ms && x.ended_ms == y.ended_ms);
+        assert_true(x.sent_ms == y.sent_ms);
         assert_int_equal(x.code, y.code);
         assert_string_equal(x.reason, y.reason);
         assert_string_equal(x.text, y.text);
