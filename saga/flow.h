@@ -21,12 +21,12 @@ enum {
     SAGA_SUBJECT_MAX = 64,
     SAGA_CODE_MAX = 48,
     SAGA_TEXT_MAX = 160,
-    SAGA_LEGS_MAX = 64,       // steps of a flow, those that run several times counted as often
+    SAGA_LEGS_MAX = 72,       // steps of a flow, those that run several times counted as often
     SAGA_INPUT_MAX = 65535,   // bytes
     SAGA_ANSWER_MAX = 4096,   // bytes kept of one step's answer
     SAGA_SIGNALS_MAX = 32,    // signals that one saga holds
     SAGA_SIGNAL_MAX = 1024,   // bytes of one signal's payload
-    SAGA_RECORD_MAX = 655360, // bytes of the journal; more than the greatest number of the greatest legs and signals
+    SAGA_RECORD_MAX = 737280, // bytes of the journal; more than the greatest number of the greatest legs and signals
     SAGA_STAGES_MAX = 255,
 };
 

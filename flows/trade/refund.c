@@ -10,6 +10,8 @@
 #include "flows/trade/ruling.h"
 #include "flows/trade/tell.h"
 
+#include <assert.h>
+
 // Whoever is waited for pokes us; should that be lost with the process, this is how late it is noticed.
 enum { POKE_LOST_MS = 60000 };
 
@@ -315,6 +317,11 @@ static const struct saga_step steps[] = {
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
 };
+
+// Whatever can be bought and paid can be given back: a row that does not apply is a step all the same, and a recharge
+// is its trade's only line.
+static_assert(STORE_COUNT(steps) - 2 + (int)TRADE_TENDERS_MAX + (int)TRADE_LINES_MAX <= (int)SAGA_LEGS_MAX,
+              "a saga holds the refund of the greatest trade");
 
 const struct saga_flow refund_flow = {
     .name = "trade.refund",

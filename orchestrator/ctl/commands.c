@@ -195,7 +195,7 @@ static const struct option step_options[] = {
      .value = "N",
      .field = "leg",
      .min = 0,
-     .max = 63,
+     .max = 71,
      .text = "which leg of a step that runs several times, from 0"},
 };
 static const struct option_set step_set = SET(step_options);

@@ -282,6 +282,54 @@ static void test_a_paused_card_system_is_not_asked_for_a_refund(struct flow_bed 
     assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, 50000);
 }
 
+// ---- The greatest trade ---------------------------------------------------------------------------------------------
+
+enum { LINES_MAX = 32, TENDERS_MAX = 16 };
+
+// So many lines: `first`, and items; paid with as many tenders as an attempt may have, and completed.
+static void greatest(struct flow_bed *bed, struct flow_trade *trade, const char *first, int n_first) {
+    const char *lines = first, *tenders = "";
+    for (int i = n_first; i < LINES_MAX; i++)
+        lines = flow_text(bed, "%s lines[%d].goods.sku=ITEM-%d lines[%d].goods.quantity=1", lines, i, i, i);
+    flow_quote(bed, trade, lines, flow_text(bed, "context.channel=%s", bed->user));
+    flow_order(bed, trade, "");
+    int64_t part = trade->payable / TENDERS_MAX, last = trade->payable - (TENDERS_MAX - 1) * part;
+    for (int i = 0; i < TENDERS_MAX; i++)
+        tenders = flow_text(bed, "%s tenders[%d].kind=%d tenders[%d].amount=CNY%d tenders[%d].account=payer-%d",
+                            tenders, i, KIND(WECHAT), i, (int)(i + 1 < TENDERS_MAX ? part : last), i, i);
+    flow_pay_with(bed, trade, tenders, "");
+    for (int i = 0; i < TENDERS_MAX; i++)
+        flow_payer_pays(bed, flow_tender_no(bed, trade, 1, i));
+    flow_until_state(bed, trade, TRADE(COMPLETED));
+    flow_until_still(bed, trade);
+}
+
+// [S3-9] [S3-54] a trade of as many lines and tenders as there may be, which has used all that one can use, is given
+// back whole, to every tender, with every item
+static void test_the_greatest_trade_is_refunded_whole(struct flow_bed *bed) {
+    static const struct {
+        const char *first;
+        int n;
+    } firsts[] = {{FUEL_200 " lines[1].goods.sku=COLA lines[1].goods.quantity=2", 2}, {FUEL_200, 1}, {"", 0}};
+    flow_control(bed, "SetActivity",
+                 "activity.activity_id=all-%s channels[0]=%s activity.kind=1 activity.rule.kind=1 "
+                 "activity.rule.amount_off=CNY100 activity.quota_unit=1 quota=9",
+                 bed->user, bed->user);
+    for (int i = 0; i < LINES_MAX; i++)
+        flow_control(bed, "SetGoods", "station_id=S001 sku=ITEM-%d name=item kind=2 unit_price=CNY100 available=0", i);
+    for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i++) {
+        struct flow_trade trade = {0};
+        greatest(bed, &trade, firsts[i].first, firsts[i].n);
+        const Txcenter__Trade__V1__RefundResponse *back = flow_refunded(bed, &trade, "whole=true");
+        assert_int_equal(back->trade->state, TRADE(REFUNDED));
+        assert_int_equal(back->refund->n_legs, TENDERS_MAX);
+        flow_until_still(bed, &trade);
+        assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, trade.payable);
+        assert_int_equal(flow_ledger(bed, "activity", trade.no, "withdraw").n, LINES_MAX - firsts[i].n);
+        assert_nothing_held(bed, &trade);
+    }
+}
+
 static const struct flow_case cases[] = {
     CASE(test_a_mixed_basket_is_sold_and_delivered),
     CASE(test_a_recharge_is_credited_once_whatever_the_card_system_does),
@@ -295,6 +343,7 @@ static const struct flow_case cases[] = {
     CASE(test_what_was_sold_comes_back_with_its_money),
     CASE(test_an_item_that_is_used_is_a_shortfall),
     CASE(test_goods_that_cost_nothing_come_back),
+    CASE(test_the_greatest_trade_is_refunded_whole),
     CASE(test_of_a_partly_spent_recharge_what_is_left_is_refunded),
     VIRTUAL(test_a_refund_whose_trade_was_dropped_meanwhile_is_refused_at_once),
     CASE(test_a_recharge_that_is_spent_meanwhile_is_not_paid_out),

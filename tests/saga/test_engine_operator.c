@@ -266,7 +266,7 @@ static void test_what_is_stated_has_a_form(void **state) {
         resolve("d", OUTCOME_REJECTED, "an answer"),
         resolve("d", OUTCOME_UNKNOWN, ""),
         resolve("\xff", OUTCOME_OK, ""),
-        {.act = SAGA_ACT_SKIP, .step = STR("d"), .leg = 64},
+        {.act = SAGA_ACT_SKIP, .step = STR("d"), .leg = SAGA_LEGS_MAX},
         {.act = SAGA_ACT_PAUSE, .reason = {"", 0}},
     };
     parked(bed, "one");

@@ -131,7 +131,7 @@ static void test_a_flow_or_a_policy_with_a_fault_is_refused(void **state) {
     struct saga_options options = bed->options;
     options.flow_sets[0].flows = faulty;
     assert_false(saga_engine_new(&options, &engine, &error));
-    assert_non_null(strstr(error.text, "needs 1..64 steps"));
+    assert_non_null(strstr(error.text, "needs 1..72 steps"));
     options = bed->options;
     options.machine.patience[SAGA_QUICK].first_ms = 1 + options.machine.patience[SAGA_QUICK].max_ms;
     error = (struct error){0};

@@ -72,8 +72,8 @@ static const struct {
     // Names, versions, sizes.
     {"step - (0): needs a name of at most 40 bytes", {.name = LONG_NAME, FLOW({CALL(1, 1)})}},
     {"step - (0): needs a name of at most 40 bytes", {.name = "", FLOW({CALL(1, 1)})}},
-    {"step - (0): needs 1..64 steps", {.n_steps = 0}},
-    {"step - (0): needs 1..64 steps", {.n_steps = 65}},
+    {"step - (0): needs 1..72 steps", {.n_steps = 0}},
+    {"step - (0): needs 1..72 steps", {.n_steps = 73}},
     {"step - (1): needs a name of at most 40 bytes without '/'", {FLOW({CALL(1, 1), .name = NULL})}},
     {"step a/b (1): needs a name of at most 40 bytes without '/'", {FLOW({CALL(1, 1), .name = "a/b"})}},
     {"step " LONG_NAME " (1): needs a name of at most 40 bytes", {FLOW({CALL(1, 1), .name = LONG_NAME})}},

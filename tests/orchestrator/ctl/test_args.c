@@ -214,7 +214,7 @@ static const struct {
     {"txctl saga resolve G1 --reason r --outcome fine", "--outcome: expected one of ok, rejected; got 'fine'"},
     {"txctl saga resolve G1 --reason r --outcome ok --answer /nonexistent/answer",
      "--answer: expected a file that can be read, got '/nonexistent/answer'"},
-    {"txctl saga skip G1 --reason r --leg 64", "--leg: expected a whole number from 0 to 63, got '64'"},
+    {"txctl saga skip G1 --reason r --leg 72", "--leg: expected a whole number from 0 to 71, got '72'"},
     {"txctl batch --filter parked --reason r", "'batch' needs ACTION"},
     {"txctl batch resolve --filter parked --reason r",
      "ACTION: expected one of retry, skip, compensate, pause, resume, terminate; got 'resolve'"},
