@@ -79,6 +79,8 @@ static void check_shape(struct faults *faults, const struct saga_step *step) {
     } while (names.ptr);
     if (step->ask && !step->decide)
         fault(faults, step, "ask without decide");
+    if (step->came_right && !step->decide)
+        fault(faults, step, "came_right without decide");
     if (step->inquire && !step->run)
         fault(faults, step, "an inquiry without an action");
     if (step->answered && !step->run && !step->undo)

@@ -126,6 +126,9 @@ struct saga_ruling {
 // run instead, as if the answer had come.
 typedef void saga_ruled_fn(struct saga_turn *turn, const struct saga_ruling *ruling);
 
+// Whether what a decision waits for has come about while it is parked, by whatever way. Must not change anything.
+typedef bool saga_right_fn(const struct saga_turn *turn);
+
 // One step. It is exactly one of: a call (`run`), a decision (`decide`, optionally with `ask`), an await of a signal
 // (`signal` with `timeout_ms`), a child saga (`child`).
 struct saga_step {
@@ -152,6 +155,9 @@ struct saga_step {
     saga_call_fn *ask;
     saga_child_fn *child;
     saga_ruled_fn *ruled; // a decision without it can be neither skipped nor resolved
+    // Asked of a parked decision whenever it would be looked at if it waited (a poke, say): true, and it is done. NULL:
+    // only an operator makes it go on.
+    saga_right_fn *came_right;
     const char *signal;
     uint32_t timeout_ms;  // of `signal`: after it the step is rejected with TIMED_OUT
     uint32_t deadline_ms; // of each call

@@ -479,9 +479,10 @@ static void look_for_signal(struct work *work, struct saga_leg *leg) {
     }
 }
 
-// Looks again at one waiting leg.
+// Looks again at one leg that waits, or that is parked and may have come right.
 static void look(struct work *work, struct saga_leg *leg) {
-    if (leg->state != LEG_WAITING)
+    bool may_be_right = leg->state == LEG_PARKED && leg->step->came_right;
+    if (leg->state != LEG_WAITING && !may_be_right)
         return;
     if (leg->step->child)
         look_for_child(work, leg);
@@ -517,7 +518,8 @@ static void wait_until(struct work *work, struct saga_leg *leg, int64_t until_ms
 static void decided(struct work *work) {
     const struct saga_event *event = work->event;
     struct saga_leg *leg = &work->instance->legs[event->leg];
-    if (leg->state != LEG_WAITING)
+    bool came_right = leg->state == LEG_PARKED && leg->step->came_right && event->verdict.answer == SAGA_DONE;
+    if (leg->state != LEG_WAITING && !came_right)
         return;
     switch (event->verdict.answer) {
     case SAGA_DONE:

@@ -163,16 +163,24 @@ static struct saga_verdict evaluate(struct saga_turn *turn, struct saga_resident
     return verdict;
 }
 
+static bool has_come_right(struct saga_turn *turn, struct saga_resident *resident, uint8_t leg) {
+    struct turn_focus before = turn_focus(turn, (struct turn_focus){resident, leg});
+    bool right = resident->saga.legs[leg].step->came_right(turn);
+    turn_focus(turn, before);
+    return right;
+}
+
 static void decide(struct saga_turn *turn, struct saga_resident *resident, const struct saga_effect *effect) {
     struct saga_leg *leg = &resident->saga.legs[effect->leg];
-    if (leg->state != LEG_WAITING)
-        return; // moved on within this turn
+    bool parked = leg->state == LEG_PARKED && leg->step->came_right;
+    if (leg->state != LEG_WAITING && !(parked && has_come_right(turn, resident, effect->leg)))
+        return; // moved on within this turn, or still an operator's
     const struct saga_asked *asked = turn->asked;
     if (effect->op != SAGA_INQUIRE)
         turn->asked = NULL; // the answer is for the decision that asked
     struct saga_event event = turn_event_of(turn, SAGA_EV_DECIDED);
     event.leg = effect->leg;
-    event.verdict = evaluate(turn, resident, effect->leg, leg->step->decide);
+    event.verdict = parked ? saga_done() : evaluate(turn, resident, effect->leg, leg->step->decide);
     turn->asked = NULL;
     turn_event(turn, resident, &event);
     turn->asked = asked;

@@ -42,7 +42,8 @@ bool saga_turn_start(struct saga_turn *turn, const struct saga_start *start, str
 // can't take back what comes before: they all start, or nothing is done.
 bool saga_turn_can_start(const struct saga_turn *turn, struct str gid, struct error *error);
 
-// The saga's waiting steps look again: in this turn when it is in memory and free, else after it (as saga_poke() does).
+// The saga's waiting steps look again, and its parked ones whether they have come right: in this turn when it is in
+// memory and free, else after it (as saga_poke() does).
 void saga_turn_poke(struct saga_turn *turn, struct str gid);
 
 // An event for the outbox: a type of at most 40 bytes of UTF-8, at most SAGA_EVENT_MAX bytes (both asserted).

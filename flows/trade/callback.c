@@ -9,7 +9,6 @@
 #include "flows/trade/payment.h"
 #include "flows/trade/refund_leg.h"
 #include "flows/trade/tender.h"
-#include "saga/operate.h"
 #include "txcenter/callback/v1/callback.pb-c.h"
 
 #include <stdio.h>
@@ -24,7 +23,6 @@ struct notice {
     struct trade_call *call;
     const Txcenter__Callback__V1__SignedBody *body;
     bool of_refund;
-    bool resolved; // that was tried: what it is about waits for no operator
     struct arena arena;
     struct request_entry *entry;
     const Participant__Payment__V1__Payment *payment;
@@ -110,14 +108,10 @@ static void durable(void *ctx, const struct error *error) {
     finish(ctx, error);
 }
 
-static void join(struct notice *notice, struct saga_turn *turn) {
+static void make(struct notice *notice, struct saga_turn *turn) {
     struct request_entry *entry = notice->entry;
     notice->entry = NULL;
     request_made(entry, turn, str_c(notice->number), STR(""), NULL);
-}
-
-static void make(struct notice *notice, struct saga_turn *turn) {
-    join(notice, turn);
     saga_turn_commit(turn, durable, notice);
 }
 
@@ -170,40 +164,7 @@ static void apply_refund(struct notice *notice, struct trade *trade) {
     }
 }
 
-// ---- A refund that its saga has given up --------------------------------------------------------------------------
-
-static void trade_found(void *ctx, struct trade *trade, const struct error *error);
-
-static void noted(void *ctx, struct saga_turn *turn) {
-    struct notice *notice = ctx;
-    refund_leg_note(trade_of(saga_turn_subject(turn)), notice->refund);
-    join(notice, turn);
-}
-
-static void resolved(void *ctx, const struct error *error) {
-    struct notice *notice = ctx;
-    if (!error)
-        finish(notice, NULL);
-    else if (notice->entry && (error->code == ERR_SAGA_STATE || error->code == ERR_SAGA_NOT_FOUND))
-        load_trade_or_archived(notice->trades, str_n(notice->number, ID_LEN), trade_found, notice);
-    else
-        refuse(notice, error->code, error->text);
-}
-
-// It was refused, and its saga is parked: only an operator makes that go on, or the gateway, which takes its no back.
-static void resolve_refund(struct notice *notice, const struct trade *trade, const struct refund_leg_row *leg) {
-    char gid[TRADE_GID_MAX];
-    notice->resolved = true;
-    trade_refund_gid(trade, leg->refund_no, gid);
-    const struct saga_operation operation = {.act = SAGA_ACT_RESOLVE,
-                                             .caller = STR("payment gateway"),
-                                             .reason = STR("the gateway says that it was paid out after all"),
-                                             .step = STR(REFUND_LEG_STEP),
-                                             .leg = (uint32_t)leg->leg,
-                                             .outcome = OUTCOME_OK,
-                                             .also = noted};
-    saga_operate(notice->trades->engine, str_c(gid), &operation, resolved, notice);
-}
+// ---- Whose it is ----------------------------------------------------------------------------------------------------
 
 static void trade_found(void *ctx, struct trade *trade, const struct error *error) {
     struct notice *notice = ctx;
@@ -212,14 +173,10 @@ static void trade_found(void *ctx, struct trade *trade, const struct error *erro
         return;
     }
     struct tender_row *tender = trade && !notice->of_refund ? trade_tender_by_no(trade, str_c(notice->number)) : NULL;
-    const struct refund_leg_row *refused =
-        trade && notice->of_refund && !notice->resolved ? refund_leg_come_right(trade, notice->refund) : NULL;
     if (tender && !tender_is_gateway(tender))
         keep_unknown(notice, trade, "callback for a tender that is not the gateway's");
     else if (tender)
         apply_payment(notice, trade, tender);
-    else if (refused)
-        resolve_refund(notice, trade, refused);
     else if (trade && notice->of_refund)
         apply_refund(notice, trade);
     else

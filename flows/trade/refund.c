@@ -110,6 +110,7 @@ static const struct saga_step steps[] = {
      .decide = refund_leg_paid_out,
      .ask = refund_leg_pay_out,
      .ruled = refund_leg_ruled,
+     .came_right = refund_leg_came_right,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_STUBBORN},
     {.id = 30, .stage = 4, .kind = SAGA_RETRIABLE, .name = "refunded", .text = "The money is back", .decide = refunded},

@@ -366,6 +366,12 @@ struct saga_verdict refund_leg_paid_out(struct saga_turn *turn) {
     return saga_wait(saga_turn_again_ms(turn));
 }
 
+// Refused, or not answered for too long: the gateway may speak of it by itself, or an operator know what it spoke of.
+bool refund_leg_came_right(const struct saga_turn *turn) {
+    return trade_refund_leg(trade_of(saga_turn_subject(turn)), refund_of_turn(turn)->refund_no, saga_turn_leg(turn))
+               ->state == REFUND_LEG_STATE(DONE);
+}
+
 // The leg, and its try, that a number names; NULL.
 static struct refund_leg_row *leg_named(const struct trade *trade, const char *number, int32_t *ret_generation) {
     struct refund_leg_row *leg;
@@ -373,25 +379,6 @@ static struct refund_leg_row *leg_named(const struct trade *trade, const char *n
         if ((*ret_generation = generation_named(leg, number)) > 0)
             return leg;
     return NULL;
-}
-
-struct refund_leg_row *refund_leg_come_right(const struct trade *trade,
-                                             const Participant__Payment__V1__PaymentRefund *notice) {
-    int32_t generation;
-    struct refund_leg_row *leg = leg_named(trade, notice->refund_no, &generation);
-    if (!leg || !tender_is_gateway(trade_tender(trade, leg->attempt_no, leg->tender)) ||
-        leg->state != REFUND_LEG_STATE(FAILED) || notice->state != GATEWAY_REFUND(DONE) ||
-        refund_end_is_over(trade_refund(trade, str_c(leg->refund_no))))
-        return NULL;
-    const struct asked_refund asked = asked_of(trade, leg, generation);
-    return is_answered(&asked, notice) ? leg : NULL;
-}
-
-void refund_leg_note(struct trade *trade, const Participant__Payment__V1__PaymentRefund *notice) {
-    int32_t generation;
-    struct refund_leg_row *leg = leg_named(trade, notice->refund_no, &generation);
-    if (leg)
-        note_amounts(trade, leg, notice);
 }
 
 enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *notice) {

@@ -6,7 +6,7 @@
 #include "participant/payment/v1/payment.pb-c.h"
 
 // The refund of the saga whose turn, or call, it is.
-static inline struct refund_row *refund_of_turn(struct saga_turn *turn) {
+static inline struct refund_row *refund_of_turn(const struct saga_turn *turn) {
     return trade_refund(trade_of(saga_turn_subject(turn)), saga_turn_input(turn));
 }
 static inline struct refund_row *refund_of_call(const struct saga_call *call) {
@@ -20,6 +20,7 @@ saga_whom_fn refund_leg_pays_out;
 saga_decide_fn refund_leg_paid_out;
 saga_call_fn refund_leg_pay_out;
 saga_ruled_fn refund_leg_ruled;
+saga_right_fn refund_leg_came_right;
 // Whether what is said of it can be.
 bool refund_leg_may_be(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error);
 
@@ -49,11 +50,5 @@ enum refund_learnt {
     REFUND_MISMATCHED,      // of another tender, amount or currency than was asked for
 };
 enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *refund);
-
-// The leg that its saga has parked, as the gateway refused it, and that has gone back by this word of it; NULL: it says
-// nothing like that. Its step is to be resolved with OK, and the word be noted in that turn.
-struct refund_leg_row *refund_leg_come_right(const struct trade *trade,
-                                             const Participant__Payment__V1__PaymentRefund *refund);
-void refund_leg_note(struct trade *trade, const Participant__Payment__V1__PaymentRefund *refund);
 
 #endif

@@ -1,6 +1,7 @@
 // Refunds that do not go through, and are ended by an operator or are the last one only in the end: what has not gone
 // back is never said to have, what may be on its way is followed, and what nobody was given back is free again.
 #include "tests/flow/cases.h"
+#include "tests/flow/notice.h"
 
 #include "txcenter/trade/v1/operator.pb-c.h"
 
@@ -278,6 +279,84 @@ static void test_a_refund_of_nothing_that_is_ended_gives_nothing_back(struct flo
     }
 }
 
+// ---- Come right, and paid twice -------------------------------------------------------------------------------------
+
+static struct flow_refund_notice word_of(struct flow_bed *bed, const struct flow_trade *trade) {
+    return (struct flow_refund_notice){.refund_no = flow_text(bed, "%s@A@0", trade->no),
+                                       .tender_no = flow_tender_no(bed, trade, 1, 0),
+                                       .state = REFUNDED(DONE),
+                                       .amount = trade->payable};
+}
+
+// The gateway refuses it, and its step is parked.
+static void refused(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_completed(bed, trade);
+    flow_fault(bed, FAULT(REFUND_FAILS), "payment", "RefundPayment",
+               flow_text(bed, "code=NO_BALANCE count=1 key_prefix=%s", trade->no));
+    flow_must(bed, "Refund", "trade_no=%s refund_no=A whole=true wait_ms=0", trade->no);
+    flow_until_parked(bed, trade, 1);
+    bed->not_compared = true; // the gateway says two different things
+}
+
+static void assert_came_right(struct flow_bed *bed, const struct flow_trade *trade) {
+    flow_until_state(bed, trade, TRADE(REFUNDED));
+    flow_until_still(bed, trade);
+    assert_int_equal(flow_parked(bed, trade->no), 0);
+    assert_int_equal(open_matters(bed, trade)->n_matters, 0);
+    assert_int_equal(refund_of(bed, trade, "A")->state, REFUND(DONE));
+}
+
+// [A45] [E8] told while an operator has paused it: it goes on as soon as it may
+static void test_a_refused_leg_that_comes_right_while_paused_goes_on_when_resumed(struct flow_bed *bed) {
+    for (int dies = 0; dies < 2; dies++) {
+        struct flow_trade trade;
+        refused(bed, &trade);
+        const struct flow_refund_notice word = word_of(bed, &trade);
+        flow_must(bed, "Pause", "gid=%s/refund/A reason=wait", trade.no);
+        assert_verdict(flow_notify_refund(bed, &word), "OK");
+        assert_int_equal(refund_of(bed, &trade, "A")->legs[0]->state, LEG(DONE));
+        if (dies)
+            flow_crash_center(bed);
+        assert_state(bed, &trade, TRADE(COMPLETED));
+        flow_must(bed, "Resume", "gid=%s/refund/A reason=on", trade.no);
+        assert_came_right(bed, &trade);
+    }
+}
+
+// [A24] [A45] told under a number that nobody knew, and matched to it by an operator
+static void test_a_refused_leg_goes_on_when_a_stray_is_matched_to_it(struct flow_bed *bed) {
+    struct flow_trade trade;
+    refused(bed, &trade);
+    struct flow_refund_notice word = word_of(bed, &trade);
+    const char *number = word.refund_no;
+    word.refund_no = flow_text(bed, "x-%s", trade.no);
+    assert_verdict(flow_notify_refund(bed, &word), "OK");
+    const Txcenter__Trade__V1__ListStraysResponse *strays = flow_must(bed, "ListStrays", "page_size=100");
+    const Txcenter__Trade__V1__Stray *stray = NULL;
+    for (size_t i = 0; i < strays->n_strays; i++)
+        if (strcmp(strays->strays[i]->number, word.refund_no) == 0)
+            stray = strays->strays[i];
+    assert_non_null(stray);
+    flow_must(bed, "SettleStray", "key_id=%s nonce=%s outcome=1 trade_no=%s number=%s reason=it~is~this", stray->key_id,
+              stray->nonce, trade.no, number);
+    assert_came_right(bed, &trade);
+}
+
+// [A30] [A46] whether the gateway has got it was not known for so long that it was parked; then the gateway says that
+// it was paid out
+static void test_a_leg_that_was_given_up_goes_on_when_it_is_told_of(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_completed(bed, &trade);
+    flow_fault(bed, FAULT(NO_ANSWER), "payment", "RefundPayment", flow_text(bed, "key_prefix=%s", trade.no));
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyRefund", "");
+    flow_must(bed, "Refund", "trade_no=%s refund_no=A whole=true wait_ms=0", trade.no);
+    flow_until_parked(bed, &trade, 1);
+    const struct flow_refund_notice word = word_of(bed, &trade);
+    assert_verdict(flow_notify_refund(bed, &word), "OK");
+    assert_came_right(bed, &trade);
+    assert_int_equal(given_back(bed, &trade), trade.payable);
+}
+
 static const struct flow_case cases[] = {
     CASE(test_what_is_owed_is_tried_again_when_an_operator_says_so),
     CASE(test_what_is_owed_is_not_back_however_often_it_is_ended),
@@ -288,6 +367,9 @@ static const struct flow_case cases[] = {
     CASE(test_what_comes_back_with_the_last_refund_comes_back_once),
     CASE(test_the_last_refund_is_the_one_that_ends_last),
     CASE(test_a_refund_of_nothing_that_is_ended_gives_nothing_back),
+    CASE(test_a_refused_leg_that_comes_right_while_paused_goes_on_when_resumed),
+    CASE(test_a_refused_leg_goes_on_when_a_stray_is_matched_to_it),
+    VIRTUAL(test_a_leg_that_was_given_up_goes_on_when_it_is_told_of),
 };
 
 CASES(stopped);

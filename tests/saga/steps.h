@@ -7,6 +7,7 @@
 saga_call_fn step_call;
 saga_decide_fn step_decide;
 saga_child_fn step_child;
+saga_right_fn step_came_right;
 unsigned step_two_legs(const struct saga_subject *subject, struct str input);
 unsigned step_no_legs(const struct saga_subject *subject, struct str input);
 

@@ -20,6 +20,11 @@ static bool child(struct saga_turn *turn, struct arena *arena, struct saga_child
     return false;
 }
 
+static bool came_right(const struct saga_turn *turn) {
+    (void)turn;
+    return false;
+}
+
 static void answered(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
     (void)turn;
     (void)op;
@@ -84,6 +89,7 @@ static const struct {
     {"step call1 (1): must have exactly one of an", {FLOW({CALL(1, 1), .signal = "paid", .timeout_ms = 1})}},
     {"step local1 (1): must have exactly one of an", {FLOW({LOCAL(1, 1), .child = child, .undo = effect})}},
     {"step call1 (1): ask without decide", {FLOW({CALL(1, 1), .ask = effect})}},
+    {"step call1 (1): came_right without decide", {FLOW({CALL(1, 1), .came_right = came_right})}},
     {"step local1 (1): an inquiry without an action", {FLOW({LOCAL(1, 1), .inquire = effect})}},
     {"step local1 (1): answered without a call", {FLOW({LOCAL(1, 1), .answered = answered})}},
     {"step call1 (1): says whom it calls, but names no participant", {FLOW({CALL(1, 1), .whom = whom})}},

@@ -30,6 +30,12 @@ static const struct saga_flow local = {.name = "local", .version = 1, .steps = l
 static void step_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
     (void)turn, (void)ruling;
 }
+static const struct saga_step righted_steps[] = {
+    {STEP_LOCAL(1, 1, "ask"), .kind = SAGA_RETRIABLE, .ask = step_call, .came_right = step_came_right,
+     .deadline_ms = 1000},
+    {STEP_AFTER(2, 2, "d")},
+};
+static const struct saga_flow righted = {.name = "righted", .version = 1, .steps = righted_steps, .n_steps = 2};
 static const struct saga_step told_steps[] = {
     {STEP_LOCAL(1, 1, "ask"), .ask = step_call, .ruled = step_ruled, .deadline_ms = 1000},
     {STEP_CALL(2, 2, "d")},
@@ -294,6 +300,36 @@ static const struct hand_case cases[] = {
      {{"decides ask park", NULL, NULL},
       {"start", "decide ask parked ask commit", "running ask=parked"},
       {"resolve ask ok", "commit", "running ask=done await=waiting"}}},
+    {"a parked decision that has come right is done when it is looked at",
+     &righted,
+     {{"decides ask park", NULL, NULL},
+      {"start", NULL, "forward ask=parked"},
+      {"poke", "decide ask", "forward ask=parked"},
+      {"decides ask wait 7", NULL, NULL},
+      {"poke", "decide ask", "forward ask=parked"}, // that it does not park any more is not enough
+      {"decides ask done", NULL, NULL},
+      {"time 1000", "", "forward ask=parked"}, // nobody has said anything
+      {"poke", "decide ask call d commit", "forward ask=done d=running"}}},
+    {"… when it goes on after a pause",
+     &righted,
+     {{"decides ask park", NULL, NULL},
+      {"start", NULL, "forward ask=parked"},
+      {"pause", NULL, "forward paused ask=parked"},
+      {"decides ask done", NULL, NULL},
+      {"poke", "", "forward paused ask=parked"},
+      {"go-on", "decide ask call d commit", "forward ask=done d=running"}}},
+    {"… and when it is loaded",
+     &righted,
+     {{"decides ask park", NULL, NULL},
+      {"start", NULL, "forward ask=parked"},
+      {"decides ask done", NULL, NULL},
+      {"resume", "decide ask call d commit", "forward ask=done d=running"}}},
+    {"a parked decision that nothing else makes right waits for an operator",
+     &local,
+     {{"decides ask park", NULL, NULL},
+      {"start", NULL, "running ask=parked"},
+      {"decides ask done", NULL, NULL},
+      {"poke", "", "running ask=parked"}}},
     {"a decision that asks is resolved where the flow says what that means, also while it asks",
      &told,
      {{"decides ask ask", NULL, NULL},
