@@ -40,6 +40,10 @@ static void broken(struct adapter_answer *answer, const char *text) {
         .outcome = OUTCOME_UNKNOWN, .code = ERR_PARTICIPANT_BROKEN, .reason = "PARTICIPANT_BROKEN", .text = text};
 }
 
+bool adapter_is_known(const ProtobufCEnumDescriptor *type, int value) {
+    return value != 0 && protobuf_c_enum_descriptor_get_value(type, value);
+}
+
 // Whether the field at a dotted path has a value.
 static bool has(const ProtobufCMessage *message, const char *path) {
     struct str rest = str_c(path);
@@ -54,6 +58,7 @@ static bool has(const ProtobufCMessage *message, const char *path) {
         case PROTOBUF_C_TYPE_MESSAGE: message = *(const ProtobufCMessage *const *)place; break;
         case PROTOBUF_C_TYPE_STRING: return (*(const char *const *)place)[0] != '\0';
         case PROTOBUF_C_TYPE_INT64: return *(const int64_t *)place != 0;
+        case PROTOBUF_C_TYPE_ENUM: return adapter_is_known(field->descriptor, *(const int *)place);
         default: return *(const int32_t *)place != 0;
         }
     }

@@ -22,9 +22,9 @@ struct adapter_method {
     struct rpc_method method;
     Participant__Type__V1__Operation op;
     // Fields that an APPLIED answer must bring, e.g. "order_no", "payment.state": texts not empty, messages there,
-    // numbers not zero. An answer without them is no answer: what it did is not known. Whoever gets an OK, or decodes
-    // the kept bytes of one, relies on it: the messages on these paths ("payment", "frozen") are dereferenced without
-    // asking, all others may be NULL.
+    // numbers not zero, enums a value that is known here. An answer without them is no answer: what it did is not
+    // known. Whoever gets an OK, or decodes the kept bytes of one, relies on it: the messages on these paths
+    // ("payment", "frozen") are dereferenced without asking, all others may be NULL.
     const char *required[ADAPTER_REQUIRED_MAX];
 };
 
@@ -67,6 +67,9 @@ const void *adapter_decode(struct str bytes, const ProtobufCMessageDescriptor *t
 
 // The same for an answer of this method when it was applied, with all that such a one must bring; NULL when it is none.
 const void *adapter_decode_answer(struct str bytes, const struct adapter_method *method, struct arena *arena);
+
+// Whether an enum says something that we know: a system may be newer than we are, and what it means is unknown then.
+bool adapter_is_known(const ProtobufCEnumDescriptor *type, int value);
 
 // What is asked, encoded into the arena, for who wants to know whether it was asked before: without the effect, and
 // without the moment (`at`) for which it is asked. ptr NULL when the arena is full.

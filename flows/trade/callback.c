@@ -138,6 +138,12 @@ static void keep_unknown(struct notice *notice, const struct trade *trade, const
     keep_stray(notice, trade, why);
 }
 
+static bool is_understood(const struct notice *notice) {
+    return notice->of_refund
+               ? adapter_is_known(&participant__payment__v1__refund_state__descriptor, (int)notice->refund->state)
+               : adapter_is_known(&participant__payment__v1__payment_state__descriptor, (int)notice->payment->state);
+}
+
 static void apply_payment(struct notice *notice, struct trade *trade, struct tender_row *tender) {
     struct saga_turn *turn = saga_turn_begin(notice->trades->engine, &trade->subject);
     tender_noticed(turn, tender, notice->payment);
@@ -175,6 +181,8 @@ static void trade_found(void *ctx, struct trade *trade, const struct error *erro
     struct tender_row *tender = trade && !notice->of_refund ? trade_tender_by_no(trade, str_c(notice->number)) : NULL;
     if (tender && !tender_is_gateway(tender))
         keep_unknown(notice, trade, "callback for a tender that is not the gateway's");
+    else if ((tender || (trade && notice->of_refund)) && !is_understood(notice))
+        keep_stray(notice, trade, "callback with an unknown state");
     else if (tender)
         apply_payment(notice, trade, tender);
     else if (trade && notice->of_refund)

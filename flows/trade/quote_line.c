@@ -164,6 +164,8 @@ static bool price_goods(const struct pricing_line *line, struct quote_line *pric
         return error_set(error, ERR_PRICE_UNAVAILABLE, "the goods system gives no price of %s", wanted->sku);
     if (!goods || !price_is_ours(line, goods->unit_price, error))
         return false;
+    if (!adapter_is_known(&participant__goods__v1__goods_kind__descriptor, (int)goods->kind))
+        return error_set(error, ERR_PRICE_UNAVAILABLE, "the kind of %s is none that is known here", wanted->sku);
     bool item = goods->kind == PARTICIPANT__GOODS__V1__GOODS_KIND__GOODS_KIND_ITEM;
     *priced = (struct quote_line){.kind = item ? LINE_ITEM : LINE_GOODS,
                                   .code = wanted->sku,

@@ -95,7 +95,8 @@ static struct asked_refund asked_of(const struct trade *trade, const struct refu
 static bool is_answered(const struct asked_refund *asked, const Participant__Payment__V1__PaymentRefund *refund) {
     if (refund->state == GATEWAY_REFUND(NOT_FOUND))
         return asked->queried;
-    return strcmp(refund->refund_no, asked->refund_no) == 0 && strcmp(refund->tender_no, asked->tender_no) == 0 &&
+    return adapter_is_known(&participant__payment__v1__refund_state__descriptor, (int)refund->state) &&
+           strcmp(refund->refund_no, asked->refund_no) == 0 && strcmp(refund->tender_no, asked->tender_no) == 0 &&
            refund->amount && refund->amount->minor_units == asked->amount &&
            strcmp(refund->amount->currency, asked->currency) == 0;
 }
@@ -226,7 +227,8 @@ static void learn_leg(struct saga_turn *turn, struct refund_leg_row *leg,
         set_leg(turn, leg, REFUND_LEG_STATE(FAILED));
         str_fit(str_c(refund->code), leg->detail, sizeof leg->detail);
         break;
-    default: set_leg(turn, leg, REFUND_LEG_STATE(PENDING)); break; // asked for again, under the same number
+    case GATEWAY_REFUND(NOT_FOUND): set_leg(turn, leg, REFUND_LEG_STATE(PENDING)); break; // again, under its number
+    default: break; // is_answered() lets none of those through
     }
 }
 
@@ -333,6 +335,14 @@ static struct saga_verdict refused(struct saga_turn *turn, const struct refund_l
     return saga_reject(ERR_PARTICIPANT_REJECTED, leg->detail);
 }
 
+// It is asked for as long as that takes. A definite no does not mend by itself, so that is told at once.
+static void tell_unlearnt(struct saga_turn *turn, const struct saga_asked *asked) {
+    const struct trade *trade = trade_of(saga_turn_subject(turn));
+    bool at_once = asked->outcome == OUTCOME_REJECTED && saga_turn_attempts(turn) == 1;
+    if (at_once || saga_turn_just_exhausted(turn))
+        trades_alert(trade->trades, "how a refund stands can't be learnt", trade, asked->text);
+}
+
 struct saga_verdict refund_leg_paid_out(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct refund_row *refund = refund_of_turn(turn);
@@ -346,8 +356,8 @@ struct saga_verdict refund_leg_paid_out(struct saga_turn *turn) {
     switch (leg->state) {
     case REFUND_LEG_STATE(DONE): return saga_done();
     case REFUND_LEG_STATE(ACCEPTED):
-        if (asked && !definite && saga_turn_just_exhausted(turn))
-            trades_alert(trade->trades, "how a refund stands can't be learnt", trade, asked->text);
+        if (asked && asked->outcome != OUTCOME_OK)
+            tell_unlearnt(turn, asked);
         return wait_for_gateway(turn, leg, asked != NULL);
     case REFUND_LEG_STATE(FAILED):
         if (leg->asked_as == (int32_t)saga_turn_generation(turn))

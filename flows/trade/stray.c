@@ -157,6 +157,8 @@ static bool take_in(struct settling *settling, struct saga_turn *turn, struct tr
     struct tender_row *tender = trade_tender_by_no(trade, str_c(number));
     if (!payment || !tender || !tender_is_gateway(tender))
         return error_set(error, ERR_MATTER_STATE, "the trade has no such tender at the gateway");
+    if (!adapter_is_known(&participant__payment__v1__payment_state__descriptor, (int)payment->state))
+        return error_set(error, ERR_MATTER_STATE, "what its state means is not known here");
     tender_noticed(turn, tender, payment);
     payment_poke(turn, tender->attempt_no);
     return true;

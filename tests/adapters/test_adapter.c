@@ -231,6 +231,26 @@ static void test_a_required_field_may_lie_deep(void **state) {
     assert_int_equal(answer_with(&response.base, &payment_create_method, &request.base).outcome, OUTCOME_OK);
 }
 
+// A system that is newer than we are: what its state means nobody here knows.
+static void test_a_state_that_nobody_knows_is_none(void **state) {
+    (void)state;
+    Participant__Payment__V1__RefundPaymentRequest request = PARTICIPANT__PAYMENT__V1__REFUND_PAYMENT_REQUEST__INIT;
+    Participant__Payment__V1__RefundPaymentResponse response = PARTICIPANT__PAYMENT__V1__REFUND_PAYMENT_RESPONSE__INIT;
+    Participant__Payment__V1__PaymentRefund refund = PARTICIPANT__PAYMENT__V1__PAYMENT_REFUND__INIT;
+    Participant__Type__V1__Outcome outcome = PARTICIPANT__TYPE__V1__OUTCOME__INIT;
+    outcome.verdict = PARTICIPANT__TYPE__V1__VERDICT__VERDICT_APPLIED;
+    response.outcome = &outcome;
+    response.refund = &refund;
+    static const struct {
+        int state;
+        enum outcome outcome;
+    } rows[] = {{1, OUTCOME_OK}, {4, OUTCOME_OK}, {0, OUTCOME_UNKNOWN}, {5, OUTCOME_UNKNOWN}, {-1, OUTCOME_UNKNOWN}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        refund.state = (Participant__Payment__V1__RefundState)rows[i].state;
+        assert_int_equal(answer_with(&response.base, &payment_refund_method, &request.base).outcome, rows[i].outcome);
+    }
+}
+
 static void test_a_rejection_without_a_code_still_is_one(void **state) {
     (void)state;
     Participant__Push__V1__PushRequest request = PARTICIPANT__PUSH__V1__PUSH_REQUEST__INIT;
@@ -373,6 +393,7 @@ int main(void) {
         TEST(test_an_inquiry_of_a_rejection_has_its_code_and_no_message),
         cmocka_unit_test(test_an_answer_without_what_it_must_bring_is_unknown),
         cmocka_unit_test(test_a_required_field_may_lie_deep),
+        cmocka_unit_test(test_a_state_that_nobody_knows_is_none),
         cmocka_unit_test(test_a_rejection_without_a_code_still_is_one),
         cmocka_unit_test(test_an_inquiry_whose_kept_answer_is_garbage_is_unknown),
         cmocka_unit_test(test_every_row_fits_its_proto),

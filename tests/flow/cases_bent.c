@@ -3,6 +3,8 @@
 #include "tests/flow/notice.h"
 #include "tests/flow/virtual.h"
 
+#include "txcenter/trade/v1/operator.pb-c.h"
+
 static void bend(struct flow_bed *bed, const char *system, const char *method, const char *how) {
     flow_fault(bed, FAULT(BENT_ANSWER), system, method, flow_text(bed, "code=%s", how));
 }
@@ -10,6 +12,19 @@ static void bend(struct flow_bed *bed, const char *system, const char *method, c
 static void assert_alerted(struct flow_bed *bed, const char *what) {
     if (bed->ops->virtual_time)
         assert_true(flow_center_alerts(&flow_virtual(bed)->center, what) > 0);
+}
+
+struct step_said {
+    const char *gid, *step, *reason;
+};
+
+static bool says_reason(struct flow_bed *bed, const void *ctx) {
+    const struct step_said *said = ctx;
+    const Txcenter__Saga__V1__GetSagaResponse *found = flow_must(bed, "GetSaga", "gid=%s", said->gid);
+    for (size_t i = 0; i < found->saga->n_steps; i++)
+        if (strcmp(found->saga->steps[i]->name, said->step) == 0)
+            return strcmp(found->saga->steps[i]->reason, said->reason) == 0;
+    return false;
 }
 
 // [A51] a coupon in another currency takes nothing off; nor is it found when it is asked for by name
@@ -284,6 +299,73 @@ static void test_a_refund_that_is_not_found_as_it_is_made_is_parked(struct flow_
     refunded_otherwise(bed, "refund.state=1");
 }
 
+// Nor one of a state that nobody here knows: a gateway that is newer than we are
+static void test_a_refund_answer_of_an_unknown_state_is_parked(struct flow_bed *bed) {
+    refunded_otherwise(bed, "refund.state=9");
+}
+
+// [A46] told so when it is asked how a refund stands, we ask less and less often, and somebody hears of it
+static void test_a_refund_whose_state_nobody_knows_is_asked_for_patiently(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_completed(bed, &trade);
+    bend(bed, "payment", "QueryRefund", "refund.state=9");
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyRefund", "");
+    flow_must(bed, "Refund", "trade_no=%s refund_no=B1 amount=CNY5000 wait_ms=1", trade.no);
+    int64_t calls = flow_calls(bed, "payment");
+    flow_run_for(bed, bed->ops->virtual_time ? 3600000 : 3000);
+    assert_in_range(flow_calls(bed, "payment") - calls, 1, 100);
+    assert_int_equal(flow_get(bed, trade.no)->refunds[0]->legs[0]->state, LEG(ACCEPTED));
+    assert_int_equal(flow_effects(bed, "payment", trade.no, "RefundPayment", EFFECT(APPLIED)), 1);
+    assert_alerted(bed, "how a refund stands can't be learnt");
+    flow_clear_faults(bed);
+    flow_until_state(bed, &trade, TRADE(PARTIALLY_REFUNDED));
+}
+
+// [A46] nor is a gateway that refuses to say how a refund stands asked in silence: the step says why, and somebody
+// hears of it at once
+static void test_a_gateway_that_refuses_to_say_how_a_refund_stands_is_told_of(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_completed(bed, &trade);
+    flow_fault(bed, FAULT(REJECT), "payment", "QueryRefund", "code=NOT_ALLOWED");
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyRefund", "");
+    flow_must(bed, "Refund", "trade_no=%s refund_no=B1 amount=CNY5000 wait_ms=1", trade.no);
+    struct step_said said = {flow_text(bed, "%s/refund/B1", trade.no), "pay_out", "NOT_ALLOWED"};
+    flow_until(bed, says_reason, &said, "the step says why");
+    assert_alerted(bed, "how a refund stands can't be learnt");
+    assert_int_equal(flow_get(bed, trade.no)->refunds[0]->legs[0]->state, LEG(ACCEPTED));
+    flow_clear_faults(bed);
+    flow_until_state(bed, &trade, TRADE(PARTIALLY_REFUNDED));
+}
+
+// [A24] a notification of a state that nobody here knows is kept for somebody who does
+static void test_a_notice_of_an_unknown_state_is_kept(struct flow_bed *bed) {
+    struct flow_trade trade, paying;
+    refund_accepted(bed, &trade);
+    const struct flow_refund_notice refund = {.refund_no = flow_text(bed, "%s@B1@0", trade.no),
+                                              .tender_no = flow_tender_no(bed, &trade, 1, 0),
+                                              .state = 9,
+                                              .amount = 5000};
+    assert_verdict(flow_notify_refund(bed, &refund), "OK");
+    assert_int_equal(flow_get(bed, trade.no)->refunds[0]->legs[0]->state, LEG(ACCEPTED));
+    flow_ordered_bare(bed, &paying);
+    flow_pay(bed, &paying);
+    const struct flow_notice payment = {
+        .tender_no = flow_tender_no(bed, &paying, 1, 0), .state = 9, .amount = paying.payable};
+    assert_verdict(flow_notify(bed, &payment), "OK");
+    assert_tender(bed, &paying, 1, 0, TENDER(PENDING));
+    const Txcenter__Trade__V1__ListStraysResponse *strays = flow_must(bed, "ListStrays", "page_size=100");
+    const char *const numbers[] = {refund.refund_no, payment.tender_no};
+    for (size_t i = 0, k = 0; i < 2; i++) {
+        for (k = 0; k < strays->n_strays && strcmp(strays->strays[k]->number, numbers[i]) != 0; k++)
+            ;
+        assert_true(k < strays->n_strays);
+        assert_string_equal(strays->strays[k]->why, "callback with an unknown state");
+    }
+    flow_clear_faults(bed);
+    flow_until_state(bed, &trade, TRADE(PARTIALLY_REFUNDED));
+    flow_must(bed, "Cancel", "trade_no=%s", paying.no);
+}
+
 static void test_a_refund_answer_of_another_tender_is_parked(struct flow_bed *bed) {
     refunded_otherwise(bed, "refund.tender_no=OTHER");
 }
@@ -337,6 +419,10 @@ static const struct flow_case cases[] = {
     CASE_WITH(test_a_refund_notice_that_does_not_match_changes_nothing, .a_day_of_refunds = true),
     CASE(test_a_refund_answer_of_another_amount_is_parked),
     CASE(test_a_refund_that_is_not_found_as_it_is_made_is_parked),
+    CASE(test_a_refund_answer_of_an_unknown_state_is_parked),
+    CASE(test_a_refund_whose_state_nobody_knows_is_asked_for_patiently),
+    CASE(test_a_gateway_that_refuses_to_say_how_a_refund_stands_is_told_of),
+    CASE(test_a_notice_of_an_unknown_state_is_kept),
     CASE(test_a_refund_answer_of_another_tender_is_parked),
     CASE(test_a_refund_answer_of_another_refund_is_parked),
     CASE(test_a_refund_of_a_subsidised_payment_says_who_bears_it),
