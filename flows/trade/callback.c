@@ -160,14 +160,17 @@ static void apply_refund(struct notice *notice, struct trade *trade) {
         return;
     }
     saga_turn_abandon(turn);
+    static const char *const whys[] = {
+        [REFUND_MISMATCHED] = "refund does not match",
+        [REFUND_PAID_OUT_BEFORE] = "a refund that had failed was paid out after all",
+        [REFUND_PAID_OUT_TOO] = "the gateway has paid out a refund that counts as paid already",
+    };
     if (learnt == REFUND_UNKNOWN) {
         keep_unknown(notice, trade, UNKNOWN_NUMBER);
-    } else {
-        notice->trades->stats.conflicts++;
-        keep_stray(notice, trade,
-                   learnt == REFUND_MISMATCHED ? "refund does not match"
-                                               : "a refund that had failed was paid out after all");
+        return;
     }
+    notice->trades->stats.conflicts++;
+    keep_stray(notice, trade, whys[learnt]);
 }
 
 // ---- Whose it is ----------------------------------------------------------------------------------------------------

@@ -404,7 +404,7 @@ enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__P
     if (!is_answered(&asked, notice))
         return REFUND_MISMATCHED;
     if (leg->otherwise && notice->state == GATEWAY_REFUND(DONE))
-        return REFUND_PAID_OUT_BEFORE; // and an operator has paid it out, too
+        return REFUND_PAID_OUT_TOO;
     bool older = generation < leg->generation;
     if (older && notice->state != GATEWAY_REFUND(DONE))
         return REFUND_LEARNT; // the no to it was heard, and something else sent instead: of that it says nothing
@@ -430,14 +430,17 @@ bool refund_leg_may_be(struct saga_turn *turn, const struct saga_ruling *ruling,
     return true;
 }
 
-// OK: the money is back, in this way or another. REJECTED: it is not, and will not be by the newest try.
+// OK: the money is back, in this way or another: which of them is not said, so what the gateway says of it later is for
+// whoever knows. REJECTED: it is not, and will not be by the newest try.
 void refund_leg_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_leg_row *leg = trade_refund_leg(trade, refund_of_turn(turn)->refund_no, saga_turn_leg(turn));
     bool paid = ruling->outcome == OUTCOME_OK;
     set_leg(turn, leg, paid ? REFUND_LEG_STATE(DONE) : REFUND_LEG_STATE(FAILED));
     str_fit(str_c(ruling->text), leg->detail, sizeof leg->detail);
-    if (!paid)
+    if (paid)
+        leg->otherwise = 1;
+    else
         hold(turn, leg);
 }
 

@@ -46,7 +46,8 @@ void refund_leg_stop(struct saga_turn *turn, struct refund_leg_row *leg);
 enum refund_learnt {
     REFUND_LEARNT,
     REFUND_UNKNOWN,         // no leg has this number
-    REFUND_PAID_OUT_BEFORE, // an older try, or one after which it was paid out otherwise
+    REFUND_PAID_OUT_BEFORE, // an older try, or one of a refund that was ended
+    REFUND_PAID_OUT_TOO,    // one that went back already, as an operator has said
     REFUND_MISMATCHED,      // of another tender, amount or currency than was asked for
 };
 enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *refund);

@@ -279,7 +279,7 @@ struct refund_leg_row {
     int32_t queries;
     int32_t generation; // its newest try: each one after a definite no is another refund at the gateway; 0: none
     int32_t asked_as;   // under which generation of its saga's step that was made
-    int32_t otherwise;  // 1: an operator has paid it out in another way
+    int32_t otherwise;  // 1: an operator has said that it went back: in another way, or however
     char detail[SAGA_TEXT_MAX];
     int64_t payer_amount, gateway_discount, merchant_discount, settlement_amount;
 };

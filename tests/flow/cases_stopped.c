@@ -288,6 +288,15 @@ static struct flow_refund_notice word_of(struct flow_bed *bed, const struct flow
                                        .amount = trade->payable};
 }
 
+static const Txcenter__Trade__V1__Stray *stray_about(struct flow_bed *bed, const char *number) {
+    const Txcenter__Trade__V1__ListStraysResponse *strays = flow_must(bed, "ListStrays", "page_size=100");
+    for (size_t i = 0; i < strays->n_strays; i++)
+        if (strcmp(strays->strays[i]->number, number) == 0)
+            return strays->strays[i];
+    fail_msg("there is no stray about %s", number);
+    return NULL;
+}
+
 // The gateway refuses it, and its step is parked.
 static void refused(struct flow_bed *bed, struct flow_trade *trade) {
     flow_completed(bed, trade);
@@ -331,12 +340,7 @@ static void test_a_refused_leg_goes_on_when_a_stray_is_matched_to_it(struct flow
     const char *number = word.refund_no;
     word.refund_no = flow_text(bed, "x-%s", trade.no);
     assert_verdict(flow_notify_refund(bed, &word), "OK");
-    const Txcenter__Trade__V1__ListStraysResponse *strays = flow_must(bed, "ListStrays", "page_size=100");
-    const Txcenter__Trade__V1__Stray *stray = NULL;
-    for (size_t i = 0; i < strays->n_strays; i++)
-        if (strcmp(strays->strays[i]->number, word.refund_no) == 0)
-            stray = strays->strays[i];
-    assert_non_null(stray);
+    const Txcenter__Trade__V1__Stray *stray = stray_about(bed, word.refund_no);
     flow_must(bed, "SettleStray", "key_id=%s nonce=%s outcome=1 trade_no=%s number=%s reason=it~is~this", stray->key_id,
               stray->nonce, trade.no, number);
     assert_came_right(bed, &trade);
@@ -357,6 +361,39 @@ static void test_a_leg_that_was_given_up_goes_on_when_it_is_told_of(struct flow_
     assert_int_equal(given_back(bed, &trade), trade.payable);
 }
 
+// [A75] [E8] an operator says that it went back, by whatever way; when the gateway says later that it has paid it out,
+// the money may have left twice, which is kept for somebody who knows
+static void test_what_the_gateway_pays_out_as_well_as_an_operator_is_noticed(struct flow_bed *bed) {
+    static const int faults[] = {FAULT(REFUND_FAILS), FAULT(NO_ANSWER)}; // refused; and whether it got it is not known
+    for (size_t i = 0; i < 2; i++) {
+        struct flow_trade trade;
+        flow_completed(bed, &trade);
+        flow_fault(bed, faults[i], "payment", "RefundPayment", flow_text(bed, "code=NO key_prefix=%s", trade.no));
+        flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyRefund", "");
+        flow_must(bed, "Refund", "trade_no=%s refund_no=A whole=true wait_ms=0", trade.no);
+        flow_until_parked(bed, &trade, 1);
+        flow_must(bed, "Resolve", "gid=%s/refund/A step=pay_out outcome=1 reason=in~cash", trade.no);
+        flow_until_state(bed, &trade, TRADE(REFUNDED));
+        flow_until_still(bed, &trade);
+        int64_t conflicts = flow_stat(bed, "trades.conflicts");
+        struct flow_refund_notice word = word_of(bed, &trade);
+        word.state = REFUNDED(FAILED);
+        assert_verdict(flow_notify_refund(bed, &word), "OK"); // as it should be
+        assert_int_equal(flow_stat(bed, "trades.conflicts"), conflicts);
+        word.state = REFUNDED(DONE);
+        assert_verdict(flow_notify_refund(bed, &word), "OK");
+        assert_int_equal(flow_stat(bed, "trades.conflicts"), conflicts + 1);
+        const Txcenter__Trade__V1__Stray *stray = stray_about(bed, word.refund_no);
+        assert_string_equal(stray->why, "the gateway has paid out a refund that counts as paid already");
+        assert_string_equal(stray->trade_no, trade.no);
+        flow_refused(bed, "MATTER_STATE", "SettleStray",
+                     "key_id=%s nonce=%s outcome=1 trade_no=%s number=%s reason=it~is~this", stray->key_id,
+                     stray->nonce, trade.no, word.refund_no);
+        assert_state(bed, &trade, TRADE(REFUNDED));
+    }
+    bed->not_compared = true; // it left twice, or never
+}
+
 static const struct flow_case cases[] = {
     CASE(test_what_is_owed_is_tried_again_when_an_operator_says_so),
     CASE(test_what_is_owed_is_not_back_however_often_it_is_ended),
@@ -370,6 +407,7 @@ static const struct flow_case cases[] = {
     CASE(test_a_refused_leg_that_comes_right_while_paused_goes_on_when_resumed),
     CASE(test_a_refused_leg_goes_on_when_a_stray_is_matched_to_it),
     VIRTUAL(test_a_leg_that_was_given_up_goes_on_when_it_is_told_of),
+    VIRTUAL(test_what_the_gateway_pays_out_as_well_as_an_operator_is_noticed),
 };
 
 CASES(stopped);
