@@ -74,11 +74,12 @@ static const void *call(void *ctx, bool sim, const struct rpc_method *method, co
     return answer.message;
 }
 
-static void is_open(void *ctx, const char *trade_no, const char *text) {
+static void tell(void *ctx, const char *trade_no, const char *text) {
     struct check *check = ctx;
+    const char *before = check->trade_no;
     check->trade_no = trade_no;
     fault(check, "%s", text);
-    check->trade_no = "";
+    check->trade_no = before;
 }
 
 static const struct rpc_method stats = {.service = &participant__sim__v1__sim_control_service__descriptor,
@@ -324,11 +325,20 @@ static void check_settlement(struct check *check, const trade_message *trade, co
 // ---- What follows a payment
 // ------------------------------------------------------------------------------------------
 
+#define FOLLOWER(name) TXCENTER__TRADE__V1__FOLLOWER_STATE__FOLLOWER_STATE_##name
+
 static bool has_come(const trade_message *trade, const char *name) {
     for (size_t i = 0; i < trade->n_followers; i++)
         if (strcmp(trade->followers[i]->name, name) == 0)
-            return trade->followers[i]->state == TXCENTER__TRADE__V1__FOLLOWER_STATE__FOLLOWER_STATE_APPLIED;
+            return trade->followers[i]->state == FOLLOWER(APPLIED);
     return false;
+}
+
+// Whether it is to come or not, the center knows by now.
+static void check_come(struct check *check, const trade_message *trade) {
+    for (size_t i = 0; i < trade->n_followers; i++)
+        if (trade->followers[i]->state == FOLLOWER(PENDING) && !check->options->open_is_fine)
+            fault(check, "%s is still to come", trade->followers[i]->name);
 }
 
 // What is left of the payment, for a system that was told of it (`name`: as the trade calls that); else nothing.
@@ -378,6 +388,54 @@ static void check_goods(struct check *check, const trade_message *trade, const s
     }
 }
 
+// What cards are recharged with: the bonus is 10 % of each whole 100.00, from 500.00 on, and goes back first and whole.
+static int64_t bonus_of(int64_t principal) {
+    return principal >= 50000 ? principal / 10000 * 1000 : 0;
+}
+
+static int64_t recharged(const struct said_run *run, const char *account) {
+    return said_sum(run, "card", account, SAID_TERMS("+recharge", "-cancel_recharge", "-reverse_recharge"));
+}
+
+// A recharge is bought by itself: its card has what of the money is left, and no other card has anything.
+static void check_recharges(struct check *check, const trade_message *trade, const struct said_run *run) {
+    int64_t left = is_paid(trade) ? minor(trade->paid) - minor(trade->refunded) : 0, all = 0;
+    bool part = left > 0 && minor(trade->refunded) > 0;
+    for (size_t i = 0; trade->quote && i < trade->quote->n_lines; i++) {
+        const Txcenter__Trade__V1__QuotedLine *line = trade->quote->lines[i];
+        char principal[96], bonus[96];
+        if (strcmp(line->kind, "recharge") != 0)
+            continue;
+        snprintf(principal, sizeof principal, "%s/principal", line->code);
+        snprintf(bonus, sizeof bonus, "%s/bonus", line->code);
+        equal(check, left, recharged(run, principal), "recharged", principal);
+        if (!part)
+            equal(check, bonus_of(left), recharged(run, bonus), "recharged", bonus);
+        all += recharged(run, principal) + recharged(run, bonus);
+        check->counts.recharges += is_paid(trade);
+    }
+    equal(check, all, recharged(run, NULL), "recharged", "all cards");
+}
+
+// How often it has come (`name`: as the trade calls it): once, for a payment of at least so much (by a rule of the
+// world's).
+static int64_t earned(const trade_message *trade, const char *name, int64_t least) {
+    return is_paid(trade) && has_come(trade, name) && minor(trade->paid) >= least;
+}
+
+// Coupons that the trade has earned, not those that it uses. When all of the money is back, those that were spent stay.
+static void check_issued(struct check *check, const trade_message *trade, const struct said_run *run) {
+    int64_t issued = said_count(run, "coupon", "issue"), spent = 0;
+    bool stays = is_paid(trade) && !is(trade, STATE(REFUNDED)) && has_come(trade, "issue");
+    for (size_t i = 0; i < trade->n_refunds; i++)
+        spent += trade->refunds[i]->coupons_spent;
+    if (has_come(trade, "issue"))
+        equal(check, earned(trade, "issue", 10000), said_times(run, "coupon", "issue"), "times coupons were issued",
+              "");
+    equal(check, stays ? issued : spent, issued - said_count(run, "coupon", "withdraw"), "issued coupons kept", "");
+    check->counts.issued += issued;
+}
+
 static bool is_activity(const struct said *said, const char *kind, const char *gift_id) {
     return strcmp(said->system, "activity") == 0 && strcmp(said->kind, kind) == 0 &&
            (!gift_id || strcmp(said->whose, gift_id) == 0);
@@ -396,6 +454,8 @@ static void check_gifts(struct check *check, const trade_message *trade, const s
     int64_t taken = gifts_taken_back(run), kept = said_count(run, "activity", "give") - taken, used = 0;
     for (size_t i = 0; i < trade->n_refunds; i++)
         used += trade->refunds[i]->gifts_spent;
+    if (has_come(trade, "gift"))
+        equal(check, earned(trade, "gift", 20000), said_times(run, "activity", "give"), "times gifts were given", "");
     if (!is_paid(trade) || is(trade, STATE(REFUNDED)))
         equal(check, used, kept, "gifts kept", "");
     else
@@ -424,6 +484,7 @@ static void check_os(struct check *check, const trade_message *trade, const stru
 }
 
 static void check_followers(struct check *check, const trade_message *trade, const struct said_run *run) {
+    check_come(check, trade);
     // Of each record, also of one that was cancelled since.
     int64_t discount = said_count(run, "marketing", "record") > 0 ? discounts_of(trade) : 0;
     equal(check, growth_of(trade), said_sum(run, "level", NULL, SAID_TERMS("+grow", "-shrink")), "growth", "");
@@ -436,6 +497,8 @@ static void check_followers(struct check *check, const trade_message *trade, con
     equal(check, somebody && is_paid(trade) ? 1 + told_refunds(trade) : 0, said_count(run, "notify", "notify"),
           "messages to the user", "");
     check_goods(check, trade, run);
+    check_recharges(check, trade, run);
+    check_issued(check, trade, run);
     check_gifts(check, trade, run);
     check_os(check, trade, run);
 }
@@ -620,7 +683,7 @@ bool check_ledgers(const struct check_options *options, struct check_counts *ret
     struct check check = {.options = options, .trade_no = "", .begun_ms = clock_now_ms(clock_system())};
     said_init(&check.said);
     bool good = said_read(&check.said, call, &check) &&
-                (!options->settled || said_read_settled(&check.said, call, is_open, &check));
+                (!options->settled || said_read_settled(&check.said, call, tell, &check));
     check.counts.entries = (int64_t)check.said.n_entries;
     check.counts.matters = (int64_t)check.said.n_matters;
     good = good && (options->trade_nos ? check_named(&check) : check_all(&check));

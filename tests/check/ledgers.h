@@ -24,8 +24,10 @@ struct check_counts {
     int64_t trades, open, paid, refunded, unpaid, postings, entries, faults;
     int64_t money;    // minor units that the center says it holds: paid less refunded
     int64_t notified; // callbacks acknowledged
-    int64_t adjusted, edited, fuellings,
-        matters; // fuellings: that were paid for; matters: settled, where that is looked at
+    int64_t adjusted, edited;
+    int64_t recharges, issued; // cards, when it was paid for; coupons
+    int64_t fuellings;         // that were paid for
+    int64_t matters;           // settled, where that is looked at
 };
 
 // False when something could not be read (told as a fault) or any fault was found.

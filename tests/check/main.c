@@ -26,11 +26,12 @@ static void print(const struct check_counts *counts, bool json) {
     const struct {
         const char *name;
         int64_t n;
-    } rows[] = {{"trades", counts->trades},     {"paid", counts->paid},     {"refunded", counts->refunded},
-                {"unpaid", counts->unpaid},     {"open", counts->open},     {"postings", counts->postings},
-                {"entries", counts->entries},   {"money", counts->money},   {"notified", counts->notified},
-                {"adjusted", counts->adjusted}, {"edited", counts->edited}, {"fuellings", counts->fuellings},
-                {"matters", counts->matters},   {"faults", counts->faults}};
+    } rows[] = {{"trades", counts->trades},       {"paid", counts->paid},     {"refunded", counts->refunded},
+                {"unpaid", counts->unpaid},       {"open", counts->open},     {"postings", counts->postings},
+                {"entries", counts->entries},     {"money", counts->money},   {"notified", counts->notified},
+                {"adjusted", counts->adjusted},   {"edited", counts->edited}, {"fuellings", counts->fuellings},
+                {"recharges", counts->recharges}, {"issued", counts->issued}, {"matters", counts->matters},
+                {"faults", counts->faults}};
     for (size_t i = 0; json && i < sizeof rows / sizeof rows[0]; i++)
         printf("%s\"%s\": %" PRId64, i ? ", " : "{", rows[i].name, rows[i].n);
     if (json) {

@@ -50,6 +50,12 @@ static const char *word(struct said_list *list, const char *of) {
 // ---- The participants
 // -------------------------------------------------------------------------------------------------
 
+// A card's money moves for a tender, or into it by a recharge, which names none.
+static const char *whose(const char *system, const Participant__Sim__V1__LedgerEntry *entry) {
+    bool pays = strcmp(system, "card") == 0 && !strstr(entry->kind, "recharge");
+    return pays ? entry->detail : entry->account;
+}
+
 static void keep(struct said_list *list, const char *system, const Participant__Sim__V1__LedgerEntry *entry) {
     list->entries = room(list->entries, list->n_entries, &list->cap_entries, sizeof list->entries[0]);
     struct said *said = &list->entries[list->n_entries++];
@@ -59,7 +65,8 @@ static void keep(struct said_list *list, const char *system, const Participant__
                           .system = system,
                           .kind = word(list, entry->kind),
                           .state = word(list, entry->state),
-                          .whose = text(list, strcmp(system, "card") == 0 ? entry->detail : entry->account)};
+                          .whose = text(list, whose(system, entry)),
+                          .key = text(list, entry->key)};
     str_fit(str_c(entry->trade_no), said->trade_no, sizeof said->trade_no);
 }
 
@@ -132,11 +139,26 @@ int64_t said_sum(const struct said_run *run, const char *system, const char *who
     return total;
 }
 
+static bool is_a(const struct said *said, const char *system, const char *kind) {
+    return strcmp(said->system, system) == 0 && strcmp(said->kind, kind) == 0;
+}
+
 int64_t said_count(const struct said_run *run, const char *system, const char *kind) {
     int64_t n = 0;
     for (size_t i = 0; i < run->n; i++)
-        n += strcmp(run->first[i].system, system) == 0 && strcmp(run->first[i].kind, kind) == 0;
+        n += is_a(&run->first[i], system, kind);
     return n;
+}
+
+int64_t said_times(const struct said_run *run, const char *system, const char *kind) {
+    int64_t times = 0;
+    for (size_t i = 0; i < run->n; i++) {
+        bool first = is_a(&run->first[i], system, kind);
+        for (size_t k = 0; k < i && first; k++)
+            first = !is_a(&run->first[k], system, kind) || strcmp(run->first[k].key, run->first[i].key) != 0;
+        times += first;
+    }
+    return times;
 }
 
 // ---- The operators
@@ -155,7 +177,7 @@ static void keep_matter(struct said_list *list, const Txcenter__Trade__V1__Matte
     str_fit(str_c(matter->what), said->what, sizeof said->what);
 }
 
-static bool read_matters(struct said_list *list, bool settled, said_call_fn *call, said_open_fn *open, void *ctx) {
+static bool read_matters(struct said_list *list, bool settled, said_call_fn *call, said_tell_fn *tell, void *ctx) {
     Txcenter__Trade__V1__ListMattersRequest request = TXCENTER__TRADE__V1__LIST_MATTERS_REQUEST__INIT;
     Txcenter__Trade__V1__MatterFilter filter = TXCENTER__TRADE__V1__MATTER_FILTER__INIT;
     char token[160] = "", said[200];
@@ -176,7 +198,7 @@ static bool read_matters(struct said_list *list, bool settled, said_call_fn *cal
             if (settled)
                 keep_matter(list, matter);
             else
-                open(ctx, matter->trade_no, said);
+                tell(ctx, matter->trade_no, said);
         }
         snprintf(token, sizeof token, "%s", good ? page->next_page_token : "");
     } while (token[0]);
@@ -184,7 +206,7 @@ static bool read_matters(struct said_list *list, bool settled, said_call_fn *cal
     return good;
 }
 
-static bool read_strays(said_call_fn *call, said_open_fn *open, void *ctx) {
+static bool read_strays(said_call_fn *call, said_tell_fn *tell, void *ctx) {
     Txcenter__Trade__V1__ListStraysRequest request = TXCENTER__TRADE__V1__LIST_STRAYS_REQUEST__INIT;
     char said[200];
     struct arena arena;
@@ -194,7 +216,7 @@ static bool read_strays(said_call_fn *call, said_open_fn *open, void *ctx) {
     for (size_t i = 0; page && i < page->n_strays; i++) {
         snprintf(said, sizeof said, "the notification %s of %s is open", page->strays[i]->nonce,
                  page->strays[i]->number);
-        open(ctx, page->strays[i]->trade_no, said);
+        tell(ctx, page->strays[i]->trade_no, said);
     }
     arena_release(&arena);
     return page != NULL;
@@ -207,9 +229,9 @@ static int by_what(const void *a, const void *b) {
     return order ? order : (x->kind > y->kind) - (x->kind < y->kind);
 }
 
-bool said_read_settled(struct said_list *list, said_call_fn *call, said_open_fn *open, void *ctx) {
-    bool good = read_matters(list, false, call, open, ctx) && read_matters(list, true, call, open, ctx) &&
-                read_strays(call, open, ctx);
+bool said_read_settled(struct said_list *list, said_call_fn *call, said_tell_fn *tell, void *ctx) {
+    bool good = read_matters(list, false, call, tell, ctx) && read_matters(list, true, call, tell, ctx) &&
+                read_strays(call, tell, ctx);
     if (list->n_matters)
         qsort(list->matters, list->n_matters, sizeof list->matters[0], by_what);
     return good;

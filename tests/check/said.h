@@ -10,7 +10,8 @@
 struct said {
     int64_t seq, value;                // the value: its money, or where there is none its points
     const char *system, *kind, *state; // each text once, for as long as the list
-    char *whose;                       // the account; of cards the tender
+    char *whose;                       // the account; of what a card pays, the tender
+    char *key;                         // under which it happened
     char trade_no[32];
 };
 
@@ -34,8 +35,8 @@ struct said_list {
 // The call that reads, over the check's channels: its answer in the arena, or NULL (told as a fault by then).
 typedef const void *said_call_fn(void *ctx, bool sim, const struct rpc_method *method, const ProtobufCMessage *request,
                                  struct arena *arena);
-// What an operator has left open.
-typedef void said_open_fn(void *ctx, const char *trade_no, const char *text);
+// Something that should not be, of a trade.
+typedef void said_tell_fn(void *ctx, const char *trade_no, const char *text);
 
 void said_init(struct said_list *list);
 void said_release(struct said_list *list);
@@ -43,7 +44,7 @@ void said_release(struct said_list *list);
 // False when it could not be read.
 bool said_read(struct said_list *list, said_call_fn *call, void *ctx);
 // The matters that are settled are kept; one that is not, and a notification that nobody has settled, is told.
-bool said_read_settled(struct said_list *list, said_call_fn *call, said_open_fn *open, void *ctx);
+bool said_read_settled(struct said_list *list, said_call_fn *call, said_tell_fn *tell, void *ctx);
 
 // The entries of one trade: a run of the list.
 struct said_run {
@@ -56,6 +57,8 @@ struct said_run said_of(const struct said_list *list, const char *trade_no);
 // the end.
 int64_t said_sum(const struct said_run *run, const char *system, const char *whose, const char *const *terms);
 int64_t said_count(const struct said_run *run, const char *system, const char *kind);
+// Under how many keys there are any.
+int64_t said_times(const struct said_run *run, const char *system, const char *kind);
 #define SAID_TERMS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 // The conflict about this tender; NULL: there was none.

@@ -79,6 +79,8 @@ MUST_HAPPEN = (
     "a conflict that was settled: kept", "a conflict that was settled: returned", "a conflict that was settled: paid otherwise",
     "a refused refund that was settled: paid otherwise", "a notification that was settled: matched",
     "a notification that was settled: given back", "a notification that was settled: ignored")
+# What the comparison must have met: it shows nothing of what nobody bought.
+MUST_BE_COMPARED = ("adjusted", "edited", "fuellings", "issued", "matters", "recharges")
 
 
 class Day:
@@ -160,6 +162,7 @@ class Day:
         counts, lines = self.weather.check("--settled")
         self.happened.update(office.counts)
         self.faults += lines + [f"nobody was {what!r}: try more trades" for what in MUST_HAPPEN if not self.happened[what]]
+        self.faults += [f"{what}: none were compared" for what in MUST_BE_COMPARED if not counts.get(what)]
         over.set()
         teller.join()
         self.seconds = time.monotonic() - begun

@@ -73,7 +73,7 @@ def _item(chance, _card):
 
 
 def _recharge(chance, card):
-    return [{"recharge": {"cardNo": card, "amount": money(chance.randrange(10000, 50000))}}]
+    return [{"recharge": {"cardNo": card, "amount": money(chance.randrange(10000, 100000))}}]
 
 
 BASKETS = {  # name: (weight, its lines)

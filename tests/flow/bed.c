@@ -231,12 +231,26 @@ const char *flow_verdict(const struct flow_answer *answer) {
 
 // ---- The participants -----------------------------------------------------------------------------------------------
 
-static struct flow_answer *ask_sim(struct flow_bed *bed, const char *name, const char *fields) {
-    struct rpc_method method = {.service = &participant__sim__v1__sim_control_service__descriptor, .name = name};
+static struct flow_answer *ask_there(struct flow_bed *bed, const ProtobufCServiceDescriptor *service, const char *name,
+                                     const char *fields) {
+    struct rpc_method method = {.service = service, .name = name};
     ProtobufCMessage *request = fields_make(rpc_method_request(&method), fields, &bed->arena);
     struct flow_answer *answer = start(bed, bed->sim, FLOW_CALLER, &method, request);
     flow_wait(bed, answer);
     return answer;
+}
+
+static struct flow_answer *ask_sim(struct flow_bed *bed, const char *name, const char *fields) {
+    return ask_there(bed, &participant__sim__v1__sim_control_service__descriptor, name, fields);
+}
+
+void flow_behind(struct flow_bed *bed, const ProtobufCServiceDescriptor *service, const char *method,
+                 const char *fields, ...) {
+    const char *text;
+    FORMATTED(bed, fields, text);
+    const struct flow_answer *answer = ask_there(bed, service, method, text);
+    if (answer->outcome != OUTCOME_OK)
+        fail_msg("%s %s: %s %s", method, text, flow_verdict(answer), answer->text);
 }
 
 void flow_control_maybe(struct flow_bed *bed, const char *method, const char *fields) {

@@ -96,6 +96,8 @@ void flow_begin(struct flow_bed *bed);
 void flow_end(struct flow_bed *bed);
 // The same in the middle of a test.
 void flow_settle(struct flow_bed *bed);
+// Compares every trade of the world as it is: what does not agree, a line each.
+const char *flow_disagreements(struct flow_bed *bed);
 
 // ---- Time ---------------------------------------------------------------------------------------------------------
 
@@ -168,6 +170,10 @@ void flow_control_maybe(struct flow_bed *bed, const char *method, const char *fi
 // `more` as in message Fault: "count=1 code=NO".
 int64_t flow_fault(struct flow_bed *bed, int kind, const char *system, const char *method, const char *more);
 void flow_clear_faults(struct flow_bed *bed);
+
+// Somebody calls a participant behind the center's back: it must do it.
+void flow_behind(struct flow_bed *bed, const ProtobufCServiceDescriptor *service, const char *method,
+                 const char *fields, ...) __attribute__((format(printf, 4, 5)));
 
 // How many entries of this kind (NULL: any) a system's ledger has of the trade, and what they add up to.
 struct flow_sum {

@@ -70,6 +70,7 @@ struct flow_cases {
     X(race)           \
     X(operator)       \
     X(matters)        \
+    X(checked)        \
     X(chance)
 // clang-format on
 

@@ -180,28 +180,13 @@ static void test_what_an_operator_gives_up_is_not_taken_back(struct flow_bed *be
 
 // ---- Invoices -------------------------------------------------------------------------------------------------------
 
-static void asked(void *ctx, const struct rpc_result *result) {
-    struct flow_answer *answer = ctx;
-    answer->done = true;
-    answer->outcome = result->outcome;
-}
-
 // Somebody else has invoiced the card when it was recharged.
 static void invoice_recharge(struct flow_bed *bed, const char *card_no) {
-    const struct rpc_method issue = {.service = &participant__invoice__v1__invoice_service__descriptor,
-                                     .name = "IssueInvoice"};
-    ProtobufCMessage *request = fields_make(
-        rpc_method_request(&issue),
-        flow_text(bed,
-                  "effect.key=recharge-%s effect.gid=g effect.step=s effect.op=1 effect.trade_no=R%s user_id=%s "
-                  "lines[0].kind=recharge lines[0].amount=CNY9000 sources[0].tender_no=r%s sources[0].amount=CNY9000 "
-                  "sources[0].paid=CNY9000 sources[0].card_no=%s",
-                  card_no, card_no, bed->user, card_no, card_no),
-        &bed->arena);
-    struct flow_answer answer = {.bed = bed};
-    rpc_call(bed->sim, &issue, request, &(struct rpc_call_options){.deadline_ms = 5000}, asked, &answer);
-    flow_wait(bed, &answer);
-    assert_int_equal(answer.outcome, OUTCOME_OK);
+    flow_behind(bed, &participant__invoice__v1__invoice_service__descriptor, "IssueInvoice",
+                "effect.key=recharge-%s effect.gid=g effect.step=s effect.op=1 effect.trade_no=R%s user_id=%s "
+                "lines[0].kind=recharge lines[0].amount=CNY9000 sources[0].tender_no=r%s sources[0].amount=CNY9000 "
+                "sources[0].paid=CNY9000 sources[0].card_no=%s",
+                card_no, card_no, bed->user, card_no, card_no);
 }
 
 // [A74] [A34] money that was invoiced when the card was recharged is not invoiced when it is spent: the invoice system

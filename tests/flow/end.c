@@ -63,14 +63,23 @@ static void told(void *ctx, const char *trade_no, const char *text) {
     print_error("%s: %s\n", trade_no, text);
 }
 
+struct disagreements {
+    struct flow_bed *bed;
+    const char *text;
+};
+
+static void noted(void *ctx, const char *trade_no, const char *text) {
+    struct disagreements *all = ctx;
+    all->text = flow_text(all->bed, "%s%s: %s\n", all->text, trade_no, text);
+}
+
 static void step(void *ctx) {
     struct flow_bed *bed = ctx;
     bed->ops->step(bed);
 }
 
-static void compare(struct flow_bed *bed, const struct made *made) {
-    struct check_counts counts;
-    struct check_options options = {
+static struct check_options everything(struct flow_bed *bed) {
+    return (struct check_options){
         .center = bed->center,
         .sim = bed->sim,
         .step = step,
@@ -79,8 +88,24 @@ static void compare(struct flow_bed *bed, const struct made *made) {
         .fault = told,
         .open_is_fine = bed->leave_open || bed->parked > 0,
         .os_is_off = bed->settings.os_off || bed->settings.os_caller,
-        .trade_nos = made->trade_nos,
     };
+}
+
+const char *flow_disagreements(struct flow_bed *bed) {
+    struct check_counts counts;
+    struct check_options options = everything(bed);
+    struct disagreements all = {bed, ""};
+    options.fault = noted;
+    options.fault_ctx = &all;
+    bool agree = check_ledgers(&options, &counts);
+    assert_int_equal(agree, all.text[0] == '\0');
+    return all.text;
+}
+
+static void compare(struct flow_bed *bed, const struct made *made) {
+    struct check_counts counts;
+    struct check_options options = everything(bed);
+    options.trade_nos = made->trade_nos;
     if (!check_ledgers(&options, &counts))
         fail_msg("%" PRId64 " things do not agree", counts.faults);
 }
