@@ -4,6 +4,7 @@
 #include "base/money.h"
 #include "participant/sim/v1/sim.pb-c.h"
 #include "tests/check/said.h"
+#include "tests/check/strangers.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -60,15 +61,21 @@ static void answered(void *ctx, const struct rpc_result *result) {
     snprintf(answer->text, sizeof answer->text, "%s %s", result->reason, result->error.text);
 }
 
-static const void *call(void *ctx, bool sim, const struct rpc_method *method, const ProtobufCMessage *request,
-                        struct arena *arena) {
-    struct check *check = ctx;
+static struct answer ask(struct check *check, bool sim, const struct rpc_method *method,
+                         const ProtobufCMessage *request, struct arena *arena) {
     struct answer answer = {.check = check, .arena = arena};
     const struct rpc_header headers[] = {{"x-caller", str_c(check->options->caller)}, {.name = NULL}};
     rpc_call(sim ? check->options->sim : check->options->center, method, request,
              &(struct rpc_call_options){.deadline_ms = DEADLINE_MS, .headers = headers}, answered, &answer);
     while (!answer.done)
         check->options->step(check->options->step_ctx);
+    return answer;
+}
+
+static const void *call(void *ctx, bool sim, const struct rpc_method *method, const ProtobufCMessage *request,
+                        struct arena *arena) {
+    struct check *check = ctx;
+    struct answer answer = ask(check, sim, method, request, arena);
     if (!answer.message)
         fault(check, "%s failed: %s", method->name, answer.text);
     return answer.message;
@@ -618,6 +625,7 @@ static void check_trade(struct check *check, const trade_message *trade) {
     check_order(check, trade, &run);
     check_settlement(check, trade, &run);
     check_followers(check, trade, &run);
+    strangers_of(trade, &run, tell, check);
 }
 
 static void check_one(struct check *check, const char *trade_no, struct arena *arena) {
@@ -660,6 +668,27 @@ static bool check_all(struct check *check) {
     return good;
 }
 
+// What participants have of trades that the center doesn't list. It may have deleted one since; else it must know it,
+// and list it.
+static void check_unseen(struct check *check) {
+    Txcenter__Trade__V1__GetTradeRequest request = TXCENTER__TRADE__V1__GET_TRADE_REQUEST__INIT;
+    struct arena arena;
+    arena_init(&arena, ARENA_MAX);
+    for (struct said_run run = said_unseen(&check->said, NULL); run.n > 0; run = said_unseen(&check->said, &run)) {
+        const struct said *said = run.first;
+        arena_reset(&arena);
+        request.trade_no = (char *)(uintptr_t)said->trade_no;
+        const struct answer answer = ask(check, false, &get, &request.base, &arena);
+        const Txcenter__Trade__V1__GetTradeResponse *response = (const void *)answer.message;
+        if (response && response->trade->archived_at)
+            continue;
+        check->trade_no = said->trade_no;
+        fault(check, "%zu entries of a trade that the center does not have, as a %s of %s at %s under %s: %s", run.n,
+              said->kind, said->whose, said->system, said->key, response ? "it is on no list" : answer.text);
+    }
+    arena_release(&arena);
+}
+
 static void check_stats(struct check *check) {
     Participant__Sim__V1__GetStatsRequest request = PARTICIPANT__SIM__V1__GET_STATS_REQUEST__INIT;
     struct arena arena;
@@ -687,6 +716,8 @@ bool check_ledgers(const struct check_options *options, struct check_counts *ret
     check.counts.entries = (int64_t)check.said.n_entries;
     check.counts.matters = (int64_t)check.said.n_matters;
     good = good && (options->trade_nos ? check_named(&check) : check_all(&check));
+    if (good && !options->trade_nos)
+        check_unseen(&check);
     check_fuellings(&check);
     check_stats(&check);
     free(check.fuellings);

@@ -17,7 +17,7 @@ struct check_options {
     bool open_is_fine;            // trades that have not ended, or did so just now, are skipped, not faults
     bool os_is_off;               // the stations' own system is told of nothing
     bool settled;                 // everything that an operator must settle is: what is not is a fault
-    const char *const *trade_nos; // only these, ended by NULL; NULL: all that there are
+    const char *const *trade_nos; // only these, ended by NULL; NULL: all that the center or a participant knows
 };
 
 struct check_counts {

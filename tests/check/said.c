@@ -111,7 +111,16 @@ bool said_read(struct said_list *list, said_call_fn *call, void *ctx) {
     return good;
 }
 
-struct said_run said_of(const struct said_list *list, const char *trade_no) {
+static struct said_run run_at(const struct said_list *list, size_t at) {
+    if (at == list->n_entries)
+        return (struct said_run){.n = 0};
+    struct said_run run = {.first = list->entries + at};
+    while (at + run.n < list->n_entries && strcmp(run.first[run.n].trade_no, run.first->trade_no) == 0)
+        run.n++;
+    return run;
+}
+
+struct said_run said_of(struct said_list *list, const char *trade_no) {
     size_t low = 0, high = list->n_entries;
     while (low < high) {
         size_t middle = (low + high) / 2;
@@ -120,10 +129,17 @@ struct said_run said_of(const struct said_list *list, const char *trade_no) {
         else
             high = middle;
     }
-    struct said_run run = {.first = list->entries + low};
-    while (low + run.n < list->n_entries && strcmp(run.first[run.n].trade_no, trade_no) == 0)
-        run.n++;
-    return run;
+    if (low == list->n_entries || strcmp(list->entries[low].trade_no, trade_no) != 0)
+        return (struct said_run){.n = 0};
+    list->entries[low].looked_at = true;
+    return run_at(list, low);
+}
+
+struct said_run said_unseen(const struct said_list *list, const struct said_run *run) {
+    struct said_run next = run_at(list, run ? (size_t)(run->first - list->entries) + run->n : 0);
+    while (next.n > 0 && next.first->looked_at)
+        next = run_at(list, (size_t)(next.first - list->entries) + next.n);
+    return next;
 }
 
 int64_t said_sum(const struct said_run *run, const char *system, const char *whose, const char *const *terms) {

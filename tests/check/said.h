@@ -13,6 +13,7 @@ struct said {
     char *whose;                       // the account; of what a card pays, the tender
     char *key;                         // under which it happened
     char trade_no[32];
+    bool looked_at; // of a trade's first: the trade was asked for
 };
 
 // One matter of a trade.
@@ -51,7 +52,10 @@ struct said_run {
     const struct said *first;
     size_t n;
 };
-struct said_run said_of(const struct said_list *list, const char *trade_no);
+// The trade counts as looked at from then on.
+struct said_run said_of(struct said_list *list, const char *trade_no);
+// The next trade after `run` (NULL: the first) that was not looked at; without entries when there is none.
+struct said_run said_unseen(const struct said_list *list, const struct said_run *run);
 
 // Adds up sign × value over the entries of a system about `whose` (NULL: any). Terms are "+kind" or "-kind", NULL at
 // the end.

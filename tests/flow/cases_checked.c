@@ -6,12 +6,15 @@
 #include "participant/activity/v1/activity.pb-c.h"
 #include "participant/card/v1/card.pb-c.h"
 #include "participant/coupon/v1/coupon.pb-c.h"
+#include "participant/payment/v1/payment.pb-c.h"
+#include "participant/settlement/v1/settlement.pb-c.h"
 
 #define SERVICE(of) (&participant__##of##__v1__##of##_service__descriptor)
 
 // Keys of the purchase: a step and a generation. The center's own are the first generation's.
 #define RECHARGE "84"
 #define ISSUE "110"
+#define SETTLEMENT "120"
 #define GIFTS "160"
 
 // A request's effect, under a key of the trade's purchase.
@@ -194,6 +197,94 @@ static void test_gifts_that_were_given_twice_are_found(struct flow_bed *bed) {
     assert_found(bed, trade.no, differs(bed, "times gifts were given", 0, 1));
 }
 
+// ---- What nobody knows --------------------------------------------------------------------------------------------
+
+// The one line that there is says so many entries, and why the center has no such trade.
+static void found_of_no_trade(struct flow_bed *bed, const char *trade_no, int entries, const char *reason) {
+    const char *all = flow_disagreements(bed);
+    const char *line =
+        flow_text(bed, "%s: %d entries of a trade that the center does not have, as a ", trade_no, entries);
+    assert_memory_equal(all, line, strlen(line));
+    assert_non_null(strstr(all, flow_text(bed, " under k: %s", reason)));
+    assert_ptr_equal(strchr(all, '\n'), all + strlen(all) - 1);
+}
+
+#define NO_TRADE "00000000000000000000000001"
+
+// Every system's ledger is walked, so one stands for all.
+static void test_a_trade_that_the_center_does_not_know_is_found(struct flow_bed *bed) {
+    struct flow_trade trade;
+    begin(bed, &trade, flow_completed);
+    flow_behind(bed, SERVICE(coupon), "IssueCoupons",
+                "effect.key=k effect.gid=g effect.step=s effect.op=1 effect.trade_no=" NO_TRADE
+                " user_id=%s paid=CNY10000",
+                bed->user);
+    found_of_no_trade(bed, NO_TRADE, 1, "TRADE_NOT_FOUND");
+}
+
+static void test_an_entry_without_a_trade_is_found(struct flow_bed *bed) {
+    struct flow_trade trade;
+    begin(bed, &trade, flow_completed);
+    flow_behind(bed, SERVICE(card), "RechargeCard",
+                "effect.key=k effect.gid=g effect.step=s effect.op=1 card_no=%s principal=CNY1", bed->card);
+    found_of_no_trade(bed, "", 2, "INVALID_REQUEST"); // principal and bonus
+}
+
+static void test_a_key_of_no_saga_is_found(struct flow_bed *bed) {
+    struct flow_trade trade;
+    begin(bed, &trade, flow_completed);
+    const char *key = flow_text(bed, "%s/10/1/1", trade.no); // begins as those of the first purchase do
+    flow_behind(bed, SERVICE(activity), "DeliverItem",
+                "effect.key=%s effect.gid=%s/1 effect.step=s effect.op=1 effect.trade_no=%s user_id=%s "
+                "station_id=S001 sku=WHEEL quantity=1",
+                key, trade.no, trade.no, bed->user);
+    const char *all = flow_disagreements(bed);
+    assert_non_null(strstr(all, "items delivered: the center says 0, the participant 1\n"));
+    assert_non_null(strstr(all, flow_text(bed, " under %s, the key of none of the trade's sagas\n", key)));
+}
+
+static void test_a_tender_that_the_trade_does_not_have_is_found(struct flow_bed *bed) {
+    struct flow_trade trade;
+    begin(bed, &trade, flow_completed);
+    flow_behind(bed, SERVICE(payment), "CreatePayment",
+                "%s tender_no=X merchant_id=M method=4 amount=CNY100 payer=code", under(bed, &trade, "1", 1, ACTION));
+    assert_found(bed, trade.no,
+                 flow_text(bed, "payment has a create of X under %s/1/1/1, which is none of the trade's", trade.no),
+                 flow_text(bed, "payment has a paid of X under %s/1/1/1, which is none of the trade's", trade.no));
+}
+
+static void test_a_card_that_pays_a_tender_of_no_trade_is_found(struct flow_bed *bed) {
+    struct flow_trade trade;
+    begin(bed, &trade, flow_completed);
+    flow_behind(bed, SERVICE(card), "FreezeCard", "%s card_no=%s user_id=%s tender_no=X amount=CNY100",
+                under(bed, &trade, "1", 1, ACTION), bed->card, bed->user);
+    const char *all = flow_disagreements(bed);
+    assert_non_null(strstr(all, flow_text(bed, "%s: card has a freeze of X under ", trade.no)));
+}
+
+static void test_a_coupon_that_the_trade_does_not_use_is_found(struct flow_bed *bed) {
+    struct flow_trade trade;
+    begin(bed, &trade, flow_completed);
+    flow_behind(bed, SERVICE(coupon), "UseCoupons", "%s coupon_ids[0]=K%s-1", under(bed, &trade, "70", 2, ACTION),
+                bed->other_user + 1);
+    const char *all = flow_disagreements(bed);
+    assert_non_null(strstr(all, flow_text(bed, "%s: coupon has a use of K%s-1 under ", trade.no, bed->other_user + 1)));
+    assert_non_null(strstr(all, "used coupons: the center says 2, the participant 3\n"));
+}
+
+static void test_an_account_that_the_trade_does_not_have_is_found(struct flow_bed *bed) {
+    struct flow_trade trade;
+    begin(bed, &trade, flow_completed);
+    flow_behind(bed, SERVICE(settlement), "RecordTrade",
+                "%s tenant_id=T001 station_id=S001 business_date=2026-01-01 shift_id=1 postings[0].account=a "
+                "postings[0].amount=CNY5 postings[1].account=b postings[1].amount=CNY-5",
+                under(bed, &trade, SETTLEMENT, 2, ACTION));
+    assert_found(
+        bed, trade.no,
+        flow_text(bed, "settlement has a record of a under %s/1/120/2, which is none of the trade's", trade.no),
+        flow_text(bed, "settlement has a record of b under %s/1/120/2, which is none of the trade's", trade.no));
+}
+
 static const struct flow_case cases[] = {
     VIRTUAL(test_a_recharge_that_came_twice_is_found),
     VIRTUAL(test_a_recharge_that_is_missing_is_found),
@@ -209,6 +300,13 @@ static const struct flow_case cases[] = {
     VIRTUAL(test_a_coupon_that_comes_after_the_refund_is_found),
     VIRTUAL(test_coupons_of_what_was_not_paid_are_found),
     VIRTUAL(test_gifts_that_were_given_twice_are_found),
+    VIRTUAL(test_a_trade_that_the_center_does_not_know_is_found),
+    VIRTUAL(test_an_entry_without_a_trade_is_found),
+    VIRTUAL(test_a_key_of_no_saga_is_found),
+    VIRTUAL(test_a_tender_that_the_trade_does_not_have_is_found),
+    VIRTUAL(test_a_card_that_pays_a_tender_of_no_trade_is_found),
+    VIRTUAL(test_a_coupon_that_the_trade_does_not_use_is_found),
+    VIRTUAL(test_an_account_that_the_trade_does_not_have_is_found),
 };
 
 CASES(checked);
