@@ -23,7 +23,7 @@ enum {
     GID_DIGITS = 32,
     CALLER_SHOWN_MAX = 27, // shorter than a digest, so that none reads like one
     RECENT = 16384,        // a power of two
-    WAIT_MAX_MS = 30000,   // what may be asked for; the configuration may grant less
+    DURABLE_MS = 30000,    // that a saga may take to become durable
 };
 #define GID_PREFIX "req-"
 
@@ -383,6 +383,7 @@ static void check_gid(struct str gid, struct error *error) {
 }
 
 static void check_name(const struct submit *submit, const request_message *request, struct error *error) {
+    uint32_t wait_max_ms = submit->options.wait_max_ms;
     struct str id = str_c(request->request_id);
     if (!*request->gid && (str_empty(id) || id.len > REQUEST_ID_MAX))
         error_field(error, "request_id", "must have 1..%d bytes, where there is no gid", REQUEST_ID_MAX);
@@ -390,8 +391,8 @@ static void check_name(const struct submit *submit, const request_message *reque
         error_field(error, "gid", "either this or request_id names the saga, not both");
     else if (*request->gid)
         check_gid(str_c(request->gid), error);
-    if (request->wait_ms < 0 || request->wait_ms > WAIT_MAX_MS)
-        error_field(error, "wait_ms", "must be from 0 to %d", WAIT_MAX_MS);
+    if (request->wait_ms < 0 || (uint32_t)request->wait_ms > wait_max_ms)
+        error_field(error, "wait_ms", "must be from 0 to %u", wait_max_ms);
     struct str flow = str_c(request->saga ? request->saga->flow : ""), area = str_cut(&flow, '.');
     for (const struct saga_flow *const *own = saga_engine_flows(submit->options.engine); *own; own++) {
         struct str name = str_c((*own)->name);
@@ -425,8 +426,7 @@ static struct submission *submission_new(struct submit *submit, struct rpc_inbou
     s->submit = submit;
     s->in = in;
     s->watch = (struct saga_watch){.changed = changed, .ctx = s};
-    s->wait_ms = request->wait_ms < (int64_t)submit->options.wait_max_ms ? request->wait_ms
-                                                                         : (int64_t)submit->options.wait_max_ms;
+    s->wait_ms = request->wait_ms;
     saga_owner(rpc_inbound_caller(in)->name, s->about);
     str_copy(str_c(request->request_id), s->request_id, sizeof s->request_id);
     if (*request->gid)
@@ -489,7 +489,7 @@ void submit_saga(struct submit *submit, struct rpc_inbound *in) {
         arena_release(&arena);
         return;
     }
-    answer_by(s, WAIT_MAX_MS); // to become durable
+    answer_by(s, DURABLE_MS);
     if (!saga_engine_owns(submit->options.engine, id_slot(str_c(s->gid))))
         fail_as(s, ERR_SLOT_ELSEWHERE, NULL);
     else if (is_recent(s))
