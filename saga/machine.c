@@ -584,16 +584,15 @@ static bool lets_through(const struct saga_leg *leg) {
     return true;
 }
 
-static void assume_sent(const struct work *work, struct saga_leg *leg) {
+static void assume_sent(struct saga_leg *leg, int64_t written_ms) {
     leg->may_have_run = leg->unknown = true;
     if (!leg->sent_ms)
-        leg->sent_ms = work->event->since_ms ? work->event->since_ms : work->event->now_ms;
+        leg->sent_ms = written_ms;
 }
 
 // Which calls may have been sent since the record was written, without the record knowing: those of the stages that can
-// be reached from it without a commit. None of them was before that.
-void work_assume_sent(struct work *work) {
-    struct saga_instance *saga = work->instance;
+// be reached from it without a commit.
+void saga_instance_assume_sent(struct saga_instance *saga, int64_t written_ms) {
     if (saga->status == SAGA_COMPENSATING)
         return;
     bool reachable = true;
@@ -604,7 +603,7 @@ void work_assume_sent(struct work *work) {
             if (leg->state == LEG_IDLE && starts_durably(saga, leg))
                 return; // nor is there anything behind it
             if (leg->step->run && (leg->state == LEG_IDLE || leg->state == LEG_RUNNING || leg->state == LEG_RETRYING))
-                assume_sent(work, leg);
+                assume_sent(leg, written_ms);
             reachable = reachable && lets_through(leg);
         }
         // The pivot's success is durable before anything behind it is sent.
@@ -651,7 +650,7 @@ static void send_later(struct work *work, struct saga_leg *leg) {
 
 static void resumed(struct work *work) {
     struct saga_instance *saga = work->instance;
-    work_assume_sent(work);
+    saga_instance_assume_sent(saga, work->event->since_ms);
     for (uint8_t i = 0; saga->paused && i < saga->n_legs; i++)
         send_later(work, &saga->legs[i]);
     if (saga->paused)

@@ -202,6 +202,11 @@ bool saga_leg_expects(const struct saga_leg *leg, enum saga_op op);
 // What was kept for the leg, which has it no longer; the answer is the caller's to free.
 struct leg_kept saga_leg_take_kept(struct saga_leg *leg);
 
+// What may have been sent since the record was written, without the record knowing, counts as sent, and as of then: it
+// is undone should the saga turn round, and what it was made from can't be skipped. Done when it is resumed; before
+// that whoever writes the record anew does it, or the next one would take all that for younger than it is.
+void saga_instance_assume_sent(struct saga_instance *saga, int64_t written_ms);
+
 // Whether it can still turn round: it has not passed its pivot, and that is not known to have been tried. A pivot that
 // may have taken effect is never compensated (E12).
 bool saga_instance_may_reverse(const struct saga_instance *saga);

@@ -72,6 +72,6 @@ void work_suspected(struct work *work) {
     }
     if (work->event->code == ERR_STORE_CONFLICT)
         rename_children(work->instance);
-    work_assume_sent(work);
+    saga_instance_assume_sent(work->instance, work->event->since_ms);
     suspected_forward(work);
 }

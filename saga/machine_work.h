@@ -33,9 +33,6 @@ void work_undone(struct work *work, struct saga_leg *leg);
 void work_poked(struct work *work); // looks again at what waits, and goes on
 void work_go_on(struct work *work); // after anything changed: further forward, or further back
 void work_end(struct work *work, enum saga_status status);
-// What may have been sent since the record was written, without the record knowing, counts as sent: it is undone should
-// the saga turn round, and what it was made from can't be skipped.
-void work_assume_sent(struct work *work);
 
 // machine_unwind.c
 // Inquires first where what became of it isn't known and can be asked; else the compensation is sent anyway.

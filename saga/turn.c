@@ -433,6 +433,8 @@ static void take_up(struct saga_resident *resident) {
         turn_event(turn, resident, &event);
         if (saga_instance_parked(&resident->saga))
             resident->wake &= ~(unsigned)WAKE_RESUMED;
+    } else {
+        saga_instance_assume_sent(&resident->saga, resident->updated_ms);
     }
     turn->must_commit = true;
     turn_finish(turn);
