@@ -161,6 +161,34 @@ static void test_lines_give_back_their_net_shares(struct flow_bed *bed) {
     assert_int_equal(rest->trade->state, TRADE(REFUNDED));
 }
 
+// [A43] what is left after a part is not priced again: without the second line the coupon from 200.00 on would not have
+// been had, and all the same each line gives back just what it cost
+static void test_a_threshold_is_not_tested_again_by_a_refund(struct flow_bed *bed) {
+    enum { SECOND = 8000 };
+    struct flow_trade trade = {0};
+    const Txcenter__Trade__V1__Quote *quote =
+        flow_quote(bed, &trade,
+                   "lines[0].fuel.oil_code=92# lines[0].fuel.amount=CNY12000 lines[1].fuel.oil_code=92# "
+                   "lines[1].fuel.amount=CNY8000",
+                   flow_text(bed, "exclude_points=true required_coupon_ids[0]=K%s-1", bed->user + 1));
+    const Txcenter__Trade__V1__Combination *chosen = quote->combinations[0];
+    int64_t net = chosen->line_shares[1]->payable->minor_units;
+    assert_true(chosen->coupon_discount->minor_units >= 2000 && net < SECOND);
+    flow_order(bed, &trade, "");
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    const refund_response *part = flow_refunded(bed, &trade, "lines.indexes[0]=1");
+    assert_int_equal(part->refund->amount->minor_units, net);
+    assert_int_equal(part->trade->payable->minor_units, trade.payable);
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_ledger(bed, "coupon", trade.no, "give_back").n, 0); // with all of it, not with a part
+    const refund_response *rest = flow_refunded(bed, &trade, "whole=true");
+    assert_int_equal(rest->refund->amount->minor_units, trade.payable - net);
+    assert_int_equal(rest->trade->state, TRADE(REFUNDED));
+}
+
 // The caller may say which tender gives back how much.
 static void test_a_refund_can_be_split_by_its_caller(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -560,6 +588,7 @@ static const struct flow_case cases[] = {
     CASE(test_parts_add_up_and_the_last_takes_the_rest),
     CASE(test_a_part_is_spread_over_the_tenders_exactly),
     CASE(test_lines_give_back_their_net_shares),
+    CASE(test_a_threshold_is_not_tested_again_by_a_refund),
     CASE(test_a_refund_can_be_split_by_its_caller),
     CASE(test_more_than_is_left_is_refused),
     CASE(test_a_refund_of_bad_form_is_refused),
