@@ -15,6 +15,7 @@
 #include "flows/trade/purchase.h"
 #include "flows/trade/recall.h"
 #include "flows/trade/refund.h"
+#include "flows/trade/refund_end.h"
 #include "flows/trade/reorder.h"
 #include "flows/trade/ruling.h"
 
@@ -128,6 +129,15 @@ void purchase_end_missed(struct saga_turn *turn, uint16_t step_id, enum trade_mi
         trade_edit(trade_of(saga_turn_subject(turn)))->missed |= (int32_t)missed;
 }
 
+// What a refund whose money is back takes back of the record, settlement has been told, or is being told.
+static bool is_reversed(const struct trade *trade) {
+    const struct refund_row *refund;
+    for (size_t i = 0; (refund = trade_at(trade, PART_REFUND, i)); i++)
+        if (refund->kind == REFUND_OF_TRADE && refund_end_is_over(refund) && !refund_end_came_to_nothing(refund))
+            return true;
+    return false;
+}
+
 // ---- Operators ----------------------------------------------------------------------------------------------------
 
 // Terminated before it was paid. It will not be paid any more: money that still comes goes back.
@@ -162,6 +172,8 @@ static void stop_paid(struct saga_turn *turn) {
     if (trade->row.completed_ms == 0)
         purchase_end_complete(turn);
     trades_alert(trade->trades, "the saga of a paid trade was terminated", trade, saga_turn_saga(turn)->text);
+    if (is_reversed(trade) && saga_turn_happened(turn, STEP_RECORD_SETTLEMENT, 0) != SAGA_HAPPENED)
+        trades_alert(trade->trades, "settlement was told to take back what it may not have recorded", trade, "");
 }
 
 struct saga_verdict purchase_end_ended(struct saga_turn *turn) {
@@ -196,6 +208,15 @@ static bool may_turn_round(const struct trade *trade, struct error *error) {
     return error_set(error, ERR_SAGA_STATE, "payment %s is under way: %s", gid,
                      trade->row.closing == CLOSING_NO ? "cancel the trade, which closes it first"
                                                       : "the trade is being closed, and waits for it");
+}
+
+// Skipped, nothing of the record is taken back: so it is known not to be there, and nothing was taken back of it.
+static bool may_skip_record(struct saga_turn *turn, struct error *error) {
+    if (saga_turn_happened(turn, STEP_RECORD_SETTLEMENT, 0) != SAGA_HAPPENED_NOT)
+        return error_set(error, ERR_SAGA_STATE, "whether it was recorded is not known: retry it, or resolve it");
+    return !is_reversed(trade_of(saga_turn_subject(turn))) ||
+           error_set(error, ERR_SAGA_STATE,
+                     "a refund takes back part of the record: retry it, or see to it there and resolve it");
 }
 
 #define RESOLVE_OR_COMPENSATE "resolve the step, or compensate the saga"
@@ -238,5 +259,8 @@ bool purchase_end_allows(struct saga_turn *turn, const struct saga_ruling *rulin
     };
     if (ruling->act == SAGA_ACT_COMPENSATE)
         return may_turn_round(trade_of(saga_turn_subject(turn)), error);
+    if (ruling->act == SAGA_ACT_SKIP && saga_turn_step(turn)->id == STEP_RECORD_SETTLEMENT &&
+        !may_skip_record(turn, error))
+        return false;
     return ruling_allowed(rules, turn, ruling, error);
 }

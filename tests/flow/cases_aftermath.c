@@ -216,6 +216,58 @@ static void test_principal_and_bonus_come_back_apart(struct flow_bed *bed) {
     assert_int_equal(back[1], bonus);
 }
 
+static bool is_reversed(struct flow_bed *bed, const void *ctx) {
+    return flow_effects(bed, "settlement", ctx, "ReverseTrade", EFFECT(APPLIED)) > 0;
+}
+
+// [A34] [E8] a refund has told settlement that it takes back what it has not recorded: that is recorded, then, and not
+// skipped; before a refund it may be, and then there is nothing to take back
+static void test_what_settlement_takes_back_was_recorded(struct flow_bed *bed) {
+    static const int outcomes[] = {2, 1}; // an operator says that it was not recorded, or that it was
+    for (size_t i = 0; i < 2; i++) {
+        struct flow_trade trade;
+        flow_clear_faults(bed);
+        flow_completed_but(bed, &trade, FAULT(REJECT), "settlement", "RecordTrade", "code=SHIFT_CLOSED");
+        flow_until_parked(bed, &trade, 1);
+        const char *its = flow_text(bed, "gid=%s/1 step=record_settlement reason=because", trade.no);
+        flow_refunded(bed, &trade, "whole=true");
+        flow_until(bed, is_reversed, trade.no, "settlement has taken back its part");
+        flow_refused(bed, "SAGA_STATE", "Skip", "%s", its);
+        flow_clear_faults(bed);
+        if (outcomes[i] == 1)
+            flow_must(bed, "Resolve", "%s outcome=1", its);
+        else
+            flow_retry_parked(bed, &trade);
+        flow_until_still(bed, &trade);
+        assert_int_equal(flow_parked(bed, trade.no), 0);
+        assert_int_equal(flow_effects(bed, "settlement", trade.no, "RecordTrade", EFFECT(APPLIED)), outcomes[i] == 2);
+    }
+    struct flow_trade trade;
+    flow_completed_but(bed, &trade, FAULT(REJECT), "settlement", "RecordTrade", "code=SHIFT_CLOSED");
+    flow_until_parked(bed, &trade, 1);
+    flow_must(bed, "Skip", "gid=%s/1 step=record_settlement reason=because", trade.no);
+    flow_clear_faults(bed);
+    flow_refunded(bed, &trade, "whole=true");
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_ledger(bed, "settlement", trade.no, NULL).n, 0);
+    bed->not_compared = true; // one was recorded by hand
+}
+
+// Whether it was recorded is not known: it is not skipped either.
+static void test_what_settlement_may_have_recorded_is_not_skipped(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_completed_but(bed, &trade, FAULT(NO_ANSWER), "settlement", "RecordTrade", "");
+    flow_until_parked(bed, &trade, 1);
+    const char *its = flow_text(bed, "gid=%s/1 step=record_settlement reason=because", trade.no);
+    flow_refused(bed, "SAGA_STATE", "Skip", "%s", its);
+    flow_must(bed, "Resolve", "%s outcome=1", its);
+    flow_until_still(bed, &trade);
+    flow_clear_faults(bed);
+    flow_refunded(bed, &trade, "whole=true");
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_effects(bed, "settlement", trade.no, "ReverseTrade", EFFECT(APPLIED)), 1);
+}
+
 // [S3-15] [A32] settlement was down for the payment and the refund: afterwards its books are even
 static void test_settlement_is_even_though_it_was_down_for_both(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -309,6 +361,8 @@ static const struct flow_case cases[] = {
     CASE(test_a_parked_award_is_not_made_after_the_refund),
     CASE(test_principal_and_bonus_come_back_apart),
     CASE(test_settlement_is_even_though_it_was_down_for_both),
+    CASE(test_what_settlement_takes_back_was_recorded),
+    VIRTUAL(test_what_settlement_may_have_recorded_is_not_skipped),
     CASE(test_what_follows_a_refund_and_is_refused_waits_for_an_operator),
     CASE(test_every_operation_has_a_key_of_its_own),
 };
