@@ -141,6 +141,7 @@ struct saga_step {
     const char *participant; // whom it calls; NULL for nobody; "a, b" where that depends on the leg, and `whom` says
     saga_whom_fn *whom;      // NULL: the participant
     saga_legs_fn *legs;      // NULL: once
+    const char *when;        // of `legs`, for people: when it applies; NULL: not said
     saga_call_fn *run;
     saga_call_fn *inquire; // what became of `run`: OK, REJECTED, or saga_call_never_seen()
     saga_call_fn *undo;    // the compensation

@@ -103,6 +103,7 @@ static const struct saga_step steps[] = {
      .participant = "card",
      .text = "Takes of each card what was used",
      .legs = payment_cards,
+     .when = "each card",
      .run = capture,
      .answered = captured,
      .deadline_ms = EFFECT_SOON_MS,

@@ -239,7 +239,7 @@ void quote_line_check(const struct trades *trades, line_message *const *lines, s
         return;
     }
     snprintf(path, sizeof path, "lines[%zu]", i);
-    error_field(error, path, "must be fuel, goods or recharge");
+    error_field(error, path, "must be fuel, goods (also paid items) or recharge");
 }
 
 static const Txcenter__Trade__V1__Fuel *dispensed(const line_message *line) {

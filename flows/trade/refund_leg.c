@@ -181,7 +181,7 @@ void refund_leg_pay_out(struct saga_call *call) {
 }
 
 #define TO(name) (1u << REFUND_LEG_STATE(name))
-static const uint32_t followers[] = {
+static const uint32_t next_states[] = {
     [REFUND_LEG_STATE(PENDING)] = TO(ACCEPTED) | TO(DONE) | TO(FAILED),
     [REFUND_LEG_STATE(ACCEPTED)] = TO(DONE) | TO(FAILED) | TO(PENDING) /* the gateway does not know it any more */,
     [REFUND_LEG_STATE(FAILED)] = TO(PENDING) /* an operator said: again */ | TO(DONE) /* told late */,
@@ -198,7 +198,7 @@ static void no_longer_refused(struct saga_turn *turn, const struct refund_leg_ro
 static void set_leg(struct saga_turn *turn, struct refund_leg_row *leg, Txcenter__Trade__V1__RefundLegState state) {
     trade_change(trade_of(saga_turn_subject(turn)), leg);
     assert(leg->state == (int32_t)state ||
-           trade_may_become(followers, STORE_COUNT(followers), leg->state, (int32_t)state));
+           trade_may_become(next_states, STORE_COUNT(next_states), leg->state, (int32_t)state));
     if (leg->state == REFUND_LEG_STATE(FAILED) && state != REFUND_LEG_STATE(FAILED))
         no_longer_refused(turn, leg, state == REFUND_LEG_STATE(DONE) ? "it has gone back" : "it is tried again");
     leg->state = (int32_t)state;

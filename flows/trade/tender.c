@@ -52,7 +52,7 @@ Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *t
 
 #define TO(name) (1u << TENDER_STATE(name))
 enum { ENDED = TO(FAILED) | TO(CLOSED) | TO(CONFLICTED) };
-static const uint32_t followers[] = {
+static const uint32_t next_states[] = {
     [TENDER_STATE(CREATED)] = TO(PENDING) | TO(PAID) | ENDED,
     [TENDER_STATE(PENDING)] = TO(PAID) | ENDED,
     // It is the trade's only with the watershed; until then, or when that was for another attempt, it goes back.
@@ -67,7 +67,7 @@ static const uint32_t followers[] = {
 void tender_set_state(struct trade *trade, struct tender_row *tender, Txcenter__Trade__V1__TenderState state) {
     trade_change(trade, tender);
     assert(tender->state == (int32_t)state ||
-           trade_may_become(followers, STORE_COUNT(followers), tender->state, (int32_t)state));
+           trade_may_become(next_states, STORE_COUNT(next_states), tender->state, (int32_t)state));
     tender->state = (int32_t)state;
 }
 

@@ -184,7 +184,7 @@ struct refund_leg_row *trade_refund_leg(const struct trade *trade, const char *r
 // ---- States -------------------------------------------------------------------------------------------------------
 
 #define TO(name) (1u << TRADE_STATE(name))
-static const uint32_t followers[] = {
+static const uint32_t next_states[] = {
     [0] = TO(CREATED),
     [TRADE_STATE(CREATED)] = TO(QUOTED) | TO(CANCELLED),
     [TRADE_STATE(QUOTED)] = TO(ORDERING) | TO(CANCELLED),
@@ -212,7 +212,7 @@ void trade_set_state(struct trade *trade, Txcenter__Trade__V1__TradeState state,
     struct trade_row *row = trade_edit(trade);
     if (row->state == (int32_t)state)
         return;
-    assert(trade_may_become(followers, STORE_COUNT(followers), row->state, (int32_t)state));
+    assert(trade_may_become(next_states, STORE_COUNT(next_states), row->state, (int32_t)state));
     row->state = (int32_t)state;
     char history[HISTORY_BYTES];
     size_t length = row->history.len;

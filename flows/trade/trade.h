@@ -110,8 +110,8 @@ struct refund_leg_row *trade_refund_leg(const struct trade *trade, const char *r
 
 // A table of states: for each one, the bits of those that may follow it. The moves are ours alone, so another one is a
 // fault of ours (asserted).
-static inline bool trade_may_become(const uint32_t *followers, size_t n, int32_t state, int32_t next) {
-    return state >= 0 && (size_t)state < n && (followers[state] >> next & 1) != 0;
+static inline bool trade_may_become(const uint32_t *next_states, size_t n, int32_t state, int32_t next) {
+    return state >= 0 && (size_t)state < n && (next_states[state] >> next & 1) != 0;
 }
 
 // Sets the state and notes the time in the history. Which may follow which: trade.c.

@@ -12,9 +12,15 @@
 static const char *when_refused(const struct saga_step *step) {
     if (step->kind == SAGA_PIVOT)
         return "the watershed";
+    if (step->kind == SAGA_RETRIABLE && !step->run && !step->ask)
+        return "waits as long as it takes";
     if (step->kind == SAGA_RETRIABLE)
         return step->tier == SAGA_CORE ? "tried until done, or parked" : "the same, beside the others";
     return step->undo ? "undone when a later one fails" : "nothing to undo";
+}
+
+static const char *when(const struct saga_step *step) {
+    return step->when ? step->when : step->legs ? "when there is something for it" : "always";
 }
 
 static void draw_flow(struct buf *out, const struct saga_flow *flow) {
@@ -22,8 +28,7 @@ static void draw_flow(struct buf *out, const struct saga_flow *flow) {
     for (size_t i = 0; i < flow->n_steps; i++) {
         const struct saga_step *step = &flow->steps[i];
         buf_printf(out, "| %d | `%s` | %s | %s | %s | %s |\n", step->stage, step->name, step->text,
-                   step->participant ? step->participant : "", step->legs ? "when there is something for it" : "always",
-                   when_refused(step));
+                   step->participant ? step->participant : "", when(step), when_refused(step));
     }
 }
 
