@@ -87,7 +87,7 @@ static struct tender_row *call_gateway(const struct saga_call *call) {
     return nth(effect_trade(call), saga_call_input(call), saga_call_leg(call), tender_is_gateway);
 }
 
-static struct tender_row *turn_tender(struct saga_turn *turn, bool (*of_kind)(const struct tender_row *tender)) {
+static struct tender_row *turn_tender(const struct saga_turn *turn, bool (*of_kind)(const struct tender_row *tender)) {
     return nth(trade_of(saga_turn_subject(turn)), saga_turn_input(turn), saga_turn_leg(turn), of_kind);
 }
 
@@ -386,6 +386,11 @@ static struct saga_verdict collect(struct saga_turn *turn) {
     }
 }
 
+// Its close was refused; the payer may pay all the same.
+static bool collect_came_right(const struct saga_turn *turn) {
+    return turn_tender(turn, tender_is_gateway)->state == TENDER_STATE(PAID);
+}
+
 // ---- 5: confirm ---------------------------------------------------------------------------------------------------
 
 // Nor does one pay that says it took something else.
@@ -682,6 +687,7 @@ static const struct saga_step steps[] = {
      .legs = payment_gateways,
      .when = "each asynchronous tender",
      .decide = collect,
+     .came_right = collect_came_right,
      .ask = ask_gateway,
      .ruled = collect_ruled,
      .deadline_ms = EFFECT_SOON_MS,
