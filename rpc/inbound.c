@@ -59,7 +59,7 @@ bool rpc_inbound_gone(const struct rpc_inbound *in) {
     return in->gone || in->deadline_ms <= clock_now_ms(in->clock);
 }
 
-static void answer(struct rpc_inbound *in, const struct rpc_answer *how) {
+void rpc_inbound_end(struct rpc_inbound *in, const struct rpc_answer *how) {
     assert(!in->answered);
     in->answered = true;
     in->ops->answer(in, how);
@@ -69,11 +69,17 @@ static void answer(struct rpc_inbound *in, const struct rpc_answer *how) {
 
 void rpc_reply(struct rpc_inbound *in, const ProtobufCMessage *response) {
     assert(response->descriptor == in->response_type);
-    answer(in, &(struct rpc_answer){.message = response});
+    rpc_inbound_end(in, &(struct rpc_answer){.message = response});
 }
 
 void rpc_reply_bytes(struct rpc_inbound *in, struct str response) {
-    answer(in, &(struct rpc_answer){.bytes = response});
+    rpc_inbound_end(in, &(struct rpc_answer){.bytes = response});
+}
+
+struct rpc_answer rpc_failure(const struct error *error, const char *const *metadata, struct arena *arena) {
+    return (struct rpc_answer){.status = err_info(error->code)->grpc_status,
+                               .text = str_c(error->text),
+                               .details = rpc_status_encode(error, metadata, arena)};
 }
 
 void rpc_fail(struct rpc_inbound *in, const struct error *error, const char *const *metadata) {
@@ -82,18 +88,14 @@ void rpc_fail(struct rpc_inbound *in, const struct error *error, const char *con
     arena_init(&arena, DETAILS_MAX);
     struct error clean = *error;
     rpc_status_clean(&clean);
-    struct rpc_answer how = {
-        .status = err_info(clean.code)->grpc_status,
-        .text = str_c(clean.text),
-        .details = rpc_status_encode(&clean, metadata, &arena),
-    };
-    answer(in, &how);
+    struct rpc_answer how = rpc_failure(&clean, metadata, &arena);
+    rpc_inbound_end(in, &how);
     arena_release(&arena);
 }
 
 void rpc_pass(struct rpc_inbound *in, const struct rpc_result *result) {
     bool ok = result->grpc_status == 0 && result->outcome == OUTCOME_OK;
-    answer(in, &(struct rpc_answer){.status = ok                    ? 0
+    rpc_inbound_end(in, &(struct rpc_answer){.status = ok                    ? 0
                                               : result->grpc_status ? result->grpc_status
                                                                     : 13,
                                     .text = result->text,
@@ -106,7 +108,7 @@ const struct rpc_method *rpc_inbound_method(const struct rpc_inbound *in) {
 }
 
 void rpc_inbound_fail(struct rpc_inbound *in, int status, const char *text) {
-    answer(in, &(struct rpc_answer){.status = status, .text = str_c(text)});
+    rpc_inbound_end(in, &(struct rpc_answer){.status = status, .text = str_c(text)});
 }
 
 bool rpc_stream_send(struct rpc_inbound *in, const ProtobufCMessage *message) {
@@ -116,7 +118,7 @@ bool rpc_stream_send(struct rpc_inbound *in, const ProtobufCMessage *message) {
 
 void rpc_stream_end(struct rpc_inbound *in) {
     assert(in->route->method.server_streaming);
-    answer(in, &(struct rpc_answer){.status = 0});
+    rpc_inbound_end(in, &(struct rpc_answer){.status = 0});
 }
 
 void rpc_stream_on_gone(struct rpc_inbound *in, void (*gone)(void *ctx), void *ctx) {

@@ -44,6 +44,10 @@ bool rpc_inbound_permitted(const struct rpc_inbound *in, struct error *error);
 // run.
 bool rpc_inbound_dispatch(struct rpc_inbound *in, struct error *error);
 
+// How a call ends that fails like this; `metadata` as in rpc_fail(). It borrows from the error and the arena.
+struct rpc_answer rpc_failure(const struct error *error, const char *const *metadata, struct arena *arena);
+void rpc_inbound_end(struct rpc_inbound *in, const struct rpc_answer *how);
+
 // As rpc_fail(), for what standard protocols want: a bare gRPC status.
 void rpc_inbound_fail(struct rpc_inbound *in, int status, const char *text);
 

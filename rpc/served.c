@@ -16,6 +16,7 @@ enum {
     SHUTDOWN_RETRY_MS = 100,
     BUSY_FOR_NS = 1000000000, // a server that was too busy counts as that for so long
     PROMPT_MS = 250,          // a message that takes longer may be waited for only as long as there is room
+    BUSY_ARENA_MAX = 4096,
     REFUSED_MAX = 256,        // refusals that are not sent yet; more of them are made short
 };
 
@@ -30,27 +31,6 @@ static uint64_t part_of(const struct rpc_served *served, uint64_t most) {
 static uint64_t busy_most(const struct rpc_served *served) {
     uint64_t most = served->server->options.in_flight_max;
     return (most * busy_percent[served->route->route->tier] + 99) / 100;
-}
-
-// For how much longer the server counts as too busy; 0: it doesn't.
-static uint32_t busy_for_ms(struct rpc_server *server) {
-    int64_t now_ns = clock_monotonic_ns();
-    if (server->options.busy_max_ms && rpc_loop_busy_ms(server->loop) >= server->options.busy_max_ms)
-        server->busy_until_ns = now_ns + BUSY_FOR_NS;
-    int64_t left_ns = server->busy_until_ns - now_ns;
-    return left_ns > 0 ? (uint32_t)((left_ns + 999999) / 1000000) : 0;
-}
-
-// Whether the server is too busy for one call more of this tier, of `now` calls; then what the caller hears.
-static bool too_busy(struct rpc_served *served, uint32_t now, struct error *error) {
-    if (now < busy_most(served))
-        return false;
-    uint32_t left_ms = busy_for_ms(served->server);
-    if (left_ms == 0)
-        return false;
-    error_set(error, ERR_OVERLOADED, "more comes than can be done");
-    error->retry_after_ms = left_ms > OVERLOADED_RETRY_MS ? left_ms : OVERLOADED_RETRY_MS;
-    return true;
 }
 
 // ---- Life ---------------------------------------------------------------------------------------------------------
@@ -209,11 +189,50 @@ static void on_gone(struct rpc_inbound *in, void (*gone)(void *ctx), void *ctx) 
 
 static const struct rpc_inbound_ops ops = {header, answer, send_message, on_gone};
 
-static void refuse(struct rpc_served *served, const struct error *error) {
+static void count_refused(struct rpc_served *served) {
     give_room(served);
     served->refused = true;
     served->server->refused++;
+}
+
+static void refuse(struct rpc_served *served, const struct error *error) {
+    count_refused(served);
     rpc_fail(&served->in, error, NULL);
+}
+
+// ---- Without rest -------------------------------------------------------------------------------------------------
+
+// For how much longer the server counts as too busy; 0: it doesn't.
+static uint32_t busy_for_ms(struct rpc_server *server) {
+    int64_t now_ns = clock_monotonic_ns();
+    if (server->options.busy_max_ms && rpc_loop_busy_ms(server->loop) >= server->options.busy_max_ms)
+        server->busy.until_ns = now_ns + BUSY_FOR_NS;
+    int64_t left_ns = server->busy.until_ns - now_ns;
+    return left_ns > 0 ? (uint32_t)((left_ns + 999999) / 1000000) : 0;
+}
+
+// Of about this time; to the millisecond nobody needs it.
+static const struct rpc_answer *busy_answer(struct rpc_busy *busy, uint32_t left_ms) {
+    uint32_t retry_after_ms = (left_ms + OVERLOADED_RETRY_MS - 1) / OVERLOADED_RETRY_MS * OVERLOADED_RETRY_MS;
+    if (busy->error.retry_after_ms != retry_after_ms) {
+        arena_release(&busy->arena);
+        arena_init(&busy->arena, BUSY_ARENA_MAX);
+        error_set(&busy->error, ERR_OVERLOADED, "more comes than can be done");
+        busy->error.retry_after_ms = retry_after_ms;
+        busy->answer = rpc_failure(&busy->error, NULL, &busy->arena);
+    }
+    return &busy->answer;
+}
+
+// Refuses one call more, of `now` calls, where the server is too busy for one of its tier.
+static bool refuse_as_busy(struct rpc_served *served, uint32_t now) {
+    struct rpc_server *server = served->server;
+    uint32_t left_ms = now >= busy_most(served) ? busy_for_ms(server) : 0;
+    if (left_ms == 0)
+        return false;
+    count_refused(served);
+    rpc_inbound_end(&served->in, busy_answer(&server->busy, left_ms));
+    return true;
 }
 
 // ---- Letting in ---------------------------------------------------------------------------------------------------
@@ -235,7 +254,7 @@ static bool push_out(struct rpc_served *newcomer) {
 }
 
 // Whether one more call may be served; then it counts. What is refused doesn't: however many are refused, those that
-// matter more still get in.
+// matter more still get in. False: with the reason, or it is refused already.
 static bool take_room(struct rpc_served *served, struct error *error) {
     struct rpc_served_route *route = served->route;
     struct rpc_server *server = served->server;
@@ -244,7 +263,7 @@ static bool take_room(struct rpc_served *served, struct error *error) {
     if (route->own) {
         most = route->most;
         now = route->calls;
-    } else if (busy_most(served) < most && too_busy(served, now, error)) {
+    } else if (busy_most(served) < most && refuse_as_busy(served, now)) {
         return false; // what matters most still gets in at the cost of others
     }
     if (now >= most && !push_out(served)) {
@@ -349,7 +368,7 @@ static bool take_part(struct rpc_served *served, struct error *error) {
     return true;
 }
 
-// Everything that can be told from the headers.
+// Everything that can be told from the headers. False: with the reason, or it is refused already.
 static bool admit(struct rpc_served *served, struct error *error) {
     const struct rpc_server *server = served->server;
     if (server->closing || (server->draining && !served->route->own)) {

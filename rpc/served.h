@@ -30,9 +30,17 @@ struct rpc_served_caller {
     char name[RPC_NAME_MAX];
 };
 
+// A server without rest, and what it answers to whom it refuses: made once for many, for it has little time for each.
+struct rpc_busy {
+    int64_t until_ns; // on the monotonic clock
+    struct error error;
+    struct arena arena;
+    struct rpc_answer answer;
+};
+
 struct rpc_server {
     struct rpc_loop *loop;
-    int64_t busy_until_ns; // on the monotonic clock
+    struct rpc_busy busy;
     struct rpc_server_options options;
     grpc_server *core; // NULL before the start
     int *ports;

@@ -266,6 +266,7 @@ void rpc_server_free(struct rpc_server *server) {
     rpc_health_free(server->health);
     rpc_reflection_free(server->reflection);
     map_release(&server->callers);
+    arena_release(&server->busy.arena);
     pool_release(&server->pool);
     free(server->ports);
     free(server->routes);
