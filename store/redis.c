@@ -139,11 +139,11 @@ static void lose(struct redis *redis, const char *why) {
     str_fit(str_c(why), redis->why, sizeof redis->why);
     pthread_mutex_unlock(&redis->mutex);
     redis->logged_in = false;
+    show_ready(redis); // before whoever asked hears of it, and asks again
     for (size_t i = 0; i < redis->n; i++)
         if (awaited_at(redis, i)->job)
             give_up(redis, awaited_at(redis, i)->job);
     redis->n = redis->n_late = 0;
-    show_ready(redis);
     if (redis->conn)
         redis_conn_close(redis->conn);
     redis->conn = NULL;
@@ -336,6 +336,7 @@ static void expire(struct redis *redis, int64_t now_ns) {
         }
         redis->n_late += !awaited->late;
         awaited->late = true;
+        show_ready(redis);
         if (awaited->job)
             give_up(redis, awaited->job);
     }
