@@ -66,6 +66,8 @@ static void check_timezone(struct config_reader *reader) {
 
 // ---- Rules --------------------------------------------------------------------------------------------------------
 
+enum { KEYS_DAYS_MIN = 30 }; // what participants promise (participant/type/v1/effect.proto)
+
 static void in_order(struct config_reader *reader, const char *lesser, uint32_t a, const char *greater, uint32_t b) {
     if (a > b)
         config_fault(reader, lesser, "expected at most %s, which is %u, got %u", greater, b, a);
@@ -101,6 +103,9 @@ static void check_orders(struct config_reader *reader) {
     in_order(reader, "trade.order_ttl_s", c->trade.order_ttl_s, "trade.order_ttl_max_s", c->trade.order_ttl_max_s);
     in_order(reader, "payment.query_first_ms", c->payment.query_first_ms, "payment.query_max_ms",
              c->payment.query_max_ms);
+    if (c->limits.keys_days > 0 && c->limits.keys_days < KEYS_DAYS_MIN)
+        config_fault(reader, "limits.keys_days", "expected 0 or at least %d, as participants promise, got %u",
+                     KEYS_DAYS_MIN, c->limits.keys_days);
     in_order(reader, "store.batch_max", c->store.batch_max, "store.queue_max", c->store.queue_max);
     in_order(reader, "store.retry_first_ms", c->store.retry_first_ms, "store.retry_max_ms", c->store.retry_max_ms);
     static const char *const names[] = {"retry.quick", "retry.stubborn", "retry.leisurely"};

@@ -96,11 +96,11 @@ void rpc_fail(struct rpc_inbound *in, const struct error *error, const char *con
 void rpc_pass(struct rpc_inbound *in, const struct rpc_result *result) {
     bool ok = result->grpc_status == 0 && result->outcome == OUTCOME_OK;
     rpc_inbound_end(in, &(struct rpc_answer){.status = ok                    ? 0
-                                              : result->grpc_status ? result->grpc_status
-                                                                    : 13,
-                                    .text = result->text,
-                                    .details = result->details,
-                                    .bytes = result->bytes});
+                                                       : result->grpc_status ? result->grpc_status
+                                                                             : 13,
+                                             .text = result->text,
+                                             .details = result->details,
+                                             .bytes = result->bytes});
 }
 
 const struct rpc_method *rpc_inbound_method(const struct rpc_inbound *in) {

@@ -17,7 +17,7 @@ enum {
     BUSY_FOR_NS = 1000000000, // a server that was too busy counts as that for so long
     PROMPT_MS = 250,          // a message that takes longer may be waited for only as long as there is room
     BUSY_ARENA_MAX = 4096,
-    REFUSED_MAX = 256,        // refusals that are not sent yet; more of them are made short
+    REFUSED_MAX = 256, // refusals that are not sent yet; more of them are made short
 };
 
 // How full the server may be, in hundredths of a limit, for a call of each tier to be let in; while it is too busy.

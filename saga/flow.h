@@ -156,8 +156,8 @@ struct saga_step {
     saga_call_fn *ask;
     saga_child_fn *child;
     saga_ruled_fn *ruled; // a decision without it can be neither skipped nor resolved
-    // Asked of a parked decision whenever it would be looked at if it waited (a poke, say): true, and it is done. NULL:
-    // only an operator makes it go on.
+    // Asked of a parked decision whenever it would be looked at if it waited (a poke, say), but of no suspect (E13,
+    // E14): true, and `decide` says DONE or REJECT now. NULL: only an operator makes it go on.
     saga_right_fn *came_right;
     const char *signal;
     uint32_t timeout_ms;  // of `signal`: after it the step is rejected with TIMED_OUT

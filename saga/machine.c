@@ -481,8 +481,7 @@ static void look_for_signal(struct work *work, struct saga_leg *leg) {
 
 // Looks again at one leg that waits, or that is parked and may have come right.
 static void look(struct work *work, struct saga_leg *leg) {
-    bool may_be_right = leg->state == LEG_PARKED && leg->step->came_right;
-    if (leg->state != LEG_WAITING && !may_be_right)
+    if (leg->state != LEG_WAITING && !saga_leg_may_come_right(leg))
         return;
     if (leg->step->child)
         look_for_child(work, leg);
@@ -495,6 +494,7 @@ static void look(struct work *work, struct saga_leg *leg) {
 // Where the question may act, its key must not be too old for that.
 static void ask(struct work *work, struct saga_leg *leg) {
     assert(leg->step->ask);
+    leg->sent_first = false; // what a question that only reads is told says nothing of the one before it
     if (!work->event->verdict.reads && !may_send(work, leg)) {
         work_park(work, leg, LEG_PARKED);
         return;
@@ -518,8 +518,8 @@ static void wait_until(struct work *work, struct saga_leg *leg, int64_t until_ms
 static void decided(struct work *work) {
     const struct saga_event *event = work->event;
     struct saga_leg *leg = &work->instance->legs[event->leg];
-    bool came_right = leg->state == LEG_PARKED && leg->step->came_right && event->verdict.answer == SAGA_DONE;
-    if (leg->state != LEG_WAITING && !came_right)
+    bool definite = event->verdict.answer == SAGA_DONE || event->verdict.answer == SAGA_REJECT;
+    if (leg->state != LEG_WAITING && !(saga_leg_may_come_right(leg) && definite))
         return;
     switch (event->verdict.answer) {
     case SAGA_DONE:

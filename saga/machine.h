@@ -175,6 +175,9 @@ struct saga_machine {
     int64_t keys_ms;
 };
 
+// Whether a parked decision is looked at, for what it waits for may come by another way (saga_step.came_right).
+bool saga_leg_may_come_right(const struct saga_leg *leg);
+
 // Makes the legs of a new instance: asks every step how many it has. False (error set) when there would be too many;
 // else a made flow is the instance's, which releases it.
 bool saga_instance_init(struct saga_instance *instance, const struct saga_flow *flow, struct str gid,

@@ -10,6 +10,19 @@ static void park_suspect(struct work *work, struct saga_leg *leg, enum leg_state
     work_park(work, leg, state);
 }
 
+bool saga_leg_may_come_right(const struct saga_leg *leg) {
+    if (leg->state != LEG_PARKED || !leg->step->came_right)
+        return false;
+    switch (leg->code) {
+    case ERR_RESUMED_TOO_OFTEN:
+    case ERR_RECORD_TOO_LARGE:
+    case ERR_STORE_REFUSED:
+    case ERR_STORE_CONFLICT:
+    case ERR_STORE_CORRUPT: return false; // to look at it may be what the process died of, or what can't be stored
+    default: return true;
+    }
+}
+
 // Forward: everything under way, or, between two stages, what would come next.
 static void suspected_forward(struct work *work) {
     struct saga_instance *saga = work->instance;

@@ -128,6 +128,8 @@ void turn_tell(struct saga_turn *turn, struct saga_resident *resident) {
     }
     // Its own turn is under way (and what that holds was submitted before this, in the same group), or it is yet to be
     // resumed: its row goes along, and it looks at what was added when it is free.
+    if (resident->wake & WAKE_RESUMED)
+        saga_instance_assume_sent(&resident->saga, resident->updated_ms);
     turn_put(turn, resident);
     resident_wake(resident, WAKE_POKED);
 }
@@ -172,7 +174,7 @@ static bool has_come_right(struct saga_turn *turn, struct saga_resident *residen
 
 static void decide(struct saga_turn *turn, struct saga_resident *resident, const struct saga_effect *effect) {
     struct saga_leg *leg = &resident->saga.legs[effect->leg];
-    bool parked = leg->state == LEG_PARKED && leg->step->came_right;
+    bool parked = saga_leg_may_come_right(leg);
     if (leg->state != LEG_WAITING && !(parked && has_come_right(turn, resident, effect->leg)))
         return; // moved on within this turn, or still an operator's
     const struct saga_asked *asked = turn->asked;
@@ -180,7 +182,7 @@ static void decide(struct saga_turn *turn, struct saga_resident *resident, const
         turn->asked = NULL; // the answer is for the decision that asked
     struct saga_event event = turn_event_of(turn, SAGA_EV_DECIDED);
     event.leg = effect->leg;
-    event.verdict = parked ? saga_done() : evaluate(turn, resident, effect->leg, leg->step->decide);
+    event.verdict = evaluate(turn, resident, effect->leg, leg->step->decide);
     turn->asked = NULL;
     turn_event(turn, resident, &event);
     turn->asked = asked;

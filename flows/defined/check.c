@@ -166,8 +166,8 @@ struct saga_step *definition_check(const definition_message *message, const char
     if (!is_name(message->flow))
         whole_fault(&checked, "flow", "must have 1..40 letters, digits, '.', '_' and '-'");
     if (message->time_limit_ms < 0 || message->time_limit_ms > DEFINED_TIME_MAX_MS)
-        whole_fault(&checked, "time_limit_ms", "must be from 0 to 2592000000");
-    if (message->n_steps == 0 || message->n_steps > SAGA_LEGS_MAX) {
+        whole_fault(&checked, "time_limit_ms", "must be from 0 to 2505600000");
+    if (message->n_steps == 0 || message->n_steps > DEFINED_STEPS_MAX) {
         whole_fault(&checked, "steps", "must be 1..64");
         return NULL;
     }

@@ -12,8 +12,11 @@ enum {
     DEFINED_DEADLINE_MAX_MS = 60000,
     DEFINED_PAUSE_MAX_MS = 3600000,
     DEFINED_PARTS_MAX = 16, // of one payload
+    DEFINED_STEPS_MAX = 64,
 };
-#define DEFINED_TIME_MAX_MS INT64_C(2592000000) // 30 days: of an await, and of a whole saga
+// 29 days: of an await, and of a whole saga. What is undone when it is over must still be remembered by its
+// participant: for 30 days (participant/type/v1/effect.proto).
+#define DEFINED_TIME_MAX_MS INT64_C(2505600000)
 
 // What makes flows of definitions, and carries out their calls.
 struct defined {

@@ -88,6 +88,7 @@ static struct saga_verdict concluded(struct saga_turn *turn) {
     if (still) {
         refused(turn, matter);
         matter_stays(turn, matter, still->reason, still->text);
+        shortfall_refund(turn);
     } else {
         settle(turn, matter);
     }

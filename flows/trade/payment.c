@@ -386,9 +386,10 @@ static struct saga_verdict collect(struct saga_turn *turn) {
     }
 }
 
-// Its close was refused; the payer may pay all the same.
+// Its close was refused; the gateway may say how it stands by itself.
 static bool collect_came_right(const struct saga_turn *turn) {
-    return turn_tender(turn, tender_is_gateway)->state == TENDER_STATE(PAID);
+    const struct tender_row *tender = turn_tender(turn, tender_is_gateway);
+    return tender->state != TENDER_STATE(CREATED) && tender->state != TENDER_STATE(PENDING);
 }
 
 // ---- 5: confirm ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include "flows/trade/effect.h"
 #include "flows/trade/matter.h"
 #include "flows/trade/purchase.h"
+#include "flows/trade/refund_command.h"
 #include "flows/trade/refund_plan.h"
 
 enum { ARENA_MAX = 65536 };
@@ -37,23 +38,29 @@ static bool is_open(const struct trade *trade, const char *what) {
     return row && matter_is_open(row) && !row->gid[0];
 }
 
-void shortfall_refund(struct saga_turn *turn) {
-    struct trade *trade = trade_of(saga_turn_subject(turn));
-    if (trade->trades->options.shortfall != TRADE_SHORTFALL_REFUNDS)
-        return;
-    bool any = false;
-    for (size_t i = 0; i < PURCHASE_HOLDINGS; i++)
-        any = any || is_open(trade, purchase_holdings[i].what);
-    struct refund_plan plan = {.refund_no = REFUND_SHORTFALL_NO, .reason = "not all that was ordered was there"};
-    struct error error = {0};
-    refund_plan_rest(trade, &plan);
-    if (!any || (plan.amount == 0 && trade->row.refund_count > 0)) // all of it is on its way back
-        return;
-    if (!refund_plan_start(turn, &plan, &error)) {
-        trades_alert(trade->trades, "refund of a trade with a shortfall can't start", trade, error.text);
-        return;
-    }
+static bool any_is_open(const struct trade *trade) {
     for (size_t i = 0; i < PURCHASE_HOLDINGS; i++)
         if (is_open(trade, purchase_holdings[i].what))
-            matter_over(turn, MATTER_KIND(SHORTFALL), purchase_holdings[i].what, "the trade is refunded instead");
+            return true;
+    return false;
+}
+
+void shortfall_refund(struct saga_turn *turn) {
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct refund_plan plan = {.refund_no = REFUND_SHORTFALL_NO, .reason = "not all that was ordered was there"};
+    struct error error = {0};
+    if (trade->trades->options.shortfall != TRADE_SHORTFALL_REFUNDS || trade->row.completed_ms == 0 ||
+        !any_is_open(trade) || trade_refund(trade, STR(REFUND_SHORTFALL_NO)) ||
+        !refund_command_allowed(trade, saga_turn_now(turn), &error))
+        return;
+    refund_plan_rest(trade, &plan);
+    if (!refund_plan_start(turn, &plan, &error))
+        trades_alert(trade->trades, "refund of a trade with a shortfall can't start", trade, error.text);
+}
+
+void shortfall_refunded(struct saga_turn *turn, const struct refund_row *refund) {
+    const struct trade *trade = trade_of(saga_turn_subject(turn));
+    for (size_t i = 0; i < PURCHASE_HOLDINGS && strcmp(refund->refund_no, REFUND_SHORTFALL_NO) == 0; i++)
+        if (is_open(trade, purchase_holdings[i].what))
+            matter_over(turn, MATTER_KIND(SHORTFALL), purchase_holdings[i].what, "the trade was refunded instead");
 }

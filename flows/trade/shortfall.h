@@ -23,8 +23,11 @@ struct shortfall {
 };
 void shortfall_add(struct saga_turn *turn, const struct shortfall *shortfall);
 
-// With everything that could be used used: refunds the trade, where its shortfalls are not to stand (trade_shortfall).
+// Refunds a trade that is complete, where what it could not have is not to stand (trade_shortfall). To be called once
+// it is, and whenever a deduction was tried once more, and in vain.
 void shortfall_refund(struct saga_turn *turn);
+// The money of a refund is back: if it was that one, there is nothing to settle any more.
+void shortfall_refunded(struct saga_turn *turn, const struct refund_row *refund);
 
 // Of an answer that effect_done_as_short() has kept: whether it is a shortfall, which is added then.
 bool shortfall_of_answer(struct saga_turn *turn, struct str answer, const char *what, int64_t amount, int64_t points);

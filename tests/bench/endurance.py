@@ -107,7 +107,7 @@ class Endurance:
 
     def waiting(self):
         count, first = self.options.waiting, self.options.waiting // 10
-        saga = {"flow": "bench.waiting", "steps": [{"name": "wait", "signal": {"name": "go", "timeout_ms": 2592000000}}]}
+        saga = {"flow": "bench.waiting", "steps": [{"name": "wait", "signal": {"name": "go", "timeout_ms": 2505600000}}]}
         print(f"\n{count} waiting sagas", flush=True)
         steps = Steps(self.folder).start()
         center = Center(steps, self.store).start()

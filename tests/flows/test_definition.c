@@ -61,8 +61,8 @@ static const struct {
     {"flow=", "saga.flow", "must have 1..40"},
     {"flow=" LONG_NAME, "saga.flow", "must have 1..40"},
     {"flow=a/b", "saga.flow", "must have 1..40"},
-    {"time_limit_ms=-1", "saga.time_limit_ms", "must be from 0 to 2592000000"},
-    {"time_limit_ms=2592000001", "saga.time_limit_ms", "must be from 0 to 2592000000"},
+    {"time_limit_ms=-1", "saga.time_limit_ms", "must be from 0 to 2505600000"},
+    {"time_limit_ms=2505600001", "saga.time_limit_ms", "must be from 0 to 2505600000"},
     // Steps.
     {"steps[0].name=", "saga.steps[0].name", "must have 1..40"},
     {"steps[0].name=a/b", "saga.steps[0].name", "must have 1..40"},
@@ -88,8 +88,8 @@ static const struct {
     // Awaits.
     {"steps[2].signal.name=", "saga.steps[2]", "an await needs a name that fits and a timeout"},
     {"steps[2].signal.name=" LONG_NAME, "saga.steps[2]", "an await needs a name that fits and a timeout"},
-    {"steps[2].signal.timeout_ms=0", "saga.steps[2].signal.timeout_ms", "must be from 1 to 2592000000"},
-    {"steps[2].signal.timeout_ms=2592000001", "saga.steps[2].signal.timeout_ms", "must be from 1 to 2592000000"},
+    {"steps[2].signal.timeout_ms=0", "saga.steps[2].signal.timeout_ms", "must be from 1 to 2505600000"},
+    {"steps[2].signal.timeout_ms=2505600001", "saga.steps[2].signal.timeout_ms", "must be from 1 to 2505600000"},
     // Calls.
     {"steps[0].action.target=", "saga.steps[0].action.target", "must have 1..255 bytes"},
     {"steps[0].action.method=", "saga.steps[0].action.method", "must be a full method"},

@@ -50,6 +50,8 @@ static const struct {
     {"drain_ms: -1\n", "t.yaml:1: drain_ms: expected a whole number from 0 to 300000 (ms), got \"-1\"\n"},
     {"drain_ms:\n", "t.yaml:1: drain_ms: expected a whole number from 0 to 300000 (ms), got nothing\n"},
     {"drain_ms: ~\n", "t.yaml:1: drain_ms: expected a whole number from 0 to 300000 (ms), got nothing\n"},
+    {"limits: {keys_days: 29}\n",
+     "t.yaml:1: limits.keys_days: expected 0 or at least 30, as participants promise, got 29\n"},
     {"instance: null\n",
      "t.yaml:1: instance: expected letters, digits, '.', '_' and '-', at most 64 bytes, got nothing\n"},
     {"drain_ms: [1]\n", "t.yaml:1: drain_ms: expected a whole number from 0 to 300000 (ms), got a list\n"},

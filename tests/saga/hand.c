@@ -136,10 +136,10 @@ static void run(struct hand *hand, const struct saga_event *event);
 
 static void decide(struct hand *hand, uint8_t leg) {
     struct saga_event event = {.kind = SAGA_EV_DECIDED, .now_ms = hand->now_ms, .leg = leg};
-    enum leg_state state = hand->saga.legs[leg].state;
+    const struct saga_leg *of = &hand->saga.legs[leg];
     event.verdict = hand->decide ? hand->decide(hand, leg) : hand->verdicts[leg];
-    if (state != LEG_WAITING && !(state == LEG_PARKED && event.verdict.answer == SAGA_DONE))
-        return; // what is parked has not come right
+    if (of->state != LEG_WAITING && !saga_leg_may_come_right(of))
+        return;
     run(hand, &event);
 }
 

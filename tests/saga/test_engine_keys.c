@@ -1,6 +1,7 @@
 // What was first sent longer ago than participants remember keys: it is not sent again, nor undone, but parked.
 #include "tests/cmocka.h"
 #include "tests/saga/gated.h"
+#include "tests/saga/hand.h"
 
 enum { KEYS_MS = 1800000, LONGER_MS = KEYS_MS + 1000 };
 
@@ -196,6 +197,35 @@ static void test_a_question_that_is_too_old_parks(void **state) {
     bed_release(&bed);
 }
 
+// What became of a question that only reads, in whatever way, says nothing of how old the key of the one that acted is.
+static void test_a_question_that_only_reads_makes_no_key_younger(void **state) {
+    (void)state;
+    for (int held = 0; held < 2; held++) {
+        struct hand hand;
+        hand_init(&hand, &flow_ask);
+        hand.machine.keys_ms = KEYS_MS;
+        hand.now_ms = 1000;
+        hand.verdicts[0] = saga_ask();
+        hand_apply(&hand, SAGA_EV_STARTED);
+        hand.now_ms = 2000;
+        hand.verdicts[0] = saga_ask_to_know();
+        hand_answer(&hand, 0, OUTCOME_OK, false, STR_NONE);
+        assert_int_equal(hand.saga.legs[0].state, LEG_ASKING);
+        hand.verdicts[0] = saga_wait(3000);
+        if (held)
+            hand_held(&hand, 0, 3000);
+        else
+            hand_answer(&hand, 0, OUTCOME_RETRY, false, STR_NONE);
+        assert_int_equal(hand.saga.legs[0].sent_ms, 1000);
+        hand.now_ms = 1000 + KEYS_MS;
+        hand.verdicts[0] = saga_ask();
+        hand_apply(&hand, SAGA_EV_TIMER);
+        assert_int_equal(hand.saga.legs[0].state, LEG_PARKED);
+        assert_int_equal(hand.saga.legs[0].code, ERR_KEY_TOO_OLD);
+        hand_release(&hand);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_may_have_been_forgotten_is_not_sent_again),
@@ -205,6 +235,7 @@ int main(void) {
         cmocka_unit_test(test_what_never_took_effect_is_never_too_old),
         cmocka_unit_test(test_what_was_sent_before_a_long_death_is_parked),
         cmocka_unit_test(test_a_question_that_is_too_old_parks),
+        cmocka_unit_test(test_a_question_that_only_reads_makes_no_key_younger),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

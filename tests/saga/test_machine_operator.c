@@ -35,6 +35,8 @@ static const struct saga_step righted_steps[] = {
      .deadline_ms = 1000},
     {STEP_AFTER(2, 2, "d")},
 };
+static const struct saga_step unsure_steps[] = {{STEP_LOCAL(1, 1, "ask"), .came_right = step_came_right}};
+static const struct saga_flow unsure = {.name = "unsure", .version = 1, .steps = unsure_steps, .n_steps = 1};
 static const struct saga_flow righted = {.name = "righted", .version = 1, .steps = righted_steps, .n_steps = 2};
 static const struct saga_step told_steps[] = {
     {STEP_LOCAL(1, 1, "ask"), .ask = step_call, .ruled = step_ruled, .deadline_ms = 1000},
@@ -324,6 +326,19 @@ static const struct hand_case cases[] = {
       {"start", NULL, "forward ask=parked"},
       {"decides ask done", NULL, NULL},
       {"resume", "decide ask call d commit", "forward ask=done d=running"}}},
+    {"a suspect does not come right",
+     &righted,
+     {{"decides ask wait 7", NULL, NULL},
+      {"start", NULL, "forward ask=waiting"},
+      {"decides ask done", NULL, NULL},
+      {"suspected", "parked ask commit", "forward ask=parked"},
+      {"poke", "", "forward ask=parked"}}},
+    {"a decision that came to nothing is rejected when it is looked at",
+     &unsure,
+     {{"decides ask park", NULL, NULL},
+      {"start", NULL, "running ask=parked"},
+      {"decides ask reject", NULL, NULL},
+      {"poke", "decide ask attempt ask reversed ended commit", "failed ask=rejected"}}},
     {"a parked decision that nothing else makes right waits for an operator",
      &local,
      {{"decides ask park", NULL, NULL},
