@@ -1,6 +1,6 @@
 #include "flows/trade/deduction.h"
 
-#include "flows/trade/effect.h"
+#include "flows/trade/holding.h"
 #include "flows/trade/load.h"
 #include "flows/trade/matter.h"
 #include "flows/trade/purchase.h"
@@ -17,11 +17,8 @@ enum { STEP_DEDUCT = 10, ARENA_MAX = 65536 };
 // ---- Which --------------------------------------------------------------------------------------------------------
 
 // What the order was to use; NULL: nothing that is used with the payment.
-static const struct purchase_holding *holding_of(const struct matter_row *matter) {
-    for (size_t i = 0; i < PURCHASE_HOLDINGS; i++)
-        if (matter->kind == (int32_t)MATTER_KIND(SHORTFALL) && strcmp(matter->what, purchase_holdings[i].what) == 0)
-            return &purchase_holdings[i];
-    return NULL;
+static const struct holding_row *holding_of(const struct matter_row *matter) {
+    return matter->kind == (int32_t)MATTER_KIND(SHORTFALL) ? holding_named(matter->what) : NULL;
 }
 
 static struct matter_row *matter_of(const struct trade *trade, struct str input) {
@@ -51,12 +48,12 @@ static const char *whom(const struct saga_call *call) {
 static void deduct(struct saga_call *call) {
     struct trade *trade = effect_trade(call);
     const struct matter_row *matter = matter_of(trade, saga_call_input(call));
-    const struct purchase_holding *holding = holding_of(matter);
+    const struct holding_row *holding = holding_of(matter);
     struct effect_whose whose;
     trade_purchase_gid(trade, whose.gid);
     struct adapter_effect effect =
-        effect_of_step(call, &purchase_flow, holding->use_step, (uint32_t)matter->generation + 1, &whose);
-    holding->use(call, &effect, effect_done_as_short);
+        effect_of_step(call, &purchase_flow, holding->steps[HOLDING_USE], (uint32_t)matter->generation + 1, &whose);
+    holding_use_as(call, holding, &effect, effect_done_as_short);
 }
 
 static void refused(struct saga_turn *turn, struct matter_row *matter) {
@@ -120,12 +117,14 @@ static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, str
     return ruling_allowed(rules, turn, ruling, error);
 }
 
+#define WHOM(NAME, name, missed, participant, ...) ", " participant
+
 static const struct saga_step steps[] = {
     {.id = STEP_DEDUCT,
      .stage = 1,
      .kind = SAGA_RETRIABLE,
      .name = "deduct",
-     .participant = "coupon, points, goods, discount",
+     .participant = &(TRADE_HOLDINGS(WHOM))[2], // "coupon, points, …"
      .whom = whom,
      .text = "Deducts what was gone when the order was paid",
      .run = deduct,
@@ -154,14 +153,6 @@ const struct saga_flow deduction_flow = {
 
 // ---- Starting -----------------------------------------------------------------------------------------------------
 
-static bool any_goods_back(const struct trade *trade) {
-    const struct line_row *line;
-    for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)); i++)
-        if (line->returned_by[0])
-            return true;
-    return false;
-}
-
 static bool is_being_refunded(const struct trade *trade) {
     const struct refund_row *refund;
     for (size_t i = 0; (refund = trade_at(trade, PART_REFUND, i)); i++)
@@ -172,16 +163,15 @@ static bool is_being_refunded(const struct trade *trade) {
 
 // A refund that has begun gives back what was used by then: nothing is used behind its back.
 static bool may_start(const struct trade *trade, const struct matter_row *matter, struct error *error) {
-    const struct purchase_holding *holding = holding_of(matter);
+    const struct holding_row *holding = holding_of(matter);
     if (!holding || trade_locks_first(trade))
         return error_set(error, ERR_MATTER_STATE, "it is none of what an order deducts: write it off, or collect it");
     if (trade->row.state == TRADE_STATE(REFUNDED))
         return error_set(error, ERR_MATTER_STATE, "the trade is refunded: there is nothing to deduct any more");
     if (is_being_refunded(trade))
         return error_set(error, ERR_MATTER_STATE, "a refund is under way: see to that first");
-    if (holding->missed == MISSED_STOCK && any_goods_back(trade))
-        return error_set(error, ERR_MATTER_STATE, "goods of it have come back: there is nothing to deduct any more");
-    return true;
+    const char *too_late = holding->is->too_late ? holding->is->too_late(trade) : NULL;
+    return !too_late || error_set(error, ERR_MATTER_STATE, "%s", too_late);
 }
 
 static void gid_of(const struct trade *trade, const struct matter_row *matter, int32_t try_no,

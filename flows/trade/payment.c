@@ -4,17 +4,15 @@
 
 #include "adapters/card/card.h"
 #include "adapters/payment/payment.h"
-#include "adapters/points/points.h"
 #include "flows/trade/adjust.h"
 #include "flows/trade/after.h"
 #include "flows/trade/books.h"
 #include "flows/trade/capture.h"
-#include "flows/trade/effect.h"
+#include "flows/trade/holding.h"
 #include "flows/trade/load.h"
 #include "flows/trade/moved.h"
 #include "flows/trade/pay.h"
 #include "flows/trade/purchase_end.h"
-#include "flows/trade/purchase_step.h"
 #include "flows/trade/recall.h"
 #include "flows/trade/refund_plan.h"
 #include "flows/trade/retire.h"
@@ -115,7 +113,7 @@ static struct adapter_effect undo_effect(const struct saga_call *call, int32_t a
 // ---- 1: points ----------------------------------------------------------------------------------------------------
 
 unsigned payment_freezes_points(const struct saga_subject *subject, struct str input) {
-    return !trade_locks_first(trade_of_const(subject)) && purchase_has_points(subject, input);
+    return !trade_locks_first(trade_of_const(subject)) && holding_has_points(subject, input);
 }
 
 void payment_points_key(const struct trade *trade, char out[SAGA_KEY_MAX]) {
@@ -128,11 +126,20 @@ void payment_points_key(const struct trade *trade, char out[SAGA_KEY_MAX]) {
     saga_key(gid, STEP_FREEZE_FOR_ATTEMPT, 0, 1, out);
 }
 
+static void freeze_points(struct saga_call *call) {
+    struct adapter_effect effect = effect_of(call);
+    holding_points.hold(call, &effect);
+}
+
+static void inquire_points(struct saga_call *call) {
+    struct adapter_effect effect = effect_of(call);
+    holding_points.inquire(call, &effect);
+}
+
 static void unfreeze(struct saga_call *call, int32_t attempt_no) {
-    Participant__Points__V1__UnfreezePointsRequest request = PARTICIPANT__POINTS__V1__UNFREEZE_POINTS_REQUEST__INIT;
     struct effect_whose whose;
     struct adapter_effect effect = undo_effect(call, attempt_no, STEP_FREEZE_FOR_ATTEMPT, &whose);
-    points_unfreeze(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
+    holding_points.let_go(call, &effect);
 }
 
 void payment_unfreeze_paid(struct saga_call *call) {
@@ -637,8 +644,8 @@ static const struct saga_step steps[] = {
      .text = "Freezes the points of an order that has locked nothing",
      .legs = payment_freezes_points,
      .when = "points are used; in deduct-later mode",
-     .run = purchase_freeze_points,
-     .inquire = purchase_inquire_points,
+     .run = freeze_points,
+     .inquire = inquire_points,
      .undo = payment_unfreeze_points,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,

@@ -6,6 +6,7 @@
 #include "flows/trade/after.h"
 #include "flows/trade/discount.h"
 #include "flows/trade/fuelling.h"
+#include "flows/trade/holding.h"
 #include "flows/trade/invoicing.h"
 #include "flows/trade/load.h"
 #include "flows/trade/payment.h"
@@ -222,6 +223,31 @@ static struct saga_verdict completed(struct saga_turn *turn) {
 }
 // ---- The table ----------------------------------------------------------------------------------------------------
 
+#define HOLD(NAME, name_, missed, participant_, hold, use, let_go, give_back, when_used, ...)                          \
+    {HOLDING_STEP hold,                                                                                                \
+     .stage = 1,                                                                                                       \
+     .kind = SAGA_COMPENSATABLE,                                                                                       \
+     .participant = participant_,                                                                                      \
+     .legs = holding_locks_##name_,                                                                                    \
+     .when = when_used "; not in deduct-later mode",                                                                   \
+     .run = holding_hold,                                                                                              \
+     .inquire = holding_inquire,                                                                                       \
+     .undo = holding_undo,                                                                                             \
+     .deadline_ms = EFFECT_SOON_MS,                                                                                    \
+     .retry = SAGA_QUICK,                                                                                              \
+     .undo_retry = SAGA_STUBBORN},
+#define USE(NAME, name_, missed, participant_, hold, use, let_go, give_back, when_used, ...)                           \
+    {HOLDING_STEP use,                                                                                                 \
+     .stage = 6,                                                                                                       \
+     .kind = SAGA_RETRIABLE,                                                                                           \
+     .participant = participant_,                                                                                      \
+     .legs = holding_has_##name_,                                                                                      \
+     .when = when_used,                                                                                                \
+     .run = holding_use,                                                                                               \
+     .answered = holding_used,                                                                                         \
+     .deadline_ms = EFFECT_SOON_MS,                                                                                    \
+     .retry = SAGA_STUBBORN},
+
 static const struct saga_step steps[] = {
     {.id = STEP_CLAIM_SOURCES,
      .stage = 1,
@@ -235,62 +261,7 @@ static const struct saga_step steps[] = {
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN,
      .undo_retry = SAGA_STUBBORN},
-    {.id = STEP_LOCK_COUPONS,
-     .stage = 1,
-     .kind = SAGA_COMPENSATABLE,
-     .name = "lock_coupons",
-     .participant = "coupon",
-     .text = "Locks the chosen coupons",
-     .legs = purchase_locks_coupons,
-     .when = "coupons are used; not in deduct-later mode",
-     .run = purchase_lock_coupons,
-     .inquire = purchase_inquire_coupons,
-     .undo = purchase_unlock_coupons,
-     .deadline_ms = EFFECT_SOON_MS,
-     .retry = SAGA_QUICK,
-     .undo_retry = SAGA_STUBBORN},
-    {.id = STEP_FREEZE_POINTS,
-     .stage = 1,
-     .kind = SAGA_COMPENSATABLE,
-     .name = "freeze_points",
-     .participant = "points",
-     .text = "Freezes the chosen points",
-     .legs = purchase_locks_points,
-     .when = "points are used; not in deduct-later mode",
-     .run = purchase_freeze_points,
-     .inquire = purchase_inquire_points,
-     .undo = purchase_unfreeze_points,
-     .deadline_ms = EFFECT_SOON_MS,
-     .retry = SAGA_QUICK,
-     .undo_retry = SAGA_STUBBORN},
-    {.id = STEP_RESERVE_STOCK,
-     .stage = 1,
-     .kind = SAGA_COMPENSATABLE,
-     .name = "reserve_stock",
-     .participant = "goods",
-     .text = "Reserves the goods",
-     .legs = purchase_locks_stock,
-     .when = "there are goods; not in deduct-later mode",
-     .run = purchase_reserve_stock,
-     .inquire = purchase_inquire_stock,
-     .undo = purchase_release_stock,
-     .deadline_ms = EFFECT_SOON_MS,
-     .retry = SAGA_QUICK,
-     .undo_retry = SAGA_STUBBORN},
-    {.id = STEP_LOCK_QUOTA,
-     .stage = 1,
-     .kind = SAGA_COMPENSATABLE,
-     .name = "lock_quota",
-     .participant = "discount",
-     .text = "Locks the quota of activities and limits",
-     .legs = purchase_locks_quota,
-     .when = "quota is used; not in deduct-later mode",
-     .run = purchase_lock_quota,
-     .inquire = purchase_inquire_quota,
-     .undo = purchase_unlock_quota,
-     .deadline_ms = EFFECT_SOON_MS,
-     .retry = SAGA_QUICK,
-     .undo_retry = SAGA_STUBBORN},
+    TRADE_HOLDINGS(HOLD) // a row each
     {.id = STEP_CREATE_ORDER,
      .stage = 2,
      .kind = SAGA_COMPENSATABLE,
@@ -356,54 +327,7 @@ static const struct saga_step steps[] = {
      .run = mark_paid,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
-    {.id = STEP_USE_COUPONS,
-     .stage = 6,
-     .kind = SAGA_RETRIABLE,
-     .name = "use_coupons",
-     .participant = "coupon",
-     .text = "Uses the locked coupons",
-     .legs = purchase_has_coupons,
-     .when = "coupons are used",
-     .run = purchase_use_coupons,
-     .answered = purchase_coupons_used,
-     .deadline_ms = EFFECT_SOON_MS,
-     .retry = SAGA_STUBBORN},
-    {.id = STEP_DEDUCT_POINTS,
-     .stage = 6,
-     .kind = SAGA_RETRIABLE,
-     .name = "deduct_points",
-     .participant = "points",
-     .text = "Deducts the frozen points",
-     .legs = purchase_has_points,
-     .when = "points are used",
-     .run = purchase_deduct_points,
-     .answered = purchase_points_deducted,
-     .deadline_ms = EFFECT_SOON_MS,
-     .retry = SAGA_STUBBORN},
-    {.id = STEP_DEDUCT_STOCK,
-     .stage = 6,
-     .kind = SAGA_RETRIABLE,
-     .name = "deduct_stock",
-     .participant = "goods",
-     .text = "Deducts the goods",
-     .legs = purchase_has_stock,
-     .when = "there are goods",
-     .run = purchase_deduct_stock,
-     .answered = purchase_stock_deducted,
-     .deadline_ms = EFFECT_SOON_MS,
-     .retry = SAGA_STUBBORN},
-    {.id = STEP_USE_QUOTA,
-     .stage = 6,
-     .kind = SAGA_RETRIABLE,
-     .name = "use_quota",
-     .participant = "discount",
-     .text = "Uses the locked quota",
-     .legs = purchase_has_quota,
-     .when = "quota is used",
-     .run = purchase_use_quota,
-     .answered = purchase_quota_used,
-     .deadline_ms = EFFECT_SOON_MS,
-     .retry = SAGA_STUBBORN},
+    TRADE_HOLDINGS(USE) // a row each
     {.id = STEP_RECHARGE,
      .stage = 6,
      .kind = SAGA_RETRIABLE,

@@ -9,6 +9,7 @@
 #include "adapters/points/points.h"
 #include "flows/trade/adjust.h"
 #include "flows/trade/after.h"
+#include "flows/trade/holding.h"
 #include "flows/trade/internal.h"
 #include "flows/trade/moved.h"
 #include "flows/trade/payment.h"
@@ -37,10 +38,8 @@ static enum err failure_of(const struct saga_turn *turn, int32_t closing) {
     if (saga_turn_step(turn)->id == STEP_CLAIM_SOURCES)
         return strcmp(saga_turn_saga(turn)->reason, err_info(ERR_SOURCE_PAID)->name) == 0 ? ERR_SOURCE_PAID
                                                                                           : ERR_SOURCE_TAKEN;
-    for (size_t i = 0; i < PURCHASE_HOLDINGS; i++)
-        if (saga_turn_step(turn)->id == purchase_holdings[i].hold_step)
-            return purchase_holdings[i].refused;
-    return ERR_ORDER_REFUSED;
+    const struct holding_row *holding = holding_of_step(HOLDING_HOLD, saga_turn_step(turn)->id);
+    return holding ? holding->is->refused : ERR_ORDER_REFUSED;
 }
 
 // It is not to be paid any more, because of what the saga says, or of what it was being closed for already.
@@ -160,9 +159,11 @@ static void stop_unpaid(struct saga_turn *turn) {
 // will.
 static void stop_paid(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
-    for (size_t i = 0; i < PURCHASE_HOLDINGS; i++)
-        if (saga_instance_leg(saga_turn_saga(turn), purchase_holdings[i].use_step, 0)) // though nothing is left to use
-            purchase_end_missed(turn, purchase_holdings[i].use_step, purchase_holdings[i].missed);
+    for (size_t i = 0; i < HOLDINGS; i++) {
+        uint16_t use_step = holding_rows[i].steps[HOLDING_USE];
+        if (saga_instance_leg(saga_turn_saga(turn), use_step, 0)) // though nothing is left to use
+            purchase_end_missed(turn, use_step, holding_rows[i].missed);
+    }
     purchase_end_missed(turn, STEP_RECHARGE, MISSED_RECHARGE);
     purchase_end_missed(turn, STEP_DELIVER_ITEMS, MISSED_ITEMS);
     purchase_end_missed(turn, STEP_RECORD_SETTLEMENT, MISSED_SETTLEMENT);
@@ -223,29 +224,19 @@ static bool may_skip_record(struct saga_turn *turn, struct error *error) {
 #define RESOLVE_THERE "see to it there, and resolve the step"
 #define RESOLVE_IT "resolve it with what became of it; should it never be possible, terminate the saga"
 
+#define RULES(NAME, name, missed, participant, hold, use, let_go, give_back, when_used, when_back, unheld, still_held) \
+    {.step_id = HOLDING_ID hold, .no_skip = unheld ": " RESOLVE_OR_COMPENSATE},                                        \
+        {.step_id = HOLDING_ID hold, SAGA_COMPENSATE, still_held ": " RESOLVE_THERE},                                  \
+        {.step_id = HOLDING_ID use, .no_skip = still_held ": " RESOLVE_IT},
+
 bool purchase_end_allows(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error) {
     static const struct ruling_rule rules[] = {
-        {.step_id = STEP_LOCK_COUPONS,
-         .no_skip = "a coupon that isn't locked can be used twice: " RESOLVE_OR_COMPENSATE},
-        {.step_id = STEP_LOCK_COUPONS, SAGA_COMPENSATE, "the coupons would stay locked: " RESOLVE_THERE},
-        {.step_id = STEP_FREEZE_POINTS,
-         .no_skip = "points that aren't frozen can be spent twice: " RESOLVE_OR_COMPENSATE},
-        {.step_id = STEP_FREEZE_POINTS, SAGA_COMPENSATE, "the points would stay frozen: " RESOLVE_THERE},
-        {.step_id = STEP_RESERVE_STOCK,
-         .no_skip = "goods that aren't reserved can be sold twice: " RESOLVE_OR_COMPENSATE},
-        {.step_id = STEP_RESERVE_STOCK, SAGA_COMPENSATE, "the goods would stay reserved: " RESOLVE_THERE},
-        {.step_id = STEP_LOCK_QUOTA,
-         .no_skip = "quota that isn't locked can be used by others: " RESOLVE_OR_COMPENSATE},
-        {.step_id = STEP_LOCK_QUOTA, SAGA_COMPENSATE, "the quota would stay locked: " RESOLVE_THERE},
+        TRADE_HOLDINGS(RULES) // a row each
         {.step_id = STEP_CREATE_ORDER,
          .no_skip = "nothing goes on without an order number: " RESOLVE_OR_COMPENSATE,
          .answers = &order_create_method,
          .fits = order_no_fits},
         {.step_id = STEP_CREATE_ORDER, SAGA_COMPENSATE, "the order would stay open: " RESOLVE_THERE},
-        {.step_id = STEP_USE_COUPONS, .no_skip = "the coupons would stay locked: " RESOLVE_IT},
-        {.step_id = STEP_DEDUCT_POINTS, .no_skip = "the points would stay frozen: " RESOLVE_IT},
-        {.step_id = STEP_DEDUCT_STOCK, .no_skip = "the goods would stay reserved: " RESOLVE_IT},
-        {.step_id = STEP_USE_QUOTA, .no_skip = "the quota would stay locked: " RESOLVE_IT},
         {.step_id = STEP_RECHARGE, .no_skip = "the buyer would not get what was paid for: " RESOLVE_IT},
         {.step_id = STEP_DELIVER_ITEMS, .no_skip = "the buyer would not get what was paid for: " RESOLVE_IT},
         {.step_id = STEP_AWARD_POINTS, .answers = &points_award_method, .fits = award_fits},

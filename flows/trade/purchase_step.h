@@ -8,13 +8,6 @@
 // The effect of the step's action, for its compensation.
 struct adapter_effect purchase_undo_effect(const struct saga_call *call, uint16_t step_id, struct effect_whose *whose);
 
-// purchase_benefit.c: stages 1 and 6
-saga_call_fn purchase_lock_coupons, purchase_inquire_coupons, purchase_use_coupons;
-saga_call_fn purchase_freeze_points, purchase_inquire_points, purchase_deduct_points;
-saga_call_fn purchase_reserve_stock, purchase_inquire_stock, purchase_deduct_stock;
-saga_call_fn purchase_lock_quota, purchase_inquire_quota, purchase_use_quota;
-saga_answered_fn purchase_coupons_used, purchase_points_deducted, purchase_stock_deducted, purchase_quota_used;
-
 // purchase_deliver.c: stage 6
 saga_legs_fn purchase_recharges, purchase_items;
 saga_call_fn purchase_recharge, purchase_deliver_item;

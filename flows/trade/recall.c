@@ -2,6 +2,7 @@
 
 #include "adapters/payment/payment.h"
 #include "flows/trade/effect.h"
+#include "flows/trade/holding.h"
 #include "flows/trade/load.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/purchase.h"
@@ -14,13 +15,7 @@
 
 #define RESOLVE_THERE "see to it there, and resolve the step; nothing else would"
 
-enum {
-    STEP_CLOSE_ORDER = 20,
-    STEP_UNLOCK = 30,
-    STEP_UNFREEZE = 40,
-    STEP_RELEASE_STOCK = 45,
-    STEP_UNLOCK_QUOTA = 47
-};                                                                                                   // of an order
+enum { STEP_CLOSE_ORDER = 20 };                                                                      // of an order
 enum { STEP_TAKE_BACK = 10, STEP_CLOSE_TENDER = 20, STEP_RELEASE = 30, STEP_UNFREEZE_ATTEMPT = 40 }; // of a payment
 
 // ---- An order -----------------------------------------------------------------------------------------------------
@@ -49,17 +44,23 @@ static struct saga_verdict order_ended(struct saga_turn *turn) {
     return saga_done();
 }
 
+#define RULE(NAME, name, missed, participant, hold, use, let_go, give_back, when_used, when_back, unheld, still_held)  \
+    {.step_id = HOLDING_ID let_go, .no_skip = still_held ": " RESOLVE_THERE},
+
 static bool order_allows(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error) {
     static const struct ruling_rule rules[] = {
         {.step_id = STEP_CLOSE_ORDER, .no_skip = "the order would stay open: " RESOLVE_THERE},
-        {.step_id = STEP_UNLOCK, .no_skip = "the coupons would stay locked: " RESOLVE_THERE},
-        {.step_id = STEP_UNFREEZE, .no_skip = "the points would stay frozen: " RESOLVE_THERE},
-        {.step_id = STEP_RELEASE_STOCK, .no_skip = "the goods would stay reserved: " RESOLVE_THERE},
-        {.step_id = STEP_UNLOCK_QUOTA, .no_skip = "the quota would stay locked: " RESOLVE_THERE},
+        TRADE_HOLDINGS(RULE) // a row each
         {.step_id = 0},
     };
     return ruling_allowed(rules, turn, ruling, error);
 }
+
+#define LET_GO(NAME, name_, missed, participant_, hold, use, let_go, ...)                                              \
+    {HOLDING_STEP let_go,           .stage = 3,                                                                        \
+     .kind = SAGA_RETRIABLE,        .participant = participant_,                                                       \
+     .legs = holding_locks_##name_, .run = holding_let_go,                                                             \
+     .deadline_ms = EFFECT_SOON_MS, .retry = SAGA_STUBBORN},
 
 static const struct saga_step order_steps[] = {
     {.id = 10,
@@ -77,46 +78,7 @@ static const struct saga_step order_steps[] = {
      .run = purchase_close_order,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
-    {.id = STEP_UNLOCK,
-     .stage = 3,
-     .kind = SAGA_RETRIABLE,
-     .name = "unlock_coupons",
-     .participant = "coupon",
-     .text = "Unlocks the chosen coupons",
-     .legs = purchase_locks_coupons,
-     .run = purchase_unlock_coupons,
-     .deadline_ms = EFFECT_SOON_MS,
-     .retry = SAGA_STUBBORN},
-    {.id = STEP_UNFREEZE,
-     .stage = 3,
-     .kind = SAGA_RETRIABLE,
-     .name = "unfreeze_points",
-     .participant = "points",
-     .text = "Unfreezes the chosen points",
-     .legs = purchase_locks_points,
-     .run = purchase_unfreeze_points,
-     .deadline_ms = EFFECT_SOON_MS,
-     .retry = SAGA_STUBBORN},
-    {.id = STEP_RELEASE_STOCK,
-     .stage = 3,
-     .kind = SAGA_RETRIABLE,
-     .name = "release_stock",
-     .participant = "goods",
-     .text = "Releases the reserved goods",
-     .legs = purchase_locks_stock,
-     .run = purchase_release_stock,
-     .deadline_ms = EFFECT_SOON_MS,
-     .retry = SAGA_STUBBORN},
-    {.id = STEP_UNLOCK_QUOTA,
-     .stage = 3,
-     .kind = SAGA_RETRIABLE,
-     .name = "unlock_quota",
-     .participant = "discount",
-     .text = "Unlocks the quota of activities and limits",
-     .legs = purchase_locks_quota,
-     .run = purchase_unlock_quota,
-     .deadline_ms = EFFECT_SOON_MS,
-     .retry = SAGA_STUBBORN},
+    TRADE_HOLDINGS(LET_GO) // a row each
     {.id = 50, .stage = 4, .kind = SAGA_RETRIABLE, .name = "over", .text = "The trade ends", .decide = over},
 };
 

@@ -1,6 +1,7 @@
 #include "flows/trade/refund.h"
 
 #include "flows/trade/deduction.h"
+#include "flows/trade/holding.h"
 #include "flows/trade/invoicing.h"
 #include "flows/trade/load.h"
 #include "flows/trade/refund_end.h"
@@ -82,6 +83,19 @@ static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, str
 
 // ---- The table ----------------------------------------------------------------------------------------------------
 
+#define GIVE_BACK(NAME, name_, missed, participant_, hold, use, let_go, give_back, when_used, when_back, ...)          \
+    {HOLDING_STEP give_back,                                                                                           \
+     .stage = 5,                                                                                                       \
+     .kind = SAGA_RETRIABLE,                                                                                           \
+     .tier = SAGA_NON_CORE,                                                                                            \
+     .participant = participant_,                                                                                      \
+     .legs = holding_returns_##name_,                                                                                  \
+     .when = when_back,                                                                                                \
+     .run = holding_give_back,                                                                                         \
+     .answered = holding_given_back,                                                                                   \
+     .deadline_ms = EFFECT_LATER_MS,                                                                                   \
+     .retry = SAGA_LEISURELY},
+
 static const struct saga_step steps[] = {
     {.id = 10,
      .stage = 1,
@@ -132,55 +146,7 @@ static const struct saga_step steps[] = {
      .ruled = refund_mark_ruled,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
-    {.id = 50,
-     .stage = 5,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "give_back_coupons",
-     .participant = "coupon",
-     .text = "Used coupons come back",
-     .legs = refund_with_coupons,
-     .when = "coupons were used, or are still held",
-     .run = refund_give_back_coupons,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = 60,
-     .stage = 5,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "give_back_points",
-     .participant = "points",
-     .text = "Spent points come back",
-     .legs = refund_with_points,
-     .when = "points were used, or are still held",
-     .run = refund_give_back_points,
-     .answered = refund_points_given_back,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = 62,
-     .stage = 5,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "give_back_quota",
-     .participant = "discount",
-     .text = "Used quota comes back",
-     .legs = refund_with_quota,
-     .when = "quota was used, or is still held",
-     .run = refund_give_back_quota,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = 65,
-     .stage = 5,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "return_stock",
-     .participant = "goods",
-     .text = "Goods come back",
-     .legs = refund_of_goods,
-     .when = "there are goods",
-     .run = refund_return_stock,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
+    TRADE_HOLDINGS(GIVE_BACK) // a row each
     {.id = 67,
      .stage = 5,
      .kind = SAGA_RETRIABLE,

@@ -1,10 +1,9 @@
-// What a refund does when its money is back: the order system is told, what the order has used comes back, and what
-// followed the payment goes back.
+// What a refund does when its money is back: the order system is told, and what followed the payment goes back. (What
+// the order has used comes back in holding.c.)
 #include "flows/trade/refund_step.h"
 
 #include "adapters/activity/activity.h"
 #include "adapters/coupon/coupon.h"
-#include "adapters/discount/discount.h"
 #include "adapters/level/level.h"
 #include "adapters/marketing/marketing.h"
 #include "adapters/order/order.h"
@@ -41,26 +40,6 @@ unsigned refund_of_trade(const struct saga_subject *subject, struct str input) {
 
 unsigned refund_of_user(const struct saga_subject *subject, struct str input) {
     return refund_of_trade(subject, input) && trade_has_user(trade_of_const(subject));
-}
-
-// What the trade uses, or may still hold though an adjustment has left nothing of it to use. Where nothing was bought
-// that is known only when the purchase is over.
-static unsigned with(const struct saga_subject *subject, struct str input, int64_t used, enum trade_missed missed) {
-    const struct trade *trade = trade_of_const(subject);
-    bool may_hold = (trade->row.missed & (int32_t)missed) || adjust_left_nothing(trade);
-    return refund_of_trade(subject, input) && (used > 0 || may_hold);
-}
-
-unsigned refund_with_coupons(const struct saga_subject *subject, struct str input) {
-    return with(subject, input, trade_of_const(subject)->row.coupons, MISSED_COUPONS);
-}
-
-unsigned refund_with_points(const struct saga_subject *subject, struct str input) {
-    return with(subject, input, trade_of_const(subject)->row.points, MISSED_POINTS);
-}
-
-unsigned refund_with_quota(const struct saga_subject *subject, struct str input) {
-    return with(subject, input, trade_of_const(subject)->row.quotas, MISSED_QUOTA);
 }
 
 unsigned refund_tells_os(const struct saga_subject *subject, struct str input) {
@@ -141,69 +120,6 @@ void refund_mark_ruled(struct saga_turn *turn, const struct saga_ruling *ruling)
     trade_change(trade_of(saga_turn_subject(turn)), refund);
     refund->marked = 1;
     refund_poke_all(turn);
-}
-
-// ---- What the order has used ---------------------------------------------------------------------------------------
-
-// For what only the last refund gives back. True when nothing more is to be done: this refund is not the last, or the
-// order has never used it. Then the call is answered, or has sent the unlock.
-static bool not_used(struct saga_call *call, int64_t used, enum trade_missed missed, saga_call_fn *unlock) {
-    if (is_not_final(call))
-        return true;
-    bool never = effect_trade(call)->row.missed & (int32_t)missed;
-    if (never)
-        unlock(call);
-    else if (used == 0)
-        saga_call_ok(call, STR_NONE); // the purchase has let go of it
-    return never || used == 0;
-}
-
-void refund_give_back_coupons(struct saga_call *call) {
-    struct arena arena;
-    if (not_used(call, effect_trade(call)->row.coupons, MISSED_COUPONS, purchase_unlock_coupons))
-        return;
-    arena_init(&arena, CHOSEN_ARENA_MAX);
-    Participant__Coupon__V1__GiveBackCouponsRequest request = PARTICIPANT__COUPON__V1__GIVE_BACK_COUPONS_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
-    request.refund_no = refund_of_call(call)->refund_no;
-    request.n_coupon_ids = chosen_coupons(effect_trade(call), &arena, &request.coupon_ids);
-    coupon_give_back(&effect_adapters(call)->coupon, &effect, &request, effect_done_bare, call);
-    arena_release(&arena);
-}
-
-void refund_give_back_points(struct saga_call *call) {
-    struct trade *trade = effect_trade(call);
-    if (not_used(call, effect_trade(call)->row.points, MISSED_POINTS, purchase_unfreeze_points))
-        return;
-    Participant__Points__V1__GiveBackPointsRequest request = PARTICIPANT__POINTS__V1__GIVE_BACK_POINTS_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
-    request.refund_no = refund_of_call(call)->refund_no;
-    request.user_id = view_text(trade->row.user_id);
-    request.points = trade->row.points;
-    points_give_back(&effect_adapters(call)->points, &effect, &request, effect_done_bare, call);
-}
-
-void refund_points_given_back(struct saga_turn *turn, enum saga_op op, enum outcome outcome, struct str answer) {
-    (void)op;
-    (void)answer;
-    struct trade *trade = trade_of(saga_turn_subject(turn));
-    struct refund_row *refund = trade_change(trade, refund_of_turn(turn));
-    bool never = trade->row.missed & MISSED_POINTS;
-    if (outcome == OUTCOME_OK && refund->final && !never)
-        refund->points_given_back = trade->row.points;
-}
-
-void refund_give_back_quota(struct saga_call *call) {
-    struct arena arena;
-    if (not_used(call, effect_trade(call)->row.quotas, MISSED_QUOTA, purchase_unlock_quota))
-        return;
-    arena_init(&arena, CHOSEN_ARENA_MAX);
-    Participant__Discount__V1__GiveBackQuotaRequest request = PARTICIPANT__DISCOUNT__V1__GIVE_BACK_QUOTA_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
-    request.refund_no = refund_of_call(call)->refund_no;
-    request.n_lines = chosen_quota(effect_trade(call), &arena, &request.lines);
-    discount_give_back(&effect_adapters(call)->discount, &effect, &request, effect_done_bare, call);
-    arena_release(&arena);
 }
 
 // ---- What followed the payment, in parts ---------------------------------------------------------------------------

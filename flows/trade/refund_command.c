@@ -5,7 +5,7 @@
 #include "adapters/card/card.h"
 #include "flows/trade/adjust.h"
 #include "flows/trade/allocation.h"
-#include "flows/trade/effect.h"
+#include "flows/trade/holding.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/quote_line.h"
 #include "flows/trade/refund_end.h"
@@ -82,8 +82,7 @@ static bool is_taken(const struct trade *trade) {
 // Of a fill-up. What cost nothing has been taken from its shelf all the same; what a terminated purchase still holds is
 // let go of by its refund.
 static bool is_nothing(const struct trade *trade) {
-    bool holds = trade->row.missed & (MISSED_COUPONS | MISSED_POINTS | MISSED_QUOTA);
-    return trade->row.list_price == 0 && !holds &&
+    return trade->row.list_price == 0 && !holding_any_missed(trade) &&
            trade_lines_of(trade, LINE_GOODS) + trade_lines_of(trade, LINE_ITEM) == 0;
 }
 

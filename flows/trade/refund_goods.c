@@ -1,10 +1,8 @@
-// What was sold comes back with its money: balance before the money is paid out, goods and items after it. A line comes
-// back when all of its money has; part of a line's money is a matter of money alone.
+// What was sold comes back with its money: balance before the money is paid out, items (and goods: holding_stock.c)
+// after it. A line comes back when all of its money has; part of a line's money is a matter of money alone.
 #include "flows/trade/refund_step.h"
 
 #include "adapters/card/card.h"
-#include "adapters/goods/goods.h"
-#include "flows/trade/adjust.h"
 #include "flows/trade/moved.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/quote_line.h"
@@ -27,7 +25,7 @@ void refund_goods_note(struct trade *trade, const struct refund_row *refund) {
     }
 }
 
-static bool comes_back(const struct line_row *line, const struct refund_row *refund) {
+bool refund_brings_back(const struct refund_row *refund, const struct line_row *line) {
     return strcmp(line->returned_by, refund->refund_no) == 0;
 }
 
@@ -128,50 +126,17 @@ void refund_recharge_ruled(struct saga_turn *turn, const struct saga_ruling *rul
         set_recharge(refund, trade, RECHARGE_NOT_ASKED);
 }
 
-// ---- Goods and items, after it ------------------------------------------------------------------------------------
-
-unsigned refund_of_goods(const struct saga_subject *subject, struct str input) {
-    return lines_of(subject, input, LINE_GOODS) > 0;
-}
+// ---- Items, after it ----------------------------------------------------------------------------------------------
 
 unsigned refund_of_items(const struct saga_subject *subject, struct str input) {
     return lines_of(subject, input, LINE_ITEM);
-}
-
-void refund_return_stock(struct saga_call *call) {
-    struct trade *trade = effect_trade(call);
-    const struct refund_row *refund = refund_of_call(call);
-    Participant__Goods__V1__StockLine lines[TRADE_LINES_MAX], *list[TRADE_LINES_MAX];
-    Participant__Goods__V1__ReturnStockRequest request = PARTICIPANT__GOODS__V1__RETURN_STOCK_REQUEST__INIT;
-    struct adapter_effect effect = effect_of(call);
-    const struct line_row *line;
-    for (unsigned i = 0; (line = trade_line_of(trade, LINE_GOODS, i)) && i < TRADE_LINES_MAX; i++)
-        if (comes_back(line, refund)) {
-            Participant__Goods__V1__StockLine *back = list[request.n_lines] = &lines[request.n_lines];
-            participant__goods__v1__stock_line__init(back);
-            back->sku = view_text(line->code);
-            back->quantity = line->quantity;
-            request.n_lines++;
-        }
-    if ((trade->row.missed & MISSED_STOCK) && (request.n_lines > 0 || adjust_left_nothing(trade))) {
-        purchase_release_stock(call); // they never left
-        return;
-    }
-    if (request.n_lines == 0) {
-        saga_call_ok(call, STR_NONE);
-        return;
-    }
-    request.refund_no = view_text(refund->refund_no);
-    request.station_id = view_text(trade->row.station_id);
-    request.lines = list;
-    goods_return(&effect_adapters(call)->goods, &effect, &request, effect_done_bare, call);
 }
 
 // A definite no means that the buyer has used it.
 void refund_withdraw_item(struct saga_call *call) {
     const struct trade *trade = effect_trade(call);
     const struct line_row *line = trade_line_of(trade, LINE_ITEM, saga_call_leg(call));
-    if (!comes_back(line, refund_of_call(call)))
+    if (!refund_brings_back(refund_of_call(call), line))
         saga_call_ok(call, STR_NONE);
     else
         purchase_withdraw_item(call, saga_call_leg(call));

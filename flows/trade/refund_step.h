@@ -1,5 +1,5 @@
-// The steps of trade.refund, for its table: those of stage 5, when the money is back (refund_back.c), and the balance
-// of a recharge before it (refund_goods.c).
+// The steps of trade.refund, for its table: those of stage 5, when the money is back (refund_back.c; those of what the
+// order has held are in holding.h), and the balance of a recharge before it (refund_goods.c).
 #ifndef TXC_FLOWS_TRADE_REFUND_STEP_H
 #define TXC_FLOWS_TRADE_REFUND_STEP_H
 
@@ -15,30 +15,26 @@ enum {
     STEP_REVERSE_GOODS_INVOICE = 150,
 };
 
-// Which steps apply: to the refund of a trade; where it is known who bought; where coupons, points, quota were used;
-// where the stations' system is told. Which refund is the last is not known before its money is back, so what only that
-// one gives back is a step of each.
-saga_legs_fn refund_of_trade, refund_of_user, refund_with_coupons, refund_with_points, refund_with_quota;
-saga_legs_fn refund_tells_os;
+// Which steps apply: to the refund of a trade; where it is known who bought; where the stations' system is told. Which
+// refund is the last is not known before its money is back, so what only that one gives back is a step of each.
+saga_legs_fn refund_of_trade, refund_of_user, refund_tells_os;
 
 // What a failed question means for a step that must be done: false when it did not fail (or none was asked).
 bool refund_asked_in_vain(struct saga_turn *turn, struct saga_verdict *ret_verdict);
 
-// What was sold comes back: refund_goods.c. A leg for each recharge, item; one for all goods.
-saga_legs_fn refund_of_recharge, refund_of_goods, refund_of_items;
+// What was sold comes back: refund_goods.c. A leg for each recharge, item.
+saga_legs_fn refund_of_recharge, refund_of_items;
 saga_decide_fn refund_recharge_reversed;
 saga_ruled_fn refund_recharge_ruled;
-saga_call_fn refund_reverse_recharge, refund_return_stock, refund_withdraw_item;
+saga_call_fn refund_reverse_recharge, refund_withdraw_item;
 saga_answered_fn refund_item_withdrawn;
+// Whether this line comes back with this refund, whose money is back.
+bool refund_brings_back(const struct refund_row *refund, const struct line_row *line);
 
 // The order system is told.
 saga_decide_fn refund_marked;
 saga_call_fn refund_mark;
 saga_ruled_fn refund_mark_ruled;
-
-// What the order has used comes back.
-saga_call_fn refund_give_back_coupons, refund_give_back_points, refund_give_back_quota;
-saga_answered_fn refund_points_given_back;
 
 // What followed the payment goes back in parts, each once it is known whether it came: points, growth, records,
 // invoices.

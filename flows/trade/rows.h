@@ -4,6 +4,7 @@
 #define TXC_FLOWS_TRADE_ROWS_H
 
 #include "base/id.h"
+#include "flows/trade/holding_table.h"
 #include "flows/trade/solver.h"
 #include "saga/tables.h"
 #include "store/store.h"
@@ -70,15 +71,14 @@ enum trade_stopped {
 
 // What a paid trade's saga is known not to have done, because an operator has terminated it (or skipped a step of it),
 // or because it was gone when it was to be deducted; a refund does not take it back.
+#define X(NAME, name, missed, ...) MISSED_##NAME = missed,
 enum trade_missed {
-    MISSED_COUPONS = 1,    // not used
-    MISSED_POINTS = 2,     // not deducted
+    TRADE_HOLDINGS(X)      // held, and not used
     MISSED_SETTLEMENT = 4, // not recorded
-    MISSED_STOCK = 8,      // reserved, and not deducted
     MISSED_RECHARGE = 16,  // not credited
     MISSED_ITEMS = 32,     // not all delivered
-    MISSED_QUOTA = 64,     // not used
 };
+#undef X
 
 struct trade_row {
     char trade_no[TRADE_NO_MAX + 1];

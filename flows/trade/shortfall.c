@@ -1,8 +1,8 @@
 #include "flows/trade/shortfall.h"
 
 #include "flows/trade/effect.h"
+#include "flows/trade/holding.h"
 #include "flows/trade/matter.h"
-#include "flows/trade/purchase.h"
 #include "flows/trade/refund_command.h"
 #include "flows/trade/refund_plan.h"
 
@@ -39,8 +39,8 @@ static bool is_open(const struct trade *trade, const char *what) {
 }
 
 static bool any_is_open(const struct trade *trade) {
-    for (size_t i = 0; i < PURCHASE_HOLDINGS; i++)
-        if (is_open(trade, purchase_holdings[i].what))
+    for (size_t i = 0; i < HOLDINGS; i++)
+        if (is_open(trade, holding_rows[i].name))
             return true;
     return false;
 }
@@ -60,7 +60,7 @@ void shortfall_refund(struct saga_turn *turn) {
 
 void shortfall_refunded(struct saga_turn *turn, const struct refund_row *refund) {
     const struct trade *trade = trade_of(saga_turn_subject(turn));
-    for (size_t i = 0; i < PURCHASE_HOLDINGS && strcmp(refund->refund_no, REFUND_SHORTFALL_NO) == 0; i++)
-        if (is_open(trade, purchase_holdings[i].what))
-            matter_over(turn, MATTER_KIND(SHORTFALL), purchase_holdings[i].what, "the trade was refunded instead");
+    for (size_t i = 0; i < HOLDINGS && strcmp(refund->refund_no, REFUND_SHORTFALL_NO) == 0; i++)
+        if (is_open(trade, holding_rows[i].name))
+            matter_over(turn, MATTER_KIND(SHORTFALL), holding_rows[i].name, "the trade was refunded instead");
 }

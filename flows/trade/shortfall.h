@@ -5,11 +5,7 @@
 
 #include "flows/trade/trade.h"
 
-// What was missing, as it is stored and told.
-#define SHORTFALL_COUPONS "coupons"
-#define SHORTFALL_POINTS "points"
-#define SHORTFALL_QUOTA "quota"
-#define SHORTFALL_STOCK "stock"
+// What was missing, as it is stored and told: a holding's name (holding_table.h), or
 #define SHORTFALL_ITEM "item" // refunded, and used before it was taken back
 #define SHORTFALL_CARD "card" // what it was to pay was not taken of it, or nobody knows: an operator has ended that
 // What the trade earned, and was spent before a refund could take it back.
