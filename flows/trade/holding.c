@@ -15,7 +15,7 @@
      .name = #name_,                                                                                                   \
      .participant = participant_,                                                                                      \
      .missed = MISSED_##NAME,                                                                                          \
-     .steps = {HOLDING_ID hold, HOLDING_ID use, HOLDING_ID let_go, HOLDING_ID give_back}},
+     .steps = {ROW_STEP_ID hold, ROW_STEP_ID use, ROW_STEP_ID let_go, ROW_STEP_ID give_back}},
 const struct holding_row holding_rows[HOLDINGS] = {TRADE_HOLDINGS(X)};
 #undef X
 

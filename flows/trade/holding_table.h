@@ -4,9 +4,11 @@
 #ifndef TXC_FLOWS_TRADE_HOLDING_TABLE_H
 #define TXC_FLOWS_TRADE_HOLDING_TABLE_H
 
+#include "flows/trade/row_step.h"
+
 // NAME, name (of its file, and as its shortfall is called), its bit of enum trade_missed, whom its steps call; the step
-// that holds it, uses it (trade.purchase), lets go of it (trade.recall_order), gives it back (trade.refund): each its
-// id, its name and what it does; when it is used, and when a refund gives it back; what comes of not holding it, and of
+// that holds it, uses it (trade.purchase), lets go of it (trade.recall_order), gives it back (trade.refund): each as
+// (id, name, text); when it is used, and when a refund gives it back; what comes of not holding it, and of
 // not using it or not letting go of it. Bits and ids are stored.
 // clang-format off
 #define TRADE_HOLDINGS(X)                                                                                              \
@@ -39,9 +41,5 @@
       "quota is used", "quota was used, or is still held",                                                             \
       "quota that isn't locked can be used by others", "the quota would stay locked")
 // clang-format on
-
-// Of one of a row's steps: HOLDING_ID hold; and in a flow's table {HOLDING_STEP hold, .stage = 1, …}.
-#define HOLDING_ID(id_, name_, text_) id_
-#define HOLDING_STEP(id_, name_, text_) .id = id_, .name = name_, .text = text_
 
 #endif

@@ -76,38 +76,12 @@ static int64_t sum_of(const struct split *split, enum invoice_kind kind) {
     return sum;
 }
 
-bool invoicing_has_fuel(const struct trade *trade) {
+static bool has_fuel(const struct trade *trade) {
     return total_of(trade, INVOICE_FUEL, NULL) > 0;
 }
 
-bool invoicing_has_goods(const struct trade *trade) {
+static bool has_goods(const struct trade *trade) {
     return total_of(trade, INVOICE_GOODS, NULL) > 0;
-}
-
-// ---- Which steps apply --------------------------------------------------------------------------------------------
-
-unsigned invoicing_of_fuel(const struct saga_subject *subject, struct str input) {
-    (void)input;
-    return invoicing_has_fuel(trade_of_const(subject));
-}
-
-unsigned invoicing_of_goods(const struct saga_subject *subject, struct str input) {
-    (void)input;
-    return invoicing_has_goods(trade_of_const(subject));
-}
-
-// The last refund voids what is left, and which one that is is not known before its money is back.
-static unsigned may_touch(const struct saga_subject *subject, struct str input, enum invoice_kind kind) {
-    const struct trade *trade = trade_of_const(subject);
-    return trade_refund(trade, input)->kind == REFUND_OF_TRADE && total_of(trade, kind, NULL) > 0;
-}
-
-unsigned invoicing_of_refunded_fuel(const struct saga_subject *subject, struct str input) {
-    return may_touch(subject, input, INVOICE_FUEL);
-}
-
-unsigned invoicing_of_refunded_goods(const struct saga_subject *subject, struct str input) {
-    return may_touch(subject, input, INVOICE_GOODS);
 }
 
 // ---- What a refund takes off --------------------------------------------------------------------------------------
@@ -134,9 +108,19 @@ void invoicing_refunded(struct trade *trade, struct refund_row *refund) {
     refund->invoice_parts = trade_keep(trade, str_n(packed, INVOICE_KINDS * taken.n * sizeof packed[0]));
 }
 
-bool invoicing_is_touched(const struct refund_row *refund, enum after_benefit benefit) {
+static bool is_touched(const struct refund_row *refund, enum invoice_kind kind) {
     struct split taken;
-    return split_refund(refund, &taken) && sum_of(&taken, kind_of_benefit(benefit)) > 0;
+    return split_refund(refund, &taken) && sum_of(&taken, kind) > 0;
+}
+
+static bool takes_fuel(const struct trade *trade, const struct refund_row *refund) {
+    (void)trade;
+    return is_touched(refund, INVOICE_FUEL);
+}
+
+static bool takes_goods(const struct trade *trade, const struct refund_row *refund) {
+    (void)trade;
+    return is_touched(refund, INVOICE_GOODS);
 }
 
 // ---- Messages -----------------------------------------------------------------------------------------------------
@@ -193,15 +177,13 @@ static void add_sources(const struct trade *trade, enum invoice_kind kind, const
     }
 }
 
-void invoicing_issue(struct saga_call *call) {
+static void issue(struct saga_call *call, enum after_benefit benefit) {
     struct trade *trade = effect_trade(call);
-    enum invoice_kind kind = kind_of_benefit(after_of_step(saga_call_step(call)->id));
+    enum invoice_kind kind = kind_of_benefit(benefit);
     Participant__Invoice__V1__IssueInvoiceRequest request = PARTICIPANT__INVOICE__V1__ISSUE_INVOICE_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
     struct content content = {.n_lines = 0};
     struct split split;
-    if (after_never(call))
-        return;
     split_payment(trade, &split);
     add_lines(trade, kind, NULL, &content);
     add_sources(trade, kind, &split, &content);
@@ -239,7 +221,8 @@ static void issue_red(struct saga_call *call, enum after_benefit benefit) {
     invoice_issue_red(&effect_adapters(call)->invoice, &effect, &request, effect_done_unless_cancelled, call);
 }
 
-void invoicing_take_back(struct saga_call *call, enum after_benefit benefit) {
+// The last refund voids the invoice, a part of it has a red-letter one.
+static void take_back(struct saga_call *call, enum after_benefit benefit) {
     if (!refund_of_call(call)->final) {
         issue_red(call, benefit);
         return;
@@ -249,3 +232,24 @@ void invoicing_take_back(struct saga_call *call, enum after_benefit benefit) {
     struct adapter_effect effect = after_undo_effect(call, benefit, key);
     invoice_void(&effect_adapters(call)->invoice, &effect, &request, effect_done_bare, call);
 }
+
+// The last refund voids what is left, and which one that is is not known before its money is back: so each looks.
+const struct follower follower_fuel_invoice = {
+    .applies = has_fuel,
+    .give = issue,
+    .answers = &invoice_issue_method,
+    .returns = has_fuel,
+    .cancel = take_back,
+    .takes = takes_fuel,
+    .take = take_back,
+};
+
+const struct follower follower_goods_invoice = {
+    .applies = has_goods,
+    .give = issue,
+    .answers = &invoice_issue_method,
+    .returns = has_goods,
+    .cancel = take_back,
+    .takes = takes_goods,
+    .take = take_back,
+};

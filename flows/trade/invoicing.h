@@ -6,23 +6,9 @@
 
 #include "flows/trade/effect.h"
 
-// Whether what was ordered has such an invoice.
-bool invoicing_has_fuel(const struct trade *trade);
-bool invoicing_has_goods(const struct trade *trade);
-
-// The same, for the steps of an order; and of a refund.
-saga_legs_fn invoicing_of_fuel, invoicing_of_goods;
-saga_legs_fn invoicing_of_refunded_fuel, invoicing_of_refunded_goods;
+// The two are followers (after.h): follower_fuel_invoice, follower_goods_invoice.
 
 // The refund's money is back: settles how much of each tender each invoice loses by it. Before the lines are booked.
 void invoicing_refunded(struct trade *trade, struct refund_row *refund);
-
-// The steps of the purchase that issue them.
-saga_call_fn invoicing_issue;
-
-// Whether the refund takes anything off the invoice that the benefit stands for.
-bool invoicing_is_touched(const struct refund_row *refund, enum after_benefit benefit);
-// Takes it off: the last refund voids the invoice, a part of it has a red-letter invoice.
-void invoicing_take_back(struct saga_call *call, enum after_benefit benefit);
 
 #endif

@@ -7,7 +7,6 @@
 #include "flows/trade/discount.h"
 #include "flows/trade/fuelling.h"
 #include "flows/trade/holding.h"
-#include "flows/trade/invoicing.h"
 #include "flows/trade/load.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/purchase_end.h"
@@ -224,7 +223,7 @@ static struct saga_verdict completed(struct saga_turn *turn) {
 // ---- The table ----------------------------------------------------------------------------------------------------
 
 #define HOLD(NAME, name_, missed, participant_, hold, use, let_go, give_back, when_used, ...)                          \
-    {HOLDING_STEP hold,                                                                                                \
+    {ROW_STEP hold,                                                                                                    \
      .stage = 1,                                                                                                       \
      .kind = SAGA_COMPENSATABLE,                                                                                       \
      .participant = participant_,                                                                                      \
@@ -237,7 +236,7 @@ static struct saga_verdict completed(struct saga_turn *turn) {
      .retry = SAGA_QUICK,                                                                                              \
      .undo_retry = SAGA_STUBBORN},
 #define USE(NAME, name_, missed, participant_, hold, use, let_go, give_back, when_used, ...)                           \
-    {HOLDING_STEP use,                                                                                                 \
+    {ROW_STEP use,                                                                                                     \
      .stage = 6,                                                                                                       \
      .kind = SAGA_RETRIABLE,                                                                                           \
      .participant = participant_,                                                                                      \
@@ -247,6 +246,20 @@ static struct saga_verdict completed(struct saga_turn *turn) {
      .answered = holding_used,                                                                                         \
      .deadline_ms = EFFECT_SOON_MS,                                                                                    \
      .retry = SAGA_STUBBORN},
+
+#define GIVE(NAME, name_, since, participant_, give, when_, ...)                                                       \
+    {ROW_STEP give,                                                                                                    \
+     .stage = 8,                                                                                                       \
+     .kind = SAGA_RETRIABLE,                                                                                           \
+     .tier = SAGA_NON_CORE,                                                                                            \
+     .participant = participant_,                                                                                      \
+     .legs = after_applies_##name_,                                                                                    \
+     .when = when_,                                                                                                    \
+     .run = after_give,                                                                                                \
+     .answered = after_answered,                                                                                       \
+     .ruled = after_ruled,                                                                                             \
+     .deadline_ms = EFFECT_LATER_MS,                                                                                   \
+     .retry = SAGA_LEISURELY},
 
 static const struct saga_step steps[] = {
     {.id = STEP_CLAIM_SOURCES,
@@ -358,34 +371,7 @@ static const struct saga_step steps[] = {
      .name = "completed",
      .text = "Everything that had to follow is done",
      .decide = completed},
-    {.id = STEP_AWARD_POINTS,
-     .stage = 8,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "award_points",
-     .participant = "points",
-     .text = "Awards points",
-     .legs = purchase_has_user,
-     .when = "the buyer is known",
-     .run = purchase_award_points,
-     .answered = purchase_points_awarded,
-     .ruled = after_ruled,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = STEP_ISSUE_COUPONS,
-     .stage = 8,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "issue_coupons",
-     .participant = "coupon",
-     .text = "Issues coupons",
-     .legs = purchase_has_user,
-     .when = "the buyer is known",
-     .run = purchase_issue_coupons,
-     .answered = after_answered,
-     .ruled = after_ruled,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
+    AFTER_TABLE(GIVE) // a row each
     {.id = STEP_RECORD_SETTLEMENT,
      .stage = 8,
      .kind = SAGA_RETRIABLE,
@@ -406,74 +392,6 @@ static const struct saga_step steps[] = {
      .participant = "push",
      .text = "Tells the screens",
      .run = tell_screens,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = STEP_REPORT_GROWTH,
-     .stage = 8,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "report_growth",
-     .participant = "level",
-     .text = "Reports the user's growth",
-     .legs = purchase_has_user,
-     .when = "the buyer is known",
-     .run = purchase_report_growth,
-     .answered = after_answered,
-     .ruled = after_ruled,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = STEP_RECORD_MARKETING,
-     .stage = 8,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "record_marketing",
-     .participant = "marketing",
-     .text = "Records what the benefits came to",
-     .run = purchase_record_marketing,
-     .answered = after_answered,
-     .ruled = after_ruled,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = STEP_EVALUATE_ACTIVITIES,
-     .stage = 8,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "evaluate_activities",
-     .participant = "activity",
-     .text = "Gifts for what was spent",
-     .legs = purchase_has_user,
-     .when = "the buyer is known",
-     .run = purchase_evaluate_activities,
-     .answered = after_answered,
-     .ruled = after_ruled,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = STEP_ISSUE_FUEL_INVOICE,
-     .stage = 8,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "issue_fuel_invoice",
-     .participant = "invoice",
-     .text = "Invoices the fuel",
-     .legs = invoicing_of_fuel,
-     .when = "there is fuel to invoice",
-     .run = invoicing_issue,
-     .answered = after_answered,
-     .ruled = after_ruled,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = STEP_ISSUE_GOODS_INVOICE,
-     .stage = 8,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "issue_goods_invoice",
-     .participant = "invoice",
-     .text = "Invoices everything else",
-     .legs = invoicing_of_goods,
-     .when = "there is something else to invoice",
-     .run = invoicing_issue,
-     .answered = after_answered,
-     .ruled = after_ruled,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = 190,

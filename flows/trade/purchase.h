@@ -4,20 +4,14 @@
 
 #include "flows/trade/trade.h"
 
-// Steps that others refer to, but for those of holdings (holding_table.h); ids are stored.
+// Steps that others refer to, but for those that are made of rows (holding_table.h,
+// after_table.h); ids are stored.
 enum {
     STEP_CLAIM_SOURCES = 5,
     STEP_CREATE_ORDER = 30,
     STEP_RECHARGE = 84,
     STEP_DELIVER_ITEMS = 86,
-    STEP_AWARD_POINTS = 100,
-    STEP_ISSUE_COUPONS = 110,
     STEP_RECORD_SETTLEMENT = 120,
-    STEP_REPORT_GROWTH = 140,
-    STEP_RECORD_MARKETING = 150,
-    STEP_EVALUATE_ACTIVITIES = 160,
-    STEP_ISSUE_FUEL_INVOICE = 170,
-    STEP_ISSUE_GOODS_INVOICE = 180,
 };
 
 extern const struct saga_flow purchase_flow;

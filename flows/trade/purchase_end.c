@@ -1,17 +1,10 @@
 #include "flows/trade/purchase_end.h"
 
-#include "adapters/activity/activity.h"
-#include "adapters/coupon/coupon.h"
-#include "adapters/invoice/invoice.h"
-#include "adapters/level/level.h"
-#include "adapters/marketing/marketing.h"
 #include "adapters/order/order.h"
-#include "adapters/points/points.h"
 #include "flows/trade/adjust.h"
 #include "flows/trade/after.h"
 #include "flows/trade/holding.h"
 #include "flows/trade/internal.h"
-#include "flows/trade/moved.h"
 #include "flows/trade/payment.h"
 #include "flows/trade/purchase.h"
 #include "flows/trade/recall.h"
@@ -194,11 +187,6 @@ static bool order_no_fits(struct saga_turn *turn, const ProtobufCMessage *answer
     return strlen(response->order_no) <= TRADE_ID_MAX;
 }
 
-static bool award_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
-    (void)turn;
-    return moved_award(answer, 0, "");
-}
-
 static bool may_turn_round(const struct trade *trade, struct error *error) {
     char gid[TRADE_GID_MAX];
     if (trade_is_paid(trade))
@@ -225,9 +213,9 @@ static bool may_skip_record(struct saga_turn *turn, struct error *error) {
 #define RESOLVE_IT "resolve it with what became of it; should it never be possible, terminate the saga"
 
 #define RULES(NAME, name, missed, participant, hold, use, let_go, give_back, when_used, when_back, unheld, still_held) \
-    {.step_id = HOLDING_ID hold, .no_skip = unheld ": " RESOLVE_OR_COMPENSATE},                                        \
-        {.step_id = HOLDING_ID hold, SAGA_COMPENSATE, still_held ": " RESOLVE_THERE},                                  \
-        {.step_id = HOLDING_ID use, .no_skip = still_held ": " RESOLVE_IT},
+    {.step_id = ROW_STEP_ID hold, .no_skip = unheld ": " RESOLVE_OR_COMPENSATE},                                       \
+        {.step_id = ROW_STEP_ID hold, SAGA_COMPENSATE, still_held ": " RESOLVE_THERE},                                 \
+        {.step_id = ROW_STEP_ID use, .no_skip = still_held ": " RESOLVE_IT},
 
 bool purchase_end_allows(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error) {
     static const struct ruling_rule rules[] = {
@@ -239,13 +227,6 @@ bool purchase_end_allows(struct saga_turn *turn, const struct saga_ruling *rulin
         {.step_id = STEP_CREATE_ORDER, SAGA_COMPENSATE, "the order would stay open: " RESOLVE_THERE},
         {.step_id = STEP_RECHARGE, .no_skip = "the buyer would not get what was paid for: " RESOLVE_IT},
         {.step_id = STEP_DELIVER_ITEMS, .no_skip = "the buyer would not get what was paid for: " RESOLVE_IT},
-        {.step_id = STEP_AWARD_POINTS, .answers = &points_award_method, .fits = award_fits},
-        {.step_id = STEP_ISSUE_COUPONS, .answers = &coupon_issue_method},
-        {.step_id = STEP_REPORT_GROWTH, .answers = &level_report_method},
-        {.step_id = STEP_RECORD_MARKETING, .answers = &marketing_record_method},
-        {.step_id = STEP_EVALUATE_ACTIVITIES, .answers = &activity_evaluate_method},
-        {.step_id = STEP_ISSUE_FUEL_INVOICE, .answers = &invoice_issue_method},
-        {.step_id = STEP_ISSUE_GOODS_INVOICE, .answers = &invoice_issue_method},
         {.step_id = 0},
     };
     if (ruling->act == SAGA_ACT_COMPENSATE)
@@ -253,5 +234,13 @@ bool purchase_end_allows(struct saga_turn *turn, const struct saga_ruling *rulin
     if (ruling->act == SAGA_ACT_SKIP && saga_turn_step(turn)->id == STEP_RECORD_SETTLEMENT &&
         !may_skip_record(turn, error))
         return false;
+    enum after_benefit benefit = after_of_step(saga_turn_step(turn)->id);
+    if (benefit != AFTERS) {
+        const struct follower *follower = follower_rows[benefit].is;
+        const struct ruling_rule resolved[] = {
+            {.step_id = follower_rows[benefit].give_step, .answers = follower->answers, .fits = follower->fits},
+            {.step_id = 0}};
+        return ruling_allowed(resolved, turn, ruling, error);
+    }
     return ruling_allowed(rules, turn, ruling, error);
 }

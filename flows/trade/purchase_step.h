@@ -13,10 +13,9 @@ saga_legs_fn purchase_recharges, purchase_items;
 saga_call_fn purchase_recharge, purchase_deliver_item;
 saga_answered_fn purchase_recharged, purchase_item_delivered;
 
-// purchase_after.c: stage 8, with invoicing.c and tell.c
-saga_call_fn purchase_award_points, purchase_issue_coupons, purchase_report_growth, purchase_evaluate_activities;
-saga_call_fn purchase_record_marketing, purchase_record_settlement;
-saga_answered_fn purchase_points_awarded, purchase_recorded;
+// purchase_after.c: stage 8, with after.c and tell.c
+saga_call_fn purchase_record_settlement;
+saga_answered_fn purchase_recorded;
 saga_ruled_fn purchase_record_ruled;
 saga_legs_fn purchase_has_user, purchase_tells_os;
 

@@ -45,7 +45,7 @@ static struct saga_verdict order_ended(struct saga_turn *turn) {
 }
 
 #define RULE(NAME, name, missed, participant, hold, use, let_go, give_back, when_used, when_back, unheld, still_held)  \
-    {.step_id = HOLDING_ID let_go, .no_skip = still_held ": " RESOLVE_THERE},
+    {.step_id = ROW_STEP_ID let_go, .no_skip = still_held ": " RESOLVE_THERE},
 
 static bool order_allows(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error) {
     static const struct ruling_rule rules[] = {
@@ -57,10 +57,14 @@ static bool order_allows(struct saga_turn *turn, const struct saga_ruling *rulin
 }
 
 #define LET_GO(NAME, name_, missed, participant_, hold, use, let_go, ...)                                              \
-    {HOLDING_STEP let_go,           .stage = 3,                                                                        \
-     .kind = SAGA_RETRIABLE,        .participant = participant_,                                                       \
-     .legs = holding_locks_##name_, .run = holding_let_go,                                                             \
-     .deadline_ms = EFFECT_SOON_MS, .retry = SAGA_STUBBORN},
+    {ROW_STEP let_go,                                                                                                  \
+     .stage = 3,                                                                                                       \
+     .kind = SAGA_RETRIABLE,                                                                                           \
+     .participant = participant_,                                                                                      \
+     .legs = holding_locks_##name_,                                                                                    \
+     .run = holding_let_go,                                                                                            \
+     .deadline_ms = EFFECT_SOON_MS,                                                                                    \
+     .retry = SAGA_STUBBORN},
 
 static const struct saga_step order_steps[] = {
     {.id = 10,

@@ -2,7 +2,6 @@
 
 #include "flows/trade/deduction.h"
 #include "flows/trade/holding.h"
-#include "flows/trade/invoicing.h"
 #include "flows/trade/load.h"
 #include "flows/trade/refund_end.h"
 #include "flows/trade/refund_leg.h"
@@ -84,7 +83,7 @@ static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, str
 // ---- The table ----------------------------------------------------------------------------------------------------
 
 #define GIVE_BACK(NAME, name_, missed, participant_, hold, use, let_go, give_back, when_used, when_back, ...)          \
-    {HOLDING_STEP give_back,                                                                                           \
+    {ROW_STEP give_back,                                                                                               \
      .stage = 5,                                                                                                       \
      .kind = SAGA_RETRIABLE,                                                                                           \
      .tier = SAGA_NON_CORE,                                                                                            \
@@ -93,6 +92,20 @@ static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, str
      .when = when_back,                                                                                                \
      .run = holding_give_back,                                                                                         \
      .answered = holding_given_back,                                                                                   \
+     .deadline_ms = EFFECT_LATER_MS,                                                                                   \
+     .retry = SAGA_LEISURELY},
+
+#define TAKEN_BACK_IN_PARTS .decide = refund_taken_back, .ask = refund_take_back, .ruled = refund_take_back_ruled
+#define TAKEN_BACK_AS_A_WHOLE .run = refund_withdraw, .answered = refund_withdrawn
+#define TAKE_BACK(NAME, name_, since, participant_, give, when_given, how, take_back, when_)                           \
+    {ROW_STEP take_back,                                                                                               \
+     .stage = 5,                                                                                                       \
+     .kind = SAGA_RETRIABLE,                                                                                           \
+     .tier = SAGA_NON_CORE,                                                                                            \
+     .participant = participant_,                                                                                      \
+     .legs = refund_returns_##name_,                                                                                   \
+     .when = when_,                                                                                                    \
+     how,                                                                                                              \
      .deadline_ms = EFFECT_LATER_MS,                                                                                   \
      .retry = SAGA_LEISURELY},
 
@@ -160,33 +173,7 @@ static const struct saga_step steps[] = {
      .answered = refund_item_withdrawn,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
-    {.id = STEP_TAKE_BACK_POINTS,
-     .stage = 5,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "take_back_points",
-     .participant = "points",
-     .text = "Awarded points go back",
-     .legs = refund_of_trade,
-     .when = "what was bought goes back",
-     .decide = refund_taken_back,
-     .ask = refund_take_back,
-     .ruled = refund_take_back_ruled,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = 80,
-     .stage = 5,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "withdraw_coupons",
-     .participant = "coupon",
-     .text = "Issued coupons go back",
-     .legs = refund_of_user,
-     .when = "the buyer is known",
-     .run = refund_withdraw_coupons,
-     .answered = refund_coupons_withdrawn,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
+    AFTER_TABLE(TAKE_BACK) // a row each
     {.id = 90,
      .stage = 5,
      .kind = SAGA_RETRIABLE,
@@ -210,75 +197,6 @@ static const struct saga_step steps[] = {
      .legs = refund_of_trade,
      .when = "what was bought goes back",
      .run = tell_screens,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = STEP_REVERSE_GROWTH,
-     .stage = 5,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "reverse_growth",
-     .participant = "level",
-     .text = "The user's growth goes back",
-     .legs = refund_of_trade,
-     .when = "what was bought goes back",
-     .decide = refund_taken_back,
-     .ask = refund_take_back,
-     .ruled = refund_take_back_ruled,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = STEP_REVERSE_MARKETING,
-     .stage = 5,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "reverse_marketing",
-     .participant = "marketing",
-     .text = "Reverses the benefits' record",
-     .legs = refund_of_trade,
-     .when = "what was bought goes back",
-     .decide = refund_taken_back,
-     .ask = refund_take_back,
-     .ruled = refund_take_back_ruled,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = 130,
-     .stage = 5,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "withdraw_gifts",
-     .participant = "activity",
-     .text = "Gifts go back",
-     .legs = refund_of_user,
-     .when = "the buyer is known",
-     .run = refund_withdraw_gifts,
-     .answered = refund_gifts_withdrawn,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = STEP_REVERSE_FUEL_INVOICE,
-     .stage = 5,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "reverse_fuel_invoice",
-     .participant = "invoice",
-     .text = "Voids the fuel's invoice, or makes a red-letter one",
-     .legs = invoicing_of_refunded_fuel,
-     .when = "there is fuel to invoice",
-     .decide = refund_taken_back,
-     .ask = refund_take_back,
-     .ruled = refund_take_back_ruled,
-     .deadline_ms = EFFECT_LATER_MS,
-     .retry = SAGA_LEISURELY},
-    {.id = STEP_REVERSE_GOODS_INVOICE,
-     .stage = 5,
-     .kind = SAGA_RETRIABLE,
-     .tier = SAGA_NON_CORE,
-     .name = "reverse_goods_invoice",
-     .participant = "invoice",
-     .text = "The same for everything else",
-     .legs = invoicing_of_refunded_goods,
-     .when = "there is something else to invoice",
-     .decide = refund_taken_back,
-     .ask = refund_take_back,
-     .ruled = refund_take_back_ruled,
      .deadline_ms = EFFECT_LATER_MS,
      .retry = SAGA_LEISURELY},
     {.id = 160,

@@ -15,6 +15,12 @@ static inline bool refund_end_came_to_nothing(const struct refund_row *refund) {
     return refund->state == REFUND_STATE(STOPPED) && refund->amount == 0;
 }
 
+// Any money of the trade goes, or went, back with it.
+static inline bool refund_end_gave_back(const struct trade *trade, const struct refund_row *refund) {
+    (void)trade;
+    return refund->amount > 0;
+}
+
 // Nothing more of it is to be begun: it was terminated, or what it is about is spent. Where balance was, or may have
 // been, taken for it, its money is owed all the same.
 static inline bool refund_end_is_left(const struct refund_row *refund) {

@@ -5,15 +5,8 @@
 
 #include "flows/trade/effect.h"
 
-// Ids of steps; they are stored.
-enum {
-    STEP_REVERSE_RECHARGE = 15,
-    STEP_TAKE_BACK_POINTS = 70,
-    STEP_REVERSE_GROWTH = 110,
-    STEP_REVERSE_MARKETING = 120,
-    STEP_REVERSE_FUEL_INVOICE = 140,
-    STEP_REVERSE_GOODS_INVOICE = 150,
-};
+// Id of a step; it is stored.
+enum { STEP_REVERSE_RECHARGE = 15 };
 
 // Which steps apply: to the refund of a trade; where it is known who bought; where the stations' system is told. Which
 // refund is the last is not known before its money is back, so what only that one gives back is a step of each.
@@ -36,17 +29,20 @@ saga_decide_fn refund_marked;
 saga_call_fn refund_mark;
 saga_ruled_fn refund_mark_ruled;
 
-// What followed the payment goes back in parts, each once it is known whether it came: points, growth, records,
-// invoices.
+// What followed the payment (AFTER_TABLE): whether its step applies.
+#define X(NAME, name, ...) saga_legs_fn refund_returns_##name;
+AFTER_TABLE(X)
+#undef X
+// It goes back in parts, once it is known whether it came.
 saga_decide_fn refund_taken_back;
 saga_call_fn refund_take_back;
 saga_ruled_fn refund_take_back_ruled;
 // The step of the purchase that it waits for; NULL: it waits for none, or is no such step.
 const struct saga_step *refund_awaits(const struct trade *trade, uint16_t step_id);
 
-// What followed the payment and goes back only as a whole.
-saga_call_fn refund_withdraw_coupons, refund_withdraw_gifts;
-saga_answered_fn refund_coupons_withdrawn, refund_gifts_withdrawn;
+// It goes back only as a whole.
+saga_call_fn refund_withdraw;
+saga_answered_fn refund_withdrawn;
 
 saga_call_fn refund_reverse_settlement;
 saga_answered_fn refund_settlement_reversed;

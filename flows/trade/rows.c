@@ -15,7 +15,7 @@
      .offset = offsetof(struct row, discount[SOLVER_LAYER_##NAME])},
 #define TRADE_DISCOUNT(NAME, layer, version) DISCOUNT(trade_row, NAME, layer, version)
 #define LINE_DISCOUNT(NAME, layer, version) DISCOUNT(line_row, NAME, layer, version)
-#define AFTER(NAME, benefit, version)                                                                                  \
+#define AFTER(NAME, benefit, version, ...)                                                                             \
     {.name = #benefit "_state",                                                                                        \
      .type = STORE_I32,                                                                                                \
      .since = (version),                                                                                               \

@@ -4,6 +4,7 @@
 #define TXC_FLOWS_TRADE_ROWS_H
 
 #include "base/id.h"
+#include "flows/trade/after_table.h"
 #include "flows/trade/holding_table.h"
 #include "flows/trade/solver.h"
 #include "saga/tables.h"
@@ -24,17 +25,8 @@ enum {
     TRADE_VERSIONS_MAX = 200,
 };
 
-// What follows payment and a refund takes back (after.h): NAME, name (of its columns <name>_state and
-// <name>_generation, and as callers see it), since (the schema version that brought those; 0: with the table).
-#define AFTER_TABLE(X)                                                                                                 \
-    X(AWARD, award, 0)                                                                                                 \
-    X(ISSUE, issue, 0)                                                                                                 \
-    X(GROWTH, growth, 5)                                                                                               \
-    X(MARKETING, marketing, 5)                                                                                         \
-    X(GIFT, gift, 5)                                                                                                   \
-    X(FUEL_INVOICE, fuel_invoice, 5)                                                                                   \
-    X(GOODS_INVOICE, goods_invoice, 5)
-#define X(NAME, name, since) AFTER_##NAME,
+// What follows payment and a refund takes back (after.h).
+#define X(NAME, ...) AFTER_##NAME,
 enum after_benefit { AFTER_TABLE(X) AFTERS };
 #undef X
 // A refund cancels what has not come yet and takes back what has.

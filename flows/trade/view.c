@@ -223,7 +223,7 @@ static bool add_history(trade_message *message, const struct trade *trade, struc
 }
 
 static bool add_followers(trade_message *message, const struct trade *trade, struct arena *arena) {
-#define X(NAME, name, since) #name,
+#define X(NAME, name, ...) #name,
     static const char *const names[] = {AFTER_TABLE(X)};
 #undef X
     message->followers = view_array(arena, AFTERS);
