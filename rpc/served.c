@@ -17,6 +17,8 @@ enum {
     BUSY_FOR_NS = 1000000000, // a server that was too busy counts as that for so long
     PROMPT_MS = 250,          // a message that takes longer may be waited for only as long as there is room
     BUSY_ARENA_MAX = 4096,
+    TOLD_ALIKE = 64,   // so many are told the same time to come again
+    TOLD_KINDS = 6,    // then others, up to a second later
     REFUSED_MAX = 256, // refusals that are not sent yet; more of them are made short
 };
 
@@ -211,9 +213,10 @@ static uint32_t busy_for_ms(struct rpc_server *server) {
     return left_ns > 0 ? (uint32_t)((left_ns + 999999) / 1000000) : 0;
 }
 
-// Of about this time; to the millisecond nobody needs it.
+// To try again after this time, about: who is refused now must not come again all at once.
 static const struct rpc_answer *busy_answer(struct rpc_busy *busy, uint32_t left_ms) {
-    uint32_t retry_after_ms = (left_ms + OVERLOADED_RETRY_MS - 1) / OVERLOADED_RETRY_MS * OVERLOADED_RETRY_MS;
+    uint32_t later = busy->told++ / TOLD_ALIKE % TOLD_KINDS;
+    uint32_t retry_after_ms = ((left_ms - 1) / OVERLOADED_RETRY_MS + 1 + later) * OVERLOADED_RETRY_MS;
     if (busy->error.retry_after_ms != retry_after_ms) {
         arena_release(&busy->arena);
         arena_init(&busy->arena, BUSY_ARENA_MAX);

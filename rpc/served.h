@@ -33,6 +33,7 @@ struct rpc_served_caller {
 // A server without rest, and what it answers to whom it refuses: made once for many, for it has little time for each.
 struct rpc_busy {
     int64_t until_ns; // on the monotonic clock
+    uint32_t told;    // that were refused
     struct error error;
     struct arena arena;
     struct rpc_answer answer;
