@@ -94,18 +94,19 @@ static void set_options(struct galera *galera, int i, bool first) {
         set(node, &n, "--wsrep-new-cluster");
 }
 
-static long long status(const struct node *node, const char *name) {
+static bool status_is(const struct node *node, const char *name, long long expected) {
     char sql[200];
+    long long value;
     // A node that is not ready answers questions about itself alone.
     snprintf(sql, sizeof sql, "SELECT variable_value FROM information_schema.global_status WHERE variable_name = '%s'",
              name);
-    return mariadb_ask(node->server, NULL, sql);
+    return mariadb_try_ask(node->server, NULL, sql, &value) && value == expected;
 }
 
 void galera_await(struct galera *galera, int node, int nodes) {
     enum { SYNCED = 4 };
     const struct node *its = &galera->nodes[node];
-    while (status(its, "wsrep_cluster_size") != nodes || status(its, "wsrep_local_state") != SYNCED)
+    while (!status_is(its, "wsrep_cluster_size", nodes) || !status_is(its, "wsrep_local_state", SYNCED))
         sched_yield();
 }
 

@@ -207,22 +207,48 @@ const char *mariadb_socket(const struct mariadb_server *server) {
     return server->socket;
 }
 
+static bool ended(const struct mariadb_server *server) {
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)server->process.pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
+static _Noreturn void unreachable(const struct mariadb_server *server) {
+    server_show_log(server->folder);
+    server_die("connecting", server->socket);
+}
+
+// Of the query's answer; false with the server's error when it has none.
+static bool ask(MYSQL *mysql, const char *sql, long long *value) {
+    if (mysql_real_query(mysql, sql, strlen(sql)) != 0)
+        return false;
+    MYSQL_RES *result = mysql_store_result(mysql);
+    MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
+    *value = row && row[0] ? strtoll(row[0], NULL, 10) : 0;
+    mysql_free_result(result);
+    return true;
+}
+
+bool mariadb_try_ask(struct mariadb_server *server, const char *database, const char *sql, long long *value) {
+    MYSQL *mysql = try_connect(server, database);
+    bool answered = mysql && ask(mysql, sql, value);
+    if (mysql)
+        mysql_close(mysql);
+    if (!answered && ended(server))
+        unreachable(server);
+    return answered;
+}
+
 long long mariadb_ask(struct mariadb_server *server, const char *database, const char *sql) {
     MYSQL *mysql = try_connect(server, database);
     if (!mysql && server->process.pid != 0) {
         server_await(&server->process, answers, server);
         mysql = try_connect(server, database);
     }
-    if (!mysql) {
-        server_show_log(server->folder);
-        server_die("connecting", server->socket);
-    }
-    if (mysql_real_query(mysql, sql, strlen(sql)) != 0)
+    if (!mysql)
+        unreachable(server);
+    long long value;
+    if (!ask(mysql, sql, &value))
         server_die(sql, mysql_error(mysql));
-    MYSQL_RES *result = mysql_store_result(mysql);
-    MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
-    long long value = row && row[0] ? strtoll(row[0], NULL, 10) : 0;
-    mysql_free_result(result);
     mysql_close(mysql);
     return value;
 }

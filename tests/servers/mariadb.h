@@ -35,6 +35,10 @@ void mariadb_run(struct mariadb_server *server, const char *database, const char
 // The same, for a query whose answer is one integer.
 long long mariadb_ask(struct mariadb_server *server, const char *database, const char *sql);
 
+// The same, of a server that may turn callers away for now, as a node does while it joins its cluster: false when it
+// did. Ends the test when the server has ended.
+bool mariadb_try_ask(struct mariadb_server *server, const char *database, const char *sql, long long *value);
+
 // kill -9, and waits until it is gone. Nothing when it is not running.
 void mariadb_kill(struct mariadb_server *server);
 
