@@ -24,7 +24,7 @@ enum {
 
 // How full the server may be, in hundredths of a limit, for a call of each tier to be let in; while it is too busy.
 static const uint32_t tier_percent[] = {[RPC_TIER_LOW] = 70, [RPC_TIER_NORMAL] = 85, [RPC_TIER_HIGH] = 100};
-static const uint32_t busy_percent[] = {[RPC_TIER_LOW] = 20, [RPC_TIER_NORMAL] = 25, [RPC_TIER_HIGH] = 100};
+static const uint32_t busy_percent[] = {[RPC_TIER_LOW] = 6, [RPC_TIER_NORMAL] = 8, [RPC_TIER_HIGH] = 100};
 
 static uint64_t part_of(const struct rpc_served *served, uint64_t most) {
     return most * tier_percent[served->route->route->tier] / 100;

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ACCEPTS = 32, IDLE_MS = 100 };
+enum { ACCEPTS = 32, IDLE_NS = 100000000 };
 
 static struct bare bare;
 static struct bare_in *first, **last = &first; // those that are held, in the order of their times
@@ -71,7 +71,8 @@ int main(int argc, char **argv) {
     bare_init(&bare, NULL, NULL);
     bare_serve(&bare, argv + 2, methods, sizeof methods / sizeof methods[0], ACCEPTS);
     while (!stopped) {
-        int64_t until = clock_monotonic_ns() + (int64_t)IDLE_MS * 1000000;
+        // What comes meanwhile is not due before that either.
+        int64_t until = clock_monotonic_ns() + (0 < delay_ns && delay_ns < IDLE_NS ? delay_ns : IDLE_NS);
         bare_run(&bare, first && first->due_ns < until ? first->due_ns : until);
         answer_due();
     }

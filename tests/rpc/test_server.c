@@ -262,11 +262,11 @@ static void until_ended(struct newcomers *three) {
 static void a_server_without_rest_takes_less_of_what_matters_less(void **state) {
     (void)state;
     struct echo echo;
-    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 20, .busy_max_ms = RUSH_MS}, NULL);
+    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 50, .busy_max_ms = RUSH_MS}, NULL);
     static const struct {
         size_t held;
         int list, quote;
-    } steps[] = {{3, 0, 0}, {4, 8, 0}, {5, 8, 8}, {16, 8, 8}};
+    } steps[] = {{2, 0, 0}, {3, 8, 0}, {4, 8, 8}, {40, 8, 8}};
     struct echo_got held = {0}, got = {0};
     struct newcomers three;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
@@ -289,7 +289,7 @@ static void a_server_without_rest_takes_less_of_what_matters_less(void **state) 
         echo_call(&echo, &echo_quote, &request, &got);
     } while (got.status != 0 && clock_now_ms(rpc_loop_clock(echo.loop)) < until_ms);
     assert_int_equal(got.status, 0);
-    release_all(&echo, &held, 16);
+    release_all(&echo, &held, 40);
     echo_stop(&echo);
 }
 
