@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { TABLES_MAX = 64, SECOND_MS = 1000, BUSY_MAX_MS = 100 };
+enum { TABLES_MAX = 64, SECOND_MS = 1000, BUSY_MAX_MS = 300 };
 #define DAY_MS INT64_C(86400000)
 
 // ---- Businesses ---------------------------------------------------------------------------------------------------

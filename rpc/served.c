@@ -14,7 +14,11 @@ enum {
     ARENA_FACTOR = 8, // a call's memory, in greatest messages
     OVERLOADED_RETRY_MS = 200,
     SHUTDOWN_RETRY_MS = 100,
-    BUSY_FOR_NS = 1000000000, // a server that was too busy counts as that for so long
+    BUSY_FOR_NS = 1000000000, // whom a server without rest refuses is to come again after this, about
+    BUSY_MOVE_NS = 100000000, // how many such a server lets in is looked at again
+    BUSY_LEAST_PERCENT = 8,   // of what may be in flight, which it lets in in any case
+    RESTLESS = 4,             // how much less than busy_max_ms without rest is too little for it to let in as many,
+    RESTED = 80,              // and how much less enough for more
     PROMPT_MS = 250,          // a message that takes longer may be waited for only as long as there is room
     BUSY_ARENA_MAX = 4096,
     TOLD_ALIKE = 64,   // so many are told the same time to come again
@@ -22,17 +26,11 @@ enum {
     REFUSED_MAX = 256, // refusals that are not sent yet; more of them are made short
 };
 
-// How full the server may be, in hundredths of a limit, for a call of each tier to be let in; while it is too busy.
+// How full the server may be, in hundredths of a limit, for a call of each tier to be let in.
 static const uint32_t tier_percent[] = {[RPC_TIER_LOW] = 70, [RPC_TIER_NORMAL] = 85, [RPC_TIER_HIGH] = 100};
-static const uint32_t busy_percent[] = {[RPC_TIER_LOW] = 6, [RPC_TIER_NORMAL] = 8, [RPC_TIER_HIGH] = 100};
 
 static uint64_t part_of(const struct rpc_served *served, uint64_t most) {
     return most * tier_percent[served->route->route->tier] / 100;
-}
-
-static uint64_t busy_most(const struct rpc_served *served) {
-    uint64_t most = served->server->options.in_flight_max;
-    return (most * busy_percent[served->route->route->tier] + 99) / 100;
 }
 
 // ---- Life ---------------------------------------------------------------------------------------------------------
@@ -204,19 +202,51 @@ static void refuse(struct rpc_served *served, const struct error *error) {
 
 // ---- Without rest -------------------------------------------------------------------------------------------------
 
-// For how much longer the server counts as too busy; 0: it doesn't.
-static uint32_t busy_for_ms(struct rpc_server *server) {
-    int64_t now_ns = clock_monotonic_ns();
-    if (server->options.busy_max_ms && rpc_loop_busy_ms(server->loop) >= server->options.busy_max_ms)
-        server->busy.until_ns = now_ns + BUSY_FOR_NS;
-    int64_t left_ns = server->busy.until_ns - now_ns;
-    return left_ns > 0 ? (uint32_t)((left_ns + 999999) / 1000000) : 0;
+static uint32_t busy_least(const struct rpc_server *server) {
+    return (uint32_t)(((uint64_t)server->options.in_flight_max * BUSY_LEAST_PERCENT + 99) / 100);
+}
+
+// How many have to be in flight for the loop to be busy depends on how long the participants take. So the limit begins
+// with half of what is in flight when there is no rest any more, goes down while there is none and up while there is,
+// and is gone when nobody met it for a second.
+static void move_limit(struct rpc_server *server, int64_t busy_ms, int64_t now_ns) {
+    struct rpc_busy *busy = &server->busy;
+    int64_t since_ns = now_ns - busy->moved_ns;
+    if (busy->most > 0 && since_ns < BUSY_MOVE_NS)
+        return;
+    if (busy->most == 0 || since_ns > BUSY_FOR_NS)
+        busy->most = busy_ms >= server->options.busy_max_ms ? (server->in_flight + 1) / 2 : 0;
+    else if (busy_ms >= server->options.busy_max_ms / RESTLESS)
+        busy->most -= busy->most / 4;
+    else if (busy_ms <= server->options.busy_max_ms / RESTED)
+        busy->most += busy->most / 16 + 1;
+    busy->moved_ns = now_ns;
+    if (busy->most >= server->options.in_flight_max)
+        busy->most = 0;
+    else if (busy->most > 0 && busy->most < busy_least(server))
+        busy->most = busy_least(server);
+}
+
+// How many may be in flight for one more call of the tier to be let in, as far as the loop's rest goes.
+static uint32_t busy_most(struct rpc_server *server, enum rpc_tier tier) {
+    struct rpc_busy *busy = &server->busy;
+    if (tier == RPC_TIER_HIGH || server->options.busy_max_ms == 0 || server->in_flight < busy_least(server) * 3 / 4)
+        return UINT32_MAX;
+    int64_t now_ns = clock_monotonic_ns(), busy_ms = rpc_loop_busy_ms(server->loop);
+    move_limit(server, busy_ms, now_ns);
+    if (busy->most > 0 && busy_ms >= server->options.busy_max_ms / RESTLESS)
+        busy->until_ns = now_ns + BUSY_FOR_NS;
+    if (busy->most == 0)
+        return UINT32_MAX;
+    return tier == RPC_TIER_LOW ? busy->most - busy->most / 4 : busy->most;
 }
 
 // To try again after this time, about: who is refused now must not come again all at once.
-static const struct rpc_answer *busy_answer(struct rpc_busy *busy, uint32_t left_ms) {
+static const struct rpc_answer *busy_answer(struct rpc_busy *busy) {
+    int64_t left_ms = (busy->until_ns - clock_monotonic_ns()) / 1000000;
     uint32_t later = busy->told++ / TOLD_ALIKE % TOLD_KINDS;
-    uint32_t retry_after_ms = ((left_ms - 1) / OVERLOADED_RETRY_MS + 1 + later) * OVERLOADED_RETRY_MS;
+    uint32_t retry_after_ms =
+        ((left_ms > 0 ? (uint32_t)left_ms / OVERLOADED_RETRY_MS : 0) + 1 + later) * OVERLOADED_RETRY_MS;
     if (busy->error.retry_after_ms != retry_after_ms) {
         arena_release(&busy->arena);
         arena_init(&busy->arena, BUSY_ARENA_MAX);
@@ -227,14 +257,12 @@ static const struct rpc_answer *busy_answer(struct rpc_busy *busy, uint32_t left
     return &busy->answer;
 }
 
-// Refuses one call more, of `now` calls, where the server is too busy for one of its tier.
-static bool refuse_as_busy(struct rpc_served *served, uint32_t now) {
+static bool refuse_as_busy(struct rpc_served *served) {
     struct rpc_server *server = served->server;
-    uint32_t left_ms = now >= busy_most(served) ? busy_for_ms(server) : 0;
-    if (left_ms == 0)
+    if (server->in_flight < busy_most(server, served->route->route->tier))
         return false;
     count_refused(served);
-    rpc_inbound_end(&served->in, busy_answer(&server->busy, left_ms));
+    rpc_inbound_end(&served->in, busy_answer(&server->busy));
     return true;
 }
 
@@ -266,8 +294,8 @@ static bool take_room(struct rpc_served *served, struct error *error) {
     if (route->own) {
         most = route->most;
         now = route->calls;
-    } else if (busy_most(served) < most && refuse_as_busy(served, now)) {
-        return false; // what matters most still gets in at the cost of others
+    } else if (refuse_as_busy(served)) {
+        return false;
     }
     if (now >= most && !push_out(served)) {
         error_set(error, ERR_OVERLOADED, "%u calls are being served", now);

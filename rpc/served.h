@@ -32,7 +32,9 @@ struct rpc_served_caller {
 
 // A server without rest, and what it answers to whom it refuses: made once for many, for it has little time for each.
 struct rpc_busy {
-    int64_t until_ns; // on the monotonic clock
+    uint32_t most;    // calls in flight, for one of RPC_TIER_NORMAL to be let in; 0: the server has rest
+    int64_t moved_ns; // when that was last changed, or found right; on the monotonic clock, as the next
+    int64_t until_ns; // nobody refused need come again before
     uint32_t told;    // that were refused
     struct error error;
     struct arena arena;

@@ -259,6 +259,12 @@ static void until_ended(struct newcomers *three) {
     echo_until(three->echo->loop, &three->pay.times, 1);
 }
 
+static void rush(struct newcomers *three, int64_t ms) {
+    *three = (struct newcomers){.echo = three->echo};
+    echo_rush(three->echo, ms, begin_three, three, &three->pay.times, 1);
+    until_ended(three);
+}
+
 static void a_server_without_rest_takes_less_of_what_matters_less(void **state) {
     (void)state;
     struct echo echo;
@@ -267,13 +273,11 @@ static void a_server_without_rest_takes_less_of_what_matters_less(void **state) 
         size_t held;
         int list, quote;
     } steps[] = {{2, 0, 0}, {3, 8, 0}, {4, 8, 8}, {40, 8, 8}};
-    struct echo_got held = {0}, got = {0};
-    struct newcomers three;
+    struct echo_got held = {0};
+    struct newcomers three = {.echo = &echo};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         hold(&echo, &held, steps[i].held - echo.service.n_held);
-        three = (struct newcomers){.echo = &echo};
-        echo_rush(&echo, RUSH_MS, begin_three, &three, &three.pay.times, 1);
-        until_ended(&three);
+        rush(&three, RUSH_MS);
         assert_int_equal(three.list.status, steps[i].list);
         assert_int_equal(three.quote.status, steps[i].quote);
         assert_int_equal(three.pay.status, 0);
@@ -281,13 +285,88 @@ static void a_server_without_rest_takes_less_of_what_matters_less(void **state) 
     assert_string_equal(three.quote.reason, "OVERLOADED");
     assert_int_equal(three.quote.outcome, OUTCOME_RETRY);
     assert_in_range(three.quote.error.retry_after_ms, 500, 1000); // what is left of the second
-    // Soon it counts as rested.
+    release_all(&echo, &held, 40);
+    echo_stop(&echo);
+}
+
+// What a short pause left to do makes nobody refused.
+static void a_short_rush_does_not_make_it_busy(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 50, .busy_max_ms = RUSH_MS}, NULL);
+    struct echo_got held = {0};
+    struct newcomers three = {.echo = &echo};
+    hold(&echo, &held, 10);
+    rush(&three, RUSH_MS / 3);
+    assert_int_equal(three.list.status + three.quote.status + three.pay.status, 0);
+    release_all(&echo, &held, 10);
+    echo_stop(&echo);
+}
+
+// It begins with half of what is in flight, 25 of 50, and is at its least, 16, when 15 are left.
+static void a_busy_server_lets_in_fewer_while_it_has_no_rest(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 200, .busy_max_ms = RUSH_MS}, NULL);
+    struct echo_got held = {0};
+    struct newcomers three = {.echo = &echo};
+    hold(&echo, &held, 50);
+    rush(&three, RUSH_MS);
+    assert_int_equal(three.quote.status, 8);
+    while (echo.service.n_held > 22)
+        echo_release(&echo.service);
+    echo_until(echo.loop, &held.times, 28);
+    rush(&three, 1);
+    assert_int_equal(three.quote.status, 0);
+    for (int i = 0; i < 5; i++) {
+        rush(&three, RUSH_MS / 2); // with a moment of rest before each
+        rpc_loop_once(echo.loop, 5);
+    }
+    assert_int_equal(three.quote.status, 8);
+    while (echo.service.n_held > 15)
+        echo_release(&echo.service);
+    echo_until(echo.loop, &held.times, 35);
+    rush(&three, RUSH_MS / 2);
+    assert_int_equal(three.quote.status, 0);
+    assert_int_equal(three.pay.status, 0);
+    release_all(&echo, &held, 50);
+    echo_stop(&echo);
+}
+
+// However many it takes to have something to do all the time: they may wait for a participant that takes long.
+static void a_busy_server_lets_in_more_while_it_has_some_rest(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 50, .busy_max_ms = RUSH_MS}, NULL);
+    struct echo_got held = {0}, got = {0};
+    struct newcomers three = {.echo = &echo};
+    hold(&echo, &held, 10);
+    rush(&three, RUSH_MS);
+    assert_int_equal(three.quote.status, 8);
     EchoRequest request = ECHO_REQUEST;
-    int64_t until_ms = clock_now_ms(rpc_loop_clock(echo.loop)) + ECHO_PATIENCE_MS;
+    int tries = 0;
     do {
-        rpc_loop_once(echo.loop, 2 * RUSH_MS); // to wait is no work
+        rpc_loop_once(echo.loop, 120); // to wait is no work
         echo_call(&echo, &echo_quote, &request, &got);
-    } while (got.status != 0 && clock_now_ms(rpc_loop_clock(echo.loop)) < until_ms);
+    } while (got.status != 0 && ++tries < 100);
+    assert_int_equal(got.status, 0);
+    release_all(&echo, &held, 10);
+    echo_stop(&echo);
+}
+
+static void a_server_that_nobody_asks_for_a_second_is_not_busy(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 50, .busy_max_ms = RUSH_MS}, NULL);
+    struct echo_got held = {0}, got = {0};
+    struct newcomers three = {.echo = &echo};
+    hold(&echo, &held, 40);
+    rush(&three, RUSH_MS);
+    assert_int_equal(three.quote.status, 8);
+    for (int64_t end_ns = clock_monotonic_ns() + INT64_C(1010000000); clock_monotonic_ns() < end_ns;)
+        rpc_loop_once(echo.loop, 100);
+    EchoRequest request = ECHO_REQUEST;
+    echo_call(&echo, &echo_quote, &request, &got);
     assert_int_equal(got.status, 0);
     release_all(&echo, &held, 40);
     echo_stop(&echo);
@@ -535,6 +614,10 @@ int main(void) {
         cmocka_unit_test(what_matters_less_is_refused_first),
         cmocka_unit_test(a_flood_of_what_matters_less_keeps_no_payment_out),
         cmocka_unit_test(a_server_without_rest_takes_less_of_what_matters_less),
+        cmocka_unit_test(a_short_rush_does_not_make_it_busy),
+        cmocka_unit_test(a_busy_server_lets_in_fewer_while_it_has_no_rest),
+        cmocka_unit_test(a_busy_server_lets_in_more_while_it_has_some_rest),
+        cmocka_unit_test(a_server_that_nobody_asks_for_a_second_is_not_busy),
         cmocka_unit_test(a_server_that_stood_still_or_has_a_little_to_do_takes_all),
         cmocka_unit_test(one_caller_has_its_part_and_no_more),
         cmocka_unit_test(requests_that_matter_less_have_a_part_of_the_bytes),
