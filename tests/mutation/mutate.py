@@ -11,6 +11,7 @@ the code as it is. The exit code is 1 when a mutant survives, or can't be applie
 import argparse
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -135,6 +136,7 @@ def main():
         return 1
     picked = chosen(all_mutants, args)
     if args.list:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # whoever reads it may stop
         show(picked)
         return 0
     begun = time.monotonic()
