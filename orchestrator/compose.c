@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { TABLES_MAX = 64, SECOND_MS = 1000, BUSY_MAX_MS = 300 };
+enum { TABLES_MAX = 64, SECOND_MS = 1000 };
 #define DAY_MS INT64_C(86400000)
 
 // ---- Businesses ---------------------------------------------------------------------------------------------------
@@ -287,7 +287,7 @@ static bool serve(struct center *center, struct error *error) {
         .tls = {.certificate = config->tls.certificate, .key = config->tls.key, .client_ca = config->tls.client_ca},
         .message_max = config->limits.message_max_bytes,
         .in_flight_max = config->limits.in_flight_max,
-        .busy_max_ms = BUSY_MAX_MS,
+        .busy_max_ms = config->limits.busy_max_ms,
         .caller_in_flight_max = config->limits.caller_in_flight_max,
         .bytes_in_flight_max = config->limits.bytes_in_flight_max,
         .drain_ms = config->drain_ms ? config->drain_ms : 1, // 0 would be the server's own default
@@ -311,7 +311,8 @@ static bool serve(struct center *center, struct error *error) {
     center->operator_service = (struct operator_service){
         .sagas = &center->saga_service, .trades = center->trades, .instance = config->instance};
     rpc_server_add(center->server, operator_routes, n_operator_routes, &center->operator_service);
-    center->stats_service = (struct stats_service){center->store, center->engine, center->trades, center->cache};
+    center->stats_service =
+        (struct stats_service){center->store, center->engine, center->trades, center->cache, center->server};
     rpc_server_add(center->server, stats_routes, n_stats_routes, &center->stats_service);
     center->anomaly_service = (struct anomaly_service){center->store};
     rpc_server_add(center->server, anomaly_routes, n_anomaly_routes, &center->anomaly_service);

@@ -29,7 +29,7 @@ struct config_store {
 };
 
 struct config_limits {
-    uint32_t message_max_bytes, in_flight_max, caller_in_flight_max, bytes_in_flight_max;
+    uint32_t message_max_bytes, in_flight_max, busy_max_ms, caller_in_flight_max, bytes_in_flight_max;
     uint32_t resident_sagas_max, resident_trades_max, resident_trades_bytes_max, wait_max_ms, watchers_max, keys_days;
 };
 

@@ -220,10 +220,13 @@ static const struct config_row store_rows[] = {
 
 static const struct config_row limit_rows[] = {
     COUNT(config_limits, message_max_bytes, 65536, 67108864, "bytes", "1048576", "Largest message received."),
+    COUNT(config_limits, in_flight_max, 1, 65536, "calls", "4096",
+          "Most calls served at once; beyond it OVERLOADED, lists first, payments last."),
     COUNT(
-        config_limits, in_flight_max, 1, 65536, "calls", "4096",
-        "Most calls served at once; beyond it OVERLOADED, lists first, payments last. For a second after there was no "
-        "moment of rest for 100 ms, a fifth of them for lists and a quarter for quotes and new sagas."),
+        config_limits, busy_max_ms, 0, 60000, "ms", "300",
+        "With no moment of rest for so long, and more in line than is done in half of it, only as many calls as keep "
+        "the center busy are let in, at least 8 % of `in_flight_max`; the others are OVERLOADED, lists first, payments "
+        "never. 0: as many as ever."),
     COUNT(
         config_limits, caller_in_flight_max, 1, 65536, "calls", "3072",
         "Most calls of one caller served at once, of which lists and quotes get their parts as of all; a caller's own "

@@ -7,6 +7,7 @@ struct seen {
     struct saga_stats sagas;
     struct trades_stats trades;
     struct cache_stats cache;
+    struct rpc_server_stats server;
 };
 
 // One row per counter: what it is called, where it is, what it counts.
@@ -81,6 +82,10 @@ static const struct {
     COUNTER("cache.entries", cache.entries, "facts in memory now"),
     COUNTER("cache.bytes", cache.bytes, "bytes that they take"),
     COUNTER("cache.connects", cache.connects, "connections made to Redis"),
+    COUNTER("server.in_flight", server.in_flight, "calls being served now"),
+    COUNTER("server.refused", server.refused, "calls refused because there was no room, or no rest"),
+    COUNTER("server.busy_most", server.busy_most,
+            "calls in flight beyond which new work is refused now, as there is no rest; 0: as many as ever"),
 #undef COUNTER
 };
 
@@ -88,7 +93,7 @@ enum { COUNTERS = sizeof counters / sizeof counters[0] };
 
 static void get_stats(void *service, struct rpc_inbound *in, const ProtobufCMessage *request) {
     const struct stats_service *stats = service;
-    struct seen seen;
+    struct seen seen = {0};
     Txcenter__Ops__V1__Stat rows[COUNTERS], *pointers[COUNTERS];
     Txcenter__Ops__V1__GetStatsResponse response = TXCENTER__OPS__V1__GET_STATS_RESPONSE__INIT;
     (void)request;
@@ -96,6 +101,8 @@ static void get_stats(void *service, struct rpc_inbound *in, const ProtobufCMess
     saga_engine_stats(stats->engine, &seen.sagas);
     trades_stats(stats->trades, &seen.trades);
     cache_stats(stats->cache, &seen.cache);
+    if (stats->server)
+        rpc_server_stats(stats->server, &seen.server);
     for (size_t i = 0; i < COUNTERS; i++) {
         txcenter__ops__v1__stat__init(&rows[i]);
         rows[i].name = (char *)(uintptr_t)counters[i].name;

@@ -1,4 +1,4 @@
-// StatsService: the counters of the store, the engine, the trades and the cache, from one table.
+// StatsService: the counters of the store, the engine, the trades, the cache and the server, from one table.
 #ifndef TXC_ORCHESTRATOR_STATS_SERVICE_H
 #define TXC_ORCHESTRATOR_STATS_SERVICE_H
 
@@ -11,6 +11,7 @@ struct stats_service {
     const struct saga_engine *engine;
     const struct trades *trades;
     struct cache *cache;
+    const struct rpc_server *server; // NULL: there is none, and its counters are 0
 };
 
 extern const struct rpc_route stats_routes[];

@@ -15,10 +15,11 @@ enum {
     OVERLOADED_RETRY_MS = 200,
     SHUTDOWN_RETRY_MS = 100,
     BUSY_FOR_NS = 1000000000, // whom a server without rest refuses is to come again after this, about
-    BUSY_MOVE_NS = 100000000, // how many such a server lets in is looked at again
+    BUSY_LOOK_NS = 100000000, // how many such a server lets in is looked at again
     BUSY_LEAST_PERCENT = 8,   // of what may be in flight, which it lets in in any case
-    RESTLESS = 4,             // how much less than busy_max_ms without rest is too little for it to let in as many,
-    RESTED = 80,              // and how much less enough for more
+    BUSY_LINE = 2,            // busy_max_ms through this, in line: what is too long when it begins,
+    RESTLESS = 4,             // and, without rest: for as many to be let in as before
+    RESTED = 30,              // and, without rest: for that to be none at all
     PROMPT_MS = 250,          // a message that takes longer may be waited for only as long as there is room
     BUSY_ARENA_MAX = 4096,
     TOLD_ALIKE = 64,   // so many are told the same time to come again
@@ -74,6 +75,7 @@ static void give_room(struct rpc_served *served) {
     served->counted = false;
     served->route->calls--;
     served->server->in_flight -= !served->route->own;
+    served->server->busy.done += !served->route->own;
     if (served->caller)
         leave_caller(served);
 }
@@ -193,6 +195,7 @@ static void count_refused(struct rpc_served *served) {
     give_room(served);
     served->refused = true;
     served->server->refused++;
+    served->server->refused_ever++;
 }
 
 static void refuse(struct rpc_served *served, const struct error *error) {
@@ -206,39 +209,64 @@ static uint32_t busy_least(const struct rpc_server *server) {
     return (uint32_t)(((uint64_t)server->options.in_flight_max * BUSY_LEAST_PERCENT + 99) / 100);
 }
 
+// Whether those in flight that don't only wait are more than the loop does in a while, at the pace of what was done
+// since the last look. Many that are done in time, as one caller's thousand at once, keep the loop without rest, too.
+static bool line_is_long(const struct rpc_server *server, int64_t since_ns) {
+    const struct rpc_busy *busy = &server->busy;
+    uint64_t line = server->in_flight - busy->waiting,
+             passed_ns = since_ns < BUSY_FOR_NS ? (uint64_t)since_ns : BUSY_FOR_NS;
+    uint64_t long_ns = (uint64_t)server->options.busy_max_ms * 1000000 / BUSY_LINE;
+    return line >= server->options.in_flight_max / 2 || line * passed_ns >= busy->done * long_ns;
+}
+
 // How many have to be in flight for the loop to be busy depends on how long the participants take. So the limit begins
-// with half of what is in flight when there is no rest any more, goes down while there is none and up while there is,
-// and is gone when nobody met it for a second.
+// with half of what is in line when there is no rest any more, goes down while there is none and up while there is,
+// and is gone when nobody met it for a second. What only waits comes on top of it.
 static void move_limit(struct rpc_server *server, int64_t busy_ms, int64_t now_ns) {
     struct rpc_busy *busy = &server->busy;
-    int64_t since_ns = now_ns - busy->moved_ns;
-    if (busy->most > 0 && since_ns < BUSY_MOVE_NS)
+    int64_t since_ns = now_ns - busy->looked_ns, max_ms = server->options.busy_max_ms;
+    if (since_ns < BUSY_LOOK_NS)
         return;
-    if (busy->most == 0 || since_ns > BUSY_FOR_NS)
-        busy->most = busy_ms >= server->options.busy_max_ms ? (server->in_flight + 1) / 2 : 0;
-    else if (busy_ms >= server->options.busy_max_ms / RESTLESS)
-        busy->most -= busy->most / 4;
-    else if (busy_ms <= server->options.busy_max_ms / RESTED)
+    if (since_ns > BUSY_FOR_NS)
+        busy->most = 0;
+    if (busy->most == 0 && busy_ms >= max_ms && line_is_long(server, since_ns))
+        busy->most = busy->waiting + (server->in_flight - busy->waiting + 1) / 2;
+    else if (busy->most > 0 && busy_ms >= max_ms / RESTLESS)
+        busy->most -= (busy->most - busy->waiting) / 4;
+    else if (busy->most > 0 && busy_ms <= max_ms / RESTED)
         busy->most += busy->most / 16 + 1;
-    busy->moved_ns = now_ns;
+    busy->looked_ns = now_ns;
+    busy->done = 0;
     if (busy->most >= server->options.in_flight_max)
         busy->most = 0;
-    else if (busy->most > 0 && busy->most < busy_least(server))
-        busy->most = busy_least(server);
+    else if (busy->most > 0 && busy->most < busy->waiting + busy_least(server))
+        busy->most = busy->waiting + busy_least(server);
+}
+
+// What is in flight when there is rest only waits: for a participant, for the time, to be told what changes.
+static void note_waiting(struct rpc_server *server, bool rest) {
+    struct rpc_busy *busy = &server->busy;
+    if (server->in_flight < busy->waiting || (rest && busy->most == 0))
+        busy->waiting = server->in_flight;
 }
 
 // How many may be in flight for one more call of the tier to be let in, as far as the loop's rest goes.
 static uint32_t busy_most(struct rpc_server *server, enum rpc_tier tier) {
     struct rpc_busy *busy = &server->busy;
-    if (tier == RPC_TIER_HIGH || server->options.busy_max_ms == 0 || server->in_flight < busy_least(server) * 3 / 4)
+    if (tier == RPC_TIER_HIGH || server->options.busy_max_ms == 0)
         return UINT32_MAX;
+    if (server->in_flight < busy_least(server) * 3 / 4) {
+        note_waiting(server, false);
+        return UINT32_MAX;
+    }
     int64_t now_ns = clock_monotonic_ns(), busy_ms = rpc_loop_busy_ms(server->loop);
+    note_waiting(server, busy_ms <= server->options.busy_max_ms / RESTED);
     move_limit(server, busy_ms, now_ns);
     if (busy->most > 0 && busy_ms >= server->options.busy_max_ms / RESTLESS)
         busy->until_ns = now_ns + BUSY_FOR_NS;
     if (busy->most == 0)
         return UINT32_MAX;
-    return tier == RPC_TIER_LOW ? busy->most - busy->most / 4 : busy->most;
+    return tier == RPC_TIER_LOW ? busy->most - (busy->most - busy->waiting) / 4 : busy->most;
 }
 
 // To try again after this time, about: who is refused now must not come again all at once.

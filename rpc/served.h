@@ -32,10 +32,12 @@ struct rpc_served_caller {
 
 // A server without rest, and what it answers to whom it refuses: made once for many, for it has little time for each.
 struct rpc_busy {
-    uint32_t most;    // calls in flight, for one of RPC_TIER_NORMAL to be let in; 0: the server has rest
-    int64_t moved_ns; // when that was last changed, or found right; on the monotonic clock, as the next
-    int64_t until_ns; // nobody refused need come again before
-    uint32_t told;    // that were refused
+    uint32_t most;     // calls in flight, for one of RPC_TIER_NORMAL to be let in; 0: as many as ever
+    uint32_t waiting;  // of them, which only wait; at most those in flight
+    uint64_t done;     // calls that ended since the last look
+    int64_t looked_ns; // when that was; on the monotonic clock, as the next
+    int64_t until_ns;  // nobody refused need come again before
+    uint32_t told;     // that were refused
     struct error error;
     struct arena arena;
     struct rpc_answer answer;
@@ -55,6 +57,7 @@ struct rpc_server {
     uint32_t calls;             // that are not freed yet
     uint32_t in_flight;         // those of them that were let in, but for the own rows'
     uint32_t refused;           // those of them that were refused
+    uint64_t refused_ever;      // and those that are gone
     size_t bytes;               // of requests in flight
     struct map callers;         // no more than there are calls in flight
     struct rpc_waiting waiting; // calls of rows that are not own ones

@@ -195,6 +195,11 @@ uint32_t rpc_server_in_flight(const struct rpc_server *server) {
     return server->in_flight;
 }
 
+void rpc_server_stats(const struct rpc_server *server, struct rpc_server_stats *ret) {
+    *ret = (struct rpc_server_stats){
+        .in_flight = server->in_flight, .refused = server->refused_ever, .busy_most = server->busy.most};
+}
+
 // ---- End ----------------------------------------------------------------------------------------------------------
 
 static void set_grace(struct rpc_server *server, int64_t grace_ms) {

@@ -59,9 +59,9 @@ struct rpc_server_options {
     struct rpc_tls tls;
     uint32_t message_max;   // bytes of one received message (default 1 MiB)
     uint32_t in_flight_max; // calls being served at once (default 4096); above it RESOURCE_EXHAUSTED at once
-    // Once the loop has had no moment of rest for so long, only as many as keep it busy, at least 8 in a hundred of
-    // in_flight_max, but for RPC_TIER_HIGH: more would only wait for each other, and what can't be done in time is
-    // refused by its headers, before it costs more than that. 0: never.
+    // Once the loop has had no moment of rest for so long, and what is in line would take half of that, only as many as
+    // keep it busy, at least 8 in a hundred of in_flight_max, but for RPC_TIER_HIGH: more would only wait for each
+    // other, and what can't be done in time is refused by its headers, before it costs more than that. 0: never.
     uint32_t busy_max_ms;
     uint32_t caller_in_flight_max; // of them, of one caller; 0: as many as all
     size_t bytes_in_flight_max;    // of their requests together (default 64 MiB); above it RESOURCE_EXHAUSTED at once
@@ -107,6 +107,13 @@ void rpc_server_free(struct rpc_server *server);
 
 // Calls being served now.
 uint32_t rpc_server_in_flight(const struct rpc_server *server);
+
+struct rpc_server_stats {
+    uint64_t in_flight, refused; // now; of all that came, because there was no room or no rest
+    uint64_t busy_most;          // with how many in flight more are refused, as the loop has no rest; 0: it has
+};
+
+void rpc_server_stats(const struct rpc_server *server, struct rpc_server_stats *ret);
 
 // ---- One call ---------------------------------------------------------------------------------------------------
 

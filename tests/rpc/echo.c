@@ -204,26 +204,26 @@ enum { PIECE_NS = 1000000 };
 struct rush {
     struct rpc_waker waker;
     struct rpc_loop *loop;
-    int64_t until_ns;
+    int64_t ms, until_ns;
     void (*then)(void *ctx);
     void *ctx;
 };
 
 static void rush_on(void *ctx) {
     struct rush *rush = ctx;
-    int64_t now_ns = clock_monotonic_ns();
     void (*then)(void *ctx) = rush->then;
-    if (then && now_ns > rush->until_ns) {
+    if (then && rpc_loop_busy_ms(rush->loop) > rush->ms && clock_monotonic_ns() > rush->until_ns) {
         rush->then = NULL;
         then(rush->ctx);
     }
-    for (int64_t end_ns = now_ns + PIECE_NS; clock_monotonic_ns() < end_ns;)
+    for (int64_t end_ns = clock_monotonic_ns() + PIECE_NS; clock_monotonic_ns() < end_ns;)
         continue;
     rpc_loop_wake(rush->loop);
 }
 
 void echo_rush(struct echo *echo, int64_t ms, void (*then)(void *ctx), void *ctx, const size_t *counter, size_t n) {
-    struct rush rush = {.loop = echo->loop, .until_ns = clock_monotonic_ns() + ms * 1000000, .then = then, .ctx = ctx};
+    struct rush rush = {
+        .loop = echo->loop, .ms = ms, .until_ns = clock_monotonic_ns() + ms * 1000000, .then = then, .ctx = ctx};
     rush.waker = (struct rpc_waker){.poll = rush_on, .ctx = &rush};
     rpc_loop_add_waker(echo->loop, &rush.waker);
     rpc_loop_wake(echo->loop);

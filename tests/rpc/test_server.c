@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUSH_MS = 200 };
+enum { RUSH_MS = 200, MANY = 40 };
 
 static const struct rpc_call_options patient = {.deadline_ms = ECHO_PATIENCE_MS};
 
@@ -242,7 +242,7 @@ static void a_flood_of_what_matters_less_keeps_no_payment_out(void **state) {
 // Three calls that come to a server that has something to do all the time.
 struct newcomers {
     struct echo *echo;
-    struct echo_got list, quote, pay;
+    struct echo_got list, quote, pay, many;
 };
 
 static void begin_three(void *ctx) {
@@ -285,6 +285,11 @@ static void a_server_without_rest_takes_less_of_what_matters_less(void **state) 
     assert_string_equal(three.quote.reason, "OVERLOADED");
     assert_int_equal(three.quote.outcome, OUTCOME_RETRY);
     assert_in_range(three.quote.error.retry_after_ms, 500, 1000); // what is left of the second
+    struct rpc_server_stats stats;
+    rpc_server_stats(echo.server, &stats);
+    assert_int_equal(stats.refused, 5);
+    assert_int_equal(stats.busy_most, 4); // its least, as it began with 2
+    assert_int_equal(stats.in_flight, 40);
     release_all(&echo, &held, 40);
     echo_stop(&echo);
 }
@@ -303,6 +308,50 @@ static void a_short_rush_does_not_make_it_busy(void **state) {
     echo_stop(&echo);
 }
 
+static void begin_many(void *ctx) {
+    struct newcomers *three = ctx;
+    EchoRequest request = ECHO_REQUEST;
+    for (size_t i = 0; i < MANY; i++)
+        rpc_call(three->echo->channel, &echo_method, &request.base, &patient, echo_done, &three->many);
+}
+
+// A thousand at once of one caller, say, keep the loop busy for as long as it likes to ask.
+static void many_that_are_done_soon_do_not_make_it_busy(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 50, .busy_max_ms = RUSH_MS}, NULL);
+    struct echo_got held = {0};
+    struct newcomers three = {.echo = &echo};
+    hold(&echo, &held, 3);
+    echo_rush(&echo, RUSH_MS, begin_many, &three, &three.many.times, MANY);
+    rush(&three, 1);
+    assert_int_equal(three.list.status + three.quote.status + three.pay.status, 0);
+    release_all(&echo, &held, 3);
+    echo_stop(&echo);
+}
+
+// Whoever watches, or waits for a participant that takes long, has his place for himself.
+static void what_only_waits_takes_no_place_of_a_busy_server(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 60, .busy_max_ms = RUSH_MS}, NULL);
+    struct echo_got held = {0}, got;
+    struct newcomers three = {.echo = &echo};
+    hold(&echo, &held, 40);
+    EchoRequest request = ECHO_REQUEST;
+    rpc_loop_once(echo.loop, 20); // a moment of rest
+    echo_call(&echo, &echo_quote, &request, &got);
+    assert_int_equal(got.status, 0);
+    rush(&three, RUSH_MS);
+    assert_int_equal(three.list.status + three.quote.status + three.pay.status, 0);
+    hold(&echo, &held, 5); // as many as it takes in line in any case
+    rush(&three, RUSH_MS);
+    assert_int_equal(three.quote.status, 8);
+    assert_int_equal(three.pay.status, 0);
+    release_all(&echo, &held, 45);
+    echo_stop(&echo);
+}
+
 // It begins with half of what is in flight, 25 of 50, and is at its least, 16, when 15 are left.
 static void a_busy_server_lets_in_fewer_while_it_has_no_rest(void **state) {
     (void)state;
@@ -316,6 +365,7 @@ static void a_busy_server_lets_in_fewer_while_it_has_no_rest(void **state) {
     while (echo.service.n_held > 22)
         echo_release(&echo.service);
     echo_until(echo.loop, &held.times, 28);
+    rpc_loop_once(echo.loop, 10); // a moment of rest
     rush(&three, 1);
     assert_int_equal(three.quote.status, 0);
     for (int i = 0; i < 5; i++) {
@@ -615,6 +665,8 @@ int main(void) {
         cmocka_unit_test(a_flood_of_what_matters_less_keeps_no_payment_out),
         cmocka_unit_test(a_server_without_rest_takes_less_of_what_matters_less),
         cmocka_unit_test(a_short_rush_does_not_make_it_busy),
+        cmocka_unit_test(many_that_are_done_soon_do_not_make_it_busy),
+        cmocka_unit_test(what_only_waits_takes_no_place_of_a_busy_server),
         cmocka_unit_test(a_busy_server_lets_in_fewer_while_it_has_no_rest),
         cmocka_unit_test(a_busy_server_lets_in_more_while_it_has_some_rest),
         cmocka_unit_test(a_server_that_nobody_asks_for_a_second_is_not_busy),
