@@ -18,6 +18,7 @@ import harness  # noqa: E402
 import importance  # noqa: E402
 import peers  # noqa: E402
 import profile_rooms  # noqa: E402
+import profile_threads  # noqa: E402
 import purchases  # noqa: E402
 import quotes  # noqa: E402
 from endurance import SAGAS_MAX, WAITING_MIN, Endurance  # noqa: E402
@@ -49,16 +50,21 @@ GOALS = (
     ("saga.sqlite.1.p50_ms", "<=", 2.5, "p50 on SQLite, one in flight, ms"),
     ("saga.mariadb.1.p50_ms", "<=", 2.5, "p50 on MariaDB, one in flight, ms"),
     ("peer.dtm.ratio.median", ">=", 11, "times DTM on the same MariaDB, 64 in flight"),
+    ("peer.dtm.one.p50_ratio", "<=", 1, "times the p50 of DTM, one in flight"),
     ("recovery.first_s", "<=", 1, "from the start after kill -9 to the first call, s"),
     ("recovery.all_s", "<=", 30, "until all have ended, s"),
     ("waiting.growth_percent", "<=", 10, "growth of resident memory from a tenth of the waiting sagas to all, percent"),
     ("waiting.page_p99_ms", "<=", 100, "a page of the list of waiting sagas, p99, ms"),
     ("importance.ratio", "<=", 1.25, "times the p99 of paying while a system that nobody waits for answers in 30 s"),
     ("importance.crowded_out", "<=", 0, "core calls that found the room taken that is kept for them"),
+    ("retention.throughput_ratio", ">=", 0.9, "times the throughput while sagas whose time is over are deleted"),
+    ("retention.p99_ratio", "<=", 1.25, "times the p99 meanwhile"),
     ("overload.70.p99_ms", "<=", 25, "p99 at 70 % of the greatest throughput, ms"),
     ("overload.70.failed", "<=", 0, "failed at 70 %"),
     ("overload.70.growth_percent", "<=", 10, "growth of resident memory at 70 %, percent"),
     ("overload.150.admitted_share", ">=", 0.75, "of the greatest throughput admitted at 150 %"),
+    ("overload.150.offered_share", ">=", 1.4, "of the greatest throughput offered at 150 %"),
+    ("overload.150.refused_p99_ms", "<=", 250, "until a call is refused at 150 %, p99, ms"),
     ("overload.150.otherwise_failed", "<=", 0, "failed at 150 % for anything but RESOURCE_EXHAUSTED"),
     ("overload.normal_again_s", "<=", 5, "after the overload until normal again, s"),
 )
@@ -80,6 +86,7 @@ def arguments():
     parser.add_argument("--recovery", action="store_true", help="only the recovery after kill -9 with --sagas under way")
     parser.add_argument("--sagas", type=int, metavar="N", default=100000, help="under way at the kill (100000)")
     parser.add_argument("--waiting", type=int, metavar="N", help="only N sagas that wait: memory, list, start")
+    parser.add_argument("--retention", action="store_true", help="only load by turns with and without the deletion of 100,000 sagas")
     parser.add_argument("--overload", action="store_true", help="only 70 %% and 150 %% of the greatest throughput at a fixed rate")
     parser.add_argument("--importance", action="store_true", help="only paying, by turns with a slow system beside it and without")
     parser.add_argument("--pairs", type=int, metavar="N", default=None, help="of runs for the ratio to the ceiling or a peer (10)")
@@ -178,6 +185,8 @@ class Bench:
         peers.measure(self.options.peer, os.path.dirname(self.folder), harness.scratch(), self.options, self.figures)
 
     def profile(self):
+        for store in self.stores():
+            profile_threads.measure(store, self.figures)
         profile_rooms.measure(self.figures)
 
     def lasting(self, part):
@@ -228,7 +237,7 @@ class Bench:
         asked += [self.solver] * options.solver
         asked += [self.peer] * bool(options.peer) + [self.importance] * options.importance + [self.profile] * options.profile
         for wanted, part in ((options.recovery, Endurance.recovery), (options.waiting, Endurance.waiting),
-                             (options.overload, Endurance.overload)):
+                             (options.retention, Endurance.retention), (options.overload, Endurance.overload)):
             if wanted:
                 asked.append(functools.partial(self.lasting, part))
         return asked or [self.idle, self.sagas, self.quotes, self.solver, self.purchases] + [self.others] * options.all

@@ -2,8 +2,8 @@
 # Measures the release build and compares with what the figures should be.
 #
 # usage: ./dev bench [--quick] [--mariadb] [--all] [--two-step] [--quote] [--solver] [--purchases] [--profile]
-#                    [--peer dtm] [--recovery [--sagas N]] [--waiting N] [--overload] [--importance] [--pairs N]
-#                    [--strict] [--json FILE] [--data FOLDER]
+#                    [--peer dtm] [--recovery [--sagas N]] [--waiting N] [--retention] [--overload] [--importance]
+#                    [--pairs N] [--strict] [--json FILE] [--data FOLDER]
 #
 # Without options: idle figures; sagas of two steps that come from outside (SubmitSaga), with 1, 16, 64 and 256 in flight
 # and at fixed rates, beside the bare ceiling; quotes; the solver; whole purchases. On SQLite, with --mariadb on MariaDB too;
@@ -16,7 +16,8 @@
 #   --peer dtm       DTM v1.19.0, by turns with the center on the same MariaDB; built of its Go module the first time
 #   --recovery       kill -9 with 100,000 sagas under way (--sagas), restart, until all have ended
 #   --waiting N      N sagas that wait (1000000): resident memory, pages of the list, time to start
-#   --overload       70 % of the greatest throughput for five minutes, 150 % for one, 70 % again
+#   --retention      load by turns while 100,000 sagas whose time is over are deleted, and while they are left alone
+#   --overload       70 % of the greatest throughput for five minutes, 150 % for one, 70 % again; the ceiling at its 70 %
 #   --importance     paying, by turns with a system beside it that answers in 30 s and without
 # Ratios come from --pairs (10) pairs of runs in turn. Data lies in FOLDER (build/bench), which must be on a disk: memory
 # would make commits free. Everything goes by flat names into FILE (build/bench.json). A goal that is missed is said, and

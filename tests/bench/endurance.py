@@ -1,12 +1,15 @@
-"""What lasts: recovery with very many sagas under way, very many that wait, and more load than can be served."""
+"""What lasts: recovery with very many sagas under way, very many that wait, very many whose time is over, and more load than can
+be served."""
 
 import shutil
 import threading
 import time
 
+import aged
 import harness
 from harness import resident_kb
-from two_step import PATH, Center, Sqlite, Steps, definition, load, submit_request
+from table import Table
+from two_step import PATH, Ceiling, Center, Sqlite, Steps, alternating, definition, load, ratios, run, submit_request
 
 # In flight at one target; what would stand in line before one that holds its answers is refused. The sagas of a recovery
 # are spread over as many targets as that takes.
@@ -14,6 +17,11 @@ CALLS_A_TARGET = 2000
 SAGAS_MAX = 64 * CALLS_A_TARGET  # as bench_load takes turns with so many targets
 LIST_PAGES, PAGE = 300, 50
 WAITING_MIN = LIST_PAGES * PAGE + 1
+OLD_DAYS = 40  # older than sagas that succeeded are kept
+DELETING_COLUMNS = (("pair", "pair", "{:.0f}"), ("sagas/s", "per_second", "{:.0f}"), ("p99 ms", "p99_ms", "{:.1f}"),
+                    ("deleting/s", "deleting_per_second", "{:.0f}"), ("its p99 ms", "deleting_p99_ms", "{:.1f}"),
+                    ("deleted rows", "rows", "{:.0f}"))
+NORMAL_MS = 100  # a second is as usual when its p99 is no more than this, and nothing was refused in it
 PATIENT = {"first_ms": 1000, "max_ms": 1000}  # a participant that holds its answers is asked again and again
 
 
@@ -44,7 +52,7 @@ class Endurance:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def fill(self, center, requests, count):
-        """Submits so many sagas, which are not waited for."""
+        """Submits so many sagas; whether they are waited for is in the requests."""
         done = 0
 
         def tell(row):
@@ -146,6 +154,46 @@ class Endurance:
         print("  a page of {} takes {:.1f} ms, p99 {:.1f} ms".format(
             PAGE, self.figures["waiting.page_p50_ms"], self.figures["waiting.page_p99_ms"]), flush=True)
 
+    # ---- Retention ------------------------------------------------------------------------------------------------------
+
+    def retention(self):
+        """Load by turns while many whose time is over are deleted, and while they are left alone."""
+        quick = self.options.quick
+        count = 10000 if quick else 100000
+        print(f"\nload beside the deletion of {count} sagas whose time is over", flush=True)
+        steps = Steps(self.folder).start()
+        center = Center(steps, self.store).start()
+        try:
+            self.fill(center, [center.request], count)
+            center.world.center.stop()
+            aged.age(aged.Sqlite(center.world.folder), OLD_DAYS)
+            table, pair = Table("two-step sagas on sqlite, 64 in flight", DELETING_COLUMNS), 0
+
+            def beside(interval_s):
+                center.configure({"retention": {"interval_s": interval_s}})
+                center.world.center.start()
+                row = load(self.folder, center.target, [center.request], "--seconds", 2 if quick else 5, "--warm", 2, "--in-flight", 64)
+                row["deleted"] = center.stats()["retention.deleted_rows"]
+                center.world.center.stop()
+                return row
+
+            def tell(deleting, calm):
+                nonlocal pair
+                pair += 1
+                table.row({"pair": pair, **calm, "deleting_per_second": deleting["per_second"], "deleting_p99_ms": deleting["p99_ms"],
+                           "rows": deleting["deleted"]})
+                if not deleting["deleted"] or calm["deleted"]:
+                    raise AssertionError(f"{deleting['deleted']} rows were deleted, and {calm['deleted']} where none should be")
+
+            rows = alternating(lambda: beside(1), lambda: beside(86400), self.options.pairs, tell)
+            self.figures.update({"retention.throughput_ratio": ratios(*rows)["median"], "retention.p99_ratio": ratios(*rows, "p99_ms")["median"],
+                                 "retention.rows_per_run": min(row["deleted"] for row in rows[0])})
+            print("  with it {:.2f} times the throughput, {:.2f} times the p99 (medians of {} pairs)".format(
+                self.figures["retention.throughput_ratio"], self.figures["retention.p99_ratio"], self.options.pairs))
+        finally:
+            center.kill()
+            steps.kill()
+
     # ---- Overload -------------------------------------------------------------------------------------------------------
 
     def overload(self):
@@ -171,16 +219,27 @@ class Endurance:
             row, _ = run("70 %", "--seconds", 5 if quick else 300, "--rate", rate)
             self.figures.update({"overload.70.p99_ms": row["p99_ms"], "overload.70.failed": row["failed"] + row["unsent"],
                                  "overload.70.growth_percent": (resident_kb(center.pid) / before - 1) * 100})
-            row, _ = run("150 %", "--seconds", 5 if quick else 60, "--rate", f"{1.5 * most:.0f}")
+            seconds = 5 if quick else 60
+            row, _ = run("150 %", "--seconds", seconds, "--rate", f"{1.5 * most:.0f}")
             others = row["failed"] - row.get("status_8", 0)
             self.figures.update({"overload.150.admitted_share": row["per_second"] / most, "overload.150.refused": row.get("status_8", 0),
-                                 "overload.150.refused_p99_ms": row["failed_p99_ms"], "overload.150.otherwise_failed": others})
+                                 "overload.150.refused_p99_ms": row["failed_p99_ms"], "overload.150.otherwise_failed": others,
+                                 "overload.150.offered_share": (row["calls"] + row["failed"]) / seconds / most})
             _, rows = run("70 % again", "--seconds", 5 if quick else 15, "--rate", rate)
-            usual = [row["failed"] == 0 and row["p99_ms"] <= 2 * max(25, self.figures["overload.70.p99_ms"]) for row in rows]
+            usual = [row["failed"] == 0 and row["p99_ms"] <= NORMAL_MS for row in rows]
             self.figures["overload.normal_again_s"] = len(usual) - next((i for i, fine in enumerate(reversed(usual)) if not fine), len(usual))
-            print("  150 %: {:.0%} of the greatest throughput admitted, refusals within {:.1f} ms (p99), normal again after {} s".format(
-                self.figures["overload.150.admitted_share"], self.figures["overload.150.refused_p99_ms"],
-                self.figures["overload.normal_again_s"]))
+            print("  150 %: {:.0%} of the greatest throughput offered, {:.0%} admitted, refusals within {:.1f} ms (p99), normal again after "
+                  "{} s".format(self.figures["overload.150.offered_share"], self.figures["overload.150.admitted_share"],
+                                self.figures["overload.150.refused_p99_ms"], self.figures["overload.normal_again_s"]))
         finally:
             center.kill()
             steps.kill()
+        self.ceiling_beside()
+
+    def ceiling_beside(self):
+        """What the machine lets the bare ceiling reach, at the same share of its own greatest throughput."""
+        words = ["--warm", 1, "--quiet"]
+        most = run(Ceiling, self.store, ["--seconds", 3 if self.options.quick else 10, "--in-flight", 256, *words])["per_second"]
+        row = run(Ceiling, self.store, ["--seconds", 5 if self.options.quick else 60, "--rate", f"{0.7 * most:.0f}", *words])
+        self.figures.update({"overload.ceiling.most_per_second": most, "overload.ceiling.70.p99_ms": row["p99_ms"]})
+        print(f"  the bare ceiling: {most:.0f}/s, at 70 % of that p99 {row['p99_ms']:.1f} ms", flush=True)

@@ -1,4 +1,4 @@
-"""The center and a peer in turns: the same saga, the same participant, the same database, 64 in flight."""
+"""The center and a peer in turns: the same saga, the same participant, the same database; 64 in flight, and one."""
 
 import os
 
@@ -14,19 +14,24 @@ def measure(name, folder, scratch, options, figures):
     """`folder` keeps what was built; `scratch` is for the database."""
     program, schema = dtm.build(os.path.join(folder, "peer-" + name))
     store = MariadbStore(scratch, dtm.free_ports(1)[0])
-    words = ["--seconds", 3 if options.quick else 10, "--warm", 2, "--in-flight", IN_FLIGHT]
+
+    def turns(in_flight, pairs):
+        words = ["--seconds", 3 if options.quick else 10, "--warm", 2, "--in-flight", in_flight]
+        return alternating(lambda: run(Center, store, words, in_flight),
+                           lambda: run(lambda steps, where: dtm.Dtm(steps, where, program, schema), store, words, in_flight),
+                           pairs, lambda mine, other: (table.row({"what": "center", **mine}), table.row({"what": name, **other})))
+
     try:
         store.start()
         table = Table(f"{name} {dtm.VERSION} and the center on one MariaDB, by turns", COLUMNS)
-        ours, theirs = alternating(lambda: run(Center, store, words, IN_FLIGHT),
-                                   lambda: run(lambda steps, where: dtm.Dtm(steps, where, program, schema), store, words, IN_FLIGHT),
-                                   options.pairs, lambda mine, other: (table.row({"what": "center", **mine}),
-                                                                       table.row({"what": name, **other})))
+        ours, theirs = turns(IN_FLIGHT, options.pairs)
+        one = turns(1, 1)
     finally:
         store.close()
     for what, rows in (("center", ours), (name, theirs)):
         for figure, value in median_row(rows).items():
             figures[f"peer.{name}.{what}.{figure}"] = value
+    figures[f"peer.{name}.one.p50_ratio"] = ratios(*one, "p50_ms")["median"]
     share = ratios(ours, theirs)
     for figure, value in share.items():
         figures[f"peer.{name}.ratio.{figure}"] = value

@@ -105,13 +105,18 @@ class Center:
     name = "center"
 
     def __init__(self, steps, store, config=None):
-        self.world = World({"listen": ["127.0.0.1:0"], "log": {"level": "warn", "format": "json"}, "participants": {},
-                            "submit": {"targets": steps.targets}, **store.center(), **(config or {})})
+        self.config = {"listen": ["127.0.0.1:0"], "log": {"level": "warn", "format": "json"}, "participants": {},
+                       "submit": {"targets": steps.targets}, **store.center(), **(config or {})}
+        self.world = World(self.config)
         self.request = submit_request(definition(steps.target))
 
     def start(self):
         self.world.start(sim=False)
         return self
+
+    def configure(self, changes):
+        """For its next start."""
+        self.world.configure({**self.config, **changes})
 
     @property
     def target(self):

@@ -428,8 +428,8 @@ static void stand_still(void *ctx) {
         continue;
 }
 
-// One callback that takes long, as when the process was stopped; a little to do every millisecond, for long, and now and
-// then a call.
+// One callback that takes long, as when the process was stopped; a little to do every millisecond, for long, and now
+// and then a call.
 static void a_server_that_stood_still_or_has_a_little_to_do_takes_all(void **state) {
     (void)state;
     struct echo echo;
