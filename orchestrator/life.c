@@ -79,7 +79,7 @@ static void stop(struct center *center) {
     operator_service_end_streams(&center->operator_service);
     forward_end_streams(center->forward);
     if (!center->fenced)
-        saga_engine_leave(center->engine, left, center);
+        saga_engine_hand_over(center->engine, left, center);
 }
 
 static void caught(void *ctx, int signal_number) {

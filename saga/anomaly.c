@@ -116,7 +116,7 @@ static void write_row(struct anomaly_task *task) {
         struct turn_about about = {(unsigned)row->slot, row->gid, row->subject};
         char text[SAGA_NAME_MAX + SAGA_TEXT_MAX];
         str_print(text, sizeof text, "%s: %s", anomaly_name((enum saga_anomaly)row->kind), row->text);
-        turn_event_about(turn, task->open > 0 ? "anomaly.raised" : "anomaly.cleared", &about, str_c(text));
+        turn_outbox_about(turn, task->open > 0 ? "anomaly.raised" : "anomaly.cleared", &about, str_c(text));
     }
     saga_turn_commit(turn, written, task);
 }

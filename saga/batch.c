@@ -151,7 +151,7 @@ static void operated_elsewhere(void *ctx, const struct error *error) {
     struct saga_engine *engine = act->batch->engine;
     engine_enter(engine);
     done_or_refused(act, error);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static void operated(void *ctx, const struct error *error) {
@@ -217,7 +217,7 @@ static void trouble_read(void *ctx, const struct error *failed, const void *rows
     engine_enter(engine);
     if (is_still_asked_for(act, failed, n > 0))
         operate(act);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 // Whether it is still in the trouble that the filter asks for.
@@ -246,7 +246,7 @@ static void row_read(void *ctx, const struct error *failed, const void *rows, si
         else
             operate(act);
     }
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 // It may be long since it was counted, and what is true of a saga now is what counts: one that has gone on by itself is
@@ -344,7 +344,7 @@ static void page_read(void *ctx, const struct error *error, const struct saga_li
     else
         take_page(batch, page);
     go_on(batch);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static void read_page(struct saga_batch *batch) {
@@ -550,6 +550,6 @@ struct saga_batch *saga_batch_begin(struct saga_engine *engine, const struct sag
         batch->next->link = &batch->next;
     engine->batches = batch;
     engine_enter(engine);
-    engine_leave(engine); // sets the alarm
+    engine_exit(engine); // sets the alarm
     return batch;
 }

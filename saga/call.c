@@ -267,7 +267,7 @@ static void queue(struct saga_resident *resident, const struct saga_call *call, 
     resident->last = &event->next;
     engine_enter(resident->engine);
     resident_wake(resident, 0);
-    engine_leave(resident->engine);
+    engine_exit(resident->engine);
 }
 
 void call_put_off(struct saga_call *call, int64_t until_ms, const char *why) {
@@ -316,7 +316,7 @@ static void finish(struct saga_call *call, struct saga_answer_event *head, struc
     }
     call_free(call);
     if (engine)
-        engine_leave(engine);
+        engine_exit(engine);
 }
 
 void saga_call_done(struct saga_call *call, enum outcome outcome, enum err code, const char *reason, const char *text,

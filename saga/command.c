@@ -153,5 +153,5 @@ void saga_signal(struct saga_engine *engine, struct str gid, struct str name, st
         str_copy(gid, command->gid, sizeof command->gid);
         saga_load(engine, gid, signal_loaded, command);
     }
-    engine_leave(engine);
+    engine_exit(engine);
 }

@@ -131,11 +131,11 @@ static void committed(void *ctx, const struct error *error) {
     }
     if (error)
         slots_note(engine, error);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static void number_events(struct saga_turn *turn) {
-    for (struct turn_event *event = turn->events; event; event = event->next) {
+    for (struct turn_outbox *event = turn->events; event; event = event->next) {
         int64_t *last = &turn->engine->slots[event->row.slot].outbox_seq;
         *last = event->row.created_ms > *last ? event->row.created_ms : *last + 1;
         event->row.seq = *last;
@@ -148,7 +148,7 @@ static void number_events(struct saga_turn *turn) {
 // Whether the numbers of its events are known; asks for those that are not.
 static bool is_numbered(const struct saga_turn *turn) {
     bool known = true;
-    for (const struct turn_event *event = turn->events; event; event = event->next) {
+    for (const struct turn_outbox *event = turn->events; event; event = event->next) {
         unsigned slot = (unsigned)event->row.slot;
         if (!turn->engine->slots[slot].numbered)
             sentinel_number(turn->engine->sentinel, slot);
@@ -256,7 +256,7 @@ void saga_turn_commit(struct saga_turn *turn, saga_turn_fn *done, void *ctx) {
     if (done)
         saga_turn_after(turn, done, ctx);
     turn_finish(turn);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 // ---- The end of the engine ----------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ void saga_engine_recover(struct saga_engine *engine) {
         members_start(engine->members);
     for (unsigned slot = 0; slot < SLOT_COUNT && !engine->members; slot++)
         slot_own(engine, slot, 0);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 bool saga_engine_recovered(const struct saga_engine *engine) {
@@ -173,7 +173,7 @@ void saga_engine_free(struct saga_engine *engine) {
     free(engine);
 }
 
-// ---- Entering and leaving -----------------------------------------------------------------------------------------
+// ---- Entering and exiting -----------------------------------------------------------------------------------------
 
 void engine_enter(struct saga_engine *engine) {
     engine->depth++;
@@ -231,7 +231,7 @@ static void run_ready(struct saga_engine *engine) {
         turn_run(resident);
 }
 
-void engine_leave(struct saga_engine *engine) {
+void engine_exit(struct saga_engine *engine) {
     if (engine->depth > 1) {
         engine->depth--;
         return;
@@ -270,7 +270,7 @@ void saga_engine_tick(struct saga_engine *engine) {
         members_tick(engine->members, now);
     rounds_tick(retention_rounds(engine->retention), now);
     patrol_tick(engine->patrol, now);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 uint64_t engine_chance(struct saga_engine *engine) {

@@ -157,9 +157,9 @@ struct turn_poke {
     char gid[SAGA_GID_MAX + 1];
 };
 
-// An event that gets its number when the turn is submitted (E16).
-struct turn_event {
-    struct turn_event *next;
+// An event for the outbox, which gets its number when the turn is submitted (E16).
+struct turn_outbox {
+    struct turn_outbox *next;
     struct outbox_row row;
 };
 
@@ -190,7 +190,7 @@ struct saga_turn {
     int64_t started_ms; // of the call whose answer is being applied
     struct turn_done *done;
     struct turn_poke *pokes;
-    struct turn_event *events, **last_event;
+    struct turn_outbox *events, **last_event;
     struct arena arena;
 };
 
@@ -235,7 +235,8 @@ struct saga_engine {
 // engine.c
 void engine_enter(struct saga_engine *engine);
 void *engine_flow_ctx(const struct saga_engine *engine, const struct saga_flow *flow);
-void engine_leave(struct saga_engine *engine); // does what has become ready, then sets the alarm
+// Where the outermost entry is left, each saga that was woken has its turn (turn_run()); then the alarm is set.
+void engine_exit(struct saga_engine *engine);
 // For jitter, which every event may need and none may wait for: nobody gains by foreseeing it.
 uint64_t engine_chance(struct saga_engine *engine);
 void engine_notice(struct saga_engine *engine, enum saga_notice_kind kind, const struct saga_resident *resident,
@@ -297,8 +298,9 @@ struct saga_turn *turn_new(struct saga_engine *engine, struct saga_subject *subj
 void turn_free(struct saga_turn *turn);
 bool turn_takes(struct saga_turn *turn, struct saga_resident *resident); // in it, or free to take part, and now does
 void turn_apply(struct saga_turn *turn, struct saga_resident *resident, enum saga_event_kind kind);
-struct saga_event turn_event_of(const struct saga_turn *turn, enum saga_event_kind kind);
-void turn_event(struct saga_turn *turn, struct saga_resident *resident, const struct saga_event *event);
+// Gives the machine an event, and carries out what it wants.
+void turn_feed(struct saga_turn *turn, struct saga_resident *resident, const struct saga_event *event);
+struct saga_event turn_feed_event(const struct saga_turn *turn, enum saga_event_kind kind); // to be filled in
 void turn_join(struct saga_turn *turn, struct saga_resident *resident); // takes part, though it may not be free
 // Whose step the flow is asked about. Gives what it was before, to be set again.
 struct turn_focus {
@@ -312,13 +314,13 @@ void turn_run(struct saga_resident *resident);
 void turn_tell(struct saga_turn *turn, struct saga_resident *resident);
 void turn_put(struct saga_turn *turn, struct saga_resident *resident); // its row, as it stands
 
-// An event about what the turn itself is not about. A turn that is about nothing else is then about this slot: it fails
-// where that is not ours.
+// An event for the outbox about what the turn itself is not about. A turn that is about nothing else is then about this
+// slot: it fails where that is not ours.
 struct turn_about {
     unsigned slot;
     const char *gid, *subject; // "" where there is none
 };
-void turn_event_about(struct saga_turn *turn, const char *type, const struct turn_about *about, struct str payload);
+void turn_outbox_about(struct saga_turn *turn, const char *type, const struct turn_about *about, struct str payload);
 
 // commit.c
 void turn_finish(struct saga_turn *turn); // makes it durable when it must be, else lets its calls go at once

@@ -124,7 +124,7 @@ static void read_again(void *ctx, const struct error *error, const void *rows, s
         sentinel_reload(engine->sentinel, gid, 1, ERR_OK); // told, and mended where that can be
     }
     judge_legs(exam);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static void judge_owner(struct exam *exam) {

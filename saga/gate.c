@@ -410,7 +410,7 @@ void saga_pass_end(struct saga_engine *engine, struct saga_pass *pass, enum outc
     valve_leave(&gate->valve, &end, now, any(engine->gates));
     engine_enter(engine);
     flow(gate, now);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 // ---- What there is to see -----------------------------------------------------------------------------------------

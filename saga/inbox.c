@@ -212,7 +212,7 @@ static void acted(void *ctx, const struct error *error) {
         take_away(item);
     else
         item_free(item); // the next round comes to it again
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 // Whether it is to be left alone now.
@@ -263,7 +263,7 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
         inbox->cursor.body = STR_NONE;
     }
     inbox->next_ms = clock_now_ms(engine->options.clock) + (inbox->has_cursor ? 0 : POLL_MS);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 void inbox_free(struct inbox *inbox) {

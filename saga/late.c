@@ -33,7 +33,7 @@ static void note(struct saga_turn *turn, const struct late *late, const struct s
         return; // another instance gives the numbers of its events
     str_print(payload, sizeof payload, "step %u leg %u %s %s", late->step_id, late->leg, saga_op_name(answer->op),
               outcome_name(answer->outcome));
-    turn_event_about(turn, "saga.late_answer", &about, str_c(payload));
+    turn_outbox_about(turn, "saga.late_answer", &about, str_c(payload));
 }
 
 void late_note(struct saga_turn *turn, const struct saga_resident *resident, const struct saga_answer_event *answer) {

@@ -221,7 +221,7 @@ void saga_attached(struct saga_engine *engine, void *token, struct saga_subject 
         loading_stale(loading);
     else if (!is_overtaken(loading))
         enter_memory(loading, saga_subject_hold(subject));
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static void load_subject(struct loading *loading) {
@@ -302,7 +302,7 @@ static void row_read(void *ctx, const struct error *error, const void *rows, siz
     engine_enter(engine);
     if (!is_overtaken(loading))
         look_at(loading, error, n ? rows : NULL);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 void saga_load(struct saga_engine *engine, struct str gid, saga_loaded_fn *done, void *ctx) {

@@ -148,7 +148,7 @@ static void given(void *ctx, const struct error *error) {
     members_give(members); // those that have left meanwhile
     if (error || !owns_any(members))
         tell_left(members, error);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 void members_give(struct saga_members *members) {
@@ -244,7 +244,7 @@ static void give_all(struct saga_members *members) {
         tell_left(members, NULL);
 }
 
-void saga_engine_leave(struct saga_engine *engine, saga_left_fn *done, void *ctx) {
+void saga_engine_hand_over(struct saga_engine *engine, saga_left_fn *done, void *ctx) {
     struct saga_members *members = engine->members;
     engine_enter(engine);
     if (!members) {
@@ -256,7 +256,7 @@ void saga_engine_leave(struct saga_engine *engine, saga_left_fn *done, void *ctx
         members->left_ctx = ctx;
         members->next_ms = now_ms(members);
     }
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 // ---- Taking over --------------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ static void taken(void *ctx, const struct error *error, bool took) {
         tell_failure(members, error);
     else if (took) // the next round sees what is ours now
         tell_taken(members);
-    engine_leave(members->engine);
+    engine_exit(members->engine);
 }
 
 static void take_over(struct saga_members *members) {
@@ -311,7 +311,7 @@ static void found_again(void *ctx, const struct error *error) {
     engine_enter(members->engine);
     if (error && error->code != ERR_STORE_CONFLICT) // then it is there
         tell_failure(members, error);
-    engine_leave(members->engine);
+    engine_exit(members->engine);
 }
 
 // An owner without a row, which somebody has deleted, or which a backup did not hold: it gets one, as that of a dead
@@ -380,7 +380,7 @@ static void slots_read(void *ctx, const struct error *error, const void *rows, s
         else
             balance(members);
     }
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 // An address that two give for themselves leads to one of them: to ourselves, say, where it is "any".
@@ -463,7 +463,7 @@ static void members_read(void *ctx, const struct error *error, const void *rows,
         keep_rows(members, rows, n);
         if (n == STORE_LIMIT_MAX && members->pages < PAGES_MAX) {
             read_members(members);
-            engine_leave(engine);
+            engine_exit(engine);
             return;
         }
         see_members(members);
@@ -471,7 +471,7 @@ static void members_read(void *ctx, const struct error *error, const void *rows,
         store_read(engine->options.store, &(struct store_query){.table = &store_slot_table, .limit = SLOT_COUNT},
                    slots_read, members);
     }
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static void read_members(struct saga_members *members) {
@@ -506,7 +506,7 @@ static void renewed(void *ctx, const struct error *error) {
         calls_send_withheld(engine);
         look(members);
     }
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 // ---- Time ---------------------------------------------------------------------------------------------------------
@@ -550,5 +550,5 @@ void saga_engine_look(struct saga_engine *engine) {
     engine_enter(engine);
     if (engine->members && !engine->members->reading)
         engine->members->next_ms = now_ms(engine->members);
-    engine_leave(engine);
+    engine_exit(engine);
 }

@@ -224,12 +224,12 @@ static void carry_out(struct operation *operation, struct saga_turn *turn, struc
     turn_join(turn, resident);
     tell_flow(operation, turn, resident);
     prepare(operation, turn, resident);
-    struct saga_event event = turn_event_of(turn, events[operation->act]);
+    struct saga_event event = turn_feed_event(turn, events[operation->act]);
     event.leg = operation->leg;
     event.outcome = operation->outcome;
     event.answer = operation->answer;
     event.text = audit->reason;
-    turn_event(turn, resident, &event);
+    turn_feed(turn, resident, &event);
     describe(saga, audit->after, sizeof audit->after);
     audit_put(turn, resident->slot, audit);
     engine_notice(turn->engine, SAGA_NOTICE_OPERATED, resident, NULL, SAGA_ACTION, saga_act_name(operation->act),
@@ -302,7 +302,7 @@ static void end_row(struct operation *operation, const struct saga_row *row) {
     str_fit(str_c(saga_status_name(SAGA_TERMINATED)), audit->after, sizeof audit->after);
     str_fit(STR("its record can't be read: what is in mid-air is not known"), audit->detail, sizeof audit->detail);
     saga_turn_row(turn, &saga_table, STORE_PUT, &ended);
-    turn_event_about(turn, "saga.ended", &about, str_c(audit->after));
+    turn_outbox_about(turn, "saga.ended", &about, str_c(audit->after));
     audit_put(turn, about.slot, audit);
     if (operation->also)
         operation->also(operation->ctx, turn);
@@ -324,7 +324,7 @@ static void unread_row(void *ctx, const struct error *error, const void *rows, s
         end_row(operation, row);
     else
         refuse_row(operation, ERR_STORE_CORRUPT, "its record can't be read, and others would have to hear of its end");
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 // It is in nobody's memory, which would let one come behind the other.
@@ -428,5 +428,5 @@ void saga_operate(struct saga_engine *engine, struct str gid, const struct saga_
         str_fit(gid, operation->gid, sizeof operation->gid);
         saga_load(engine, gid, loaded, operation);
     }
-    engine_leave(engine);
+    engine_exit(engine);
 }

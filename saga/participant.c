@@ -65,7 +65,7 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
         pauses->next_ms =
             clock_now_ms(engine->options.clock) + (current ? engine->options.pause_poll_ms : POLL_AGAIN_MS);
     }
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static void read_page(struct pauses *pauses) {

@@ -114,7 +114,7 @@ static void parent_read(void *ctx, const struct error *error, const void *rows, 
     } else {
         round_left(&unfinished->round);
     }
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static void judge_families(struct unfinished *unfinished) {
@@ -246,7 +246,7 @@ void saga_checked(struct saga_checking *checking, bool known, const char *fault)
     else if (checking->round)
         round_left(checking->round);
     checking_free(checking);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static void look_at_subjects(struct round *round, const struct round_page *page) {
@@ -309,7 +309,7 @@ static void held_saga_read(void *ctx, const struct error *error, const void *row
         exam_begin(held->patrol, rows, held_examined, held);
     else
         held_end(held, error != NULL);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static struct patrol_estate *estate_named(const struct saga_patrol *patrol, const char *name) {

@@ -38,5 +38,5 @@ void saga_peek(struct saga_engine *engine, struct str gid, saga_seen_fn *done, v
     *peek = (struct peek){.done = done, .ctx = ctx};
     engine_enter(engine);
     saga_load(engine, gid, loaded, peek);
-    engine_leave(engine);
+    engine_exit(engine);
 }

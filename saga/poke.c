@@ -172,7 +172,7 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
         page->has_cursor = page->has_cursor || n > 0;
         page_left(page);
     }
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static void read_page(struct poke_page *page) {

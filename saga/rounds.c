@@ -79,7 +79,7 @@ void round_left(struct round *round) {
         return;
     engine_enter(engine);
     page_done(round);
-    engine_leave(engine); // sets the alarm
+    engine_exit(engine); // sets the alarm
 }
 
 static void page_read(void *ctx, const struct error *error, const void *rows, size_t n) {
@@ -98,7 +98,7 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
         round->look(round, &page);
         round_left(round);
     }
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static void read_page(struct round *round) {

@@ -234,7 +234,7 @@ void saga_engine_look(struct saga_engine *engine);
 // Gives every slot to the others, before a stop: from now on this instance gets none. `done` runs once, later or at
 // once: with an error when that failed, without when nothing is left, or nobody is there to take it.
 typedef void saga_left_fn(void *ctx, const struct error *error);
-void saga_engine_leave(struct saga_engine *engine, saga_left_fn *done, void *ctx);
+void saga_engine_hand_over(struct saga_engine *engine, saga_left_fn *done, void *ctx);
 
 // ---- Talking to one saga ------------------------------------------------------------------------------------------
 

@@ -214,7 +214,7 @@ static void number_read(void *ctx, const struct error *error, const void *rows, 
         watch->number = NUMBER_UNWANTED;
         engine_number(engine, watch->slot, n ? ((const struct outbox_row *)rows)->seq : 0);
     }
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static void ask_number(struct watch *watch) {
@@ -360,7 +360,7 @@ static void page_read(void *ctx, const struct error *error, const void *rows, si
         page_failed(watch, error);
     else
         load_page(watch, rows, n);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static void read_page(struct watch *watch) {
@@ -459,7 +459,7 @@ static void surveyed(void *ctx, const struct error *error, const void *rows, siz
         survey_pass(sentinel, SLOT_COUNT);
     if (!error || error->code == ERR_STORE_CORRUPT)
         survey(sentinel);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 static void survey(struct saga_sentinel *sentinel) {

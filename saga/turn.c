@@ -68,7 +68,7 @@ void saga_turn_abandon(struct saga_turn *turn) {
     struct saga_engine *engine = turn->engine;
     assert(turn->n_sagas == 0 && !turn->done);
     turn_free(turn);
-    engine_leave(engine);
+    engine_exit(engine);
 }
 
 // ---- Taking part --------------------------------------------------------------------------------------------------
@@ -97,13 +97,13 @@ bool turn_takes(struct saga_turn *turn, struct saga_resident *resident) {
     return true;
 }
 
-struct saga_event turn_event_of(const struct saga_turn *turn, enum saga_event_kind kind) {
+struct saga_event turn_feed_event(const struct saga_turn *turn, enum saga_event_kind kind) {
     return (struct saga_event){.kind = kind, .now_ms = turn->now_ms, .random = engine_chance(turn->engine)};
 }
 
 void turn_apply(struct saga_turn *turn, struct saga_resident *resident, enum saga_event_kind kind) {
-    struct saga_event event = turn_event_of(turn, kind);
-    turn_event(turn, resident, &event);
+    struct saga_event event = turn_feed_event(turn, kind);
+    turn_feed(turn, resident, &event);
 }
 
 void turn_put(struct saga_turn *turn, struct saga_resident *resident) {
@@ -180,11 +180,11 @@ static void decide(struct saga_turn *turn, struct saga_resident *resident, const
     const struct saga_asked *asked = turn->asked;
     if (effect->op != SAGA_INQUIRE)
         turn->asked = NULL; // the answer is for the decision that asked
-    struct saga_event event = turn_event_of(turn, SAGA_EV_DECIDED);
+    struct saga_event event = turn_feed_event(turn, SAGA_EV_DECIDED);
     event.leg = effect->leg;
     event.verdict = evaluate(turn, resident, effect->leg, leg->step->decide);
     turn->asked = NULL;
-    turn_event(turn, resident, &event);
+    turn_feed(turn, resident, &event);
     turn->asked = asked;
 }
 
@@ -288,7 +288,7 @@ static void carry_out(struct saga_turn *turn, struct saga_resident *resident, co
     }
 }
 
-void turn_event(struct saga_turn *turn, struct saga_resident *resident, const struct saga_event *event) {
+void turn_feed(struct saga_turn *turn, struct saga_resident *resident, const struct saga_event *event) {
     struct saga_effects effects;
     effects.n = 0;
     resident->dirty = true;
@@ -300,7 +300,7 @@ void turn_event(struct saga_turn *turn, struct saga_resident *resident, const st
 // ---- Events of a saga ---------------------------------------------------------------------------------------------
 
 static struct saga_event event_of_answer(const struct saga_turn *turn, const struct saga_answer_event *answer) {
-    struct saga_event event = turn_event_of(turn, answer->held ? SAGA_EV_HELD : SAGA_EV_ANSWERED);
+    struct saga_event event = turn_feed_event(turn, answer->held ? SAGA_EV_HELD : SAGA_EV_ANSWERED);
     event.leg = answer->leg;
     event.op = answer->op;
     event.outcome = answer->outcome;
@@ -335,7 +335,7 @@ static void apply_answer(struct saga_turn *turn, struct saga_resident *resident,
         leg->step->answered(turn, op, answer->outcome, event.answer);
         turn_focus(turn, before);
     }
-    turn_event(turn, resident, &event);
+    turn_feed(turn, resident, &event);
     turn->asked = NULL;
     turn->started_ms = 0;
 }
@@ -375,7 +375,7 @@ static void take_answer(struct saga_turn *turn, struct saga_resident *resident,
         return;
     } else if (answer->held || saga->paused) {
         struct saga_event event = event_of_answer(turn, answer);
-        turn_event(turn, resident, &event);
+        turn_feed(turn, resident, &event);
     } else {
         apply_answer(turn, resident, answer);
     }
@@ -400,9 +400,9 @@ static void apply_wakes(struct saga_turn *turn, struct saga_resident *resident, 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (!(wake & kinds[i].why))
             continue;
-        struct saga_event event = turn_event_of(turn, kinds[i].kind);
+        struct saga_event event = turn_feed_event(turn, kinds[i].kind);
         event.since_ms = resident->updated_ms;
-        turn_event(turn, resident, &event);
+        turn_feed(turn, resident, &event);
     }
     turn->must_commit = turn->must_commit || wake & WAKE_FLUSH;
     if (wake & (WAKE_RESUMED | WAKE_POKED))
@@ -419,7 +419,7 @@ static struct saga_turn *turn_of(struct saga_resident *resident) {
 // The turn before a saga goes on that may have been what its process died of, or whose write the store refused. The
 // resumption is counted durably; where that makes too many, or the write was refused, everything of the saga that could
 // be the cause waits for an operator instead (E13, E14).
-static void take_up(struct saga_resident *resident) {
+static void count_or_park(struct saga_resident *resident) {
     struct saga_turn *turn = turn_of(resident);
     uint32_t most = 2 * resident->engine->options.resume_max; // half of them trials
     enum err why = resident->write_refused;
@@ -429,10 +429,10 @@ static void take_up(struct saga_resident *resident) {
     resident->write_refused = ERR_OK;
     if (why != ERR_OK) {
         resident->resume_count = 0;
-        struct saga_event event = turn_event_of(turn, SAGA_EV_SUSPECTED);
+        struct saga_event event = turn_feed_event(turn, SAGA_EV_SUSPECTED);
         event.code = why;
         event.since_ms = resident->updated_ms;
-        turn_event(turn, resident, &event);
+        turn_feed(turn, resident, &event);
         if (saga_instance_parked(&resident->saga))
             resident->wake &= ~(unsigned)WAKE_RESUMED;
     } else {
@@ -464,7 +464,7 @@ static void run_own(struct saga_resident *resident) {
     }
     if (resident->resuming || resident->write_refused) {
         if (!resident->engine->stopped) // else it is not begun, and must not be counted as if it were
-            take_up(resident);
+            count_or_park(resident);
         return;
     }
     struct saga_turn *turn = turn_of(resident);
@@ -574,8 +574,8 @@ bool saga_turn_start(struct saga_turn *turn, const struct saga_start *what, stru
     return start(turn, what, NULL, NULL, error) != NULL;
 }
 
-void turn_event_about(struct saga_turn *turn, const char *type, const struct turn_about *about, struct str payload) {
-    struct turn_event *event = arena_calloc(&turn->arena, 1, sizeof *event);
+void turn_outbox_about(struct saga_turn *turn, const char *type, const struct turn_about *about, struct str payload) {
+    struct turn_outbox *event = arena_calloc(&turn->arena, 1, sizeof *event);
     struct str kept = arena_str(&turn->arena, payload);
     if (!event || !kept.ptr)
         abort();
@@ -597,7 +597,7 @@ void saga_turn_event(struct saga_turn *turn, const char *type, struct str payloa
     const char *subject = turn->subject ? turn->subject->key : "";
     struct turn_about about = {resident ? resident->slot : id_slot(str_c(subject)), resident ? resident->saga.gid : "",
                                subject};
-    turn_event_about(turn, type, &about, payload);
+    turn_outbox_about(turn, type, &about, payload);
 }
 
 const struct saga_instance *saga_turn_saga(const struct saga_turn *turn) {

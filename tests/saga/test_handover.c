@@ -120,7 +120,7 @@ static void test_one_that_leaves_under_load_gives_everything_away(void **state) 
     bed_revive(bed);
     neighbour_open();
     bed_run(bed, NEIGHBOUR_LONG_MS);
-    saga_engine_leave(bed->engine, has_left, &left);
+    saga_engine_hand_over(bed->engine, has_left, &left);
     saga_engine_tick(bed->engine); // its last look begins before these are written, and ends before all of them are
     for (unsigned i = 0; i < SAGAS; i++)
         bed_begin(bed, &flow_pair, gid_of(gid, i), "", NULL, &replies[i]);
@@ -170,7 +170,7 @@ static void test_who_was_nearly_taken_over_from_gives_away_in_order(void **state
         if (saga_engine_owns(neighbour.engine, id_slot(str_c(gid_of(gid, i)))))
             start_at(neighbour.engine, gid);
     bed_run(bed, 100);
-    saga_engine_leave(neighbour.engine, has_left, &left);
+    saga_engine_hand_over(neighbour.engine, has_left, &left);
     bed_run(bed, NEIGHBOUR_LONG_MS);
     assert_true(left);
     assert_int_equal(neighbour_slots(bed->engine), SLOT_COUNT);

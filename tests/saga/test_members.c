@@ -194,7 +194,7 @@ static void has_left(void *ctx, const struct error *error) {
 }
 
 static void leave(struct node *node) {
-    saga_engine_leave(node->engine, has_left, node);
+    saga_engine_hand_over(node->engine, has_left, node);
 }
 
 static void test_one_that_leaves_hands_over_at_once_and_is_given_nothing(void **state) {

@@ -323,7 +323,7 @@ void center_leave_slots(struct center *center, bool becomes_older) {
     center->patience = (struct rpc_timer){.fire = on_patience, .ctx = center};
     set_timer(&center->patience, world_now->time.now_ms + PATIENCE_MS);
     struct center *before = center_enter(center);
-    saga_engine_leave(center->engine, on_left, center);
+    saga_engine_hand_over(center->engine, on_left, center);
     center_leave(center, before);
 }
 
