@@ -208,13 +208,3 @@ bool allocation_due(int64_t total, int64_t refunded, int64_t paid, int64_t done,
     *ret_due = due > done ? due - done : 0;
     return true;
 }
-
-bool allocation_points_due(const struct allocation_points *points, int64_t refunded, int64_t paid,
-                           struct allocation_points_due *ret_due) {
-    struct allocation_points_due due = {0};
-    if (points->spent < 0 || !allocation_due(points->awarded, refunded, paid, points->clawed_back, &due.claw_back))
-        return false;
-    due.give_back = refunded == paid ? points->spent : 0;
-    *ret_due = due;
-    return true;
-}

@@ -1,5 +1,6 @@
-// Refund arithmetic: how much of a refund goes to which tender and which line, and what it does to points. Everything
-// is taken from what is left, so sums are exact over any sequence of refunds and the last one takes the rest. Pure.
+// Refund arithmetic: how much of a refund goes to which tender and which line, and what of an amount that went with the
+// payment (an award, say) is due back by then. Everything is taken from what is left, so sums are exact over any
+// sequence of refunds and the last one takes the rest. Pure.
 #ifndef TXC_FLOWS_TRADE_ALLOCATION_H
 #define TXC_FLOWS_TRADE_ALLOCATION_H
 
@@ -78,21 +79,5 @@ bool allocation_rest(const struct allocation_paid *paid, int64_t *ret_rest);
 // with: total * refunded / paid rounded down, less `done`, never below zero. When all is refunded (also of a trade that
 // cost nothing), all of it. False when an amount is below zero, too large, or refunded > paid.
 bool allocation_due(int64_t total, int64_t refunded, int64_t paid, int64_t done, int64_t *ret_due);
-
-// The points side of a trade.
-struct allocation_points {
-    int64_t spent;       // as a discount
-    int64_t awarded;     // for what was paid
-    int64_t clawed_back; // of the award, by earlier refunds, whether or not it was there to be taken
-};
-
-struct allocation_points_due {
-    int64_t give_back; // the points spent, once all is refunded
-    int64_t claw_back; // of the award, in proportion to what is refunded
-};
-
-// What the refund that brings the total up to `refunded` of `paid` does to points. False as allocation_due.
-bool allocation_points_due(const struct allocation_points *points, int64_t refunded, int64_t paid,
-                           struct allocation_points_due *ret_due);
 
 #endif

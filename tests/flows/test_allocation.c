@@ -315,21 +315,7 @@ static void test_any_sequence_of_refunds_is_exact(void **state) {
     }
 }
 
-// ---- Points -------------------------------------------------------------------------------------------------------
-
-static void test_spent_points_come_back_only_with_the_last_refund(void **state) {
-    (void)state;
-    const struct allocation_points points = {.spent = 300, .awarded = 10};
-    struct allocation_points_due due;
-    assert_true(allocation_points_due(&points, 999, 1000, &due));
-    assert_int_equal(due.give_back, 0);
-    assert_int_equal(due.claw_back, 9);
-    assert_true(allocation_points_due(&points, 1000, 1000, &due));
-    assert_int_equal(due.give_back, 300);
-    assert_int_equal(due.claw_back, 10);
-    assert_true(allocation_points_due(&points, 0, 0, &due)); // it cost nothing
-    assert_int_equal(due.give_back, 300);
-}
+// ---- What is due of an amount -------------------------------------------------------------------------------------
 
 // [A44] clawing back in parts takes the award exactly, never more and never ahead of what is refunded
 static void test_an_award_is_clawed_back_in_proportion_and_exactly(void **state) {
@@ -338,19 +324,18 @@ static void test_an_award_is_clawed_back_in_proportion_and_exactly(void **state)
     for (int n = 0; n < TRADES; n++) {
         int64_t most = seeded_below(&seeded, 3) ? 1000 : MONEY_MAX;
         int64_t paid = 1 + (int64_t)seeded_below(&seeded, (uint64_t)most), refunded = 0;
-        struct allocation_points points = {.awarded = (int64_t)seeded_below(&seeded, (uint64_t)most)};
-        struct allocation_points_due due;
+        int64_t awarded = (int64_t)seeded_below(&seeded, (uint64_t)most), taken = 0, due;
         for (int r = 0; refunded < paid; r++) {
             refunded =
                 r == REFUNDS_MAX ? paid : refunded + 1 + (int64_t)seeded_below(&seeded, (uint64_t)(paid - refunded));
-            assert_true(allocation_points_due(&points, refunded, paid, &due));
-            assert_true(due.claw_back >= 0);
-            points.clawed_back += due.claw_back;
+            assert_true(allocation_due(awarded, refunded, paid, taken, &due));
+            assert_true(due >= 0);
+            taken += due;
             // awarded * refunded / paid, rounded down
-            assert_true((__int128)points.clawed_back * paid <= (__int128)points.awarded * refunded);
-            assert_true((__int128)(points.clawed_back + 1) * paid > (__int128)points.awarded * refunded);
+            assert_true((__int128)taken * paid <= (__int128)awarded * refunded);
+            assert_true((__int128)(taken + 1) * paid > (__int128)awarded * refunded);
         }
-        assert_true(points.clawed_back == points.awarded);
+        assert_true(taken == awarded);
     }
 }
 
@@ -366,6 +351,8 @@ static void test_shares_out_of_range_are_refused_and_never_below_zero(void **sta
     assert_int_equal(due, -7);
     assert_true(allocation_due(10, 1, 2, 7, &due)); // an earlier refund failed after its claw-back
     assert_int_equal(due, 0);
+    assert_true(allocation_due(300, 0, 0, 0, &due)); // a trade that cost nothing
+    assert_int_equal(due, 300);
 }
 
 int main(void) {
@@ -379,7 +366,6 @@ int main(void) {
         cmocka_unit_test(test_a_trade_that_cost_nothing_is_refunded_whole_with_nothing),
         cmocka_unit_test(test_records_that_do_not_add_up_are_refused),
         cmocka_unit_test(test_any_sequence_of_refunds_is_exact),
-        cmocka_unit_test(test_spent_points_come_back_only_with_the_last_refund),
         cmocka_unit_test(test_an_award_is_clawed_back_in_proportion_and_exactly),
         cmocka_unit_test(test_shares_out_of_range_are_refused_and_never_below_zero),
     };
