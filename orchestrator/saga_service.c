@@ -151,8 +151,6 @@ static void watch(void *service, struct rpc_inbound *in, const ProtobufCMessage 
     saga_streams_serve(((struct saga_service *)service)->streams, in, message);
 }
 
-// ---- Pages --------------------------------------------------------------------------------------------------------
-
 // ---- Lists of sagas -----------------------------------------------------------------------------------------------
 
 // What the caller's own sagas are about.

@@ -16,9 +16,6 @@
 
 typedef Txcenter__Trade__V1__AdjustRequest adjust_request;
 
-// Whoever adjusts pokes us; should that be lost with the process, this is how late it is noticed.
-enum { POKE_LOST_MS = 60000 };
-
 enum { NOTHING_ARENA_MAX = 8 << 20 }; // for one kept quote, read and packed again
 
 // ---- Which --------------------------------------------------------------------------------------------------------
@@ -150,7 +147,7 @@ struct saga_verdict adjust_adjusted(struct saga_turn *turn) {
     const struct trade_row *row = &trade_of(saga_turn_subject(turn))->row;
     if (row->adjust == ADJUST_DONE && !row->capturing)
         return saga_done();
-    return saga_wait(saga_turn_now(turn) + POKE_LOST_MS);
+    return saga_wait(saga_turn_now(turn) + EFFECT_LOOK_MS); // whoever adjusts pokes us
 }
 
 void adjust_mark(struct saga_call *call) {

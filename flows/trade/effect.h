@@ -7,6 +7,10 @@
 // How long a participant has to answer: while somebody waits for it, and what may follow later.
 enum { EFFECT_SOON_MS = 3000, EFFECT_LATER_MS = 5000 };
 
+// Whoever a decision waits for pokes it; should that be lost with the process, this is how late it is noticed: while an
+// order waits to be closed, and else.
+enum { EFFECT_CLOSING_LOOK_MS = 30000, EFFECT_LOOK_MS = 60000 };
+
 static inline struct trade *effect_trade(const struct saga_call *call) {
     return trade_of(saga_call_subject(call));
 }

@@ -27,7 +27,7 @@
 static_assert((int)TRADE_PARAMETERS_MAX >= (int)SAGA_ANSWER_MAX, "what a kept answer holds can be kept of it");
 
 enum { START_AGAIN_MS = 1000 }; // what the engine can't start at present
-enum { STEP_FREEZE_FOR_ATTEMPT = 5, STEP_FREEZE = 10, STEP_CREATE = 20, STEP_COLLECT = 40, STEP_CONFIRM = 50 };
+enum { STEP_FREEZE_POINTS = 5, STEP_FREEZE_CARD = 10, STEP_CREATE = 20, STEP_COLLECT = 40, STEP_CONFIRM = 50 };
 
 // ---- Legs are tenders ---------------------------------------------------------------------------------------------
 
@@ -70,7 +70,7 @@ struct tender_row *payment_card(const struct trade *trade, struct str input, uin
 void payment_freeze_key(const struct trade *trade, int32_t attempt_no, uint8_t leg, char out[SAGA_KEY_MAX]) {
     char gid[TRADE_GID_MAX];
     trade_payment_gid(trade, attempt_no, gid);
-    saga_key(gid, STEP_FREEZE, leg, 1, out); // the first: what can be undone is never tried under another key
+    saga_key(gid, STEP_FREEZE_CARD, leg, 1, out); // the first: what can be undone is never tried under another key
 }
 
 unsigned payment_gateways(const struct saga_subject *subject, struct str input) {
@@ -123,7 +123,7 @@ void payment_points_key(const struct trade *trade, char out[SAGA_KEY_MAX]) {
     if (payable == 0)
         return;
     trade_payment_gid(trade, trade->row.attempt_no, gid);
-    saga_key(gid, STEP_FREEZE_FOR_ATTEMPT, 0, 1, out);
+    saga_key(gid, STEP_FREEZE_POINTS, 0, 1, out);
 }
 
 static void freeze_points(struct saga_call *call) {
@@ -138,7 +138,7 @@ static void inquire_points(struct saga_call *call) {
 
 static void unfreeze(struct saga_call *call, int32_t attempt_no) {
     struct effect_whose whose;
-    struct adapter_effect effect = undo_effect(call, attempt_no, STEP_FREEZE_FOR_ATTEMPT, &whose);
+    struct adapter_effect effect = undo_effect(call, attempt_no, STEP_FREEZE_POINTS, &whose);
     holding_points.let_go(call, &effect);
 }
 
@@ -187,7 +187,7 @@ static void inquire_freeze(struct saga_call *call) {
 void payment_release(struct saga_call *call) {
     Participant__Card__V1__ReleaseCardRequest request = PARTICIPANT__CARD__V1__RELEASE_CARD_REQUEST__INIT;
     struct effect_whose whose;
-    struct adapter_effect effect = undo_effect(call, attempt_of(saga_call_input(call)), STEP_FREEZE, &whose);
+    struct adapter_effect effect = undo_effect(call, attempt_of(saga_call_input(call)), STEP_FREEZE_CARD, &whose);
     request.tender_no = call_card(call)->tender_no;
     card_release(&effect_adapters(call)->card, &effect, &request, effect_done_bare, call);
 }
@@ -263,11 +263,11 @@ void payment_undo_create(struct saga_call *call) {
         Participant__Payment__V1__ReversePaymentRequest request =
             PARTICIPANT__PAYMENT__V1__REVERSE_PAYMENT_REQUEST__INIT;
         request.tender_no = tender->tender_no;
-        payment_reverse(gateway, &effect, &request, tender_settled, call);
+        payment_reverse(gateway, &effect, &request, tender_done_if_definite, call);
     } else {
         Participant__Payment__V1__ClosePaymentRequest request = PARTICIPANT__PAYMENT__V1__CLOSE_PAYMENT_REQUEST__INIT;
         request.tender_no = tender->tender_no;
-        payment_close(gateway, &effect, &request, tender_settled, call);
+        payment_close(gateway, &effect, &request, tender_done_if_definite, call);
     }
 }
 
@@ -412,7 +412,7 @@ static void confirm(struct saga_call *call) {
     Participant__Card__V1__ConfirmCardRequest request = PARTICIPANT__CARD__V1__CONFIRM_CARD_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
     char freeze_key[SAGA_KEY_MAX];
-    saga_call_key_of(call, STEP_FREEZE, saga_call_leg(call), freeze_key);
+    saga_call_key_of(call, STEP_FREEZE_CARD, saga_call_leg(call), freeze_key);
     request.tender_no = call_card(call)->tender_no;
     request.freeze_key = freeze_key;
     card_confirm(&effect_adapters(call)->card, &effect, &request, effect_done_as_expected, confirming(call));
@@ -521,11 +521,11 @@ static bool has_conflict(const struct trade *trade, int32_t attempt_no) {
     return false;
 }
 
-static void leave_tenders(struct saga_turn *turn, const struct pay_attempt_row *attempt) {
+static void abandon_tenders(struct saga_turn *turn, const struct pay_attempt_row *attempt) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct tender_row *tender;
     for (int32_t i = 0; (tender = trade_tender(trade, attempt->attempt_no, i)); i++)
-        tender_left(turn, tender);
+        tender_abandon(turn, tender);
 }
 
 // An operator has terminated it: another saga makes its tenders definite, while the trade goes on without it.
@@ -540,7 +540,7 @@ static void stop(struct saga_turn *turn, struct pay_attempt_row *attempt) {
     attempt->recalled = recall_payment(turn, attempt, &error);
     if (!attempt->recalled) {
         trades_alert(trade->trades, "a terminated payment can't be undone", trade, error.text);
-        leave_tenders(turn, attempt);
+        abandon_tenders(turn, attempt);
     }
 }
 
@@ -555,7 +555,7 @@ static struct saga_verdict ended(struct saga_turn *turn) {
     if (saga_turn_saga(turn)->status == SAGA_TERMINATED)
         stop(turn, attempt);
     else
-        leave_tenders(turn, attempt);
+        abandon_tenders(turn, attempt);
     if (has_conflict(trade, attempt->attempt_no))
         trade_edit(trade)->closing = CLOSING_CONFLICT;
     else if (trade->row.closing == CLOSING_NO && attempt->on_failure == ON_FAILURE(FAIL_TRADE))
@@ -598,33 +598,32 @@ static bool freeze_fits(struct saga_turn *turn, const ProtobufCMessage *answer) 
                      trade_of(saga_turn_subject(turn))->row.currency);
 }
 
-#define RESOLVE_OR_COMPENSATE "resolve the step, or compensate the saga"
-#define RESOLVE_THERE "see to it there, and resolve the step"
-
 static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error) {
     static const struct ruling_rule rules[] = {
-        {.step_id = STEP_FREEZE,
-         .no_skip = "what isn't frozen can't be taken: " RESOLVE_OR_COMPENSATE,
+        {.step_id = STEP_FREEZE_CARD,
+         .no_skip = "what isn't frozen can't be taken: " RULING_RESOLVE_OR_COMPENSATE,
          .answers = &card_freeze_method,
          .optional = true,
          .fits = freeze_fits},
-        {.step_id = STEP_FREEZE_FOR_ATTEMPT,
-         .no_skip = "points that aren't frozen can be spent twice: " RESOLVE_OR_COMPENSATE},
-        {.step_id = STEP_FREEZE_FOR_ATTEMPT, SAGA_COMPENSATE, "the points would stay frozen: " RESOLVE_THERE},
-        {.step_id = STEP_FREEZE, .op = SAGA_COMPENSATE, .no_skip = "the card would stay frozen: " RESOLVE_THERE},
+        {.step_id = STEP_FREEZE_POINTS,
+         .no_skip = "points that aren't frozen can be spent twice: " RULING_RESOLVE_OR_COMPENSATE},
+        {.step_id = STEP_FREEZE_POINTS, SAGA_COMPENSATE, "the points would stay frozen: " RULING_RESOLVE_THERE},
+        {.step_id = STEP_FREEZE_CARD,
+         .op = SAGA_COMPENSATE,
+         .no_skip = "the card would stay frozen: " RULING_RESOLVE_THERE},
         {.step_id = STEP_CREATE,
-         .no_skip = "what isn't created can't be paid: " RESOLVE_OR_COMPENSATE,
+         .no_skip = "what isn't created can't be paid: " RULING_RESOLVE_OR_COMPENSATE,
          .answers = &payment_create_method},
         {.step_id = STEP_CREATE,
          .op = SAGA_COMPENSATE,
          .answers = &payment_close_method,
          .optional = true,
          .fits = payment_close_fits}, // skipped: what is paid after that is late
-        {.step_id = STEP_COLLECT, .no_skip = "whether it was paid must be known: " RESOLVE_OR_COMPENSATE},
-        {.step_id = STEP_CONFIRM, .no_skip = "the card's part would not be paid: " RESOLVE_OR_COMPENSATE},
+        {.step_id = STEP_COLLECT, .no_skip = "whether it was paid must be known: " RULING_RESOLVE_OR_COMPENSATE},
+        {.step_id = STEP_CONFIRM, .no_skip = "the card's part would not be paid: " RULING_RESOLVE_OR_COMPENSATE},
         {.step_id = STEP_CONFIRM,
          .op = SAGA_COMPENSATE,
-         .no_skip = "what was taken of the card would stay taken: " RESOLVE_THERE},
+         .no_skip = "what was taken of the card would stay taken: " RULING_RESOLVE_THERE},
         {.step_id = 0},
     };
     if (saga_turn_step(turn)->id == STEP_COLLECT && ruling->outcome == OUTCOME_OK && ruling->act == SAGA_ACT_RESOLVE &&
@@ -636,7 +635,7 @@ static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, str
 // ---- The table ----------------------------------------------------------------------------------------------------
 
 static const struct saga_step steps[] = {
-    {.id = STEP_FREEZE_FOR_ATTEMPT,
+    {.id = STEP_FREEZE_POINTS,
      .stage = 1,
      .kind = SAGA_COMPENSATABLE,
      .name = "freeze_points",
@@ -650,7 +649,7 @@ static const struct saga_step steps[] = {
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_QUICK,
      .undo_retry = SAGA_STUBBORN},
-    {.id = STEP_FREEZE,
+    {.id = STEP_FREEZE_CARD,
      .stage = 1,
      .kind = SAGA_COMPENSATABLE,
      .name = "freeze",

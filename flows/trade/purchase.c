@@ -153,16 +153,13 @@ static struct saga_verdict ordered(struct saga_turn *turn) {
 
 // ---- 4: paid, the watershed ---------------------------------------------------------------------------------------
 
-// Whoever ends tells us; should that be lost with the process, this is how late it is noticed.
-enum { CLOSING_LOOK_MS = 30000 };
-
 static struct saga_verdict close_unpaid(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct pay_attempt_row *open = trade_open_attempt(trade);
     if (open && open->state == ATTEMPT_OPEN) {
         // The attempt closes its tenders first, until it is definite what became of each. Paid beats what closes.
         payment_poke(turn, open->attempt_no);
-        return saga_wait(saga_turn_now(turn) + CLOSING_LOOK_MS);
+        return saga_wait(saga_turn_now(turn) + EFFECT_CLOSING_LOOK_MS);
     }
     static const enum err codes[] = {
         [CLOSING_CANCEL] = ERR_TRADE_ENDED,     [CLOSING_EXPIRY] = ERR_TIMED_OUT,

@@ -84,11 +84,11 @@ static bool is_being_paid(const struct trade *trade) {
     return open && open->state == ATTEMPT_OPEN;
 }
 
-void purchase_end_leave(struct saga_turn *turn) {
+void purchase_end_abandon(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     if (trade->row.state != TRADE_STATE(CLOSING))
         return;
-    trade_edit(trade)->stopped = STOPPED_LEFT;
+    trade_edit(trade)->stopped = STOPPED_ABANDONED;
     if (!is_being_paid(trade))
         purchase_end_over(turn);
 }
@@ -96,8 +96,8 @@ void purchase_end_leave(struct saga_turn *turn) {
 void purchase_end_poke(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     char gid[TRADE_GID_MAX];
-    if (trade->row.stopped == STOPPED_LEFT) {
-        purchase_end_leave(turn);
+    if (trade->row.stopped == STOPPED_ABANDONED) {
+        purchase_end_abandon(turn);
         return;
     }
     if (trade->row.stopped == STOPPED_RECALLED)
@@ -144,7 +144,7 @@ static void stop_unpaid(struct saga_turn *turn) {
         payment_poke(turn, trade->row.attempt_no);
     if (!recall_order(turn, &error)) {
         trades_alert(trade->trades, "a terminated order can't be undone", trade, error.text);
-        purchase_end_leave(turn);
+        purchase_end_abandon(turn);
     }
 }
 
@@ -208,23 +208,21 @@ static bool may_skip_record(struct saga_turn *turn, struct error *error) {
                      "a refund takes back part of the record: retry it, or see to it there and resolve it");
 }
 
-#define RESOLVE_OR_COMPENSATE "resolve the step, or compensate the saga"
-#define RESOLVE_THERE "see to it there, and resolve the step"
 #define RESOLVE_IT "resolve it with what became of it; should it never be possible, terminate the saga"
 
 #define RULES(NAME, name, missed, participant, hold, use, let_go, give_back, when_used, when_back, unheld, still_held) \
-    {.step_id = ROW_STEP_ID hold, .no_skip = unheld ": " RESOLVE_OR_COMPENSATE},                                       \
-        {.step_id = ROW_STEP_ID hold, SAGA_COMPENSATE, still_held ": " RESOLVE_THERE},                                 \
+    {.step_id = ROW_STEP_ID hold, .no_skip = unheld ": " RULING_RESOLVE_OR_COMPENSATE},                                \
+        {.step_id = ROW_STEP_ID hold, SAGA_COMPENSATE, still_held ": " RULING_RESOLVE_THERE},                          \
         {.step_id = ROW_STEP_ID use, .no_skip = still_held ": " RESOLVE_IT},
 
 bool purchase_end_allows(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error) {
     static const struct ruling_rule rules[] = {
         TRADE_HOLDINGS(RULES) // a row each
         {.step_id = STEP_CREATE_ORDER,
-         .no_skip = "nothing goes on without an order number: " RESOLVE_OR_COMPENSATE,
+         .no_skip = "nothing goes on without an order number: " RULING_RESOLVE_OR_COMPENSATE,
          .answers = &order_create_method,
          .fits = order_no_fits},
-        {.step_id = STEP_CREATE_ORDER, SAGA_COMPENSATE, "the order would stay open: " RESOLVE_THERE},
+        {.step_id = STEP_CREATE_ORDER, SAGA_COMPENSATE, "the order would stay open: " RULING_RESOLVE_THERE},
         {.step_id = STEP_RECHARGE, .no_skip = "the buyer would not get what was paid for: " RESOLVE_IT},
         {.step_id = STEP_DELIVER_ITEMS, .no_skip = "the buyer would not get what was paid for: " RESOLVE_IT},
         {.step_id = 0},

@@ -20,7 +20,7 @@ void purchase_end_missed(struct saga_turn *turn, uint16_t step_id, enum trade_mi
 void purchase_end_over(struct saga_turn *turn);
 
 // Nobody undoes the terminated order any more: the trade ends with its last payment attempt, or now.
-void purchase_end_leave(struct saga_turn *turn);
+void purchase_end_abandon(struct saga_turn *turn);
 
 // A payment attempt has ended or the trade is paid: the order's saga, or what sees to its end since it was terminated,
 // looks again.

@@ -13,15 +13,12 @@
 
 #include <stdio.h>
 
-#define RESOLVE_THERE "see to it there, and resolve the step; nothing else would"
+#define NOTHING_ELSE RULING_RESOLVE_THERE "; nothing else would"
 
-enum { STEP_CLOSE_ORDER = 20 };                                                                      // of an order
-enum { STEP_TAKE_BACK = 10, STEP_CLOSE_TENDER = 20, STEP_RELEASE = 30, STEP_UNFREEZE_ATTEMPT = 40 }; // of a payment
+enum { STEP_CLOSE_ORDER = 20 };                                                                     // of an order
+enum { STEP_TAKE_BACK = 10, STEP_CLOSE_TENDER = 20, STEP_RELEASE = 30, STEP_UNFREEZE_POINTS = 40 }; // of a payment
 
 // ---- An order -----------------------------------------------------------------------------------------------------
-
-// Whoever ends tells us; should that be lost with the process, this is how late it is noticed.
-enum { LOOK_MS = 30000 };
 
 // A gateway that can't be reached keeps the locks: whether it was paid is not known yet.
 static struct saga_verdict unpaid(struct saga_turn *turn) {
@@ -29,7 +26,7 @@ static struct saga_verdict unpaid(struct saga_turn *turn) {
     if (!open || open->state != ATTEMPT_OPEN)
         return saga_done();
     payment_poke(turn, open->attempt_no);
-    return saga_wait(saga_turn_now(turn) + LOOK_MS);
+    return saga_wait(saga_turn_now(turn) + EFFECT_CLOSING_LOOK_MS);
 }
 
 static struct saga_verdict over(struct saga_turn *turn) {
@@ -40,16 +37,16 @@ static struct saga_verdict over(struct saga_turn *turn) {
 // Without it nobody but the last payment attempt is left to end the trade.
 static struct saga_verdict order_ended(struct saga_turn *turn) {
     if (saga_turn_saga(turn)->status == SAGA_TERMINATED)
-        purchase_end_leave(turn);
+        purchase_end_abandon(turn);
     return saga_done();
 }
 
 #define RULE(NAME, name, missed, participant, hold, use, let_go, give_back, when_used, when_back, unheld, still_held)  \
-    {.step_id = ROW_STEP_ID let_go, .no_skip = still_held ": " RESOLVE_THERE},
+    {.step_id = ROW_STEP_ID let_go, .no_skip = still_held ": " NOTHING_ELSE},
 
 static bool order_allows(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error) {
     static const struct ruling_rule rules[] = {
-        {.step_id = STEP_CLOSE_ORDER, .no_skip = "the order would stay open: " RESOLVE_THERE},
+        {.step_id = STEP_CLOSE_ORDER, .no_skip = "the order would stay open: " NOTHING_ELSE},
         TRADE_HOLDINGS(RULE) // a row each
         {.step_id = 0},
     };
@@ -107,19 +104,19 @@ static struct saga_verdict payment_ended(struct saga_turn *turn) {
     str_to_i64(saga_turn_input(turn), &attempt_no);
     struct tender_row *tender;
     for (int32_t i = 0; (tender = trade_tender(trade, (int32_t)attempt_no, i)); i++)
-        tender_left(turn, tender);
+        tender_abandon(turn, tender);
     return saga_done();
 }
 
 static bool payment_allows(struct saga_turn *turn, const struct saga_ruling *ruling, struct error *error) {
     static const struct ruling_rule rules[] = {
-        {.step_id = STEP_TAKE_BACK, .no_skip = "what was taken of the card would stay taken: " RESOLVE_THERE},
+        {.step_id = STEP_TAKE_BACK, .no_skip = "what was taken of the card would stay taken: " NOTHING_ELSE},
         {.step_id = STEP_CLOSE_TENDER,
          .answers = &payment_close_method,
          .optional = true,
          .fits = payment_close_fits}, // skipped: what is paid after that is late
-        {.step_id = STEP_RELEASE, .no_skip = "the card would stay frozen: " RESOLVE_THERE},
-        {.step_id = STEP_UNFREEZE_ATTEMPT, .no_skip = "the points would stay frozen: " RESOLVE_THERE},
+        {.step_id = STEP_RELEASE, .no_skip = "the card would stay frozen: " NOTHING_ELSE},
+        {.step_id = STEP_UNFREEZE_POINTS, .no_skip = "the points would stay frozen: " NOTHING_ELSE},
         {.step_id = 0},
     };
     return ruling_allowed(rules, turn, ruling, error);
@@ -159,7 +156,7 @@ static const struct saga_step payment_steps[] = {
      .answered = payment_released,
      .deadline_ms = EFFECT_SOON_MS,
      .retry = SAGA_STUBBORN},
-    {.id = STEP_UNFREEZE_ATTEMPT,
+    {.id = STEP_UNFREEZE_POINTS,
      .stage = 2,
      .kind = SAGA_RETRIABLE,
      .name = "unfreeze_points",

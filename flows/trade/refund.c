@@ -13,9 +13,6 @@
 
 #include <assert.h>
 
-// Whoever is waited for pokes us; should that be lost with the process, this is how late it is noticed.
-enum { POKE_LOST_MS = 60000 };
-
 // ---- Which steps apply --------------------------------------------------------------------------------------------
 
 static unsigned its_legs(const struct saga_subject *subject, struct str input) {
@@ -31,7 +28,7 @@ static struct saga_verdict purchase_over(struct saga_turn *turn) {
     bool worked_off = trade->row.completed_ms > 0 && !deduction_any_open(trade);
     if (refund->kind != REFUND_OF_TRADE || refund->stopped || worked_off)
         return saga_done();
-    return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // and poked when it is
+    return saga_wait(saga_turn_now(turn) + EFFECT_LOOK_MS); // and poked when it is
 }
 
 // ---- 4: refunded --------------------------------------------------------------------------------------------------

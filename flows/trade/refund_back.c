@@ -16,9 +16,6 @@
 #include "flows/trade/tell.h"
 #include "flows/trade/view.h"
 
-// Whoever is waited for pokes us; should that be lost with the process, this is how late it is noticed.
-enum { POKE_LOST_MS = 60000 };
-
 // ---- Which steps apply ---------------------------------------------------------------------------------------------
 
 static const struct refund_row *subject_refund(const struct saga_subject *subject, struct str input) {
@@ -91,7 +88,7 @@ struct saga_verdict refund_marked(struct saga_turn *turn) {
     if (refund->marked)
         return saga_done();
     if (refund->final && others_unmarked(trade, refund))
-        return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // poked when they are
+        return saga_wait(saga_turn_now(turn) + EFFECT_LOOK_MS); // poked when they are
     return saga_ask();
 }
 
@@ -158,7 +155,7 @@ struct saga_verdict refund_taken_back(struct saga_turn *turn) {
     bool waits = !asked && state == AFTER_PENDING && may_take(follower, trade, refund);
     await(trade, refund, benefit, waits);
     if (waits)
-        return saga_wait(saga_turn_now(turn) + POKE_LOST_MS); // and poked when it has come
+        return saga_wait(saga_turn_now(turn) + EFFECT_LOOK_MS); // and poked when it has come
     if (asked && follower->taken)
         follower->taken(turn, asked->answer);
     if (asked || refund_end_came_to_nothing(refund))

@@ -154,7 +154,7 @@ void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund) {
         unused_back(turn, refund);
         return;
     }
-    if (refund_end_is_left(refund) && (free_rest(turn, refund) || refund->amount == 0))
+    if (refund_end_is_given_up(refund) && (free_rest(turn, refund) || refund->amount == 0))
         refund->state = REFUND_STATE(STOPPED);
     if (refund_end_came_to_nothing(refund)) {
         refund->final = 0;
@@ -181,7 +181,7 @@ void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund) {
 static bool is_settled(const struct trade *trade, const struct refund_row *refund) {
     for (int32_t i = 0; i < refund->legs; i++) {
         const struct refund_leg_row *leg = trade_refund_leg(trade, refund->refund_no, i);
-        bool stays = refund_end_is_left(refund) && !refund_leg_is_open(leg);
+        bool stays = refund_end_is_given_up(refund) && !refund_leg_is_open(leg);
         if (leg->state != REFUND_LEG_STATE(DONE) && !stays)
             return false;
     }

@@ -15,7 +15,8 @@ static inline bool refund_end_came_to_nothing(const struct refund_row *refund) {
     return refund->state == REFUND_STATE(STOPPED) && refund->amount == 0;
 }
 
-// Any money of the trade goes, or went, back with it.
+// Any money of the trade goes, or went, back with it. (The trade is not looked at: it is there so that this can be a
+// follower's `takes`.)
 static inline bool refund_end_gave_back(const struct trade *trade, const struct refund_row *refund) {
     (void)trade;
     return refund->amount > 0;
@@ -23,7 +24,7 @@ static inline bool refund_end_gave_back(const struct trade *trade, const struct 
 
 // Nothing more of it is to be begun: it was terminated, or what it is about is spent. Where balance was, or may have
 // been, taken for it, its money is owed all the same.
-static inline bool refund_end_is_left(const struct refund_row *refund) {
+static inline bool refund_end_is_given_up(const struct refund_row *refund) {
     return refund->recharge == RECHARGE_SPENT || (refund->stopped && refund->recharge == RECHARGE_NOT_ASKED);
 }
 

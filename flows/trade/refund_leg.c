@@ -141,7 +141,7 @@ static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, 
     if (tender->undo == UNDO_REVERSED) {
         Participant__Payment__V1__QueryPaymentRequest request = PARTICIPANT__PAYMENT__V1__QUERY_PAYMENT_REQUEST__INIT;
         request.tender_no = tender->tender_no;
-        payment_query(gateway, &effect, &request, tender_settled, call);
+        payment_query(gateway, &effect, &request, tender_done_if_definite, call);
         return;
     }
     if (leg->state == REFUND_LEG_STATE(ACCEPTED)) {
@@ -308,8 +308,8 @@ bool refund_leg_is_open(const struct refund_leg_row *leg) {
 }
 
 // Of a refund that was terminated: what may be on its way is followed to its end, and nothing else is begun.
-static bool is_left(const struct refund_row *refund, const struct refund_leg_row *leg) {
-    return refund_end_is_left(refund) && leg->state != REFUND_LEG_STATE(DONE) && !refund_leg_is_open(leg);
+static bool is_given_up(const struct refund_row *refund, const struct refund_leg_row *leg) {
+    return refund_end_is_given_up(refund) && leg->state != REFUND_LEG_STATE(DONE) && !refund_leg_is_open(leg);
 }
 
 void refund_leg_hold(struct saga_turn *turn, const struct refund_leg_row *leg, const char *reason, const char *gid) {
@@ -351,7 +351,7 @@ struct saga_verdict refund_leg_paid_out(struct saga_turn *turn) {
     bool definite = asked && (asked->outcome == OUTCOME_OK || asked->outcome == OUTCOME_REJECTED);
     if (definite)
         learn_answer(turn, leg, asked);
-    if (is_left(refund, leg))
+    if (is_given_up(refund, leg))
         return saga_done();
     switch (leg->state) {
     case REFUND_LEG_STATE(DONE): return saga_done();

@@ -57,8 +57,8 @@ enum trade_closing {
 // An operator has terminated the saga of the order before it was paid.
 enum trade_stopped {
     STOPPED_NO,
-    STOPPED_RECALLED, // a saga of its own undoes the order, and ends the trade
-    STOPPED_LEFT,     // nobody does: the trade ends with its last payment attempt
+    STOPPED_RECALLED,  // a saga of its own undoes the order, and ends the trade
+    STOPPED_ABANDONED, // nobody does: the trade ends with its last payment attempt
 };
 
 // What a paid trade's saga is known not to have done, because an operator has terminated it (or skipped a step of it),

@@ -17,6 +17,10 @@ struct ruling_rule {
     bool (*fits)(struct saga_turn *turn, const ProtobufCMessage *answer);
 };
 
+// What most of those who can't skip a step are to do instead.
+#define RULING_RESOLVE_OR_COMPENSATE "resolve the step, or compensate the saga"
+#define RULING_RESOLVE_THERE "see to it there, and resolve the step"
+
 // For saga_flow.allows.
 bool ruling_allowed(const struct ruling_rule *rules, struct saga_turn *turn, const struct saga_ruling *ruling,
                     struct error *error);

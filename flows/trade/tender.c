@@ -125,7 +125,7 @@ bool tender_give_back(struct saga_turn *turn, struct tender_row *tender, int64_t
 }
 
 // The tender's money is not wanted: starts its way back in this turn.
-static void give_back(struct saga_turn *turn, struct tender_row *tender) {
+static void return_unwanted(struct saga_turn *turn, struct tender_row *tender) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct error error = {0};
     if (!tender_give_back(turn, tender, tender->amount, &error)) {
@@ -178,7 +178,7 @@ static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
     } else if (is_open(tender)) {
         tender_set_state(trade, tender, TENDER_STATE(PAID));
     } else if (tender->undo != UNDO_REVERSING) {
-        give_back(turn, tender); // a success after the decision the other way (E9)
+        return_unwanted(turn, tender); // a success after the decision the other way (E9)
     }
 }
 
@@ -233,7 +233,7 @@ void tender_undone(struct saga_turn *turn, struct tender_row *tender,
     else
         tender_learn(turn, tender, payment);
     if (tender->state == TENDER_STATE(PAID) || (reversed && tender->paid_ms > 0 && is_given_up(tender)))
-        give_back(turn, tender);
+        return_unwanted(turn, tender);
 }
 
 void tender_stated(struct saga_turn *turn, struct tender_row *tender, bool paid, const char *why) {
@@ -250,7 +250,7 @@ bool tender_is_unsettled(const struct tender_row *tender) {
     return is_open(tender) || tender->state == TENDER_STATE(PAID) || tender->state == TENDER_STATE(CONFLICTED);
 }
 
-void tender_left(struct saga_turn *turn, struct tender_row *tender) {
+void tender_abandon(struct saga_turn *turn, struct tender_row *tender) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     bool reversing = tender->undo == UNDO_REVERSING;
     if (is_open(tender))
@@ -260,7 +260,7 @@ void tender_left(struct saga_turn *turn, struct tender_row *tender) {
         tender->undo = UNDO_REVERSED;
     }
     if (tender->state == TENDER_STATE(PAID) || (reversing && tender->paid_ms > 0 && is_given_up(tender)))
-        give_back(turn, tender);
+        return_unwanted(turn, tender);
 }
 
 const Participant__Payment__V1__Payment *tender_payment_in(struct str answer, struct arena *arena) {
@@ -274,7 +274,7 @@ bool tender_is_definite(const Participant__Payment__V1__Payment *payment) {
            payment->state == PAYMENT_STATE(CLOSED);
 }
 
-void tender_settled(void *call, const struct adapter_answer *answer) {
+void tender_done_if_definite(void *call, const struct adapter_answer *answer) {
     if (answer->outcome == OUTCOME_OK) {
         struct arena arena;
         arena_init(&arena, 1 << 20);

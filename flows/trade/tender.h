@@ -63,7 +63,7 @@ bool tender_is_unsettled(const struct tender_row *tender);
 // The attempt is over, and nobody asks any more: what is open counts as closed, and money that came goes back. A
 // reversal that was not answered may have been sent, so what the gateway still has of it is asked before anything is
 // given back.
-void tender_left(struct saga_turn *turn, struct tender_row *tender);
+void tender_abandon(struct saga_turn *turn, struct tender_row *tender);
 
 // The payment in an answer to query, close or reverse, which are alike; NULL when there is none.
 const Participant__Payment__V1__Payment *tender_payment_in(struct str answer, struct arena *arena);
@@ -72,6 +72,6 @@ const Participant__Payment__V1__Payment *tender_payment_in(struct str answer, st
 bool tender_is_definite(const Participant__Payment__V1__Payment *payment);
 
 // effect_done() for a call that must say what became of the tender: an answer that leaves it open (PENDING) is none.
-void tender_settled(void *call, const struct adapter_answer *answer);
+void tender_done_if_definite(void *call, const struct adapter_answer *answer);
 
 #endif
