@@ -256,12 +256,32 @@ static void test_what_is_stored_and_is_none_makes_none(void **state) {
     }
 }
 
+// docs/API.md tells callers how much a definition may hold.
+static void test_the_page_tells_the_bounds(void **state) {
+    (void)state;
+    enum { PAGE_MAX = 1 << 16 };
+    char *page = arena_calloc(&arena, 1, PAGE_MAX), bounds[400];
+    FILE *file = fopen("docs/API.md", "rb");
+    assert_non_null(file);
+    size_t n = fread(page, 1, PAGE_MAX - 1, file);
+    fclose(file);
+    assert_in_range(n, 1, PAGE_MAX - 2);
+    snprintf(
+        bounds, sizeof bounds,
+        "- **Bounds**: %d steps, %d headers and %d parts a call, %d bytes for the whole definition, deadlines up to "
+        "%d s, awaits and\n  `timeLimitMs` up to %d days.\n",
+        DEFINED_STEPS_MAX, RAW_HEADERS_MAX, DEFINED_PARTS_MAX, SAGA_INPUT_MAX, DEFINED_DEADLINE_MAX_MS / 1000,
+        (int)(DEFINED_TIME_MAX_MS / 86400000));
+    assert_non_null(strstr(page, bounds));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_fault_is_told_where_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lists_have_their_bounds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_good_one_becomes_its_flow, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_stored_and_is_none_makes_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_page_tells_the_bounds, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("flows/defined", tests, NULL, NULL);
 }
