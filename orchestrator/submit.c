@@ -211,7 +211,7 @@ static void row_read(void *ctx, const struct error *error, const void *rows, siz
     } else if (error) {
         fail(s, error);
     } else if (n == 0 && s->flow) {
-        start(s);
+        start(s); // without take_places(): it is looked for here because it was started lately, and had room then
     } else if (n == 0) {
         fail_as(s, ERR_STORE_STALE, "the first submission failed; try again");
     } else if (is_same(s, row->subject, row->input)) {
@@ -265,6 +265,7 @@ static void give_places(struct submission *s) {
     s->n_places = 0;
 }
 
+// That it is durable the watch has told already: changed() has answered, or waits for more.
 static void stored(void *ctx, const struct error *error) {
     struct submission *s = ctx;
     s->pending--;
