@@ -86,6 +86,7 @@ class Style(Planted):
         self.fails("base/a.c", function(71), "f has 71 lines")
         self.fails("base/b.c", "int x[] = {1};\nstruct s {\n    int y;\n};\n\n" + function(71), "f has 71", 6)
         self.fails("base/c.c", "static __attribute__((format(printf, 1, 2))) " + function(71), "f has 71")
+        self.fails("base/b.c", "#define X(n) int n;\nTABLE(X)\n#undef X\n\n" + function(71), "f has 71", 5)
         self.fails("base/d.c", "int g(\n    int a,\n    int b) {\n" + "    h();\n" * 67 + "}\n", "g has 71")
 
     def test_a_long_python_function_fails(self):
