@@ -51,7 +51,7 @@ static bool free_rest(struct saga_turn *turn, struct refund_row *refund) {
 }
 
 // None need wait until others are told of it.
-static void leave(struct saga_turn *turn, struct refund_row *refund) {
+static void let_others_go_on(struct saga_turn *turn, struct refund_row *refund) {
     trade_change(trade_of(saga_turn_subject(turn)), refund);
     refund->marked = 1;
     refund->awaits = 0;
@@ -158,7 +158,7 @@ void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund) {
         refund->state = REFUND_STATE(STOPPED);
     if (refund_end_came_to_nothing(refund)) {
         refund->final = 0;
-        leave(turn, refund);
+        let_others_go_on(turn, refund);
         return;
     }
     bool back = is_all_back(trade, refund);
@@ -193,7 +193,7 @@ void refund_end_look(struct saga_turn *turn, struct refund_row *refund) {
     if (refund->stopped != REFUND_ALONE || refund_end_is_over(refund) || !is_settled(trade, refund))
         return;
     refund_end_paid_out(turn, refund);
-    leave(turn, refund);
+    let_others_go_on(turn, refund);
 }
 
 static bool follow(struct saga_turn *turn, struct refund_row *refund, struct error *error) {
@@ -227,7 +227,7 @@ static void stop(struct saga_turn *turn, struct refund_row *refund) {
 struct saga_verdict refund_end_ended(struct saga_turn *turn) {
     struct refund_row *refund = refund_of_turn(turn);
     if (saga_turn_saga(turn)->status == SAGA_TERMINATED && refund_end_is_over(refund))
-        leave(turn, refund);
+        let_others_go_on(turn, refund);
     else if (saga_turn_saga(turn)->status == SAGA_TERMINATED)
         stop(turn, refund);
     return saga_done();
