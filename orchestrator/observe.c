@@ -114,6 +114,7 @@ static const struct {
     [SAGA_NOTICE_TAKING_OVER] = {"an instance's lease is over: trying to take over from it", LOG_INFO},
     [SAGA_NOTICE_TAKEN_OVER] = {"taken over from an instance whose lease is over", LOG_WARN},
     [SAGA_NOTICE_KEPT_REFUSED] = {"what was kept for this instance is refused", LOG_ERROR},
+    [SAGA_NOTICE_UNHEARD] = {"a saga was terminated, and who waits for its end could not be told", LOG_ERROR},
     [SAGA_NOTICE_ANOMALY] = {"something is wrong", LOG_WARN},
     [SAGA_NOTICE_ANOMALY_OVER] = {"it is well again", LOG_INFO},
 };

@@ -136,7 +136,10 @@ bool saga_view_steps(Txcenter__Saga__V1__Saga *view, const struct saga_row *row,
                      struct arena *arena) {
     struct saga_instance saga = {0};
     struct error error = {0};
-    if (!saga_row_instance(engine, row, &saga, &error))
+    bool readable = saga_row_instance(engine, row, &saga, &error);
+    if (!readable && row->status == SAGA_TERMINATED)
+        return true; // what the operator's end says of it is what is known
+    if (!readable)
         return put_text(&view->reason, err_info(error.code)->name, arena) && put_text(&view->text, error.text, arena);
     bool made = saga_view_legs(view, &saga, arena) && put_holds(view, &saga, engine, arena);
     saga_instance_release(&saga);

@@ -77,6 +77,10 @@ struct saga_resident {
     struct store_group own_group;
     struct saga_family own_family;
     struct str input; // owned
+    // Of one that is in memory to be ended (saga_load_to_end()): its journal, which can't be read and stays as it is
+    // (owned; ptr NULL: it can), and who can't be told of its end.
+    struct str unread;
+    bool to_end, deaf_subject, deaf_parent;
     char subject_key[SAGA_SUBJECT_MAX + 1];
     struct saga_resident *parent; // pinned by this one; NULL: none, or not in memory because it has ended
     char parent_gid[SAGA_GID_MAX + 1];
@@ -375,8 +379,12 @@ void engine_drop_operations(struct saga_engine *engine); // those that wait for 
 // load.c
 // Calls back at once when it is there, later when it must be loaded. error SAGA_NOT_FOUND, SAGA_STATE (ended), …
 void saga_load(struct saga_engine *engine, struct str gid, saga_loaded_fn *done, void *ctx);
+// For one that can't be loaded like that, and that is to be ended at once: with what can be read of it, its parent and
+// its subject. Fails where not even its flow can be told. False: somebody is loading it, or has it.
+bool saga_load_to_end(struct saga_engine *engine, struct str gid, saga_loaded_fn *done, void *ctx);
 void row_of(const struct saga_resident *resident, struct arena *arena, struct saga_row *ret_row);
 void row_head(const struct saga_resident *resident, struct saga_row *ret_row); // without its blobs
+bool saga_row_ended(const struct saga_row *row);
 // The saga was in memory and is no longer: what was read of it before is out of date.
 void engine_outdate(struct saga_engine *engine, struct str gid);
 void engine_drop_loadings(struct saga_engine *engine);

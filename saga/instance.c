@@ -23,30 +23,66 @@ static void free_bytes(struct str *bytes) {
 
 // ---- Life ---------------------------------------------------------------------------------------------------------
 
-bool saga_instance_init(struct saga_instance *instance, const struct saga_flow *flow, struct str gid,
-                        const struct saga_subject *subject, struct str input, struct error *error) {
-    unsigned counts[SAGA_LEGS_MAX], total = 0;
+// How many legs each step has, at least one: a step that does not apply still has it, so that the record shows it as
+// skipped. False when there are more of them than a saga can have.
+static bool count_legs(const struct saga_flow *flow, const struct saga_subject *subject, struct str input,
+                       unsigned counts[SAGA_LEGS_MAX], unsigned *ret_total) {
+    unsigned total = 0;
     for (uint8_t i = 0; i < flow->n_steps; i++) {
-        // A step that does not apply still has one leg, so that the record shows it as skipped.
         counts[i] = flow->steps[i].legs ? flow->steps[i].legs(subject, input) : 1;
         total += counts[i] ? counts[i] : 1;
         if (counts[i] > SAGA_LEGS_MAX || total > SAGA_LEGS_MAX)
-            return error_set(error, ERR_RECORD_TOO_LARGE, "more than %d steps", SAGA_LEGS_MAX);
+            return false;
     }
+    *ret_total = total;
+    return true;
+}
+
+static bool make_legs(struct saga_instance *saga, const unsigned counts[SAGA_LEGS_MAX], unsigned total) {
+    saga->legs = calloc(total, sizeof *saga->legs);
+    if (!saga->legs)
+        return false;
+    for (uint8_t i = 0; i < saga->flow->n_steps; i++)
+        for (unsigned k = 0; k < (counts[i] ? counts[i] : 1); k++)
+            saga->legs[saga->n_legs++] = (struct saga_leg){.step = &saga->flow->steps[i],
+                                                           .leg = (uint8_t)k,
+                                                           .state = counts[i] ? LEG_IDLE : LEG_SKIPPED,
+                                                           .generation = 1};
+    return true;
+}
+
+bool saga_instance_init(struct saga_instance *instance, const struct saga_flow *flow, struct str gid,
+                        const struct saga_subject *subject, struct str input, struct error *error) {
+    unsigned counts[SAGA_LEGS_MAX], total;
+    if (!count_legs(flow, subject, input, counts, &total))
+        return error_set(error, ERR_RECORD_TOO_LARGE, "more than %d steps", SAGA_LEGS_MAX);
     struct saga_instance made = {.flow = flow, .status = SAGA_RUNNING};
     if (str_empty(gid) || !str_is_utf8(gid) || !str_copy(gid, made.gid, sizeof made.gid))
         return error_set(error, ERR_INVALID_REQUEST, "a gid has 1..%d bytes of UTF-8", SAGA_GID_MAX);
-    made.legs = calloc(total, sizeof *made.legs);
-    if (!made.legs)
+    if (!make_legs(&made, counts, total))
         return error_set(error, ERR_OVERLOADED, "no memory");
-    for (uint8_t i = 0; i < flow->n_steps; i++)
-        for (unsigned k = 0; k < (counts[i] ? counts[i] : 1); k++)
-            made.legs[made.n_legs++] = (struct saga_leg){.step = &flow->steps[i],
-                                                         .leg = (uint8_t)k,
-                                                         .state = counts[i] ? LEG_IDLE : LEG_SKIPPED,
-                                                         .generation = 1};
     *instance = made;
     return true;
+}
+
+void saga_instance_assume(struct saga_instance *instance, const struct saga_subject *subject, struct str input,
+                          bool ask) {
+    unsigned counts[SAGA_LEGS_MAX], total;
+    if (!ask || !count_legs(instance->flow, subject, input, counts, &total)) {
+        total = instance->flow->n_steps;
+        for (unsigned i = 0; i < total; i++)
+            counts[i] = 1;
+    }
+    if (!make_legs(instance, counts, total))
+        abort();
+    for (uint8_t i = 0; i < instance->n_legs; i++) {
+        struct saga_leg *leg = &instance->legs[i];
+        if (leg->step->kind == SAGA_RETRIABLE && instance->status != SAGA_FORWARD)
+            continue; // behind a pivot that has not been passed
+        if (leg->state == LEG_IDLE)
+            leg->state = leg->step->run ? LEG_RUNNING : LEG_WAITING;
+        leg->may_have_run = leg->unknown = leg->step->run != NULL;
+    }
 }
 
 void saga_instance_release(struct saga_instance *instance) {

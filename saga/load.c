@@ -38,7 +38,9 @@ void row_of(const struct saga_resident *resident, struct arena *arena, struct sa
     struct error error = {0};
     row_head(resident, &row);
     row.input = resident->input;
-    bool encoded = saga_journal_encode(&resident->saga, arena, &row.journal, &error);
+    bool unread = resident->unread.ptr != NULL; // it stays as it is, for whoever can make sense of it
+    row.journal = resident->unread;
+    bool encoded = unread || saga_journal_encode(&resident->saga, arena, &row.journal, &error);
     assert(encoded); // SAGA_RECORD_MAX holds the largest instance there can be
     *ret_row = row;
 }
@@ -48,6 +50,10 @@ static const struct saga_flow *flow_of(const struct saga_engine *engine, const s
                                        struct error *error) {
     const struct saga_flow_maker *maker = engine->options.flow_maker;
     const struct saga_flow *flow = NULL;
+    if (row->flow_version < 0 || row->flow_version > UINT16_MAX) {
+        error_set(error, ERR_STORE_CORRUPT, "flow %s has version %d", row->flow, row->flow_version);
+        return NULL;
+    }
     if (row->flow_version > 0)
         flow = saga_engine_flow(engine, str_c(row->flow), row->flow_version);
     else if (row->flow_version == 0 && maker)
@@ -75,6 +81,11 @@ bool saga_row_instance(const struct saga_engine *engine, const struct saga_row *
     return true;
 }
 
+// A status that is none is no end, either.
+bool saga_row_ended(const struct saga_row *row) {
+    return row->status >= SAGA_SUCCEEDED && row->status <= SAGA_TERMINATED;
+}
+
 // ---- Loading ------------------------------------------------------------------------------------------------------
 
 // One saga on its way into memory: row, then parent, then subject. Whoever wants it meanwhile waits here.
@@ -89,6 +100,9 @@ struct loading {
     struct saga_resident *parent; // pinned
     bool at_parent;               // waits at its parent's loading, which will finish it
     bool outdated;                // the saga was in memory meanwhile, so what was read may be older than what is stored
+    bool to_end;                  // for saga_load_to_end()
+    struct str unread;            // see struct saga_resident
+    bool deaf_subject, deaf_parent;
 };
 
 // One of those who wait may bring about that it is dropped: the others get it as it is loaded then.
@@ -114,6 +128,7 @@ static void loading_finish(struct loading *loading, struct saga_resident *reside
         resident_unpin(loading->parent);
     saga_instance_release(&loading->saga);
     free((void *)(uintptr_t)loading->input.ptr);
+    free((void *)(uintptr_t)loading->unread.ptr);
     free(loading);
 }
 
@@ -144,8 +159,15 @@ void engine_drop_loadings(struct saga_engine *engine) {
 static void enter_memory(struct loading *loading, struct saga_subject *subject) {
     struct saga_engine *engine = loading->engine;
     const struct saga_row *row = &loading->row;
+    if (loading->unread.ptr)
+        saga_instance_assume(&loading->saga, subject, loading->input, !loading->deaf_subject);
     struct saga_resident *resident = resident_add(engine, &loading->saga, subject, loading->parent, loading->input);
     loading->saga = (struct saga_instance){0}; // it is the resident's now
+    resident->to_end = loading->to_end;
+    resident->unread = loading->unread;
+    loading->unread = STR_NONE;
+    resident->deaf_subject = loading->deaf_subject;
+    resident->deaf_parent = loading->deaf_parent;
     resident->stored = true;
     resident->created_ms = row->created_ms;
     resident->updated_ms = row->updated_ms;
@@ -158,7 +180,7 @@ static void enter_memory(struct loading *loading, struct saga_subject *subject) 
     memcpy(resident->subject_key, row->subject, sizeof resident->subject_key);
     trouble_loaded(resident);
     // Another process wrote it, and may have been at it when it died: something was due.
-    resident->resuming = !slot_left_in_order(engine, resident->slot, row->written_by) &&
+    resident->resuming = !loading->to_end && !slot_left_in_order(engine, resident->slot, row->written_by) &&
                          row->due_ms <= clock_now_ms(engine->options.clock);
     sentinel_inform(engine->sentinel, resident);
     engine->stats.loads++;
@@ -191,6 +213,11 @@ void engine_outdate(struct saga_engine *engine, struct str gid) {
         CONTAINER_OF(node, struct loading, node)->outdated = true;
 }
 
+// Nothing that is done later makes it readable; nor does it wait for a release that knows its flow.
+static bool is_beyond_reading(const struct error *error) {
+    return err_info(error->code)->outcome == OUTCOME_REJECTED && error->code != ERR_FLOW_UNKNOWN;
+}
+
 // It is left as it is, which somebody must hear of.
 static void report_unreadable(struct loading *loading, const struct error *error) {
     struct saga_engine *engine = loading->engine;
@@ -213,23 +240,26 @@ static void report_unreadable(struct loading *loading, const struct error *error
 void saga_attached(struct saga_engine *engine, void *token, struct saga_subject *subject, const struct error *error) {
     struct loading *loading = token;
     engine_enter(engine);
+    loading->deaf_subject = !subject && loading->to_end && is_beyond_reading(error);
     if (!subject && err_info(error->code)->outcome == OUTCOME_RETRY)
         loading_finish(loading, NULL, error);
-    else if (!subject)
+    else if (!subject && !loading->deaf_subject)
         report_unreadable(loading, error);
-    else if (subject->failed || (loading->parent && loading->parent->lost))
+    else if ((subject && subject->failed) || (loading->parent && loading->parent->lost))
         loading_stale(loading);
     else if (!is_overtaken(loading))
-        enter_memory(loading, saga_subject_hold(subject));
+        enter_memory(loading, subject ? saga_subject_hold(subject) : NULL);
     engine_exit(engine);
 }
 
 static void load_subject(struct loading *loading) {
     const struct saga_flow *flow = loading->saga.flow;
-    if (flow->attach && loading->row.subject[0])
+    if (flow->attach && loading->row.subject[0]) {
         flow->attach(engine_flow_ctx(loading->engine, flow), loading->engine, str_c(loading->row.subject), loading);
-    else
-        enter_memory(loading, NULL);
+        return;
+    }
+    loading->deaf_subject = loading->to_end && flow->attach; // whose key its row does not have any more
+    enter_memory(loading, NULL);
 }
 
 static void parent_loaded(void *ctx, struct saga_resident *parent, const struct error *error) {
@@ -237,7 +267,8 @@ static void parent_loaded(void *ctx, struct saga_resident *parent, const struct 
     loading->at_parent = false;
     // A parent that has ended or is gone: the child ends on its own.
     bool gone = error && (error->code == ERR_SAGA_STATE || error->code == ERR_SAGA_NOT_FOUND);
-    if (error && !gone) {
+    loading->deaf_parent = error && !gone && loading->to_end && is_beyond_reading(error);
+    if (error && !gone && !loading->deaf_parent) {
         loading_finish(loading, NULL, error);
     } else if (parent && parent->lost) {
         loading_stale(loading);
@@ -261,24 +292,56 @@ static bool waits_for(const struct loading *loading, const char *gid) {
     return true;
 }
 
+// To be ended it need not be readable, but its flow must be known.
+static bool make_instance(struct loading *loading, const struct saga_row *row, struct error *error) {
+    struct error unknown = {0};
+    if (saga_row_instance(loading->engine, row, &loading->saga, error))
+        return true;
+    if (!loading->to_end || error->code != ERR_STORE_CORRUPT)
+        return false;
+    const struct saga_flow *flow = flow_of(loading->engine, row, &unknown);
+    if (!flow) {
+        *error = unknown;
+        return false;
+    }
+    // Of a status that is none nothing follows.
+    bool known = row->status >= SAGA_RUNNING && row->status <= SAGA_COMPENSATING;
+    loading->saga = (struct saga_instance){
+        .flow = flow, .status = known ? (enum saga_status)row->status : SAGA_FORWARD, .paused = row->paused != 0};
+    memcpy(loading->saga.gid, row->gid, sizeof loading->saga.gid);
+    loading->unread = saga_copy_bytes(row->journal);
+    return true;
+}
+
+static void load_parent(struct loading *loading) {
+    struct error error = {0};
+    bool circle = waits_for(loading, loading->row.parent_gid);
+    if (circle && !loading->to_end) {
+        error_set(&error, ERR_STORE_CORRUPT, "saga %s is an ancestor of its own parent", loading->gid);
+        report_unreadable(loading, &error);
+    } else if (circle) {
+        loading->deaf_parent = true;
+        load_subject(loading);
+    } else if (loading->row.parent_gid[0]) {
+        loading->at_parent = true;
+        saga_load(loading->engine, str_c(loading->row.parent_gid), parent_loaded, loading);
+    } else {
+        load_subject(loading);
+    }
+}
+
 static void row_loaded(struct loading *loading, const struct saga_row *row) {
     struct error error = {0};
     loading->row = *row;
     loading->row.input = loading->row.journal = STR_NONE;
     loading->input = saga_copy_bytes(row->input);
-    if (saga_status_ended((enum saga_status)row->status)) {
+    if (saga_row_ended(row)) {
         error_set(&error, ERR_SAGA_STATE, "the saga has ended: %s", saga_status_name((enum saga_status)row->status));
         loading_finish(loading, NULL, &error);
-    } else if (!saga_row_instance(loading->engine, row, &loading->saga, &error)) {
+    } else if (!make_instance(loading, row, &error)) {
         report_unreadable(loading, &error);
-    } else if (waits_for(loading, row->parent_gid)) {
-        error_set(&error, ERR_STORE_CORRUPT, "saga %s is an ancestor of its own parent", row->gid);
-        report_unreadable(loading, &error);
-    } else if (row->parent_gid[0]) {
-        loading->at_parent = true;
-        saga_load(loading->engine, str_c(row->parent_gid), parent_loaded, loading);
     } else {
-        load_subject(loading);
+        load_parent(loading);
     }
 }
 
@@ -305,6 +368,28 @@ static void row_read(void *ctx, const struct error *error, const void *rows, siz
     engine_exit(engine);
 }
 
+static void load(struct saga_engine *engine, struct str gid, bool to_end, saga_loaded_fn *done, void *ctx) {
+    struct loading *loading = calloc(1, sizeof *loading);
+    struct error error = {0};
+    if (!loading)
+        abort();
+    loading->engine = engine;
+    loading->last = &loading->waiters;
+    loading->to_end = to_end;
+    if (str_empty(gid) || !str_copy(gid, loading->gid, sizeof loading->gid)) {
+        free(loading);
+        error_set(&error, ERR_SAGA_NOT_FOUND, "no saga has this gid");
+        done(ctx, NULL, &error);
+        return;
+    }
+    map_insert(&engine->loadings, &loading->node, str_c(loading->gid));
+    slot_use(engine, id_slot(str_c(loading->gid)));
+    loading->last = waiter_add(loading->last, done, ctx);
+    struct store_query query = {
+        .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(loading->gid)}}, .limit = 1};
+    store_read(engine->options.store, &query, row_read, loading);
+}
+
 void saga_load(struct saga_engine *engine, struct str gid, saga_loaded_fn *done, void *ctx) {
     struct saga_resident *resident = resident_find(engine, gid);
     struct error error = {0};
@@ -322,21 +407,16 @@ void saga_load(struct saga_engine *engine, struct str gid, saga_loaded_fn *done,
         under_way->last = waiter_add(under_way->last, done, ctx);
         return;
     }
-    struct loading *loading = calloc(1, sizeof *loading);
-    if (!loading)
-        abort();
-    loading->engine = engine;
-    loading->last = &loading->waiters;
-    if (str_empty(gid) || !str_copy(gid, loading->gid, sizeof loading->gid)) {
-        free(loading);
-        error_set(&error, ERR_SAGA_NOT_FOUND, "no saga has this gid");
+    load(engine, gid, false, done, ctx);
+}
+
+bool saga_load_to_end(struct saga_engine *engine, struct str gid, saga_loaded_fn *done, void *ctx) {
+    struct error error = {0};
+    if (resident_find(engine, gid) || map_find(&engine->loadings, gid))
+        return false;
+    if (slot_check(engine, id_slot(gid), &error))
+        load(engine, gid, true, done, ctx);
+    else
         done(ctx, NULL, &error);
-        return;
-    }
-    map_insert(&engine->loadings, &loading->node, str_c(loading->gid));
-    slot_use(engine, id_slot(str_c(loading->gid)));
-    loading->last = waiter_add(loading->last, done, ctx);
-    struct store_query query = {
-        .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(loading->gid)}}, .limit = 1};
-    store_read(engine->options.store, &query, row_read, loading);
+    return true;
 }

@@ -182,6 +182,10 @@ bool saga_leg_may_come_right(const struct saga_leg *leg);
 // else a made flow is the instance's, which releases it.
 bool saga_instance_init(struct saga_instance *instance, const struct saga_flow *flow, struct str gid,
                         const struct saga_subject *subject, struct str input, struct error *error);
+// The legs of one whose journal can't be read: whatever its status does not rule out may have taken effect. Only to be
+// ended as it stands. `ask`: its steps may be asked how many legs they have; else each has one.
+void saga_instance_assume(struct saga_instance *instance, const struct saga_subject *subject, struct str input,
+                          bool ask);
 void saga_instance_release(struct saga_instance *instance);
 
 // Whether the machine could have left it like this; every instance that the machine is given must be valid, so what

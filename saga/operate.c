@@ -78,12 +78,27 @@ static void list_mid_air(const struct saga_instance *saga, struct buf *out) {
         buf_printf(out, "nothing in mid-air");
 }
 
-static void put_detail(struct operation *operation, const struct saga_instance *saga) {
+static const char not_known[] = "its record can't be read: what is in mid-air is not known";
+
+// Who is not told of its end, since that can't be read.
+static void list_unheard(const struct saga_resident *resident, struct buf *out) {
+    if (resident->deaf_parent)
+        buf_printf(out, "its parent %s can't be read and was not told: terminate it, too; ", resident->parent_gid);
+    if (resident->deaf_subject)
+        buf_printf(out, "what it is about (%s) can't be read and was not told; ", resident->subject_key);
+}
+
+static void put_detail(struct operation *operation, const struct saga_resident *resident) {
+    const struct saga_instance *saga = &resident->saga;
     const struct saga_leg *leg = &saga->legs[operation->leg];
     struct buf text;
     buf_init(&text, 16384);
     if (operation->act == SAGA_ACT_TERMINATE) {
-        list_mid_air(saga, &text);
+        list_unheard(resident, &text);
+        if (resident->unread.ptr)
+            buf_printf(&text, "%s", not_known);
+        else
+            list_mid_air(saga, &text);
     } else if (operation->act == SAGA_ACT_SKIP || operation->act == SAGA_ACT_RESOLVE) {
         add_leg(&text, leg);
         buf_printf(&text, " was %s", leg_state_name(leg->state));
@@ -215,12 +230,31 @@ static void prepare(struct operation *operation, struct saga_turn *turn, struct 
     }
 }
 
+// Whoever waits for its end and can't be told is told of here, for the operators: an event and a notice, and the saga's
+// own text, since that is what the answer shows.
+static void tell_unheard(struct saga_turn *turn, struct saga_resident *resident, const char *text) {
+    const struct turn_about about = {resident->slot, resident->saga.gid, resident->subject_key};
+    if (!resident->deaf_parent && !resident->deaf_subject)
+        return;
+    turn_outbox_about(turn, "saga.unheard", &about, str_c(text));
+    engine_notice(turn->engine, SAGA_NOTICE_UNHEARD, resident, NULL, SAGA_ACTION, NULL, text);
+}
+
+static void put_text(const struct operation *operation, const struct saga_resident *resident,
+                     char ret_text[SAGA_TEXT_MAX]) {
+    str_print(ret_text, SAGA_TEXT_MAX, "%s%s%s%s", resident->unread.ptr ? "its record could not be read: " : "",
+              resident->deaf_parent ? "its parent was not told: " : "",
+              resident->deaf_subject ? "what it is about was not told: " : "", operation->audit.reason);
+}
+
 static void carry_out(struct operation *operation, struct saga_turn *turn, struct saga_resident *resident) {
     struct saga_instance *saga = &resident->saga;
     struct audit_row *audit = &operation->audit;
     memcpy(audit->gid, saga->gid, sizeof audit->gid);
+    char text[SAGA_TEXT_MAX];
     describe(saga, audit->before, sizeof audit->before);
-    put_detail(operation, saga);
+    put_detail(operation, resident);
+    put_text(operation, resident, text);
     turn_join(turn, resident);
     tell_flow(operation, turn, resident);
     prepare(operation, turn, resident);
@@ -228,8 +262,9 @@ static void carry_out(struct operation *operation, struct saga_turn *turn, struc
     event.leg = operation->leg;
     event.outcome = operation->outcome;
     event.answer = operation->answer;
-    event.text = audit->reason;
+    event.text = text;
     turn_feed(turn, resident, &event);
+    tell_unheard(turn, resident, audit->detail);
     describe(saga, audit->after, sizeof audit->after);
     audit_put(turn, resident->slot, audit);
     engine_notice(turn->engine, SAGA_NOTICE_OPERATED, resident, NULL, SAGA_ACTION, saga_act_name(operation->act),
@@ -246,6 +281,8 @@ static void begin(struct operation *operation, struct saga_resident *resident) {
     if (!why)
         why = saga_operator_refusal(&resident->saga, &event);
     if (why) {
+        if (resident->to_end)
+            resident->lost = resident->gone = true; // it is in memory for nothing else
         refuse(operation, why);
         return;
     }
@@ -260,15 +297,7 @@ static void begin(struct operation *operation, struct saga_resident *resident) {
     }
 }
 
-// ---- One whose record can't be read -------------------------------------------------------------------------------
-
-// Whether it can be ended by its row alone: nobody but itself would have to hear of it.
-static bool is_alone(const struct saga_engine *engine, const struct saga_row *row) {
-    const struct saga_flow *flow =
-        row->flow_version > 0 ? saga_engine_flow(engine, str_c(row->flow), row->flow_version) : NULL;
-    bool heard = row->flow_version > 0 && (!flow || flow->on_end || (flow->attach && row->subject[0]));
-    return !heard && !row->parent_gid[0];
-}
+// ---- One of which not even the flow can be told ---------------------------------------------------------------------
 
 static void row_ended(void *ctx, const struct error *error) {
     struct operation *operation = ctx;
@@ -284,7 +313,23 @@ static void refuse_row(struct operation *operation, enum err code, const char *w
     row_ended(operation, &error);
 }
 
-// What it was at stays in its record, as it is.
+static void row_unheard(struct saga_turn *turn, const struct saga_row *row, const char *text) {
+    const struct saga_options *options = &turn->engine->options;
+    const struct turn_about about = {id_slot(str_c(row->gid)), row->gid, row->subject};
+    const struct saga_notice notice = {.kind = SAGA_NOTICE_UNHEARD,
+                                       .gid = row->gid,
+                                       .subject = row->subject,
+                                       .flow = row->flow,
+                                       .step = "",
+                                       .status = SAGA_TERMINATED,
+                                       .reason = "",
+                                       .text = text};
+    turn_outbox_about(turn, "saga.unheard", &about, str_c(text));
+    if (options->notice)
+        options->notice(options->notice_ctx, &notice);
+}
+
+// What it was at stays in its record, as it is. A flow that its caller defined has nothing that would have to hear.
 static void end_row(struct operation *operation, const struct saga_row *row) {
     struct saga_turn *turn = saga_turn_begin(operation->engine, NULL);
     struct audit_row *audit = &operation->audit;
@@ -300,8 +345,12 @@ static void end_row(struct operation *operation, const struct saga_row *row) {
     memcpy(audit->gid, row->gid, sizeof audit->gid);
     str_fit(str_c(saga_status_name((enum saga_status)row->status)), audit->before, sizeof audit->before);
     str_fit(str_c(saga_status_name(SAGA_TERMINATED)), audit->after, sizeof audit->after);
-    str_fit(STR("its record can't be read: what is in mid-air is not known"), audit->detail, sizeof audit->detail);
+    str_print(audit->detail, sizeof audit->detail, "%s%s%s%s", not_known,
+              row->parent_gid[0] ? "; its parent was not told: terminate it, too: " : "", row->parent_gid,
+              row->flow_version ? "; nor was its flow told" : "");
     saga_turn_row(turn, &saga_table, STORE_PUT, &ended);
+    if (row->parent_gid[0] || row->flow_version)
+        row_unheard(turn, row, audit->detail);
     turn_outbox_about(turn, "saga.ended", &about, str_c(audit->after));
     audit_put(turn, about.slot, audit);
     if (operation->also)
@@ -316,14 +365,12 @@ static void unread_row(void *ctx, const struct error *error, const void *rows, s
     engine_enter(engine);
     if (error)
         row_ended(operation, error);
-    else if (n == 0 || saga_status_ended((enum saga_status)row->status))
+    else if (n == 0 || saga_row_ended(row))
         refuse_row(operation, ERR_SAGA_STATE, "the saga has ended");
     else if (has_gone_on(operation, row->updated_ms))
         refuse_row(operation, ERR_SAGA_STATE, gone_on);
-    else if (is_alone(engine, row))
-        end_row(operation, row);
     else
-        refuse_row(operation, ERR_STORE_CORRUPT, "its record can't be read, and others would have to hear of its end");
+        end_row(operation, row);
     engine_exit(engine);
 }
 
@@ -360,20 +407,58 @@ void engine_drop_operations(struct saga_engine *engine) {
 
 // ---- Which saga ---------------------------------------------------------------------------------------------------
 
-static void loaded(void *ctx, struct saga_resident *resident, const struct error *error) {
-    struct operation *operation = ctx;
+static void loaded(void *ctx, struct saga_resident *resident, const struct error *error);
+
+// A release that knows its flow, or its parent's, is there or may come: it has whom to tell, and this one has not.
+static void leave_to_another(struct operation *operation, const struct error *unknown) {
+    struct error error;
+    error_set(
+        &error, ERR_FLOW_UNKNOWN,
+        "%s: start an instance of a release that has it on this store, and terminate the saga once that drives it",
+        unknown->text);
+    finish(operation, &error);
+}
+
+static void take(struct operation *operation, struct saga_resident *resident) {
     // To end it, it need not be able to go on: it may be what its process died of.
     bool always = operation->act == SAGA_ACT_TERMINATE;
-    if (!resident && always && error->code == ERR_STORE_CORRUPT)
-        end_unread(operation);
-    else if (!resident)
-        finish(operation, error);
-    else if (resident_has_ended(resident))
+    if (resident_has_ended(resident))
         refuse(operation, "the saga has ended");
     else if (resident_free(resident) || (always && !resident->busy && !resident->gone))
         begin(operation, resident);
     else
         resident_await(resident, loaded, operation); // it is being written, or yet to be resumed
+}
+
+static void loaded_to_end(void *ctx, struct saga_resident *resident, const struct error *error) {
+    struct operation *operation = ctx;
+    if (resident)
+        take(operation, resident);
+    else if (error->code == ERR_STORE_CORRUPT)
+        end_unread(operation);
+    else if (error->code == ERR_FLOW_UNKNOWN)
+        leave_to_another(operation, error);
+    else
+        finish(operation, error);
+}
+
+static bool is_unreadable(const struct error *error) {
+    return err_info(error->code)->outcome == OUTCOME_REJECTED && error->code != ERR_SAGA_NOT_FOUND &&
+           error->code != ERR_SAGA_STATE && error->code != ERR_FLOW_UNKNOWN;
+}
+
+static void loaded(void *ctx, struct saga_resident *resident, const struct error *error) {
+    struct operation *operation = ctx;
+    struct saga_engine *engine = operation->engine;
+    struct str gid = str_c(operation->gid);
+    if (resident)
+        take(operation, resident);
+    else if (operation->act != SAGA_ACT_TERMINATE || !(is_unreadable(error) || error->code == ERR_FLOW_UNKNOWN))
+        finish(operation, error);
+    else if (error->code == ERR_FLOW_UNKNOWN)
+        leave_to_another(operation, error);
+    else if (!saga_load_to_end(engine, gid, loaded_to_end, operation))
+        saga_load(engine, gid, loaded, operation); // somebody else has begun to
 }
 
 struct str saga_operation_body(const struct saga_operation *operation, struct str gid, struct arena *arena) {

@@ -35,7 +35,9 @@ struct str saga_operation_body(const struct saga_operation *operation, struct st
 //   behind it is being undone.
 // PAUSE: no new call, no timer, no decision until RESUME; what answers meanwhile is kept until then.
 // TERMINATE: the saga ends as it stands, whatever it is at. What was under way is listed in the audit. The step of its
-//   parent has failed; its own children go on, and end on their own.
+//   parent has failed; its own children go on, and end on their own. Of one that can't be read what may have happened
+//   is taken to have; who can't be told because that can't be read is named in the saga's text, the audit and an event
+//   (saga.unheard). FLOW_UNKNOWN: it, or its parent, is a newer release's, and only that can end it.
 // A call that is on its way and whose step goes on without it may still answer: that is written down, and decides
 // nothing any more.
 //

@@ -145,6 +145,7 @@ void resident_drop(struct saga_resident *resident) {
         saga_subject_release(resident->subject);
     saga_instance_release(&resident->saga);
     free((void *)(uintptr_t)resident->input.ptr);
+    free((void *)(uintptr_t)resident->unread.ptr);
     free(resident->held);
     free(resident->troubles);
     pool_give(&engine->resident_pool, resident);

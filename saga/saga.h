@@ -82,6 +82,7 @@ enum saga_notice_kind {
     SAGA_NOTICE_TAKING_OVER,    // `text` is the name of an instance whose lease is over; another may be quicker
     SAGA_NOTICE_TAKEN_OVER,     // what that one drove is driven here now
     SAGA_NOTICE_KEPT_REFUSED,   // what was kept in the inbox, and its sender was told so, does not fit any more
+    SAGA_NOTICE_UNHEARD,        // it was terminated, and `text` could not be told
     SAGA_NOTICE_ANOMALY,        // something is wrong; `reason` is its name
     SAGA_NOTICE_ANOMALY_OVER,   // it no longer is
     SAGA_NOTICE_KINDS,

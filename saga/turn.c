@@ -250,7 +250,7 @@ static void tell_parent(struct saga_turn *turn, struct saga_resident *child) {
 
 static void ended(struct saga_turn *turn, struct saga_resident *resident) {
     resident->ended_ms = turn->now_ms;
-    if (resident->saga.flow->on_end)
+    if (resident->saga.flow->on_end && !resident->deaf_subject)
         evaluate(turn, resident, 0, resident->saga.flow->on_end);
     struct turn_focus before = turn_focus(turn, (struct turn_focus){resident, 0});
     saga_turn_event(turn, "saga.ended", str_c(saga_status_name(resident->saga.status)));

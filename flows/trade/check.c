@@ -155,8 +155,11 @@ bool check_amounts(const struct trade *trade, char ret_fault[SAGA_TEXT_MAX]) {
 static void read_trade(void *ctx, struct trade *trade, const struct error *error) {
     struct saga_checking *checking = ctx;
     char fault[SAGA_TEXT_MAX] = "";
-    bool known = !error && !trade->archived;
-    bool holds = !known || check_amounts(trade, fault);
+    bool unreadable = error && error->code == ERR_STORE_CORRUPT; // which nothing that is about it may ever find
+    bool known = unreadable || (!error && !trade->archived);
+    bool holds = !known || (!unreadable && check_amounts(trade, fault));
+    if (unreadable)
+        str_print(fault, sizeof fault, "it can't be read: %s", error->text);
     saga_checked(checking, known, holds ? NULL : fault);
     if (trade)
         saga_subject_release(&trade->subject);

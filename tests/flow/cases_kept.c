@@ -349,27 +349,28 @@ static void test_a_late_return_that_is_terminated_stays_with_the_operator(struct
 
 typedef Txcenter__Saga__V1__ListAnomaliesResponse anomalies_response;
 
-static void durable(void *ctx, const struct error *error) {
-    assert_null(error);
-    *(bool *)ctx = true;
-}
-
-// Behind the center's back.
-static void write_rows(struct flow_bed *bed, const struct store_table *table, enum store_verb verb, const void *rows,
-                       size_t n) {
-    struct store *store = flow_virtual(bed)->center.store;
-    struct store_group group = {0};
-    struct store_write *write = store_write_new(store);
-    bool done = false;
-    for (size_t i = 0; i < n; i++)
-        store_row(write, table, verb, (const char *)rows + i * table->row_size);
-    store_submit(store, write, &group, durable, &done);
-    while (!done)
-        bed->ops->step(bed);
-}
-
 static void put(struct flow_bed *bed, const struct store_table *table, const void *rows, size_t n) {
-    write_rows(bed, table, STORE_PUT, rows, n);
+    flow_write_rows(bed, table, STORE_PUT, rows, n);
+}
+
+// [E8] what waits for such a trade may never find out: it is raised all the same, and cleared when it can be read again
+static void test_a_trade_that_can_not_be_read_is_raised(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_completed(bed, &trade);
+    struct refund_row none = {.refund_no = "none", .state = 99};
+    memcpy(none.trade_no, trade.no, sizeof none.trade_no);
+    put(bed, &refund_table, &none, 1);
+    flow_crash_center(bed);
+    days(bed, 1);
+    flow_run_for(bed, 2 * HOUR_MS);
+    const anomalies_response *found = flow_must(bed, "ListAnomalies", "%s", "");
+    assert_int_equal(found->n_anomalies, 1);
+    assert_string_equal(found->anomalies[0]->subject, trade.no);
+    assert_non_null(strstr(found->anomalies[0]->text, "it can't be read: "));
+    flow_write_rows(bed, &refund_table, STORE_DELETE, &none, 1);
+    flow_crash_center(bed);
+    flow_run_for(bed, 3 * HOUR_MS);
+    assert_int_equal(flow_stat(bed, "anomalies.open"), 0);
 }
 
 // The ledger of a trade is off, or what was paid is: found in the round through all of them, and raised once.
@@ -479,10 +480,10 @@ static void test_a_trade_that_makes_no_sense_is_left_alone(struct flow_bed *bed)
         put(bed, &refund_leg_table, &leg, bent[i].leg != 0);
         flow_refused(bed, "STORE_CORRUPT", "GetTrade", "trade_no=%s", row.trade_no);
         flow_refused(bed, "STORE_CORRUPT", "Cancel", "trade_no=%s", row.trade_no);
-        write_rows(bed, &trade_table, STORE_DELETE, &row, 1);
-        write_rows(bed, &tender_table, STORE_DELETE, &tender, 1);
-        write_rows(bed, &refund_table, STORE_DELETE, &refund, 1);
-        write_rows(bed, &refund_leg_table, STORE_DELETE, &leg, 1);
+        flow_write_rows(bed, &trade_table, STORE_DELETE, &row, 1);
+        flow_write_rows(bed, &tender_table, STORE_DELETE, &tender, 1);
+        flow_write_rows(bed, &refund_table, STORE_DELETE, &refund, 1);
+        flow_write_rows(bed, &refund_leg_table, STORE_DELETE, &leg, 1);
     }
 }
 
@@ -531,7 +532,7 @@ static void test_a_page_looks_at_so_many_trades(struct flow_bed *bed) {
     // What is another tenant's is not even looked at.
     assert_int_equal(pages_of_trades(bed, "filter.tenant_id=T901 filter.user_id=old", 0), 1);
     assert_int_equal(pages_of_trades(bed, "filter.tenant_id=T901 filter.station_id=S0", 0), 1);
-    write_rows(bed, &trade_table, STORE_DELETE, rows, OLD);
+    flow_write_rows(bed, &trade_table, STORE_DELETE, rows, OLD);
 }
 
 // The same of matters; those of one trade are found by its number.
@@ -564,7 +565,7 @@ static void test_a_page_looks_at_so_many_matters(struct flow_bed *bed) {
         flow_must(bed, "ListMatters", "filter.settled=true filter.trade_no=%s", rows[OLD - 1].trade_no);
     assert_int_equal(page->n_matters, 1);
     assert_string_equal(page->next_page_token, "");
-    write_rows(bed, &matter_table, STORE_DELETE, rows, OLD);
+    flow_write_rows(bed, &matter_table, STORE_DELETE, rows, OLD);
 }
 
 // ---- Deaths and races ---------------------------------------------------------------------------------------------
@@ -699,6 +700,7 @@ static const struct flow_case cases[] = {
     KEPT(test_the_archive_has_its_time_too),
     KEPT(test_a_late_return_that_is_refused_waits_for_an_operator),
     KEPT(test_a_late_return_that_is_terminated_stays_with_the_operator),
+    KEPT(test_a_trade_that_can_not_be_read_is_raised),
     KEPT(test_amounts_that_do_not_add_up_are_raised),
     KEPT(test_anomalies_are_listed_in_pages),
     KEPT(test_a_trade_that_makes_no_sense_is_left_alone),

@@ -115,6 +115,59 @@ static void test_a_terminate_works_everywhere(struct flow_bed *bed) {
     sweep_spots(bed, &(struct sweep){leaves, terminate, NULL});
 }
 
+// ---- What can't be read -------------------------------------------------------------------------------------------
+
+struct spoiling {
+    struct flow_bed *bed;
+    struct saga_row row;
+    struct str input;
+    bool read;
+};
+
+static void row_read(void *ctx, const struct error *error, const void *rows, size_t n) {
+    struct spoiling *spoiling = ctx;
+    assert_null(error);
+    assert_int_equal(n, 1);
+    spoiling->row = *(const struct saga_row *)rows;
+    spoiling->row.input = arena_str(&spoiling->bed->arena, spoiling->row.input);
+    spoiling->read = true;
+}
+
+// What is stored of the saga can't be read any more, and the center starts anew with that.
+static void spoil(struct flow_bed *bed, const char *gid) {
+    struct spoiling spoiling = {.bed = bed};
+    struct store_query query = {
+        .table = &saga_table, .conds = {{.column = "gid", .cmp = STORE_EQ, .text = str_c(gid)}}, .limit = 1};
+    bed->ops->kill_center(bed);
+    bed->ops->start_center(bed);
+    store_read(flow_virtual(bed)->center.store, &query, row_read, &spoiling);
+    while (!spoiling.read)
+        bed->ops->step(bed);
+    spoiling.row.journal = STR("\xff");
+    flow_write_rows(bed, &saga_table, STORE_PUT, &spoiling.row, 1);
+    flow_crash_center(bed);
+    flow_run_for(bed, 1000);
+    flow_refused(bed, "STORE_CORRUPT", "Pause", "gid=%s reason=table", gid);
+}
+
+static void terminate_unread(struct flow_bed *bed, const struct flow_spot *spot, const struct flow_trade *trade,
+                             const char *gid, const void *ctx) {
+    spoil(bed, gid);
+    terminate(bed, spot, trade, gid, ctx);
+    assert_non_null(strstr(saga_of(bed, gid)->text, "its record could not be read: table"));
+}
+
+// [E8] [E9] nothing is left behind of it either: its flow takes whatever may have happened for that
+static void test_what_can_not_be_read_is_terminated_and_leaves_nothing_behind(struct flow_bed *bed) {
+    sweep_spots(bed, &(struct sweep){leaves_nothing, terminate_unread, NULL});
+    assert_int_equal(bed->parked, 0);
+}
+
+static void test_what_can_not_be_read_is_terminated_everywhere(struct flow_bed *bed) {
+    bed->not_compared = true;
+    sweep_spots(bed, &(struct sweep){leaves, terminate_unread, NULL});
+}
+
 // Whichever saga has followed the refund's.
 static void terminate_again(struct flow_bed *bed, const struct flow_spot *spot, const struct flow_trade *trade,
                             const char *gid, const void *ctx) {
@@ -472,6 +525,8 @@ static const struct flow_case cases[] = {
     VIRTUAL(test_a_compensate_anywhere_leaves_all_agreed),
     VIRTUAL(test_a_terminate_leaves_nothing_behind),
     VIRTUAL(test_a_terminate_works_everywhere),
+    VIRTUAL(test_what_can_not_be_read_is_terminated_and_leaves_nothing_behind),
+    VIRTUAL(test_what_can_not_be_read_is_terminated_everywhere),
     VIRTUAL(test_a_refund_that_is_terminated_again_and_again_leaves_nothing_behind),
     VIRTUAL(test_anything_may_be_said_of_any_step),
     VIRTUAL(test_a_skip_anywhere_leaves_all_agreed),

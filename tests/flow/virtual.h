@@ -32,6 +32,10 @@ struct virtual_bed *flow_virtual(struct flow_bed *bed);
 
 void flow_set_fate(struct flow_bed *bed, flow_fate_fn *fate, void *ctx);
 
+// Writes into its store, behind the center's back.
+void flow_write_rows(struct flow_bed *bed, const struct store_table *table, enum store_verb verb, const void *rows,
+                     size_t n);
+
 // One call of a network that takes up to 30 ms each way, and by chance, five times in so many, loses a message, refuses
 // it, or has it late by up to so much.
 struct flow_network {

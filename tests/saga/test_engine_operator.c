@@ -648,75 +648,6 @@ static void test_an_action_that_can_not_be_written_is_not_done(void **state) {
 
 #define OVER_A_BED(test) cmocka_unit_test_setup_teardown(test, bed_set_up, bed_tear_down)
 
-static void spoiled(void *ctx, const struct error *error) {
-    assert_null(error);
-    *(bool *)ctx = true;
-}
-
-// What is stored of the saga can't be read any more, whoever wrote it.
-static void spoil(struct saga_bed *bed, const char *gid) {
-    struct store_group group = {0};
-    struct saga_row row = *bed_row(bed, gid);
-    struct store_write *write = store_write_new(bed->store);
-    bool done = false;
-    row.journal = STR("\xff");
-    store_row(write, &saga_table, STORE_PUT, &row);
-    store_submit(bed->store, write, &group, spoiled, &done);
-    while (!done)
-        assert_true(bed_step(bed));
-}
-
-// [E8] also what nobody can read; but for what others would have to hear of
-static void test_what_can_not_be_read_can_be_terminated(void **state) {
-    struct saga_bed *bed = *state;
-    bed_start(bed, &flow_await, "one", "", NULL);
-    bed_start(bed, &flow_order, "two", "", "account");
-    bed_run(bed, 10);
-    spoil(bed, "one");
-    spoil(bed, "two");
-    bed_revive(bed);
-    bed_run(bed, 1000);
-    bed_refused(bed, "one", &retry, ERR_STORE_CORRUPT);
-    bed_refused(bed, "two", &terminate, ERR_STORE_CORRUPT);
-    struct bed_reply first, second;
-    bed_operate(bed, "one", &terminate, &first);
-    bed_operate(bed, "one", &terminate, &second);
-    bed_wait(bed, &first);
-    bed_wait(bed, &second);
-    assert_int_equal(first.code, ERR_OK);
-    assert_int_equal(second.code, ERR_SAGA_STATE);
-    const struct saga_row *row = bed_row(bed, "one");
-    assert_int_equal(row->status, SAGA_TERMINATED);
-    assert_true(row->due_ms == INT64_MAX && row->ended_ms > 0);
-    assert_string_equal(row->reason, "STOPPED_BY_OPERATOR");
-    assert_true(str_eq(row->journal, STR("\xff"))); // as it was
-    assert_int_equal(events(bed, "saga.ended"), 1);
-    const struct audit_row *audit = audits(bed, 1);
-    assert_string_equal(audit->before, "running");
-    assert_string_equal(audit->after, "terminated");
-    bed_refused(bed, "one", &terminate, ERR_SAGA_STATE);
-}
-
-// Whoever waits for such a row when the process ends hears of it.
-static void test_a_death_while_it_is_read_is_told(void **state) {
-    struct saga_bed *bed = *state;
-    bed_start(bed, &flow_await, "one", "", NULL);
-    bed_run(bed, 10);
-    spoil(bed, "one");
-    bed_revive(bed);
-    bed_run(bed, 1000);
-    for (unsigned steps = 0; steps < 4; steps++) {
-        struct bed_reply reply;
-        bed_operate(bed, "one", &terminate, &reply);
-        for (unsigned i = 0; i < steps && !reply.came; i++)
-            assert_true(bed_step(bed));
-        bed_revive(bed);
-        assert_true(reply.came);
-        if (reply.code == ERR_OK)
-            assert_int_equal(bed_status(bed, "one"), SAGA_TERMINATED);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         OVER_A_BED(test_a_skipped_step_counts_as_done_and_is_audited),
@@ -746,8 +677,6 @@ int main(void) {
         cmocka_unit_test(test_an_action_is_done_once_whatever_dies),
         OVER_A_BED(test_of_two_operators_one_comes_late),
         OVER_A_BED(test_an_action_that_can_not_be_written_is_not_done),
-        OVER_A_BED(test_what_can_not_be_read_can_be_terminated),
-        OVER_A_BED(test_a_death_while_it_is_read_is_told),
     };
     return cmocka_run_group_tests_name("saga/engine operator", tests, NULL, NULL);
 }
