@@ -65,6 +65,9 @@ void center_close(struct center *center);
 
 // ---- Between compose.c and life.c -----------------------------------------------------------------------------------
 
+// Looks at the vitals, and says what has changed; done by itself every second.
+void center_look(struct center *center);
+
 // From now on signals are heard, and the vitals are looked at.
 bool center_listen(struct center *center, struct error *error);
 

@@ -120,8 +120,7 @@ static void return_memory(struct center *center) {
         malloc_trim(TRIM_PAD);
 }
 
-static void look(void *ctx) {
-    struct center *center = ctx;
+void center_look(struct center *center) {
     struct vitals_seen seen = {.drift_ms = clock_drift_ms()};
     struct store_stats stats;
     struct cache_stats cache;
@@ -130,6 +129,7 @@ static void look(void *ctx) {
     if (center->store) {
         store_stats(center->store, &stats);
         seen.store_down = stats.down;
+        seen.store_warning = store_durability_warning(center->store);
     }
     unsigned news = vitals_look(&center->vitals, &seen);
     if (news & VITALS_CLOCK_JUMPED)
@@ -139,6 +139,10 @@ static void look(void *ctx) {
         LOG(LOG_ERROR, "the store does not answer; nothing new is accepted until it does");
     if (news & VITALS_STORE_BACK)
         LOG(LOG_INFO, "the store answers again");
+    if (news & VITALS_STORE_WEAK)
+        LOG(LOG_WARN, seen.store_warning);
+    if (news & VITALS_STORE_SOUND)
+        LOG(LOG_INFO, "the database's settings are durable again");
     if (news & VITALS_CACHE_DOWN)
         LOG(LOG_WARN, "the cache does not answer; facts are asked for each time until it does",
             LOG_C("text", cache.why));
@@ -146,6 +150,11 @@ static void look(void *ctx) {
         LOG(LOG_INFO, "the cache answers again");
     if (center->server)
         rpc_server_set_health(center->server, !seen.store_down);
+}
+
+static void look(void *ctx) {
+    struct center *center = ctx;
+    center_look(center);
     observe_counted(&center->observer);
     return_memory(center);
     set_timer(center, &center->vitals_timer, look, VITALS_EVERY_MS);

@@ -26,12 +26,11 @@ static void say_ready(const struct center *center, int64_t started_ns) {
     fflush(stdout);
 }
 
-static void say_warnings(const struct center *center) {
+static void say_warnings(struct center *center) {
     const char *warning;
     for (size_t i = 0; (warning = config_warning(center->config, i)); i++)
         LOG(LOG_WARN, warning);
-    if (store_durability_warning(center->store))
-        LOG(LOG_WARN, store_durability_warning(center->store));
+    center_look(center); // what the store has to say
 }
 
 static void log_core_line(enum log_level level, const char *text) {

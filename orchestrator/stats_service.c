@@ -8,6 +8,7 @@ struct seen {
     struct trades_stats trades;
     struct cache_stats cache;
     struct rpc_server_stats server;
+    int64_t weak;
 };
 
 // One row per counter: what it is called, where it is, what it counts.
@@ -26,6 +27,7 @@ static const struct {
     COUNTER("store.failed_writes", store.failed_writes, "writes that had no effect"),
     COUNTER("store.retries", store.retries, "batches tried again because the store did not answer"),
     COUNTER("store.queue", store.queue, "writes waiting now"),
+    COUNTER("store.weak", weak, "1: a crash of the database's machine can lose what was acknowledged: must be 0"),
     COUNTER("sagas.resident", sagas.resident, "sagas in memory now"),
     COUNTER("sagas.in_flight_calls", sagas.in_flight_calls, "calls to participants under way now"),
     COUNTER("sagas.started", sagas.started, "sagas started"),
@@ -103,6 +105,8 @@ static void get_stats(void *service, struct rpc_inbound *in, const ProtobufCMess
     cache_stats(stats->cache, &seen.cache);
     if (stats->server)
         rpc_server_stats(stats->server, &seen.server);
+    char *warning = (char *)(uintptr_t)store_durability_warning(stats->store);
+    seen.weak = warning != NULL;
     for (size_t i = 0; i < COUNTERS; i++) {
         txcenter__ops__v1__stat__init(&rows[i]);
         rows[i].name = (char *)(uintptr_t)counters[i].name;
@@ -112,6 +116,8 @@ static void get_stats(void *service, struct rpc_inbound *in, const ProtobufCMess
     }
     response.stats = pointers;
     response.n_stats = COUNTERS;
+    response.warnings = &warning;
+    response.n_warnings = warning != NULL;
     rpc_reply(in, &response.base);
 }
 

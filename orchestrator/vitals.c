@@ -15,5 +15,10 @@ unsigned vitals_look(struct vitals *vitals, const struct vitals_seen *seen) {
         news |= seen->cache_down ? VITALS_CACHE_DOWN : VITALS_CACHE_BACK;
         vitals->cache_down = seen->cache_down;
     }
+    uint64_t weak = seen->store_warning ? str_hash(str_c(seen->store_warning)) | 1 : 0;
+    if (weak != vitals->store_weak) {
+        news |= weak ? VITALS_STORE_WEAK : VITALS_STORE_SOUND;
+        vitals->store_weak = weak;
+    }
     return news;
 }

@@ -113,7 +113,7 @@ struct store_backend_ops {
     // while the others may be at work. NULL when the backend is not shared.
     enum backend_result (*take_over)(struct store_backend *backend, const struct backend_take_over *from,
                                      bool *ret_taken, struct error *error);
-    // May be NULL.
+    // See store_durability_warning(). May be NULL.
     const char *(*durability_warning)(struct store_backend *backend);
     void (*free)(struct store_backend *backend);
 };

@@ -20,7 +20,8 @@ enum { MIGRATIONS_MAX = 5 }; // tries, where another process migrates at the sam
 struct mysql_backend {
     struct store_backend base;
     struct store_mariadb_options options; // strings are copies
-    char warning[240];                    // empty: nothing to warn of
+    mysql_weakness weakness;
+    char warning[MYSQL_WARNING_MAX]; // that was asked for last
 };
 
 static bool mysql_revive(struct backend_conn *base, struct error *error) {
@@ -233,7 +234,7 @@ static const struct backend_conn_ops conn_ops = {
 
 static bool open_conn(struct mysql_backend *backend, enum mysql_use use, struct mysql_conn **ret_conn,
                       struct error *error) {
-    struct mysql_conn *conn = mysql_conn_new(&backend->options, use);
+    struct mysql_conn *conn = mysql_conn_new(&backend->options, use, &backend->weakness);
     conn->base.ops = &conn_ops;
     if (!mysql_conn_open(conn, error)) {
         mysql_conn_free(conn);
@@ -247,7 +248,7 @@ static bool mysql_connect_conn(struct store_backend *base, bool for_writing, str
                                struct error *error) {
     struct mysql_backend *backend = (struct mysql_backend *)base;
     if (for_writing)
-        return mysql_write_open(&backend->options, ret_conn, error);
+        return mysql_write_open(&backend->options, &backend->weakness, ret_conn, error);
     struct mysql_conn *conn;
     if (!open_conn(backend, MYSQL_FOR_READING, &conn, error))
         return false;
@@ -267,29 +268,6 @@ static bool open_session(struct store_backend *base, struct mysql_session *sessi
     return true;
 }
 
-// What it can't find out it does not warn of.
-static int64_t setting(struct mysql_conn *conn, const char *sql, int64_t otherwise) {
-    int64_t value;
-    struct error ignored;
-    return mysql_conn_ask(conn, sql, otherwise, &value, &ignored) ? value : otherwise;
-}
-
-static void read_durability(struct mysql_backend *backend, struct mysql_conn *conn) {
-    int64_t flush = setting(conn, "SELECT @@innodb_flush_log_at_trx_commit", 1);
-    int64_t binlog = setting(conn, "SELECT @@log_bin", 0), sync = setting(conn, "SELECT @@sync_binlog", 1);
-    backend->warning[0] = '\0';
-    if (flush != 1)
-        snprintf(backend->warning, sizeof backend->warning,
-                 "innodb_flush_log_at_trx_commit is %lld, not 1: a crash of the database's machine can lose "
-                 "transactions that were acknowledged",
-                 (long long)flush);
-    else if (binlog == 1 && sync != 1)
-        snprintf(backend->warning, sizeof backend->warning,
-                 "sync_binlog is %lld, not 1: after a crash of the database's machine its binary log can differ from "
-                 "what was acknowledged",
-                 (long long)sync);
-}
-
 static bool mysql_migrate(struct store_backend *base, const struct store_table *const *tables, struct error *error) {
     struct mysql_session session;
     if (!open_session(base, &session, error))
@@ -307,8 +285,6 @@ static bool mysql_migrate(struct store_backend *base, const struct store_table *
     }
     if (locked != 1)
         error_set(error, ERR_STORE_UNAVAILABLE, "another process is migrating the schema");
-    if (done)
-        read_durability((struct mysql_backend *)base, session.conn);
     close_session(&session);
     return done;
 }
@@ -334,8 +310,8 @@ static enum backend_result mysql_take_over(struct store_backend *base, const str
 }
 
 static const char *mysql_durability_warning(struct store_backend *base) {
-    const struct mysql_backend *backend = (const struct mysql_backend *)base;
-    return backend->warning[0] ? backend->warning : NULL;
+    struct mysql_backend *backend = (struct mysql_backend *)base;
+    return mysql_weakness_text(backend->weakness, backend->warning) ? backend->warning : NULL;
 }
 
 static void mysql_free_backend(struct store_backend *base) {

@@ -184,6 +184,41 @@ static bool set_session(struct mysql_conn *conn, struct error *error) {
     return true;
 }
 
+enum { WEAK_FLUSH = 1, WEAK_SYNC = 2, WEAK_BITS = 2 };
+
+bool mysql_weakness_text(int64_t weakness, char ret_text[MYSQL_WARNING_MAX]) {
+    long long value = weakness >> WEAK_BITS;
+    if (weakness == 0)
+        return false;
+    if (weakness & WEAK_FLUSH)
+        snprintf(ret_text, MYSQL_WARNING_MAX,
+                 "innodb_flush_log_at_trx_commit is %lld, not 1: a crash of the database's machine can lose "
+                 "transactions that were acknowledged",
+                 value);
+    else
+        snprintf(ret_text, MYSQL_WARNING_MAX,
+                 "sync_binlog is %lld, not 1: after a crash of the database's machine its binary log can differ from "
+                 "what was acknowledged",
+                 value);
+    return true;
+}
+
+// How durable what is written on this connection is: another server than the last one may have other settings, and the
+// same one, too. A server that does not know a setting is not warned of.
+static bool note_weakness(struct mysql_conn *conn, struct error *error) {
+    int64_t flush, sync;
+    if (!conn->weakness || conn->use != MYSQL_FOR_WRITING)
+        return true;
+    if (!mysql_conn_ask(conn, "SELECT @@innodb_flush_log_at_trx_commit", 1, &flush, error) ||
+        !mysql_conn_ask(conn, "SELECT IF(@@log_bin, @@sync_binlog, 1)", 1, &sync, error))
+        return false;
+    if (flush != 1)
+        *conn->weakness = flush * (1 << WEAK_BITS) | WEAK_FLUSH;
+    else
+        *conn->weakness = sync != 1 ? sync * (1 << WEAK_BITS) | WEAK_SYNC : 0;
+    return true;
+}
+
 // A Galera node that is not in the cluster's quorum refuses already the question.
 static bool look_at_server(struct mysql_conn *conn, struct error *error) {
     int64_t galera, read_only, packet;
@@ -194,6 +229,8 @@ static bool look_at_server(struct mysql_conn *conn, struct error *error) {
     // Of several servers the one that takes writes is the right one for reading, too: another may lag behind.
     if (read_only == 1)
         return error_set(error, ERR_STORE_UNAVAILABLE, "the server is read-only");
+    if (!note_weakness(conn, error))
+        return false;
     conn->galera = galera == 1;
     conn->packet_max = packet >= PACKET_LEAST ? (size_t)packet : PACKET_MAX;
     // A Galera node that rolls a transaction back, because another node won, tells it by failing the next statement;
@@ -321,11 +358,13 @@ bool mysql_conn_revive(struct mysql_conn *conn, struct error *error) {
     return mysql_conn_open(conn, error);
 }
 
-struct mysql_conn *mysql_conn_new(const struct store_mariadb_options *options, enum mysql_use use) {
+struct mysql_conn *mysql_conn_new(const struct store_mariadb_options *options, enum mysql_use use,
+                                  mysql_weakness *weakness) {
     struct mysql_conn *conn = calloc(1, sizeof *conn);
     if (!conn)
         abort();
     conn->options = options;
+    conn->weakness = weakness;
     conn->use = use;
     conn->lost = true;
     conn->statements.close = close_statement;

@@ -13,9 +13,13 @@
 // Claims and take-overs, and migrations: transactions on a connection that is opened for one of them.
 enum mysql_use { MYSQL_FOR_READING, MYSQL_FOR_WRITING, MYSQL_FOR_CLAIMS };
 
+// What of the server's settings is weaker than it should be, as a connection for writing found it last; 0: nothing.
+typedef _Atomic int64_t mysql_weakness;
+
 struct mysql_conn {
     struct backend_conn base;
     const struct store_mariadb_options *options; // borrowed from the backend
+    mysql_weakness *weakness;                    // likewise; NULL: nobody asks
     MYSQL *mysql;
     enum mysql_use use;
     bool lost;
@@ -32,7 +36,12 @@ struct mysql_conn {
 };
 
 // Allocates one that is not connected. Never NULL.
-struct mysql_conn *mysql_conn_new(const struct store_mariadb_options *options, enum mysql_use use);
+struct mysql_conn *mysql_conn_new(const struct store_mariadb_options *options, enum mysql_use use,
+                                  mysql_weakness *weakness);
+
+// In words; false when there is nothing to say.
+enum { MYSQL_WARNING_MAX = 240 };
+bool mysql_weakness_text(int64_t weakness, char ret_text[MYSQL_WARNING_MAX]);
 
 // NULL is fine.
 void mysql_conn_free(struct mysql_conn *conn);

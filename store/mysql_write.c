@@ -309,14 +309,14 @@ static const struct backend_conn_ops conn_ops = {
     .close = close_writer,
 };
 
-bool mysql_write_open(const struct store_mariadb_options *options, struct backend_conn **ret_conn,
-                      struct error *error) {
+bool mysql_write_open(const struct store_mariadb_options *options, mysql_weakness *weakness,
+                      struct backend_conn **ret_conn, struct error *error) {
     struct mysql_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
         abort();
-    *writer = (struct mysql_writer){
-        .base = {&conn_ops},
-        .conns = {mysql_conn_new(options, MYSQL_FOR_WRITING), mysql_conn_new(options, MYSQL_FOR_WRITING)}};
+    *writer = (struct mysql_writer){.base = {&conn_ops},
+                                    .conns = {mysql_conn_new(options, MYSQL_FOR_WRITING, weakness),
+                                              mysql_conn_new(options, MYSQL_FOR_WRITING, weakness)}};
     if (!mysql_conn_open(writer->conns[0], error)) {
         close_writer(&writer->base);
         return false;

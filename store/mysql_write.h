@@ -2,9 +2,10 @@
 #ifndef TXC_STORE_MYSQL_WRITE_H
 #define TXC_STORE_MYSQL_WRITE_H
 
-#include "store/backend.h"
+#include "store/mysql_conn.h"
 
-// Connects. `options` are borrowed from the backend.
-bool mysql_write_open(const struct store_mariadb_options *options, struct backend_conn **ret_conn, struct error *error);
+// Connects. `options` and `weakness` are borrowed from the backend.
+bool mysql_write_open(const struct store_mariadb_options *options, mysql_weakness *weakness,
+                      struct backend_conn **ret_conn, struct error *error);
 
 #endif

@@ -155,7 +155,6 @@ struct store {
     struct store_options options;
     char instance[STORE_INSTANCE_MAX + 1], address[STORE_ADDRESS_MAX + 1];
     int64_t token;
-    const char *durability_warning;
 
     // The owner's.
     struct store_write *spare_writes; // kept with their memory

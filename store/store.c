@@ -241,7 +241,6 @@ static bool open_backend(struct store *store, struct error *error) {
     for (unsigned i = 0; i < READERS; i++)
         if (!backend->ops->connect(backend, false, &store->readers[i].conn, error))
             return false;
-    store->durability_warning = backend->ops->durability_warning ? backend->ops->durability_warning(backend) : NULL;
     return true;
 }
 
@@ -509,5 +508,6 @@ void store_stats(const struct store *store, struct store_stats *ret_stats) {
 }
 
 const char *store_durability_warning(const struct store *store) {
-    return store->durability_warning;
+    struct store_backend *backend = store->backend;
+    return backend->ops->durability_warning ? backend->ops->durability_warning(backend) : NULL;
 }

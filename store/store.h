@@ -304,7 +304,8 @@ struct store_stats {
 };
 void store_stats(const struct store *store, struct store_stats *ret_stats);
 
-// A sentence about settings that weaken durability (MariaDB's flush settings), or NULL when all is well.
+// A sentence about settings that weaken durability (MariaDB's flush settings), or NULL when all is well: as they were
+// when what writes connected last, which may be to another server than before. For the owner, until the next call.
 const char *store_durability_warning(const struct store *store);
 
 #endif

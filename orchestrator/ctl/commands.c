@@ -585,7 +585,9 @@ static const struct command commands[] = {
      .operand_field = "service",
      .method = {.service = &grpc__health__v1__health__descriptor, .name = "Check"},
      .run = run_health,
-     .text = "whether the server, or one service, serves"},
+     .text = "whether the server, or one service, serves",
+     .details = "To operators it also says, on standard error, what is not as it should be: a database that may lose\n"
+                "what was acknowledged."},
     {.words = "stats",
      .method = {.service = &txcenter__ops__v1__stats_service__descriptor, .name = "GetStats"},
      .show = stats_show,

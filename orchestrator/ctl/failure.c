@@ -135,3 +135,17 @@ int session_usage(const struct session_env *env, bool json, const char *text) {
         fprintf(env->err, "txctl: %s\n", text);
     return TXCTL_USAGE;
 }
+
+void session_warn(struct session *session, const char *text) {
+    struct buf out;
+    if (session->json) {
+        print(session->env, json_pack("{s:o}", "warning", text_of(text)));
+        return;
+    }
+    buf_init(&out, OUTPUT_MAX);
+    buf_printf(&out, "txctl: warning: ");
+    view_escape(&out, str_c(text));
+    buf_byte(&out, '\n');
+    fwrite(out.ptr, 1, out.len, session->env->err);
+    buf_release(&out);
+}

@@ -4,6 +4,7 @@
 #include "orchestrator/ctl/completion.h"
 #include "orchestrator/ctl/help.h"
 #include "orchestrator/ctl/words.h"
+#include "txcenter/ops/v1/stats.pb-c.h"
 
 #include <jansson.h>
 
@@ -17,6 +18,19 @@ static void show_health(struct view *view, struct arena *arena, const ProtobufCM
     view_printf(view, "\n");
 }
 
+// What a server that serves has to say all the same. Health is for everybody, this is for operators: to others nothing
+// is said.
+static void warn(struct session *session) {
+    static const struct rpc_method get_stats = {.service = &txcenter__ops__v1__stats_service__descriptor,
+                                                .name = "GetStats"};
+    Txcenter__Ops__V1__GetStatsRequest request = TXCENTER__OPS__V1__GET_STATS_REQUEST__INIT;
+    struct session_failure ignored;
+    const ProtobufCMessage *response = session_call(session, &get_stats, &request.base, &ignored);
+    const Txcenter__Ops__V1__GetStatsResponse *stats = (const void *)response;
+    for (size_t i = 0; response && i < stats->n_warnings; i++)
+        session_warn(session, stats->warnings[i]);
+}
+
 int run_health(struct session *session) {
     const ProtobufCMessage *request = session_request(session);
     if (!request)
@@ -27,8 +41,10 @@ int run_health(struct session *session) {
         return session_report(session, &failure);
     session_print(session, show_health, response);
     const Grpc__Health__V1__HealthCheckResponse *health = (const void *)response;
-    return health->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING ? TXCTL_OK
-                                                                                              : TXCTL_REFUSED;
+    if (health->status != GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING)
+        return TXCTL_REFUSED;
+    warn(session);
+    return TXCTL_OK;
 }
 
 int run_completion(struct session *session) {

@@ -71,6 +71,9 @@ uint32_t session_deadline_ms(const struct session *session);
 // code.
 int session_report(struct session *session, const struct session_failure *failure);
 
+// Says on `err` what the answer does not show and somebody should see to: a sentence, or an object with `warning`.
+void session_warn(struct session *session, const char *text);
+
 // Says on `err` what is wrong with the command line, in the same forms. Returns TXCTL_USAGE.
 int session_usage(const struct session_env *env, bool json, const char *text);
 

@@ -16,4 +16,9 @@ void stats_show(struct view *view, struct arena *arena, const ProtobufCMessage *
         table_add(&table, PAINT_DIM, str_c(stats->stats[i]->text));
     }
     table_print(&table, view, 0);
+    for (size_t i = 0; i < stats->n_warnings; i++) {
+        view_text(view, PAINT_WARN, STR("warning: "));
+        view_text(view, PAINT_PLAIN, str_c(stats->warnings[i]));
+        view_printf(view, "\n");
+    }
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """txcenterd on MariaDB: at its start, through an outage, and after its own death."""
 
+import json
 import signal
 
 import harness
+from ctl import run_txctl
 from shop import TRADE, Shop, Sim, money, state_of
 
 
@@ -72,6 +74,38 @@ class Present(harness.Case):
         shop.until(trade.trade_no, "COMPLETED")
         for stats in sim.stats().values():
             self.assertEqual(0, stats.took_effect_twice)
+
+    def weaken(self, flush):
+        """From now on the database flushes like that, and whoever is connected comes back to it."""
+        self.database.sql(f"SET GLOBAL innodb_flush_log_at_trx_commit = {flush}")
+        for connection, in self.database.sql("SELECT id FROM information_schema.processlist WHERE db = 'txcenter'"):
+            self.database.sql(f"KILL {connection}")
+
+    # As after a fail-over to a host that is less careful: seen when what writes connects again, and told to whoever looks.
+    def test_settings_that_weaken_durability_are_told_when_they_are_met(self):
+        self.database.sql("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
+        world, _, _ = self.open()
+        warning = "innodb_flush_log_at_trx_commit is 0, not 1"
+        said = world.center.follow()
+
+        def told():
+            health, stats = run_txctl(world, ["health"]), run_txctl(world, ["stats", "-o", "json"])
+            self.assertEqual((0, "SERVING\n"), (health.returncode, health.stdout))
+            answer = json.loads(stats.stdout)
+            weak = next(stat["value"] for stat in answer["stats"] if stat["name"] == "store.weak")
+            self.assertEqual(int(weak), len(answer.get("warnings", [])))
+            self.assertEqual(warning in str(answer.get("warnings")), warning in health.stderr)
+            return health.stderr
+
+        self.assertEqual("", told())
+        self.weaken(0)
+        line = next(line for line in said if warning in line["msg"])
+        self.assertEqual("warn", line["level"])
+        self.assertIn("txctl: warning: " + warning, told())
+        self.assertIn(warning, json.loads(run_txctl(world, ["health", "-o", "json"]).stderr)["warning"])
+        self.weaken(1)
+        next(line for line in said if line["msg"] == "the database's settings are durable again")
+        self.assertEqual("", told())
 
     # What may have been accepted is no failure, and the caller hears so while it still listens.
     def test_a_caller_whose_deadline_comes_before_the_commit_is_told_to_ask_again(self):

@@ -50,12 +50,26 @@ static void test_a_cache_that_goes_and_comes_is_said_once_each_time(void **state
     assert_int_equal(vitals_look(&vitals, &well), VITALS_CACHE_BACK | VITALS_STORE_BACK);
 }
 
+static void test_settings_that_weaken_the_store_are_said_once_each(void **state) {
+    (void)state;
+    struct vitals vitals = {0};
+    static const struct vitals_seen sound = {0}, flush = {.store_warning = "flush is 2"},
+                                    binlog = {.store_warning = "sync_binlog is 0"};
+    assert_int_equal(vitals_look(&vitals, &sound), 0);
+    assert_int_equal(vitals_look(&vitals, &flush), VITALS_STORE_WEAK);
+    assert_int_equal(vitals_look(&vitals, &flush), 0);
+    assert_int_equal(vitals_look(&vitals, &binlog), VITALS_STORE_WEAK);
+    assert_int_equal(vitals_look(&vitals, &sound), VITALS_STORE_SOUND);
+    assert_int_equal(vitals_look(&vitals, &sound), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_jump_of_the_wall_clock_is_said_once_in_either_direction),
         cmocka_unit_test(test_slow_drift_is_said_when_it_has_added_up),
         cmocka_unit_test(test_a_store_that_goes_and_comes_is_said_once_each_time),
         cmocka_unit_test(test_a_cache_that_goes_and_comes_is_said_once_each_time),
+        cmocka_unit_test(test_settings_that_weaken_the_store_are_said_once_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -290,6 +290,30 @@ static void test_warns_of_weak_settings(void **state) {
     assert_null(warning);
 }
 
+static bool is_weak_after_a_write(struct bed *bed, int i) {
+    const struct item row = numbered(i);
+    bed_put(bed, &item_table, &row);
+    const char *warning = store_durability_warning(bed->store);
+    assert_true(!warning || strstr(warning, "innodb_flush_log_at_trx_commit is "));
+    return warning != NULL;
+}
+
+// Not only at the start: after a fail-over it may be another server, with other settings.
+static void test_what_writes_looks_at_the_settings_at_each_connect(void **state) {
+    struct bed *bed = *state;
+    static const char *const set[] = {"SET GLOBAL innodb_flush_log_at_trx_commit = 1",
+                                      "SET GLOBAL innodb_flush_log_at_trx_commit = 0",
+                                      "SET GLOBAL innodb_flush_log_at_trx_commit = 2"};
+    bool weak[3];
+    assert_true(is_weak_after_a_write(bed, 3));
+    for (int i = 0; i < 3; i++) {
+        mariadb_run(bed->variant->server, NULL, set[i]);
+        kill_connections(bed);
+        weak[i] = is_weak_after_a_write(bed, i);
+    }
+    assert_true(!weak[0] && weak[1] && weak[2]); // and the server is as it was
+}
+
 // Several processes start at once on an empty database: one makes the schema, all get an incarnation of their own.
 static void test_many_start_at_once(void **state) {
     struct bed *bed = *state;
@@ -493,7 +517,7 @@ static void test_what_claims_is_never_idle_for_long(void **state) {
         bool limited;
     } uses[] = {{MYSQL_FOR_CLAIMS, true}, {MYSQL_FOR_READING, false}};
     for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++) {
-        struct mysql_conn *conn = mysql_conn_new(&options, uses[i].use);
+        struct mysql_conn *conn = mysql_conn_new(&options, uses[i].use, NULL);
         struct error error = {0};
         int64_t limit_s = 0;
         if (!mysql_conn_open(conn, &error) ||
@@ -518,6 +542,8 @@ int main(void) {
         cmocka_unit_test_prestate_setup_teardown(test_rows_that_can_not_be_read_are_left_out, set_up, tear_down,
                                                  server),
         cmocka_unit_test_prestate_setup_teardown(test_warns_of_weak_settings, set_up_inline, tear_down, server),
+        cmocka_unit_test_prestate_setup_teardown(test_what_writes_looks_at_the_settings_at_each_connect, set_up_inline,
+                                                 tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_many_start_at_once, set_up_inline, tear_down, server),
         cmocka_unit_test_prestate(test_what_claims_is_never_idle_for_long, server),
         cmocka_unit_test(test_nobody_there),
