@@ -87,11 +87,14 @@ func main() {
 
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
-	conn, err := grpc.DialContext(ctx, server, grpc.WithInsecure(), grpc.WithBlock())
+	// What every gRPC of major version 1 has, Debian 12's (1.33) too. Newer ones would rather have grpc.NewClient and
+	// insecure.NewCredentials() of google.golang.org/grpc/credentials/insecure, or credentials.NewTLS() where there is TLS.
+	conn, err := grpc.Dial(server, grpc.WithInsecure())
 	check(err)
 	defer conn.Close()
 	ctx = metadata.AppendToOutgoingContext(ctx, "x-caller", "example")
-	check(conn.Invoke(ctx, "/txcenter.saga.v1.SagaService/SubmitSaga", request, response, grpc.ForceCodec(codec{})))
+	check(conn.Invoke(ctx, "/txcenter.saga.v1.SagaService/SubmitSaga", request, response, grpc.ForceCodec(codec{}),
+		grpc.WaitForReady(true)))
 
 	saga := get(response, "saga").Message()
 	status := saga.Descriptor().Fields().ByName("status").Enum().Values().ByNumber(get(saga, "status").Enum()).Name()
