@@ -49,6 +49,8 @@ static const struct {
     COUNTER("anomalies.stuck", sagas.anomalies_stuck, "unfinished sagas that nobody would drive on: must be 0"),
     COUNTER("anomalies.amounts", sagas.anomalies_amounts, "trades whose ledger or amounts do not add up: must be 0"),
     COUNTER("anomalies.checked", sagas.subjects_checked, "trades whose amounts were looked at"),
+    COUNTER("anomalies.passes", sagas.patrol_passes,
+            "such looks until each saga that waits for a child was looked at: 1, more where very many wait"),
     COUNTER("anomalies.round_s", sagas.patrol_s, "since everything unfinished was last looked through"),
     COUNTER("retention.deleted", sagas.deleted, "sagas deleted because their time was over"),
     COUNTER("retention.deleted_rows", sagas.deleted_rows, "rows deleted, theirs and all others"),

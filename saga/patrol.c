@@ -2,6 +2,8 @@
 // sagas were about; slowly, and again and again. What it finds is raised once and kept until it is over.
 #include "saga/patrol.h"
 
+#include "saga/families.h"
+
 #include <stdlib.h>
 
 enum {
@@ -9,8 +11,6 @@ enum {
     CHECKS = 4,          // subjects looked at together
     AGAIN_MS = 86400000, // from the end of a round through all subjects to the next
     RECENT_MAX = 256,
-    PARENTS_MAX = 1024,
-    CHILDREN_MAX = 65536, // half of the places for them
 };
 
 static struct saga_engine *engine_of(const struct saga_patrol *patrol) {
@@ -19,52 +19,6 @@ static struct saga_engine *engine_of(const struct saga_patrol *patrol) {
 
 static void left(void *ctx) {
     round_left(ctx);
-}
-
-// ---- Families -----------------------------------------------------------------------------------------------------
-
-// A saga that only waits for its child is driven by it. So for each of those there must be, among everything
-// unfinished, one whose parent it is; which is known at the end of a pass.
-struct patrol_family {
-    char (*parents)[SAGA_GID_MAX + 1]; // that wait for a child
-    uint64_t *children;                // a table of hashes: the parents of what is unfinished
-    size_t n_parents, n_children;
-    int64_t began_ms;
-};
-
-static void family_reset(struct patrol_family *family, int64_t now) {
-    free(family->parents);
-    free(family->children);
-    *family = (struct patrol_family){.began_ms = now};
-}
-
-static uint64_t *place_of(const struct patrol_family *family, const char *gid) {
-    uint64_t hash = str_hash(str_c(gid)) | 1;
-    size_t at = hash >> 1 & (2 * CHILDREN_MAX - 1);
-    while (family->children[at] && family->children[at] != hash)
-        at = (at + 1) & (2 * CHILDREN_MAX - 1);
-    return &family->children[at];
-}
-
-static void note_child(struct patrol_family *family, const char *parent_gid) {
-    if (!family->children && !(family->children = calloc(2 * CHILDREN_MAX, sizeof *family->children)))
-        abort();
-    if (family->n_children == CHILDREN_MAX)
-        return; // more than can be kept: nothing is said this time
-    uint64_t *place = place_of(family, parent_gid);
-    family->n_children += *place == 0;
-    *place = str_hash(str_c(parent_gid)) | 1;
-}
-
-static void note_parent(struct patrol_family *family, const char *gid) {
-    if (!family->parents && !(family->parents = calloc(PARENTS_MAX, sizeof *family->parents)))
-        abort();
-    if (family->n_parents < PARENTS_MAX) // the others the next time
-        str_copy(str_c(gid), family->parents[family->n_parents++], sizeof family->parents[0]);
-}
-
-static bool is_childless(const struct patrol_family *family, const char *gid) {
-    return family->n_children < CHILDREN_MAX && !(family->children && *place_of(family, gid));
 }
 
 // ---- Findings -----------------------------------------------------------------------------------------------------
@@ -107,7 +61,7 @@ static void parent_read(void *ctx, const struct error *error, const void *rows, 
     const struct finding found = {.holds = true, .text = "it waits for a child that is not there"};
     engine_enter(engine);
     bool alone = !error && n == 1 && row->due_ms == SAGA_DUE_CHILD && !resident_find(engine, str_c(row->gid)) &&
-                 row->updated_ms < unfinished->patrol->family->began_ms;
+                 row->updated_ms < unfinished->patrol->families->began_ms;
     if (alone && !engine->stopped) {
         struct anomaly_row what = about_saga(row, ANOMALY_STUCK, &found);
         anomaly_raise(unfinished->patrol, &what, left, &unfinished->round);
@@ -119,12 +73,10 @@ static void parent_read(void *ctx, const struct error *error, const void *rows, 
 
 static void judge_families(struct unfinished *unfinished) {
     struct saga_patrol *patrol = unfinished->patrol;
-    const struct patrol_family *family = patrol->family;
     struct store_query query = {.table = &saga_table, .limit = 1};
-    for (size_t i = 0; i < family->n_parents; i++) {
-        if (!is_childless(family, family->parents[i]))
-            continue;
-        query.conds[0] = (struct store_cond){"gid", STORE_EQ, .text = str_c(family->parents[i])};
+    const char *gid;
+    for (size_t i = 0; (gid = families_childless(patrol->families, &i)); i++) {
+        query.conds[0] = (struct store_cond){"gid", STORE_EQ, .text = str_c(gid)};
         unfinished->round.n_waiting++;
         store_read(engine_of(patrol)->options.store, &query, parent_read, unfinished);
     }
@@ -132,13 +84,13 @@ static void judge_families(struct unfinished *unfinished) {
 
 static void look_at_saga(struct unfinished *unfinished, const struct saga_row *row) {
     struct saga_patrol *patrol = unfinished->patrol;
-    int64_t still_ms = patrol->family->began_ms - patrol->options->stuck_ms;
+    int64_t still_ms = patrol->families->began_ms - patrol->options->stuck_ms;
     if (row->parent_gid[0])
-        note_child(patrol->family, row->parent_gid);
+        families_note_child(patrol->families, row->parent_gid);
     if (!rounds_owns(&patrol->rounds, (unsigned)row->slot % SLOT_COUNT))
         return;
     if (row->due_ms == SAGA_DUE_CHILD && row->updated_ms <= still_ms)
-        note_parent(patrol->family, row->gid);
+        families_note_parent(patrol->families, row->gid);
     unfinished->round.n_waiting++;
     exam_begin(patrol, row, examined, &unfinished->round);
 }
@@ -149,7 +101,7 @@ static void look_at_sagas(struct round *round, const struct round_page *page) {
     struct saga_patrol *patrol = unfinished->patrol;
     int64_t *status = &round->query.conds[0].integer;
     if (!round->has_cursor && *status == SAGA_RUNNING)
-        family_reset(patrol->family, rounds_now(&patrol->rounds));
+        families_begin(patrol->families, rounds_now(&patrol->rounds));
     patrol->rounds.spent += page->n;
     for (size_t i = 0; i < page->n; i++)
         look_at_saga(unfinished, (const struct saga_row *)page->rows + i);
@@ -422,6 +374,7 @@ void patrol_stats(const struct saga_patrol *patrol, struct saga_stats *stats) {
     stats->anomalies_open = patrol->open.all;
     stats->anomalies_stuck = patrol->open.stuck;
     stats->anomalies_amounts = patrol->open.amounts;
+    stats->patrol_passes = families_passes(patrol->families);
     stats->subjects_checked = patrol->checked;
     stats->patrol_s = (rounds_now(&patrol->rounds) - patrol->round_ms) / 1000;
 }
@@ -497,7 +450,7 @@ struct saga_patrol *patrol_new(struct saga_engine *engine) {
     int64_t now = clock_now_ms(engine->options.clock);
     patrol->options = options;
     patrol->round_ms = now;
-    patrol->family = made(1, sizeof *patrol->family);
+    patrol->families = made(1, sizeof *patrol->families);
     patrol->recent = made(1, sizeof *patrol->recent);
     rounds_init(&patrol->rounds, engine, options->rows_per_s, now + options->interval_ms);
     rounds_init(&patrol->amounts, engine, options->checks_per_s, now + options->interval_ms);
@@ -518,10 +471,10 @@ void patrol_free(struct saga_patrol *patrol) {
         held_free(patrol->helds);
     rounds_release(&patrol->rounds);
     rounds_release(&patrol->amounts);
-    family_reset(patrol->family, 0);
+    families_release(patrol->families);
     free(patrol->unfinished);
     free(patrol->holding);
-    free(patrol->family);
+    free(patrol->families);
     free(patrol->recent);
     free(patrol->estates);
     free(patrol);

@@ -15,7 +15,7 @@ struct saga_patrol {
     size_t n_estates;
     struct unfinished *unfinished;
     struct holding *holding;
-    struct patrol_family *family;
+    struct families *families;
     struct exam *exams;              // under way
     struct saga_checking *checkings; // likewise
     struct anomaly_task *tasks;      // likewise

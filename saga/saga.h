@@ -262,6 +262,7 @@ struct saga_stats {
     // What the patrol found: anomalies raised so far, those that hold, those of them that are stuck sagas (must be 0,
     // E5); subjects whose amounts were looked at; when the last round through everything unfinished ended, ago.
     int64_t anomalies_raised, anomalies_open, anomalies_stuck, subjects_checked, patrol_s;
+    int64_t patrol_passes;     // that it takes to look at each parent that waits for a child
     int64_t anomalies_amounts; // of those that hold: subjects whose amounts do not add up
     int64_t crowded_out;       // core calls that found no room at a gate though some is kept for them: must be 0
 };

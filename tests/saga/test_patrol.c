@@ -308,6 +308,35 @@ static void test_a_parent_whose_child_is_at_work_is_not_stuck(void **state) {
     assert_null(found(bed, "parent/child1", ANOMALY_STUCK));
 }
 
+// [E5] more than one pass can keep: it takes some, and each of them is found
+static void test_however_many_wait_for_a_child_each_is_looked_at(void **state) {
+    enum { PARENTS = 1500, AT_ONCE = 100 };
+    struct saga_patrol_options patrol = usual;
+    patrol.rows_per_s = 100000;
+    patrol.running_ms = 0;
+    open_with(state, &patrol);
+    struct saga_bed *bed = *state;
+    bed_start(bed, &flow_await, "like", "", NULL);
+    bed_run(bed, SECOND_MS);
+    struct saga_row row = *bed_row(bed, "like");
+    row.due_ms = SAGA_DUE_CHILD;
+    for (int i = 0; i < PARENTS; i += AT_ONCE) {
+        struct store_group group = {0};
+        struct store_write *write = store_write_new(bed->store);
+        bool done = false;
+        for (int k = 0; k < AT_ONCE; k++) {
+            snprintf(row.gid, sizeof row.gid, "childless%d", i + k);
+            store_row(write, &saga_table, STORE_PUT, &row);
+        }
+        store_submit(bed->store, write, &group, durable, &done);
+        while (!done)
+            assert_true(bed_step(bed));
+    }
+    bed_run(bed, 30 * MINUTE_MS);
+    assert_true(bed_stats(bed).patrol_passes > 1);
+    assert_int_equal(bed_stats(bed).anomalies_stuck, PARENTS);
+}
+
 // ---- Not to be read -----------------------------------------------------------------------------------------------
 
 static void test_what_can_not_be_read_is_found(void **state) {
@@ -525,6 +554,7 @@ int main(void) {
         TEST(test_what_nobody_would_drive_on_is_found),
         TEST(test_what_is_due_and_forgotten_is_taken_up),
         TEST(test_a_parent_whose_child_is_at_work_is_not_stuck),
+        OPENS(test_however_many_wait_for_a_child_each_is_looked_at),
         TEST(test_what_can_not_be_read_is_found),
         OPENS(test_amounts_that_do_not_add_up_are_found),
         OPENS(test_only_what_is_in_slots_of_ours_is_looked_at),
