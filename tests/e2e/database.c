@@ -1,7 +1,7 @@
-// Databases of a test's own for tests in Python. `e2e_database`: a MariaDB; `e2e_database galera`: a cluster of three.
-// Starts it, makes the database "txcenter", says "ready SOCKET" or "ready HOST,HOST,HOST", then does what each line on
-// standard input says (kill, restart, pause, resume; of a cluster with the number of a node behind it) and answers
-// "done"; ends with its input.
+// Databases of a test's own for tests in Python. `e2e_database`: a MariaDB; `e2e_database galera`: a cluster of three;
+// `e2e_database tidb`: a TiDB. Starts it, makes the database "txcenter", says "ready SOCKET" or "ready HOST,HOST,HOST",
+// then does what each line on standard input says (kill, restart, pause, resume; of a cluster with the number of a node
+// behind it) and answers "done"; ends with its input.
 #include "base/str.h"
 #include "tests/servers/galera.h"
 
@@ -39,10 +39,11 @@ static void obey(struct mariadb_server *server, struct galera *galera, const cha
 
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    bool is_cluster = argc > 1 && strcmp(argv[1], "galera") == 0;
+    const char *kind = argc > 1 ? argv[1] : "mariadb";
+    bool is_cluster = strcmp(kind, "galera") == 0;
+    struct mariadb_options options = {.durable = true, .tidb = strcmp(kind, "tidb") == 0};
     struct galera *galera = is_cluster ? galera_start() : NULL;
-    struct mariadb_server *server =
-        is_cluster ? galera_node(galera, 0) : mariadb_start(&(struct mariadb_options){.durable = true});
+    struct mariadb_server *server = is_cluster ? galera_node(galera, 0) : mariadb_start(&options);
     mariadb_make_database(server, "txcenter");
     printf("ready %s\n", is_cluster ? galera_hosts(galera, 0) : mariadb_socket(server));
     char line[64];

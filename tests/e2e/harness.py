@@ -156,18 +156,20 @@ class Program:
 
 
 class Database:
-    """A MariaDB of the test's own, or a "galera" cluster, with an empty database "txcenter"."""
+    """A MariaDB of the test's own, or a "galera" cluster, or a "tidb", with an empty database "txcenter"."""
 
-    def __init__(self, *kind):
-        self.process = subprocess.Popen([os.path.join(BIN, "..", "tests", "e2e_database"), *kind],
+    def __init__(self, kind="mariadb"):
+        self.process = subprocess.Popen([os.path.join(BIN, "..", "tests", "e2e_database"), kind],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         word, self.place = self.process.stdout.readline().split()
-        self.is_cluster = bool(kind)
+        self.hosts = self.place.split(",") if kind == "galera" else []
         if word != "ready":
             raise AssertionError("no database")
 
-    def config(self):
-        where = {"host": self.place, "user": "txc"} if self.is_cluster else {"socket": self.place, "user": "root"}
+    def config(self, first=0):
+        """For the center's configuration; `first`: the node of a cluster that it begins with."""
+        hosts = ",".join(self.hosts[first:] + self.hosts[:first])
+        where = {"host": hosts, "user": "txc"} if hosts else {"socket": self.place, "user": "root"}
         return {"kind": "mariadb", **where, "database": "txcenter"}
 
     def do(self, command):
@@ -178,8 +180,16 @@ class Database:
         if answer != "done\n":
             raise AssertionError(f"{command}: {answer}")
 
+    def connection(self):
+        """Options of MariaDB's own programs; of a cluster its first node, which has what any of them has committed."""
+        if not self.hosts:
+            return ["--no-defaults", "--socket=" + self.place, "--user=root"]
+        host, _, port = self.hosts[0].partition(":")
+        return ["--no-defaults", "--host=" + host, "--port=" + port, "--user=txc"]
+
     def _client(self, *options):
-        return ["mariadb", "--no-defaults", "--socket=" + self.place, "--user=root", "--batch", "--skip-column-names", *options]
+        waits = ["--init-command=SET SESSION wsrep_sync_wait = 15"] if self.hosts else []
+        return ["mariadb", *self.connection(), *waits, "--batch", "--skip-column-names", *options]
 
     def sql(self, statement):
         """Its rows as lists of texts."""
@@ -208,8 +218,9 @@ class Database:
 class World:
     """One txsim and one txcenterd that know each other."""
 
-    def __init__(self, config=None, sim=()):
-        self.folder = scratch()
+    def __init__(self, config=None, sim=(), store=None):
+        """`store`: the section of that name, for a database; None: SQLite."""
+        self.folder, self.store = scratch(), store
         self.config_path = os.path.join(self.folder, "txcenter.yaml")
         self.center_target = f"unix:{self.folder}/center.sock"
         self.sim_target = f"unix:{self.folder}/sim.sock"
@@ -233,6 +244,7 @@ class World:
             # A source that is slow because the machine is busy is not what tests are about.
             "quote": {source + "_ms": 0 for source in ("level", "coupons", "points", "points_rule", "activities")},
             "participants": {system: {"target": self.sim_target} for system in SYSTEMS},
+            **({"store": dict(self.store)} if self.store else {}),
         }
         for key, value in changes.items():
             if isinstance(value, dict) and isinstance(config.get(key), dict):
@@ -281,8 +293,11 @@ class World:
 class Case(unittest.TestCase):
     """A test with a world of its own."""
 
+    def database_config(self):
+        """Where the world that is made now keeps what it has; None: SQLite."""
+
     def world(self, config=None, sim=()):
-        made = World(config, sim)
+        made = World(config, sim, self.database_config())
         self.addCleanup(made.close)
         return made
 
