@@ -5,6 +5,7 @@
 #include "tests/store/items.h"
 #include "tests/store/kinds.h"
 #include "tests/store/load.h"
+#include "tests/store/offered.h"
 
 #include <sched.h>
 #include <stdatomic.h>
@@ -248,11 +249,23 @@ static void test_reads_after_writes_elsewhere(void **state) {
     bed_destroy(&other);
 }
 
+// MariaDB's nodes offer bulk statements, which are not safe there (store/mysql_conn.c).
+static void test_no_bulk_statements_on_any_node(void **state) {
+    const struct galera *galera = *state;
+    for (int node = 0; node < GALERA_NODES; node++) {
+        struct offered offered =
+            offered_by(&(struct store_mariadb_options){.user = "txc", .host = galera_host(galera, node)});
+        assert_false(offered.bulk);
+        assert_true(offered.galera);
+    }
+}
+
 #define TEST(function) cmocka_unit_test_prestate_setup_teardown(function, set_up, tear_down, galera)
 
 int main(void) {
     struct galera *galera = galera_start();
     struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(test_no_bulk_statements_on_any_node, galera),
         TEST(test_conflicts_with_another_node),
         TEST(test_one_name_at_two_nodes),
         TEST(test_taken_over_at_another_node),

@@ -7,6 +7,7 @@
 #include "tests/store/bed.h"
 #include "tests/store/items.h"
 #include "tests/store/kinds.h"
+#include "tests/store/offered.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -528,9 +529,68 @@ static void test_what_claims_is_never_idle_for_long(void **state) {
     }
 }
 
+// Executions that the server has seen so far, a bulk statement being one of them.
+static long long executions(struct bed *bed) {
+    return mariadb_ask(bed->variant->server, NULL,
+                       "SELECT variable_value FROM information_schema.global_status WHERE variable_name = "
+                       "'Com_stmt_execute'");
+}
+
+// How many it takes to write so many rows at once.
+static long long executions_for(struct bed *bed, int rows) {
+    struct store_write *write = store_write_new(bed->store);
+    for (int i = 0; i < rows; i++) {
+        struct item row = numbered(i);
+        store_row(write, &item_table, STORE_INSERT, &row);
+    }
+    long long before = executions(bed);
+    struct fate fate = {0};
+    bed_submit(bed, write, NULL, &fate);
+    bed_drain(bed);
+    assert_int_equal(fate.code, ERR_OK);
+    assert_int_equal(count(bed), rows);
+    return executions(bed) - before;
+}
+
+// Bulk statements where the server offers them and they are wanted, else statements of many rows.
+static void test_bulk_statements_are_sent_where_the_server_offers_them(void **state) {
+    void *whole = *state, *plain = *state;
+    enum { ROWS = 500, FENCE_AND_COUNT = 4 };
+    set_up_with(&whole, false, false);
+    assert_true(executions_for(whole, ROWS) <= 1 + FENCE_AND_COUNT);
+    tear_down(&whole);
+    set_up_with(&plain, false, true);
+    long long many = executions_for(plain, ROWS);
+    assert_true(many >= ROWS / 64 && many <= ROWS / 32 + FENCE_AND_COUNT);
+    tear_down(&plain);
+}
+
+// What is found out of a server when a connection to it is opened.
+static void assert_found(struct mariadb_server *server, bool plain, bool bulk, bool galera) {
+    const struct store_mariadb_options options = {
+        .user = "root", .unix_socket = mariadb_socket(server), .plain_statements = plain};
+    struct offered found = offered_by(&options);
+    assert_int_equal(found.bulk, bulk);
+    assert_int_equal(found.galera, galera);
+}
+
+static void test_what_a_server_offers_is_found_out_at_each_connection(void **state) {
+    assert_found(*state, false, true, false);
+    assert_found(*state, true, false, false);
+    // What says that it is a node of a cluster counts as one, whatever it offers. (test_galera.c has real ones.)
+    static const char *const extra[] = {"--wsrep-on=ON", "--binlog-format=ROW", NULL};
+    struct mariadb_server *node = mariadb_start(&(struct mariadb_options){.extra = extra});
+    assert_found(node, false, false, true);
+    mariadb_run(node, NULL, "SET GLOBAL wsrep_on = OFF");
+    assert_found(node, false, true, false);
+    mariadb_stop(node);
+}
+
 int main(void) {
     struct mariadb_server *server = mariadb_start(NULL);
     struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(test_what_a_server_offers_is_found_out_at_each_connection, server),
+        cmocka_unit_test_prestate(test_bulk_statements_are_sent_where_the_server_offers_them, server),
         cmocka_unit_test_prestate_setup_teardown(test_killed_and_restarted, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_reads_survive_a_restart, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_cut_at_commit, set_up, tear_down, server),
