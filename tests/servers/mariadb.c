@@ -60,10 +60,11 @@ static void add_common(struct arguments *arguments, const struct mariadb_server 
 
 static MYSQL *try_connect(const struct mariadb_server *server, const char *database) {
     MYSQL *mysql = mysql_init(NULL);
-    if (mysql && !server->options.tidb) {
-        // Whatever a test made the server's defaults.
-        mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION max_statement_time = 0");
+    // Whatever a test made the server's defaults.
+    if (mysql)
         mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION autocommit = 1");
+    if (mysql && !server->options.tidb) {
+        mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION max_statement_time = 0");
         mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION tx_read_only = 0");
     }
     if (mysql && mysql_real_connect(mysql, NULL, "root", "", database, 0, server->socket, 0))
@@ -205,6 +206,10 @@ struct mariadb_server *mariadb_start(const struct mariadb_options *options) {
 
 const char *mariadb_socket(const struct mariadb_server *server) {
     return server->socket;
+}
+
+bool mariadb_is_tidb(const struct mariadb_server *server) {
+    return server->options.tidb;
 }
 
 static bool ended(const struct mariadb_server *server) {

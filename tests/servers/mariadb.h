@@ -25,6 +25,9 @@ struct mariadb_server *mariadb_start(const struct mariadb_options *options);
 // Where to connect, as user root without a password. Borrowed.
 const char *mariadb_socket(const struct mariadb_server *server);
 
+// Whether it is TiDB.
+bool mariadb_is_tidb(const struct mariadb_server *server);
+
 // A database that is empty, whatever it was before.
 void mariadb_make_database(struct mariadb_server *server, const char *name);
 void mariadb_drop_database(struct mariadb_server *server, const char *name);

@@ -14,14 +14,18 @@ void faults_gone_for_long(void **state);
 void faults_hangs_for_long(void **state);
 void faults_connections_are_killed(void **state);
 void faults_queries_are_killed(void **state);
+void faults_connections_are_killed_one_by_one(void **state);
+void faults_queries_are_killed_one_by_one(void **state);
 void faults_cut_in_commit(void **state);
 void faults_stopped_in_a_transaction(void **state);
 void faults_deadlock(void **state);
+void faults_closes_a_deadlock(void **state); // TiDB
 void faults_lock_wait_ends(void **state);
 void faults_odd_defaults(void **state);
 void faults_tables_are_locked(void **state);
 void faults_a_list_is_stuck(void **state);
 void faults_read_only_server(void **state);
+void faults_super_read_only(void **state); // TiDB
 void faults_too_many_connections(void **state);
 
 #define FAULTS_TEST(function, set_up)                                                                                  \
