@@ -9,6 +9,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.dont_write_bytecode = True
 
 
+STORES = ("sqlite", "powerloss", "mariadb", "cluster", "galera", "galera-cluster", "tidb", "tidb-cluster")
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog="./dev crash", description=__doc__)
     parser.add_argument("--json", metavar="FILE", help="write the counts there too")
@@ -23,8 +26,8 @@ def arguments():
     sweep.add_argument("--jobs", type=int, default=3, help="scenarios at once")
     torture = parser.add_argument_group("at random moments under load")
     torture.add_argument("--kills", type=int, metavar="N", help="so many, spread over the stores")
-    torture.add_argument("--store", action="append", choices=("sqlite", "powerloss", "mariadb", "cluster"),
-                         help="only this one; repeatable")
+    torture.add_argument("--store", action="append", choices=STORES,
+                         help="only this one; repeatable. Those of galera and tidb, which need more: only when they are named")
     torture.add_argument("--seed", type=int, help="of the moments, the load and the faults")
     torture.add_argument("--least", type=int, default=50, metavar="N", help="sagas that must be unfinished at each kill (50)")
     torture.add_argument("--keep", metavar="FOLDER", help="copies each world with faults there: stores, ledgers, logs")

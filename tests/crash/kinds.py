@@ -1,5 +1,5 @@
-"""The four kinds of center that are killed: on SQLite, on SQLite that loses what was not synced, and on MariaDB, one
-instance or three. Each starts in a world of its own, dies and comes back, and says what is in its store."""
+"""The kinds of center that are killed: on SQLite, on SQLite that loses what was not synced, and, one instance or three, on
+MariaDB, on a Galera cluster and on TiDB. Each starts in a world of its own, dies and comes back, and says what is in its store."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import time
 
-from harness import PROTOS, SYSTEMS, Client, Program, World, scratch
+from harness import PROTOS, SYSTEMS, Client, Database, Program, World, scratch
 from judge import Row
 from load import Front
 from mariadb import Mariadb
@@ -21,7 +21,8 @@ from stage import LIBRARY
 SLACK_MS = 5000  # between clocks; older rows have not changed since the last look
 TAKEN_OVER_S = 30  # at the latest, by the others
 IN_START = 0.15  # of the deaths, while it starts and resumes
-RUNS_S, STARTS_S = 0.6, 0.12  # at most, until it dies
+STARTS_S = 0.12  # at most, until it dies
+NODE_GONE_S = 6  # at most, that it goes on without the node that it used; the others give that one up after 3
 
 
 class Kind:
@@ -29,6 +30,7 @@ class Kind:
 
     text = "SQLite"
     submitters, buyers = 110, 24
+    runs_s = 0.6  # at most, until it dies
     environment = {}
 
     @classmethod
@@ -45,7 +47,11 @@ class Kind:
         self.ledger = make_ledger(self.world.folder)
         self.centers, self.targets, self.clients = [], [], []
         self.starting = []  # centers that need not be ready yet
+        self.make_store()
         self.configure()
+
+    def make_store(self):
+        """An empty one."""
 
     def config(self):
         systems = {system: {"target": self.world.sim_target, "deadline_ms": 500} for system in SYSTEMS}
@@ -100,7 +106,7 @@ class Kind:
             time.sleep(self.random.random() * STARTS_S)
             return
         self.wait_ready(center)
-        time.sleep(self.random.random() * RUNS_S)
+        time.sleep(self.random.random() * self.runs_s)
 
     def wait_ready(self, *centers):
         for center in centers:
@@ -177,15 +183,17 @@ class OnMariadb(Kind):
             cls.server.kill()
         shutil.rmtree(cls.folder, ignore_errors=True)
 
-    def config(self):
+    def make_store(self):
         self.server.sql("DROP DATABASE IF EXISTS txcenter; CREATE DATABASE txcenter")
+
+    def config(self):
         return {**super().config(), "store": self.server.config()}
 
     def keep(self, folder):
         super().keep(folder)
         with open(os.path.join(folder, "txcenter.sql"), "wb") as file:
-            subprocess.run(["mariadb-dump", "--no-defaults", "--socket=" + self.server.socket, "--user=root", "--hex-blob", "txcenter"],
-                           stdout=file, check=True)
+            subprocess.run(["mariadb-dump", *self.server.connection(), "--skip-lock-tables", "--hex-blob", "txcenter"], stdout=file,
+                           check=True)
 
     def query(self, statement):
         found = self.server.sql("USE txcenter; " + statement)
@@ -210,8 +218,8 @@ class Cluster(OnMariadb):
         self.targets = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
         for one in sockets:
             one.close()
-        config = {**self.config(), "cluster": {"lease_ms": 1000}}
         for i, target in enumerate(self.targets):
+            config = {**self.config(), "cluster": {"lease_ms": 1000}}
             folder = os.path.join(self.world.folder, f"txcenter-{i}")
             os.mkdir(folder)
             self.world.config_path = os.path.join(folder, "txcenter.yaml")
@@ -257,5 +265,75 @@ class Cluster(OnMariadb):
         return Front(self.clients[:1], self.random), self.targets[0]
 
 
+class OnGalera(OnMariadb):
+    """One center on a Galera cluster of three nodes. It comes back at any of them; and now and then the node that it uses
+    was killed before it, so that it went on at another one for a while."""
+
+    text = "Galera, 1 instance"
+    node_dies = 0.15
+    at, down = 0, None  # the node that is tried first; the one that was killed
+
+    @classmethod
+    def prepare(cls):
+        cls.server = Database("galera")
+
+    @classmethod
+    def end(cls):
+        if cls.server:
+            cls.server.close()
+
+    def config(self):
+        self.at = self.random.randrange(len(self.server.hosts))
+        return {**super().config(), "store": self.server.config(self.at)}
+
+    def die(self, center):
+        if self.random.random() < self.node_dies:
+            self.down = self.at
+            self.server.do(f"kill {self.down}")
+            time.sleep(self.random.random() * NODE_GONE_S)
+        return super().die(center)
+
+    def launch(self, center):
+        self.world.configure(self.config())
+        super().launch(center)
+        if self.down is not None:
+            self.server.do(f"restart {self.down}")
+            self.down = None
+
+
+class OnTidb(OnMariadb):
+    """One center on TiDB."""
+
+    text = "TiDB, 1 instance"
+    runs_s = 2  # a commit takes longer
+
+    @classmethod
+    def prepare(cls):
+        cls.server = Database("tidb")
+
+    @classmethod
+    def end(cls):
+        if cls.server:
+            cls.server.close()
+
+
+class GaleraCluster(OnGalera, Cluster):
+    """Three centers, each with any of three nodes as its first, to which it comes back."""
+
+    text = "Galera, 3 instances"
+    node_dies = 0
+
+    def launch(self, center):
+        Cluster.launch(self, center)
+
+
+class TidbCluster(OnTidb, Cluster):
+    """Three centers on one TiDB."""
+
+    text = "TiDB, 3 instances"
+
+
 KINDS = {"sqlite": Kind, "powerloss": PowerLoss, "mariadb": OnMariadb, "cluster": Cluster}
+# Which need more than MariaDB: only when they are named.
+ASKED_FOR = {"galera": OnGalera, "galera-cluster": GaleraCluster, "tidb": OnTidb, "tidb-cluster": TidbCluster}
 FORGETFUL = {"forgetful": Forgetful}

@@ -12,7 +12,7 @@ import shapes
 from books import Books, Ledger
 from harness import BIN
 from judge import Judge
-from kinds import FORGETFUL, KINDS
+from kinds import ASKED_FOR, FORGETFUL, KINDS
 from load import PAYERS, Load
 from patience import until
 from scenarios import Stuck
@@ -31,7 +31,7 @@ SIM_FAULTS = (("NO_ANSWER", "*", "*", {"permille": 30}), ("UNAVAILABLE", "*", "*
               ("ERROR", "*", "*", {"permille": 20}), ("DELAY", "*", "*", {"permille": 40, "delayMs": "150"}),
               *((kind, "payment", method, {"permille": 200}) for kind in ("DUPLICATE_CALLBACK", "REORDERED_CALLBACK")
                 for method in ("NotifyPayment", "NotifyRefund")))
-ALL_KINDS = {**KINDS, **FORGETFUL}
+ALL_KINDS = {**KINDS, **ASKED_FOR, **FORGETFUL}
 
 
 class Tally:

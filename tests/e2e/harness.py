@@ -163,6 +163,7 @@ class Database:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         word, self.place = self.process.stdout.readline().split()
         self.hosts = self.place.split(",") if kind == "galera" else []
+        self.dead = set()  # nodes that were killed
         if word != "ready":
             raise AssertionError("no database")
 
@@ -176,15 +177,18 @@ class Database:
         """kill, restart, pause or resume, of a cluster with a node's number; returns when it is done."""
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
+        word, _, node = command.partition(" ")
+        if node and word in ("kill", "restart"):
+            (self.dead.add if word == "kill" else self.dead.discard)(int(node))
         answer = self.process.stdout.readline()
         if answer != "done\n":
             raise AssertionError(f"{command}: {answer}")
 
     def connection(self):
-        """Options of MariaDB's own programs; of a cluster its first node, which has what any of them has committed."""
+        """Options of MariaDB's own programs; of a cluster a node that is there, which has what any of them has committed."""
         if not self.hosts:
             return ["--no-defaults", "--socket=" + self.place, "--user=root"]
-        host, _, port = self.hosts[0].partition(":")
+        host, _, port = next(host for node, host in enumerate(self.hosts) if node not in self.dead).partition(":")
         return ["--no-defaults", "--host=" + host, "--port=" + port, "--user=txc"]
 
     def _client(self, *options):

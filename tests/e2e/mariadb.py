@@ -31,10 +31,14 @@ class Mariadb:
                      "mariadbd did not get ready; see " + self.log_path)
         return self
 
+    def connection(self):
+        """Options of MariaDB's own programs."""
+        return ["--no-defaults", "--socket=" + self.socket, "--user=root"]
+
     def sql(self, statement):
         """The rows as lists of texts; None when the server does not answer."""
-        done = subprocess.run(["mariadb", "--no-defaults", "--socket=" + self.socket, "--user=root", "--batch",
-                               "--skip-column-names", "-e", statement], capture_output=True, text=True, check=False)
+        done = subprocess.run(["mariadb", *self.connection(), "--batch", "--skip-column-names", "-e", statement],
+                              capture_output=True, text=True, check=False)
         if done.returncode != 0:
             return None
         return [line.split("\t") for line in done.stdout.splitlines()]
