@@ -80,6 +80,13 @@ size_t schema_index_columns(const struct store_index *index) {
     return n;
 }
 
+bool schema_index_has(const struct store_index *index, const char *column) {
+    for (size_t i = 0; i < schema_index_columns(index); i++)
+        if (strcmp(index->columns[i], column) == 0)
+            return true;
+    return false;
+}
+
 // ---- Checks -----------------------------------------------------------------------------------------------------
 
 static bool name_is_good(const char *name) {
@@ -146,6 +153,15 @@ static bool check_key(const struct store_table *table, struct error *error) {
     return true;
 }
 
+// Of what is appended to the index, so that it ends in the key (sql_create_index()).
+static size_t rest_of_key_bytes(const struct store_table *table, const struct store_index *index) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < table->n_key; i++)
+        if (!schema_index_has(index, table->columns[i].name))
+            bytes += size_in_row(&table->columns[i]);
+    return bytes;
+}
+
 static bool check_index(const struct store_table *table, const struct store_index *index, struct error *error) {
     if (!name_is_good(index->name))
         return error_set(error, ERR_CONFIG_INVALID, "table %s: \"%s\" is no good name for an index", table->name,
@@ -168,9 +184,9 @@ static bool check_index(const struct store_table *table, const struct store_inde
         index->bounded < n ? schema_column(table, index->columns[index->bounded]) : NULL;
     if ((index->least || index->most) && !(bounded && (bounded->type == STORE_I32 || bounded->type == STORE_I64)))
         return error_set(error, ERR_CONFIG_INVALID, "index %s: only an integer has bounds", index->name);
-    if (n == 0 || bytes > STORE_INDEX_BYTES_MAX)
-        return error_set(error, ERR_CONFIG_INVALID, "index %s has no columns, or is longer than %d bytes", index->name,
-                         STORE_INDEX_BYTES_MAX);
+    if (n == 0 || bytes + rest_of_key_bytes(table, index) > STORE_INDEX_BYTES_MAX)
+        return error_set(error, ERR_CONFIG_INVALID, "index %s has no columns, or is longer than %d bytes with the key",
+                         index->name, STORE_INDEX_BYTES_MAX);
     return true;
 }
 

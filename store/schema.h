@@ -26,6 +26,7 @@ size_t schema_field_size(const struct store_column *column);
 
 // Of an index; at most STORE_INDEX_COLUMNS_MAX.
 size_t schema_index_columns(const struct store_index *index);
+bool schema_index_has(const struct store_index *index, const char *column);
 
 // The store's own tables followed by `tables`, checked. The array is the caller's to free().
 bool schema_with_own(const struct store_table *const *tables, const struct store_table *const **ret_all,

@@ -92,6 +92,18 @@ static bool bounds(struct buf *sql, enum sql_dialect dialect, const struct store
     return some;
 }
 
+// Lists end in the key. InnoDB has it in each index anyway; TiDB does, too, but reads in the order of what is named
+// only.
+static void rest_of_key(struct buf *sql, enum sql_dialect dialect, const struct store_table *table,
+                        const struct store_index *index) {
+    for (size_t i = 0; i < table->n_key; i++) {
+        if (schema_index_has(index, table->columns[i].name))
+            continue;
+        buf_append(sql, STR(", "));
+        name(sql, dialect, table->columns[i].name);
+    }
+}
+
 void sql_create_index(struct buf *sql, enum sql_dialect dialect, const struct store_table *table,
                       const struct store_index *index) {
     buf_append(sql, STR("CREATE INDEX "));
@@ -103,10 +115,8 @@ void sql_create_index(struct buf *sql, enum sql_dialect dialect, const struct st
         buf_append(sql, i ? STR(", ") : STR(" ("));
         name(sql, dialect, index->columns[i]);
     }
-    if (dialect == SQL_SQLITE && has_rowid(table)) { // lists end in the key; else it is in each index anyway
-        buf_append(sql, STR(", "));
-        key_columns(sql, dialect, table);
-    }
+    if (dialect == SQL_MYSQL || has_rowid(table)) // else SQLite has it in each index anyway
+        rest_of_key(sql, dialect, table, index);
     buf_byte(sql, ')');
     if (dialect == SQL_SQLITE)
         bounds(sql, dialect, index, false);

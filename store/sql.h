@@ -10,7 +10,8 @@
 //   BLOB      BLOB (MySQL: MEDIUMBLOB above 65,535 bytes).
 // Every column is NOT NULL. Without blobs SQLite tables are WITHOUT ROWID: they are kept in the order of their key, as
 // InnoDB's are. With blobs they are kept in the order in which their rows came, beside a tree of the keys. In either
-// case every index ends with the key, which is what paging by index and key needs.
+// case every index ends with the key, which is what paging by index and key needs; where TiDB is to see that, it is
+// said.
 #ifndef TXC_STORE_SQL_H
 #define TXC_STORE_SQL_H
 

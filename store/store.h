@@ -60,7 +60,7 @@ enum {
     STORE_KEY_COLUMNS_MAX = 6,
     STORE_TABLES_MAX = 64,           // with the store's own
     STORE_NAME_MAX = 48,             // of tables, columns and indexes: lower case letters, digits, '_'
-    STORE_INDEX_BYTES_MAX = 3000,    // of the columns of one index or key together (InnoDB takes 3072)
+    STORE_INDEX_BYTES_MAX = 3000,    // of the columns of one index and the key together (InnoDB takes 3072)
     STORE_ROW_BYTES_MAX = 60000,     // of all columns but the blobs' contents (MariaDB takes 65535)
     STORE_BLOB_BYTES_MAX = 16777215, // of one blob
 };

@@ -111,6 +111,7 @@ static void test_indexes(void **state) {
     ASSERT_BAD("twice", bad.indexes[1].columns[1] = "b");
     ASSERT_BAD("has no columns", bad.indexes[0].columns[0] = NULL);
     ASSERT_BAD("is longer than", bad.indexes[0].columns[0] = "d");
+    ASSERT_BAD("bytes with the key", bad.indexes[0].columns[0] = "d"; bad.columns[4].max = STORE_INDEX_BYTES_MAX - 1);
     ASSERT_BAD("older than its column", bad.columns[1].since = 3);
     ASSERT_BAD("only an integer has bounds", bad.indexes[0].columns[0] = "id"; bad.indexes[0].most = 1);
 }

@@ -39,7 +39,7 @@ static void test_definitions(void **state) {
     assert_sql("CREATE TABLE `pair` (`name` VARBINARY(16) NOT NULL DEFAULT '', `n` BIGINT NOT NULL DEFAULT 0, "
                "`value` INT NOT NULL DEFAULT 0, PRIMARY KEY (`name`, `n`)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC");
     sql_create_index(&sql, SQL_MYSQL, &item_table, item_by_owner_amount);
-    assert_sql("CREATE INDEX `item_by_owner_amount` ON `item` (`owner`, `amount`)");
+    assert_sql("CREATE INDEX `item_by_owner_amount` ON `item` (`owner`, `amount`, `id`)");
     sql_create_index(&sql, SQL_SQLITE, &item_table, item_by_owner_amount);
     assert_sql("CREATE INDEX \"item_by_owner_amount\" ON \"item\" (\"owner\", \"amount\", \"id\")");
     sql_create_index(&sql, SQL_SQLITE, &item_table, item_by_amount);

@@ -3,7 +3,11 @@
 #include "tests/cmocka.h"
 #include "tests/servers/mariadb.h"
 #include "tests/store/faults.h"
+#include "tests/store/items.h"
+#include "tests/store/kinds.h"
 #include "tests/store/offered.h"
+
+#include <stdio.h>
 
 static void test_no_bulk_statements_are_offered(void **state) {
     struct offered offered =
@@ -12,10 +16,45 @@ static void test_no_bulk_statements_are_offered(void **state) {
     assert_false(offered.galera);
 }
 
+static long long plans(struct bed *bed, const char *kind) {
+    char sql[300];
+    snprintf(
+        sql, sizeof sql,
+        "SELECT COUNT(*) FROM information_schema.statements_summary WHERE schema_name = DATABASE() AND digest_text "
+        "LIKE 'select%%order by%%limit%%' AND plan LIKE '%%%s%%'",
+        kind);
+    return mariadb_ask(bed->variant->server, bed->place, sql);
+}
+
+// A page is read from where it begins, in its order; no range is read whole and then sorted.
+static void test_pages_come_from_an_index(void **state) {
+    const struct bed_variant variant = {.kind = &kind_mariadb, .server = *state};
+    struct bed bed;
+    bed_create(&bed, &variant);
+    bed_open(&bed, item_tables);
+    struct item after = item("b", "owner1", 2000, 1);
+    const struct store_cond owner = {.column = "owner", .cmp = STORE_EQ, .text = STR("owner1")};
+    const struct store_cond late = {.column = "amount", .cmp = STORE_LE, .integer = 3000};
+    const struct store_query queries[] = {
+        {.table = &item_table, .limit = 9, .after = &after, .descending = true},
+        {.table = &item_table, .limit = 9, .order = item_by_rank},
+        {.table = &item_table, .limit = 9, .after = &after, .order = item_by_owner_amount, .conds = {owner, late}},
+        {.table = &item_table, .limit = 9, .order = item_by_owner_amount, .conds = {owner}, .descending = true},
+    };
+    items_put_four(&bed);
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++)
+        assert_int_equal(bed_read(&bed, &queries[i]).code, ERR_OK);
+    assert_true(plans(&bed, "keep order:true") >= 4);
+    assert_int_equal(plans(&bed, "TopN"), 0);
+    assert_int_equal(plans(&bed, "Sort"), 0);
+    bed_destroy(&bed);
+}
+
 int main(void) {
     struct mariadb_server *server = mariadb_start(&(struct mariadb_options){.tidb = true});
     struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(test_no_bulk_statements_are_offered, server),
+        cmocka_unit_test_prestate(test_pages_come_from_an_index, server),
         FAULTS_TEST(faults_killed_under_load, faults_set_up),
         FAULTS_TEST(faults_shut_down_and_started_again, faults_set_up),
         FAULTS_TEST(faults_gone_for_long, faults_set_up),
