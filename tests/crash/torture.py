@@ -110,8 +110,9 @@ class Torment:
         self.kind.launch(center)
         cut_off = {gid for gid, row in unfinished.items() if row.slot in slots}
         self.tally.resumed += len(cut_off)
-        if cut_off:
-            self.cut_off.append((died, cut_off))
+        heard_of = {gid for gid in cut_off if unfinished[gid].flow in shapes.BY_FLOW}  # nobody is told of a purchase's sagas
+        if heard_of:
+            self.cut_off.append((died, heard_of))
         if len(unfinished) >= self.least:
             self.tally.unfinished.append(len(unfinished))
             return True
