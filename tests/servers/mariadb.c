@@ -133,7 +133,8 @@ static void add_tidb(const struct mariadb_server *server, struct arguments *argu
     add(arguments, "-report-status=false");
 }
 
-static void run_server(struct mariadb_server *server) {
+// Whether it answers; false when it ended instead.
+static bool try_server(struct mariadb_server *server) {
     unlink(server->socket);
     struct arguments arguments = {0};
     if (server->options.tidb)
@@ -141,7 +142,16 @@ static void run_server(struct mariadb_server *server) {
     else
         add_mariadb(server, &arguments);
     server->process.pid = server_spawn(server->folder, arguments.list);
-    server_await(&server->process, answers, server);
+    return server_await_or_end(&server->process, answers, server);
+}
+
+static void run_server(struct mariadb_server *server) {
+    int tries = server->options.unsteady ? 3 : 1;
+    while (tries-- > 0)
+        if (try_server(server))
+            return;
+    server_show_log(server->folder);
+    server_die(server->process.what, "did not start");
 }
 
 static void install(const struct mariadb_server *server) {

@@ -15,6 +15,7 @@ struct mariadb_options {
     unsigned port;            // on 127.0.0.1 besides the socket; 0: none
     bool empty;               // no data is made: it comes from elsewhere
     bool tidb;     // TiDB with its embedded store instead (scripts/tidb builds it); then only the folder counts
+    bool unsteady; // it may end while it starts, and is started again then
     bool as_mysql; // not as root, where the test is root's, but as Debian's user mysql
 };
 

@@ -51,8 +51,13 @@ void server_show_log(const char *folder) {
         fclose(file);
 }
 
+static _Noreturn void not_started(const struct server_process *server) {
+    server_show_log(server->folder);
+    server_die(server->what, "did not start");
+}
+
 // An event in the folder, awaited together with the end of the process.
-void server_await(const struct server_process *server, bool (*answers)(void *ctx), void *ctx) {
+bool server_await_or_end(struct server_process *server, bool (*answers)(void *ctx), void *ctx) {
     int events = inotify_init1(IN_CLOEXEC), process = (int)syscall(SYS_pidfd_open, server->pid, 0);
     if (events < 0 || process < 0 || inotify_add_watch(events, server->folder, IN_CREATE | IN_ATTRIB) < 0)
         server_die("waiting", strerror(errno));
@@ -61,9 +66,12 @@ void server_await(const struct server_process *server, bool (*answers)(void *ctx
         // When the socket is there and not yet listened to, the next event may not come: look again soon.
         int wait_ms = access(server->socket, F_OK) == 0 ? 10 : READY_MS;
         int n = poll(fds, 2, wait_ms);
-        if ((n == 0 && wait_ms == READY_MS) || fds[1].revents) {
-            server_show_log(server->folder);
-            server_die(server->what, "did not start");
+        if (n == 0 && wait_ms == READY_MS)
+            not_started(server);
+        if (fds[1].revents) {
+            waitpid(server->pid, NULL, 0);
+            server->pid = 0;
+            break;
         }
         char buffer[4096];
         if (fds[0].revents && read(events, buffer, sizeof buffer) < 0)
@@ -71,6 +79,12 @@ void server_await(const struct server_process *server, bool (*answers)(void *ctx
     }
     close(events);
     close(process);
+    return server->pid != 0;
+}
+
+void server_await(struct server_process *server, bool (*answers)(void *ctx), void *ctx) {
+    if (!server_await_or_end(server, answers, ctx))
+        not_started(server);
 }
 
 void server_end(struct server_process *process, int signal) {

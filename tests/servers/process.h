@@ -19,7 +19,10 @@ _Noreturn void server_die(const char *what, const char *detail);
 pid_t server_spawn(const char *folder, char *const *arguments);
 
 // Until `answers` says so: the server makes its socket when it is about to listen.
-void server_await(const struct server_process *process, bool (*answers)(void *ctx), void *ctx);
+void server_await(struct server_process *process, bool (*answers)(void *ctx), void *ctx);
+
+// The same; false when the process ended instead, and is gone.
+bool server_await_or_end(struct server_process *process, bool (*answers)(void *ctx), void *ctx);
 
 // The log, to standard error.
 void server_show_log(const char *folder);
