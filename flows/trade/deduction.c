@@ -69,10 +69,21 @@ static void answered(struct saga_turn *turn, enum saga_op op, enum outcome outco
         refused(turn, matter_of(trade_of(saga_turn_subject(turn)), saga_turn_input(turn)));
 }
 
+static bool is_unused(const struct trade *trade, const struct matter_row *matter) {
+    return trade->row.missed & (int32_t)holding_of(matter)->missed;
+}
+
+// Known not to be used, so that a refund does not give it back; else it does.
+static void set_unused(struct saga_turn *turn, const struct matter_row *matter, bool unused) {
+    struct trade_row *row = trade_edit(trade_of(saga_turn_subject(turn)));
+    int32_t bit = (int32_t)holding_of(matter)->missed;
+    row->missed = unused ? row->missed | bit : row->missed & ~bit;
+}
+
 static void settle(struct saga_turn *turn, struct matter_row *matter) {
     const struct matter_row wanted = *matter;
     const struct matter_settlement settlement = {MATTER_OUTCOME(DEDUCTED), wanted.settled_by, wanted.note, ""};
-    trade_edit(trade_of(saga_turn_subject(turn)))->missed &= ~(int32_t)holding_of(matter)->missed;
+    set_unused(turn, matter, false);
     matter_settle(turn, matter, &settlement);
 }
 
@@ -84,6 +95,7 @@ static struct saga_verdict concluded(struct saga_turn *turn) {
         effect_answer(saga_turn_answer_of(turn, STEP_DEDUCT, 0), &txcenter__trade__v1__shortfall__descriptor, &arena);
     if (still) {
         refused(turn, matter);
+        set_unused(turn, matter, true); // also should an earlier try have been ended
         matter_stays(turn, matter, still->reason, still->text);
         shortfall_refund(turn);
     } else {
@@ -94,12 +106,16 @@ static struct saga_verdict concluded(struct saga_turn *turn) {
     return saga_done();
 }
 
-// Terminated before it came to anything that is known.
+// Terminated before it came to anything that is known. What may be used by now a refund gives back, and is told there
+// should it never have been.
 static struct saga_verdict ended(struct saga_turn *turn) {
-    struct matter_row *matter = matter_of(trade_of(saga_turn_subject(turn)), saga_turn_input(turn));
-    bool known = saga_turn_happened(turn, STEP_DEDUCT, 0) == SAGA_HAPPENED_NOT;
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    struct matter_row *matter = matter_of(trade, saga_turn_input(turn));
     if (saga_turn_saga(turn)->status != SAGA_TERMINATED)
         return saga_done();
+    // Of an earlier try that was ended this one says nothing when it has asked nothing.
+    bool known = saga_turn_happened(turn, STEP_DEDUCT, 0) == SAGA_HAPPENED_NOT && is_unused(trade, matter);
+    set_unused(turn, matter, known);
     matter_stays(turn, matter, err_info(ERR_STOPPED_BY_OPERATOR)->name,
                  known ? "its deduction was ended, and has deducted nothing"
                        : "its deduction was ended: another try tells what became of it");

@@ -202,6 +202,47 @@ static void test_a_try_that_was_ended_is_not_made_twice(struct flow_bed *bed) {
     given_back(bed, &trade);
 }
 
+// [E8] [S3-17] what a try that was ended may have used is given back by a refund
+static void test_what_a_try_that_was_ended_has_used_comes_back(struct flow_bed *bed) {
+    for (size_t i = 0; i < KINDS; i++) {
+        const struct used *used = &all_used[i];
+        struct flow_trade trade;
+        short_of(bed, &trade, used, 1);
+        flow_fault(bed, FAULT(NO_ANSWER), used->system, used->method, "");
+        assert_true(deduct(bed, &trade, "wait_ms=100")->processing);
+        flow_run_for(bed, 4000); // it has taken effect
+        assert_int_equal(uses(bed, &trade, used, EFFECT(APPLIED)), 1);
+        flow_must(bed, "Terminate", "gid=%s/deduct/1/1 reason=stuck", trade.no);
+        flow_clear_faults(bed);
+        given_back(bed, &trade);
+        assert_int_equal(flow_ledger(bed, used->system, trade.no, back[i]).n,
+                         flow_ledger(bed, used->system, trade.no, used->entry).n);
+    }
+}
+
+// [E8] [S3-17] what it has not used is not given back: the refund waits for an operator, unless another try has told
+static void test_what_a_try_that_was_ended_has_not_used_is_told(struct flow_bed *bed) {
+    const struct used *used = &all_used[0];
+    struct flow_trade trade;
+    for (int again = 0; again < 2; again++) {
+        short_of(bed, &trade, used, 1);
+        flow_fault(bed, FAULT(DOWN), used->system, used->method, "");
+        assert_true(deduct(bed, &trade, "wait_ms=100")->processing);
+        flow_run_for(bed, 4000);
+        flow_must(bed, "Terminate", "gid=%s/deduct/1/1 reason=stuck", trade.no);
+        flow_clear_faults(bed);
+        flow_fault(bed, FAULT(REJECT), used->system, used->method,
+                   flow_text(bed, "code=%s key_prefix=%s", used->no, trade.no));
+        if (again)
+            assert_string_equal(deduct(bed, &trade, "")->matter->reason, used->no);
+        given_back(bed, &trade);
+        assert_int_equal(flow_parked(bed, trade.no), again ? 0 : 1);
+        assert_int_equal(flow_ledger(bed, used->system, trade.no, back[0]).n, 0);
+        flow_clear_faults(bed);
+    }
+    bed->parked = 1;
+}
+
 // [E8] [S3-17] who knows what became of it says so: it was deducted, or refused, and is tried again under another key
 static void test_an_operator_knows_what_became_of_a_try(struct flow_bed *bed) {
     const struct used *used = &all_used[0];
@@ -276,6 +317,8 @@ static const struct flow_case cases[] = {
     CASE(test_a_refund_waits_for_a_deduction_that_is_under_way),
     CASE(test_what_is_refunded_is_not_deducted),
     CASE(test_a_try_that_was_ended_is_not_made_twice),
+    CASE(test_what_a_try_that_was_ended_has_used_comes_back),
+    CASE(test_what_a_try_that_was_ended_has_not_used_is_told),
     CASE(test_an_operator_knows_what_became_of_a_try),
     CASE(test_of_two_that_try_it_again_one_does),
     CASE_WITH(test_a_shortfall_that_is_not_to_stand_is_refunded, .shortfall_refunds = true),
