@@ -30,6 +30,7 @@ static void note_return(struct archived_row *row, const struct refund_row *refun
     row->return_state = leg->state;
     row->return_generation = leg->generation;
     row->return_queries = leg->queries;
+    row->return_paid_by = leg->paid_by;
     row->return_created_ms = refund->created_ms;
     row->return_done_ms = refund->done_ms;
     row->return_next_query_ms = leg->next_query_ms;
@@ -143,6 +144,7 @@ static void fill_return(struct trade *trade, const struct tender_row *tender, co
         .queries = row->return_queries,
         .generation = row->return_generation,
         .asked_as = row->return_generation, // it has one saga
+        .paid_by = row->return_paid_by,
     };
     archive_return_no(tender, refund.refund_no);
     memcpy(leg.refund_no, refund.refund_no, sizeof leg.refund_no);

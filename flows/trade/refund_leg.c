@@ -213,7 +213,8 @@ static void note_amounts(struct trade *trade, struct refund_leg_row *leg,
     leg->settlement_amount = tender_minor(refund->settlement_amount);
 }
 
-static void learn_leg(struct saga_turn *turn, struct refund_leg_row *leg,
+// `generation`: the try that it is said of.
+static void learn_leg(struct saga_turn *turn, struct refund_leg_row *leg, int32_t generation,
                       const Participant__Payment__V1__PaymentRefund *refund) {
     // A definite word stands; but what was said to have failed may have been paid out after all.
     bool failed = leg->state == REFUND_LEG_STATE(FAILED) && refund->state != GATEWAY_REFUND(DONE);
@@ -221,7 +222,10 @@ static void learn_leg(struct saga_turn *turn, struct refund_leg_row *leg,
         return;
     note_amounts(trade_of(saga_turn_subject(turn)), leg, refund);
     switch (refund->state) {
-    case GATEWAY_REFUND(DONE): set_leg(turn, leg, REFUND_LEG_STATE(DONE)); break;
+    case GATEWAY_REFUND(DONE):
+        set_leg(turn, leg, REFUND_LEG_STATE(DONE));
+        leg->paid_by = generation;
+        break;
     case GATEWAY_REFUND(ACCEPTED): set_leg(turn, leg, REFUND_LEG_STATE(ACCEPTED)); break;
     case GATEWAY_REFUND(FAILED):
         set_leg(turn, leg, REFUND_LEG_STATE(FAILED));
@@ -243,6 +247,7 @@ static void learn_reversed(struct saga_turn *turn, struct refund_leg_row *leg, s
         tender->undo = UNDO_NONE; // it came after all that, and is there: it can be refunded
     } else if (payment) {
         set_leg(turn, leg, REFUND_LEG_STATE(DONE));
+        leg->paid_by = REFUND_LEG_OTHERWISE;
         str_fit(STR("the reversal gave it back"), leg->detail, sizeof leg->detail);
     }
     arena_release(&arena);
@@ -273,7 +278,7 @@ static void learn_answer(struct saga_turn *turn, struct refund_leg_row *leg, con
     arena_init(&arena, 1 << 20);
     const Participant__Payment__V1__PaymentRefund *refund = refund_in(asked->answer, &arena);
     if (refund)
-        learn_leg(turn, leg, refund);
+        learn_leg(turn, leg, leg->generation, refund);
     arena_release(&arena);
 }
 
@@ -391,6 +396,11 @@ static struct refund_leg_row *leg_named(const struct trade *trade, const char *n
     return NULL;
 }
 
+// Of a leg that an older release has seen paid out: its newest try was.
+static int32_t paid_by(const struct refund_leg_row *leg) {
+    return leg->paid_by ? leg->paid_by : leg->generation;
+}
+
 enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *notice) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     int32_t generation = 0;
@@ -403,8 +413,9 @@ enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__P
     const struct asked_refund asked = asked_of(trade, leg, generation);
     if (!is_answered(&asked, notice))
         return REFUND_MISMATCHED;
-    if (leg->otherwise && notice->state == GATEWAY_REFUND(DONE))
-        return REFUND_PAID_OUT_TOO;
+    if (leg->state == REFUND_LEG_STATE(DONE))
+        return notice->state == GATEWAY_REFUND(DONE) && generation != paid_by(leg) ? REFUND_PAID_OUT_TOO
+                                                                                   : REFUND_LEARNT;
     bool older = generation < leg->generation;
     if (older && notice->state != GATEWAY_REFUND(DONE))
         return REFUND_LEARNT; // the no to it was heard, and something else sent instead: of that it says nothing
@@ -413,7 +424,7 @@ enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__P
     // Where what was sent instead has definitely failed, the older one is what was paid out.
     char gid[TRADE_GID_MAX];
     if (notice->state == GATEWAY_REFUND(DONE) || leg->state == REFUND_LEG_STATE(ACCEPTED))
-        learn_leg(turn, leg, notice);
+        learn_leg(turn, leg, generation, notice);
     refund_end_look(turn, trade_refund(trade, str_c(leg->refund_no)));
     trade_refund_gid(trade, leg->refund_no, gid);
     saga_turn_poke(turn, str_c(gid));
@@ -439,7 +450,7 @@ void refund_leg_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) 
     set_leg(turn, leg, paid ? REFUND_LEG_STATE(DONE) : REFUND_LEG_STATE(FAILED));
     str_fit(str_c(ruling->text), leg->detail, sizeof leg->detail);
     if (paid)
-        leg->otherwise = 1;
+        leg->paid_by = REFUND_LEG_OTHERWISE;
     else
         hold(turn, leg);
 }
@@ -447,7 +458,7 @@ void refund_leg_ruled(struct saga_turn *turn, const struct saga_ruling *ruling) 
 void refund_leg_paid_otherwise(struct saga_turn *turn, struct refund_leg_row *leg, const char *reference) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     set_leg(turn, leg, REFUND_LEG_STATE(DONE));
-    leg->otherwise = 1;
+    leg->paid_by = REFUND_LEG_OTHERWISE;
     str_print(leg->detail, sizeof leg->detail, "given back otherwise: %s", reference);
     books_suspense(trade, LEDGER_OTHERWISE, trade_tender(trade, leg->attempt_no, leg->tender), leg->amount,
                    saga_turn_now(turn));

@@ -47,7 +47,7 @@ enum refund_learnt {
     REFUND_LEARNT,
     REFUND_UNKNOWN,         // no leg has this number
     REFUND_PAID_OUT_BEFORE, // an older try, or one of a refund that was ended
-    REFUND_PAID_OUT_TOO,    // one that went back already, as an operator has said
+    REFUND_PAID_OUT_TOO,    // one that has gone back already: by another try, or otherwise
     REFUND_MISMATCHED,      // of another tender, amount or currency than was asked for
 };
 enum refund_learnt refund_leg_learn(struct saga_turn *turn, const Participant__Payment__V1__PaymentRefund *refund);

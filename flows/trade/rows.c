@@ -264,7 +264,7 @@ static const struct store_column refund_leg_row_columns[] = {
     STORE_COL_I64(refund_leg_row, gateway_discount, .since = 3),
     STORE_COL_I64(refund_leg_row, merchant_discount, .since = 3),
     STORE_COL_I64(refund_leg_row, settlement_amount, .since = 3),
-    STORE_COL_I32(refund_leg_row, otherwise, .since = 5),
+    STORE_COL_I32(refund_leg_row, paid_by, .since = 5),
     STORE_COL_I32(refund_leg_row, asked_as, .since = 5),
 };
 const struct store_table refund_leg_table = {TABLE("trade_refund_leg", refund_leg_row, 3, )};
@@ -351,7 +351,7 @@ static const struct store_column archived_row_columns[] = {
     STORE_COL_I32(archived_row, return_state),   STORE_COL_I32(archived_row, return_generation),
     STORE_COL_I32(archived_row, return_queries), STORE_COL_I64(archived_row, return_created_ms),
     STORE_COL_I64(archived_row, return_done_ms), STORE_COL_I64(archived_row, return_next_query_ms),
-    STORE_COL_TEXT(archived_row, return_detail),
+    STORE_COL_TEXT(archived_row, return_detail), STORE_COL_I32(archived_row, return_paid_by, .since = 5),
 };
 static const struct store_index archived_indexes[] = {
     [ARCHIVED_BY_AGE] = {.name = "trade_archive_by_age", .columns = {"since_ms"}},

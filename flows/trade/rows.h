@@ -260,6 +260,8 @@ struct refund_row {
 };
 extern const struct store_table refund_table;
 
+// refund_leg_row.paid_by: it went back in another way than by a try, or an operator has said that it did, however.
+enum { REFUND_LEG_OTHERWISE = -1 };
 struct refund_leg_row {
     char trade_no[TRADE_NO_MAX + 1];
     char refund_no[41];
@@ -271,7 +273,7 @@ struct refund_leg_row {
     int32_t queries;
     int32_t generation; // its newest try: each one after a definite no is another refund at the gateway; 0: none
     int32_t asked_as;   // under which generation of its saga's step that was made
-    int32_t otherwise;  // 1: an operator has said that it went back: in another way, or however
+    int32_t paid_by;    // the try that was paid out, as the gateway says; REFUND_LEG_OTHERWISE; 0: none (yet)
     char detail[SAGA_TEXT_MAX];
     int64_t payer_amount, gateway_discount, merchant_discount, settlement_amount;
 };
@@ -345,7 +347,7 @@ struct archived_row {
     char detail[SAGA_TEXT_MAX];
     // Of the return of what came late.
     int32_t return_state; // Txcenter__Trade__V1__RefundLegState; 0: there is none
-    int32_t return_generation, return_queries;
+    int32_t return_generation, return_queries, return_paid_by;
     int64_t return_created_ms, return_done_ms, return_next_query_ms;
     char return_detail[SAGA_TEXT_MAX];
 };

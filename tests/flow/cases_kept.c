@@ -245,6 +245,28 @@ static void test_money_for_a_deleted_trade_goes_back_once(struct flow_bed *bed) 
     assert_int_equal(flow_tender(bed, &trade, 1, 0)->state, TENDER(RETURNED));
 }
 
+// [E15] [A45] an operator has given it back in another way; the gateway pays it out after all: it may have left twice
+static void test_money_for_a_deleted_trade_that_leaves_twice_is_told(struct flow_bed *bed) {
+    struct flow_trade trade;
+    expired(bed, &trade);
+    until_gone(bed, &trade);
+    const char *tender_no = flow_tender_no(bed, &trade, 1, 0);
+    flow_fault(bed, FAULT(REJECT), "payment", "RefundPayment", "code=ACCOUNT_CLOSED count=1");
+    flow_payer_pays_late(bed, tender_no);
+    flow_until_parked(bed, &trade, 1);
+    flow_must(bed, "Resolve", "gid=%s/refund/%s/late step=pay_out outcome=1 reason=in-cash", trade.no, tender_no);
+    until_returned(bed, &trade);
+    flow_crash_center(bed);
+    int64_t conflicts = flow_stat(bed, "trades.conflicts");
+    struct flow_refund_notice told = {.refund_no = flow_text(bed, "%s/late", tender_no),
+                                      .tender_no = tender_no,
+                                      .state = REFUNDED(DONE),
+                                      .amount = LIST_200};
+    assert_verdict(flow_notify_refund(bed, &told), "OK");
+    assert_int_equal(flow_stat(bed, "trades.conflicts"), conflicts + 1);
+    bed->not_compared = true; // the gateway still has the money
+}
+
 // [E15] of a trade that was paid, a repeat of the success is none that came late
 static void test_a_repeat_of_what_was_paid_gives_nothing_back(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -694,6 +716,7 @@ static const struct flow_case cases[] = {
     KEPT(test_a_trade_with_a_parked_saga_stays),
     KEPT(test_a_deleted_trade_shows_what_is_kept_of_it),
     KEPT(test_money_for_a_deleted_trade_goes_back_once),
+    KEPT(test_money_for_a_deleted_trade_that_leaves_twice_is_told),
     KEPT(test_a_repeat_of_what_was_paid_gives_nothing_back),
     KEPT(test_money_that_does_not_match_is_on_record),
     KEPT(test_each_late_tender_goes_back),

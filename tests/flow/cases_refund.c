@@ -508,9 +508,18 @@ static void test_an_earlier_try_that_was_paid_after_all_is_the_refund(struct flo
     flow_until_still(bed, &trade);
     const refund_message *done = refund_of(bed, &trade, "L1");
     assert_int_equal(done->state, REFUND(DONE));
-    assert_verdict(flow_notify_refund(bed, &word), "OK"); // told again
     assert_int_equal(flow_effects(bed, "payment", trade.no, "RefundPayment", EFFECT(APPLIED)),
-                     2);      // both tries, no third
+                     2); // both tries, no third
+    flow_crash_center(bed);
+    int64_t conflicts = flow_stat(bed, "trades.conflicts");
+    assert_verdict(flow_notify_refund(bed, &word), "OK"); // told again
+    word.refund_no = flow_text(bed, "%s@L1@0@2", trade.no);
+    word.state = REFUNDED(FAILED);
+    assert_verdict(flow_notify_refund(bed, &word), "OK");
+    assert_int_equal(flow_stat(bed, "trades.conflicts"), conflicts);
+    word.state = REFUNDED(DONE); // paid out, too
+    assert_verdict(flow_notify_refund(bed, &word), "OK");
+    assert_int_equal(flow_stat(bed, "trades.conflicts"), conflicts + 1);
     bed->not_compared = true; // the gateway has said two different things
 }
 
