@@ -93,6 +93,17 @@ static void reversed(struct trade *trade, struct refund_row *refund) {
         trade_edit(trade)->missed |= MISSED_RECHARGE;
 }
 
+// The card system does not know the recharge. Where nobody knew whether it had come, it never did. Where it counts as
+// credited, it was in another way (by hand, say), and so must be taken: nothing is paid out before somebody has seen to
+// it.
+static struct saga_verdict not_known(struct trade *trade, struct refund_row *refund, const struct saga_asked *asked) {
+    bool never = trade->row.missed & MISSED_PERHAPS;
+    set_recharge(refund, trade, never ? RECHARGE_NEVER : RECHARGE_NOT_ASKED);
+    if (never)
+        return saga_ask();
+    return refund->stopped ? saga_done() : saga_reject(ERR_PARTICIPANT_REJECTED, asked->text);
+}
+
 // That it is asked for is durable before it is sent. From then on only the answer says whether the balance is taken,
 // also to the saga that follows when this one is terminated.
 struct saga_verdict refund_recharge_reversed(struct saga_turn *turn) {
@@ -103,8 +114,7 @@ struct saga_verdict refund_recharge_reversed(struct saga_turn *turn) {
     if (asked && asked->outcome == OUTCOME_REJECTED) {
         if (refund->recharge == RECHARGE_NEVER || strcmp(asked->reason, NEVER_CAME) != 0)
             return give_up(trade, refund, asked);
-        set_recharge(refund, trade, RECHARGE_NEVER);
-        return saga_ask();
+        return not_known(trade, refund, asked);
     }
     if (refund_asked_in_vain(turn, &failed))
         return failed;

@@ -69,6 +69,7 @@ enum trade_missed {
     MISSED_SETTLEMENT = 4, // not recorded
     MISSED_RECHARGE = 16,  // not credited
     MISSED_ITEMS = 32,     // not all delivered
+    MISSED_PERHAPS = 128,  // whether a recharge was credited was not known when the saga was terminated
 };
 #undef X
 

@@ -187,6 +187,70 @@ static void test_a_recharge_that_never_came_is_refunded(struct flow_bed *bed) {
     bed->not_compared = true; // the screens never heard of the payment
 }
 
+// [A49] [E4] [E8] the refund of one that never came is ended while that is found out, or while it is cancelled: what
+// may be on its way is followed, and nothing is paid out of a balance that could still come
+static void test_a_refund_that_is_ended_while_its_recharge_is_cancelled_comes_right(struct flow_bed *bed) {
+    static const char *const methods[] = {"ReverseRecharge", "CancelRecharge"};
+    for (size_t i = 0; i < 2; i++) {
+        struct flow_trade trade;
+        flow_recharging(bed, &trade);
+        flow_fault(bed, FAULT(DOWN), "card", "RechargeCard", flow_text(bed, "key_prefix=%s", trade.no));
+        flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+        flow_until_state(bed, &trade, TRADE(PAID));
+        flow_run_for(bed, 1000);
+        flow_must(bed, "Terminate", "gid=%s/1 reason=never", trade.no);
+        flow_clear_faults(bed);
+        flow_fault(bed, FAULT(NO_ANSWER), "card", methods[i], flow_text(bed, "key_prefix=%s", trade.no));
+        flow_must(bed, "Refund", "trade_no=%s refund_no=A whole=true wait_ms=0", trade.no);
+        flow_run_for(bed, 1000);
+        terminate(bed, &trade, "A");
+        flow_run_for(bed, 1000);
+        assert_int_equal(given_back(bed, &trade), 0);
+        flow_crash_center(bed);
+        flow_clear_faults(bed);
+        flow_until_still(bed, &trade);
+        if (refund_of(bed, &trade, "A")->state == REFUND(STOPPED)) // nothing of it had reached the card system
+            flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+        flow_until_state(bed, &trade, TRADE(REFUNDED));
+        flow_until_still(bed, &trade);
+        assert_int_equal(given_back(bed, &trade), RECHARGED);
+        assert_int_equal(flow_effects(bed, "card", trade.no, "RechargeCard", EFFECT(CANCELLED)), 1);
+    }
+    bed->not_compared = true; // the screens never heard of the payment
+}
+
+// [A49] [A69] the card was credited by hand: the balance is there, and the card system does not know the recharge. Its
+// money waits until somebody has taken the balance, or is free again
+static void test_a_recharge_that_was_credited_by_hand_is_taken_by_hand(struct flow_bed *bed) {
+    for (int taken = 0; taken < 2; taken++) {
+        struct flow_trade trade;
+        flow_recharging(bed, &trade);
+        flow_fault(bed, FAULT(REJECT), "card", "RechargeCard",
+                   flow_text(bed, "code=CARD_FROZEN count=1 key_prefix=%s", trade.no));
+        flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+        flow_until_parked(bed, &trade, 1);
+        flow_must(bed, "Resolve", "gid=%s/1 step=recharge outcome=1 reason=by-hand", trade.no);
+        flow_until_state(bed, &trade, TRADE(COMPLETED));
+        flow_until_still(bed, &trade);
+        flow_must(bed, "Refund", "trade_no=%s refund_no=A whole=true wait_ms=100", trade.no);
+        flow_until_parked(bed, &trade, 1);
+        flow_crash_center(bed);
+        flow_retry_parked(bed, &trade);
+        flow_until_parked(bed, &trade, 1);
+        assert_int_equal(given_back(bed, &trade), 0);
+        if (taken)
+            flow_must(bed, "Resolve", "gid=%s/refund/A step=reverse_recharge outcome=1 reason=taken", trade.no);
+        else
+            terminate(bed, &trade, "A");
+        flow_until_still(bed, &trade);
+        assert_int_equal(refund_of(bed, &trade, "A")->state, taken ? REFUND(DONE) : REFUND(STOPPED));
+        assert_int_equal(given_back(bed, &trade), taken ? RECHARGED : 0);
+        assert_int_equal(flow_get(bed, trade.no)->refunded->minor_units, taken ? RECHARGED : 0);
+        assert_int_equal(flow_effects(bed, "card", trade.no, "RechargeCard", EFFECT(CANCELLED)), 0);
+    }
+    bed->not_compared = true; // what was done by hand
+}
+
 // ---- The last one -------------------------------------------------------------------------------------------------
 
 enum { FIRST = 3000 };
@@ -401,6 +465,8 @@ static const struct flow_case cases[] = {
     CASE(test_a_recharge_of_which_nothing_was_taken_is_free_again),
     CASE(test_what_became_of_a_reversal_may_be_said_by_an_operator),
     CASE(test_a_recharge_that_never_came_is_refunded),
+    CASE(test_a_recharge_that_was_credited_by_hand_is_taken_by_hand),
+    CASE(test_a_refund_that_is_ended_while_its_recharge_is_cancelled_comes_right),
     CASE(test_what_comes_back_with_the_last_refund_comes_back_once),
     CASE(test_the_last_refund_is_the_one_that_ends_last),
     CASE(test_a_refund_of_nothing_that_is_ended_gives_nothing_back),

@@ -276,17 +276,6 @@ static const char *recharge_refused(struct flow_bed *bed, struct flow_trade *tra
     return refund_all(bed, trade);
 }
 
-// An operator has said that it was credited, which it never was; and the card system is out of reach.
-static const char *recharge_missing(struct flow_bed *bed, struct flow_trade *trade) {
-    flow_recharging(bed, trade);
-    flow_fault(bed, FAULT(DOWN), "card", "", "");
-    flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
-    flow_until_state(bed, trade, TRADE(PAID));
-    flow_must(bed, "Resolve", "gid=%s step=recharge outcome=1 reason=spot", purchase_of(bed, trade));
-    flow_until_state(bed, trade, TRADE(COMPLETED));
-    return refund_all(bed, trade);
-}
-
 // Of a trade that cost nothing, and is not complete.
 static const char *refund_of_nothing(struct flow_bed *bed, struct flow_trade *trade) {
     flow_for_nothing(bed, trade);
@@ -347,7 +336,6 @@ const struct flow_spot flow_spots[] = {
     SPOT("refund", returning, false),
     SPOT("refund", reversing_recharge, false),
     SPOT("refund", recharge_refused, false),
-    SPOT("refund", recharge_missing, false),
     SPOT("refund", refund_of_nothing, false),
     SPOT("refund", refused_beside_the_rest, false),
 };
