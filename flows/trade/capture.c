@@ -5,6 +5,7 @@
 #include "flows/trade/load.h"
 #include "flows/trade/moved.h"
 #include "flows/trade/payment.h"
+#include "flows/trade/refund.h"
 #include "flows/trade/retire.h"
 #include "flows/trade/ruling.h"
 #include "flows/trade/shortfall.h"
@@ -83,6 +84,7 @@ static struct saga_verdict ended(struct saga_turn *turn) {
         note_untaken(turn);
     trade_purchase_gid(trade, gid);
     saga_turn_poke(turn, str_c(gid));
+    refund_poke_all(turn);
     return saga_done();
 }
 

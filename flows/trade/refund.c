@@ -21,11 +21,12 @@ static unsigned its_legs(const struct saga_subject *subject, struct str input) {
 
 // ---- 1: purchase_over ---------------------------------------------------------------------------------------------
 
-// No money goes back before the purchase has been worked off, deductions of its shortfalls included.
+// No money goes back before the purchase has been worked off, deductions of its shortfalls included, and before it has
+// been taken.
 static struct saga_verdict purchase_over(struct saga_turn *turn) {
     const struct trade *trade = trade_of(saga_turn_subject(turn));
     const struct refund_row *refund = refund_of_turn(turn);
-    bool worked_off = trade->row.completed_ms > 0 && !deduction_any_open(trade);
+    bool worked_off = trade->row.completed_ms > 0 && !trade->row.capturing && !deduction_any_open(trade);
     if (refund->kind != REFUND_OF_TRADE || refund->stopped || worked_off)
         return saga_done();
     return saga_wait(saga_turn_now(turn) + EFFECT_LOOK_MS); // and poked when it is
@@ -111,8 +112,8 @@ static const struct saga_step steps[] = {
      .stage = 1,
      .kind = SAGA_RETRIABLE,
      .name = "purchase_over",
-     .text =
-         "Waits until the purchase is over: all that must follow its payment is done, deductions tried again included",
+     .text = "Waits until the purchase is over: all that must follow its payment is done, deductions tried again and "
+             "what is taken of cards included",
      .decide = purchase_over},
     {.id = STEP_REVERSE_RECHARGE,
      .stage = 2,

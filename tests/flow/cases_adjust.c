@@ -573,6 +573,35 @@ static void test_a_purchase_that_is_terminated_counts_as_authorised(struct flow_
     flow_until_still(bed, &trade);
 }
 
+// [A31] [S3-17] a purchase that was terminated is complete before its card has been captured: a refund waits for that
+static void test_a_refund_waits_until_the_card_is_captured(struct flow_bed *bed) {
+    struct flow_trade trade;
+    for (int taken = 0; taken < 2; taken++) {
+        bare(bed, &trade);
+        paid_by_card(bed, &trade);
+        flow_fault(bed, FAULT(REJECT), "card", "ConfirmCard", flow_text(bed, "code=CLOSED key_prefix=%s", trade.no));
+        flow_must(bed, "Adjust", "trade_no=%s " ACTUAL(15000), trade.no);
+        flow_until_parked(bed, &trade, 1);
+        flow_must(bed, "Terminate", "gid=%s/1 reason=stuck", trade.no);
+        flow_until_state(bed, &trade, TRADE(COMPLETED));
+        flow_must(bed, "Refund", "trade_no=%s refund_no=A whole=true wait_ms=100", trade.no);
+        flow_run_for(bed, 2000);
+        assert_int_equal(flow_effects(bed, "card", trade.no, "RefundCard", EFFECT(REJECTED)), 0);
+        assert_int_equal(flow_unfinished(bed, trade.no)->n_sagas, 2);
+        flow_crash_center(bed);
+        flow_clear_faults(bed);
+        if (taken)
+            flow_retry_parked(bed, &trade);
+        else
+            flow_must(bed, "Terminate", "gid=%s/capture/1 reason=closed", trade.no);
+        flow_until_still(bed, &trade);
+        assert_int_equal(flow_ledger(bed, "card", trade.no, "refund").amount, taken ? 15000 : 0);
+        assert_int_equal(flow_parked(bed, trade.no), taken ? 0 : 1); // what was not taken does not go back
+    }
+    bed->parked = 1;
+    bed->not_compared = true; // what follows a payment never comes
+}
+
 // [E8] where even the taking can't be started then, what is not taken is a matter, which an operator settles
 static void test_a_capture_that_can_not_start_is_a_shortfall(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -708,6 +737,7 @@ static const struct flow_case cases[] = {
     VIRTUAL(test_what_can_not_be_started_changes_nothing),
     VIRTUAL(test_an_adjustment_that_lacks_room_is_refused),
     CASE(test_a_purchase_that_is_terminated_counts_as_authorised),
+    CASE(test_a_refund_waits_until_the_card_is_captured),
     VIRTUAL(test_a_capture_that_can_not_start_is_a_shortfall),
     CASE(test_what_can_not_go_back_waits_for_an_operator),
     VIRTUAL(test_an_adjustment_against_others),
