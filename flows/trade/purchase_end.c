@@ -12,6 +12,7 @@
 #include "flows/trade/refund_end.h"
 #include "flows/trade/reorder.h"
 #include "flows/trade/ruling.h"
+#include "flows/trade/shortfall.h"
 
 // ---- Ends ---------------------------------------------------------------------------------------------------------
 
@@ -165,8 +166,10 @@ static void stop_paid(struct saga_turn *turn) {
     if (trade->row.adjust == ADJUST_AWAITED)
         adjust_as_authorised(turn);
     after_over(turn);
-    if (trade->row.completed_ms == 0)
+    if (trade->row.completed_ms == 0) {
         purchase_end_complete(turn);
+        shortfall_refund(turn);
+    }
     trades_alert(trade->trades, "the saga of a paid trade was terminated", trade, saga_turn_saga(turn)->text);
     if (is_reversed(trade) && saga_turn_happened(turn, STEP_RECORD_SETTLEMENT, 0) != SAGA_HAPPENED)
         trades_alert(trade->trades, "settlement was told to take back what it may not have recorded", trade, "");

@@ -8,7 +8,6 @@
 #include "flows/trade/refund_step.h"
 #include "flows/trade/retire.h"
 #include "flows/trade/ruling.h"
-#include "flows/trade/shortfall.h"
 #include "flows/trade/tell.h"
 
 #include <assert.h>
@@ -36,7 +35,6 @@ static struct saga_verdict purchase_over(struct saga_turn *turn) {
 
 static struct saga_verdict refunded(struct saga_turn *turn) {
     refund_end_paid_out(turn, refund_of_turn(turn));
-    shortfall_refunded(turn, refund_of_turn(turn));
     return saga_done();
 }
 

@@ -7,6 +7,7 @@
 #include "flows/trade/matter.h"
 #include "flows/trade/refund.h"
 #include "flows/trade/refund_leg.h"
+#include "flows/trade/shortfall.h"
 #include "flows/trade/tender.h"
 
 #include <assert.h>
@@ -173,6 +174,8 @@ void refund_end_paid_out(struct saga_turn *turn, struct refund_row *refund) {
     if (refund->final)
         after_refunded(trade);
     trade_set_state(trade, refund->final ? TRADE_STATE(REFUNDED) : TRADE_STATE(PARTIALLY_REFUNDED), now_ms);
+    if (refund->state == REFUND_STATE(DONE))
+        shortfall_refunded(turn, refund);
 }
 
 // ---- Terminated ---------------------------------------------------------------------------------------------------

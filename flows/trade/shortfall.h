@@ -20,9 +20,10 @@ struct shortfall {
 void shortfall_add(struct saga_turn *turn, const struct shortfall *shortfall);
 
 // Refunds a trade that is complete, where what it could not have is not to stand (trade_shortfall). To be called once
-// it is, and whenever a deduction was tried once more, and in vain.
+// it is (also because its purchase was terminated), and whenever a deduction was tried once more, and in vain.
 void shortfall_refund(struct saga_turn *turn);
-// The money of a refund is back: if it was that one, there is nothing to settle any more.
+// All the money of a refund is back: if it was that one, there is nothing to settle any more. (One that an operator has
+// ended leaves what was short in the queue.)
 void shortfall_refunded(struct saga_turn *turn, const struct refund_row *refund);
 
 // Of an answer that effect_done_as_short() has kept: whether it is a shortfall, which is added then.

@@ -446,22 +446,6 @@ static void test_a_cancel_after_it_is_adjusted_refunds_what_was_dispensed(struct
 
 // ---- What can't be started ------------------------------------------------------------------------------------------
 
-static struct saga_verdict stay(struct saga_turn *turn) {
-    return saga_wait(saga_turn_now(turn) + 3600000);
-}
-
-// A saga that has the gid of one that the trade is about to start, so that the engine refuses that.
-static void get_in_the_way(struct flow_bed *bed, const char *gid) {
-    static const struct saga_step steps[] = {
-        {.id = 1, .stage = 1, .kind = SAGA_RETRIABLE, .name = "stay", .text = "Stays", .decide = stay}};
-    static const struct saga_flow flow = {
-        .name = "test.stay", .version = 1, .text = "Stays", .steps = steps, .n_steps = 1};
-    struct saga_turn *turn = saga_turn_begin(flow_virtual(bed)->center.engine, NULL);
-    struct error error = {0};
-    assert_true(saga_turn_start(turn, &(struct saga_start){.gid = str_c(gid), .made = &flow}, &error));
-    saga_turn_commit(turn, NULL, NULL);
-}
-
 // Refused, and not the least of it is done.
 static void refused_whole(struct flow_bed *bed, struct flow_trade *trade, const char *gid, const char *method,
                           const char *fields) {
@@ -470,7 +454,7 @@ static void refused_whole(struct flow_bed *bed, struct flow_trade *trade, const 
                   "wait_for=2");
     flow_until_state(bed, trade, TRADE(PAID));
     flow_run_for(bed, 1000);
-    get_in_the_way(bed, flow_text(bed, "%s/%s", trade->no, gid));
+    flow_get_in_the_way(bed, flow_text(bed, "%s/%s", trade->no, gid));
     int64_t version = flow_get(bed, trade->no)->version;
     flow_refused(bed, "RETRY", method, "trade_no=%s %s", trade->no, fields);
     flow_run_for(bed, 1000);
@@ -503,7 +487,7 @@ static void test_what_can_not_be_started_changes_nothing(struct flow_bed *bed) {
         bare(bed, &trade);
         flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyPayment", "");
         flow_pay_with(bed, &trade, flow_tenders(bed, 2, KIND(CARD), 5000, bed->card, KIND(WECHAT), 15000, "payer"), "");
-        get_in_the_way(bed, flow_text(bed, "%s/%s", trade.no, needed[i]));
+        flow_get_in_the_way(bed, flow_text(bed, "%s/%s", trade.no, needed[i]));
         flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 1));
         flow_must(bed, "Cancel", "trade_no=%s wait_ms=0", trade.no);
         flow_run_for(bed, 5000);
@@ -609,7 +593,7 @@ static void test_a_capture_that_can_not_start_is_a_shortfall(struct flow_bed *be
     flow_pay_with(bed, &trade, flow_tenders(bed, 2, KIND(CARD), 5000, bed->card, KIND(SCANNED), 15000, "code"),
                   "wait_for=2");
     flow_until_state(bed, &trade, TRADE(PAID));
-    get_in_the_way(bed, flow_text(bed, "%s/capture/1", trade.no));
+    flow_get_in_the_way(bed, flow_text(bed, "%s/capture/1", trade.no));
     flow_must(bed, "Terminate", "gid=%s/1 reason=stuck", trade.no);
     flow_until_state(bed, &trade, TRADE(COMPLETED));
     const Txcenter__Trade__V1__ListMattersResponse *open =

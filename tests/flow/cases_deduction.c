@@ -1,5 +1,7 @@
 // What was gone when a paid order was to use it (deduct-later), and is tried again because an operator says so.
 #include "tests/flow/cases.h"
+#include "tests/flow/notice.h"
+#include "tests/flow/virtual.h"
 #include "txcenter/saga/v1/operator.pb-c.h"
 #include "txcenter/trade/v1/operator.pb-c.h"
 
@@ -311,6 +313,72 @@ static void test_a_shortfall_that_is_not_to_stand_is_refunded(struct flow_bed *b
     assert_int_equal(flow_get(bed, whole.no)->n_refunds, 0);
 }
 
+static int64_t matters_in(struct flow_bed *bed, const struct flow_trade *trade, int outcome) {
+    const matters *found = listed(bed, trade, outcome ? "filter.settled=true" : "");
+    assert_int_equal(found->n_matters, 1);
+    assert_int_equal(found->matters[0]->outcome, outcome);
+    return found->matters[0]->number;
+}
+
+// [S3-49] [E8] an operator ends the refund of a shortfall: that stays to be settled, and can be
+static void test_a_shortfall_whose_refund_was_ended_stays(struct flow_bed *bed) {
+    const struct used *used = &all_used[0];
+    struct flow_trade trade;
+    flow_fault(bed, FAULT(REJECT), "payment", "RefundPayment", "code=ACCOUNT_CLOSED");
+    pay_short(bed, &trade, used, 1);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_parked(bed, &trade, 1);
+    flow_must(bed, "Terminate", "gid=%s/refund/shortfall reason=it-stands", trade.no);
+    flow_until_still(bed, &trade);
+    assert_state(bed, &trade, TRADE(COMPLETED));
+    assert_int_equal(flow_get(bed, trade.no)->refunds[0]->state, REFUND(STOPPED));
+    assert_int_equal(matters_in(bed, &trade, 0), 1);
+    flow_clear_faults(bed);
+    assert_int_equal(deduct(bed, &trade, "")->matter->outcome, AS(DEDUCTED));
+    flow_until_still(bed, &trade);
+    assert_state(bed, &trade, TRADE(COMPLETED));
+}
+
+// [S3-49] [E8] the purchase was terminated before it was complete: what was short is not to stand all the same
+static void test_a_shortfall_of_a_terminated_purchase_is_refunded(struct flow_bed *bed) {
+    const struct used *used = &all_used[0];
+    struct flow_trade trade;
+    flow_fault(bed, FAULT(NO_ANSWER), "order", "MarkPaid", "");
+    pay_short(bed, &trade, used, 1);
+    flow_until_state(bed, &trade, TRADE(PAID));
+    flow_run_for(bed, 2000);
+    assert_int_equal(matters_in(bed, &trade, 0), 1);
+    flow_must(bed, "Terminate", "gid=%s/1 reason=stuck", trade.no);
+    flow_clear_faults(bed);
+    flow_until_state(bed, &trade, TRADE(REFUNDED));
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").amount, trade.payable);
+    assert_int_equal(matters_in(bed, &trade, AS(OVER)), 1);
+    bed->not_compared = true; // what follows a payment never comes
+}
+
+// [S3-49] [E8] no saga could follow the refund that was ended: its money went back all the same, and so it is settled
+static void test_a_shortfall_whose_refund_nobody_drives_is_settled_by_it(struct flow_bed *bed) {
+    const struct used *used = &all_used[0];
+    struct flow_trade trade;
+    flow_fault(bed, FAULT(DOWN), "payment", "QueryRefund", "");
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyRefund", "");
+    pay_short(bed, &trade, used, 1);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_run_for(bed, 2000);
+    flow_get_in_the_way(bed, flow_text(bed, "%s/refund/shortfall/2", trade.no));
+    flow_must(bed, "Terminate", "gid=%s/refund/shortfall reason=stuck", trade.no);
+    assert_int_equal(matters_in(bed, &trade, 0), 1);
+    struct flow_refund_notice word = {.refund_no = flow_text(bed, "%s@shortfall@0", trade.no),
+                                      .tender_no = flow_tender_no(bed, &trade, 1, 0),
+                                      .state = REFUNDED(DONE),
+                                      .amount = trade.payable};
+    assert_verdict(flow_notify_refund(bed, &word), "OK");
+    assert_state(bed, &trade, TRADE(REFUNDED));
+    assert_int_equal(matters_in(bed, &trade, AS(OVER)), 1);
+    bed->leave_open = bed->not_compared = true; // what is in the way is there for ever
+}
+
 static const struct flow_case cases[] = {
     CASE(test_what_was_gone_is_deducted_after_all),
     CASE(test_what_is_refused_again_stays_open),
@@ -322,6 +390,9 @@ static const struct flow_case cases[] = {
     CASE(test_an_operator_knows_what_became_of_a_try),
     CASE(test_of_two_that_try_it_again_one_does),
     CASE_WITH(test_a_shortfall_that_is_not_to_stand_is_refunded, .shortfall_refunds = true),
+    CASE_WITH(test_a_shortfall_whose_refund_was_ended_stays, .shortfall_refunds = true),
+    CASE_WITH(test_a_shortfall_of_a_terminated_purchase_is_refunded, .shortfall_refunds = true),
+    VIRTUAL_WITH(test_a_shortfall_whose_refund_nobody_drives_is_settled_by_it, .shortfall_refunds = true),
 };
 
 CASES(deduction);

@@ -14,6 +14,23 @@ struct virtual_bed *flow_virtual(struct flow_bed *bed) {
     return CONTAINER_OF(bed, struct virtual_bed, bed);
 }
 
+// ---- Sagas ----------------------------------------------------------------------------------------------------------
+
+static struct saga_verdict stay(struct saga_turn *turn) {
+    return saga_wait(saga_turn_now(turn) + 3600000);
+}
+
+void flow_get_in_the_way(struct flow_bed *bed, const char *gid) {
+    static const struct saga_step steps[] = {
+        {.id = 1, .stage = 1, .kind = SAGA_RETRIABLE, .name = "stay", .text = "Stays", .decide = stay}};
+    static const struct saga_flow flow = {
+        .name = "test.stay", .version = 1, .text = "Stays", .steps = steps, .n_steps = 1};
+    struct saga_turn *turn = saga_turn_begin(flow_virtual(bed)->center.engine, NULL);
+    struct error error = {0};
+    assert_true(saga_turn_start(turn, &(struct saga_start){.gid = str_c(gid), .made = &flow}, &error));
+    saga_turn_commit(turn, NULL, NULL);
+}
+
 // ---- Messages -------------------------------------------------------------------------------------------------------
 
 static unsigned count(struct virtual_bed *bed, const char *method) {

@@ -36,6 +36,9 @@ void flow_set_fate(struct flow_bed *bed, flow_fate_fn *fate, void *ctx);
 void flow_write_rows(struct flow_bed *bed, const struct store_table *table, enum store_verb verb, const void *rows,
                      size_t n);
 
+// A saga that has the gid of one that a trade is about to start, so that the engine refuses that.
+void flow_get_in_the_way(struct flow_bed *bed, const char *gid);
+
 // One call of a network that takes up to 30 ms each way, and by chance, five times in so many, loses a message, refuses
 // it, or has it late by up to so much.
 struct flow_network {
