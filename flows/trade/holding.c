@@ -59,11 +59,11 @@ bool holding_any_missed(const struct trade *trade) {
 // ---- Which steps apply --------------------------------------------------------------------------------------------
 
 // Whether a refund gives it back. What the trade may still hold, though an adjustment has left nothing of it to use, is
-// let go of then; where nothing was bought that is known only when the purchase is over. (What comes back in parts is
-// lines, which stay.) Which refund is the last is not known before its money is back, so it is a step of each.
+// let go of then; whether it does is known only when the purchase is over. (What comes back in parts is lines, which
+// stay.) Which refund is the last is not known before its money is back, so it is a step of each.
 static bool returns(const struct holding_row *row, const struct saga_subject *subject, struct str input) {
     const struct trade *trade = trade_of_const(subject);
-    bool may_hold = !row->is->comes_back && (is_missed(row, trade) || adjust_left_nothing(trade));
+    bool may_hold = !row->is->comes_back && (is_missed(row, trade) || trade->row.adjust == ADJUST_DONE);
     return refund_of_trade(subject, input) && (row->is->has(trade) || may_hold);
 }
 

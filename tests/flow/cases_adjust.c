@@ -426,6 +426,20 @@ static void test_what_a_terminated_purchase_still_holds_is_free_with_its_refund(
         assert_nothing_held(bed, &trade);
         flow_refused(bed, "REFUND_EXCEEDS_REST", "Refund", "trade_no=%s whole=true", trade.no);
     }
+    // Also of one that had begun before the purchase was terminated.
+    authorised(bed, &trade, flow_text(bed, "required_coupon_ids[0]=%s", coupon(bed, 2000, 15000)), "");
+    paid_by_wechat(bed, &trade);
+    flow_fault(bed, FAULT(REJECT), "coupon", "*", flow_text(bed, "code=STUCK key_prefix=%s", trade.no));
+    flow_fault(bed, FAULT(REJECT), "points", "*", flow_text(bed, "code=STUCK key_prefix=%s", trade.no));
+    flow_must(bed, "Adjust", "trade_no=%s " ACTUAL(1), trade.no);
+    flow_until_parked(bed, &trade, 1);
+    flow_must(bed, "Refund", "trade_no=%s whole=true wait_ms=0", trade.no);
+    flow_run_for(bed, 1000);
+    flow_must(bed, "Terminate", "gid=%s/1 reason=stuck", trade.no);
+    flow_clear_faults(bed);
+    flow_until_state(bed, &trade, TRADE(REFUNDED));
+    flow_until_still(bed, &trade);
+    assert_nothing_held(bed, &trade);
     bed->not_compared = true; // what follows a payment never comes
 }
 
