@@ -28,11 +28,11 @@
       (160, "evaluate_activities", "Gifts for what was spent"), "the buyer is known",                                  \
       TAKEN_BACK_AS_A_WHOLE, (130, "withdraw_gifts", "Gifts go back"), "the buyer is known")                           \
     X(FUEL_INVOICE, fuel_invoice, 5, "invoice",                                                                        \
-      (170, "issue_fuel_invoice", "Invoices the fuel"), "there is fuel to invoice",                                    \
+      (170, "issue_fuel_invoice", "Invoices the fuel"), "there is, or may be, fuel to invoice",                        \
       TAKEN_BACK_IN_PARTS, (140, "reverse_fuel_invoice", "Voids the fuel's invoice, or makes a red-letter one"),       \
       "there is fuel to invoice")                                                                                      \
     X(GOODS_INVOICE, goods_invoice, 5, "invoice",                                                                      \
-      (180, "issue_goods_invoice", "Invoices everything else"), "there is something else to invoice",                  \
+      (180, "issue_goods_invoice", "Invoices everything else"), "there is, or may be, something else",                 \
       TAKEN_BACK_IN_PARTS, (150, "reverse_goods_invoice", "The same for everything else"),                             \
       "there is something else to invoice")
 // clang-format on

@@ -76,12 +76,25 @@ static int64_t sum_of(const struct split *split, enum invoice_kind kind) {
     return sum;
 }
 
+static bool has_any(const struct trade *trade, enum invoice_kind kind) {
+    const struct line_row *line;
+    bool any = false;
+    for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)); i++)
+        any = any || kind_of(line->kind) == kind;
+    return any;
+}
+
+// What a line costs is not known before a fill-up is adjusted: an adjustment may lose the discount that paid for it.
+static bool has(const struct trade *trade, enum invoice_kind kind) {
+    return trade->row.adjust == ADJUST_AWAITED ? has_any(trade, kind) : total_of(trade, kind, NULL) > 0;
+}
+
 static bool has_fuel(const struct trade *trade) {
-    return total_of(trade, INVOICE_FUEL, NULL) > 0;
+    return has(trade, INVOICE_FUEL);
 }
 
 static bool has_goods(const struct trade *trade) {
-    return total_of(trade, INVOICE_GOODS, NULL) > 0;
+    return has(trade, INVOICE_GOODS);
 }
 
 // ---- What a refund takes off --------------------------------------------------------------------------------------

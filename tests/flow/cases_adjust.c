@@ -206,6 +206,30 @@ static void test_a_threshold_that_is_lost_loses_its_discount(struct flow_bed *be
     assert_nothing_held(bed, &trade);
 }
 
+// [A63] [S3-37] goods that a threshold made free cost something when it is lost: they are invoiced, and refunded
+static void test_what_an_adjustment_makes_cost_something_is_invoiced(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    const char *id = flow_text(bed, "A-%s-goods", bed->user);
+    flow_control(bed, "AddCoupon",
+                 "user_id=%s coupon.coupon_id=%s coupon.name=off coupon.kind=1 coupon.amount_off=CNY2000 "
+                 "coupon.minimum_spend=CNY15000 coupon.minimum_base=1 coupon.condition_scope[0]=fuel "
+                 "coupon.benefit_scope[0]=goods",
+                 bed->user, id);
+    flow_quote(bed, &trade, FILL_UP " lines[1].goods.sku=COLA lines[1].goods.quantity=4",
+               flow_text(bed, "required_coupon_ids[0]=%s exclude_points=true", id));
+    flow_order(bed, &trade, "");
+    paid_by_wechat(bed, &trade);
+    assert_int_equal(flow_get(bed, trade.no)->combination->line_shares[1]->payable->minor_units, 0);
+    const Txcenter__Trade__V1__Trade *found = adjusted(bed, &trade, ACTUAL(10000));
+    int64_t goods = found->combination->line_shares[1]->payable->minor_units;
+    assert_true(goods > 0);
+    assert_int_equal(flow_effects(bed, "invoice", trade.no, "IssueInvoice", EFFECT(APPLIED)), 2);
+    assert_int_equal(flow_ledger(bed, "invoice", trade.no, "record").amount, found->paid->minor_units);
+    flow_refunded(bed, &trade, "lines.indexes[0]=1");
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_ledger(bed, "invoice", trade.no, "reverse").amount, goods);
+}
+
 // [A63] but nobody pays more than was authorised: the benefit is kept for the difference
 static void test_nobody_pays_more_than_was_authorised(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -722,6 +746,7 @@ static const struct flow_case cases[] = {
     CASE(test_no_more_than_was_authorised),
     CASE(test_nothing_releases_everything),
     CASE(test_a_threshold_that_is_lost_loses_its_discount),
+    CASE(test_what_an_adjustment_makes_cost_something_is_invoiced),
     CASE(test_nobody_pays_more_than_was_authorised),
     CASE(test_what_was_let_off_in_cash_is_no_benefit),
     CASE(test_fewer_points_are_spent),
