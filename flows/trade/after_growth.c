@@ -23,6 +23,10 @@ static void cancel(struct saga_call *call, enum after_benefit benefit) {
 static void take(struct saga_call *call, enum after_benefit benefit) {
     struct trade *trade = effect_trade(call);
     struct refund_row *refund = refund_of_call(call);
+    if (trade->row.paid == 0) {
+        cancel(call, benefit); // it cost nothing: no money is part of it, so all of it goes
+        return;
+    }
     Participant__Level__V1__ReverseGrowthRequest request = PARTICIPANT__LEVEL__V1__REVERSE_GROWTH_REQUEST__INIT;
     Txcenter__Type__V1__Money refunded = effect_money(trade, refund->amount);
     struct adapter_effect effect = effect_of(call);

@@ -15,11 +15,9 @@ static inline bool refund_end_came_to_nothing(const struct refund_row *refund) {
     return refund->state == REFUND_STATE(STOPPED) && refund->amount == 0;
 }
 
-// Any money of the trade goes, or went, back with it. (The trade is not looked at: it is there so that this can be a
-// follower's `takes`.)
+// Any money of the trade goes, or went, back with it; or all that was bought of one that cost nothing.
 static inline bool refund_end_gave_back(const struct trade *trade, const struct refund_row *refund) {
-    (void)trade;
-    return refund->amount > 0;
+    return refund->amount > 0 || (refund->final && trade->row.paid == 0);
 }
 
 // Nothing more of it is to be begun: it was terminated, or what it is about is spent. Where balance was, or may have

@@ -339,6 +339,8 @@ static void test_a_refund_of_nothing_that_is_ended_gives_nothing_back(struct flo
         flow_until_state(bed, &trade, TRADE(REFUNDED));
         flow_until_still(bed, &trade);
         assert_int_equal(flow_ledger(bed, "coupon", trade.no, "give_back").n, 1);
+        assert_int_equal(flow_effects(bed, "marketing", trade.no, "RecordTrade", EFFECT(COMPENSATED)), 1);
+        assert_int_equal(flow_effects(bed, "level", trade.no, "ReportGrowth", EFFECT(COMPENSATED)), 1);
         flow_refused(bed, "REFUND_EXCEEDS_REST", "Refund", "trade_no=%s whole=true", trade.no);
     }
 }
