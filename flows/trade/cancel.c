@@ -44,9 +44,7 @@ static void close_trade(struct saga_turn *turn, const char *reason) {
 
 // Cancelled, or everything is on its way back already.
 static bool nothing_to_do(const struct trade *trade) {
-    const struct trade_row *row = &trade->row;
-    return row->state == TRADE_STATE(CANCELLED) ||
-           (trade_is_paid(trade) && row->refunded + row->refund_pending == row->paid && row->refund_count > 0);
+    return trade->row.state == TRADE_STATE(CANCELLED) || (trade_is_paid(trade) && refund_command_is_taken(trade));
 }
 
 static bool cancellable(const struct trade *trade, int64_t now_ms, struct error *error) {

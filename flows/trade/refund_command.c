@@ -69,7 +69,7 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
 }
 
 // Of a trade that cost nothing nothing is ever left: it can be refunded until it is.
-static bool is_taken(const struct trade *trade) {
+bool refund_command_is_taken(const struct trade *trade) {
     const struct refund_row *refund;
     if (trade->row.refunded + trade->row.refund_pending < trade->row.paid)
         return false;
@@ -86,16 +86,23 @@ static bool is_nothing(const struct trade *trade) {
            trade_lines_of(trade, LINE_GOODS) + trade_lines_of(trade, LINE_ITEM) == 0;
 }
 
+// Of a fill-up that was cancelled to nothing: the refund by which it ends was terminated before it began. Another one
+// ends it.
+static bool cancel_was_ended(const struct trade *trade) {
+    const struct refund_row *cancel = trade_refund(trade, STR(REFUND_CANCELLED_NO));
+    return cancel && refund_end_came_to_nothing(cancel);
+}
+
 bool refund_command_allowed(const struct trade *trade, int64_t now_ms, struct error *error) {
     if (!trade_is_paid(trade))
         return error_set(error, ERR_NOT_REFUNDABLE, "the trade is not paid");
     if (now_ms > trade->row.paid_ms + trade->trades->options.refund_window_ms)
         return error_set(error, ERR_NOT_REFUNDABLE, "the refund window is over");
-    if (is_nothing(trade))
+    if (is_nothing(trade) && !cancel_was_ended(trade))
         return error_set(error, ERR_NOT_REFUNDABLE, "nothing was bought");
     if (trade->row.refund_count >= TRADE_REFUNDS_MAX)
         return error_set(error, ERR_NOT_REFUNDABLE, "a trade has at most %d refunds", TRADE_REFUNDS_MAX);
-    if (is_taken(trade))
+    if (refund_command_is_taken(trade))
         return error_set(error, ERR_REFUND_EXCEEDS_REST, NULL);
     return true;
 }

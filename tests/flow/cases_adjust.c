@@ -401,6 +401,26 @@ static void test_a_fill_up_is_cancelled_at_any_time(struct flow_bed *bed) {
     assert_came_to_nothing(bed, &trade, 0);
 }
 
+// [A39] [E8] the refund by which a cancelled fill-up ends was terminated before it began: nothing was bought, and
+// another refund ends it
+static void test_a_cancelled_fill_up_whose_refund_was_ended_is_ended_by_another(struct flow_bed *bed) {
+    struct flow_trade trade;
+    paid_by_card_and_code(bed, &trade, FILL_UP, "");
+    flow_fault(bed, FAULT(DOWN), "order", "MarkRefunded", ""); // what a refund waits for
+    flow_must(bed, "Cancel", "trade_no=%s wait_ms=0", trade.no);
+    flow_run_for(bed, 1000);
+    flow_must(bed, "Terminate", "gid=%s/refund/cancel reason=wrong", trade.no);
+    flow_clear_faults(bed);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    flow_refused(bed, "ALREADY_PAID", "Cancel", "trade_no=%s", trade.no);
+    assert_state(bed, &trade, TRADE(COMPLETED));
+    flow_must(bed, "Refund", "trade_no=%s whole=true", trade.no);
+    flow_until_still(bed, &trade);
+    assert_came_to_nothing(bed, &trade, OF_CARD);
+    flow_refused(bed, "REFUND_EXCEEDS_REST", "Refund", "trade_no=%s whole=true", trade.no);
+}
+
 // [A39] who waits for a cancel is answered when the money has gone back, too
 static void test_a_cancel_is_answered_when_what_was_taken_is_back(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -755,6 +775,7 @@ static const struct flow_case cases[] = {
     CASE(test_a_release_whose_answer_is_lost_is_made_once),
     VIRTUAL_WITH(test_a_fill_up_is_cancelled_at_any_time, .a_day_of_refunds = true),
     CASE(test_a_cancel_is_answered_when_what_was_taken_is_back),
+    CASE(test_a_cancelled_fill_up_whose_refund_was_ended_is_ended_by_another),
     CASE(test_what_a_terminated_purchase_still_holds_is_free_with_its_refund),
     CASE(test_a_cancel_after_it_is_adjusted_refunds_what_was_dispensed),
     VIRTUAL(test_what_can_not_be_started_changes_nothing),
