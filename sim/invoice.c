@@ -1,10 +1,13 @@
-// Invoices. Money is counted by the tender that paid it, on all invoices and on each; and by the card that it was put
-// on or taken from, so that no money is invoiced both when a card is recharged and when it is spent.
+// Invoices. Money is counted by the tender that paid it, on all invoices and on each; by the card that it was put on or
+// taken from, so that no money is invoiced both when a card is recharged and when it is spent; and by what was bought,
+// as is how much of that was, so that red-letter invoices take off no more.
 #include "participant/invoice/v1/invoice.pb-c.h"
 #include "sim/world.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+
+enum { QUANTITY_MAX = 1000000000 }; // so that sums of a request's lines can't pass their range
 
 #define PB(name) Participant__Invoice__V1__##name
 
@@ -33,6 +36,11 @@ static void part_place(const char *key, const char *tender_no, sim_invoiced_plac
 
 static void card_place(const char *card_no, bool recharge, sim_invoiced_place out) {
     snprintf(out, sizeof(sim_invoiced_place), "card/%s/%s", card_no, recharge ? "in" : "out");
+}
+
+// What an invoice has of a code: its money ("sum"), how much it is ("qty").
+static void line_place(const char *what, const char *key, const char *code, sim_invoiced_place out) {
+    snprintf(out, sizeof(sim_invoiced_place), "%s/%s/%s", what, key, code);
 }
 
 static int64_t counted(struct sim_call *call, const char *place) {
@@ -76,8 +84,13 @@ static bool check(struct sim_call *call, struct invoice *invoice) {
     int64_t lines, sources;
     if (invoice->n_lines == 0 || invoice->n_sources == 0)
         sim_invalid(call, invoice->n_lines == 0 ? "lines" : "sources", "is empty");
-    for (size_t i = 0; i < invoice->n_lines; i++)
+    for (size_t i = 0; i < invoice->n_lines; i++) {
         sim_wants_amount(call, invoice->lines[i]->amount, true, "lines.amount");
+        if (strlen(invoice->lines[i]->code) > SIM_ID_MAX)
+            sim_invalid(call, "lines.code", "must have at most 64 bytes");
+        if (invoice->lines[i]->quantity < 0 || invoice->lines[i]->quantity > QUANTITY_MAX)
+            sim_invalid(call, "lines.quantity", "is out of range");
+    }
     for (size_t i = 0; i < invoice->n_sources; i++) {
         sim_wants_amount(call, invoice->sources[i]->amount, true, "sources.amount");
         const char *tender_no = invoice->sources[i]->tender_no;
@@ -160,6 +173,41 @@ static void count_source(struct sim_call *call, const char *key, const char *ten
         count(call, part->card, amount);
 }
 
+// So much of each line's code, on this invoice: more (1), or less (-1).
+static void count_lines(struct sim_call *call, const char *key, const struct invoice *invoice, int sign) {
+    sim_invoiced_place place;
+    for (size_t i = 0; i < invoice->n_lines; i++) {
+        const PB(InvoiceLine) *line = invoice->lines[i];
+        line_place("sum", key, line->code, place);
+        count(call, place, sign * line->amount->minor_units);
+        line_place("qty", key, line->code, place);
+        count(call, place, sign * line->quantity);
+    }
+}
+
+// Whether the invoice still has what the lines take off it.
+static bool lines_are_left(struct sim_call *call, const char *key, const struct invoice *invoice) {
+    for (size_t i = 0; i < invoice->n_lines; i++) {
+        const char *code = invoice->lines[i]->code;
+        sim_invoiced_place sum, quantity;
+        line_place("sum", key, code, sum);
+        line_place("qty", key, code, quantity);
+        int64_t money_left = counted(call, sum), left = counted(call, quantity);
+        for (size_t k = 0; k < invoice->n_lines; k++)
+            if (strcmp(invoice->lines[k]->code, code) == 0) {
+                money_left -= invoice->lines[k]->amount->minor_units;
+                left -= invoice->lines[k]->quantity;
+            }
+        if (money_left < 0 || left < 0)
+            sim_reject(call, "EXCEEDS_REST", "of %s less is on it", code);
+        else if (money_left == 0 && left > 0)
+            sim_reject(call, "QUANTITY_MISMATCH", "of %s all money comes off it, and %" PRId64 " stay", code, left);
+        if (call->rejected)
+            return false;
+    }
+    return true;
+}
+
 static char *new_number(struct sim_call *call, const char *prefix, sim_id out) {
     snprintf(out, sizeof(sim_id), "%s%013" PRId64 "%06" PRId64, prefix, sim_now(call->system->sim),
              call->system->ledger_seq);
@@ -185,6 +233,7 @@ static void issue_invoice(struct sim_call *call) {
         count_source(call, call->effect->key, source->tender_no, source->amount->minor_units);
         tender_nos[i] = source->tender_no;
     }
+    count_lines(call, call->effect->key, &invoice, 1);
     sim_note_ids(call, tender_nos, invoice.n_sources);
     PB(IssueInvoiceResponse) response = PARTICIPANT__INVOICE__V1__ISSUE_INVOICE_RESPONSE__INIT;
     response.invoice_no = invoice_no;
@@ -220,8 +269,9 @@ static void issue_red_invoice(struct sim_call *call) {
             return;
         }
     }
-    if (!record)
+    if (!record || !lines_are_left(call, request->invoice_key, &invoice))
         return;
+    count_lines(call, request->invoice_key, &invoice, -1);
     sim_id invoice_no;
     new_number(call, "R", invoice_no);
     for (size_t i = 0; i < invoice.n_sources; i++)

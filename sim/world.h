@@ -300,7 +300,8 @@ struct sim_member_row {
 
 enum { SIM_INVOICED = SIM_RECORD_SETS };
 
-// Counts money: of a tender on all invoices, of a tender on one invoice, and of a card's recharges and uses.
+// Counts money: of a tender on all invoices, of a tender on one invoice, and of a card's recharges and uses; and what
+// one invoice has of a code, and the money of that.
 typedef char sim_invoiced_place[SIM_KEY_MAX + SIM_ID_MAX + 8];
 struct sim_invoiced_row {
     sim_invoiced_place place;

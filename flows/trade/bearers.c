@@ -23,14 +23,10 @@ struct bearing {
 
 static void look_back(const struct trade *trade, const struct refund_row *refund, struct backs *backs) {
     const struct line_row *line;
-    const struct refund_row *other;
     *backs = (struct backs){.reverses = refund != NULL, .completes = true};
     for (unsigned i = 0; i < TRADE_LINES_MAX && (line = trade_line_of(trade, NULL, i)); i++) {
         backs->net[i] = line->payable;
-        // In the order in which they are booked.
-        for (size_t k = 0; refund && (other = trade_at(trade, PART_REFUND, k)); k++)
-            if (other->kind == REFUND_OF_TRADE && other->entry > 0 && other->entry < refund->entry)
-                backs->before[i] += refund_plan_line(other, i);
+        backs->before[i] = refund ? refund_plan_line_before(trade, refund, i) : 0;
         backs->after[i] = backs->before[i] + (refund ? refund_plan_line(refund, i) : 0);
         backs->completes = backs->completes && backs->after[i] == backs->net[i];
     }

@@ -147,7 +147,21 @@ struct content {
     size_t n_lines, n_sources;
 };
 
-static void add_line(const struct trade *trade, const struct line_row *line, int64_t amount, struct content *content) {
+// Of a part in proportion, cumulatively rounded down: all of it when all of the line is back, never more. (So that of a
+// part which is worth less than a unit there is none.)
+static int64_t quantity_of(const struct trade *trade, const struct line_row *line, const struct refund_row *refund,
+                           size_t number) {
+    int64_t all = line->volume_centi ? line->volume_centi : line->quantity, before = 0, after = 0;
+    if (!refund)
+        return all;
+    int64_t back = refund_plan_line_before(trade, refund, number);
+    bool good = money_mul_div(all, back, line->payable, ROUND_DOWN, &before) &&
+                money_mul_div(all, back + refund_plan_line(refund, number), line->payable, ROUND_DOWN, &after);
+    return good ? after - before : 0;
+}
+
+static void add_line(const struct trade *trade, const struct line_row *line, int64_t amount, int64_t quantity,
+                     struct content *content) {
     size_t n = content->n_lines++;
     Participant__Invoice__V1__InvoiceLine *message = content->line_pointers[n] = &content->lines[n];
     participant__invoice__v1__invoice_line__init(message);
@@ -156,9 +170,7 @@ static void add_line(const struct trade *trade, const struct line_row *line, int
     message->code = view_text(line->code);
     message->name = view_text(line->name);
     message->amount = &content->line_amounts[n];
-    message->quantity = line->volume_centi ? line->volume_centi : line->quantity;
-    if (amount != line->payable) // of a part, in proportion
-        money_mul_div(message->quantity, amount, line->payable, ROUND_HALF_UP, &message->quantity);
+    message->quantity = quantity;
 }
 
 static void add_lines(const struct trade *trade, enum invoice_kind kind, const struct refund_row *refund,
@@ -167,7 +179,7 @@ static void add_lines(const struct trade *trade, enum invoice_kind kind, const s
     for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)) && content->n_lines < TRADE_LINES_MAX; i++) {
         int64_t amount = refund ? refund_plan_line(refund, i) : line->payable;
         if (kind_of(line->kind) == kind && amount > 0)
-            add_line(trade, line, amount, content);
+            add_line(trade, line, amount, quantity_of(trade, line, refund, i), content);
     }
 }
 

@@ -24,6 +24,15 @@ int64_t refund_plan_line(const struct refund_row *refund, size_t n) {
     return part;
 }
 
+int64_t refund_plan_line_before(const struct trade *trade, const struct refund_row *refund, size_t n) {
+    const struct refund_row *other;
+    int64_t before = 0;
+    for (size_t i = 0; (other = trade_at(trade, PART_REFUND, i)); i++)
+        if (other->kind == REFUND_OF_TRADE && other->entry > 0 && other->entry < refund->entry)
+            before += refund_plan_line(other, n); // in the order in which they are booked
+    return before;
+}
+
 void refund_plan_rest(const struct trade *trade, struct refund_plan *plan) {
     const struct tender_row *tender;
     const struct line_row *line;

@@ -46,7 +46,8 @@ bool refund_plan_unused(struct saga_turn *turn, const int64_t parts[TRADE_TENDER
 // exactly.
 int64_t refund_plan_share(int64_t total, const struct refund_row *refund, int64_t paid);
 
-// How much of the n-th line of the order the refund bears.
+// How much of the n-th line of the order the refund bears; and all those together whose money was back before its was.
 int64_t refund_plan_line(const struct refund_row *refund, size_t n);
+int64_t refund_plan_line_before(const struct trade *trade, const struct refund_row *refund, size_t n);
 
 #endif

@@ -243,6 +243,29 @@ static void test_fuel_and_goods_have_invoices_of_their_own(struct flow_bed *bed)
     assert_int_equal(follower(bed, &trade, "goods_invoice"), FOLLOWER(APPLIED));
 }
 
+// [S3-37] [A66] what red-letter invoices take off adds up, in pieces and in volume: never more than was sold, and all
+// of a line when all of its money is back
+static void test_what_red_letter_invoices_take_off_adds_up(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    const Txcenter__Trade__V1__Quote *quote =
+        flow_quote(bed, &trade, FUEL_200 " lines[1].goods.sku=COLA lines[1].goods.quantity=3", "");
+    flow_order(bed, &trade,
+               flow_text(bed, "combination_id=%s", quote->combinations[quote->n_combinations - 1]->combination_id));
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    flow_refunded(bed, &trade, "amount=CNY3"); // of the fuel, less than a hundredth of a litre
+    for (int i = 0; i < 5; i++)
+        flow_refunded(bed, &trade, "amount=CNY3583"); // of the goods, half a bottle
+    flow_refunded(bed, &trade, "lines.indexes[0]=1");
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_parked(bed, trade.no), 0);
+    assert_int_equal(flow_effects(bed, "invoice", trade.no, "IssueRedInvoice", EFFECT(REJECTED)), 0);
+    flow_refunded(bed, &trade, "whole=true");
+    flow_until_still(bed, &trade);
+}
+
 // [S3-37] a trade for which nothing was paid has no invoice
 static void test_what_cost_nothing_is_not_invoiced(struct flow_bed *bed) {
     struct flow_trade trade = {0};
@@ -375,6 +398,7 @@ static const struct flow_case cases[] = {
     CASE(test_what_an_operator_gives_up_is_not_taken_back),
     CASE(test_the_same_money_is_not_invoiced_twice),
     CASE(test_fuel_and_goods_have_invoices_of_their_own),
+    CASE(test_what_red_letter_invoices_take_off_adds_up),
     CASE(test_what_cost_nothing_is_not_invoiced),
     CASE(test_gifts_go_back_unless_they_were_used),
     VIRTUAL(test_of_many_gifts_that_were_used_some_are_named),

@@ -127,6 +127,22 @@ static void test_a_red_invoice_takes_no_more_than_is_left(void **state) {
     assert_answer_of(bed, "APPLIED", "invoice", "IssueInvoice", "T1/f", FUEL_FOR("900") PAID_BY("t1", "900", "900"));
 }
 
+#define COLA(pieces, amount)                                                                                           \
+    "lines[0].kind=goods lines[0].code=COLA lines[0].quantity=" pieces " lines[0].amount=CNY" amount " "
+
+static void test_a_red_invoice_takes_no_more_pieces_than_are_left(void **state) {
+    struct bed *bed = *state;
+    bed_ask_of(bed, "invoice", "IssueInvoice", "T1/a", COLA("3", "900") PAID_BY("t1", "900", "900"));
+    assert_answer_of(bed, "REJECTED EXCEEDS_REST", "invoice", "IssueRedInvoice", "T1/b",
+                     "refund_no=r1 invoice_key=T1/a " COLA("4", "600") PAID_BY("t1", "600", "0"));
+    assert_answer_of(bed, "APPLIED", "invoice", "IssueRedInvoice", "T1/c",
+                     "refund_no=r1 invoice_key=T1/a " COLA("2", "600") PAID_BY("t1", "600", "0"));
+    assert_answer_of(bed, "REJECTED QUANTITY_MISMATCH", "invoice", "IssueRedInvoice", "T1/d",
+                     "refund_no=r2 invoice_key=T1/a " COLA("0", "300") PAID_BY("t1", "300", "0"));
+    assert_answer_of(bed, "APPLIED", "invoice", "IssueRedInvoice", "T1/e",
+                     "refund_no=r2 invoice_key=T1/a " COLA("1", "300") PAID_BY("t1", "300", "0"));
+}
+
 // ---- Gifts and items -------------------------------------------------------------------------------------------
 
 static void test_gifts_follow_rules_and_come_back_unless_used(void **state) {
@@ -263,6 +279,7 @@ int main(void) {
         TEST(test_the_same_money_is_never_invoiced_twice),
         TEST(test_money_on_a_card_is_invoiced_when_recharged_or_when_spent),
         TEST(test_a_red_invoice_takes_no_more_than_is_left),
+        TEST(test_a_red_invoice_takes_no_more_pieces_than_are_left),
         TEST(test_gifts_follow_rules_and_come_back_unless_used),
         TEST(test_an_item_is_delivered_by_the_piece_and_withdrawn_unless_used),
         TEST(test_the_newest_state_of_an_order_stands),
