@@ -49,8 +49,19 @@ void after_refunded(struct trade *trade) {
 }
 
 void after_over(struct saga_turn *turn) {
-    after_refunded(trade_of(saga_turn_subject(turn)));
+    struct trade *trade = trade_of(saga_turn_subject(turn));
+    for (int benefit = 0; benefit < AFTERS; benefit++)
+        if (trade->row.after[benefit].state == AFTER_PENDING &&
+            saga_turn_happened(turn, follower_rows[benefit].give_step, 0) != SAGA_HAPPENED_NOT)
+            trade_edit(trade)->after[benefit].state = AFTER_UNSURE;
+    after_refunded(trade);
     refund_poke_all(turn);
+}
+
+bool after_may_skip(struct saga_turn *turn, enum after_benefit benefit, struct error *error) {
+    const struct follower_row *row = &follower_rows[benefit];
+    return !row->is->take || saga_turn_happened(turn, row->give_step, 0) == SAGA_HAPPENED_NOT ||
+           error_set(error, ERR_SAGA_STATE, "whether it came is not known: retry it, or resolve it");
 }
 
 void after_give(struct saga_call *call) {

@@ -59,8 +59,13 @@ void after_paid(struct trade *trade);
 // Everything was refunded: what has not come yet never will. Durable before anything is taken back.
 void after_refunded(struct trade *trade);
 
-// That the purchase's saga gives none of them any more: those that have not come by now never will.
+// That the purchase's saga, whose turn it is, gives none of them any more: those that have not come by now never will,
+// but for those of which nobody knows.
 void after_over(struct saga_turn *turn);
+
+// Whether the step that gives it may be skipped: of what goes back in parts it must be known that it has not come, as
+// it counts as never to come then. (What goes back as a whole is taken back whether it came or not.)
+bool after_may_skip(struct saga_turn *turn, enum after_benefit benefit, struct error *error);
 
 // The benefit of a step of the purchase, of a refund; AFTERS when it gives, takes back none.
 enum after_benefit after_of_step(uint16_t step_id);

@@ -238,6 +238,8 @@ bool purchase_end_allows(struct saga_turn *turn, const struct saga_ruling *rulin
         !may_skip_record(turn, error))
         return false;
     enum after_benefit benefit = after_of_step(saga_turn_step(turn)->id);
+    if (benefit != AFTERS && ruling->act == SAGA_ACT_SKIP && !after_may_skip(turn, benefit, error))
+        return false;
     if (benefit != AFTERS) {
         const struct follower *follower = follower_rows[benefit].is;
         const struct ruling_rule resolved[] = {

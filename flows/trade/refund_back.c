@@ -142,6 +142,10 @@ static bool may_take(const struct follower *follower, const struct trade *trade,
     return !refund_end_came_to_nothing(refund) && (follower->unknown || follower->takes(trade, refund));
 }
 
+#define UNSURE                                                                                                         \
+    "whether it came is not known, as the purchase was terminated: see to this refund's part of it there, and resolve" \
+    " the step; if nothing has come, skip it"
+
 struct saga_verdict refund_taken_back(struct saga_turn *turn) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_row *refund = refund_of_turn(turn);
@@ -160,7 +164,10 @@ struct saga_verdict refund_taken_back(struct saga_turn *turn) {
         follower->taken(turn, asked->answer);
     if (asked || refund_end_came_to_nothing(refund))
         return saga_done();
-    bool ask = state == AFTER_CANCELLED ? refund->final : state == AFTER_APPLIED && follower->takes(trade, refund);
+    if (state == AFTER_UNSURE && !refund->final && may_take(follower, trade, refund))
+        return saga_park(ERR_PARTICIPANT_SILENT, UNSURE);
+    bool may_have_come = state == AFTER_CANCELLED || state == AFTER_UNSURE; // a cancel is right, whether or not
+    bool ask = may_have_come ? refund->final : state == AFTER_APPLIED && follower->takes(trade, refund);
     return ask ? saga_ask() : saga_done();
 }
 

@@ -29,8 +29,9 @@ enum {
 #define X(NAME, ...) AFTER_##NAME,
 enum after_benefit { AFTER_TABLE(X) AFTERS };
 #undef X
-// A refund cancels what has not come yet and takes back what has.
-enum after_state { AFTER_NONE, AFTER_PENDING, AFTER_APPLIED, AFTER_CANCELLED };
+// A refund cancels what has not come yet and takes back what has. Unsure: its purchase was terminated before that was
+// known, so a part of it is an operator's to take back.
+enum after_state { AFTER_NONE, AFTER_PENDING, AFTER_APPLIED, AFTER_CANCELLED, AFTER_UNSURE };
 struct after {
     int32_t state;      // enum after_state
     int32_t generation; // of the key under which it is, or was, asked for

@@ -254,13 +254,16 @@ static void show_headline(struct view *view, const Txcenter__Trade__V1__Trade *t
     view_printf(view, "  version %lld\n", (long long)trade->version);
 }
 
-// What follows the payment and has not come yet.
-static void fact_to_come(struct view *view, struct arena *arena, const Txcenter__Trade__V1__Trade *trade) {
+#define FOLLOWER(name) TXCENTER__TRADE__V1__FOLLOWER_STATE__FOLLOWER_STATE_##name
+
+// What follows the payment, of those that stand like this.
+static void fact_followers(struct view *view, struct arena *arena, const char *what,
+                           const Txcenter__Trade__V1__Trade *trade, Txcenter__Trade__V1__FollowerState state) {
     struct str names = STR("");
     for (size_t i = 0; i < trade->n_followers; i++)
-        if (trade->followers[i]->state == TXCENTER__TRADE__V1__FOLLOWER_STATE__FOLLOWER_STATE_PENDING)
+        if (trade->followers[i]->state == state)
             names = arena_printf(arena, "%.*s%s%s", STR_FMT(names), names.len ? ", " : "", trade->followers[i]->name);
-    fact(view, "to come", names);
+    fact(view, what, names);
 }
 
 static void show_summary(struct view *view, struct arena *arena, const Txcenter__Trade__V1__Trade *trade) {
@@ -280,7 +283,8 @@ static void show_summary(struct view *view, struct arena *arena, const Txcenter_
     fact_money(view, "refunded", reading_is_zero(trade->refunded) ? NULL : trade->refunded);
     if (trade->points_awarded != 0)
         fact(view, "awarded", arena_printf(arena, "%lld points", (long long)trade->points_awarded));
-    fact_to_come(view, arena, trade);
+    fact_followers(view, arena, "to come", trade, FOLLOWER(PENDING));
+    fact_followers(view, arena, "unsure", trade, FOLLOWER(UNSURE));
     fact_because(view, trade->reason, trade->text);
     fact_time(view, "made", trade->created_at);
     fact_time(view, "expires", trade->paid_at ? NULL : trade->order_expires_at);

@@ -178,6 +178,48 @@ static void test_what_an_operator_gives_up_is_not_taken_back(struct flow_bed *be
     }
 }
 
+// [A34] [A32] it may have come, though it was never answered: it is not skipped before that is known
+static void test_what_may_have_come_is_not_given_up(struct flow_bed *bed) {
+    for (size_t k = 0; k < N_RECORDS; k++) {
+        struct flow_trade trade;
+        flow_completed_but(bed, &trade, FAULT(NO_ANSWER), records[k].system, records[k].method, "");
+        flow_until_parked(bed, &trade, 1);
+        const char *step = flow_text(bed, "gid=%s/1 step=%s reason=table", trade.no, records[k].step);
+        flow_refused(bed, "SAGA_STATE", "Skip", "%s", step);
+        flow_clear_faults(bed);
+        flow_retry_parked(bed, &trade);
+        flow_until_still(bed, &trade);
+        assert_int_equal(follower(bed, &trade, records[k].follower), FOLLOWER(APPLIED));
+        flow_refunded(bed, &trade, "whole=true"); // benefits for the next one
+        flow_until_still(bed, &trade);
+    }
+}
+
+// [A67] [E8] the purchase was terminated while it was on its way: nobody knows whether it came, so what a part takes
+// back of it is an operator's, and the last refund takes it back if it has come
+static void test_what_may_have_come_of_a_terminated_purchase_is_an_operator_s(struct flow_bed *bed) {
+    for (size_t k = 0; k < N_RECORDS; k++) {
+        struct flow_trade trade;
+        flow_completed_but(bed, &trade, FAULT(NO_ANSWER), records[k].system, records[k].method, "");
+        flow_must(bed, "Terminate", "gid=%s/1 reason=stuck", trade.no);
+        flow_clear_faults(bed);
+        flow_crash_center(bed);
+        assert_int_equal(follower(bed, &trade, records[k].follower), FOLLOWER(UNSURE));
+        flow_refunded(bed, &trade, "refund_no=P1 amount=CNY2500");
+        flow_until_parked(bed, &trade, 1);
+        flow_retry_parked(bed, &trade);
+        flow_until_parked(bed, &trade, 1);
+        flow_must(bed, "Skip", "gid=%s/refund/P1 step=%s reason=seen~to", trade.no, records[k].reverse);
+        flow_until_still(bed, &trade);
+        assert_int_equal(taken_back(bed, &trade, &records[k]), 0);
+        flow_refunded(bed, &trade, "whole=true");
+        flow_until_still(bed, &trade);
+        assert_int_equal(flow_parked(bed, trade.no), 0);
+        assert_int_equal(flow_effects(bed, records[k].system, trade.no, records[k].method, EFFECT(COMPENSATED)), 1);
+    }
+    bed->not_compared = true; // others of what follows never came
+}
+
 // ---- Invoices -------------------------------------------------------------------------------------------------------
 
 // Somebody else has invoiced the card when it was recharged.
@@ -396,6 +438,8 @@ static const struct flow_case cases[] = {
     CASE(test_what_came_without_an_answer_is_taken_back),
     CASE(test_a_part_waits_for_what_has_not_come_yet),
     CASE(test_what_an_operator_gives_up_is_not_taken_back),
+    VIRTUAL(test_what_may_have_come_is_not_given_up),
+    CASE(test_what_may_have_come_of_a_terminated_purchase_is_an_operator_s),
     CASE(test_the_same_money_is_not_invoiced_twice),
     CASE(test_fuel_and_goods_have_invoices_of_their_own),
     CASE(test_what_red_letter_invoices_take_off_adds_up),
