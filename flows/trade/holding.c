@@ -19,7 +19,7 @@
 const struct holding_row holding_rows[HOLDINGS] = {TRADE_HOLDINGS(X)};
 #undef X
 
-#define OTHERS(op) (MISSED_SETTLEMENT op MISSED_RECHARGE op MISSED_ITEMS op MISSED_PERHAPS)
+#define OTHERS(op) (MISSED_SETTLEMENT op MISSED_RECHARGE op MISSED_PERHAPS)
 #define X(NAME, ...) +MISSED_##NAME
 enum { MISSED_SUM = OTHERS(+) TRADE_HOLDINGS(X) };
 #undef X

@@ -161,7 +161,6 @@ static void stop_paid(struct saga_turn *turn) {
     purchase_end_missed(turn, STEP_RECHARGE, MISSED_RECHARGE);
     if (saga_turn_happened(turn, STEP_RECHARGE, 0) == SAGA_HAPPENED_PERHAPS)
         trade_edit(trade)->missed |= MISSED_PERHAPS;
-    purchase_end_missed(turn, STEP_DELIVER_ITEMS, MISSED_ITEMS);
     purchase_end_missed(turn, STEP_RECORD_SETTLEMENT, MISSED_SETTLEMENT);
     if (trade->row.adjust == ADJUST_AWAITED)
         adjust_as_authorised(turn);

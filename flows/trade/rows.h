@@ -69,8 +69,7 @@ enum trade_missed {
     TRADE_HOLDINGS(X)      // held, and not used
     MISSED_SETTLEMENT = 4, // not recorded
     MISSED_RECHARGE = 16,  // not credited
-    MISSED_ITEMS = 32,     // not all delivered
-    MISSED_PERHAPS = 128,  // whether a recharge was credited was not known when the saga was terminated
+    MISSED_PERHAPS = 128,  // a recharge: not known, when the saga was terminated, whether it was credited (32 is none)
 };
 #undef X
 
