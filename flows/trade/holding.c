@@ -1,6 +1,5 @@
 #include "flows/trade/holding.h"
 
-#include "flows/trade/adjust.h"
 #include "flows/trade/purchase_step.h"
 #include "flows/trade/refund_leg.h"
 #include "flows/trade/refund_step.h"
@@ -153,11 +152,10 @@ void holding_used(struct saga_turn *turn, enum saga_op op, enum outcome outcome,
 
 // ---- Given back ---------------------------------------------------------------------------------------------------
 
-// Whether this refund gives back any of it, or lets go of it because it was never used.
+// Whether this refund gives back any of it, or lets go of it because it was never used: of all of it at once, so the
+// one does after which the buyer keeps none.
 static bool comes_back(const struct holding_row *row, const struct trade *trade, const struct refund_row *refund) {
-    if (!row->is->comes_back)
-        return refund->final;
-    return row->is->comes_back(trade, refund) || (is_missed(row, trade) && adjust_left_nothing(trade));
+    return row->is->comes_back && !is_missed(row, trade) ? row->is->comes_back(trade, refund) : refund->final;
 }
 
 void holding_give_back(struct saga_call *call) {

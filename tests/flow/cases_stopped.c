@@ -345,6 +345,31 @@ static void test_a_refund_of_nothing_that_is_ended_gives_nothing_back(struct flo
     }
 }
 
+// [E8] [A47] goods that a terminated purchase has reserved and not deducted: what the buyer keeps is not free before
+// the refund after which nothing is kept
+static void test_goods_that_the_buyer_keeps_are_not_free(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    flow_control(bed, "SetGoods", "station_id=S001 sku=CAKE name=cake kind=1 unit_price=CNY700 available=10");
+    flow_quote(bed, &trade,
+               "lines[0].goods.sku=COLA lines[0].goods.quantity=2 lines[1].goods.sku=CAKE lines[1].goods.quantity=3",
+               "exclude_points=true");
+    flow_order(bed, &trade, "");
+    flow_fault(bed, FAULT(REJECT), "goods", "DeductStock", flow_text(bed, "code=STUCK key_prefix=%s", trade.no));
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_until_parked(bed, &trade, 1);
+    flow_must(bed, "Terminate", "gid=%s/1 reason=stuck", trade.no);
+    flow_clear_faults(bed);
+    flow_refunded(bed, &trade, "lines.indexes[0]=0");
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_effects(bed, "goods", trade.no, "ReserveStock", EFFECT(COMPENSATED)), 0);
+    flow_refunded(bed, &trade, "whole=true");
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_effects(bed, "goods", trade.no, "ReserveStock", EFFECT(COMPENSATED)), 1);
+    assert_nothing_held(bed, &trade);
+    bed->not_compared = true; // what follows a payment never comes
+}
+
 // ---- Come right, and paid twice -------------------------------------------------------------------------------------
 
 static struct flow_refund_notice word_of(struct flow_bed *bed, const struct flow_trade *trade) {
@@ -472,6 +497,7 @@ static const struct flow_case cases[] = {
     CASE(test_what_comes_back_with_the_last_refund_comes_back_once),
     CASE(test_the_last_refund_is_the_one_that_ends_last),
     CASE(test_a_refund_of_nothing_that_is_ended_gives_nothing_back),
+    CASE(test_goods_that_the_buyer_keeps_are_not_free),
     CASE(test_a_refused_leg_that_comes_right_while_paused_goes_on_when_resumed),
     CASE(test_a_refused_leg_goes_on_when_a_stray_is_matched_to_it),
     VIRTUAL(test_a_leg_that_was_given_up_goes_on_when_it_is_told_of),
