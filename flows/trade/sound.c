@@ -26,6 +26,25 @@ static bool is_sound(const struct value *value, const struct trade *trade, const
                      number);
 }
 
+// Amounts that are packed into bytes: so many together, and no more than so many.
+static bool fits(const struct trade *trade, struct str packed, size_t together, size_t most, const char *name,
+                 struct error *error) {
+    size_t unit = together * sizeof(int64_t);
+    return (packed.len % unit == 0 && packed.len <= most * sizeof(int64_t)) ||
+           error_set(error, ERR_STORE_CORRUPT, "trade %s: %s have %zu bytes, which can't be", trade->row.trade_no, name,
+                     packed.len);
+}
+
+static bool parts_fit(const struct trade *trade, struct error *error) {
+    const struct refund_row *refund;
+    for (size_t i = 0; (refund = trade_at(trade, PART_REFUND, i)); i++)
+        if (!fits(trade, refund->line_parts, 1, TRADE_LINES_MAX, "a refund's parts of lines", error) ||
+            !fits(trade, refund->invoice_parts, TRADE_INVOICES_MAX, TRADE_INVOICES_MAX * TRADE_TENDERS_MAX,
+                  "a refund's parts of invoices", error))
+            return false;
+    return true;
+}
+
 bool sound_check(const struct trade *trade, struct error *error) {
     bool sound = true;
     for (size_t i = 0; sound && i < STORE_COUNT(values); i++) {
@@ -38,5 +57,5 @@ bool sound_check(const struct trade *trade, struct error *error) {
         for (size_t k = 0; sound && k < items->n; k++)
             sound = is_sound(value, trade, items->list[k]->row, error);
     }
-    return sound;
+    return sound && parts_fit(trade, error);
 }

@@ -4,7 +4,8 @@
 
 #include "flows/trade/trade.h"
 
-// STORE_CORRUPT, saying what is wrong, for a state or kind that there is not.
+// STORE_CORRUPT, saying what is wrong, for a state or kind that there is not, or packed amounts that are none, or too
+// many.
 bool sound_check(const struct trade *trade, struct error *error);
 
 #endif

@@ -486,12 +486,18 @@ static void test_anomalies_are_listed_in_pages(struct flow_bed *bed) {
 static void test_a_trade_that_makes_no_sense_is_left_alone(struct flow_bed *bed) {
     static const struct {
         int32_t trade, tender, refund, leg;
-    } bent[] = {{99, 0, 0, 0}, {0, 0, 0, 0}, {-1, 0, 0, 0}, {2, 77, 0, 0}, {2, 0, 77, 0}, {2, 0, 0, 77}};
+        const char *lines, *invoices; // of the refund
+    } bent[] = {{99, 0, 0, 0, "", ""},       {0, 0, 0, 0, "", ""},        {-1, 0, 0, 0, "", ""},
+                {2, 77, 0, 0, "", ""},       {2, 0, 77, 0, "", ""},       {2, 0, 0, 77, "", ""},
+                {2, 0, 1, 0, "too odd", ""}, {2, 0, 1, 0, "", "just one"}};
     for (size_t i = 0; i < sizeof bent / sizeof bent[0]; i++) {
         struct trade_row row = {.version = 1, .state = bent[i].trade, .tenant_id = "T001", .created_ms = 1};
         snprintf(row.trade_no, sizeof row.trade_no, "01M7YBK6QT3HKKBQ7APVMX%04zu", i);
         struct tender_row tender = {.attempt_no = 1, .kind = KIND(CARD), .state = bent[i].tender};
-        struct refund_row refund = {.refund_no = "R", .state = bent[i].refund};
+        struct refund_row refund = {.refund_no = "R",
+                                    .state = bent[i].refund,
+                                    .line_parts = str_c(bent[i].lines),
+                                    .invoice_parts = str_c(bent[i].invoices)};
         struct refund_leg_row leg = {.refund_no = "R", .state = bent[i].leg};
         memcpy(tender.trade_no, row.trade_no, sizeof tender.trade_no);
         memcpy(refund.trade_no, row.trade_no, sizeof refund.trade_no);
