@@ -111,6 +111,11 @@ void effect_done_as_expected(void *ctx, const struct adapter_answer *answer) {
         expected->done(expecting.call, answer);
 }
 
+void effect_unreadable(struct saga_call *call) {
+    saga_call_done(call, OUTCOME_UNKNOWN, ERR_STORE_CORRUPT, NULL, "the quote that was ordered can't be read",
+                   STR_NONE);
+}
+
 const void *effect_answer(struct str bytes, const ProtobufCMessageDescriptor *type, struct arena *arena) {
     return str_empty(bytes) ? NULL : adapter_decode(bytes, type, arena);
 }

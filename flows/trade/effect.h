@@ -63,6 +63,10 @@ struct effect_expected {
 void *effect_expecting(struct saga_call *call, const struct effect_expected *expected);
 void effect_done_as_expected(void *expecting, const struct adapter_answer *answer);
 
+// Ends a call that can't be made: what it is to say can't be read of what the order has kept. Whether it is done is not
+// known then, so the step is tried again, and parks.
+void effect_unreadable(struct saga_call *call);
+
 // Decodes a kept answer of an effect into the arena; NULL when it is empty or no such message.
 const void *effect_answer(struct str bytes, const ProtobufCMessageDescriptor *type, struct arena *arena);
 

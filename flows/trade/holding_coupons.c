@@ -15,7 +15,10 @@ static void hold(struct saga_call *call, const struct adapter_effect *effect) {
     Participant__Coupon__V1__LockCouponsRequest request = PARTICIPANT__COUPON__V1__LOCK_COUPONS_REQUEST__INIT;
     request.user_id = view_text(trade->row.user_id);
     request.n_coupon_ids = chosen_coupons(trade, &arena, &request.coupon_ids);
-    coupon_lock(&effect_adapters(call)->coupon, effect, &request, effect_done_bare, call);
+    if (request.n_coupon_ids > 0)
+        coupon_lock(&effect_adapters(call)->coupon, effect, &request, effect_done_bare, call);
+    else
+        effect_unreadable(call);
     arena_release(&arena);
 }
 
@@ -36,9 +39,11 @@ static bool use(struct saga_call *call, const struct adapter_effect *effect, con
     Participant__Coupon__V1__UseCouponsRequest request = PARTICIPANT__COUPON__V1__USE_COUPONS_REQUEST__INIT;
     request.lock_key = view_text(held_key);
     request.n_coupon_ids = chosen_coupons(effect_trade(call), &arena, &request.coupon_ids);
-    bool any = request.n_coupon_ids > 0;
-    if (any)
+    bool any = has(effect_trade(call));
+    if (request.n_coupon_ids > 0)
         coupon_use(&effect_adapters(call)->coupon, effect, &request, done, call);
+    else if (any)
+        effect_unreadable(call);
     arena_release(&arena);
     return any;
 }
@@ -53,7 +58,10 @@ static void give_back(struct saga_call *call, const struct adapter_effect *effec
     Participant__Coupon__V1__GiveBackCouponsRequest request = PARTICIPANT__COUPON__V1__GIVE_BACK_COUPONS_REQUEST__INIT;
     request.refund_no = refund_of_call(call)->refund_no;
     request.n_coupon_ids = chosen_coupons(effect_trade(call), &arena, &request.coupon_ids);
-    coupon_give_back(&effect_adapters(call)->coupon, effect, &request, effect_done_bare, call);
+    if (request.n_coupon_ids > 0)
+        coupon_give_back(&effect_adapters(call)->coupon, effect, &request, effect_done_bare, call);
+    else
+        effect_unreadable(call);
     arena_release(&arena);
 }
 

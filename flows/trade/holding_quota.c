@@ -34,7 +34,10 @@ static void hold(struct saga_call *call, const struct adapter_effect *effect) {
     request.buyer = &quota.buyer;
     request.lines = quota.lines;
     request.n_lines = quota.n;
-    discount_lock(&effect_adapters(call)->discount, effect, &request, effect_done_bare, call);
+    if (quota.n > 0)
+        discount_lock(&effect_adapters(call)->discount, effect, &request, effect_done_bare, call);
+    else
+        effect_unreadable(call);
     arena_release(&quota.arena);
 }
 
@@ -57,9 +60,11 @@ static bool use(struct saga_call *call, const struct adapter_effect *effect, con
     request.buyer = &quota.buyer;
     request.lines = quota.lines;
     request.n_lines = quota.n;
-    bool any = quota.n > 0;
-    if (any)
+    bool any = has(effect_trade(call));
+    if (quota.n > 0)
         discount_use(&effect_adapters(call)->discount, effect, &request, done, call);
+    else if (any)
+        effect_unreadable(call);
     arena_release(&quota.arena);
     return any;
 }
@@ -74,7 +79,10 @@ static void give_back(struct saga_call *call, const struct adapter_effect *effec
     Participant__Discount__V1__GiveBackQuotaRequest request = PARTICIPANT__DISCOUNT__V1__GIVE_BACK_QUOTA_REQUEST__INIT;
     request.refund_no = refund_of_call(call)->refund_no;
     request.n_lines = chosen_quota(effect_trade(call), &arena, &request.lines);
-    discount_give_back(&effect_adapters(call)->discount, effect, &request, effect_done_bare, call);
+    if (request.n_lines > 0)
+        discount_give_back(&effect_adapters(call)->discount, effect, &request, effect_done_bare, call);
+    else
+        effect_unreadable(call);
     arena_release(&arena);
 }
 

@@ -1,5 +1,7 @@
 // Deduct-later: nothing is held when ordering; what is gone once it is paid is a shortfall, and the trade stays paid.
+#include "flows/trade/internal.h"
 #include "tests/flow/cases.h"
+#include "tests/flow/virtual.h"
 
 #define LATER "mode=2" // ORDER_MODE_DEDUCT_LATER
 #define OIL_11 "lines[0].goods.sku=OIL4L lines[0].goods.quantity=11"
@@ -157,6 +159,39 @@ static void test_an_answer_that_finds_its_saga_gone_is_noted(struct flow_bed *be
     }
 }
 
+// [S3-49] the quote that was ordered can't be read when its benefits are to be used: that is not "none of them", so
+// they are neither let go of nor done with, and used when it can be
+static void test_benefits_that_can_not_be_read_wait(struct flow_bed *bed) {
+    for (int later = 0; later < 2; later++) {
+        struct flow_trade trade = {0};
+        flow_quote(bed, &trade, FUEL_200, "exclude_points=true context.channel=app");
+        flow_order(bed, &trade, later ? LATER : "");
+        flow_fault(bed, FAULT(DOWN), "coupon", "UseCoupons", "");
+        flow_fault(bed, FAULT(DOWN), "discount", "UseQuota", "");
+        payer_pays(bed, &trade);
+        flow_until_state(bed, &trade, TRADE(PAID));
+        const Txcenter__Trade__V1__Trade *found = flow_get(bed, trade.no);
+        assert_true(found->combination->n_coupon_ids > 0 && found->combination->n_quotas > 0);
+        struct trades *trades = flow_virtual(bed)->center.trades;
+        struct trade *resident = CONTAINER_OF(map_find(&trades->resident, str_c(trade.no)), struct trade, node);
+        struct quote_row *quote = trade_quote_row(resident, resident->row.ordered_version);
+        struct str kept = quote->quote;
+        quote->quote = STR("no quote");
+        flow_clear_faults(bed);
+        flow_until_parked(bed, &trade, 1);
+        assert_int_equal(flow_effects(bed, "coupon", trade.no, "LockCoupons", EFFECT(COMPENSATED)), 0);
+        assert_int_equal(flow_effects(bed, "discount", trade.no, "LockQuota", EFFECT(COMPENSATED)), 0);
+        quote->quote = kept;
+        flow_retry_parked(bed, &trade);
+        flow_until_state(bed, &trade, TRADE(COMPLETED));
+        flow_until_still(bed, &trade);
+        assert_true(flow_ledger(bed, "coupon", trade.no, "use").n > 0);
+        assert_int_equal(flow_effects(bed, "discount", trade.no, "UseQuota", EFFECT(APPLIED)), 1);
+        flow_refunded(bed, &trade, "whole=true"); // benefits for the next one
+        flow_until_still(bed, &trade);
+    }
+}
+
 static const struct flow_case cases[] = {
     CASE(test_nothing_is_held_before_it_is_paid),
     CASE(test_a_coupon_that_is_gone_is_a_shortfall),
@@ -165,5 +200,6 @@ static const struct flow_case cases[] = {
     CASE(test_a_cancel_leaves_nothing_frozen),
     CASE(test_points_that_pay_all_and_are_gone_are_not_given_back),
     CASE(test_an_answer_that_finds_its_saga_gone_is_noted),
+    VIRTUAL(test_benefits_that_can_not_be_read_wait),
 };
 CASES(later);
