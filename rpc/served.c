@@ -19,7 +19,7 @@ enum {
     BUSY_LEAST_PERCENT = 8,   // of what may be in flight, which it lets in in any case
     BUSY_LINE = 2,            // busy_max_ms through this, in line: what is too long when it begins,
     RESTLESS = 4,             // and, without rest: for as many to be let in as before
-    RESTED = 30,              // and, without rest: for that to be none at all
+    RESTED = 80,              // and, without rest: for that to be none at all
     PROMPT_MS = 250,          // a message that takes longer may be waited for only as long as there is room
     BUSY_ARENA_MAX = 4096,
     TOLD_ALIKE = 64,   // so many are told the same time to come again
@@ -75,7 +75,6 @@ static void give_room(struct rpc_served *served) {
     served->counted = false;
     served->route->calls--;
     served->server->in_flight -= !served->route->own;
-    served->server->busy.done += !served->route->own;
     if (served->caller)
         leave_caller(served);
 }
@@ -165,6 +164,7 @@ static void observe(struct rpc_served *served, int status) {
 static void answer(struct rpc_inbound *in, const struct rpc_answer *how) {
     struct rpc_served *served = CONTAINER_OF(in, struct rpc_served, in);
     observe(served, how->status);
+    served->server->busy.done += !served->route->own && how->status != GRPC_STATUS_RESOURCE_EXHAUSTED;
     if (served->flow) {
         rpc_flow_end(served->flow, how);
         return;
@@ -243,11 +243,26 @@ static void move_limit(struct rpc_server *server, int64_t busy_ms, int64_t now_n
         busy->most = busy->waiting + busy_least(server);
 }
 
-// What is in flight when there is rest only waits: for a participant, for the time, to be told what changes.
-static void note_waiting(struct rpc_server *server, bool rest) {
+static void lower(uint32_t *least, uint32_t n) {
+    if (n < *least)
+        *least = n;
+}
+
+// What is in flight all the time, also when there is rest, only waits: for a participant that takes long, for the time,
+// to be told what changes. The fewest of a second are that, step by step: what a burst has left is gone by then. While
+// there is a limit they are as many as it lets in.
+static void note_waiting(struct rpc_server *server, bool rest, int64_t now_ns) {
     struct rpc_busy *busy = &server->busy;
-    if (server->in_flight < busy->waiting || (rest && busy->most == 0))
-        busy->waiting = server->in_flight;
+    if (rest)
+        lower(&busy->fewest, server->in_flight);
+    if (busy->most == 0 && now_ns - busy->fewest_ns < BUSY_FOR_NS)
+        return;
+    assert(busy->fewest >= busy->waiting); // which is lowered whenever fewer are in flight
+    uint32_t more = busy->fewest < UINT32_MAX ? busy->fewest - busy->waiting : 0;
+    if (busy->most == 0)
+        busy->waiting += more < busy_least(server) ? more : busy_least(server);
+    busy->fewest = UINT32_MAX;
+    busy->fewest_ns = now_ns;
 }
 
 // How many may be in flight for one more call of the tier to be let in, as far as the loop's rest goes.
@@ -255,12 +270,13 @@ static uint32_t busy_most(struct rpc_server *server, enum rpc_tier tier) {
     struct rpc_busy *busy = &server->busy;
     if (tier == RPC_TIER_HIGH || server->options.busy_max_ms == 0)
         return UINT32_MAX;
-    if (server->in_flight < busy_least(server) * 3 / 4) {
-        note_waiting(server, false);
+    lower(&busy->waiting, server->in_flight);
+    if (server->in_flight < busy_least(server) * 3 / 4) { // hardly any: not worth the clock
+        lower(&busy->fewest, server->in_flight);
         return UINT32_MAX;
     }
     int64_t now_ns = clock_monotonic_ns(), busy_ms = rpc_loop_busy_ms(server->loop);
-    note_waiting(server, busy_ms <= server->options.busy_max_ms / RESTED);
+    note_waiting(server, busy_ms <= server->options.busy_max_ms / RESTED, now_ns);
     move_limit(server, busy_ms, now_ns);
     if (busy->most > 0 && busy_ms >= server->options.busy_max_ms / RESTLESS)
         busy->until_ns = now_ns + BUSY_FOR_NS;

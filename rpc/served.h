@@ -34,8 +34,10 @@ struct rpc_served_caller {
 struct rpc_busy {
     uint32_t most;     // calls in flight, for one of RPC_TIER_NORMAL to be let in; 0: as many as ever
     uint32_t waiting;  // of them, which only wait; at most those in flight
-    uint64_t done;     // calls that ended since the last look
-    int64_t looked_ns; // when that was; on the monotonic clock, as the next
+    uint32_t fewest;   // in flight with rest, since fewest_ns; UINT32_MAX: there was none
+    int64_t fewest_ns; // on the monotonic clock, as all here
+    uint64_t done;     // calls that were answered since the last look, but for those that were refused for want of room
+    int64_t looked_ns; // when that was
     int64_t until_ns;  // nobody refused need come again before
     uint32_t told;     // that were refused
     struct error error;

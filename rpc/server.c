@@ -35,6 +35,8 @@ struct rpc_server *rpc_server_new(struct rpc_loop *loop, const struct rpc_server
     set->drain_ms = set->drain_ms ? set->drain_ms : 5000;
     set->peer_wait_ms = set->peer_wait_ms ? set->peer_wait_ms : 10000;
     assert(set->accepts <= ACCEPTS_MAX);
+    server->busy.fewest = UINT32_MAX;
+    server->busy.fewest_ns = clock_monotonic_ns();
     server->routes = rpc_alloc((ROUTES_MAX + OWN_ROUTES_MAX) * sizeof *server->routes);
     rpc_waiting_init(&server->waiting, loop, set->peer_wait_ms, rpc_served_late);
     server->health = rpc_health_new(server);

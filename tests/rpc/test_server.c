@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUSH_MS = 200, MANY = 40 };
+enum { RUSH_MS = 200, MANY = 100 };
 
 static const struct rpc_call_options patient = {.deadline_ms = ECHO_PATIENCE_MS};
 
@@ -319,14 +319,31 @@ static void begin_many(void *ctx) {
 static void many_that_are_done_soon_do_not_make_it_busy(void **state) {
     (void)state;
     struct echo echo;
-    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 50, .busy_max_ms = RUSH_MS}, NULL);
+    echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 120, .busy_max_ms = RUSH_MS}, NULL);
     struct echo_got held = {0};
     struct newcomers three = {.echo = &echo};
-    hold(&echo, &held, 3);
+    hold(&echo, &held, 8);
     echo_rush(&echo, RUSH_MS, begin_many, &three, &three.many.times, MANY);
     rush(&three, 1);
     assert_int_equal(three.list.status + three.quote.status + three.pay.status, 0);
-    release_all(&echo, &held, 3);
+    release_all(&echo, &held, 8);
+    echo_stop(&echo);
+}
+
+// But those for which there is no room are not done.
+static void many_that_are_refused_make_it_no_less_busy(void **state) {
+    (void)state;
+    struct echo echo;
+    echo_start(&echo,
+               &(struct rpc_server_options){.in_flight_max = 50, .caller_in_flight_max = 6, .busy_max_ms = RUSH_MS},
+               NULL);
+    struct echo_got held = {0};
+    struct newcomers three = {.echo = &echo};
+    hold(&echo, &held, 4);
+    echo_rush(&echo, RUSH_MS, begin_many, &three, &three.many.times, MANY);
+    rush(&three, 1);
+    assert_int_equal(three.quote.status, 8);
+    release_all(&echo, &held, 4);
     echo_stop(&echo);
 }
 
@@ -337,18 +354,20 @@ static void what_only_waits_takes_no_place_of_a_busy_server(void **state) {
     echo_start(&echo, &(struct rpc_server_options){.in_flight_max = 60, .busy_max_ms = RUSH_MS}, NULL);
     struct echo_got held = {0}, got;
     struct newcomers three = {.echo = &echo};
-    hold(&echo, &held, 40);
+    hold(&echo, &held, 5);
     EchoRequest request = ECHO_REQUEST;
-    rpc_loop_once(echo.loop, 20); // a moment of rest
-    echo_call(&echo, &echo_quote, &request, &got);
-    assert_int_equal(got.status, 0);
+    for (int64_t end_ns = clock_monotonic_ns() + INT64_C(1100000000); clock_monotonic_ns() < end_ns;) {
+        rpc_loop_once(echo.loop, 20);
+        echo_call(&echo, &echo_quote, &request, &got);
+        assert_int_equal(got.status, 0);
+    }
     rush(&three, RUSH_MS);
     assert_int_equal(three.list.status + three.quote.status + three.pay.status, 0);
     hold(&echo, &held, 5); // as many as it takes in line in any case
     rush(&three, RUSH_MS);
     assert_int_equal(three.quote.status, 8);
     assert_int_equal(three.pay.status, 0);
-    release_all(&echo, &held, 45);
+    release_all(&echo, &held, 10);
     echo_stop(&echo);
 }
 
@@ -668,6 +687,7 @@ int main(void) {
         cmocka_unit_test(a_server_without_rest_takes_less_of_what_matters_less),
         cmocka_unit_test(a_short_rush_does_not_make_it_busy),
         cmocka_unit_test(many_that_are_done_soon_do_not_make_it_busy),
+        cmocka_unit_test(many_that_are_refused_make_it_no_less_busy),
         cmocka_unit_test(what_only_waits_takes_no_place_of_a_busy_server),
         cmocka_unit_test(a_busy_server_lets_in_fewer_while_it_has_no_rest),
         cmocka_unit_test(a_busy_server_lets_in_more_while_it_has_some_rest),
