@@ -385,6 +385,9 @@ bool saga_load_to_end(struct saga_engine *engine, struct str gid, saga_loaded_fn
 void row_of(const struct saga_resident *resident, struct arena *arena, struct saga_row *ret_row);
 void row_head(const struct saga_resident *resident, struct saga_row *ret_row); // without its blobs
 bool saga_row_ended(const struct saga_row *row);
+// Why a saga, or what it is about, could not be loaded: nothing that is done later makes it readable. (It does not wait
+// for a release that knows its flow.)
+bool engine_is_unreadable(const struct error *error);
 // The saga was in memory and is no longer: what was read of it before is out of date.
 void engine_outdate(struct saga_engine *engine, struct str gid);
 void engine_drop_loadings(struct saga_engine *engine);

@@ -213,9 +213,9 @@ void engine_outdate(struct saga_engine *engine, struct str gid) {
         CONTAINER_OF(node, struct loading, node)->outdated = true;
 }
 
-// Nothing that is done later makes it readable; nor does it wait for a release that knows its flow.
-static bool is_beyond_reading(const struct error *error) {
-    return err_info(error->code)->outcome == OUTCOME_REJECTED && error->code != ERR_FLOW_UNKNOWN;
+bool engine_is_unreadable(const struct error *error) {
+    return err_info(error->code)->outcome == OUTCOME_REJECTED && error->code != ERR_SAGA_NOT_FOUND &&
+           error->code != ERR_SAGA_STATE && error->code != ERR_FLOW_UNKNOWN;
 }
 
 // It is left as it is, which somebody must hear of.
@@ -240,7 +240,7 @@ static void report_unreadable(struct loading *loading, const struct error *error
 void saga_attached(struct saga_engine *engine, void *token, struct saga_subject *subject, const struct error *error) {
     struct loading *loading = token;
     engine_enter(engine);
-    loading->deaf_subject = !subject && loading->to_end && is_beyond_reading(error);
+    loading->deaf_subject = !subject && loading->to_end && engine_is_unreadable(error);
     if (!subject && err_info(error->code)->outcome == OUTCOME_RETRY)
         loading_finish(loading, NULL, error);
     else if (!subject && !loading->deaf_subject)
@@ -267,7 +267,7 @@ static void parent_loaded(void *ctx, struct saga_resident *parent, const struct 
     loading->at_parent = false;
     // A parent that has ended or is gone: the child ends on its own.
     bool gone = error && (error->code == ERR_SAGA_STATE || error->code == ERR_SAGA_NOT_FOUND);
-    loading->deaf_parent = error && !gone && loading->to_end && is_beyond_reading(error);
+    loading->deaf_parent = error && loading->to_end && engine_is_unreadable(error);
     if (error && !gone && !loading->deaf_parent) {
         loading_finish(loading, NULL, error);
     } else if (parent && parent->lost) {

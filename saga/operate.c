@@ -442,21 +442,16 @@ static void loaded_to_end(void *ctx, struct saga_resident *resident, const struc
         finish(operation, error);
 }
 
-static bool is_unreadable(const struct error *error) {
-    return err_info(error->code)->outcome == OUTCOME_REJECTED && error->code != ERR_SAGA_NOT_FOUND &&
-           error->code != ERR_SAGA_STATE && error->code != ERR_FLOW_UNKNOWN;
-}
-
 static void loaded(void *ctx, struct saga_resident *resident, const struct error *error) {
     struct operation *operation = ctx;
     struct saga_engine *engine = operation->engine;
     struct str gid = str_c(operation->gid);
     if (resident)
         take(operation, resident);
-    else if (operation->act != SAGA_ACT_TERMINATE || !(is_unreadable(error) || error->code == ERR_FLOW_UNKNOWN))
-        finish(operation, error);
-    else if (error->code == ERR_FLOW_UNKNOWN)
+    else if (operation->act == SAGA_ACT_TERMINATE && error->code == ERR_FLOW_UNKNOWN)
         leave_to_another(operation, error);
+    else if (operation->act != SAGA_ACT_TERMINATE || !engine_is_unreadable(error))
+        finish(operation, error);
     else if (!saga_load_to_end(engine, gid, loaded_to_end, operation))
         saga_load(engine, gid, loaded, operation); // somebody else has begun to
 }

@@ -13,7 +13,7 @@ import time
 
 import harness
 import purchases
-from two_step import Ceiling, Center, Sqlite, Steps, load
+from two_step import Ceiling, Center, Sqlite, load, side_of
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 IN_FLIGHT, WARM, SAGAS = 64, 300, 3000
@@ -87,12 +87,9 @@ def threads_of(folder):
 
 def saga_side(make):
     """One side with sagas of two steps; its counts for one saga."""
-    folder = harness.scratch()
-    steps = Steps(folder).start()
-    side = make(steps, Sqlite())
-    program = side.world.center if isinstance(side, Center) else side
-    program.prefix = valgrind(folder)
-    try:
+    with side_of(make, Sqlite()) as (folder, _, side):
+        program = side.world.center if isinstance(side, Center) else side
+        program.prefix = valgrind(folder)
         side.start()
         load(folder, side.target, [side.request], "--seconds", 3600, "--count", WARM, "--in-flight", IN_FLIGHT)
         counting(program.pid, True)
@@ -100,10 +97,6 @@ def saga_side(make):
         counting(program.pid, False)
         side.finish()
         return [{place: n / row["calls"] for place, n in counts.items()} for counts in threads_of(folder)]
-    finally:
-        side.kill()
-        steps.kill()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def purchase_side(kind):

@@ -2,11 +2,9 @@
 
 import glob
 import os
-import shutil
 
-import harness
 from table import Table
-from two_step import Ceiling, Center, Steps, load
+from two_step import Ceiling, Center, load, side_of
 
 IN_FLIGHT, SECONDS, WARM_S = 64, 10, 2
 TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
@@ -27,11 +25,7 @@ def times_of(pid):
 
 
 def side(make, store, what, table, figures):
-    store.fresh()
-    folder = harness.scratch()
-    steps = Steps(folder).start()
-    one = make(steps, store)
-    try:
+    with side_of(make, store) as (folder, _, one):
         one.start()
         words = ["--in-flight", IN_FLIGHT, "--seconds"]
         load(folder, one.target, [one.request], *words, WARM_S)
@@ -41,10 +35,6 @@ def side(make, store, what, table, figures):
         for name, pid in pids.items():
             show(name, before[name], times_of(pid), row["calls"], table, figures, store.name)
         one.finish()
-    finally:
-        one.kill()
-        steps.kill()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def show(what, before, after, sagas, table, figures, store):

@@ -1,6 +1,7 @@
 """Sagas of two steps, submitted from outside: the center, the bare ceiling, and what stands around both."""
 
 import base64
+import contextlib
 import json
 import os
 import selectors
@@ -219,22 +220,29 @@ class MariadbStore:
         self.server.kill()
 
 
-def run(make, store, options, in_flight=None):
-    """One run of one side in a new database; its figures."""
+@contextlib.contextmanager
+def side_of(make, store):
+    """(folder, steps, side), the steps running and the side to be started, on a new database; all gone at the end."""
     store.fresh()
     folder = harness.scratch()
     steps = Steps(folder).start()
     side = make(steps, store)
     try:
+        yield folder, steps, side
+    finally:
+        side.kill()
+        steps.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(make, store, options, in_flight=None):
+    """One run of one side in a new database; its figures."""
+    with side_of(make, store) as (folder, steps, side):
         side.start()
         row = load(folder, side.target, [side.request], *options, path=getattr(side, "path", PATH),
                    pids={"center": side.pid, "steps": steps.pid, **store.pids})
         row.update(side.finish())
         calls = steps.finish()["calls"]
-    finally:
-        side.kill()
-        steps.kill()
-        shutil.rmtree(folder, ignore_errors=True)
     # Each saga made its two calls; nothing was answered before it had ended. (Beyond the window of the figures, too.)
     sagas = calls / len(STEPS)
     if calls % len(STEPS) or sagas < row["calls"]:

@@ -265,22 +265,28 @@ class Cluster(OnMariadb):
         return Front(self.clients[:1], self.random), self.targets[0]
 
 
-class OnGalera(OnMariadb):
-    """One center on a Galera cluster of three nodes. It comes back at any of them; and now and then the node that it uses
-    was killed before it, so that it went on at another one for a while."""
+class OnAnother(OnMariadb):
+    """A database that understands MariaDB's clients."""
 
-    text = "Galera, 1 instance"
-    node_dies = 0.15
-    at, down = 0, None  # the node that is tried first; the one that was killed
+    database = ""  # as Database() names it
 
     @classmethod
     def prepare(cls):
-        cls.server = Database("galera")
+        cls.server = Database(cls.database)
 
     @classmethod
     def end(cls):
         if cls.server:
             cls.server.close()
+
+
+class OnGalera(OnAnother):
+    """One center on a Galera cluster of three nodes. It comes back at any of them; and now and then the node that it uses
+    was killed before it, so that it went on at another one for a while."""
+
+    text, database = "Galera, 1 instance", "galera"
+    node_dies = 0.15
+    at, down = 0, None  # the node that is tried first; the one that was killed
 
     def config(self):
         self.at = self.random.randrange(len(self.server.hosts))
@@ -301,20 +307,12 @@ class OnGalera(OnMariadb):
             self.down = None
 
 
-class OnTidb(OnMariadb):
+class OnTidb(OnAnother):
     """One center on TiDB."""
 
-    text = "TiDB, 1 instance"
+    text, database = "TiDB, 1 instance", "tidb"
     runs_s = 2  # a commit takes longer
 
-    @classmethod
-    def prepare(cls):
-        cls.server = Database("tidb")
-
-    @classmethod
-    def end(cls):
-        if cls.server:
-            cls.server.close()
 
 
 class GaleraCluster(OnGalera, Cluster):

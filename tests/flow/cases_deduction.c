@@ -74,6 +74,28 @@ static void given_back(struct flow_bed *bed, const struct flow_trade *trade) {
     flow_until_still(bed, trade);
 }
 
+// Refunded, so that as much comes back as was used.
+static void all_given_back(struct flow_bed *bed, const struct flow_trade *trade, size_t kind) {
+    const struct used *used = &all_used[kind];
+    given_back(bed, trade);
+    assert_int_equal(flow_ledger(bed, used->system, trade->no, back[kind]).n,
+                     flow_ledger(bed, used->system, trade->no, used->entry).n);
+}
+
+// Short of it once, and tried again for long, which meets this fault.
+static void try_in_vain(struct flow_bed *bed, struct flow_trade *trade, const struct used *used, int fault) {
+    short_of(bed, trade, used, 1);
+    flow_fault(bed, fault, used->system, used->method, "");
+    assert_true(deduct(bed, trade, "wait_ms=100")->processing);
+    flow_run_for(bed, 4000);
+    assert_int_equal(uses(bed, trade, used, EFFECT(APPLIED)), fault == FAULT(NO_ANSWER));
+}
+
+static void end_the_try(struct flow_bed *bed, const struct flow_trade *trade) {
+    flow_must(bed, "Terminate", "gid=%s/deduct/1/1 reason=stuck", trade->no);
+    flow_clear_faults(bed);
+}
+
 // [E8] [S3-17] [S3-49] each kind: tried again it is used, once; the matter is settled, and a refund gives it back
 static void test_what_was_gone_is_deducted_after_all(struct flow_bed *bed) {
     for (size_t i = 0; i < KINDS; i++) {
@@ -99,9 +121,7 @@ static void test_what_was_gone_is_deducted_after_all(struct flow_bed *bed) {
         assert_int_equal(audit->n_entries, 1);
         assert_string_equal(audit->entries[0]->after, "UNDER_WAY");
         flow_settle(bed); // the center agrees with every system
-        given_back(bed, &trade);
-        assert_int_equal(flow_ledger(bed, used->system, trade.no, back[i]).n,
-                         flow_ledger(bed, used->system, trade.no, used->entry).n);
+        all_given_back(bed, &trade, i);
     }
 }
 
@@ -187,18 +207,12 @@ static void test_what_is_refunded_is_not_deducted(struct flow_bed *bed) {
 static void test_a_try_that_was_ended_is_not_made_twice(struct flow_bed *bed) {
     const struct used *used = &all_used[0];
     struct flow_trade trade;
-    short_of(bed, &trade, used, 1);
-    flow_fault(bed, FAULT(NO_ANSWER), used->system, used->method, "");
-    assert_true(deduct(bed, &trade, "wait_ms=100")->processing);
-    flow_run_for(bed, 4000); // it has taken effect
-    assert_int_equal(uses(bed, &trade, used, EFFECT(APPLIED)), 1);
-    const char *gid = flow_text(bed, "gid=%s/deduct/1/1 reason=stuck", trade.no);
-    flow_refused(bed, "SAGA_STATE", "Skip", "%s step=deduct", gid);
-    flow_must(bed, "Terminate", "%s", gid);
+    try_in_vain(bed, &trade, used, FAULT(NO_ANSWER));
+    flow_refused(bed, "SAGA_STATE", "Skip", "gid=%s/deduct/1/1 step=deduct reason=stuck", trade.no);
+    end_the_try(bed, &trade);
     const Txcenter__Trade__V1__Matter *matter = the_open(bed, &trade);
     assert_string_equal(matter->reason, "STOPPED_BY_OPERATOR");
     assert_string_equal(matter->gid, "");
-    flow_clear_faults(bed);
     assert_int_equal(deduct(bed, &trade, "")->matter->outcome, AS(DEDUCTED));
     assert_int_equal(flow_ledger(bed, "coupon", trade.no, "use").n, BEST_200_COUPONS);
     given_back(bed, &trade);
@@ -207,18 +221,10 @@ static void test_a_try_that_was_ended_is_not_made_twice(struct flow_bed *bed) {
 // [E8] [S3-17] what a try that was ended may have used is given back by a refund
 static void test_what_a_try_that_was_ended_has_used_comes_back(struct flow_bed *bed) {
     for (size_t i = 0; i < KINDS; i++) {
-        const struct used *used = &all_used[i];
         struct flow_trade trade;
-        short_of(bed, &trade, used, 1);
-        flow_fault(bed, FAULT(NO_ANSWER), used->system, used->method, "");
-        assert_true(deduct(bed, &trade, "wait_ms=100")->processing);
-        flow_run_for(bed, 4000); // it has taken effect
-        assert_int_equal(uses(bed, &trade, used, EFFECT(APPLIED)), 1);
-        flow_must(bed, "Terminate", "gid=%s/deduct/1/1 reason=stuck", trade.no);
-        flow_clear_faults(bed);
-        given_back(bed, &trade);
-        assert_int_equal(flow_ledger(bed, used->system, trade.no, back[i]).n,
-                         flow_ledger(bed, used->system, trade.no, used->entry).n);
+        try_in_vain(bed, &trade, &all_used[i], FAULT(NO_ANSWER));
+        end_the_try(bed, &trade);
+        all_given_back(bed, &trade, i);
     }
 }
 
@@ -227,12 +233,8 @@ static void test_what_a_try_that_was_ended_has_not_used_is_told(struct flow_bed 
     const struct used *used = &all_used[0];
     struct flow_trade trade;
     for (int again = 0; again < 2; again++) {
-        short_of(bed, &trade, used, 1);
-        flow_fault(bed, FAULT(DOWN), used->system, used->method, "");
-        assert_true(deduct(bed, &trade, "wait_ms=100")->processing);
-        flow_run_for(bed, 4000);
-        flow_must(bed, "Terminate", "gid=%s/deduct/1/1 reason=stuck", trade.no);
-        flow_clear_faults(bed);
+        try_in_vain(bed, &trade, used, FAULT(DOWN));
+        end_the_try(bed, &trade);
         flow_fault(bed, FAULT(REJECT), used->system, used->method,
                    flow_text(bed, "code=%s key_prefix=%s", used->no, trade.no));
         if (again)

@@ -166,17 +166,23 @@ static void test_what_became_of_a_reversal_may_be_said_by_an_operator(struct flo
     }
 }
 
+// Paid, and its purchase ended while nobody knew whether the recharge had come.
+static void never_recharged(struct flow_bed *bed, struct flow_trade *trade) {
+    flow_recharging(bed, trade);
+    flow_fault(bed, FAULT(DOWN), "card", "RechargeCard", flow_text(bed, "key_prefix=%s", trade->no));
+    flow_payer_pays(bed, flow_tender_no(bed, trade, 1, 0));
+    flow_until_state(bed, trade, TRADE(PAID));
+    flow_run_for(bed, 1000);
+    flow_must(bed, "Terminate", "gid=%s/1 reason=never", trade->no);
+    flow_clear_faults(bed);
+    bed->not_compared = true; // the screens never heard of the payment
+}
+
 // [A49] [E4] [E8] a purchase that was ended while nobody knew whether the recharge had come: where it never did its
 // money goes back, and it can't come any more
 static void test_a_recharge_that_never_came_is_refunded(struct flow_bed *bed) {
     struct flow_trade trade;
-    flow_recharging(bed, &trade);
-    flow_fault(bed, FAULT(DOWN), "card", "RechargeCard", flow_text(bed, "key_prefix=%s", trade.no));
-    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
-    flow_until_state(bed, &trade, TRADE(PAID));
-    flow_run_for(bed, 1000);
-    flow_must(bed, "Terminate", "gid=%s/1 reason=never", trade.no);
-    flow_clear_faults(bed);
+    never_recharged(bed, &trade);
     flow_must(bed, "Refund", "trade_no=%s refund_no=part amount=CNY20000", trade.no);
     flow_must(bed, "Refund", "trade_no=%s refund_no=rest whole=true", trade.no);
     flow_until_state(bed, &trade, TRADE(REFUNDED));
@@ -184,7 +190,6 @@ static void test_a_recharge_that_never_came_is_refunded(struct flow_bed *bed) {
     assert_int_equal(given_back(bed, &trade), RECHARGED);
     assert_int_equal(flow_ledger(bed, "card", trade.no, "recharge").n, 0);
     assert_int_equal(flow_effects(bed, "card", trade.no, "RechargeCard", EFFECT(CANCELLED)), 1);
-    bed->not_compared = true; // the screens never heard of the payment
 }
 
 // [A49] [E4] [E8] the refund of one that never came is ended while that is found out, or while it is cancelled: what
@@ -193,13 +198,7 @@ static void test_a_refund_that_is_ended_while_its_recharge_is_cancelled_comes_ri
     static const char *const methods[] = {"ReverseRecharge", "CancelRecharge"};
     for (size_t i = 0; i < 2; i++) {
         struct flow_trade trade;
-        flow_recharging(bed, &trade);
-        flow_fault(bed, FAULT(DOWN), "card", "RechargeCard", flow_text(bed, "key_prefix=%s", trade.no));
-        flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
-        flow_until_state(bed, &trade, TRADE(PAID));
-        flow_run_for(bed, 1000);
-        flow_must(bed, "Terminate", "gid=%s/1 reason=never", trade.no);
-        flow_clear_faults(bed);
+        never_recharged(bed, &trade);
         flow_fault(bed, FAULT(NO_ANSWER), "card", methods[i], flow_text(bed, "key_prefix=%s", trade.no));
         flow_must(bed, "Refund", "trade_no=%s refund_no=A whole=true wait_ms=0", trade.no);
         flow_run_for(bed, 1000);
@@ -216,7 +215,6 @@ static void test_a_refund_that_is_ended_while_its_recharge_is_cancelled_comes_ri
         assert_int_equal(given_back(bed, &trade), RECHARGED);
         assert_int_equal(flow_effects(bed, "card", trade.no, "RechargeCard", EFFECT(CANCELLED)), 1);
     }
-    bed->not_compared = true; // the screens never heard of the payment
 }
 
 // [A49] [A69] the card was credited by hand: the balance is there, and the card system does not know the recharge. Its

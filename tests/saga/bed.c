@@ -435,6 +435,23 @@ size_t bed_count(struct saga_bed *bed, const struct store_table *table) {
     return n;
 }
 
+const struct audit_row *bed_audits(struct saga_bed *bed, size_t expected) {
+    size_t n;
+    struct store_query query = {.table = &audit_table, .limit = 100};
+    const struct audit_row *rows = bed_rows(bed, &query, &n);
+    assert_int_equal(n, expected);
+    return rows;
+}
+
+const struct outbox_row *bed_events(struct saga_bed *bed, const char *type, size_t expected) {
+    size_t n;
+    struct store_query query = {
+        .table = &outbox_table, .conds = {{.column = "type", .cmp = STORE_EQ, .text = str_c(type)}}, .limit = 100};
+    const struct outbox_row *rows = bed_rows(bed, &query, &n);
+    assert_int_equal(n, expected);
+    return rows;
+}
+
 struct saga_stats bed_stats(const struct saga_bed *bed) {
     struct saga_stats stats;
     saga_engine_stats(bed->engine, &stats);

@@ -120,6 +120,9 @@ enum saga_status bed_status(struct saga_bed *bed, const char *gid);
 bool bed_parked(struct saga_bed *bed, const char *gid);
 struct saga_instance bed_instance(struct saga_bed *bed, const char *gid); // the caller's to release
 size_t bed_count(struct saga_bed *bed, const struct store_table *table);
+// Of which there are so many, which fails the test otherwise; in their order.
+const struct audit_row *bed_audits(struct saga_bed *bed, size_t expected);
+const struct outbox_row *bed_events(struct saga_bed *bed, const char *type, size_t expected);
 
 // Everything that ended agrees with the participant: each effect of what succeeded applied once, nothing left of what
 // failed.

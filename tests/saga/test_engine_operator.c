@@ -21,22 +21,6 @@ static enum leg_state state_of(struct saga_bed *bed, const char *gid, uint16_t s
     return state;
 }
 
-static const struct audit_row *audits(struct saga_bed *bed, size_t expected) {
-    size_t n;
-    struct store_query query = {.table = &audit_table, .limit = 100};
-    const struct audit_row *rows = bed_rows(bed, &query, &n);
-    assert_int_equal(n, expected);
-    return rows;
-}
-
-static size_t events(struct saga_bed *bed, const char *type) {
-    size_t n;
-    struct store_query query = {
-        .table = &outbox_table, .conds = {{.column = "type", .cmp = STORE_EQ, .text = str_c(type)}}, .count = true};
-    bed_rows(bed, &query, &n);
-    return n;
-}
-
 static const struct attempt_row *late_attempts(struct saga_bed *bed, size_t expected) {
     size_t n;
     struct store_query query = {
@@ -64,7 +48,7 @@ static void test_a_skipped_step_counts_as_done_and_is_audited(void **state) {
     bed_settle(bed);
     assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
     assert_int_equal(state_of(bed, "one", 5), LEG_SKIPPED);
-    const struct audit_row *row = audits(bed, 1);
+    const struct audit_row *row = bed_audits(bed, 1);
     assert_string_equal(row->action, "skip");
     assert_string_equal(row->gid, "one");
     assert_string_equal(row->caller, "operator");
@@ -92,7 +76,7 @@ static void test_which_step_is_meant_must_be_said_when_several_are_parked(void *
     bed_must(bed, "one", &skip); // it is the only one now
     bed_settle(bed);
     assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
-    audits(bed, 2);
+    bed_audits(bed, 2);
 }
 
 // ---- What the flow has to say -------------------------------------------------------------------------------------
@@ -106,7 +90,7 @@ static void test_a_decision_is_nobody_elses_unless_the_flow_says_what_it_means(v
     bed_settle(bed);
     bed_refused(bed, "ask", &skip, ERR_SAGA_STATE);
     bed_refused(bed, "ask", &ok, ERR_SAGA_STATE);
-    audits(bed, 0);
+    bed_audits(bed, 0);
     bed_must(bed, "desk", &skip);
     bed_settle(bed);
     assert_int_equal(bed_status(bed, "desk"), SAGA_SUCCEEDED);
@@ -136,7 +120,7 @@ static void test_the_flow_may_refuse(void **state) {
     bed_refused(bed, "desk", &compensate, ERR_SAGA_STATE);
     bed_pay(bed, "account", "no", 0, NULL, &reply);
     bed_wait(bed, &reply);
-    audits(bed, 0);
+    bed_audits(bed, 0);
     bed_must(bed, "desk", &compensate);
     bed_settle(bed);
     assert_int_equal(bed_status(bed, "desk"), SAGA_FAILED);
@@ -169,7 +153,7 @@ static void test_a_saga_that_waits_turns_round_when_told_to(void **state) {
     assert_string_equal(bed_row(bed, "one")->reason, "STOPPED_BY_OPERATOR");
     assert_string_equal(bed_row(bed, "one")->text, "tried again");
     assert_int_equal(bed_account(bed, "account")->amount, 0);
-    assert_string_equal(audits(bed, 1)->after, "compensating");
+    assert_string_equal(bed_audits(bed, 1)->after, "compensating");
     bed_check_books(bed);
 }
 
@@ -209,7 +193,7 @@ static void test_an_unknown_pivot_takes_the_outcome_that_is_stated(void **state)
     assert_int_equal(bed_status(bed, "ok"), SAGA_SUCCEEDED);
     assert_int_equal(bed_status(bed, "no"), SAGA_FAILED);
     assert_non_null(strstr(model_key(&bed->model, "ok/5/1")->bodies[SAGA_ACTION], "4=as if it had answered"));
-    assert_string_equal(audits(bed, 2)->detail, "pivot was parked, is OK");
+    assert_string_equal(bed_audits(bed, 2)->detail, "pivot was parked, is OK");
     bed_check_books(bed);
 }
 
@@ -225,7 +209,7 @@ static void test_the_answer_of_a_resolved_step_comes_late(void **state) {
     bed_run(bed, 2000);
     const struct attempt_row *row = late_attempts(bed, 1);
     assert_true(row->step_id == 1 && row->outcome == OUTCOME_OK && row->op == SAGA_ACTION);
-    assert_int_equal(events(bed, "saga.late_answer"), 1);
+    bed_events(bed, "saga.late_answer", 1);
     bed_settle(bed);
     assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
     assert_non_null(strstr(model_key(&bed->model, "one/2/1")->bodies[SAGA_ACTION], "1=mine"));
@@ -276,7 +260,7 @@ static void test_what_is_stated_has_a_form(void **state) {
     const struct saga_operation good = {.act = SAGA_ACT_RETRY};
     bed_refused(bed, too_long, &good, ERR_SAGA_NOT_FOUND);
     bed_refused(bed, "", &good, ERR_SAGA_NOT_FOUND);
-    audits(bed, 0);
+    bed_audits(bed, 0);
 }
 
 // ---- Pause --------------------------------------------------------------------------------------------------------
@@ -299,7 +283,7 @@ static void test_a_paused_saga_does_nothing_until_it_is_resumed(void **state) {
     assert_int_equal(bed_status(bed, "one"), SAGA_SUCCEEDED);
     assert_int_equal(model_requests(&bed->model, "one/1/1", SAGA_ACTION), 1);
     assert_int_equal(model_requests(&bed->model, "one/2/1", SAGA_ACTION), 2);
-    const struct audit_row *rows = audits(bed, 2);
+    const struct audit_row *rows = bed_audits(bed, 2);
     assert_string_equal(rows[0].after, "running, paused");
     assert_string_equal(rows[1].before, "running, paused");
     bed_check_books(bed);
@@ -385,14 +369,14 @@ static void test_a_terminated_saga_ends_as_it_stands(void **state) {
     const struct saga_row *row = bed_row(bed, "one");
     assert_true(row->due_ms == INT64_MAX && row->ended_ms > 0);
     assert_string_equal(row->reason, "STOPPED_BY_OPERATOR");
-    assert_string_equal(audits(bed, 1)->detail, "in mid-air: a running, b running");
+    assert_string_equal(bed_audits(bed, 1)->detail, "in mid-air: a running, b running");
     assert_int_equal(bed->notices[SAGA_NOTICE_ENDED], 1);
     bed_run(bed, 10000);
     const struct attempt_row *late = late_attempts(bed, 2);
     assert_true(late[0].step_id == 1 && late[0].outcome == OUTCOME_OK);
     assert_true(late[1].step_id == 2 && late[1].outcome == OUTCOME_UNKNOWN);
-    assert_int_equal(events(bed, "saga.late_answer"), 2);
-    assert_int_equal(events(bed, "saga.ended"), 1);
+    bed_events(bed, "saga.late_answer", 2);
+    bed_events(bed, "saga.ended", 1);
     assert_int_equal(bed->model.sent, 2);
     bed_refused(bed, "one", &terminate, ERR_SAGA_STATE);
     bed_refused(bed, "nobody", &terminate, ERR_SAGA_NOT_FOUND);
@@ -406,7 +390,7 @@ static void test_what_a_paused_saga_kept_comes_late_when_it_is_terminated(void *
     bed_must(bed, "one", &pause);
     bed_run(bed, 1000);
     bed_must(bed, "one", &terminate);
-    assert_string_equal(audits(bed, 2)[1].detail, "in mid-air: debit running");
+    assert_string_equal(bed_audits(bed, 2)[1].detail, "in mid-air: debit running");
     assert_int_equal(late_attempts(bed, 1)->outcome, OUTCOME_OK);
 }
 
@@ -497,7 +481,7 @@ static void test_the_child_of_a_terminated_parent_ends_on_its_own(void **state) 
         bed_start(bed, &flow_parent, gid, "", NULL);
         bed_run(bed, 100);
         bed_must(bed, gid, &terminate);
-        assert_string_equal(audits(bed, (size_t)loaded + 1)[loaded].detail,
+        assert_string_equal(bed_audits(bed, (size_t)loaded + 1)[loaded].detail,
                             "in mid-air: child waiting (its child goes on)");
         if (loaded)
             bed_revive(bed);
@@ -627,7 +611,7 @@ static void test_of_two_operators_one_comes_late(void **state) {
         bed_wait(bed, &replies[i]);
         assert_int_equal(replies[i].code, i == 0 ? ERR_OK : ERR_SAGA_STATE);
     }
-    audits(bed, 1);
+    bed_audits(bed, 1);
 }
 
 static void test_an_action_that_can_not_be_written_is_not_done(void **state) {

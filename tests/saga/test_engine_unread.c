@@ -90,23 +90,6 @@ static void find_them_spoiled(struct saga_bed *bed) {
     bed_run(bed, 1000);
 }
 
-static const struct audit_row *audits(struct saga_bed *bed, size_t expected) {
-    size_t n;
-    struct store_query query = {.table = &audit_table, .limit = 100};
-    const struct audit_row *rows = bed_rows(bed, &query, &n);
-    assert_int_equal(n, expected);
-    return rows;
-}
-
-static const struct outbox_row *events(struct saga_bed *bed, const char *type, size_t expected) {
-    size_t n;
-    struct store_query query = {
-        .table = &outbox_table, .conds = {{.column = "type", .cmp = STORE_EQ, .text = str_c(type)}}, .limit = 100};
-    const struct outbox_row *rows = bed_rows(bed, &query, &n);
-    assert_int_equal(n, expected);
-    return rows;
-}
-
 static bool says(const char *text, const char *part) {
     return strstr(text, part) != NULL;
 }
@@ -136,9 +119,9 @@ static void test_what_can_not_be_read_can_be_terminated(void **state) {
     assert_string_equal(row->reason, "STOPPED_BY_OPERATOR");
     assert_true(says(row->text, "its record could not be read: "));
     assert_true(str_eq(row->journal, STR("\xff"))); // as it was
-    events(bed, "saga.ended", 1);
-    events(bed, "saga.unheard", 0);
-    const struct audit_row *audit = audits(bed, 1);
+    bed_events(bed, "saga.ended", 1);
+    bed_events(bed, "saga.unheard", 0);
+    const struct audit_row *audit = bed_audits(bed, 1);
     assert_string_equal(audit->before, "running");
     assert_string_equal(audit->after, "terminated");
     assert_string_equal(audit->detail, "its record can't be read: what is in mid-air is not known");
@@ -194,9 +177,9 @@ static void test_what_else_is_wrong_with_its_row_does_not_matter(void **state) {
     assert_int_equal(bed_status(bed, "one"), SAGA_TERMINATED);
     bed_must(bed, "two", &terminate);
     assert_int_equal(bed_status(bed, "two"), SAGA_TERMINATED);
-    events(bed, "saga.unheard", 2);
+    bed_events(bed, "saga.unheard", 2);
     assert_int_equal(bed->notices[SAGA_NOTICE_UNHEARD], 2);
-    const struct audit_row *rows = audits(bed, 2);
+    const struct audit_row *rows = bed_audits(bed, 2);
     bool two_is_first = strcmp(rows[0].gid, "two") == 0;
     assert_true(says(rows[two_is_first ? 0 : 1].detail, "nor was its flow told"));
 }
@@ -215,7 +198,7 @@ static void test_one_that_has_gone_on_is_left_as_it_is(void **state) {
     bed_run(bed, 10000);
     assert_int_equal(bed_status(bed, "one"), SAGA_RUNNING);
     assert_true(str_eq(bed_row(bed, "one")->journal, STR("\xff")));
-    audits(bed, 0);
+    bed_audits(bed, 0);
 }
 
 static void test_an_end_that_can_not_be_written_is_not_one(void **state) {
@@ -251,7 +234,7 @@ static void test_a_death_while_it_is_ended_is_told(void **state) {
         assert_true(reply.code != ERR_OK || bed_status(bed, "one") == SAGA_TERMINATED);
     }
     assert_int_equal(bed_account(bed, "account")->amount, 1);
-    audits(bed, 1);
+    bed_audits(bed, 1);
 }
 
 // ---- Its parent, and its children -----------------------------------------------------------------------------------
@@ -274,7 +257,7 @@ static void test_its_parent_hears_of_it(void **state) {
     assert_int_equal(bed_status(bed, "one/child1"), SAGA_TERMINATED);
     assert_int_equal(bed_status(bed, "one"), SAGA_FAILED);
     assert_string_equal(bed_row(bed, "one")->text, "the child saga was terminated");
-    events(bed, "saga.unheard", 0);
+    bed_events(bed, "saga.unheard", 0);
 }
 
 // [E8] [E5] the parent waits for what has ended: that is told, and the parent can be terminated, too
@@ -291,9 +274,9 @@ static void test_a_parent_that_can_not_be_told_is_named(void **state) {
         bed_must(bed, "one/child1", &terminate);
         assert_int_equal(bed_status(bed, "one/child1"), SAGA_TERMINATED);
         assert_true(says(bed_row(bed, "one/child1")->text, "its parent was not told: "));
-        const struct outbox_row *event = events(bed, "saga.unheard", 1);
+        const struct outbox_row *event = bed_events(bed, "saga.unheard", 1);
         assert_string_equal(event->gid, "one/child1");
-        assert_true(says(audits(bed, 1)->detail, "its parent one can't be read and was not told"));
+        assert_true(says(bed_audits(bed, 1)->detail, "its parent one can't be read and was not told"));
         assert_true(str_starts(event->payload, STR("its parent one can't be read and was not told")));
         assert_int_equal(bed->notices[SAGA_NOTICE_UNHEARD], 1);
         bed_must(bed, "one", &terminate);
@@ -311,7 +294,7 @@ static void test_one_that_is_its_own_parent_ends(void **state) {
     find_them_spoiled(bed);
     bed_must(bed, "one", &terminate);
     assert_int_equal(bed_status(bed, "one"), SAGA_TERMINATED);
-    events(bed, "saga.unheard", 1);
+    bed_events(bed, "saga.unheard", 1);
 }
 
 // ---- What it is about -----------------------------------------------------------------------------------------------
@@ -332,9 +315,10 @@ static void test_a_subject_that_can_not_be_read_is_named(void **state) {
     assert_int_equal(row->status, SAGA_TERMINATED);
     assert_string_equal(row->subject, "account");
     assert_true(says(row->text, "what it is about was not told: "));
-    const struct outbox_row *event = events(bed, "saga.unheard", 1);
+    const struct outbox_row *event = bed_events(bed, "saga.unheard", 1);
     assert_string_equal(event->subject, "account");
-    assert_true(says(audits(bed, 1)->detail, "what it is about (account) can't be read and was not told; in mid-air"));
+    assert_true(
+        says(bed_audits(bed, 1)->detail, "what it is about (account) can't be read and was not told; in mid-air"));
     assert_string_equal(bed_account(bed, "account")->note, "");
     bed->accounts.fail_loads = 0;
 }
@@ -383,7 +367,7 @@ static void test_a_newer_releases_is_left_to_that(void **state) {
     bed_revive(bed);
     bed_run(bed, 1000);
     assert_left(bed, "one/child1");
-    audits(bed, 0);
+    bed_audits(bed, 0);
     bed_kill(bed);
     bed->options.flow_sets[0].flows = newer;
     bed_open(bed);
