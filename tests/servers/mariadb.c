@@ -52,8 +52,18 @@ static void add_common(struct arguments *arguments, const struct mariadb_server 
     add(arguments, "--tmpdir=%s/tmp", server->folder);
     add(arguments, "--innodb-log-file-size=8M");
     add(arguments, "--innodb-buffer-pool-size=32M");
-    if (geteuid() == 0)
-        add(arguments, server->options.as_mysql ? "--user=mysql" : "--user=root");
+    if (geteuid() == 0 && !server->options.as_mysql)
+        add(arguments, "--user=root");
+}
+
+// NULL: as we are.
+static const struct passwd *user_of(const struct mariadb_server *server) {
+    if (!server->options.as_mysql || geteuid() != 0)
+        return NULL;
+    const struct passwd *user = getpwnam("mysql");
+    if (!user)
+        server_die("user mysql", "there is none");
+    return user;
 }
 
 // ---- Running ----------------------------------------------------------------------------------------------------
@@ -141,7 +151,7 @@ static bool try_server(struct mariadb_server *server) {
         add_tidb(server, &arguments);
     else
         add_mariadb(server, &arguments);
-    server->process.pid = server_spawn(server->folder, arguments.list);
+    server->process.pid = server_spawn(server->folder, arguments.list, user_of(server));
     return server_await_or_end(&server->process, answers, server);
 }
 
@@ -161,7 +171,7 @@ static void install(const struct mariadb_server *server) {
     add(&arguments, "--auth-root-authentication-method=normal");
     add(&arguments, "--skip-test-db");
     add(&arguments, "--force"); // though the host's name can't be looked up, as in a bare container
-    pid_t pid = server_spawn(server->folder, arguments.list);
+    pid_t pid = server_spawn(server->folder, arguments.list, user_of(server));
     int status;
     if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         server_show_log(server->folder);
@@ -176,11 +186,9 @@ static void give_to_mysql(const struct mariadb_server *server) {
     snprintf(tmp, sizeof tmp, "%s/tmp", server->folder);
     if (mkdir(data, 0700) != 0)
         server_die(data, strerror(errno));
-    if (geteuid() != 0)
-        return;
-    const struct passwd *user = getpwnam("mysql");
+    const struct passwd *user = user_of(server);
     if (!user)
-        server_die("user mysql", "there is none");
+        return;
     const char *const folders[] = {server->folder, data, tmp};
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
         if (chown(folders[i], user->pw_uid, user->pw_gid) != 0)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,7 +21,11 @@ _Noreturn void server_die(const char *what, const char *detail) {
     exit(1);
 }
 
-pid_t server_spawn(const char *folder, char *const *arguments) {
+static bool become(const struct passwd *user) {
+    return initgroups(user->pw_name, user->pw_gid) == 0 && setgid(user->pw_gid) == 0 && setuid(user->pw_uid) == 0;
+}
+
+pid_t server_spawn(const char *folder, char *const *arguments, const struct passwd *user) {
     char log[PATH_BYTES];
     snprintf(log, sizeof log, "%s/log", folder);
     pid_t parent = getpid(), pid = fork();
@@ -28,12 +33,16 @@ pid_t server_spawn(const char *folder, char *const *arguments) {
         server_die("fork", strerror(errno));
     if (pid > 0)
         return pid;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(1);
     int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(fd, STDOUT_FILENO);
     dup2(fd, STDERR_FILENO);
+    if (user && !become(user)) {
+        fprintf(stderr, "becoming %s: %s\n", user->pw_name, strerror(errno));
+        _exit(1);
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
     // Sanitizers of the test program are not the server's.
     unsetenv("LD_PRELOAD");
     execvp(arguments[0], arguments);

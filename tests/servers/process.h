@@ -3,6 +3,7 @@
 #ifndef TXC_TESTS_SERVERS_PROCESS_H
 #define TXC_TESTS_SERVERS_PROCESS_H
 
+#include <pwd.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -15,8 +16,9 @@ struct server_process {
 
 _Noreturn void server_die(const char *what, const char *detail);
 
-// Its output goes to "<folder>/log".
-pid_t server_spawn(const char *folder, char *const *arguments);
+// Its output goes to "<folder>/log". As `user`, where there is one; who has it change its user itself has a server that
+// outlives the test, as that takes from it the signal of its parent's death (prctl(2), PR_SET_PDEATHSIG).
+pid_t server_spawn(const char *folder, char *const *arguments, const struct passwd *user);
 
 // Until `answers` says so: the server makes its socket when it is about to listen.
 void server_await(struct server_process *process, bool (*answers)(void *ctx), void *ctx);

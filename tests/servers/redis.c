@@ -54,7 +54,7 @@ static void run(struct redis_server *server) {
                                "--requirepass",
                                server->password ? server->password : "",
                                NULL};
-    server->process.pid = server_spawn(server->folder, (char *const *)(uintptr_t)arguments);
+    server->process.pid = server_spawn(server->folder, (char *const *)(uintptr_t)arguments, NULL);
     server_await(&server->process, answers, server);
 }
 
