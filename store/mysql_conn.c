@@ -49,11 +49,53 @@ static void close_statement(void *statement) {
     mysql_stmt_close(statement);
 }
 
+// The connector's own way to do so (its CONC-533): it does not read the answer, and is told to by its method.
+static bool execute_without_waiting(struct mysql_conn *conn, MYSQL_STMT *statement) {
+    static const my_bool skip = 1, read = 0;
+    mysql_optionsv(conn->mysql, MARIADB_OPT_SKIP_READ_RESPONSE, &skip);
+    bool sent = mysql_stmt_execute(statement) == 0;
+    mysql_optionsv(conn->mysql, MARIADB_OPT_SKIP_READ_RESPONSE, &read);
+    return sent;
+}
+
+enum backend_result mysql_conn_send(struct mysql_conn *conn, MYSQL_STMT *statement, const char *doing,
+                                    struct error *error) {
+    enum backend_result result = BACKEND_OK;
+    if (conn->n_sent == MYSQL_SENT_MAX)
+        result = mysql_conn_answers(conn, error);
+    if (result != BACKEND_OK)
+        return result;
+    if (conn->bulk ? !execute_without_waiting(conn, statement) : mysql_stmt_execute(statement) != 0)
+        return mysql_conn_statement_failed(conn, statement, doing, error);
+    if (conn->bulk)
+        conn->sent[conn->n_sent++] = (struct mysql_sent){statement, doing};
+    return BACKEND_OK;
+}
+
+enum backend_result mysql_conn_answers(struct mysql_conn *conn, struct error *error) {
+    enum backend_result first = BACKEND_OK;
+    struct error later;
+    for (size_t i = 0; i < conn->n_sent && !conn->lost; i++) {
+        const struct mysql_sent *sent = &conn->sent[i];
+        if (conn->mysql->methods->db_read_execute_response(sent->statement) == 0)
+            continue;
+        bool is_first = first == BACKEND_OK;
+        enum backend_result result =
+            mysql_conn_statement_failed(conn, sent->statement, sent->doing, is_first ? error : &later);
+        first = is_first ? result : first;
+    }
+    conn->n_sent = 0;
+    return first;
+}
+
 MYSQL_STMT *mysql_conn_prepare(struct mysql_conn *conn, struct str sql, enum backend_result *ret_result,
                                struct error *error) {
     MYSQL_STMT *statement = statement_find(&conn->statements, sql);
     if (statement)
         return statement;
+    *ret_result = mysql_conn_answers(conn, error);
+    if (*ret_result != BACKEND_OK)
+        return NULL;
     statement = mysql_stmt_init(conn->mysql);
     if (!statement)
         abort();
@@ -307,6 +349,7 @@ static bool connect_to(struct mysql_conn *conn, const char *host, unsigned port,
 
 static void disconnect(struct mysql_conn *conn) {
     statement_clear(&conn->statements);
+    conn->n_sent = 0;
     if (conn->mysql)
         mysql_close(conn->mysql);
     conn->mysql = NULL;

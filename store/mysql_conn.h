@@ -16,6 +16,13 @@ enum mysql_use { MYSQL_FOR_READING, MYSQL_FOR_WRITING, MYSQL_FOR_CLAIMS };
 // What of the server's settings is weaker than it should be, as a connection for writing found it last; 0: nothing.
 typedef _Atomic int64_t mysql_weakness;
 
+// A statement whose answer is still to come.
+struct mysql_sent {
+    MYSQL_STMT *statement;
+    const char *doing;
+};
+enum { MYSQL_SENT_MAX = 16 };
+
 struct mysql_conn {
     struct backend_conn base;
     const struct store_mariadb_options *options; // borrowed from the backend
@@ -23,11 +30,13 @@ struct mysql_conn {
     MYSQL *mysql;
     enum mysql_use use;
     bool lost;
-    bool bulk;         // the server takes bulk statements
+    bool bulk;         // the server takes bulk statements, and the next one before it has answered the last
     bool galera;       // it is a node of a cluster
     uint32_t place;    // which of the options' servers is used, or tried next
     size_t packet_max; // what the server takes in one message
     struct statement_cache statements;
+    struct mysql_sent sent[MYSQL_SENT_MAX];
+    size_t n_sent;
     struct buf sql;
     struct bulk_plan plan;
     struct arena scratch; // of one transaction or one read
@@ -61,7 +70,16 @@ enum backend_result mysql_conn_failed(struct mysql_conn *conn, const char *doing
 enum backend_result mysql_conn_statement_failed(struct mysql_conn *conn, MYSQL_STMT *statement, const char *doing,
                                                 struct error *error);
 
-// Prepared and kept. NULL on failure.
+// Runs a statement whose parameters are bound and which answers without rows. Where the server takes that, its answer
+// is not awaited: what went wrong then is told by mysql_conn_answers(), as `doing`, which lives until then.
+enum backend_result mysql_conn_send(struct mysql_conn *conn, MYSQL_STMT *statement, const char *doing,
+                                    struct error *error);
+
+// The answers to all that was sent; the first failure. Each that was sent behind it was carried out all the same, or
+// failed too: the transaction must not be committed.
+enum backend_result mysql_conn_answers(struct mysql_conn *conn, struct error *error);
+
+// Prepared and kept. NULL on failure, which may be one of what was sent before.
 MYSQL_STMT *mysql_conn_prepare(struct mysql_conn *conn, struct str sql, enum backend_result *ret_result,
                                struct error *error);
 

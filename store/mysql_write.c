@@ -1,8 +1,9 @@
 // Writing on MariaDB and its kin. A transaction is one bulk statement per group of operations (bulk.h), the fence, and
-// COMMIT. There may be two connections: while COMMIT is under way on one, the operations of the next transaction run on
-// the other. They may wait there for a row that the first one has written, which ends by itself, since that one waits
-// for nothing but its COMMIT. The second connection is made when it is first wanted; where it can't be had, everything
-// is done on one.
+// COMMIT, which is sent when the others are answered: they go to the server one behind the other, without waiting.
+// There may be two connections: while COMMIT is under way on one, the operations of the next transaction run on the
+// other. They may wait there for a row that the first one has written, which ends by itself, since that one waits for
+// nothing but its COMMIT. The second connection is made when it is first wanted; where it can't be had, everything is
+// done on one.
 #include "store/mysql_write.h"
 
 #include "store/claim.h"
@@ -42,8 +43,13 @@ static enum backend_result fence_off(struct mysql_conn *conn, const struct backe
         return result;
     MYSQL_BIND binds[] = {mysql_bind_integer(&fence->lease_ms), mysql_bind_integer(&fence->leaving),
                           mysql_bind_bytes(str_c(fence->instance)), mysql_bind_integer(&fence->incarnation)};
-    if (mysql_stmt_bind_param(statement, binds) != 0 || mysql_stmt_execute(statement) != 0)
+    if (mysql_stmt_bind_param(statement, binds) != 0)
         return mysql_conn_statement_failed(conn, statement, "fence", error);
+    result = mysql_conn_send(conn, statement, "fence", error);
+    if (result == BACKEND_OK)
+        result = mysql_conn_answers(conn, error);
+    if (result != BACKEND_OK)
+        return result;
     if (mysql_stmt_affected_rows(statement) == 1)
         return BACKEND_OK;
     error_set(error, ERR_STORE_FENCED, "the instance %s has another incarnation than %lld", fence->instance,
@@ -104,9 +110,9 @@ static enum backend_result write_rows(struct mysql_conn *conn, const struct bulk
     }
     unsigned array_size = bulk ? (unsigned)n : 0;
     if (mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &array_size) != 0 ||
-        mysql_stmt_bind_param(statement, binds) != 0 || mysql_stmt_execute(statement) != 0)
+        mysql_stmt_bind_param(statement, binds) != 0)
         return mysql_conn_statement_failed(conn, statement, group->table->name, error);
-    return BACKEND_OK;
+    return mysql_conn_send(conn, statement, group->table->name, error);
 }
 
 // What a row takes in a packet, at most.
@@ -161,6 +167,8 @@ static enum backend_result write_some(struct mysql_writer *writer, struct error 
 }
 
 static void roll_back(struct mysql_conn *conn) {
+    struct error ignored;
+    mysql_conn_answers(conn, &ignored);
     if (!conn->lost && mysql_rollback(conn->mysql) != 0)
         conn->lost = true;
 }
@@ -230,6 +238,9 @@ static enum backend_result stage(struct backend_conn *base, const struct store_o
     }
     const struct bulk_plan *plan = &writer->staged->plan;
     enum backend_result result = writer->group < plan->n_groups ? write_some(writer, error) : BACKEND_OK;
+    // Beside a COMMIT it is worth knowing when it is through: there is time, and less and less.
+    if (result == BACKEND_OK && writer->sealed)
+        result = mysql_conn_answers(writer->staged, error);
     if (result == BACKEND_OK)
         *ret_more = writer->group < plan->n_groups;
     else

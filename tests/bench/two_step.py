@@ -189,14 +189,16 @@ class Sqlite:
 
 
 class MariadbStore:
-    """One server, flushed and synced at each commit, with a new database for each run."""
+    """One server, flushed and synced at each commit, with a new database for each run; with as much memory as one has that
+    does nothing else."""
 
     name = "mariadb"
+    memory = ["--innodb-buffer-pool-size=1G", "--innodb-log-file-size=1G", "--binlog-cache-size=1M"]
 
     def __init__(self, folder, port=0):
         """With a port it also listens on 127.0.0.1, for as many connections as a peer may want."""
         network = ["--bind-address=127.0.0.1", f"--port={port}", "--max-connections=2000"]
-        self.server, self.port = Mariadb(folder, network if port else ["--skip-networking"]), port
+        self.server, self.port = Mariadb(folder, self.memory + (network if port else ["--skip-networking"])), port
 
     def start(self):
         self.server.start()

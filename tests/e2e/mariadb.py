@@ -23,9 +23,10 @@ class Mariadb:
                 subprocess.run(["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal",
                                 "--skip-test-db", f"--datadir={self.folder}", *user], check=True, stdout=log, stderr=log)
             self.process = subprocess.Popen(
-                ["mariadbd", "--no-defaults", f"--datadir={self.folder}", f"--socket={self.socket}", *self.arguments,
+                ["mariadbd", "--no-defaults", f"--datadir={self.folder}", f"--socket={self.socket}",
                  "--tmpdir=" + self.tmp, "--innodb-log-file-size=64M", "--innodb-buffer-pool-size=128M", "--log-bin=bin", "--sync-binlog=1",
-                 "--innodb-flush-log-at-trx-commit=1", "--pid-file=" + self.folder + ".pid", *user],
+                 "--innodb-flush-log-at-trx-commit=1", "--pid-file=" + self.folder + ".pid", *user,
+                 *self.arguments],
                 stdout=log, stderr=log)
         until_serves(self.process, lambda: self.sql("CREATE DATABASE IF NOT EXISTS txcenter") is not None,
                      "mariadbd did not get ready; see " + self.log_path)

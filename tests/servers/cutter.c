@@ -12,12 +12,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PAIRS_MAX = 32, CHUNK = 65536, LONG = 4096 };
+enum { PAIRS_MAX = 32, CHUNK = 65536, LONG = 4096, KEPT_MAX = 1024, KEPT_MS = 2000 };
 
 // A connection and what it is passed on to.
 struct pair {
     int client, server; // -1: free
     bool cut_at_answer, kept;
+    char answers[KEPT_MAX]; // that are kept
+    size_t n_answers;       // bytes
 };
 
 struct cutter {
@@ -101,9 +103,50 @@ static void pass_request(struct cutter *cutter, struct pair *pair) {
         close_pair(pair);
 }
 
+static int count_packets(const char *bytes, size_t n) {
+    enum { HEAD = 4 };
+    int packets = 0;
+    for (size_t at = 0; at + HEAD <= n; packets++) {
+        const unsigned char *head = (const unsigned char *)bytes + at;
+        at += HEAD + (head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16);
+        if (at > n)
+            break;
+    }
+    return packets;
+}
+
+static void pass_kept(struct cutter *cutter, struct pair *pair) {
+    atomic_store(&cutter->cut, CUT_NOTHING);
+    if (!send_all(pair->client, pair->answers, pair->n_answers))
+        close_pair(pair);
+    else
+        pair->n_answers = 0;
+}
+
+// Whether the answer is kept, or was passed on with those that were.
+static bool keep_answer(struct cutter *cutter, struct pair *pair, const char *bytes, size_t n) {
+    if (atomic_load(&cutter->cut) != CUT_KEEP_ANSWERS || n > sizeof pair->answers - pair->n_answers)
+        return false;
+    memcpy(pair->answers + pair->n_answers, bytes, n);
+    pair->n_answers += n;
+    if (count_packets(pair->answers, pair->n_answers) >= CUTTER_KEPT_ANSWERS) {
+        was_cut(cutter);
+        pass_kept(cutter, pair);
+    }
+    return true;
+}
+
+static void give_up_keeping(struct cutter *cutter) {
+    for (int i = 0; i < PAIRS_MAX; i++)
+        if (cutter->pairs[i].n_answers > 0)
+            pass_kept(cutter, &cutter->pairs[i]);
+}
+
 static void pass_answer(struct cutter *cutter, struct pair *pair) {
     char bytes[CHUNK];
     ssize_t n = recv(pair->server, bytes, sizeof bytes, 0);
+    if (n > 0 && keep_answer(cutter, pair, bytes, (size_t)n))
+        return;
     if (n <= 0 && pair->kept) {
         close(pair->server);
         pair->server = -1;
@@ -127,8 +170,11 @@ static void *run(void *arg) {
             fds[2 + 2 * i] = (struct pollfd){.fd = cutter->pairs[i].client, .events = POLLIN};
             fds[3 + 2 * i] = (struct pollfd){.fd = cutter->pairs[i].server, .events = POLLIN};
         }
-        if (poll(fds, sizeof fds / sizeof fds[0], -1) < 0)
+        int ready = poll(fds, sizeof fds / sizeof fds[0], KEPT_MS);
+        if (ready < 0)
             die("poll");
+        if (ready == 0)
+            give_up_keeping(cutter);
         if (fds[0].revents)
             return NULL;
         for (int i = 0; i < PAIRS_MAX; i++) {
