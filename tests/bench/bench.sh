@@ -17,7 +17,7 @@
 #   --recovery       kill -9 with 100,000 sagas under way (--sagas), restart, until all have ended
 #   --waiting N      N sagas that wait (1000000): resident memory, pages of the list, time to start
 #   --retention      load by turns while 100,000 sagas whose time is over are deleted, and while they are left alone
-#   --overload       70 % of the greatest throughput for five minutes, 150 % for one, 70 % again; the ceiling at its 70 %
+#   --overload       70 % of the greatest throughput (of a minute) for five minutes, 150 % for one, 70 % again; the ceiling at its 70 %
 #   --importance     paying, by turns with a system beside it that answers in 30 s and without
 # Ratios come from --pairs (10) pairs of runs in turn. Data lies in FOLDER (build/bench), which must be on a disk: memory
 # would make commits free. Everything goes by flat names into FILE (build/bench.json). A goal that is missed is said, and

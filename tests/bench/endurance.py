@@ -211,7 +211,7 @@ class Endurance:
             return row, rows
 
         try:
-            most = run("greatest throughput", "--seconds", 3 if quick else 10, "--warm", 1, "--in-flight", 256)[0]["per_second"]
+            most = run("greatest throughput", "--seconds", 3 if quick else 60, "--warm", 1, "--in-flight", 256)[0]["per_second"]
             self.figures["overload.most_per_second"] = most
             rate = f"{0.7 * most:.0f}"
             run("70 %, to warm up", "--seconds", 2 if quick else 10, "--rate", rate)
