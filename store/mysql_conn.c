@@ -49,33 +49,37 @@ static void close_statement(void *statement) {
     mysql_stmt_close(statement);
 }
 
-// The connector's own way to do so (its CONC-533): it does not read the answer, and is told to by its method.
-static bool execute_without_waiting(struct mysql_conn *conn, MYSQL_STMT *statement) {
-    static const my_bool skip = 1, read = 0;
-    mysql_optionsv(conn->mysql, MARIADB_OPT_SKIP_READ_RESPONSE, &skip);
-    bool sent = mysql_stmt_execute(statement) == 0;
-    mysql_optionsv(conn->mysql, MARIADB_OPT_SKIP_READ_RESPONSE, &read);
-    return sent;
+// The connector's own way (its CONC-533): told so, it leaves the answer for its method that reads one.
+static bool skip_answers(struct mysql_conn *conn, bool skip) {
+    my_bool value = skip;
+    return mysql_optionsv(conn->mysql, MARIADB_OPT_SKIP_READ_RESPONSE, &value) == 0;
+}
+
+// Whether the connector that is installed can do it.
+static bool can_send_ahead(struct mysql_conn *conn) {
+    return skip_answers(conn, true) && skip_answers(conn, false) && conn->mysql->methods->db_read_execute_response;
+}
+
+static bool execute_ahead(struct mysql_conn *conn, MYSQL_STMT *statement) {
+    bool sent = skip_answers(conn, true) && mysql_stmt_execute(statement) == 0;
+    return skip_answers(conn, false) && sent;
 }
 
 enum backend_result mysql_conn_send(struct mysql_conn *conn, MYSQL_STMT *statement, const char *doing,
                                     struct error *error) {
-    enum backend_result result = BACKEND_OK;
-    if (conn->n_sent == MYSQL_SENT_MAX)
-        result = mysql_conn_answers(conn, error);
-    if (result != BACKEND_OK)
-        return result;
-    if (conn->bulk ? !execute_without_waiting(conn, statement) : mysql_stmt_execute(statement) != 0)
+    if (conn->ahead ? !execute_ahead(conn, statement) : mysql_stmt_execute(statement) != 0)
         return mysql_conn_statement_failed(conn, statement, doing, error);
-    if (conn->bulk)
-        conn->sent[conn->n_sent++] = (struct mysql_sent){statement, doing};
-    return BACKEND_OK;
+    if (!conn->ahead)
+        return BACKEND_OK;
+    conn->sent[conn->n_sent++] = (struct mysql_sent){statement, doing};
+    return conn->n_sent < MYSQL_SENT_MAX ? BACKEND_OK : mysql_conn_answers(conn, error);
 }
 
 enum backend_result mysql_conn_answers(struct mysql_conn *conn, struct error *error) {
     enum backend_result first = BACKEND_OK;
     struct error later;
-    for (size_t i = 0; i < conn->n_sent && !conn->lost; i++) {
+    size_t i = 0;
+    for (; i < conn->n_sent && !conn->lost; i++) {
         const struct mysql_sent *sent = &conn->sent[i];
         if (conn->mysql->methods->db_read_execute_response(sent->statement) == 0)
             continue;
@@ -84,13 +88,16 @@ enum backend_result mysql_conn_answers(struct mysql_conn *conn, struct error *er
             mysql_conn_statement_failed(conn, sent->statement, sent->doing, is_first ? error : &later);
         first = is_first ? result : first;
     }
+    bool unread = i < conn->n_sent;
     conn->n_sent = 0;
-    return first;
+    return unread && first == BACKEND_OK ? failed(conn, "answers", CR_SERVER_LOST, "the connection is lost", error)
+                                         : first;
 }
 
 MYSQL_STMT *mysql_conn_prepare(struct mysql_conn *conn, struct str sql, enum backend_result *ret_result,
                                struct error *error) {
     MYSQL_STMT *statement = statement_find(&conn->statements, sql);
+    *ret_result = BACKEND_OK;
     if (statement)
         return statement;
     *ret_result = mysql_conn_answers(conn, error);
@@ -282,6 +289,7 @@ static bool look_at_server(struct mysql_conn *conn, struct error *error) {
     conn->bulk = !conn->options->plain_statements && galera != 1 &&
                  mariadb_get_infov(conn->mysql, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &capabilities) == 0 &&
                  (capabilities & (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
+    conn->ahead = conn->bulk && can_send_ahead(conn);
     // A read waits for what other nodes had committed when it began.
     return conn->use == MYSQL_FOR_WRITING || galera != 1 || set(conn, "SET SESSION wsrep_sync_wait = 1", true, error);
 }

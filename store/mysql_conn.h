@@ -16,7 +16,8 @@ enum mysql_use { MYSQL_FOR_READING, MYSQL_FOR_WRITING, MYSQL_FOR_CLAIMS };
 // What of the server's settings is weaker than it should be, as a connection for writing found it last; 0: nothing.
 typedef _Atomic int64_t mysql_weakness;
 
-// A statement whose answer is still to come.
+// A statement whose answer is still to come. That many answers (half a kilobyte each at most) find room in any socket:
+// the server never waits for us to read while we wait for it to read.
 struct mysql_sent {
     MYSQL_STMT *statement;
     const char *doing;
@@ -30,7 +31,8 @@ struct mysql_conn {
     MYSQL *mysql;
     enum mysql_use use;
     bool lost;
-    bool bulk;         // the server takes bulk statements, and the next one before it has answered the last
+    bool bulk;         // the server takes bulk statements
+    bool ahead;        // and the next statement before it has answered the last
     bool galera;       // it is a node of a cluster
     uint32_t place;    // which of the options' servers is used, or tried next
     size_t packet_max; // what the server takes in one message
@@ -71,12 +73,13 @@ enum backend_result mysql_conn_statement_failed(struct mysql_conn *conn, MYSQL_S
                                                 struct error *error);
 
 // Runs a statement whose parameters are bound and which answers without rows. Where the server takes that, its answer
-// is not awaited: what went wrong then is told by mysql_conn_answers(), as `doing`, which lives until then.
+// is not awaited: what went wrong then is told by mysql_conn_answers(), as `doing`, which lives until then. What is
+// sent behind one that fails is carried out all the same, each with its own wait for locks.
 enum backend_result mysql_conn_send(struct mysql_conn *conn, MYSQL_STMT *statement, const char *doing,
                                     struct error *error);
 
-// The answers to all that was sent; the first failure. Each that was sent behind it was carried out all the same, or
-// failed too: the transaction must not be committed.
+// The answers to all that was sent; the first failure, after which the transaction must not be committed: it may be
+// another one by then.
 enum backend_result mysql_conn_answers(struct mysql_conn *conn, struct error *error);
 
 // Prepared and kept. NULL on failure, which may be one of what was sent before.

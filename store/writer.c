@@ -199,8 +199,6 @@ static enum backend_result stage_part(struct writer *writer, struct batch *batch
     batch->staged = result == BACKEND_OK;
     batch->more = batch->staged && batch->more;
     batch->stage_ns += clock_monotonic_ns() - begun_ns;
-    if (batch->staged && !batch->more)
-        took_lately(&writer->stage_ns, batch->stage_ns);
     return result;
 }
 
@@ -234,6 +232,9 @@ static void stage_next(struct store *store) {
         if (stage_part(writer, next, &error) == BACKEND_FATAL)
             store_die(store, "writing", &error);
     next->more = next->staged && next->more;
+    // Only of what was staged here it is known how long it takes, or takes at least: else seal() waits for it.
+    if (next->staged)
+        took_lately(&writer->stage_ns, next->stage_ns);
 }
 
 // What came of a batch that failed decides what becomes of the next one, which is collected anew then.

@@ -103,16 +103,16 @@ static void pass_request(struct cutter *cutter, struct pair *pair) {
         close_pair(pair);
 }
 
-static int count_packets(const char *bytes, size_t n) {
+// How many bytes the first packets have; 0: there are not as many.
+static size_t packets_end(const char *bytes, size_t n, int packets) {
     enum { HEAD = 4 };
-    int packets = 0;
-    for (size_t at = 0; at + HEAD <= n; packets++) {
+    size_t at = 0;
+    while (packets > 0 && at + HEAD <= n) {
         const unsigned char *head = (const unsigned char *)bytes + at;
         at += HEAD + (head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16);
-        if (at > n)
-            break;
+        packets--;
     }
-    return packets;
+    return packets == 0 && at <= n ? at : 0;
 }
 
 static void pass_kept(struct cutter *cutter, struct pair *pair) {
@@ -125,14 +125,22 @@ static void pass_kept(struct cutter *cutter, struct pair *pair) {
 
 // Whether the answer is kept, or was passed on with those that were.
 static bool keep_answer(struct cutter *cutter, struct pair *pair, const char *bytes, size_t n) {
-    if (atomic_load(&cutter->cut) != CUT_KEEP_ANSWERS || n > sizeof pair->answers - pair->n_answers)
+    int cut = atomic_load(&cutter->cut);
+    bool keep = (cut == CUT_KEEP_ANSWERS || cut == CUT_AMONG_ANSWERS) && n <= sizeof pair->answers - pair->n_answers;
+    if (!keep && pair->n_answers > 0)
+        pass_kept(cutter, pair); // what came first goes first
+    if (!keep)
         return false;
     memcpy(pair->answers + pair->n_answers, bytes, n);
     pair->n_answers += n;
-    if (count_packets(pair->answers, pair->n_answers) >= CUTTER_KEPT_ANSWERS) {
-        was_cut(cutter);
-        pass_kept(cutter, pair);
-    }
+    if (packets_end(pair->answers, pair->n_answers, CUTTER_KEPT_ANSWERS) == 0)
+        return true;
+    was_cut(cutter);
+    if (cut == CUT_AMONG_ANSWERS)
+        pair->n_answers = packets_end(pair->answers, pair->n_answers, CUTTER_KEPT_ANSWERS / 2);
+    pass_kept(cutter, pair);
+    if (cut == CUT_AMONG_ANSWERS && pair->client >= 0)
+        close_pair(pair);
     return true;
 }
 

@@ -7,7 +7,15 @@
 
 struct cutter;
 
-enum cut { CUT_NOTHING, CUT_BEFORE_COMMIT, CUT_AFTER_COMMIT, CUT_IN_ANSWER, CUT_KEEP_COMMIT, CUT_KEEP_ANSWERS };
+enum cut {
+    CUT_NOTHING,
+    CUT_BEFORE_COMMIT,
+    CUT_AFTER_COMMIT,
+    CUT_IN_ANSWER,
+    CUT_KEEP_COMMIT,
+    CUT_KEEP_ANSWERS,
+    CUT_AMONG_ANSWERS, // once as many are there it gets half of them, and is cut off
+};
 enum { CUTTER_KEPT_ANSWERS = 4 };
 
 // Listens at `path` and passes everything on to `server`. Ends the program when it can't.

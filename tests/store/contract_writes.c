@@ -7,30 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct answer item_with_id(struct bed *bed, const char *id) {
-    struct store_query query = {
-        .table = &item_table, .conds = {{.column = "id", .cmp = STORE_EQ, .text = str_c(id)}}, .limit = 2};
-    struct answer answer = bed_read(bed, &query);
-    assert_int_equal(answer.code, ERR_OK);
-    return answer;
-}
-
-static void assert_item(struct bed *bed, const struct item *expected) {
-    struct answer answer = item_with_id(bed, expected->id);
-    assert_int_equal(answer.n, 1);
-    const struct item *row = answer.rows;
-    assert_string_equal(row->id, expected->id);
-    assert_string_equal(row->owner, expected->owner);
-    assert_string_equal(row->note, expected->note);
-    assert_true(row->amount == expected->amount);
-    assert_true(row->rank == expected->rank);
-    assert_true(str_eq(row->body, expected->body));
-}
-
-static void assert_no_item(struct bed *bed, const char *id) {
-    assert_int_equal(item_with_id(bed, id).n, 0);
-}
-
 static void test_durable_when_called_back(struct bed *bed) {
     struct item row = item("a", "ann", 5, 1);
     row.body = STR("the body");
@@ -176,6 +152,34 @@ static void test_order_within_write(struct bed *bed) {
     assert_no_item(bed, "b");
 }
 
+// Each time another statement where several rows go by one; many more than are sent at once.
+static void test_many_changes_of_a_row(struct bed *bed) {
+    struct item row = item("a", "ann", 0, 1), there = item("b", "bob", 0, 2);
+    struct fate fine = {0}, refused = {0};
+    struct store_write *write = store_write_new(bed->store), *conflict = store_write_new(bed->store);
+    bed_put(bed, &item_table, &there);
+    for (row.amount = 1; row.amount <= 40; row.amount++) {
+        store_row(write, &item_table, STORE_INSERT, &row);
+        if (row.amount < 40)
+            store_row(write, &item_table, STORE_DELETE, &row);
+    }
+    bed_submit(bed, write, NULL, &fine);
+    bed_drain(bed);
+    assert_int_equal(fine.code, ERR_OK);
+    row.amount = 40;
+    assert_item(bed, &row);
+    for (row.amount = 50; row.amount < 90; row.amount++) {
+        store_row(conflict, &item_table, STORE_DELETE, &row);
+        store_row(conflict, &item_table, STORE_INSERT, row.amount == 52 ? &there : &row);
+    }
+    bed_submit(bed, conflict, NULL, &refused);
+    bed_drain(bed);
+    assert_int_equal(refused.code, ERR_STORE_CONFLICT);
+    row.amount = 40;
+    assert_item(bed, &row);
+    assert_item(bed, &there);
+}
+
 static void test_text_limits(struct bed *bed) {
     struct item row = item("", "", 0, 0);
     memset(row.id, 'k', 32);
@@ -306,6 +310,7 @@ const struct contract_case contract_writes[] = {
     {.name = "a table may be nothing but its key", .run = test_all_key},
     {.name = "[E13] a write commits whole or not at all", .run = test_whole_or_not_at_all},
     {.name = "rows of one write take effect in order", .run = test_order_within_write},
+    {.name = "a row changes many times in one write", .run = test_many_changes_of_a_row},
     {.name = "a text that is too long or not UTF-8 is refused, never cut", .run = test_text_limits},
     {.name = "texts are kept and told apart byte by byte", .run = test_text_is_kept},
     {.name = "blobs keep NULs and emptiness", .run = test_blobs},

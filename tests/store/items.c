@@ -114,3 +114,27 @@ void items_check_readable(struct bed *bed) {
     page = bed_read(bed, &query);
     assert_true(page.code == ERR_OK && page.n == 0);
 }
+
+static struct answer item_with_id(struct bed *bed, const char *id) {
+    struct store_query query = {
+        .table = &item_table, .conds = {{.column = "id", .cmp = STORE_EQ, .text = str_c(id)}}, .limit = 2};
+    struct answer answer = bed_read(bed, &query);
+    assert_int_equal(answer.code, ERR_OK);
+    return answer;
+}
+
+void assert_item(struct bed *bed, const struct item *expected) {
+    struct answer answer = item_with_id(bed, expected->id);
+    assert_int_equal(answer.n, 1);
+    const struct item *row = answer.rows;
+    assert_string_equal(row->id, expected->id);
+    assert_string_equal(row->owner, expected->owner);
+    assert_string_equal(row->note, expected->note);
+    assert_true(row->amount == expected->amount);
+    assert_true(row->rank == expected->rank);
+    assert_true(str_eq(row->body, expected->body));
+}
+
+void assert_no_item(struct bed *bed, const char *id) {
+    assert_int_equal(item_with_id(bed, id).n, 0);
+}

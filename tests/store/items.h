@@ -44,8 +44,12 @@ extern const struct store_index *const badge_by_maker;
 
 extern const struct store_table *const item_tables[]; // all of the above
 
-// Of items "a", "b", "c", "d" the rows b and c can't be read: a page fails, or leaves them out where it was asked to.
+// What is stored.
 struct bed;
+void assert_item(struct bed *bed, const struct item *expected);
+void assert_no_item(struct bed *bed, const char *id);
+
+// Of items "a", "b", "c", "d" the rows b and c can't be read: a page fails, or leaves them out where it was asked to.
 void items_check_readable(struct bed *bed);
 void items_put_four(struct bed *bed);
 

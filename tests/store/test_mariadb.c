@@ -10,6 +10,7 @@
 #include "tests/store/offered.h"
 
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -182,6 +183,21 @@ static void test_statements_do_not_wait_for_answers(void **state) {
     cutter_stop(cutter);
 }
 
+// The first of them have come when the connection is lost: what they say is of a transaction that is gone.
+static void test_cut_among_answers(void **state) {
+    struct bed *bed = *state;
+    struct cutter *cutter = open_through_cutter(bed);
+    write_three_ways(bed, 10);
+    for (int round = 1; round <= 5; round++) {
+        cutter_cut(cutter, CUT_AMONG_ANSWERS);
+        write_three_ways(bed, 10 + 6 * round); // whose inserts would conflict if it were there already
+        assert_int_equal(cutter_count(cutter), round);
+        write_three_ways(bed, 110 + 6 * round);
+    }
+    bed_close(bed);
+    cutter_stop(cutter);
+}
+
 // In the middle of a page's rows: the whole page is read again.
 static void test_cut_in_answer(void **state) {
     struct bed *bed = *state;
@@ -238,6 +254,52 @@ static void test_lock_wait_is_tried_again(void **state) {
     store_stats(bed->store, &stats);
     assert_true(stats.retries >= 1);
     assert_int_equal(count(bed), 1);
+}
+
+static void other_does(MYSQL *other, const char *sql) {
+    if (mysql_query(other, sql) != 0)
+        fail_msg("%s: %s", sql, mysql_error(other));
+    mysql_free_result(mysql_store_result(other));
+}
+
+// [E13] the second of four statements that are on their way loses a deadlock, and with it the first; what comes behind
+// it runs in a transaction of its own, which must not be committed
+static void test_deadlock_in_the_middle_of_a_commit(void **state) {
+    struct bed *bed = *state;
+    MYSQL *other = mysql_init(NULL);
+    assert_non_null(
+        mysql_real_connect(other, NULL, "root", "", bed->place, 0, mariadb_socket(bed->variant->server), 0));
+    other_does(other, "CREATE TABLE weight (n INT PRIMARY KEY) ENGINE=InnoDB");
+    for (int round = 1; round <= 3; round++) {
+        struct item gone = item("a", "x", 0, 0), kept = item("b", "x", round, 0), added = numbered(round);
+        struct fate fate = {0};
+        bed_put(bed, &item_table, &gone);
+        bed_put(bed, &item_table, &kept);
+        other_does(other, "BEGIN");
+        other_does(other, "INSERT INTO weight SELECT seq FROM seq_1_to_5000"); // the lighter one loses
+        other_does(other, "SELECT * FROM item WHERE id = 'b' FOR UPDATE");
+        struct store_write *write = store_write_new(bed->store);
+        kept.amount += 100;
+        store_row(write, &item_table, STORE_DELETE, &gone);
+        store_row(write, &item_table, STORE_PUT, &kept);
+        store_row(write, &item_table, STORE_INSERT, &added);
+        bed_submit(bed, write, NULL, &fate);
+        while (mariadb_ask(bed->variant->server, NULL,
+                           "SELECT variable_value FROM information_schema.global_status WHERE variable_name = "
+                           "'Innodb_row_lock_current_waits'") == 0)
+            sched_yield();
+        other_does(other, "SELECT * FROM item WHERE id = 'a' FOR UPDATE");
+        other_does(other, "ROLLBACK");
+        bed_drain(bed);
+        assert_int_equal(fate.code, ERR_OK);
+        struct store_stats stats;
+        store_stats(bed->store, &stats);
+        assert_int_equal(stats.retries, round);
+        assert_item(bed, &kept);
+        assert_item(bed, &added);
+        assert_no_item(bed, "a");
+    }
+    mysql_close(other);
 }
 
 // Rows that can be larger than a packet that is allowed.
@@ -678,6 +740,8 @@ int main(void) {
         cmocka_unit_test_prestate_setup_teardown(test_reads_survive_a_restart, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_cut_at_commit, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_statements_do_not_wait_for_answers, set_up, tear_down, server),
+        cmocka_unit_test_prestate_setup_teardown(test_cut_among_answers, set_up, tear_down, server),
+        cmocka_unit_test_prestate_setup_teardown(test_deadlock_in_the_middle_of_a_commit, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_cut_in_answer, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_connections_are_killed, set_up, tear_down, server),
         cmocka_unit_test_prestate_setup_teardown(test_lock_wait_is_tried_again, set_up, tear_down, server),
