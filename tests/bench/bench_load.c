@@ -203,7 +203,9 @@ static void run_until(struct load *load, int64_t end_ns) {
         if (load->count && load->begun >= load->count && load->in_flight == 0)
             return;
     }
-    // What should have begun by now and has not.
+    // What should have begun by now and has not, though there was time to: what came due in the last look is no delay.
+    if (load->rate > 0)
+        begin_due(load, epoch_ns, &sent);
     int64_t due = load->rate > 0 ? (int64_t)((double)(end_ns - epoch_ns) / 1e9 * load->rate) : 0;
     load->whole.unsent += due > sent ? (uint64_t)(due - sent) : 0;
 }
