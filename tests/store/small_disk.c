@@ -30,7 +30,8 @@ void small_disk_prepare(void) {
         tell("/proc/self/uid_map", users);
         tell("/proc/self/gid_map", groups);
     }
-    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    // EINVAL: in a chroot "/" is no mount; what is mounted may be seen outside, until the test unmounts it.
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 && errno != EINVAL)
         die("mounts of its own");
 }
 
