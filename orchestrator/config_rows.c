@@ -268,7 +268,8 @@ static const struct config_row trade_rows[] = {
          "What becomes of a trade that was ordered in the mode DEDUCT_LATER and is paid, where coupons, points, stock "
          "or "
          "quota are gone when they are to be deducted."),
-    TEXT(config_trade, currency, 3, &currency_form, "CNY", "The currency of prices."),
+    TEXT(config_trade, currency, 3, &currency_form, "CNY",
+         "The currency of all trades of a database. With another one than a trade has, that can only be cancelled."),
     TEXT(config_trade, timezone, 64, &timezone_form, "Asia/Shanghai",
          "The stations' time zone: business dates are theirs."),
     TEXT(config_trade, merchant_id, 64, &printable_form, "M001",

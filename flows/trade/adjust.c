@@ -41,7 +41,7 @@ static void split_unused(const struct trade *trade, int64_t unused, int64_t part
     const struct tender_row *tender;
     size_t n = 0;
     memset(parts, 0, TRADE_TENDERS_MAX * sizeof parts[0]);
-    while (unused > 0 && n < TRADE_TENDERS_MAX && (tender = trade_tender(trade, trade->row.attempt_no, (int32_t)n)))
+    while (unused > 0 && n < TRADE_TENDERS_MAX && (tender = trade_paid_tender(trade, (int32_t)n)))
         amounts[n++] = tender->amount;
     bool split = unused == 0 || money_allocate(unused, amounts, n, parts);
     assert(split); // no more than they add up to
@@ -50,7 +50,7 @@ static void split_unused(const struct trade *trade, int64_t unused, int64_t part
 static void take_less(struct trade *trade, const int64_t parts[TRADE_TENDERS_MAX]) {
     for (int32_t i = 0; i < TRADE_TENDERS_MAX; i++)
         if (parts[i] > 0) {
-            struct tender_row *tender = trade_change(trade, trade_tender(trade, trade->row.attempt_no, i));
+            struct tender_row *tender = trade_change(trade, trade_paid_tender(trade, i));
             tender->amount -= parts[i];
         }
 }
@@ -92,7 +92,7 @@ static void take_lines(struct trade *trade, const struct actual *actual) {
 static bool goes_back(const struct trade *trade, const int64_t parts[TRADE_TENDERS_MAX]) {
     bool back = false;
     for (int32_t i = 0; i < TRADE_TENDERS_MAX; i++)
-        back = back || (parts[i] > 0 && !tender_is_card(trade_tender(trade, trade->row.attempt_no, i)));
+        back = back || (parts[i] > 0 && !tender_is_card(trade_paid_tender(trade, i)));
     return back;
 }
 

@@ -65,6 +65,7 @@ static struct archived_row row_of(const struct trade *trade, const struct tender
     memcpy(row.station_id, trade->row.station_id, sizeof row.station_id);
     memcpy(row.order_no, attempt ? attempt->order_no : trade->row.order_no, sizeof row.order_no);
     memcpy(row.gateway_no, tender->gateway_no, sizeof row.gateway_no);
+    memcpy(row.merchant_id, tender->merchant_id, sizeof row.merchant_id);
     memcpy(row.currency, trade->row.currency, sizeof row.currency);
     memcpy(row.detail, tender->detail, sizeof row.detail);
     return row;
@@ -166,6 +167,7 @@ static void fill_tender(struct trade *trade, const struct archived_row *row) {
     };
     memcpy(tender.tender_no, row->tender_no, sizeof tender.tender_no);
     memcpy(tender.gateway_no, row->gateway_no, sizeof tender.gateway_no);
+    memcpy(tender.merchant_id, row->merchant_id, sizeof tender.merchant_id);
     memcpy(tender.detail, row->detail, sizeof tender.detail);
     fill_attempt(trade, row);
     add(trade, PART_TENDER, &tender);

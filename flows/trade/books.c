@@ -48,7 +48,7 @@ void books_paid(struct trade *trade, int64_t now_ms) {
     size_t n = 0;
     struct error error = {0};
     const struct tender_row *tender;
-    for (int32_t i = 0; trade->row.payable > 0 && (tender = trade_tender(trade, trade->row.attempt_no, i)); i++)
+    for (int32_t i = 0; (tender = trade_paid_tender(trade, i)); i++)
         legs[n++] = (struct ledger_leg){str_c(tender->tender_no), tender->amount};
     open_page(&page, trade);
     bool posted = ledger_paid(&page.ledger, legs, n, trade->row.discount, trade->row.list_price, &error);
@@ -63,7 +63,7 @@ void books_adjusted(struct trade *trade, const struct trade_row *before, const i
     size_t n_held = 0, n_owed = 0;
     struct error error = {0};
     for (int32_t i = 0; i < TRADE_TENDERS_MAX; i++) {
-        const struct tender_row *tender = unused[i] > 0 ? trade_tender(trade, trade->row.attempt_no, i) : NULL;
+        const struct tender_row *tender = unused[i] > 0 ? trade_paid_tender(trade, i) : NULL;
         if (tender && tender_is_card(tender))
             held[n_held++] = (struct ledger_leg){str_c(tender->tender_no), unused[i]};
         else if (tender)

@@ -122,4 +122,4 @@ static bool outcome(const struct command *command, const struct trade *trade, bo
     return true;
 }
 
-const struct command_kind cancel_kind = {.check = check, .execute = execute, .outcome = outcome};
+const struct command_kind cancel_kind = {.check = check, .execute = execute, .outcome = outcome, .any_currency = true};

@@ -41,10 +41,11 @@ static bool sums_hold(const struct sum *sums, size_t n, char ret_fault[SAGA_TEXT
 
 static bool tenders_hold(const struct trade *trade, char ret_fault[SAGA_TEXT_MAX]) {
     const struct trade_row *row = &trade->row;
+    const struct pay_attempt_row *attempt = trade_paid_attempt(trade);
     const struct tender_row *tender;
     int64_t paid = 0, refunded = 0, pending = 0;
     for (size_t i = 0; (tender = trade_at(trade, PART_TENDER, i)); i++) {
-        bool ours = trade_is_paid(trade) && row->payable > 0 && tender->attempt_no == row->attempt_no;
+        bool ours = attempt && tender->attempt_no == attempt->attempt_no;
         // Of what did not match more may have come, and gone back, than was asked for.
         bool more = plus(tender->refunded, tender->refund_pending) > tender->amount;
         if (tender->refunded < 0 || tender->refund_pending < 0 || (more && tender->state != TENDER_STATE(RETURNED))) {

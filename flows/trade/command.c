@@ -296,6 +296,9 @@ static void trade_found(void *ctx, struct trade *trade, const struct error *erro
     memcpy(command->trade_no, trade->row.trade_no, sizeof command->trade_no);
     if (!command->call->may(command->call->ctx, str_c(trade->row.tenant_id)))
         command_refuse_as(command, ERR_TENANT_FORBIDDEN, NULL);
+    else if (!command->kind->any_currency && strcmp(trade->row.currency, command->trades->options.currency) != 0)
+        command_refuse_as(command, ERR_CONFIG_INVALID, "the trade is in %s and trade.currency is %s: set it back",
+                          trade->row.currency, command->trades->options.currency);
     else if (is_of_another_order(command))
         command_refuse_as(command, ERR_TRADE_ENDED, "this order was replaced by another one of its trade");
     else if (!has_room(trade, &crowded))

@@ -18,6 +18,7 @@ struct command_kind {
     // asks for the present state instead (processing): always answered. Neither: the answer is too large.
     bool (*outcome)(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
                     ProtobufCMessage **ret_response, struct error *ret_error);
+    bool any_currency; // also of a trade whose currency is no longer the configured one: it names no amount
 };
 
 struct command {

@@ -47,7 +47,7 @@ static void split_payment(const struct trade *trade, struct split *ret_split) {
     int64_t rest[TRADE_TENDERS_MAX];
     const struct tender_row *tender;
     *ret_split = (struct split){.n = 0};
-    while (trade->row.paid > 0 && (tender = trade_tender(trade, trade->row.attempt_no, (int32_t)ret_split->n)))
+    while ((tender = trade_paid_tender(trade, (int32_t)ret_split->n)))
         rest[ret_split->n++] = tender->amount;
     for (int kind = 0; kind < INVOICE_KINDS; kind++) {
         int64_t total = total_of(trade, (enum invoice_kind)kind, NULL);
@@ -186,7 +186,7 @@ static void add_lines(const struct trade *trade, enum invoice_kind kind, const s
 static void add_sources(const struct trade *trade, enum invoice_kind kind, const struct split *split,
                         struct content *content) {
     for (size_t i = 0; i < split->n; i++) {
-        const struct tender_row *tender = trade_tender(trade, trade->row.attempt_no, (int32_t)i);
+        const struct tender_row *tender = trade_paid_tender(trade, (int32_t)i);
         if (split->parts[kind][i] == 0)
             continue;
         size_t n = content->n_sources++;

@@ -160,12 +160,15 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
     arena_init(&arena, QUOTE_ARENA);
     const struct quote_row *kept = trade_quote_row(trade, row->ordered_version);
     const Txcenter__Trade__V1__Quote *quote = view_quote(kept, &arena);
-    if (quote) {
+    bool readable = quote != NULL;
+    if (readable) {
         take_quote(trade, kept, quote, &arena);
         keep_lines(trade, quote, chosen);
     }
     arena_release(&arena);
-    if (!start_purchase(turn, error)) {
+    if (!readable || !start_purchase(turn, error)) {
+        if (!readable)
+            error_set(error, ERR_STORE_CORRUPT, "the kept quote can't be read");
         forget_lines(trade);
         trade->row = before;
         return false;
@@ -395,6 +398,13 @@ static bool outcome(const struct command *command, const struct trade *trade, bo
     return true;
 }
 
+// By which the order is, or is to be, paid; NULL: nothing is payable, whatever was attempted of an earlier one.
+static const struct pay_attempt_row *attempt_of(const struct trade *trade) {
+    if (trade_is_paid(trade))
+        return trade_paid_attempt(trade);
+    return trade->row.payable > 0 ? trade_attempt(trade, trade->row.attempt_no) : NULL;
+}
+
 static bool outcome_paid(const struct command *command, const struct trade *trade, bool settled, struct arena *arena,
                          ProtobufCMessage **ret_response, struct error *ret_error) {
     struct pay_wish pay;
@@ -415,9 +425,9 @@ static bool outcome_paid(const struct command *command, const struct trade *trad
     Txcenter__Trade__V1__OrderPayResponse *response = arena_alloc(arena, sizeof *response);
     view_init(response, with_quote ? &txcenter__trade__v1__quote_order_pay_response__descriptor
                                    : &txcenter__trade__v1__order_pay_response__descriptor);
-    bool attempted = trade_attempt(trade, trade->row.attempt_no) != NULL; // else nothing was payable
+    const struct pay_attempt_row *attempt = attempt_of(trade);
     if (response && (response->trade = view_trade(trade, arena)) &&
-        (!attempted || (response->attempt = view_attempt(trade, trade->row.attempt_no, arena)))) {
+        (!attempt || (response->attempt = view_attempt(trade, attempt->attempt_no, arena)))) {
         response->processing = !settled;
         *ret_response = &response->base;
     }

@@ -141,6 +141,8 @@ struct pay_attempt_row *pay_plan(struct saga_turn *turn, const struct pay_wish *
         tender->state = tender_kind_is_cash(tender->kind) ? TENDER_STATE(PENDING) : TENDER_STATE(CREATED);
         tender->amount = amounts[i];
         str_copy(str_c(wish->tenders[i]->account), tender->account, sizeof tender->account);
+        if (tender_is_gateway(tender))
+            str_copy(str_c(trade->trades->options.merchant_id), tender->merchant_id, sizeof tender->merchant_id);
     }
     return attempt;
 }

@@ -234,18 +234,19 @@ static void create(struct saga_call *call) {
     struct adapter_effect effect = effect_of(call);
     expires.seconds = attempt->deadline_ms / 1000;
     request.tender_no = tender->tender_no;
-    request.merchant_id = view_text(trade->trades->options.merchant_id);
+    request.merchant_id = view_text(tender_merchant(trade, tender));
     request.method = tender_method(tender);
     request.amount = &amount;
     request.payer = tender->account;
     request.expires_at = &expires;
-    payment_create(&effect_adapters(call)->payment, &effect, &request, effect_done, call);
+    payment_create(&effect_adapters(call)->payment, &effect, &request, tender_answered,
+                   tender_asking(call, tender, false));
 }
 
 static void inquire_create(struct saga_call *call) {
     struct adapter_effect effect = effect_of(call);
     adapter_inquire(&effect_adapters(call)->payment, &payment_inquire_method, &payment_create_method, &effect,
-                    effect_done, call);
+                    tender_answered, tender_asking(call, call_gateway(call), false));
 }
 
 // Makes the tender definite, as tender->undo says: closed, or paid already. Under the key of its creation, so that the
@@ -263,11 +264,11 @@ void payment_undo_create(struct saga_call *call) {
         Participant__Payment__V1__ReversePaymentRequest request =
             PARTICIPANT__PAYMENT__V1__REVERSE_PAYMENT_REQUEST__INIT;
         request.tender_no = tender->tender_no;
-        payment_reverse(gateway, &effect, &request, tender_done_if_definite, call);
+        payment_reverse(gateway, &effect, &request, tender_answered, tender_asking(call, tender, true));
     } else {
         Participant__Payment__V1__ClosePaymentRequest request = PARTICIPANT__PAYMENT__V1__CLOSE_PAYMENT_REQUEST__INIT;
         request.tender_no = tender->tender_no;
-        payment_close(gateway, &effect, &request, tender_done_if_definite, call);
+        payment_close(gateway, &effect, &request, tender_answered, tender_asking(call, tender, true));
     }
 }
 
@@ -338,7 +339,8 @@ static void ask_gateway(struct saga_call *call) {
     Participant__Payment__V1__QueryPaymentRequest request = PARTICIPANT__PAYMENT__V1__QUERY_PAYMENT_REQUEST__INIT;
     struct adapter_effect effect = effect_of(call);
     request.tender_no = tender->tender_no;
-    payment_query(&effect_adapters(call)->payment, &effect, &request, effect_done, call);
+    payment_query(&effect_adapters(call)->payment, &effect, &request, tender_answered,
+                  tender_asking(call, tender, false));
 }
 
 // A definite no is the operator's. A gateway that does not answer is asked for as long as that takes: until then nobody

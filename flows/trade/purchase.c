@@ -203,7 +203,7 @@ static void mark_paid(struct saga_call *call) {
     int64_t paid = trade->row.adjust == ADJUST_NONE ? trade->row.paid : trade->row.authorised;
     Txcenter__Type__V1__Money amount = effect_money(trade, paid);
     struct adapter_effect effect = effect_of(call);
-    const struct pay_attempt_row *attempt = trade_attempt(trade, trade->row.attempt_no); // none: nothing was payable
+    const struct pay_attempt_row *attempt = trade_paid_attempt(trade);
     Txcenter__Type__V1__Money off = effect_money(trade, attempt ? attempt->rounding_off : 0);
     request.paid = &amount;
     request.rounding_off = off.minor_units > 0 ? &off : NULL;

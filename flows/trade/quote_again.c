@@ -28,5 +28,5 @@ Txcenter__Trade__V1__Combination *quote_price_again(struct trades *trades, const
     if (!quote_input_make(trades, &wish, again->lines, again->facts, arena, &input) ||
         !keep_to_chosen(&input, again->chosen, arena) || !solver_solve(&input, arena, &result, error))
         return NULL;
-    return combination_view(&input, &result.combinations[0], 1, trades->options.currency, arena);
+    return combination_view(&input, &result.combinations[0], 1, again->chosen->payable->currency, arena);
 }

@@ -130,7 +130,7 @@ static void view_paid(const struct trade *trade, struct paid_view *view) {
     const struct line_row *line;
     view->paid =
         (struct allocation_paid){.tenders = view->tenders, .lines = view->lines, .currency = trade->row.currency};
-    for (int32_t i = 0; trade->row.paid > 0 && (tender = trade_tender(trade, trade->row.attempt_no, i)); i++)
+    for (int32_t i = 0; (tender = trade_paid_tender(trade, i)); i++)
         view->tenders[view->paid.n_tenders++] =
             (struct allocation_tender){str_c(tender->tender_no), tender->amount,
                                        tender->refunded + tender->refund_pending, gives_first(trade, tender)};

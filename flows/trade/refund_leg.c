@@ -141,7 +141,7 @@ static void pay_out_gateway(struct saga_call *call, struct refund_leg_row *leg, 
     if (tender->undo == UNDO_REVERSED) {
         Participant__Payment__V1__QueryPaymentRequest request = PARTICIPANT__PAYMENT__V1__QUERY_PAYMENT_REQUEST__INIT;
         request.tender_no = tender->tender_no;
-        payment_query(gateway, &effect, &request, tender_done_if_definite, call);
+        payment_query(gateway, &effect, &request, tender_answered, tender_asking(call, tender, true));
         return;
     }
     if (leg->state == REFUND_LEG_STATE(ACCEPTED)) {

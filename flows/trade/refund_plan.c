@@ -39,7 +39,7 @@ void refund_plan_rest(const struct trade *trade, struct refund_plan *plan) {
     plan->amount = trade->row.paid - trade->row.refunded - trade->row.refund_pending;
     plan->final = true;
     plan->n_tenders = plan->n_lines = 0;
-    for (int32_t i = 0; (tender = trade_tender(trade, trade->row.attempt_no, i)) && trade->row.paid > 0; i++)
+    for (int32_t i = 0; (tender = trade_paid_tender(trade, i)); i++)
         plan->tender_parts[plan->n_tenders++] = tender->amount - tender->refunded - tender->refund_pending;
     for (unsigned i = 0; (line = trade_line_of(trade, NULL, i)); i++)
         plan->line_parts[plan->n_lines++] = line->payable - line->refund_taken;
@@ -82,7 +82,7 @@ static bool start(struct saga_turn *turn, struct refund_row *refund, struct erro
 static void reserve(struct trade *trade, const struct refund_plan *plan, int sign) {
     struct line_row *line;
     for (size_t i = 0; i < plan->n_tenders; i++) {
-        struct tender_row *tender = trade_change(trade, trade_tender(trade, trade->row.attempt_no, (int32_t)i));
+        struct tender_row *tender = trade_change(trade, trade_paid_tender(trade, (int32_t)i));
         tender->refund_pending += sign * plan->tender_parts[i];
     }
     for (unsigned i = 0; i < plan->n_lines && (line = trade_line_of(trade, NULL, i)); i++) {
@@ -106,7 +106,7 @@ bool refund_plan_start(struct saga_turn *turn, const struct refund_plan *plan, s
     refund->line_parts = trade_keep(trade, str_n(plan->line_parts, plan->n_lines * sizeof plan->line_parts[0]));
     for (size_t i = 0; i < plan->n_tenders; i++)
         if (plan->tender_parts[i] > 0)
-            add_leg(trade, refund, trade_tender(trade, trade->row.attempt_no, (int32_t)i), plan->tender_parts[i]);
+            add_leg(trade, refund, trade_paid_tender(trade, (int32_t)i), plan->tender_parts[i]);
     reserve(trade, plan, 1);
     if (start(turn, refund, error))
         return true;
@@ -145,7 +145,7 @@ bool refund_plan_unused(struct saga_turn *turn, const int64_t parts[TRADE_TENDER
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct refund_row *refund = NULL;
     for (int32_t i = 0; i < TRADE_TENDERS_MAX; i++) {
-        const struct tender_row *tender = parts[i] > 0 ? trade_tender(trade, trade->row.attempt_no, i) : NULL;
+        const struct tender_row *tender = parts[i] > 0 ? trade_paid_tender(trade, i) : NULL;
         if (!tender || tender_is_card(tender))
             continue; // of a card it was never taken
         if (!refund) {

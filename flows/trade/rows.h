@@ -209,6 +209,7 @@ struct tender_row {
     int32_t state; // Txcenter__Trade__V1__TenderState
     int64_t amount;
     char account[TRADE_ACCOUNT_MAX + 1];
+    char merchant_id[TRADE_ID_MAX + 1]; // of the gateway's: ours, when it was asked for
     struct str prepay_parameters;
     char gateway_no[TRADE_ID_MAX + 1];
     int64_t payer_amount, gateway_discount, merchant_discount, settlement_amount;
@@ -340,7 +341,7 @@ struct archived_row {
     int32_t trade_state; // of the trade, when it was deleted
     char tenant_id[TRADE_ID_MAX + 1], user_id[TRADE_ID_MAX + 1], station_id[TRADE_ID_MAX + 1];
     char order_no[TRADE_ID_MAX + 1]; // what it was to pay
-    char gateway_no[TRADE_ID_MAX + 1];
+    char gateway_no[TRADE_ID_MAX + 1], merchant_id[TRADE_ID_MAX + 1];
     char currency[4];
     int64_t amount, refunded;
     int64_t created_ms, paid_ms; // the trade; the tender

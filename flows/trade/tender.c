@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define PAYMENT_STATE(name) PARTICIPANT__PAYMENT__V1__PAYMENT_STATE__PAYMENT_STATE_##name
 
@@ -56,7 +57,7 @@ static const uint32_t next_states[] = {
     [TENDER_STATE(CREATED)] = TO(PENDING) | TO(PAID) | ENDED,
     [TENDER_STATE(PENDING)] = TO(PAID) | ENDED,
     // It is the trade's only with the watershed; until then, or when that was for another attempt, it goes back.
-    [TENDER_STATE(PAID)] = TO(RETURNING) | TO(RETURNED) /* by a reversal */,
+    [TENDER_STATE(PAID)] = TO(RETURNING) | TO(RETURNED) /* by a reversal */ | TO(CONFLICTED) /* no way back */,
     [TENDER_STATE(FAILED)] = TO(RETURNING) | TO(CONFLICTED), // paid late
     [TENDER_STATE(CLOSED)] = TO(RETURNING) | TO(CONFLICTED), // paid late
     [TENDER_STATE(RETURNING)] = TO(RETURNED) | TO(CONFLICTED) /* an operator has ended its return */,
@@ -84,6 +85,10 @@ int64_t tender_minor(const Txcenter__Type__V1__Money *money) {
     return money && money->minor_units > 0 && money->minor_units <= MONEY_MAX ? money->minor_units : 0;
 }
 
+const char *tender_merchant(const struct trade *trade, const struct tender_row *tender) {
+    return tender->merchant_id[0] ? tender->merchant_id : trade->trades->options.merchant_id;
+}
+
 // What of it does not match; NULL when all does.
 static const char *mismatch(const struct trade *trade, const struct tender_row *tender,
                             const Participant__Payment__V1__Payment *payment) {
@@ -91,7 +96,7 @@ static const char *mismatch(const struct trade *trade, const struct tender_row *
         return "the amount differs";
     if (strcmp(payment->amount->currency, trade->row.currency) != 0)
         return "the currency differs";
-    if (strcmp(payment->merchant_id, trade->trades->options.merchant_id) != 0)
+    if (strcmp(payment->merchant_id, tender_merchant(trade, tender)) != 0)
         return "the merchant differs";
     return NULL;
 }
@@ -124,11 +129,19 @@ bool tender_give_back(struct saga_turn *turn, struct tender_row *tender, int64_t
     return true;
 }
 
+static void dispute(struct saga_turn *turn, struct tender_row *tender, int64_t came, const char *reason) {
+    tender_conflicts(turn, tender, came, reason);
+    if (came > 0)
+        books_suspense(trade_of(saga_turn_subject(turn)), LEDGER_CONFLICTED, tender, came, saga_turn_now(turn));
+}
+
 // The tender's money is not wanted: starts its way back in this turn.
 static void return_unwanted(struct saga_turn *turn, struct tender_row *tender) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     struct error error = {0};
     if (!tender_give_back(turn, tender, tender->amount, &error)) {
+        str_fit(str_c(error.text), tender->detail, sizeof tender->detail);
+        dispute(turn, tender, tender->amount, "RETURN_BLOCKED");
         trades_alert(trade->trades, "return of money can't start", trade, error.text);
         return;
     }
@@ -168,9 +181,7 @@ static void learn_paid(struct saga_turn *turn, struct tender_row *tender,
         // What the books can't name (no amount, another currency) is not in them; an operator finds out what there is.
         bool ours = payment->amount && strcmp(payment->amount->currency, trade->row.currency) == 0;
         int64_t came = ours ? tender_minor(payment->amount) : 0;
-        tender_conflicts(turn, tender, came, "PAYMENT_MISMATCH");
-        if (came > 0)
-            books_suspense(trade, LEDGER_CONFLICTED, tender, came, now_ms);
+        dispute(turn, tender, came, "PAYMENT_MISMATCH");
         trade->trades->stats.conflicts++;
         trades_alert(trade->trades, "payment does not match", trade, tender->detail);
     } else if (decides_nothing(tender, notice)) {
@@ -274,18 +285,46 @@ bool tender_is_definite(const Participant__Payment__V1__Payment *payment) {
            payment->state == PAYMENT_STATE(CLOSED);
 }
 
-void tender_done_if_definite(void *call, const struct adapter_answer *answer) {
-    if (answer->outcome == OUTCOME_OK) {
-        struct arena arena;
-        arena_init(&arena, 1 << 20);
-        const Participant__Payment__V1__Payment *payment = tender_payment_in(answer->bytes, &arena);
-        bool settled = payment && tender_is_definite(payment);
-        arena_release(&arena);
-        if (!settled) {
-            saga_call_done(call, OUTCOME_UNKNOWN, ERR_PARTICIPANT_BROKEN, NULL, "the tender is neither paid nor closed",
-                           STR_NONE);
-            return;
-        }
-    }
-    effect_done(call, answer);
+// Until the answer is there: the trade may be gone by then.
+struct asking {
+    struct saga_call *call;
+    char tender_no[TENDER_NO_MAX + 1];
+    bool definite;
+};
+
+void *tender_asking(struct saga_call *call, const struct tender_row *tender, bool definite) {
+    struct asking *asking = malloc(sizeof *asking);
+    if (!asking)
+        abort();
+    *asking = (struct asking){.call = call, .definite = definite};
+    memcpy(asking->tender_no, tender->tender_no, sizeof asking->tender_no);
+    return asking;
+}
+
+// Of the answers to create, query, close and reverse.
+static const Participant__Payment__V1__Payment *payment_of(const ProtobufCMessage *answer) {
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(answer->descriptor, "payment");
+    return *(const Participant__Payment__V1__Payment *const *)(const void *)((const char *)answer + field->offset);
+}
+
+// What is wrong with it; NULL: nothing. A gateway that knows no such tender need not name it.
+static const char *misfit(const struct asking *asking, const struct adapter_answer *answer) {
+    if (answer->outcome != OUTCOME_OK || answer->never_seen)
+        return NULL;
+    const Participant__Payment__V1__Payment *payment = payment_of(answer->message);
+    bool unknown = payment->state == PAYMENT_STATE(NOT_FOUND) && !payment->tender_no[0];
+    if (!unknown && strcmp(payment->tender_no, asking->tender_no) != 0)
+        return "the answer names another tender";
+    return asking->definite && !tender_is_definite(payment) ? "the tender is neither paid nor closed" : NULL;
+}
+
+void tender_answered(void *ctx, const struct adapter_answer *answer) {
+    struct asking asking = *(struct asking *)ctx;
+    const char *wrong = misfit(&asking, answer);
+    free(ctx);
+    if (wrong)
+        saga_call_done(asking.call, OUTCOME_UNKNOWN, ERR_PARTICIPANT_BROKEN, NULL, wrong, STR_NONE);
+    else
+        effect_done(asking.call, answer);
 }

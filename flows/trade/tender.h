@@ -18,6 +18,9 @@ bool tender_is_gateway(const struct tender_row *tender);
 // The gateway's method of a tender kind.
 Participant__Payment__V1__PaymentMethod tender_method(const struct tender_row *tender);
 
+// Ours, for which the gateway takes its money: as it was configured when the tender was asked for.
+const char *tender_merchant(const struct trade *trade, const struct tender_row *tender);
+
 // When to ask the gateway again how a tender (or its refund) stands: after a pause that doubles with each time it was
 // asked in vain, which is counted.
 int64_t tender_next_query_ms(const struct trade *trade, int32_t *queries, int64_t now_ms);
@@ -36,9 +39,8 @@ void tender_conflicts(struct saga_turn *turn, struct tender_row *tender, int64_t
 bool tender_give_back(struct saga_turn *turn, struct tender_row *tender, int64_t came, struct error *error);
 
 // Takes in what the gateway answered. Money that came although the trade no longer wants it starts its way back, in
-// this turn, exactly once (should that be impossible at present, the tender stays as it is: an operator is told, and
-// when it is heard of again it is tried again). Money that doesn't match (amount, currency, merchant) makes the tender
-// CONFLICTED.
+// this turn, exactly once. Money that doesn't match (amount, currency, merchant), or whose way back can't be started,
+// makes the tender CONFLICTED.
 void tender_learn(struct saga_turn *turn, struct tender_row *tender, const Participant__Payment__V1__Payment *payment);
 
 // The same for what it says by itself. Once a reversal may have been sent that decides nothing: it may be older than
@@ -71,7 +73,10 @@ const Participant__Payment__V1__Payment *tender_payment_in(struct str answer, st
 // Whether it says what became of the tender: paid, failed or closed.
 bool tender_is_definite(const Participant__Payment__V1__Payment *payment);
 
-// effect_done() for a call that must say what became of the tender: an answer that leaves it open (PENDING) is none.
-void tender_done_if_definite(void *call, const struct adapter_answer *answer);
+// For a call about a tender: as effect_done(), but an answer that names another tender is not understood; nor, with
+// `definite`, one that does not say what became of it.
+//   payment_query(…, tender_answered, tender_asking(call, tender, false))
+void *tender_asking(struct saga_call *call, const struct tender_row *tender, bool definite);
+void tender_answered(void *asking, const struct adapter_answer *answer);
 
 #endif

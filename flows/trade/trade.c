@@ -149,12 +149,22 @@ struct pay_attempt_row *trade_open_attempt(const struct trade *trade) {
     return row && (row->state == ATTEMPT_PLANNED || row->state == ATTEMPT_OPEN) ? row : NULL;
 }
 
+struct pay_attempt_row *trade_paid_attempt(const struct trade *trade) {
+    struct pay_attempt_row *row = trade_attempt(trade, trade->row.attempt_no); // after it there is no other
+    return row && row->state == ATTEMPT_PAID ? row : NULL;
+}
+
 struct tender_row *trade_tender(const struct trade *trade, int32_t attempt_no, int32_t tender) {
     struct tender_row *row;
     for (size_t i = 0; (row = trade_at(trade, PART_TENDER, i)); i++)
         if (row->attempt_no == attempt_no && row->tender == tender)
             return row;
     return NULL;
+}
+
+struct tender_row *trade_paid_tender(const struct trade *trade, int32_t tender) {
+    const struct pay_attempt_row *attempt = trade_paid_attempt(trade);
+    return attempt ? trade_tender(trade, attempt->attempt_no, tender) : NULL;
 }
 
 struct tender_row *trade_tender_by_no(const struct trade *trade, struct str tender_no) {

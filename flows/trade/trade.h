@@ -98,6 +98,9 @@ struct line_row *trade_line_of(const struct trade *trade, const char *kind, unsi
 unsigned trade_lines_of(const struct trade *trade, const char *kind); // how many
 struct pay_attempt_row *trade_attempt(const struct trade *trade, int32_t attempt_no);
 struct pay_attempt_row *trade_open_attempt(const struct trade *trade); // PLANNED or OPEN; NULL
+// The one by which the trade was paid; NULL: it is not paid, or nothing was payable, whatever was attempted before.
+struct pay_attempt_row *trade_paid_attempt(const struct trade *trade);
+struct tender_row *trade_paid_tender(const struct trade *trade, int32_t tender); // of that one, from 0; NULL
 struct tender_row *trade_tender(const struct trade *trade, int32_t attempt_no, int32_t tender);
 struct tender_row *trade_tender_by_no(const struct trade *trade, struct str tender_no);
 struct refund_row *trade_refund(const struct trade *trade, struct str refund_no);

@@ -366,6 +366,52 @@ static void test_a_notice_of_an_unknown_state_is_kept(struct flow_bed *bed) {
     flow_must(bed, "Cancel", "trade_no=%s", paying.no);
 }
 
+// [A24] [E9] what a gateway says of another tender is not said of the one that it was asked for: nothing is sold for
+// it, nothing let go, and it is asked again
+static void test_a_payment_answer_of_another_tender_is_not_taken_over(struct flow_bed *bed) {
+    static const char other[] = "payment.tender_no=OTHER";
+    struct flow_trade trade;
+    flow_ordered(bed, &trade);
+    bend(bed, "payment", "QueryPayment", other);
+    flow_fault(bed, FAULT(LOST_CALLBACK), "payment", "NotifyPayment", "");
+    flow_pay(bed, &trade);
+    flow_payer_pays(bed, flow_tender_no(bed, &trade, 1, 0));
+    struct step_said said = {flow_text(bed, "%s/pay/1", trade.no), "collect", "PARTICIPANT_BROKEN"};
+    flow_until(bed, says_reason, &said, "the step says why");
+    assert_state(bed, &trade, TRADE(PAYING));
+    flow_clear_faults(bed);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+
+    flow_ordered_bare(bed, &trade);
+    flow_pay(bed, &trade);
+    bend(bed, "payment", "ClosePayment", other);
+    flow_must(bed, "Cancel", "trade_no=%s wait_ms=0", trade.no);
+    said.gid = flow_text(bed, "%s/pay/1", trade.no);
+    flow_until(bed, says_reason, &said, "the step says why");
+    assert_state(bed, &trade, TRADE(CLOSING));
+    flow_clear_faults(bed); // but what has answered once answers alike for ever: an operator asks the gateway
+    flow_must(bed, "Resolve", "gid=%s step=collect outcome=2 reason=closed~there", said.gid);
+    flow_until_parked(bed, &trade, 1);
+    assert_state(bed, &trade, TRADE(CLOSING));
+    flow_must(bed, "Resolve", "gid=%s step=create outcome=1 reason=closed~there", said.gid);
+    flow_until_state(bed, &trade, TRADE(CANCELLED));
+    flow_until_still(bed, &trade);
+}
+
+// Nor does one that names another tender as it is to be made: the attempt turns round.
+static void test_a_payment_that_is_made_for_another_tender_pays_nothing(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_ordered_bare(bed, &trade);
+    bend(bed, "payment", "CreatePayment", "payment.tender_no=OTHER");
+    flow_refused(bed, "PAYMENT_FAILED", "Pay", "trade_no=%s %s", trade.no,
+                 flow_tenders(bed, 1, KIND(WECHAT), LIST_200, "payer"));
+    assert_string_equal(flow_get(bed, trade.no)->attempts[0]->reason, "PARTICIPANT_BROKEN");
+    assert_tender(bed, &trade, 1, 0, TENDER(CLOSED));
+    flow_clear_faults(bed);
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+}
+
 static void test_a_refund_answer_of_another_tender_is_parked(struct flow_bed *bed) {
     refunded_otherwise(bed, "refund.tender_no=OTHER");
 }
@@ -423,6 +469,8 @@ static const struct flow_case cases[] = {
     CASE(test_a_refund_whose_state_nobody_knows_is_asked_for_patiently),
     CASE(test_a_gateway_that_refuses_to_say_how_a_refund_stands_is_told_of),
     CASE(test_a_notice_of_an_unknown_state_is_kept),
+    CASE(test_a_payment_answer_of_another_tender_is_not_taken_over),
+    CASE(test_a_payment_that_is_made_for_another_tender_pays_nothing),
     CASE(test_a_refund_answer_of_another_tender_is_parked),
     CASE(test_a_refund_answer_of_another_refund_is_parked),
     CASE(test_a_refund_of_a_subsidised_payment_says_who_bears_it),

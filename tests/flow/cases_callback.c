@@ -3,6 +3,8 @@
 #include "tests/flow/notice.h"
 #include "tests/flow/virtual.h"
 
+#include "txcenter/trade/v1/operator.pb-c.h"
+
 // [A19] a callback that comes before the answer to our own create call counts
 static void test_a_callback_before_our_answer_counts(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -44,6 +46,71 @@ static void test_a_success_after_a_failure_goes_back(struct flow_bed *bed) {
     flow_pay(bed, &trade);
     flow_payer_pays(bed, flow_tender_no(bed, &trade, 2, 0));
     flow_until_state(bed, &trade, TRADE(COMPLETED));
+}
+
+// [A25] [E9] money that comes too late, and whose way back can't be started, is an operator's to settle
+static void test_late_money_that_has_no_way_back_is_a_matter(struct flow_bed *bed) {
+    struct flow_trade trade;
+    flow_ordered_bare(bed, &trade);
+    flow_pay(bed, &trade);
+    flow_must(bed, "Cancel", "trade_no=%s", trade.no);
+    flow_get_in_the_way(bed, flow_text(bed, "%s/refund/late-1-0", trade.no));
+    flow_payer_pays_late(bed, flow_tender_no(bed, &trade, 1, 0));
+    flow_until_tender(bed, &trade, 1, 0, TENDER(CONFLICTED));
+    assert_state(bed, &trade, TRADE(CANCELLED));
+    const Txcenter__Trade__V1__ListMattersResponse *open =
+        flow_must(bed, "ListMatters", "filter.trade_no=%s", trade.no);
+    assert_int_equal(open->n_matters, 1);
+    assert_string_equal(open->matters[0]->reason, "RETURN_BLOCKED");
+    assert_int_equal(open->matters[0]->amount->minor_units, LIST_200);
+    flow_refused(bed, "RETRY", "SettleMatter", "trade_no=%s number=1 outcome=%d reason=table", trade.no,
+                 TXCENTER__TRADE__V1__MATTER_OUTCOME__MATTER_OUTCOME_RETURNED);
+    flow_must(bed, "SettleMatter", "trade_no=%s number=1 outcome=%d reason=table reference=B1", trade.no,
+              TXCENTER__TRADE__V1__MATTER_OUTCOME__MATTER_OUTCOME_PAID_OTHERWISE);
+    assert_tender(bed, &trade, 1, 0, TENDER(RETURNED));
+    bed->leave_open = bed->not_compared = true; // what is in the way is there for ever
+}
+
+// [A24] [E11] a payment is asked for, and compared, under the merchant number that was configured when it was begun
+static void test_a_payment_keeps_the_merchant_that_it_was_begun_under(struct flow_bed *bed) {
+    struct trades_options *options = &flow_virtual(bed)->center.options;
+    const char *before = options->merchant_id;
+    struct flow_trade paid, late;
+    flow_ordered_bare(bed, &paid);
+    flow_pay(bed, &paid);
+    flow_ordered_bare(bed, &late);
+    flow_pay(bed, &late);
+    flow_must(bed, "Cancel", "trade_no=%s", late.no);
+    options->merchant_id = "M-NEW";
+    flow_crash_center(bed);
+    flow_payer_pays(bed, flow_tender_no(bed, &paid, 1, 0));
+    flow_until_state(bed, &paid, TRADE(COMPLETED));
+    flow_payer_pays_late(bed, flow_tender_no(bed, &late, 1, 0));
+    flow_until_tender(bed, &late, 1, 0, TENDER(RETURNED));
+    flow_ordered_bare(bed, &paid); // under the new one
+    flow_pay(bed, &paid);
+    flow_payer_pays(bed, flow_tender_no(bed, &paid, 1, 0));
+    flow_until_state(bed, &paid, TRADE(COMPLETED));
+    options->merchant_id = before;
+}
+
+// [S3-36] a trade whose currency is no longer the configured one is not counted on in another: it can be cancelled
+static void test_a_trade_in_another_currency_than_the_center_can_only_be_cancelled(struct flow_bed *bed) {
+    struct trades_options *options = &flow_virtual(bed)->center.options;
+    const char *before = options->currency;
+    struct flow_trade bought, ordered;
+    flow_completed(bed, &bought);
+    flow_ordered_bare(bed, &ordered);
+    options->currency = "USD";
+    flow_crash_center(bed);
+    flow_refused(bed, "CONFIG_INVALID", "Refund", "trade_no=%s amount=USD100", bought.no);
+    flow_refused(bed, "CONFIG_INVALID", "Refund", "trade_no=%s whole=true", bought.no);
+    flow_must(bed, "Cancel", "trade_no=%s", ordered.no);
+    assert_state(bed, &ordered, TRADE(CANCELLED));
+    options->currency = before;
+    flow_crash_center(bed);
+    flow_refunded(bed, &bought, "whole=true");
+    flow_until_still(bed, &bought);
 }
 
 // Of money in another currency the books hold nothing: they have one, and would call it so many CNY.
@@ -362,6 +429,9 @@ static void test_a_callback_that_became_durable_in_a_crash_counts_once(struct fl
 }
 
 static const struct flow_case cases[] = {
+    VIRTUAL(test_late_money_that_has_no_way_back_is_a_matter),
+    VIRTUAL(test_a_payment_keeps_the_merchant_that_it_was_begun_under),
+    VIRTUAL(test_a_trade_in_another_currency_than_the_center_can_only_be_cancelled),
     CASE(test_a_callback_before_our_answer_counts),
     CASE(test_duplicate_callbacks_at_once_count_once),
     CASE(test_a_failure_after_a_success_changes_nothing),

@@ -487,14 +487,32 @@ static void test_a_trade_that_makes_no_sense_is_left_alone(struct flow_bed *bed)
     static const struct {
         int32_t trade, tender, refund, leg;
         const char *lines, *invoices; // of the refund
-    } bent[] = {{99, 0, 0, 0, "", ""},       {0, 0, 0, 0, "", ""},        {-1, 0, 0, 0, "", ""},
-                {2, 77, 0, 0, "", ""},       {2, 0, 77, 0, "", ""},       {2, 0, 0, 77, "", ""},
-                {2, 0, 1, 0, "too odd", ""}, {2, 0, 1, 0, "", "just one"}};
+        int32_t closing, award, kind; // kind: of the refund
+    } bent[] = {
+        {.trade = 99},
+        {.trade = 0},
+        {.trade = -1},
+        {.trade = 2, .tender = 77},
+        {.trade = 2, .refund = 77},
+        {.trade = 2, .leg = 77},
+        {.trade = 2, .refund = 1, .lines = "too odd"},
+        {.trade = 2, .refund = 1, .invoices = "just one"},
+        {.trade = 2, .refund = 1, .kind = 3},
+        {.trade = 2, .closing = 99},
+        {.trade = 2, .closing = -1},
+        {.trade = 2, .award = 9},
+    };
     for (size_t i = 0; i < sizeof bent / sizeof bent[0]; i++) {
-        struct trade_row row = {.version = 1, .state = bent[i].trade, .tenant_id = "T001", .created_ms = 1};
+        struct trade_row row = {.version = 1,
+                                .state = bent[i].trade,
+                                .tenant_id = "T001",
+                                .created_ms = 1,
+                                .closing = bent[i].closing,
+                                .after[AFTER_AWARD].state = bent[i].award};
         snprintf(row.trade_no, sizeof row.trade_no, "01M7YBK6QT3HKKBQ7APVMX%04zu", i);
         struct tender_row tender = {.attempt_no = 1, .kind = KIND(CARD), .state = bent[i].tender};
         struct refund_row refund = {.refund_no = "R",
+                                    .kind = bent[i].kind,
                                     .state = bent[i].refund,
                                     .line_parts = str_c(bent[i].lines),
                                     .invoice_parts = str_c(bent[i].invoices)};

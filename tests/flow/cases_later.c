@@ -106,6 +106,27 @@ static void test_a_cancel_leaves_nothing_frozen(struct flow_bed *bed) {
     assert_nothing_held(bed, &trade);
 }
 
+// [A56] [A78] what was let off in an attempt that failed is none of the next order's, of which nothing is payable: it
+// is marked paid as it is, and has no attempt
+static void test_what_a_failed_attempt_let_off_is_not_the_next_orders(struct flow_bed *bed) {
+    struct flow_trade trade = {0};
+    flow_fault(bed, FAULT(BENT_ANSWER), "points", "GetRule", "code=rule.max_share_bp=10000");
+    ordered_later(bed, &trade, FUEL_200);
+    flow_fault(bed, FAULT(REJECT), "points", "FreezePoints", "code=INSUFFICIENT_POINTS count=1");
+    flow_refused(bed, "PAYMENT_FAILED", "Pay", "trade_no=%s rounding_off=CNY50 %s", trade.no,
+                 flow_tenders(bed, 1, KIND(CASH), (int)trade.payable - 50, ""));
+    flow_control(bed, "SetPoints", "user_id=%s available=1000", bed->user);
+    flow_quote(bed, &trade, "lines[0].fuel.oil_code=92# lines[0].fuel.amount=CNY1000", "");
+    flow_order(bed, &trade, LATER);
+    assert_int_equal(trade.payable, 0);
+    flow_until_state(bed, &trade, TRADE(COMPLETED));
+    flow_until_still(bed, &trade);
+    assert_int_equal(flow_parked(bed, trade.no), 0);
+    assert_int_equal(flow_ledger(bed, "order", trade.no, "paid").n, 1);
+    flow_refunded(bed, &trade, "whole=true");
+    flow_until_still(bed, &trade);
+}
+
 // [E8] [S3-49] points that pay for everything leave no attempt that could have frozen them: when they are gone, the
 // refund has nothing to give back, and ends
 static void test_points_that_pay_all_and_are_gone_are_not_given_back(struct flow_bed *bed) {
@@ -198,6 +219,7 @@ static const struct flow_case cases[] = {
     CASE(test_goods_that_are_gone_are_a_shortfall),
     CASE(test_points_are_frozen_with_each_attempt),
     CASE(test_a_cancel_leaves_nothing_frozen),
+    CASE(test_what_a_failed_attempt_let_off_is_not_the_next_orders),
     CASE(test_points_that_pay_all_and_are_gone_are_not_given_back),
     CASE(test_an_answer_that_finds_its_saga_gone_is_noted),
     VIRTUAL(test_benefits_that_can_not_be_read_wait),
