@@ -59,6 +59,9 @@ static bool call(const struct sim_settings *settings, const char *name, const Pr
     rpc_loop_free(loop);
     if (!channel)
         return false;
+    if (ask.error.n_fields > 0)
+        return error_set(error, ask.error.code, "%s: %s %s", settings->sim, ask.error.fields[0].path,
+                         ask.error.fields[0].what);
     if (error_is(&ask.error))
         return error_set(error, ask.error.code, "%s: %s", settings->sim, ask.error.text);
     *ret_ask = ask;

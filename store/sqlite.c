@@ -194,6 +194,11 @@ static bool lock(struct sqlite_backend *backend, struct error *error) {
     if (ftruncate(fd, 0) != 0 || pwrite(fd, holder, (size_t)n, 0) != n)
         errno = 0;
     backend->lock = fd;
+    // Who pays for what is nobody else's to read; the log beside it gets the same mode. Not later: to close it would
+    // let go the locks that SQLite has on it. What can't be made, SQLite reports.
+    int made = open(backend->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (made >= 0)
+        close(made);
     return true;
 }
 

@@ -29,7 +29,8 @@ struct effect_whose {
 struct adapter_effect effect_under(const struct saga_call *call, const struct effect_whose *whose);
 
 // The effect of a step of another saga, whose gid is in `whose`, or of this one: what is sent for it says the same,
-// whichever saga sends it, so that it is a repeat. Its key is filled in.
+// whichever saga sends it, so that it is a repeat. Its key is filled in. What can be undone is never tried under
+// another key: of such a step `generation` is 1.
 struct adapter_effect effect_of_step(const struct saga_call *call, const struct saga_flow *flow, uint16_t step_id,
                                      uint32_t generation, struct effect_whose *whose);
 

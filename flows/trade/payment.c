@@ -99,8 +99,7 @@ static void set_tender(struct saga_turn *turn, struct tender_row *tender, Txcent
 
 // ---- What is undone -----------------------------------------------------------------------------------------------
 
-// Of the attempt's own step, also when another saga does it. That has the first generation: what can be undone is never
-// tried under another key.
+// Of the attempt's own step, also when another saga does it.
 static struct adapter_effect undo_effect(const struct saga_call *call, int32_t attempt_no, uint16_t step_id,
                                          struct effect_whose *whose) {
     struct trade *trade = effect_trade(call);

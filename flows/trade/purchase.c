@@ -18,14 +18,15 @@
 #include "flows/trade/view.h"
 
 #include <stdlib.h>
+
 // ---- What is undone -----------------------------------------------------------------------------------------------
 
-// Of the step's action, also when another saga does it. That has the first generation: what can be undone is never
-// tried under another key.
+// Of the step's action, also when another saga does it.
 struct adapter_effect purchase_undo_effect(const struct saga_call *call, uint16_t step_id, struct effect_whose *whose) {
     trade_purchase_gid(effect_trade(call), whose->gid);
     return effect_of_step(call, &purchase_flow, step_id, 1, whose);
 }
+
 // ---- 2: the order -------------------------------------------------------------------------------------------------
 
 // An order being created: its answer, until it is known whose its number is.
@@ -114,6 +115,7 @@ void purchase_close_order(struct saga_call *call) {
     struct adapter_effect effect = purchase_undo_effect(call, STEP_CREATE_ORDER, &whose);
     order_close(&effect_adapters(call)->order, &effect, &request, effect_done_bare, call);
 }
+
 // ---- 3: ordered ---------------------------------------------------------------------------------------------------
 
 // Takes over the number that the order system gave; false when it is none that can be used.
@@ -194,6 +196,7 @@ static struct saga_verdict paid(struct saga_turn *turn) {
         return close_unpaid(turn);
     return saga_wait(trade->row.order_expires_ms);
 }
+
 // ---- 5, 6: what must follow payment --------------------------------------------------------------------------------
 
 static void mark_paid(struct saga_call *call) {
@@ -217,6 +220,7 @@ static struct saga_verdict completed(struct saga_turn *turn) {
     shortfall_refund(turn);
     return saga_done();
 }
+
 // ---- The table ----------------------------------------------------------------------------------------------------
 
 #define HOLD(NAME, name_, missed, participant_, hold, use, let_go, give_back, when_used, ...)                          \

@@ -56,8 +56,8 @@ static void check(const struct trades *trades, const ProtobufCMessage *message, 
     check_text(error, "refund_no", request->refund_no, 0, 32);
     if (request->refund_no[0] && !is_refund_no(request->refund_no))
         error_field(error, "refund_no",
-                    "may hold letters, digits, '_' and '-', and is none of our own (late-…, " REFUND_CANCELLED_NO
-                    ", " REFUND_SHORTFALL_NO ", " ADJUST_REFUND_NO ")");
+                    "has letters, digits, '_', '-'; not late-…, " REFUND_CANCELLED_NO ", " REFUND_SHORTFALL_NO
+                    ", " ADJUST_REFUND_NO);
     check_text(error, "reason", request->reason, 0, 200);
     check_extent(trades, request, error);
     if (request->n_split > TRADE_TENDERS_MAX)

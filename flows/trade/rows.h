@@ -84,8 +84,8 @@ struct trade_row {
     char posted_shift[33], posted_date[11]; // where settlement has posted the sale
     char currency[4];
     char order_no[TRADE_ID_MAX + 1];
-    int32_t quote_version; // the newest; an order uses it
-    int32_t ordered_version;
+    int32_t quote_version;   // the newest quote
+    int32_t ordered_version; // the quote that the order uses
     char combination_id[9];
     int32_t purchase_no; // purchase sagas so far: a re-order is a new one
     int32_t attempt_no;  // payment attempts so far
@@ -130,7 +130,7 @@ enum { // indexes of trade_table
     TRADE_BY_TENANT_STATION,
 };
 
-// Whose fuel of a pump it is to pay for: of the rows of one fuelling, the order with the highest term (source.h).
+// Whose fuel of a pump it is to pay for: of the rows of one fuelling, the order with the highest term (fuelling.h).
 struct fuelling_row {
     char tenant_id[TRADE_ID_MAX + 1], station_id[TRADE_ID_MAX + 1], nozzle[33], pump_serial[TRADE_ID_MAX + 1];
     int32_t term; // from 1

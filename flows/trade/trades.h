@@ -149,7 +149,7 @@ struct trade_method {
 extern const struct trade_method trade_methods[]; // ended by a NULL name
 
 // For what the inbox keeps under this method (a SourceTaken): the order gives way to one of another instance
-// (source.h). `done` runs once, at once or later.
+// (fuelling.h). `done` runs once, at once or later.
 #define TRADES_SOURCE_TAKEN "SourceTaken"
 void trades_source_taken(struct trades *trades, const ProtobufCMessage *message, saga_reply_fn *done, void *ctx);
 

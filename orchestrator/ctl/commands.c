@@ -42,7 +42,7 @@ static const struct option global[] = {
      .kind = OPTION_TEXT,
      .value = "human|json",
      .fallback = "human",
-     .text = "for people, or one JSON document (of a watch one a line)"},
+     .text = "for people, or one JSON document (of a watch and a batch one a line)"},
     {.name = "request-id",
      .kind = OPTION_TEXT,
      .value = "ID",
@@ -86,7 +86,7 @@ static const struct option made_options[] = {
      .kind = OPTION_TIME,
      .value = "TIME",
      .field = "filter.created_from",
-     .text = "made at or after: 2026-01-31, 2026-01-31T12:00:00+08:00, or 2h ago"},
+     .text = "made at or after: 2026-01-31, 2026-01-31T12:00:00+08:00, or 2h (ago)"},
     {.name = "to", .kind = OPTION_TIME, .value = "TIME", .field = "filter.created_to", .text = "made before"},
 };
 static const struct option_set made_set = SET(made_options);
@@ -335,7 +335,7 @@ static const struct option_set anomaly_set = SET(anomaly_options);
 static const struct command commands[] = {
     {.words = "trade quote",
      .sets = {&trade_options_line, &trade_options_context, &trade_options_quote},
-     .needs = {"--tenant", "--user", "--station"},
+     .needs = {"--fuel|--goods|--recharge", "--tenant", "--station"},
      TRADE("Quote"),
      .show = trade_show_quote,
      .text = "price what is to be bought and keep the quote",
@@ -368,7 +368,7 @@ static const struct command commands[] = {
      .details = REST "txctl trade order-pay TRADE --version 1 --tender wechat:openid1"},
     {.words = "trade quote-order-pay",
      .sets = {&trade_options_line, &trade_options_context, &trade_options_order, &trade_options_pay, &wait_set},
-     .needs = {"--tenant", "--user", "--station"},
+     .needs = {"--fuel|--goods|--recharge", "--tenant", "--station"},
      TRADE("QuoteOrderPay"),
      .show = trade_show_quote_order_pay,
      .text = "quote, order and pay in one",
@@ -537,7 +537,7 @@ static const struct command commands[] = {
      .text = "say what becomes of a matter, once",
      .details = "A shortfall is written-off, collected, or deducted after all: tried again, and open until that was "
                 "done. A conflict is kept, returned or paid-otherwise; a payout paid-otherwise (or its saga is tried "
-                "again).\n"
+                "again). Only the center says that one is over.\n"
                 "txctl matter settle TRADE --number 1 --as deducted --reason \"the coupon is back\""},
     {.words = "stray list",
      .sets = {&stray_set, &page_set},

@@ -65,8 +65,8 @@ void operator_show_batch(struct view *view, struct arena *arena, const ProtobufC
         view_printf(view, "\n");
     }
     bool acted = r->done || r->done_before || r->refused || r->failed;
-    view_printf(view, "%s%lld sagas%s", r->finished && acted ? "all of " : "", (long long)r->matched,
-                r->more ? " (there are more)" : "");
+    view_printf(view, "%s%lld saga%s%s", r->finished && acted ? "all of " : "", (long long)r->matched,
+                r->matched == 1 ? "" : "s", r->more ? " (there are more)" : "");
     if (!acted) {
         view_printf(view, "\n");
         return;

@@ -13,16 +13,18 @@ struct wish {
     char *trade_no;
     Txcenter__Trade__V1__TenderInput **tenders;
     size_t n;
-    const char *combination; // "": the best; NULL: what was ordered
+    const char *combination;                       // "": the best; NULL: what was ordered
+    const Txcenter__Type__V1__Money *rounding_off; // NULL: nothing
 };
 
 static struct wish wish_of(ProtobufCMessage *message) {
     if (message->descriptor == &txcenter__trade__v1__order_pay_request__descriptor) {
         const Txcenter__Trade__V1__OrderPayRequest *request = (const void *)message;
-        return (struct wish){request->trade_no, request->tenders, request->n_tenders, request->combination_id};
+        return (struct wish){request->trade_no, request->tenders, request->n_tenders, request->combination_id,
+                             request->rounding_off};
     }
     const Txcenter__Trade__V1__PayRequest *request = (const void *)message;
-    return (struct wish){request->trade_no, request->tenders, request->n_tenders, NULL};
+    return (struct wish){request->trade_no, request->tenders, request->n_tenders, NULL, request->rounding_off};
 }
 
 // NULL when every tender has its amount.
@@ -52,7 +54,7 @@ static const Txcenter__Type__V1__Money *payable_of(const Txcenter__Trade__V1__Tr
 }
 
 static bool rest_of(const Txcenter__Type__V1__Money *payable, const struct wish *wish, int64_t *ret_rest) {
-    int64_t sum = 0;
+    int64_t sum = wish->rounding_off ? wish->rounding_off->minor_units : 0;
     for (size_t i = 0; i < wish->n; i++)
         if (wish->tenders[i]->amount && !money_add(sum, wish->tenders[i]->amount->minor_units, &sum))
             return false;

@@ -166,9 +166,12 @@ static void add_step(struct table *table, const struct view *view, const struct 
     add_since(table, scale, from);
     add_took(table, from, to);
     table_add(table, words_paint(word), bar(table->arena, scale, from, end, to > 0 ? "█" : "░"));
+    // Why one that is done was not for a while, its attempts say.
+    bool done = step->state == TXCENTER__SAGA__V1__STEP_STATE__STEP_STATE_DONE;
+    const char *reason = done ? "" : step->reason, *text = done ? "" : step->text;
     struct str what =
-        arena_printf(table->arena, "%s%s%s%s%s", step->participant, *step->participant && *step->reason ? "  " : "",
-                     step->reason, *step->reason && *step->text ? ": " : "", step->text);
+        arena_printf(table->arena, "%s%s%s%s%s", step->participant, *step->participant && *reason ? "  " : "", reason,
+                     *reason && *text ? ": " : "", text);
     table_add(table, PAINT_PLAIN, what);
 }
 

@@ -6,6 +6,7 @@
 
 #define FUEL_FORM                                                                                                      \
     "CODE:amount=200.00 or CODE:volume=30.00, with nozzle=N and authorised behind a comma, or CODE:serial=S,nozzle=N"
+#define GOODS_FORM "SKU or SKU=PIECES, such as OIL4L=2"
 #define ACTUAL_FORM "N:amount=150.00 or N:volume=19.53, or N alone for nothing"
 #define TENDER_FORM "KIND=AMOUNT:ACCOUNT, such as card=50.00:C0001, cash=20.00 or wechat:openid1"
 
@@ -47,6 +48,45 @@ ProtobufCMessage *trade_fuel_spec(struct request *request, const char *option, s
         return request_refuse(request, option, FUEL_FORM, text);
     line->item_case = TXCENTER__TRADE__V1__LINE__ITEM_FUEL;
     line->fuel = fuel;
+    return &line->base;
+}
+
+ProtobufCMessage *trade_goods_spec(struct request *request, const char *option, struct str text) {
+    struct str pieces = text, sku = str_cut(&pieces, '=');
+    Txcenter__Trade__V1__Line *line = request_new(request, &txcenter__trade__v1__line__descriptor);
+    Txcenter__Trade__V1__Goods *goods = line ? request_new(request, &txcenter__trade__v1__goods__descriptor) : NULL;
+    if (!goods || !(goods->sku = request_text(request, sku)))
+        return NULL;
+    goods->quantity = 1;
+    if (str_empty(sku) || (pieces.ptr && (!str_to_i64(pieces, &goods->quantity) || goods->quantity <= 0)))
+        return request_refuse(request, option, GOODS_FORM, text);
+    line->item_case = TXCENTER__TRADE__V1__LINE__ITEM_GOODS;
+    line->goods = goods;
+    return &line->base;
+}
+
+// "NAME=AMOUNT", both of which must be there. NULL and an error otherwise.
+static Txcenter__Type__V1__Money *named_amount(struct request *request, const char *option, const char *form,
+                                               struct str text, char **ret_name) {
+    struct str amount = text, name = str_cut(&amount, '=');
+    *ret_name = request_text(request, name);
+    Txcenter__Type__V1__Money *money =
+        *ret_name && amount.ptr ? (Txcenter__Type__V1__Money *)request_money(request, amount) : NULL;
+    if (!error_is(request->error) && (str_empty(name) || !money)) {
+        request_refuse(request, option, form, text);
+        return NULL;
+    }
+    return money;
+}
+
+ProtobufCMessage *trade_recharge_spec(struct request *request, const char *option, struct str text) {
+    Txcenter__Trade__V1__Line *line = request_new(request, &txcenter__trade__v1__line__descriptor);
+    Txcenter__Trade__V1__Recharge *recharge =
+        line ? request_new(request, &txcenter__trade__v1__recharge__descriptor) : NULL;
+    if (!recharge || !(recharge->amount = named_amount(request, option, "CARD=AMOUNT", text, &recharge->card_no)))
+        return NULL;
+    line->item_case = TXCENTER__TRADE__V1__LINE__ITEM_RECHARGE;
+    line->recharge = recharge;
     return &line->base;
 }
 
@@ -93,14 +133,8 @@ ProtobufCMessage *trade_tender_spec(struct request *request, const char *option,
 }
 
 ProtobufCMessage *trade_split_spec(struct request *request, const char *option, struct str text) {
-    struct str amount = text, number = str_cut(&amount, '=');
     Txcenter__Trade__V1__RefundSplit *split = request_new(request, &txcenter__trade__v1__refund_split__descriptor);
-    if (!split || !(split->tender_no = request_text(request, number)))
+    if (!split || !(split->amount = named_amount(request, option, "TENDER_NO=AMOUNT", text, &split->tender_no)))
         return NULL;
-    split->amount = amount.ptr ? (Txcenter__Type__V1__Money *)request_money(request, amount) : NULL;
-    if (error_is(request->error))
-        return NULL;
-    if (str_empty(number) || !split->amount)
-        return request_refuse(request, option, "TENDER_NO=AMOUNT", text);
     return &split->base;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 // ---- Whom
+
 // ------------------------------------------------------------------------------------------------------------
 
 static const struct {
@@ -57,6 +58,7 @@ static void test_only_listed_targets_are_allowed(void **state) {
 }
 
 // ---- A net of participants
+
 // -------------------------------------------------------------------------------------------
 
 enum { KEPT_MAX = 16, IDLE_MS = 60000 };
@@ -252,6 +254,7 @@ static void test_metadata_says_what_the_call_is(void **state) {
 }
 
 // ---- Connections
+
 // -----------------------------------------------------------------------------------------------------
 
 static void test_a_connection_is_shared_and_closed_when_it_was_idle_for_long(void **state) {

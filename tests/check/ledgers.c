@@ -330,6 +330,7 @@ static void check_settlement(struct check *check, const trade_message *trade, co
 }
 
 // ---- What follows a payment
+
 // ------------------------------------------------------------------------------------------
 
 #define FOLLOWER(name) TXCENTER__TRADE__V1__FOLLOWER_STATE__FOLLOWER_STATE_##name

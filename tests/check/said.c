@@ -48,6 +48,7 @@ static const char *word(struct said_list *list, const char *of) {
 }
 
 // ---- The participants
+
 // -------------------------------------------------------------------------------------------------
 
 // A card's money moves for a tender, or into it by a recharge, which names none.
@@ -178,6 +179,7 @@ int64_t said_times(const struct said_run *run, const char *system, const char *k
 }
 
 // ---- The operators
+
 // ------------------------------------------------------------------------------------------------------
 
 static const struct rpc_method list_matters = {.service = &txcenter__trade__v1__trade_operator_service__descriptor,

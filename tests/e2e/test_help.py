@@ -86,8 +86,10 @@ class Help(harness.Case):
 
     def test_what_must_be_there_is_marked(self):
         shown = self.txctl("help", "trade", "quote-order-pay").stdout
-        for option in ("tenant", "user", "station"):
+        for option in ("tenant", "station"):
             self.assertRegex(shown, rf"--{option} .*; needed\n")
+        for option in ("fuel", "goods", "recharge"):
+            self.assertRegex(shown, rf"--{option} [^-]*; needed: one of --fuel\|--goods\|--recharge\n")
         self.assertRegex(self.txctl("help", "trade", "refund").stdout, r"--whole +.*; needed: one of --whole\|--amount\|--line")
 
     def test_a_tender_without_an_amount_pays_the_rest(self):
@@ -100,6 +102,17 @@ class Help(harness.Case):
         self.json("trade", "order-pay", quoted.trade_no, "--version", "1", "--combination", last.combination_id, "--tender",
                   "wechat:me")
         self.assertEqual(last.payable, self.shop.until(quoted.trade_no, "COMPLETED").paid)
+
+    def test_goods_and_fuel_are_bought_by_nobody_in_particular_and_rounded_off(self):
+        place = ("--tenant", "T001", "--station", "S001")
+        quoted = self.json("trade", "quote", *place, "--goods", "OIL4L=2", "--fuel", "92#:amount=10.40")
+        self.assertEqual(["goods", "fuel"], [line["kind"] for line in quoted["quote"]["lines"]])
+        payable = int(quoted["quote"]["combinations"][0]["payable"]["minorUnits"])
+        trade = quoted["tradeNo"]
+        self.json("trade", "order", trade, "--version", "1")
+        self.json("trade", "pay", trade, "--tender", "cash", "--rounding-off", "0.40")
+        self.assertEqual(payable - 40, self.shop.until(trade, "COMPLETED").paid.minor_units)
+        self.json("trade", "quote", *place, "--user", "U0001", "--recharge", "C0001=100.00")
 
     def test_a_rest_that_can_not_be_is_refused_before_anything_is_paid(self):
         trade = self.shop.order()

@@ -28,10 +28,11 @@ class Run(harness.Case):
         self.folder = harness.scratch()
         self.addCleanup(shutil.rmtree, self.folder)
         self.port, self.sim_port = free_ports()
+        self.auto_pay, self.tender = "20", ""
 
     def command(self, *more):
         return [os.path.join(ROOT, "scripts", "run"), "--data", self.folder + "/data", "--port", str(self.port),
-                "--sim-port", str(self.sim_port), "--auto-pay", "20", *more]
+                "--sim-port", str(self.sim_port), "--auto-pay", self.auto_pay, *more]
 
     def start(self):
         self.log = open(self.folder + "/log", "a+", encoding="utf-8")
@@ -70,6 +71,23 @@ class Run(harness.Case):
             with self.assertRaises(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", port)).close()
 
+    def shown(self, command, said):
+        """The command that it shows, run."""
+        line = re.search(rf"^  (\S*{command}.*)$", said, re.M).group(1)
+        done = subprocess.run(["bash", "-c", line.replace("TENDER", self.tender)], cwd=ROOT, capture_output=True, text=True,
+                              timeout=harness.READY_S, check=False)
+        self.assertEqual(0, done.returncode, line + ": " + done.stderr)
+        return done.stdout
+
+    def test_a_payer_who_does_not_pay_by_himself_is_told_to(self):
+        self.auto_pay = "off"
+        run, said = self.start()
+        trade = self.shown("txctl.* trade quote-order-pay", said)
+        self.tender = re.search(r"\b(\S+-1-0)\b", trade).group(1)
+        self.shown("txsim.* pay", said)
+        run.send_signal(signal.SIGTERM)
+        self.assertEqual(0, run.wait(harness.READY_S))
+
     def test_a_port_that_is_taken_is_said_at_once(self):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", self.port))
@@ -80,10 +98,7 @@ class Run(harness.Case):
 
     def test_the_command_that_it_shows_is_one_of_txctl(self):
         run, said = self.start()
-        shown = re.search(r"^  (\S*txctl.* trade list)$", said, re.M).group(1)
-        done = subprocess.run(shown.split(), cwd=ROOT, capture_output=True, text=True, timeout=harness.READY_S,
-                              check=False)
-        self.assertEqual(0, done.returncode, done.stderr)
+        self.shown("txctl.* trade list", said)
         run.send_signal(signal.SIGTERM)
         self.assertEqual(0, run.wait(harness.READY_S))
 

@@ -107,6 +107,7 @@ static void start_sim(struct flow_bed *bed) {
 }
 
 // ---- Watching: streams are not carried by the net, so the trade is asked by itself
+
 // ----------------------------------------
 
 struct watching {

@@ -371,6 +371,20 @@ static void test_not_a_database(void **state) {
     assert_refused(s->bed.place, "damaged");
 }
 
+// What is in it is its owner's, and so is its log.
+static void test_nobody_else_may_read_it(void **state) {
+    struct state *s = *state;
+    static const char *const beside[] = {"", "-wal", "-shm", ".lock"};
+    assert_int_equal(put(&s->bed, 1), ERR_OK);
+    for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++) {
+        char path[4096];
+        struct stat found;
+        snprintf(path, sizeof path, "%s%s", s->bed.place, beside[i]);
+        assert_int_equal(stat(path, &found), 0);
+        assert_int_equal(found.st_mode & 0777, 0600);
+    }
+}
+
 static void test_settings(void **state) {
     struct state *s = *state;
     assert_null(store_durability_warning(s->bed.store));
@@ -418,6 +432,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_not_a_database, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rows_that_can_not_be_read_are_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_settings, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nobody_else_may_read_it, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("store over sqlite", tests, NULL, NULL);
 }

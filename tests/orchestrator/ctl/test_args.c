@@ -17,6 +17,8 @@
     "--fuel: expected CODE:amount=200.00 or CODE:volume=30.00, with nozzle=N and authorised behind a comma, or "       \
     "CODE:serial=S,nozzle=N, got "
 
+#define NOT_GOODS "--goods: expected SKU or SKU=PIECES, such as OIL4L=2, got "
+
 enum { WORDS_MAX_OF_A_LINE = 24 };
 #define NOW_MS INT64_C(1769860830000) // 2026-01-31T12:00:30Z
 
@@ -56,6 +58,15 @@ static const struct {
      "\"3050\"}},{\"fuel\":{\"oilCode\":\"95#\",\"volumeCenti\":\"133\",\"amount\":{\"currency\":\"CNY\","
      "\"minorUnits\":\"1000\"}}}],\"excludedCouponIds\":[\"C1\",\"C2\"],\"excludePoints\":true,\"maxCombinations\":"
      "10}"},
+    {"txctl trade quote --tenant G --station S --goods OIL4L=2 --fuel 92#:amount=1 --goods W1",
+     "{\"requestId\":\"R\",\"context\":{\"tenantId\":\"G\",\"stationId\":\"S\"},\"lines\":[{\"goods\":{\"sku\":"
+     "\"OIL4L\","
+     "\"quantity\":\"2\"}},{\"fuel\":{\"oilCode\":\"92#\",\"amount\":{\"currency\":\"CNY\",\"minorUnits\":\"100\"}}},"
+     "{\"goods\":{\"sku\":\"W1\",\"quantity\":\"1\"}}]}"},
+    {"txctl trade quote --tenant G --user U --station S --recharge C0001=100",
+     "{\"requestId\":\"R\",\"context\":{\"tenantId\":\"G\",\"userId\":\"U\",\"stationId\":\"S\"},\"lines\":[{"
+     "\"recharge\":{"
+     "\"cardNo\":\"C0001\",\"amount\":{\"currency\":\"CNY\",\"minorUnits\":\"10000\"}}}]}"},
     {"txctl --currency JPY trade order T1 --version 2 --combination 1 --expect 500 --mode lock-first --expires 60 "
      "--wait 0",
      "{\"requestId\":\"R\",\"tradeNo\":\"T1\",\"quoteVersion\":2,\"combinationId\":\"1\",\"expectedPayable\":"
@@ -66,6 +77,10 @@ static const struct {
      "\"CNY\",\"minorUnits\":\"5000\"},\"account\":\"C0001\"},{\"kind\":\"TENDER_KIND_WECHAT\",\"account\":"
      "\"openid1\"},{\"kind\":\"TENDER_KIND_CASH\",\"amount\":{\"currency\":\"CNY\",\"minorUnits\":\"100\"}}],"
      "\"onFailure\":\"ON_FAILURE_FAIL_TRADE\",\"waitFor\":\"WAIT_FOR_OUTCOME\",\"waitMs\":5000}"},
+    {"txctl trade pay T1 --tender cash=19.5 --rounding-off 0.5",
+     "{\"requestId\":\"R\",\"tradeNo\":\"T1\",\"tenders\":[{\"kind\":\"TENDER_KIND_CASH\",\"amount\":{\"currency\":"
+     "\"CNY\","
+     "\"minorUnits\":\"1950\"}}],\"waitMs\":5000,\"roundingOff\":{\"currency\":\"CNY\",\"minorUnits\":\"50\"}}"},
     {"txctl trade refund T1 --whole --wait 30",
      "{\"requestId\":\"R\",\"tradeNo\":\"T1\",\"whole\":true,\"waitMs\":30000}"},
     {"txctl trade refund --order O1 --amount 20.00 --split N1=15 --split N2=5.00 --reason why",
@@ -208,6 +223,14 @@ static const struct {
     {"txctl trade cancel --reason x", "'trade cancel' needs TRADE or --order"},
     {"txctl trade refund T1", "'trade refund' needs --whole, --amount or --line"},
     {"txctl trade quote --fuel 92#:amount=1 --user U --station S", "'trade quote' needs --tenant"},
+    {"txctl trade quote --tenant G --station S", "'trade quote' needs --fuel, --goods or --recharge"},
+    {"txctl trade quote --tenant G --station S --goods =2", NOT_GOODS "'=2'"},
+    {"txctl trade quote --tenant G --station S --goods OIL4L=0", NOT_GOODS "'OIL4L=0'"},
+    {"txctl trade quote --tenant G --station S --goods OIL4L=many", NOT_GOODS "'OIL4L=many'"},
+    {"txctl trade quote --tenant G --station S --recharge C1", "--recharge: expected CARD=AMOUNT, got 'C1'"},
+    {"txctl trade quote --tenant G --station S --recharge =1", "--recharge: expected CARD=AMOUNT, got '=1'"},
+    {"txctl trade quote --tenant G --station S --recharge C1=1.234",
+     "--recharge: expected CARD=AMOUNT, got 'C1=1.234'"},
     {"txctl --verbose", "'txctl' has no option --verbose; 'txctl help' lists them"},
     {"txctl saga retry G1", "'saga retry' needs --reason TEXT"},
     {"txctl saga resolve G1 --reason r", "'saga resolve' needs --outcome OUTCOME"},
