@@ -4,7 +4,7 @@
 #include "orchestrator/forward.h"
 #include "saga/tables.h"
 
-enum { EVERY_SCOPE = RPC_TRADE_READ | RPC_TRADE | RPC_SAGA | RPC_OPERATE | RPC_CALLBACK };
+enum { EVERY_SCOPE = RPC_TRADE_READ | RPC_TRADE | RPC_SAGA | RPC_OPERATE | RPC_CALLBACK | RPC_TRADE_BACKDATE };
 
 // ---- Who ----------------------------------------------------------------------------------------------------------
 

@@ -163,6 +163,7 @@ static struct rpc_channel *open_target(void *ctx, const char *target, struct err
         .certificate = submit->certificate,
         .key = submit->key,
         .message_max = center->config->limits.message_max_bytes,
+        .in_flight_max = center->config->targets.gate.in_flight_max,
     };
     return rpc_channel_open(center->loop, target, &options, error);
 }
@@ -271,7 +272,8 @@ static bool make_engine(struct center *center, struct error *error) {
         return false;
     for (size_t i = 0; i < BUSINESSES; i++)
         businesses[i].start(center);
-    center->inbox = (struct inbox_service){center->engine, center->store, center->trades};
+    center->inbox =
+        (struct inbox_service){center->engine, center->store, center->config->store.queue_max, center->trades};
     forward_start(center->forward, center->engine,
                   &(struct forward_keeper){inbox_service_keeps, inbox_service_keep, &center->inbox});
     return true;
@@ -301,6 +303,7 @@ static bool serve(struct center *center, struct error *error) {
     center->saga_service = (struct saga_service){
         .engine = center->engine,
         .store = center->store,
+        .queue_max = config->store.queue_max,
         .requests = requests_new(center->store, rpc_loop_clock(center->loop)),
         .submit = make_submit(center),
         .streams = saga_streams_new(center->engine, center->store, config->limits.watchers_max),

@@ -132,12 +132,14 @@ static const struct config_word levels[] = {
     {"debug", LOG_DEBUG, NULL}, {"info", LOG_INFO, NULL}, {"warn", LOG_WARN, NULL}, {"error", LOG_ERROR, NULL}, {0}};
 static const struct config_word formats[] = {
     {"auto", LOG_AUTO, "text on a terminal, JSON otherwise"}, {"text", LOG_TEXT, NULL}, {"json", LOG_JSON, NULL}, {0}};
-static const struct config_word scopes[] = {{"trade.read", RPC_TRADE_READ, "see trades"},
-                                            {"trade", RPC_TRADE, "quote, order, pay, cancel, refund"},
-                                            {"saga", RPC_SAGA, "submit sagas, see and signal them; see flows"},
-                                            {"operate", RPC_OPERATE, "operators' actions"},
-                                            {"callback", RPC_CALLBACK, "deliver payment callbacks"},
-                                            {0}};
+static const struct config_word scopes[] = {
+    {"trade.read", RPC_TRADE_READ, "see trades"},
+    {"trade", RPC_TRADE, "quote, order, pay, cancel, refund"},
+    {"trade.backdate", RPC_TRADE_BACKDATE, "say when something was bought, up to a week ago"},
+    {"saga", RPC_SAGA, "submit sagas, see and signal them; see flows"},
+    {"operate", RPC_OPERATE, "operators' actions"},
+    {"callback", RPC_CALLBACK, "deliver payment callbacks"},
+    {0}};
 
 // ---- Rows ---------------------------------------------------------------------------------------------------------
 
@@ -269,11 +271,14 @@ static const struct config_row trade_rows[] = {
          "or "
          "quota are gone when they are to be deducted."),
     TEXT(config_trade, currency, 3, &currency_form, "CNY",
-         "The currency of all trades of a database. With another one than a trade has, that can only be cancelled."),
+         "The currency of all trades of a database. With another one than a trade has, that can only be "
+         "cancelled, and its matters settled."),
     TEXT(config_trade, timezone, 64, &timezone_form, "Asia/Shanghai",
          "The stations' time zone: business dates are theirs."),
-    TEXT(config_trade, merchant_id, 64, &printable_form, "M001",
-         "Our merchant number at the payment gateway; a callback for another one is a conflict."),
+    TEXT(
+        config_trade, merchant_id, 64, &printable_form, "M001",
+        "Our merchant number at the payment gateway; a callback for another one is a conflict. A payment keeps the one "
+        "that it was begun with."),
     WORD(config_trade, os_sync, switches, "on",
          "Whether the stations' own system (`os`) is told of orders that are paid and refunded."),
     TEXT(config_trade, os_caller, 64, &name_form, NULL,
@@ -493,7 +498,7 @@ static const struct config_row retention_rows[] = {
          "Requests with their answers, and the nonces of callbacks: within this time the same request_id acts once."),
     DAYS(config_retention, events_days, "30", "Events, whether or not anybody has read them."),
     DAYS(config_retention, audit_days, "730", "What operators did."),
-    DAYS(config_retention, strays_days, "365", "Callbacks that named nothing we know."),
+    DAYS(config_retention, strays_days, "365", "Callbacks that nothing took in, once they are settled."),
     DAYS(config_retention, archive_days, "1825",
          "What stays of each tender of a deleted trade: within this time money that comes late is given back."),
     COUNT(config_retention, rows_per_s, 1, 1000000, "rows/s", "2000", "Most rows deleted in a second."),

@@ -1,5 +1,6 @@
 #include "orchestrator/inbox.h"
 
+#include "orchestrator/admission.h"
 #include "orchestrator/authorize.h"
 #include "orchestrator/saga_owner.h"
 #include "orchestrator/saga_signal.h"
@@ -103,9 +104,12 @@ static void checked(void *ctx, const struct error *error, const char *gid, uint3
 void inbox_service_keep(void *service, struct rpc_inbound *in, unsigned slot) {
     struct inbox_service *inbox = service;
     struct keeping *keeping = arena_alloc(rpc_inbound_arena(in), sizeof *keeping);
-    struct error error;
-    if (!keeping) {
+    struct error error = {0};
+    if (!keeping)
         error_set(&error, ERR_OVERLOADED, "no memory for the call");
+    else
+        admission_check(inbox->store, inbox->queue_max, RPC_TIER_HIGH, &error);
+    if (error_is(&error)) {
         call_fail(in, &error, NULL, NULL);
         return;
     }

@@ -11,6 +11,7 @@
 struct inbox_service {
     struct saga_engine *engine;
     struct store *store;
+    uint32_t queue_max; // the store's
     struct trades *trades;
 };
 

@@ -195,7 +195,8 @@ void operator_batch(void *service, struct rpc_inbound *in, const ProtobufCMessag
     struct error error = {0};
     struct batch_call *call;
     check(request, &error);
-    if (!saga_service_enter(in, &error) || !(call = saga_service_keep(in, sizeof *call)))
+    const struct operator_service *operators = service;
+    if (!saga_service_enter_to_change(operators->sagas, in, &error) || !(call = saga_service_keep(in, sizeof *call)))
         return;
     *call = (struct batch_call){.service = service, .in = in, .request = request};
     struct saga_batch_options options = options_of(call, &error);

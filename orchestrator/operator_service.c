@@ -153,7 +153,9 @@ static void act(void *service, struct rpc_inbound *in, const ProtobufCMessage *m
         take_outcome(resolve, &operation, &error);
     }
     struct acting *acting;
-    if (!saga_service_enter(in, &error) || !(acting = saga_service_keep(in, sizeof *acting)))
+    const struct operator_service *operators = service;
+    if (!saga_service_enter_to_change(operators->sagas, in, &error) ||
+        !(acting = saga_service_keep(in, sizeof *acting)))
         return;
     call_context(in)->notes->gid = str_c(request->gid);
     operation.also = decided;
@@ -245,7 +247,9 @@ static void pause_participant(void *service, struct rpc_inbound *in, const Proto
     operator_check_text(&error, "participant", request->participant, 1, SAGA_PARTICIPANT_MAX);
     operator_check_text(&error, "reason", request->reason, 1, OPERATOR_REASON_MAX);
     struct pausing *pausing;
-    if (!saga_service_enter(in, &error) || !(pausing = saga_service_keep(in, sizeof *pausing)))
+    const struct operator_service *operators = service;
+    if (!saga_service_enter_to_change(operators->sagas, in, &error) ||
+        !(pausing = saga_service_keep(in, sizeof *pausing)))
         return;
     *pausing = (struct pausing){.service = service, .in = in, .request = request, .paused = pauses};
     const struct request_id id = {.caller = caller_of(in),

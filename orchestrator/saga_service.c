@@ -1,5 +1,6 @@
 #include "orchestrator/saga_service.h"
 
+#include "orchestrator/admission.h"
 #include "orchestrator/authorize.h"
 #include "orchestrator/page.h"
 #include "orchestrator/saga_filter.h"
@@ -142,9 +143,16 @@ static void submit(void *service, struct rpc_inbound *in, const ProtobufCMessage
     submit_saga(((struct saga_service *)service)->submit, in);
 }
 
+// A durable answer is waited for: none is begun while there can be none.
+static bool admit(const struct saga_service *service, struct rpc_inbound *in, struct error *error) {
+    return admission_check(service->store, service->queue_max, RPC_TIER_HIGH, error) || enter_own(in, error);
+}
+
 static void signal(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
     const struct saga_service *sagas = service;
-    saga_signal_serve(sagas->engine, sagas->store, in, message);
+    struct error error = {0};
+    if (admit(sagas, in, &error))
+        saga_signal_serve(sagas->engine, sagas->store, in, message);
 }
 
 static void watch(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {
@@ -293,6 +301,10 @@ static void get_flow(void *service, struct rpc_inbound *in, const ProtobufCMessa
 
 bool saga_service_enter(struct rpc_inbound *in, struct error *error) {
     return enter(in, error);
+}
+
+bool saga_service_enter_to_change(const struct saga_service *service, struct rpc_inbound *in, struct error *error) {
+    return enter(in, error) && admit(service, in, error);
 }
 
 void *saga_service_keep(struct rpc_inbound *in, size_t size) {

@@ -12,6 +12,7 @@
 struct saga_service {
     struct saga_engine *engine;
     struct store *store;
+    uint32_t queue_max; // the store's
     struct requests *requests;
     struct submit *submit;
     struct saga_streams *streams;
@@ -24,6 +25,9 @@ extern const size_t n_saga_routes;
 
 // What a method begins with. False: the call is over, because of `error` or of who calls.
 bool saga_service_enter(struct rpc_inbound *in, struct error *error);
+
+// The same of one that changes something: the call is also over when the store has no room for that.
+bool saga_service_enter_to_change(const struct saga_service *service, struct rpc_inbound *in, struct error *error);
 
 // Zeroed, for as long as the call; NULL: there was no memory, and the call is over.
 void *saga_service_keep(struct rpc_inbound *in, size_t size);

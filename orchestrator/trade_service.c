@@ -129,6 +129,7 @@ static struct trade_served *served_new(struct trade_service *service, struct rpc
         .ctx = served,
         .caller = rpc_inbound_caller(in)->name,
         .may = may,
+        .backdates = (rpc_inbound_caller(in)->scopes & RPC_TRADE_BACKDATE) != 0,
         .deadline_ms = rpc_inbound_deadline_ms(in),
         .body = rpc_inbound_bytes(in),
         .request_id = context->request_id,

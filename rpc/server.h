@@ -15,7 +15,8 @@ enum rpc_scope {
     RPC_SAGA = 1 << 2,
     RPC_OPERATE = 1 << 3,
     RPC_CALLBACK = 1 << 4,
-    RPC_SIM = 1 << 5, // the participants' own methods, served by txsim
+    RPC_SIM = 1 << 5,            // the participants' own methods, served by txsim
+    RPC_TRADE_BACKDATE = 1 << 6, // of no method: to say oneself when something was bought
 };
 
 // What is refused first when the server, or what one caller may have of it, is full: higher tiers go before lower ones,

@@ -181,6 +181,9 @@ static int by_id(const void *a, const void *b) {
 static void list_activities(struct sim_call *call) {
     struct listing listing = {
         .call = call, .request = (const void *)call->request, .now_ms = sim_now(call->system->sim)};
+    const Google__Protobuf__Timestamp *at = listing.request->at;
+    if (at)
+        listing.now_ms = clock_moment_ms(at->seconds, at->nanos);
     sim_each(call->system, SIM_ACTIVITIES, list_one, &listing);
     if (error_is(&call->invalid))
         return;

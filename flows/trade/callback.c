@@ -115,9 +115,7 @@ static void make(struct notice *notice, struct saga_turn *turn) {
     saga_turn_commit(turn, durable, notice);
 }
 
-// Nothing of ours can take it in: kept for the operators, acknowledged, alarmed.
-static void keep_stray(struct notice *notice, const struct trade *trade, const char *why) {
-    struct saga_turn *turn = saga_turn_begin(notice->trades->engine, NULL);
+static void put_stray(struct notice *notice, struct saga_turn *turn, const struct trade *trade, const char *why) {
     struct stray_row row = {.kind = notice->of_refund ? STRAY_OF_REFUND : STRAY_OF_PAYMENT,
                             .received_ms = saga_turn_now(turn)};
     str_copy(str_c(notice->body->key_id), row.key_id, sizeof row.key_id);
@@ -129,6 +127,12 @@ static void keep_stray(struct notice *notice, const struct trade *trade, const c
         memcpy(row.trade_no, trade->row.trade_no, sizeof row.trade_no);
     saga_turn_row(turn, &stray_table, STORE_PUT, &row);
     matter_count_soon(notice->trades);
+}
+
+// Nothing of ours can take it in: kept for the operators, acknowledged, alarmed.
+static void keep_stray(struct notice *notice, const struct trade *trade, const char *why) {
+    struct saga_turn *turn = saga_turn_begin(notice->trades->engine, NULL);
+    put_stray(notice, turn, trade, why);
     trades_alert(notice->trades, why, trade, notice->number);
     make(notice, turn);
 }
@@ -146,9 +150,12 @@ static bool is_understood(const struct notice *notice) {
 
 static void apply_payment(struct notice *notice, struct trade *trade, struct tender_row *tender) {
     struct saga_turn *turn = saga_turn_begin(notice->trades->engine, &trade->subject);
+    int32_t before = tender->state;
     tender_noticed(turn, tender, notice->payment);
     if (!trade->archived)
         payment_poke(turn, tender->attempt_no);
+    else if (tender->state != before && tender->state == TENDER_STATE(CONFLICTED))
+        put_stray(notice, turn, trade, "money of a deleted trade that can't go back by itself"); // it has no matters
     make(notice, turn);
 }
 

@@ -67,7 +67,7 @@ static void fill(struct saga_turn *turn, struct matter_row *row, const struct ma
 void matter_raise(struct saga_turn *turn, const struct matter *matter) {
     struct trade *trade = trade_of(saga_turn_subject(turn));
     if (trade->archived)
-        return; // whoever is told of it sees to it by its saga
+        return; // it has no such rows any more: what came is kept as a stray, or told of by its saga
     const struct matter_row key = {.number = ++trade_edit(trade)->matters};
     fill(turn, trade_add(trade, PART_MATTER, &key), matter);
 }

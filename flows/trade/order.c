@@ -409,13 +409,14 @@ static bool outcome_paid(const struct command *command, const struct trade *trad
                          ProtobufCMessage **ret_response, struct error *ret_error) {
     struct pay_wish pay;
     int32_t wait_for = 0;
+    const struct pay_attempt_row *attempt = attempt_of(trade);
     pays(command->request, &pay, &wait_for);
     if (settled && !superseded(command, trade)) {
         if (trade->row.state == TRADE_STATE(ORDERING) || trade->row.state == TRADE_STATE(CLOSING))
             return false;
         if (order_failed(trade, ret_error))
             return true;
-        if (!trade_is_paid(trade) && !pay_outcome(trade, trade->row.attempt_no, wait_for, ret_error))
+        if (!trade_is_paid(trade) && (!attempt || !pay_outcome(trade, attempt->attempt_no, wait_for, ret_error)))
             return false;
         if (error_is(ret_error))
             return true;
@@ -425,7 +426,6 @@ static bool outcome_paid(const struct command *command, const struct trade *trad
     Txcenter__Trade__V1__OrderPayResponse *response = arena_alloc(arena, sizeof *response);
     view_init(response, with_quote ? &txcenter__trade__v1__quote_order_pay_response__descriptor
                                    : &txcenter__trade__v1__order_pay_response__descriptor);
-    const struct pay_attempt_row *attempt = attempt_of(trade);
     if (response && (response->trade = view_trade(trade, arena)) &&
         (!attempt || (response->attempt = view_attempt(trade, attempt->attempt_no, arena)))) {
         response->processing = !settled;

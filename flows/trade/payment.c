@@ -590,8 +590,13 @@ static bool may_be_paid(const struct tender_row *tender, struct error *error) {
 
 bool payment_close_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
     const Participant__Payment__V1__ClosePaymentResponse *response = (const void *)answer;
-    (void)turn;
-    return tender_is_definite(response->payment);
+    return tender_is_definite(response->payment) &&
+           tender_is_meant(turn_tender(turn, tender_is_gateway)->tender_no, response->payment);
+}
+
+static bool create_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
+    const Participant__Payment__V1__CreatePaymentResponse *response = (const void *)answer;
+    return tender_is_meant(turn_tender(turn, tender_is_gateway)->tender_no, response->payment);
 }
 
 static bool freeze_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
@@ -614,7 +619,8 @@ static bool allows(struct saga_turn *turn, const struct saga_ruling *ruling, str
          .no_skip = "the card would stay frozen: " RULING_RESOLVE_THERE},
         {.step_id = STEP_CREATE,
          .no_skip = "what isn't created can't be paid: " RULING_RESOLVE_OR_COMPENSATE,
-         .answers = &payment_create_method},
+         .answers = &payment_create_method,
+         .fits = create_fits},
         {.step_id = STEP_CREATE,
          .op = SAGA_COMPENSATE,
          .answers = &payment_close_method,

@@ -8,6 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { BACKDATE_MAX_MS = 7 * 86400000, CLOCKS_APART_MS = 60000 };
+
+static void check_bought_at(const struct trades *trades, const Google__Protobuf__Timestamp *at, struct error *error) {
+    int64_t ago_ms = trades_now(trades) - clock_moment_ms(at->seconds, at->nanos);
+    if (!clock_is_moment(at->seconds, at->nanos) || ago_ms > BACKDATE_MAX_MS || ago_ms < -CLOCKS_APART_MS)
+        error_field(error, "context.at", "must be within the last 7 days");
+}
+
 void quote_check(const struct trades *trades, const Txcenter__Trade__V1__Context *context,
                  Txcenter__Trade__V1__Line *const *lines, size_t n_lines, struct error *error) {
     if (!context) {
@@ -23,6 +31,8 @@ void quote_check(const struct trades *trades, const Txcenter__Trade__V1__Context
         check_text(error, "context.shift_id", context->shift_id, 0, 32);
         if (context->business_date[0])
             check_text(error, "context.business_date", context->business_date, 10, 10);
+        if (context->at)
+            check_bought_at(trades, context->at, error);
     }
     if (n_lines == 0 || n_lines > TRADE_LINES_MAX)
         error_field(error, "lines", "must have 1..%d", TRADE_LINES_MAX);

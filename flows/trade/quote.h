@@ -14,6 +14,7 @@ struct quote_ids {
 // What is to be priced; borrowed until `done`.
 struct quote_wish {
     const char *trade_no;
+    bool may_backdate;
     const char *call_id, *traceparent; // metadata, passed on to the sources
     const Txcenter__Trade__V1__Context *context;
     Txcenter__Trade__V1__Line *const *lines;
@@ -27,8 +28,9 @@ struct quote_wish {
 
 // Of it what every command that quotes says with fields of these names, and whose trade's number is its state.
 #define QUOTE_WISH_OF(command, request)                                                                                \
-    .trade_no = (command)->state, .call_id = (command)->call->request_id, .traceparent = (command)->call->traceparent, \
-    .context = (request)->context, .lines = (request)->lines, .n_lines = (request)->n_lines,                           \
+    .trade_no = (command)->state, .may_backdate = (command)->call->backdates, .call_id = (command)->call->request_id,  \
+    .traceparent = (command)->call->traceparent, .context = (request)->context, .lines = (request)->lines,             \
+    .n_lines = (request)->n_lines,                                                                                     \
     .excluded = {[SOLVER_COUPON] = {(request)->excluded_coupon_ids, (request)->n_excluded_coupon_ids},                 \
                  [SOLVER_ACTIVITY] = {(request)->excluded_activity_ids, (request)->n_excluded_activity_ids}},          \
     .exclude_points = (request)->exclude_points, .exclude_level = (request)->exclude_level

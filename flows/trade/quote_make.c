@@ -104,6 +104,8 @@ static quote_message *quote_of(struct making *making, const struct solver_input 
         return NULL;
     quote->created_at = view_time(making->now_ms, arena);
     quote->expires_at = view_time(making->now_ms + making->trades->options.quote_ttl_ms, arena);
+    if (making->wish.context->at)
+        quote->priced_at = view_time(quote_bought_ms(&making->wish, making->now_ms), arena);
     quote->list_price = MONEY(result->list_price);
     quote->exact = result->exact;
     quote->input_hash = view_text(hash_of_input(making));
@@ -129,7 +131,7 @@ static Txcenter__Trade__V1__QuoteFacts *facts_of(struct making *making) {
         VIEW_NEW(arena, txcenter__trade__v1__quote_facts, Txcenter__Trade__V1__QuoteFacts);
     if (!facts)
         return NULL;
-    facts->at = view_time(making->now_ms, arena);
+    facts->at = view_time(quote_bought_ms(&making->wish, making->now_ms), arena);
     facts->prices = view_array(arena, making->wish.n_lines);
     facts->pumps = view_array(arena, making->wish.n_lines);
 #define ANSWER(kind, line) ((void *)(uintptr_t)quote_answer_of(making->sources, (kind), (line)))
@@ -210,10 +212,13 @@ static void conclude(void *ctx, const struct quote_sources *sources) {
 
 void quote_make(struct trades *trades, const struct quote_wish *wish, struct arena *arena, quote_made_fn *done,
                 void *ctx) {
-    struct error error;
+    struct error error = {0};
     trade_evict(trades);
-    if (trades_weigh_too_much(trades)) {
+    if (wish->context->at && !wish->may_backdate)
+        error_set(&error, ERR_SCOPE_MISSING, "context.at needs the scope trade.backdate");
+    else if (trades_weigh_too_much(trades))
         error_set(&error, ERR_OVERLOADED, "the trades in memory are as large as they may be together");
+    if (error_is(&error)) {
         done(ctx, NULL, &error);
         return;
     }

@@ -59,6 +59,17 @@ static void answered(void *ctx, const struct adapter_answer *answer) {
     close_one(all);
 }
 
+int64_t quote_bought_ms(const struct quote_wish *wish, int64_t now_ms) {
+    const Google__Protobuf__Timestamp *at = wish->context->at;
+    return at ? clock_moment_ms(at->seconds, at->nanos) : now_ms;
+}
+
+static void put_bought_at(const struct quote_sources *all, Google__Protobuf__Timestamp *at) {
+    int64_t ms = quote_bought_ms(all->wish, all->now_ms);
+    at->seconds = ms / 1000;
+    at->nanos = (int32_t)(ms % 1000) * 1000000;
+}
+
 // ---- What each is asked -------------------------------------------------------------------------------------------
 
 static void put_question(struct asked *asked, const struct adapter_method *method, ProtobufCMessage *request);
@@ -73,7 +84,7 @@ static void ask_price(struct asked *asked) {
     const Txcenter__Trade__V1__Fuel *fuel = asked->all->wish->lines[asked->source.line]->fuel;
     Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
     Participant__Oil__V1__GetPriceRequest request = PARTICIPANT__OIL__V1__GET_PRICE_REQUEST__INIT;
-    at.seconds = asked->all->now_ms / 1000;
+    put_bought_at(asked->all, &at);
     request.station_id = asked->all->wish->context->station_id;
     request.oil_code = fuel->oil_code;
     request.nozzle = fuel->nozzle;
@@ -186,7 +197,7 @@ static void ask_activities(struct asked *asked) {
         describe_line(all, i, &lines[i]);
         pointers[i] = &lines[i].line;
     }
-    at.seconds = all->now_ms / 1000;
+    put_bought_at(all, &at);
     buyer.user_id = context->user_id;
     buyer.card_no = view_text(user ? user->user->card_no : "");
     buyer.plate_no = view_text(user ? user->user->plate_no : "");
@@ -295,7 +306,7 @@ static void put_question(struct asked *asked, const struct adapter_method *metho
     struct adapter_effect effect = all->effect;
     struct error error = {0};
     const struct fact_question question = {
-        .fact = sources[kind].fact,
+        .fact = all->wish->context->at ? TRADE_FACT_NONE : sources[kind].fact, // what is kept is of now
         .is_own = sources[kind].is_own,
         .system = (struct adapter *)(void *)((char *)all->trades->options.adapters + sources[kind].system),
         .method = method,

@@ -26,6 +26,9 @@ typedef void quote_sources_fn(void *ctx, const struct quote_sources *sources);
 void quote_sources_ask(struct trades *trades, const struct quote_wish *wish, int64_t now_ms, struct arena *arena,
                        quote_sources_fn *done, void *ctx);
 
+// When it is bought: what applies then is asked for. `now_ms`, but for a caller that says otherwise.
+int64_t quote_bought_ms(const struct quote_wish *wish, int64_t now_ms);
+
 // NULL: that one has no say here, and was not asked.
 const struct quote_source *quote_source_of(const struct quote_sources *sources, enum quote_source_kind kind,
                                            size_t line);

@@ -289,8 +289,8 @@ static void retire(void *ctx, struct str key, struct saga_leaving *leaving) {
 // ---- The estate ---------------------------------------------------------------------------------------------------
 
 static const struct saga_aged aged[] = {
-    {&stray_table, SAGA_AGED_ANYHOW, .at_offset = offsetof(struct stray_row, received_ms), .kept_ms = strays_kept},
-    {&settled_stray_table, SAGA_AGED_ANYHOW, .at_offset = offsetof(struct stray_row, received_ms),
+    // One that is open stays until it is settled, however old: it may be all that is known of money.
+    {&settled_stray_table, SAGA_AGED_ANYHOW, .at_offset = offsetof(struct stray_row, settled_ms),
      .kept_ms = strays_kept},
     {&archived_table, SAGA_AGED_BY_INDEX, ARCHIVED_BY_AGE, offsetof(struct archived_row, since_ms), archive_kept},
     {&fuelling_table, SAGA_AGED_BY_INDEX, FUELLING_BY_AGE, offsetof(struct fuelling_row, claimed_ms), fuellings_kept},

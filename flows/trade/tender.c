@@ -285,6 +285,12 @@ bool tender_is_definite(const Participant__Payment__V1__Payment *payment) {
            payment->state == PAYMENT_STATE(CLOSED);
 }
 
+bool tender_is_meant(const char *tender_no, const Participant__Payment__V1__Payment *payment) {
+    if (!payment->tender_no[0])
+        return payment->state != PAYMENT_STATE(PAID);
+    return strcmp(payment->tender_no, tender_no) == 0;
+}
+
 // Until the answer is there: the trade may be gone by then.
 struct asking {
     struct saga_call *call;
@@ -308,13 +314,12 @@ static const Participant__Payment__V1__Payment *payment_of(const ProtobufCMessag
     return *(const Participant__Payment__V1__Payment *const *)(const void *)((const char *)answer + field->offset);
 }
 
-// What is wrong with it; NULL: nothing. A gateway that knows no such tender need not name it.
+// What is wrong with it; NULL: nothing.
 static const char *misfit(const struct asking *asking, const struct adapter_answer *answer) {
     if (answer->outcome != OUTCOME_OK || answer->never_seen)
         return NULL;
     const Participant__Payment__V1__Payment *payment = payment_of(answer->message);
-    bool unknown = payment->state == PAYMENT_STATE(NOT_FOUND) && !payment->tender_no[0];
-    if (!unknown && strcmp(payment->tender_no, asking->tender_no) != 0)
+    if (!tender_is_meant(asking->tender_no, payment))
         return "the answer names another tender";
     return asking->definite && !tender_is_definite(payment) ? "the tender is neither paid nor closed" : NULL;
 }

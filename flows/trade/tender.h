@@ -73,6 +73,9 @@ const Participant__Payment__V1__Payment *tender_payment_in(struct str answer, st
 // Whether it says what became of the tender: paid, failed or closed.
 bool tender_is_definite(const Participant__Payment__V1__Payment *payment);
 
+// Whether it is about this tender. Only of one that is paid it must say so.
+bool tender_is_meant(const char *tender_no, const Participant__Payment__V1__Payment *payment);
+
 // For a call about a tender: as effect_done(), but an answer that names another tender is not understood; nor, with
 // `definite`, one that does not say what became of it.
 //   payment_query(…, tender_answered, tender_asking(call, tender, false))

@@ -122,6 +122,7 @@ struct trade_call {
     void *ctx;
     const char *caller;
     bool (*may)(void *ctx, struct str tenant_id); // does the caller belong to this tenant?
+    bool backdates;                               // may the caller say when something was bought?
     int64_t deadline_ms;                          // the caller's, on the options' clock; INT64_MAX: none
     bool kept;                                    // it waited for this instance; its time was looked at when it came
     struct str body;                              // the request, encoded, as it came

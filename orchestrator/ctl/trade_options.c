@@ -12,6 +12,11 @@ static const struct option context_options[] = {
     TEXT("channel", "CHANNEL", "context.channel", "merchant, wechat, senseless, …"),
     TEXT("scenario", "SCENARIO", "context.scenario", "passed on as it is"),
     TEXT("shift", "SHIFT", "context.shift_id", "the shift, where it is known"),
+    {.name = "at",
+     .kind = OPTION_TIME,
+     .value = "TIME",
+     .field = "context.at",
+     .text = "when it is bought, where that is not now; needs the scope trade.backdate"},
     TEXT("business-date", "YYYY-MM-DD", "context.business_date", "the station's, where it is known"),
 };
 const struct option_set trade_options_context = SET(context_options);

@@ -163,6 +163,7 @@ static void show_combinations(struct view *view, struct arena *arena, Txcenter__
 static void show_quote(struct view *view, struct arena *arena, const Txcenter__Trade__V1__Quote *quote) {
     fact_money(view, "list", quote->list_price);
     fact_time(view, "until", quote->expires_at);
+    fact_time(view, "prices of", quote->priced_at);
     if (quote->n_degraded_sources)
         fact(view, "degraded", joined(arena, quote->degraded_sources, quote->n_degraded_sources));
     if (!quote->exact)

@@ -71,6 +71,32 @@ def read_counts():
     return json.loads(done.stdout)["files"]
 
 
+def fits(code, pattern):
+    """Whether the line is like the row's, in which only * is special."""
+    return fnmatch.fnmatchcase(code, "*".join(part.replace("[", "[[]").replace("?", "[?]") for part in pattern.split("*")))
+
+
+def functions_in(path, style):
+    """The file's lines, and (name, first line, last line) of its functions."""
+    with open(path, encoding="utf-8") as source:
+        text = source.read()
+    return text.split("\n"), style.functions_of(style.code_of(text))[0]
+
+
+def room_lines():
+    """(file, function, code) of every line within a function of both rooms."""
+    style = load_style()
+    for room in ROOMS:
+        for name in sorted(os.listdir(room)):
+            if not name.endswith((".c", ".h")):
+                continue
+            path = f"{room}/{name}"
+            lines, functions = functions_in(path, style)
+            for function, first, last in functions:
+                for code in lines[first - 1:last]:
+                    yield path, function, code.strip()
+
+
 class Reasons:
     """tests/coverage/unreached.txt: `file:function | line | why`, the line as it stands there, with * for anything."""
 
@@ -87,11 +113,20 @@ class Reasons:
     def why(self, place, code):
         """The first row that fits counts, and is used; None without one."""
         for number, places, pattern, reason in self.rows:
-            pattern = "*".join(part.replace("[", "[[]").replace("?", "[?]") for part in pattern.split("*"))
-            if fnmatch.fnmatchcase(place, places) and fnmatch.fnmatchcase(code, pattern):
+            if fnmatch.fnmatchcase(place, places) and fits(code, pattern):
                 self.used.add(number)
                 return reason
         return None
+
+    def stale(self, files):
+        """Rows that fit no line of the tree, whether or not a test reaches it. `files`: what room_lines() gives."""
+        lines = [(f"{file}:{function}", code) for file, function, code in files]
+        found = []
+        for number, places, pattern, _ in self.rows:
+            rows = [code for place, code in lines if fnmatch.fnmatchcase(WAYS + place if places.startswith(WAYS) else place, places)]
+            if not any(fits(code, pattern) for code in rows):
+                found.append(f"{LIST}:{number}: no line is like this: {places} | {pattern}")
+        return found
 
     def unused(self):
         return [f"{LIST}:{number}: everything like this is reached: {pattern}"
@@ -126,9 +161,7 @@ def show(files):
 
 def unreached(file, style):
     """(line, function, code) of what no test reaches in a file; lines that are nothing but brackets don't count."""
-    with open(file["file"], encoding="utf-8") as source:
-        text = source.read()
-    lines, functions = text.split("\n"), style.functions_of(style.code_of(text))[0]
+    lines, functions = functions_in(file["file"], style)
     for line in file["lines"]:
         number = line["line_number"]
         code = lines[number - 1].strip()
@@ -139,9 +172,7 @@ def unreached(file, style):
 
 def print_ways(file, style, reasons):
     """The branches that no test takes, of lines that some test reaches."""
-    with open(file["file"], encoding="utf-8") as source:
-        text = source.read()
-    lines, functions = text.split("\n"), style.functions_of(style.code_of(text))[0]
+    lines, functions = functions_in(file["file"], style)
     for line in file["lines"]:
         branches = line.get("branches", [])
         missed = sum(branch["count"] == 0 for branch in branches)

@@ -62,6 +62,10 @@ class Present(harness.Case):
         error = self.refused("STORE_UNAVAILABLE", world.client(), TRADE + "Quote", shop.quote_request())
         self.assertEqual("UNAVAILABLE", error.code)
         self.assertGreater(error.retry_after_s, 0)
+        for method, fields in (("Saga", {"SignalSaga": {"name": "paid"}}), ("Operator", {"Retry": {"reason": "why not"}})):
+            (name, more), = fields.items()
+            self.refused("STORE_UNAVAILABLE", world.client(), f"txcenter.saga.v1.{method}Service/{name}",
+                         {"requestId": "while-it-is-down", "gid": trade.trade_no + "/1", **more})
         self.database.do("restart")
         next(line for line in world.center.follow() if line["msg"] == "the store answers again")
         self.assertEqual(1, next(watch).status)

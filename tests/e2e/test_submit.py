@@ -517,12 +517,33 @@ class Forms(Submitting):
         self.refused("INVALID_REQUEST", self.client, SAGA + "CountSagas", {"filter": {"status": 77}})
 
 
-class Crowded(Submitting):
-    config = {"targets": {"in_flight_max": 1, "waiting_max": 8}}
-
+class Gated(Submitting):
     def gate(self):
         participants = self.client.call(OPERATOR + "ListParticipants").participants
         return next((each for each in participants if each.name == self.target), None)
+
+
+class Wide(Gated):
+    config = {"targets": {"in_flight_max": 5000}}
+
+    def test_a_target_gets_as_many_calls_at_once_as_the_configuration_says(self):
+        sagas, steps = 40, 64  # 2560 calls: more than a connection usually has
+        go = self.hold("Reserve")
+        side_by_side = []
+        for number in range(steps):
+            step = {**self.after("Reserve", stage=1), "name": f"s{number}"}
+            step["action"]["deadlineMs"] = 60000
+            side_by_side.append(step)
+        gids = [self.submit(*side_by_side, name=f"r-{i}", wait_ms=0).saga.gid for i in range(sagas)]
+        until(lambda: self.gate().in_flight == sagas * steps, "not all calls are out")
+        self.assertEqual((0, 0), (self.gate().waiting, self.gate().put_off))
+        go.set()
+        for gid in gids:
+            self.assertEqual(SUCCEEDED, self.ended(gid).status)
+
+
+class Crowded(Gated):
+    config = {"targets": {"in_flight_max": 1, "waiting_max": 8}}
 
     def slow(self, **fields):
         """A step whose answer is waited for."""

@@ -21,6 +21,7 @@ void flow_begin(struct flow_bed *bed) {
     bed->card = flow_text(bed, "C%04u", first);
     bed->other_user = flow_text(bed, "U%04u", first + 1);
     bed->other_card = flow_text(bed, "C%04u", first + 1);
+    bed->began_ms = flow_now(bed);
     bed->parked = 0;
     bed->leave_open = bed->not_compared = false;
     bed->anomalies = 0;

@@ -77,6 +77,7 @@ struct flow_bed {
     unsigned request_no;
     unsigned test_no; // each test has people of its own
     const char *user, *card, *other_user, *other_card;
+    int64_t began_ms;  // when the test began
     int parked;        // sagas that wait for an operator when the test ends; the checker expects just so many
     bool leave_open;   // what is open when the test ends stays so
     bool not_compared; // the world was bent so that ledgers can't agree

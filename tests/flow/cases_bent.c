@@ -27,7 +27,7 @@ static bool says_reason(struct flow_bed *bed, const void *ctx) {
     return false;
 }
 
-// [A51] a coupon in another currency takes nothing off; nor is it found when it is asked for by name
+// A coupon in another currency takes nothing off; nor is it found when it is asked for by name
 static void test_a_coupon_in_another_currency_is_left_out(struct flow_bed *bed) {
     struct flow_trade trade = {0}, again = {0};
     const Txcenter__Trade__V1__Quote *before = flow_quote(bed, &trade, FUEL_200, "");
@@ -44,7 +44,7 @@ static void test_a_coupon_in_another_currency_is_left_out(struct flow_bed *bed) 
                  flow_context(bed), bed->user);
 }
 
-// [A51] points that are worth something in another currency are worth nothing here
+// Points that are worth something in another currency are worth nothing here
 static void test_a_points_rule_in_another_currency_is_none(struct flow_bed *bed) {
     struct flow_trade trade = {0};
     bend(bed, "points", "GetRule", "rule.step_value.currency=USD");
@@ -55,7 +55,7 @@ static void test_a_points_rule_in_another_currency_is_none(struct flow_bed *bed)
     assert_alerted(bed, "the points rule is in another currency");
 }
 
-// [A51] nor do activities and the member's prices, and a limit in a unit that nobody knows limits nothing
+// Nor do activities and the member's prices, and a limit in a unit that nobody knows limits nothing
 static void test_activities_that_can_not_be_counted_with_are_left_out(struct flow_bed *bed) {
     struct flow_trade trade = {0};
     static const char *const bad[] = {
@@ -366,7 +366,7 @@ static void test_a_notice_of_an_unknown_state_is_kept(struct flow_bed *bed) {
     flow_must(bed, "Cancel", "trade_no=%s", paying.no);
 }
 
-// [A24] [E9] what a gateway says of another tender is not said of the one that it was asked for: nothing is sold for
+// [E9] what a gateway says of another tender is not said of the one that it was asked for: nothing is sold for
 // it, nothing let go, and it is asked again
 static void test_a_payment_answer_of_another_tender_is_not_taken_over(struct flow_bed *bed) {
     static const char other[] = "payment.tender_no=OTHER";

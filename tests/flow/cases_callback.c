@@ -71,7 +71,7 @@ static void test_late_money_that_has_no_way_back_is_a_matter(struct flow_bed *be
     bed->leave_open = bed->not_compared = true; // what is in the way is there for ever
 }
 
-// [A24] [E11] a payment is asked for, and compared, under the merchant number that was configured when it was begun
+// [A22] [E11] a payment is asked for, and compared, under the merchant number that was configured when it was begun
 static void test_a_payment_keeps_the_merchant_that_it_was_begun_under(struct flow_bed *bed) {
     struct trades_options *options = &flow_virtual(bed)->center.options;
     const char *before = options->merchant_id;
@@ -94,7 +94,7 @@ static void test_a_payment_keeps_the_merchant_that_it_was_begun_under(struct flo
     options->merchant_id = before;
 }
 
-// [S3-36] a trade whose currency is no longer the configured one is not counted on in another: it can be cancelled
+// A trade whose currency is no longer the configured one is not counted on in another: it can be cancelled
 static void test_a_trade_in_another_currency_than_the_center_can_only_be_cancelled(struct flow_bed *bed) {
     struct trades_options *options = &flow_virtual(bed)->center.options;
     const char *before = options->currency;

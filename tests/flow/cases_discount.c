@@ -303,6 +303,40 @@ static void test_what_depends_on_the_tender_follows_how_it_is_paid(struct flow_b
     assert_int_equal(bought_by(bed, flow_tenders(bed, 1, KIND(WECHAT), LIST_200 - 500, "payer")), LIST_200 - 500);
 }
 
+// ---- When it is bought
+// ------------------------------------------------------------------------------------------------
+
+static const char *bought_ago(struct flow_bed *bed, int64_t ms) {
+    return flow_text(bed, "context.at.seconds=%lld", (long long)(flow_now(bed) - ms) / 1000);
+}
+
+// [S3-4] when it is bought decides what it costs: usually now; who says that it was before gets what applied then, and
+// what is kept is that
+static void test_what_is_bought_is_priced_as_of_when(struct flow_bed *bed) {
+    enum { MINUTE_MS = 60000, DAY_MS = 86400000 };
+    struct flow_trade now = {0}, then = {0};
+    run_activity(
+        bed, "over",
+        flow_text(bed, OFF(1000) "activity.ends_at.seconds=%lld", (long long)(flow_now(bed) - MINUTE_MS) / 1000));
+    const quote_message *made = quote(bed, &now, FUEL_200, "");
+    assert_int_equal(best(made), LIST_200);
+    assert_null(made->priced_at);
+    made = quote(bed, &then, FUEL_200, bought_ago(bed, 2 * MINUTE_MS));
+    assert_int_equal(best(made), LIST_200 - 1000);
+    assert_int_equal(made->created_at->seconds - made->priced_at->seconds, 120);
+    flow_crash_center(bed);
+    flow_order(bed, &then, "");
+    assert_int_equal(then.payable, LIST_200 - 1000);
+    assert_int_equal(flow_get(bed, then.no)->quote->priced_at->seconds, made->priced_at->seconds);
+    pay(bed, &then);
+    refund(bed, &then, "whole=true");
+    flow_refused(bed, "INVALID_REQUEST", "Quote", "%s " FUEL_200 " %s", flow_context(bed), bought_ago(bed, 8 * DAY_MS));
+    flow_refused(bed, "INVALID_REQUEST", "Quote", "%s " FUEL_200 " %s", flow_context(bed),
+                 bought_ago(bed, -2 * MINUTE_MS));
+    flow_refused(bed, "INVALID_REQUEST", "Quote", "%s " FUEL_200 " context.at.seconds=-99999999999999",
+                 flow_context(bed));
+}
+
 // ---- Quota --------------------------------------------------------------------------------------------------------
 
 static void run_once_a_day(struct flow_bed *bed) {
@@ -546,6 +580,7 @@ static const struct flow_case cases[] = {
     CASE(test_an_activity_is_forced_or_excluded),
     CASE(test_tenders_that_the_combination_does_not_allow_are_refused),
     CASE(test_what_depends_on_the_tender_follows_how_it_is_paid),
+    CASE(test_what_is_bought_is_priced_as_of_when),
     CASE(test_quota_is_locked_used_and_given_back),
     CASE(test_quota_of_an_order_that_comes_to_nothing_is_unlocked),
     CASE(test_of_two_that_race_for_the_last_quota_one_wins),

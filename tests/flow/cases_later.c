@@ -94,7 +94,7 @@ static void test_points_are_frozen_with_each_attempt(struct flow_bed *bed) {
     assert_nothing_held(bed, &trade);
 }
 
-// [A38] [A79] a cancel while it is being paid leaves nothing frozen
+// [A38] a cancel while it is being paid leaves nothing frozen
 static void test_a_cancel_leaves_nothing_frozen(struct flow_bed *bed) {
     struct flow_trade trade = {0};
     ordered_later(bed, &trade, FUEL_200);

@@ -1,6 +1,7 @@
 // What operators do to the sagas of a trade, wherever these are: no money is lost, no benefit is lost or used twice,
 // and what does not fit is refused with what to do instead.
 #include "tests/flow/cases.h"
+#include "tests/flow/notice.h"
 #include "tests/flow/spots.h"
 #include "tests/flow/virtual.h"
 #include "txcenter/saga/v1/operator.pb-c.h"
@@ -413,6 +414,58 @@ static void test_a_confirm_that_an_operator_states_pays_the_trade(struct flow_be
     flow_until_state(bed, &trade, TRADE(COMPLETED));
 }
 
+enum { ANSWER_MAX = 512 };
+
+static struct str created_answer(const char *tender_no, int state, int64_t amount, uint8_t bytes[ANSWER_MAX]) {
+    Txcenter__Type__V1__Money money = TXCENTER__TYPE__V1__MONEY__INIT;
+    Participant__Type__V1__Outcome outcome = PARTICIPANT__TYPE__V1__OUTCOME__INIT;
+    Participant__Payment__V1__Payment payment = PARTICIPANT__PAYMENT__V1__PAYMENT__INIT;
+    Participant__Payment__V1__CreatePaymentResponse answer = PARTICIPANT__PAYMENT__V1__CREATE_PAYMENT_RESPONSE__INIT;
+    char currency[] = "CNY", merchant[] = "M001";
+    money.currency = currency;
+    money.minor_units = amount;
+    outcome.verdict = PARTICIPANT__TYPE__V1__VERDICT__VERDICT_APPLIED;
+    payment.tender_no = (char *)(uintptr_t)tender_no;
+    payment.state = (Participant__Payment__V1__PaymentState)state;
+    payment.merchant_id = merchant;
+    payment.amount = &money;
+    answer.outcome = &outcome;
+    answer.payment = &payment;
+    size_t len = participant__payment__v1__create_payment_response__get_packed_size(&answer);
+    assert_true(len <= ANSWER_MAX);
+    return str_n(bytes, participant__payment__v1__create_payment_response__pack(&answer, bytes));
+}
+
+// [E8] [E9] what the gateway says of another payment pays for nothing, also when an operator hands it on
+static void test_another_payments_answer_is_not_taken_from_an_operator(struct flow_bed *bed) {
+    struct flow_trade paid, trade;
+    uint8_t bytes[ANSWER_MAX];
+    flow_ordered_bare(bed, &paid);
+    flow_pay(bed, &paid);
+    flow_payer_pays(bed, flow_tender_no(bed, &paid, 1, 0));
+    flow_ordered_bare(bed, &trade);
+    flow_fault(bed, FAULT(DOWN), "payment", "*", "");
+    flow_must(bed, "Pay", "trade_no=%s wait_ms=1 %s", trade.no,
+              flow_tenders(bed, 1, KIND(WECHAT), (int)trade.payable, "payer"));
+    const char *gid = flow_text(bed, "%s/pay/1", trade.no), *others = flow_tender_no(bed, &paid, 1, 0);
+    const char *numbers[] = {others, ""};
+    for (size_t i = 0; i < 2; i++)
+        assert_verdict(resolve_with(bed, gid, "create", created_answer(numbers[i], PAYMENT(PAID), LIST_200, bytes)),
+                       "INVALID_REQUEST");
+    assert_verdict(resolve_with(bed, gid, "create",
+                                created_answer(flow_tender_no(bed, &trade, 1, 0), PAYMENT(PENDING), LIST_200, bytes)),
+                   "OK");
+    flow_must(bed, "Cancel", "trade_no=%s wait_ms=1", trade.no);
+    flow_run_for(bed, 1000);
+    flow_must(bed, "Resolve", "gid=%s step=collect outcome=2 reason=closed~there", gid);
+    flow_run_for(bed, 1000); // and is closed once more, to be undone
+    assert_verdict(resolve_with(bed, gid, "create", created_answer(others, PAYMENT(CLOSED), LIST_200, bytes)),
+                   "INVALID_REQUEST");
+    flow_clear_faults(bed);
+    flow_until_state(bed, &trade, TRADE(CANCELLED));
+    flow_until_state(bed, &paid, TRADE(COMPLETED));
+}
+
 // [E8] [A36] the gateway's people say that the tender is closed: the trade is free
 static void test_a_tender_that_an_operator_states_to_be_closed_holds_nothing_up(struct flow_bed *bed) {
     struct flow_trade trade;
@@ -537,6 +590,7 @@ static const struct flow_case cases[] = {
     VIRTUAL(test_a_paid_trade_whose_saga_was_terminated_can_be_refunded),
     VIRTUAL(test_an_order_goes_on_with_the_number_that_an_operator_states),
     VIRTUAL(test_a_confirm_that_an_operator_states_pays_the_trade),
+    VIRTUAL(test_another_payments_answer_is_not_taken_from_an_operator),
     VIRTUAL(test_a_tender_that_an_operator_states_to_be_closed_holds_nothing_up),
     VIRTUAL(test_a_trade_whose_payment_was_terminated_is_paid_otherwise),
     VIRTUAL(test_a_terminated_refund_frees_what_has_not_gone_back),

@@ -174,6 +174,10 @@ static void test_a_trade_is_seen_by_callers_of_its_tenant(struct flow_bed *bed) 
         refused_as(bed, FLOW_OTHER, "TENANT_FORBIDDEN", calls[i].method, calls[i].fields);
     for (size_t i = 2; i < 8; i++)
         refused_as(bed, FLOW_READER, "SCOPE_MISSING", calls[i].method, calls[i].fields);
+    const char *before =
+        flow_text(bed, "%s context.at.seconds=%lld " FUEL_200, flow_context(bed), (long long)flow_now(bed) / 1000 - 60);
+    refused_as(bed, FLOW_SHOP, "SCOPE_MISSING", "Quote", before); // when it was bought is not its to say
+    refused_as(bed, FLOW_SHOP, "SCOPE_MISSING", "QuoteOrderPay", flow_text(bed, "%s expected_payable=CNY1", before));
     refused_as(bed, FLOW_READER, "OK", "GetTrade", no);
     refused_as(bed, FLOW_OTHER, "INVALID_REQUEST", "ListTrades", ""); // it must name its tenant
     refused_as(bed, "nobody", "UNAUTHENTICATED", "GetTrade", no);

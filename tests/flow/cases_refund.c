@@ -376,7 +376,7 @@ static void test_the_same_number_with_another_amount_is_refused(struct flow_bed 
     assert_int_equal(flow_ledger(bed, "payment", trade.no, "refunded").n, 1);
 }
 
-// [A37] [A42] the same request many times at once is one refund
+// [A42] the same request many times at once is one refund
 static void test_the_same_refund_at_once_is_one(struct flow_bed *bed) {
     enum { AT_ONCE = 10 };
     struct flow_trade trade;

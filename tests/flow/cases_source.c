@@ -84,9 +84,14 @@ static void test_a_price_that_is_kept_is_not_asked_for_again(struct flow_bed *be
         assert_int_equal(quoted_price(bed), USUAL);
     assert_int_equal(flow_calls(bed, "oil"), calls);
     assert_int_equal(flow_stat(bed, "cache.hits"), hits + 5 * FACTS);
-    struct flow_trade other = {0};
-    flow_quote(bed, &other, "lines[0].fuel.oil_code=95# lines[0].fuel.volume_centi=1000", ""); // another question
+    struct flow_trade other = {0}, before = {0};
+    static const char lines[] = "lines[0].fuel.oil_code=95# lines[0].fuel.volume_centi=1000";
+    flow_quote(bed, &other, lines, ""); // another question
     assert_int_equal(flow_calls(bed, "oil"), calls + 1);
+    flow_quote(bed, &before, lines, flow_text(bed, "context.at.seconds=%lld", (long long)flow_now(bed) / 1000 - 60));
+    assert_int_equal(flow_calls(bed, "oil"), calls + 2); // what is kept is of now
+    flow_quote(bed, &other, lines, "");
+    assert_int_equal(flow_calls(bed, "oil"), calls + 2);
 }
 
 static void test_a_price_is_kept_as_long_as_was_said(struct flow_bed *bed) {

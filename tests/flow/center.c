@@ -6,7 +6,7 @@
 
 // ---- Who may call ---------------------------------------------------------------------------------------------------
 
-enum { EVERYTHING = RPC_TRADE_READ | RPC_TRADE | RPC_SAGA | RPC_OPERATE | RPC_CALLBACK };
+enum { EVERYTHING = RPC_TRADE_READ | RPC_TRADE | RPC_SAGA | RPC_OPERATE | RPC_CALLBACK | RPC_TRADE_BACKDATE };
 
 static const char *const everybody[] = {"*", NULL}, *const t001[] = {"T001", NULL}, *const t002[] = {"T002", NULL};
 

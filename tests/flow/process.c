@@ -64,14 +64,15 @@ static void configure_participants(struct buf *config, const char *folder) {
 }
 
 static void configure_callers(struct buf *config) {
-    buf_printf(config,
-               "callers:\n"
-               "  - {name: %s, scopes: [trade.read, trade, saga, operate, callback], tenants: [\"*\"]}\n"
-               "  - {name: %s, scopes: [trade.read, trade], tenants: [T001]}\n"
-               "  - {name: %s, scopes: [trade.read, trade], tenants: [T002]}\n"
-               "  - {name: %s, scopes: [trade.read], tenants: [T001]}\n"
-               "  - {name: %s, scopes: [operate], tenants: [T002]}\n",
-               FLOW_CALLER, FLOW_SHOP, FLOW_OTHER, FLOW_READER, FLOW_OTHER_OPERATOR);
+    buf_printf(
+        config,
+        "callers:\n"
+        "  - {name: %s, scopes: [trade.read, trade, trade.backdate, saga, operate, callback], tenants: [\"*\"]}\n"
+        "  - {name: %s, scopes: [trade.read, trade], tenants: [T001]}\n"
+        "  - {name: %s, scopes: [trade.read, trade], tenants: [T002]}\n"
+        "  - {name: %s, scopes: [trade.read], tenants: [T001]}\n"
+        "  - {name: %s, scopes: [operate], tenants: [T002]}\n",
+        FLOW_CALLER, FLOW_SHOP, FLOW_OTHER, FLOW_READER, FLOW_OTHER_OPERATOR);
 }
 
 static void configure(const struct process_bed *bed) {

@@ -90,13 +90,15 @@ static const struct {
     {"callers:\n  - wechat\n", "t.yaml:2: callers[0]: expected a mapping\n"},
     {"callers:\n  -\n",
      "t.yaml:2: callers[0]: 'name' is missing: expected text without spaces, at most 127 bytes\n"
-     "t.yaml:2: callers[0]: 'scopes' is missing: expected a list of some of trade.read, trade, saga, operate and "
+     "t.yaml:2: callers[0]: 'scopes' is missing: expected a list of some of trade.read, trade, trade.backdate, saga, "
+     "operate and "
      "callback\n"
      "t.yaml:2: callers[0]: 'tenants' is missing: expected a list of 1 to 256, each text without spaces\n"},
     {"callers:\n  - name: wechat\n    scopes: [trade]\n",
      "t.yaml:2: callers[0]: 'tenants' is missing: expected a list of 1 to 256, each text without spaces\n"},
     {"callers:\n  - {name: a, tenants: ['*'], scopes: [trade, root]}\n",
-     "t.yaml:2: callers[0].scopes[1]: expected a list of some of trade.read, trade, saga, operate and callback, got "
+     "t.yaml:2: callers[0].scopes[1]: expected a list of some of trade.read, trade, trade.backdate, saga, operate and "
+     "callback, got "
      "\"root\"\n"},
     {"callers:\n  - {name: a, tenants: ['*'], scopes: [trade]}\n  - {name: a, tenants: ['*'], scopes: [trade]}\n",
      "t.yaml:3: callers[1].name: callers[0] has the same name\n"},
@@ -177,7 +179,8 @@ static void test_everything_that_is_wrong_is_reported_at_once(void **state) {
         "t.yaml:3: store.knid: unknown key; did you mean 'kind'?\n"
         "t.yaml:4: store.port: expected a whole number from 1 to 65535, got \"0\"\n"
         "t.yaml:6: callers[0].name: expected text without spaces, at most 127 bytes, got nothing\n"
-        "t.yaml:6: callers[0].scopes: expected a list of some of trade.read, trade, saga, operate and callback, got a "
+        "t.yaml:6: callers[0].scopes: expected a list of some of trade.read, trade, trade.backdate, saga, operate and "
+        "callback, got a "
         "list\n"
         "t.yaml:6: callers[0]: 'tenants' is missing: expected a list of 1 to 256, each text without spaces\n");
     buf_release(&report);
