@@ -429,9 +429,6 @@ static void test_a_callback_that_became_durable_in_a_crash_counts_once(struct fl
 }
 
 static const struct flow_case cases[] = {
-    VIRTUAL(test_late_money_that_has_no_way_back_is_a_matter),
-    VIRTUAL(test_a_payment_keeps_the_merchant_that_it_was_begun_under),
-    VIRTUAL(test_a_trade_in_another_currency_than_the_center_can_only_be_cancelled),
     CASE(test_a_callback_before_our_answer_counts),
     CASE(test_duplicate_callbacks_at_once_count_once),
     CASE(test_a_failure_after_a_success_changes_nothing),
@@ -454,6 +451,9 @@ static const struct flow_case cases[] = {
     CASE(test_a_lost_callback_is_found_by_asking),
     VIRTUAL(test_a_callback_that_is_not_durable_is_not_acknowledged),
     VIRTUAL(test_a_callback_that_became_durable_in_a_crash_counts_once),
+    VIRTUAL(test_late_money_that_has_no_way_back_is_a_matter),
+    VIRTUAL(test_a_payment_keeps_the_merchant_that_it_was_begun_under),
+    VIRTUAL(test_a_trade_in_another_currency_than_the_center_can_only_be_cancelled),
 };
 
 CASES(callback);

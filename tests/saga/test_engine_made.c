@@ -291,7 +291,9 @@ static void test_a_saga_is_looked_at_when_it_is_durable(void **state) {
     assert_true(early.n == 1 && early.code == ERR_OK && early.status == SAGA_RUNNING);
     assert_string_equal(early.input, "wc");
     bed_revive(bed);
+    assert_false(saga_engine_has(bed->engine, STR("one")));
     assert_int_equal(peek(bed, "one").status, SAGA_RUNNING); // also one that must be loaded
+    assert_true(saga_engine_has(bed->engine, STR("one")));
     assert_int_equal(peek(bed, "nobody").code, ERR_SAGA_NOT_FOUND);
     bed_signal(bed, "one", "paid", "1", &reply);
     bed_settle(bed);

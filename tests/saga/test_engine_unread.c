@@ -184,6 +184,47 @@ static void test_what_else_is_wrong_with_its_row_does_not_matter(void **state) {
     assert_true(says(rows[two_is_first ? 0 : 1].detail, "nor was its flow told"));
 }
 
+static unsigned noted;
+
+static void note(void *ctx, struct saga_turn *turn) {
+    (void)ctx;
+    assert_non_null(turn);
+    noted++;
+}
+
+// [E8] of those of which not even the flow can be told each is ended by one operator, whoever ends it, or another, at
+// the same time; and not when it has gone on since it was looked at
+static void test_what_nothing_is_known_of_is_ended_once(void **state) {
+    struct saga_bed *bed = *state;
+    static const char *const gids[] = {"one", "two", "three"};
+    struct saga_operation seen = terminate, and_note = terminate;
+    struct bed_reply replies[3], again;
+    for (size_t i = 0; i < 3; i++) {
+        bed_start(bed, &flow_await, gids[i], "", NULL);
+        bed_run(bed, 100);
+        struct saga_row row = *bed_row(bed, gids[i]);
+        row.flow_version = -1;
+        put(bed, &row);
+    }
+    find_them_spoiled(bed);
+    seen.seen_ms = 1;
+    bed_refused(bed, "one", &seen, ERR_SAGA_STATE);
+    noted = 0;
+    and_note.also = note;
+    for (size_t i = 0; i < 3; i++)
+        bed_operate(bed, gids[i], &and_note, &replies[i]);
+    bed_operate(bed, "two", &and_note, &again);
+    for (size_t i = 0; i < 3; i++) {
+        bed_wait(bed, &replies[i]);
+        assert_int_equal(replies[i].code, ERR_OK);
+        assert_int_equal(bed_status(bed, gids[i]), SAGA_TERMINATED);
+    }
+    bed_wait(bed, &again);
+    assert_int_equal(again.code, ERR_SAGA_STATE);
+    assert_int_equal(noted, 3);
+    bed_audits(bed, 3);
+}
+
 // Refused, it is not left in memory as something that it is not.
 static void test_one_that_has_gone_on_is_left_as_it_is(void **state) {
     struct saga_bed *bed = *state;
@@ -382,6 +423,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_what_can_not_be_read_can_be_terminated),  TEST(test_its_flow_hears_what_may_have_run),
         TEST(test_behind_its_pivot_anything_may_have_run),  TEST(test_what_else_is_wrong_with_its_row_does_not_matter),
+        TEST(test_behind_its_pivot_anything_may_have_run),  TEST(test_what_nothing_is_known_of_is_ended_once),
         TEST(test_one_that_has_gone_on_is_left_as_it_is),   TEST(test_an_end_that_can_not_be_written_is_not_one),
         TEST(test_a_death_while_it_is_ended_is_told),       TEST(test_its_parent_hears_of_it),
         TEST(test_a_parent_that_can_not_be_told_is_named),  TEST(test_one_that_is_its_own_parent_ends),
