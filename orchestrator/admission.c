@@ -13,8 +13,8 @@ bool admission_admits(enum rpc_tier tier, uint32_t room, uint32_t queue_max, boo
     return false;
 }
 
-bool admission_check(const struct store *store, uint32_t queue_max, enum rpc_tier tier, struct error *error) {
-    uint32_t room = store_room(store);
+bool admission_check(const struct store *store, enum rpc_tier tier, struct error *error) {
+    uint32_t room = store_room(store), queue_max = store_queue_max(store);
     if (room == queue_max)
         return true;
     struct store_stats stats = {0};

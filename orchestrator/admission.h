@@ -5,11 +5,11 @@
 #include "rpc/server.h"
 #include "store/store.h"
 
-// May a call of this tier come in? `queue_max` is the store's: when little of it is left, what is less urgent is
-// refused first. False with STORE_UNAVAILABLE or OVERLOADED and when to try again.
-bool admission_check(const struct store *store, uint32_t queue_max, enum rpc_tier tier, struct error *error);
+// May a call of this tier come in? When little is left of the store's queue, what is less urgent is refused first.
+// False with STORE_UNAVAILABLE or OVERLOADED and when to try again.
+bool admission_check(const struct store *store, enum rpc_tier tier, struct error *error);
 
-// The same, with `room` writes left.
+// The same, with `room` of `queue_max` writes left.
 bool admission_admits(enum rpc_tier tier, uint32_t room, uint32_t queue_max, bool store_down, struct error *error);
 
 #endif

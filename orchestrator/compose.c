@@ -191,7 +191,6 @@ static struct submit *make_submit(struct center *center) {
         .timers = &center->timers,
         .wait_max_ms = config->limits.wait_max_ms,
         .waiters_max = config->submit.waiters_max,
-        .queue_max = config->store.queue_max,
     };
     return submit_new(&options);
 }
@@ -272,8 +271,7 @@ static bool make_engine(struct center *center, struct error *error) {
         return false;
     for (size_t i = 0; i < BUSINESSES; i++)
         businesses[i].start(center);
-    center->inbox =
-        (struct inbox_service){center->engine, center->store, center->config->store.queue_max, center->trades};
+    center->inbox = (struct inbox_service){center->engine, center->store, center->trades};
     forward_start(center->forward, center->engine,
                   &(struct forward_keeper){inbox_service_keeps, inbox_service_keep, &center->inbox});
     return true;
@@ -299,11 +297,10 @@ static bool serve(struct center *center, struct error *error) {
         .observe = observe_call,
         .observe_ctx = &center->observer,
     };
-    center->trade_service = trade_service_new(center->trades, center->store, config->store.queue_max);
+    center->trade_service = trade_service_new(center->trades, center->store);
     center->saga_service = (struct saga_service){
         .engine = center->engine,
         .store = center->store,
-        .queue_max = config->store.queue_max,
         .requests = requests_new(center->store, rpc_loop_clock(center->loop)),
         .submit = make_submit(center),
         .streams = saga_streams_new(center->engine, center->store, config->limits.watchers_max),

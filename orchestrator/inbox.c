@@ -108,7 +108,7 @@ void inbox_service_keep(void *service, struct rpc_inbound *in, unsigned slot) {
     if (!keeping)
         error_set(&error, ERR_OVERLOADED, "no memory for the call");
     else
-        admission_check(inbox->store, inbox->queue_max, RPC_TIER_HIGH, &error);
+        admission_check(inbox->store, RPC_TIER_HIGH, &error);
     if (error_is(&error)) {
         call_fail(in, &error, NULL, NULL);
         return;

@@ -11,7 +11,6 @@
 struct inbox_service {
     struct saga_engine *engine;
     struct store *store;
-    uint32_t queue_max; // the store's
     struct trades *trades;
 };
 

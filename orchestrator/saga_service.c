@@ -145,7 +145,7 @@ static void submit(void *service, struct rpc_inbound *in, const ProtobufCMessage
 
 // A durable answer is waited for: none is begun while there can be none.
 static bool admit(const struct saga_service *service, struct rpc_inbound *in, struct error *error) {
-    return admission_check(service->store, service->queue_max, RPC_TIER_HIGH, error) || enter_own(in, error);
+    return admission_check(service->store, RPC_TIER_HIGH, error) || enter_own(in, error);
 }
 
 static void signal(void *service, struct rpc_inbound *in, const ProtobufCMessage *message) {

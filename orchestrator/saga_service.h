@@ -12,7 +12,6 @@
 struct saga_service {
     struct saga_engine *engine;
     struct store *store;
-    uint32_t queue_max; // the store's
     struct requests *requests;
     struct submit *submit;
     struct saga_streams *streams;

@@ -467,7 +467,7 @@ static struct submission *accept(struct submit *submit, struct rpc_inbound *in, 
         error_set(error, ERR_SUBMIT_DISABLED, NULL);
         return NULL;
     }
-    if (!check(submit, request, error) || !admission_check(options->store, options->queue_max, RPC_TIER_NORMAL, error))
+    if (!check(submit, request, error) || !admission_check(options->store, RPC_TIER_NORMAL, error))
         return NULL;
     const struct saga_flow *flow = make_flow(submit, in, request, arena, &input, error);
     if (!flow)

@@ -20,7 +20,6 @@ struct submit_options {
     const struct rpc_timers *timers;
     uint32_t wait_max_ms; // longest wait_ms
     uint32_t waiters_max; // calls that wait at once; one more is answered as soon as its saga is durable
-    uint32_t queue_max;   // the store's
 };
 
 struct submit *submit_new(const struct submit_options *options);

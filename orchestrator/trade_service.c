@@ -16,7 +16,6 @@ struct trade_route {
 struct trade_service {
     struct trades *trades;
     const struct store *store;
-    uint32_t queue_max;
     struct trade_route *routes;
     size_t n_routes;
     struct trade_served *streams;
@@ -41,7 +40,7 @@ static bool only_reads(const struct trade_method *method) {
 }
 
 static bool admit(const struct trade_service *service, const struct trade_method *method, struct error *error) {
-    return only_reads(method) || admission_check(service->store, service->queue_max, tier_of[method->urgency], error);
+    return only_reads(method) || admission_check(service->store, tier_of[method->urgency], error);
 }
 
 // ---- Answers ------------------------------------------------------------------------------------------------------
@@ -177,7 +176,7 @@ static const enum rpc_scope scope_of[] = {
     [TRADE_OVERSEES] = RPC_OPERATE, [TRADE_OPERATES] = RPC_OPERATE,
 };
 
-struct trade_service *trade_service_new(struct trades *trades, const struct store *store, uint32_t queue_max) {
+struct trade_service *trade_service_new(struct trades *trades, const struct store *store) {
     size_t n = 0;
     while (trade_methods[n].name)
         n++;
@@ -185,8 +184,7 @@ struct trade_service *trade_service_new(struct trades *trades, const struct stor
     struct trade_route *routes = calloc(n + 1, sizeof *routes);
     if (!service || !routes)
         abort();
-    *service = (struct trade_service){
-        .trades = trades, .store = store, .queue_max = queue_max, .routes = routes, .n_routes = n};
+    *service = (struct trade_service){.trades = trades, .store = store, .routes = routes, .n_routes = n};
     for (size_t i = 0; i < n; i++) {
         const struct trade_method *method = &trade_methods[i];
         routes[i] = (struct trade_route){

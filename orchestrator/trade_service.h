@@ -8,9 +8,8 @@
 
 struct trade_service;
 
-// `queue_max` is the store's: when little of it is left, calls that change something are refused, quotes before
-// payments.
-struct trade_service *trade_service_new(struct trades *trades, const struct store *store, uint32_t queue_max);
+// When little of the store's queue is left, calls that change something are refused, quotes before payments.
+struct trade_service *trade_service_new(struct trades *trades, const struct store *store);
 void trade_service_add(struct trade_service *service, struct rpc_server *server);
 
 // Its rows, each with the service pointer that goes with it, for another transport. They live as long as the service.

@@ -352,6 +352,10 @@ uint32_t store_room(const struct store *store) {
     return store->writes_in_flight < max ? max - store->writes_in_flight : 0;
 }
 
+uint32_t store_queue_max(const struct store *store) {
+    return store->options.queue_max;
+}
+
 void store_group_reset(struct store_group *group) {
     assert(group->in_flight == 0);
     *group = (struct store_group){0};

@@ -192,6 +192,7 @@ void store_flush(struct store *store);
 // How many more writes the queue takes before new work should be refused; 0 while the backend is down, and after
 // another incarnation took over.
 uint32_t store_room(const struct store *store);
+uint32_t store_queue_max(const struct store *store); // of how many
 
 // The group's owner has dropped its state in memory and starts afresh. in_flight must be 0.
 void store_group_reset(struct store_group *group);

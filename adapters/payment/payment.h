@@ -13,4 +13,7 @@ ADAPTER_FUNCTION(payment_refund, Participant__Payment__V1__RefundPaymentRequest)
 ADAPTER_FUNCTION(payment_query_refund, Participant__Payment__V1__QueryRefundRequest)
 extern const struct adapter_method payment_inquire_method;
 
+// What the answer to create, query, close or reverse says of the tender; they all have it.
+const Participant__Payment__V1__Payment *payment_in_answer(const ProtobufCMessage *answer);
+
 #endif

@@ -166,9 +166,9 @@ bool order_start(struct saga_turn *turn, const struct order_wish *wish, const co
         keep_lines(trade, quote, chosen);
     }
     arena_release(&arena);
-    if (!readable || !start_purchase(turn, error)) {
-        if (!readable)
-            error_set(error, ERR_STORE_CORRUPT, "the kept quote can't be read");
+    bool started =
+        readable ? start_purchase(turn, error) : error_set(error, ERR_STORE_CORRUPT, "the kept quote can't be read");
+    if (!started) {
         forget_lines(trade);
         trade->row = before;
         return false;

@@ -588,15 +588,12 @@ static bool may_be_paid(const struct tender_row *tender, struct error *error) {
     return true;
 }
 
-bool payment_close_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
-    const Participant__Payment__V1__ClosePaymentResponse *response = (const void *)answer;
-    return tender_is_definite(response->payment) &&
-           tender_is_meant(turn_tender(turn, tender_is_gateway)->tender_no, response->payment);
+static bool create_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
+    return tender_is_meant(turn_tender(turn, tender_is_gateway)->tender_no, payment_in_answer(answer));
 }
 
-static bool create_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
-    const Participant__Payment__V1__CreatePaymentResponse *response = (const void *)answer;
-    return tender_is_meant(turn_tender(turn, tender_is_gateway)->tender_no, response->payment);
+bool payment_close_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {
+    return create_fits(turn, answer) && tender_is_definite(payment_in_answer(answer));
 }
 
 static bool freeze_fits(struct saga_turn *turn, const ProtobufCMessage *answer) {

@@ -1,5 +1,6 @@
 #include "flows/trade/tender.h"
 
+#include "adapters/payment/payment.h"
 #include "flows/trade/books.h"
 #include "flows/trade/effect.h"
 #include "flows/trade/matter.h"
@@ -307,18 +308,11 @@ void *tender_asking(struct saga_call *call, const struct tender_row *tender, boo
     return asking;
 }
 
-// Of the answers to create, query, close and reverse.
-static const Participant__Payment__V1__Payment *payment_of(const ProtobufCMessage *answer) {
-    const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field_by_name(answer->descriptor, "payment");
-    return *(const Participant__Payment__V1__Payment *const *)(const void *)((const char *)answer + field->offset);
-}
-
 // What is wrong with it; NULL: nothing.
 static const char *misfit(const struct asking *asking, const struct adapter_answer *answer) {
     if (answer->outcome != OUTCOME_OK || answer->never_seen)
         return NULL;
-    const Participant__Payment__V1__Payment *payment = payment_of(answer->message);
+    const Participant__Payment__V1__Payment *payment = payment_in_answer(answer->message);
     if (!tender_is_meant(asking->tender_no, payment))
         return "the answer names another tender";
     return asking->definite && !tender_is_definite(payment) ? "the tender is neither paid nor closed" : NULL;

@@ -282,13 +282,9 @@ static void test_a_repeat_of_what_was_paid_gives_nothing_back(struct flow_bed *b
 
 // There is one notice about this number that nothing took in; its money is given back by hand.
 static void settle_stray(struct flow_bed *bed, const char *number) {
-    const Txcenter__Trade__V1__ListStraysResponse *open = flow_must(bed, "ListStrays", "page_size=100");
-    size_t i = 0;
-    while (i < open->n_strays && strcmp(open->strays[i]->number, number) != 0)
-        i++;
-    assert_true(i < open->n_strays);
-    flow_must(bed, "SettleStray", "key_id=%s nonce=%s outcome=%d reason=bank reference=B1", open->strays[i]->key_id,
-              open->strays[i]->nonce, TXCENTER__TRADE__V1__STRAY_OUTCOME__STRAY_OUTCOME_GIVEN_BACK);
+    const Txcenter__Trade__V1__Stray *stray = flow_stray(bed, number);
+    flow_must(bed, "SettleStray", "key_id=%s nonce=%s outcome=%d reason=bank reference=B1", stray->key_id, stray->nonce,
+              TXCENTER__TRADE__V1__STRAY_OUTCOME__STRAY_OUTCOME_GIVEN_BACK);
 }
 
 // [E15] [A22] what does not match is an operator's

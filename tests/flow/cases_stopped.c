@@ -377,15 +377,6 @@ static struct flow_refund_notice word_of(struct flow_bed *bed, const struct flow
                                        .amount = trade->payable};
 }
 
-static const Txcenter__Trade__V1__Stray *stray_about(struct flow_bed *bed, const char *number) {
-    const Txcenter__Trade__V1__ListStraysResponse *strays = flow_must(bed, "ListStrays", "page_size=100");
-    for (size_t i = 0; i < strays->n_strays; i++)
-        if (strcmp(strays->strays[i]->number, number) == 0)
-            return strays->strays[i];
-    fail_msg("there is no stray about %s", number);
-    return NULL;
-}
-
 // The gateway refuses it, and its step is parked.
 static void refused(struct flow_bed *bed, struct flow_trade *trade) {
     flow_completed(bed, trade);
@@ -429,7 +420,7 @@ static void test_a_refused_leg_goes_on_when_a_stray_is_matched_to_it(struct flow
     const char *number = word.refund_no;
     word.refund_no = flow_text(bed, "x-%s", trade.no);
     assert_verdict(flow_notify_refund(bed, &word), "OK");
-    const Txcenter__Trade__V1__Stray *stray = stray_about(bed, word.refund_no);
+    const Txcenter__Trade__V1__Stray *stray = flow_stray(bed, word.refund_no);
     flow_must(bed, "SettleStray", "key_id=%s nonce=%s outcome=1 trade_no=%s number=%s reason=it~is~this", stray->key_id,
               stray->nonce, trade.no, number);
     assert_came_right(bed, &trade);
@@ -472,7 +463,7 @@ static void test_what_the_gateway_pays_out_as_well_as_an_operator_is_noticed(str
         word.state = REFUNDED(DONE);
         assert_verdict(flow_notify_refund(bed, &word), "OK");
         assert_int_equal(flow_stat(bed, "trades.conflicts"), conflicts + 1);
-        const Txcenter__Trade__V1__Stray *stray = stray_about(bed, word.refund_no);
+        const Txcenter__Trade__V1__Stray *stray = flow_stray(bed, word.refund_no);
         assert_string_equal(stray->why, "the gateway has paid out a refund that counts as paid already");
         assert_string_equal(stray->trade_no, trade.no);
         flow_refused(bed, "MATTER_STATE", "SettleStray",

@@ -193,15 +193,14 @@ static void connect_row(void *ctx, const struct rpc_route *route, void *service)
 }
 
 static void connect(struct flow_center *center) {
-    center->service = trade_service_new(center->trades, center->store, 65536);
+    center->service = trade_service_new(center->trades, center->store);
     trade_service_each(center->service, connect_row, &center->board);
     struct submit_options options = {.engine = center->engine,
                                      .store = center->store,
                                      .defined = &center->defined,
                                      .timers = &center->time->timers,
                                      .wait_max_ms = 30000,
-                                     .waiters_max = 100,
-                                     .queue_max = 65536};
+                                     .waiters_max = 100};
     center->sagas = (struct saga_service){.engine = center->engine,
                                           .store = center->store,
                                           .requests = requests_new(center->store, &center->time->clock),

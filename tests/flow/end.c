@@ -16,14 +16,11 @@ struct made {
     int parked;
 };
 
-static void add_trades_of(struct flow_bed *bed, const char *user, struct made *made) {
-    const char *token = "",
-               *since = *user ? ""
-                              : flow_text(bed, "filter.created_from.seconds=%" PRId64 " filter.created_from.nanos=%d",
-                                          bed->began_ms / 1000, (int)(bed->began_ms % 1000) * 1000000);
+static void add_trades(struct flow_bed *bed, const char *filter, const char *user, struct made *made) {
+    const char *token = "";
     do {
         const Txcenter__Trade__V1__ListTradesResponse *page =
-            flow_must(bed, "ListTrades", "filter.user_id=%s %s page_size=200 page_token=%s", user, since, token);
+            flow_must(bed, "ListTrades", "%s page_size=200 page_token=%s", filter, token);
         for (size_t i = 0; i < page->n_trades; i++) {
             if (strcmp(page->trades[i]->context->user_id, user) != 0)
                 continue;
@@ -32,6 +29,17 @@ static void add_trades_of(struct flow_bed *bed, const char *user, struct made *m
         }
         token = page->next_page_token;
     } while (*token);
+}
+
+static void add_trades_of(struct flow_bed *bed, const char *user, struct made *made) {
+    add_trades(bed, flow_text(bed, "filter.user_id=%s", user), user, made);
+}
+
+static void add_trades_of_nobody(struct flow_bed *bed, struct made *made) {
+    add_trades(bed,
+               flow_text(bed, "filter.created_from.seconds=%" PRId64 " filter.created_from.nanos=%d",
+                         bed->began_ms / 1000, (int)(bed->began_ms % 1000) * 1000000),
+               "", made);
 }
 
 static void cancel_what_is_open(struct flow_bed *bed, const struct made *made) {
@@ -134,7 +142,7 @@ void flow_settle(struct flow_bed *bed) {
     flow_clear_faults(bed);
     add_trades_of(bed, bed->user, &made);
     add_trades_of(bed, bed->other_user, &made);
-    add_trades_of(bed, "", &made);
+    add_trades_of_nobody(bed, &made);
     if (!bed->leave_open) {
         cancel_what_is_open(bed, &made);
         flow_until(bed, all_still, &made, "sagas must end or be parked");

@@ -298,3 +298,12 @@ void assert_nothing_held(struct flow_bed *bed, const struct flow_trade *trade) {
     assert_int_equal(
         difference(bed, "card", trade->no, "freeze", (const char *const[]){"release", "confirm", "expire", NULL}), 0);
 }
+
+const Txcenter__Trade__V1__Stray *flow_stray(struct flow_bed *bed, const char *number) {
+    const Txcenter__Trade__V1__ListStraysResponse *strays = flow_must(bed, "ListStrays", "page_size=100");
+    for (size_t i = 0; i < strays->n_strays; i++)
+        if (strcmp(strays->strays[i]->number, number) == 0)
+            return strays->strays[i];
+    fail_msg("there is no stray about %s", number);
+    return NULL;
+}

@@ -3,6 +3,7 @@
 #define TXC_TESTS_FLOW_STORY_H
 
 #include "tests/flow/bed.h"
+#include "txcenter/trade/v1/operator.pb-c.h"
 
 #define TRADE(name) TXCENTER__TRADE__V1__TRADE_STATE__TRADE_STATE_##name
 #define TENDER(name) TXCENTER__TRADE__V1__TENDER_STATE__TENDER_STATE_##name
@@ -92,6 +93,8 @@ int64_t flow_settled(struct flow_bed *bed, const char *trade_no, const char *kin
 
 // A counter of StatsService.
 int64_t flow_stat(struct flow_bed *bed, const char *name);
+// The open stray about this number; there must be one.
+const Txcenter__Trade__V1__Stray *flow_stray(struct flow_bed *bed, const char *number);
 
 void assert_state(struct flow_bed *bed, const struct flow_trade *trade, int state);
 // This order number finds the trade with its present one.
